@@ -1,0 +1,37 @@
+"""Draw a maze with matplotlib."""
+
+import numpy as np
+
+from dfplan_envs.pointmaze.maps import Maze
+
+WALL_COLOR = "#b28048"
+FLOOR_COLOR = "#f4f1ec"
+GOAL_COLOR = "#d1352b"
+BALL_COLOR = "#2b6cb0"
+
+
+def draw_maze(ax, maze: Maze, goal: np.ndarray, radius: float) -> None:
+    """Walls as unit squares and the goal as a disc of the success radius, on a matplotlib Axes.
+
+    Args:
+        ax: the Axes; its limits become the map's and its aspect equal.
+        maze: the map.
+        goal: (x, y) in metres.
+        radius: metres.
+    """
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Circle, Rectangle
+
+    squares = [Rectangle(maze.center(cell) - 0.5, 1, 1) for cell in maze.walls]
+    # An edge of the face's colour closes the hairlines between neighbouring squares.
+    ax.add_collection(
+        PatchCollection(squares, facecolor=WALL_COLOR, edgecolor=WALL_COLOR, linewidth=0.3)
+    )
+    x, y = goal
+    ax.add_patch(Circle((x, y), radius, facecolor=GOAL_COLOR, alpha=0.25, linewidth=0))
+    ax.plot([x], [y], marker="*", color=GOAL_COLOR, markersize=9, linestyle="none")
+    rows, columns = maze.shape
+    ax.set_facecolor(FLOOR_COLOR)
+    ax.set_xlim(-columns / 2, columns / 2)
+    ax.set_ylim(-rows / 2, rows / 2)
+    ax.set_aspect("equal")

@@ -1,0 +1,55 @@
+"""The physics is Gymnasium-Robotics' own."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import dfplan_envs  # noqa: F401
+from dfplan_envs.pointmaze.maps import MAPS, parse_map
+from dfplan_envs.pointmaze.model import build_model
+
+
+@pytest.fixture(scope="module", params=["UMaze", "Medium", "Large"])
+def pair(request):
+    robotics = pytest.importorskip("gymnasium_robotics")
+    gym.register_envs(robotics)
+    theirs = gym.make(f"PointMaze_{request.param}-v3", continuing_task=True).unwrapped
+    ours = gym.make(f"dfplan/PointMaze_{request.param}_D4RL-v0").unwrapped
+    yield request.param, ours, theirs
+    theirs.close()
+
+
+def test_maps_are_equal(pair):
+    name, _, theirs = pair
+    walls = [[int(c == "#") for c in row] for row in MAPS[name]]
+    assert walls == theirs.maze.maze_map
+    assert parse_map(theirs.maze.maze_map).walls == parse_map(name).walls
+
+
+def test_models_are_equal(pair):
+    name, _, theirs = pair
+    ours = build_model(parse_map(name))
+    for field in (
+        *("geom_type", "geom_pos", "geom_size", "geom_contype", "geom_conaffinity"),
+        *("geom_condim", "geom_margin", "geom_solref", "geom_solimp", "body_mass"),
+        *("dof_damping", "actuator_gear", "actuator_ctrlrange", "jnt_axis"),
+    ):
+        np.testing.assert_allclose(
+            getattr(ours, field), getattr(theirs.model, field), atol=1e-15, err_msg=field
+        )
+    assert ours.opt.timestep == theirs.model.opt.timestep == 0.01
+    assert ours.opt.integrator == theirs.model.opt.integrator
+
+
+def test_trajectories_are_equal(pair):
+    _, ours, theirs = pair
+    rng = np.random.default_rng(0)
+    theirs.reset(seed=0)
+    state = np.concatenate([theirs.data.qpos, theirs.data.qvel])
+    ours.reset(seed=0, options={"start": state})
+    action = np.zeros(2, np.float32)
+    for step in range(600):
+        if step % 40 == 0:  # long pushes, so that walls are hit at full speed
+            action = rng.uniform(-1.5, 1.5, 2).astype(np.float32)
+        a, b = ours.step(action)[0], theirs.step(action)[0]
+        np.testing.assert_allclose(a["observation"], b["observation"], atol=1e-8)
