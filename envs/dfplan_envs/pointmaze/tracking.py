@@ -1,0 +1,82 @@
+"""Track planned states of a PointMaze with a PD controller that looks ahead on the plan."""
+
+import numpy as np
+
+
+def track(
+    states: np.ndarray,
+    stride: int,
+    elapsed: np.ndarray | int,
+    state: np.ndarray,
+    goal: np.ndarray | None = None,
+    *,
+    kp: float = 12.5,
+    kd: float = 1.2,
+    lookahead: float = 16,
+    hold_radius: float = 0.4,
+    dt: float = 0.01,
+) -> np.ndarray:
+    """Action that steers the ball along a plan.
+
+    The plan is interpolated by cubic Hermite splines through positions and velocities. The ball
+    steers for the point `lookahead` control steps ahead of it on the plan, at most the last token:
+    action = clip(kp (p* - p) + kd (v* - v), -1, 1). Within `hold_radius` of the goal it steers for
+    the goal at rest.
+
+    Args:
+        states: [B, T, 4] planned x, y, vx, vy in SI units, one every `stride` control steps.
+        stride: control steps between tokens.
+        elapsed: [B] or scalar, control steps since states[:, 0].
+        state: [B, 4] present state.
+        goal: [B, 2] in metres, or None.
+        kp: force (100 N) per metre.
+        kd: force per metre per second.
+        lookahead: control steps.
+        hold_radius: metres.
+        dt: seconds per control step.
+
+    Returns:
+        action [B, 2], float32, in [-1, 1].
+
+    Raises:
+        ValueError: if `states` is not [B, T, 4] or `stride` is not positive.
+    """
+    states, state = np.asarray(states, np.float64), np.asarray(state, np.float64)
+    if states.ndim != 3 or states.shape[1] < 1 or states.shape[2] != 4:
+        raise ValueError(f"states must be [B, T, 4], got shape {states.shape}")
+    if stride <= 0:
+        raise ValueError(f"stride must be positive, got {stride}")
+    ahead = (np.broadcast_to(elapsed, len(states)) + lookahead) / stride
+    target = interpolate(states, ahead, stride * dt)
+    if goal is not None:
+        goal = np.asarray(goal, np.float64)
+        near = np.linalg.norm(state[:, :2] - goal, axis=-1, keepdims=True) <= hold_radius
+        target = np.where(near, np.concatenate([goal, np.zeros_like(goal)], axis=-1), target)
+    error = target - state
+    return np.clip(kp * error[:, :2] + kd * error[:, 2:], -1.0, 1.0).astype(np.float32)
+
+
+def interpolate(states: np.ndarray, time: np.ndarray, interval: float) -> np.ndarray:
+    """States on the cubic Hermite spline through tokens, at their own times.
+
+    Args:
+        states: [B, T, 4] positions and velocities.
+        time: [B] in tokens; clipped to 0 .. T - 1.
+        interval: seconds between tokens.
+
+    Returns:
+        [B, 4] position and velocity.
+    """
+    last = states.shape[1] - 1
+    if last == 0:
+        return states[:, 0]
+    time = np.clip(time, 0, last)
+    left = np.minimum(time.astype(int), last - 1)
+    s = (time - left)[:, None]
+    rows = np.arange(len(states))
+    p0, v0 = states[rows, left, :2], states[rows, left, 2:] * interval
+    p1, v1 = states[rows, left + 1, :2], states[rows, left + 1, 2:] * interval
+    a, b = 2 * (p0 - p1) + v0 + v1, 3 * (p1 - p0) - 2 * v0 - v1
+    position = ((a * s + b) * s + v0) * s + p0
+    velocity = ((3 * a * s + 2 * b) * s + v0) / interval
+    return np.concatenate([position, velocity], axis=-1)

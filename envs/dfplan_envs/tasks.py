@@ -1,0 +1,59 @@
+"""Task records: how dfplan finds these environments, their data and their trackers.
+
+`TASKS` is plain JSON data, found through the entry-point group `dfplan.tasks`.
+"""
+
+from typing import Any
+
+SCORES: dict[str, dict[str, float]] = {
+    "UMaze": {"min": 23.85, "max": 161.86},
+    "Medium": {"min": 13.13, "max": 277.39},
+    "Large": {"min": 6.7, "max": 273.99},
+}
+"""D4RL's reference returns (d4rl/infos.py), of a random policy and of its own controller."""
+
+COLLECT_STEPS = {"UMaze": 500_000, "Medium": 1_000_000, "Large": 1_000_000}
+STRIDE = {"UMaze": 10, "Medium": 10, "Large": 12}
+
+
+def _record(maze: str, env: str, description: str, score: Any, tolerance: float) -> dict[str, Any]:
+    return {
+        "description": description,
+        "env": env,
+        "env_kwargs": {},
+        "dataset": f"dfplan/pointmaze-{maze.lower()}-v0",
+        "collector": "dfplan_envs.pointmaze.collect:collect",
+        "collect_steps": COLLECT_STEPS[maze],
+        "tracker": "dfplan_envs.pointmaze.tracking:track",
+        "score": score,
+        "preset": {"data.stride": STRIDE[maze], "planner.goal_tolerance": tolerance},
+    }
+
+
+def _tasks() -> dict[str, dict[str, Any]]:
+    tasks = {}
+    for maze, score in SCORES.items():
+        name, env = f"pointmaze-{maze.lower()}", f"dfplan/PointMaze_{maze}"
+        tasks[name] = _record(
+            maze, f"{env}_D4RL-v0", f"D4RL's {maze} maze, random goals (Multi2D)", score, 0.5
+        )
+        tasks[f"{name}-fixed"] = _record(
+            maze, f"{env}_D4RL_Fixed-v0", f"D4RL's {maze} maze, its fixed goal (Maze2D)", score, 0.5
+        )
+        # D4RL's constants do not hold for episodes that end at the goal.
+        tasks[f"{name}-robotics"] = _record(
+            maze,
+            f"{env}_Robotics-v0",
+            f"Gymnasium-Robotics' {maze} maze: radius 0.45 m, ends at the goal",
+            None,
+            0.45,
+        )
+    tasks["pointmaze"] = {
+        **_record("Medium", "dfplan/PointMaze_D4RL-v0", "your own map, random goals", None, 0.5),
+        "description": "your own map (env_kwargs: maze_map), D4RL's protocol, random goals",
+        "dataset": "dfplan/pointmaze-v0",
+    }
+    return tasks
+
+
+TASKS: dict[str, dict[str, Any]] = _tasks()
