@@ -1,0 +1,51 @@
+# The Python that makes .venv; one that exists is kept unless another is asked for.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
+JOBS ?= 2
+
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+STAMP := .venv/.installed-$(VERSION)
+BIN := .venv/bin
+DEMO := runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint wheel clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(STAMP) ## make .venv with both packages and the tools (PYTHON=python3.12 chooses)
+
+$(STAMP): pyproject.toml envs/pyproject.toml constraints.txt
+	@case "$(VERSION)" in 3.11|3.12|3.13) ;; *) \
+	  echo "dfplan needs Python 3.11 to 3.13, $(PYTHON) is $(or $(VERSION),missing):" \
+	    "name another one with PYTHON=python3.12" >&2; exit 1 ;; esac
+	@$(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' \
+	  2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@echo "installing dfplan and dfplan-envs for Python $(VERSION) in .venv (a minute or two)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --editable '.[dev]' --editable ./envs --constraint constraints.txt
+	@touch $@
+
+demo: export MINARI_DATASETS_PATH := $(CURDIR)/$(DEMO)/datasets
+demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/demo
+	@rm -rf $(DEMO)
+	@mkdir -p $(DEMO)/datasets
+	$(BIN)/dfplan collect pointmaze-umaze --seed 0
+	$(BIN)/dfplan train pointmaze-umaze --out $(DEMO)/train
+	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --out $(DEMO)
+
+test: setup ## run all tests (JOBS=2 processes)
+	@$(BIN)/python -m pytest --quiet --numprocesses $(JOBS)
+
+lint: setup ## style, types and layers
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "run: ruff format" >&2; exit 1; }
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+wheel: setup ## build both wheels and use them in a clean environment
+	@scripts/check_wheels.sh $(BIN)/python
+
+clean: ## remove .venv, built packages and caches; runs/ stays
+	@rm -rf .venv build dist envs/dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find dfplan envs tests experiments -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

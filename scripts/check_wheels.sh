@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Builds both wheels, installs them in a clean environment outside the checkout, and runs the
+# command line there. Usage: scripts/check_wheels.sh PYTHON (one that has `build`).
+set -euo pipefail
+python=$(realpath --no-symlinks "$1")
+repo=$(realpath "$(dirname "$0")/..")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+step() { echo "wheels: $*"; }
+
+step "build"
+"$python" -m build --outdir "$work/dist" "$repo" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+"$python" -m build --outdir "$work/dist" "$repo/envs" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+
+cd "$work"
+"$python" -m venv venv
+install() { venv/bin/pip install --quiet --disable-pip-version-check -c "$repo/constraints.txt" "$@"; }
+export MINARI_DATASETS_PATH=$work/datasets
+mkdir datasets
+
+step "dfplan alone, as on a machine that only trains"
+install dist/dfplan-0*.whl
+venv/bin/python - <<'PYTHON'
+import importlib.util, pkgutil
+import dfplan
+
+assert importlib.util.find_spec("mujoco") is None, "dfplan pulled in mujoco"
+for module in pkgutil.walk_packages(dfplan.__path__, "dfplan."):
+    importlib.import_module(module.name)
+PYTHON
+
+step "dfplan and dfplan-envs: collect, train, evaluate"
+install dist/dfplan_envs-*.whl
+venv/bin/dfplan --help >/dev/null
+venv/bin/dfplan tasks
+venv/bin/dfplan collect pointmaze-umaze --seed 0 --steps 6000
+venv/bin/dfplan train pointmaze-umaze --out run --training.steps 20
+venv/bin/dfplan eval run --episodes 2 --out result
+step "passed"
