@@ -1,0 +1,26 @@
+"""Shared by the environment tests."""
+
+import pytest
+
+import dfplan_envs  # noqa: F401
+from dfplan_envs.registration import ENV_SPECS
+
+USER_MAP = ["######", "#O  O#", "#O##O#", "#OOO0#", "######"]
+ENV_IDS = sorted(ENV_SPECS)
+
+
+def make_kwargs(env_id: str) -> dict:
+    """What gymnasium.make needs besides the id."""
+    needs_map = "maze_map" not in ENV_SPECS[env_id]["kwargs"]
+    return {"maze_map": USER_MAP} if needs_map else {}
+
+
+@pytest.fixture(params=ENV_IDS)
+def env_id(request):
+    return request.param
+
+
+@pytest.fixture
+def minari_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    return tmp_path

@@ -1,0 +1,95 @@
+"""Frames and drawings."""
+
+import time
+import warnings
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import dfplan_envs  # noqa: F401
+from dfplan_envs.pointmaze import render
+
+BLUE = np.array([43, 108, 176])
+
+
+@pytest.fixture
+def no_opengl(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "off")
+    render.has_opengl.cache_clear()
+    yield
+    render.has_opengl.cache_clear()
+
+
+def make():
+    return gym.make("dfplan/PointMaze_Large_D4RL-v0", render_mode="rgb_array")
+
+
+def test_frame_on_this_machine(capfd):
+    env = make()
+    env.reset(seed=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame = env.render()
+    assert frame.dtype == np.uint8 and frame.shape == (480, 480, 3) and frame.std() > 10
+    assert "Traceback" not in capfd.readouterr().err
+    env.close()
+
+
+def test_fallback_warns_once(no_opengl):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            env = make()
+            env.reset(seed=0)
+            env.render()
+            env.render()
+    assert sum("matplotlib" in str(w.message) for w in caught) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*off-screen")
+def test_fallback_shows_the_ball_where_it_is(no_opengl):
+    env = make()
+    for cell in ((1, 1), (7, 10)):
+        env.reset(seed=0, options={"start": env.unwrapped.maze.center(cell), "goal_cell": (3, 5)})
+        frame = env.render()
+        rows, columns = np.nonzero(np.abs(frame - BLUE).sum(axis=-1) < 10)
+        # 12 by 9 cells of 40 pixels, with a margin of 60 above and below
+        assert abs(columns.mean() - (40 * cell[1] + 20)) < 2
+        assert abs(rows.mean() - (60 + 40 * cell[0] + 20)) < 2
+
+
+@pytest.mark.filterwarnings("ignore:.*off-screen")
+def test_fallback_is_fast(no_opengl):
+    env = make()
+    env.reset(seed=0)
+    env.render()
+    start = time.perf_counter()
+    for _ in range(20):
+        env.step(env.action_space.sample())
+        env.render()
+    assert (time.perf_counter() - start) / 20 < 0.02
+
+
+def test_probe_survives_a_driver_that_fails(monkeypatch):
+    monkeypatch.setattr(render, "_PROBE", "import os; os.abort()")
+    monkeypatch.delenv("MUJOCO_GL", raising=False)
+    render.has_opengl.cache_clear()
+    with pytest.warns(UserWarning, match="MUJOCO_GL=egl"):
+        assert render.has_opengl() is False
+    render.has_opengl.cache_clear()
+
+
+def test_draw_in_metres():
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Circle
+
+    env = gym.make("dfplan/PointMaze_UMaze_Robotics-v0").unwrapped
+    env.reset(seed=0)
+    ax = Figure().add_subplot()
+    env.draw(ax)
+    (disc,) = [p for p in ax.patches if isinstance(p, Circle)]
+    np.testing.assert_allclose(disc.center, env.goal)
+    assert disc.radius == 0.45 and ax.get_aspect() == 1.0
+    assert len(ax.collections[0].get_paths()) == len(env.maze.walls)
+    assert ax.get_xlim() == (-2.5, 2.5) and ax.get_ylim() == (-2.5, 2.5)
