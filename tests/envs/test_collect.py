@@ -95,9 +95,7 @@ def _check_episode(episode):
     assert all(v.dtype == np.float64 for v in observations.values())
     assert episode.actions.shape == (steps, 2) and episode.actions.dtype == np.float32
     assert np.abs(episode.actions).max() <= 1.0
-    np.testing.assert_array_equal(
-        observations["achieved_goal"], observations["observation"][:, :2]
-    )
+    np.testing.assert_array_equal(observations["achieved_goal"], observations["observation"][:, :2])
     distance = np.linalg.norm(
         observations["achieved_goal"][1:] - observations["desired_goal"][:-1], axis=-1
     )

@@ -65,7 +65,9 @@ def test_d4rl_draws():
         noise = points - [env.maze.center(c) for c in cells]
         assert 0.09 < np.abs(noise).max() <= 0.1
     assert 0.09 < starts[:, 2:].std() < 0.11
-    same = np.mean([env.maze.cell(s) == env.maze.cell(g) for s, g in zip(starts, goals)])
+    same = np.mean(
+        [env.maze.cell(s) == env.maze.cell(g) for s, g in zip(starts, goals, strict=True)]
+    )
     assert 0.07 < same < 0.22  # 1/7
 
 
@@ -135,7 +137,5 @@ def test_action_is_clipped_and_must_be_finite():
 def test_speed_is_limited():
     env = gym.make("dfplan/PointMaze_Large_D4RL-v0").unwrapped
     env.reset(seed=0, options={"start": env.maze.center((3, 1))})
-    speeds = [
-        env.step(np.array([1.0, 0.0]))[0]["observation"][2] for _ in range(60)
-    ]
+    speeds = [env.step(np.array([1.0, 0.0]))[0]["observation"][2] for _ in range(60)]
     assert 5.0 < max(speeds) < 5.25  # clipped before a step, which then adds at most 0.24

@@ -93,5 +93,3 @@ def test_what_is_refused():
         track(np.zeros((3, 4)), STRIDE, 0, np.zeros((3, 4)))
     with pytest.raises(ValueError, match="stride"):
         track(np.zeros((1, 3, 4)), 0, 0, np.zeros((1, 4)))
-
-

@@ -10,8 +10,9 @@ import minari
 import numpy as np
 from minari.data_collector import EpisodeBuffer
 
-from dfplan_envs.pointmaze.env import PROTOCOLS, PointMazeEnv
-from dfplan_envs.pointmaze.maps import MAPS
+from dfplan_envs.pointmaze.env import PointMazeEnv
+from dfplan_envs.pointmaze.maps import MAPS, Maze
+from dfplan_envs.pointmaze.protocol import PROTOCOLS
 from dfplan_envs.pointmaze.simulate import Recording, simulate
 from dfplan_envs.tasks import SCORES
 
@@ -52,29 +53,32 @@ def collect(
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
-    env = _data_env(env_id, env_kwargs or {})
+    env, maze = _data_env(env_id, env_kwargs or {})
     size = math.ceil(steps / EPISODE_STEPS)
     length = math.ceil(steps / size)
-    recording = simulate(
-        env.unwrapped.maze, size, length, np.random.default_rng(seed), progress=progress
-    )
+    recording = simulate(maze, size, length, np.random.default_rng(seed), progress=progress)
     if progress is not None:
         progress(steps)
     short = size * length - steps  # that many episodes are one step shorter
     lengths = [length - 1] * short + [length] * (size - short)
-    return _write(env, dataset_id, list(_episodes(recording, lengths)), seed)
+    return _write(env, _name(maze), dataset_id, list(_episodes(recording, lengths)), seed)
 
 
-def _data_env(env_id: str, env_kwargs: dict[str, Any]) -> gym.Env:
+def _data_env(env_id: str, env_kwargs: dict[str, Any]) -> tuple[gym.Env, Maze]:
     env = gym.make(env_id, **env_kwargs)
     if not isinstance(env.unwrapped, PointMazeEnv):
         raise ValueError(f"{env_id} is no PointMaze; this collector drives only those")
-    rows = env.unwrapped.maze.rows
-    for name, known in MAPS.items():
-        if rows == known:
-            return gym.make(f"dfplan/PointMaze_{name}_D4RL-v0")
+    maze = env.unwrapped.maze
+    name = _name(maze)
+    if name is not None:
+        return gym.make(f"dfplan/PointMaze_{name}_D4RL-v0"), maze
     steps = env.spec.max_episode_steps if env.spec else None
-    return gym.make("dfplan/PointMaze_D4RL-v0", maze_map=list(rows), max_episode_steps=steps)
+    own = {"maze_map": list(maze.rows), "max_episode_steps": steps}
+    return gym.make("dfplan/PointMaze_D4RL-v0", **own), maze
+
+
+def _name(maze: Maze) -> str | None:
+    return next((name for name, rows in MAPS.items() if rows == maze.rows), None)
 
 
 def _episodes(recording: Recording, lengths: list[int]) -> Iterator[EpisodeBuffer]:
@@ -84,25 +88,25 @@ def _episodes(recording: Recording, lengths: list[int]) -> Iterator[EpisodeBuffe
         distance = np.linalg.norm(states[1:, :2] - goals[:-1], axis=-1)
         truncations = np.zeros(length, bool)
         truncations[-1:] = True
-        yield EpisodeBuffer(
-            id=i,
-            observations={
+        # Minari's types ask for lists, its storage takes arrays, and much faster.
+        arrays: dict[str, Any] = {
+            "observations": {
                 "observation": states,
                 "achieved_goal": states[:, :2],
                 "desired_goal": goals,
             },
-            actions=recording.actions[i, :length],
-            rewards=(distance <= radius).astype(np.float64),
-            terminations=np.zeros(length, bool),
-            truncations=truncations,
-        )
+            "actions": recording.actions[i, :length],
+            "rewards": (distance <= radius).astype(np.float64),
+            "terminations": np.zeros(length, bool),
+            "truncations": truncations,
+        }
+        yield EpisodeBuffer(id=i, **arrays)
 
 
 def _write(
-    env: gym.Env, dataset_id: str, episodes: list[EpisodeBuffer], seed: int
+    env: gym.Env, maze: str | None, dataset_id: str, episodes: list[EpisodeBuffer], seed: int
 ) -> minari.MinariDataset:
-    name = next((n for n, rows in MAPS.items() if rows == env.unwrapped.maze.rows), None)
-    score = SCORES[name] if name else {"min": None, "max": None}
+    score = SCORES[maze] if maze else {"min": None, "max": None}
     with warnings.catch_warnings():
         # Minari asks for a permalink and an address, which a local data set has no use for.
         warnings.filterwarnings("ignore", message="`(code_permalink|author_email)` is set to None")

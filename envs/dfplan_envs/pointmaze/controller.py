@@ -68,7 +68,7 @@ class WaypointController:
         self._advance(which)
 
     def act(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        """Action [B, 2] in [-1, 1] at `position` [B, 2] and `velocity` [B, 2]; moves waypoints on."""
+        """Action [B, 2] in [-1, 1] at `position` and `velocity` [B, 2]; moves waypoints on."""
         offset = self._waypoint - position
         gap = np.einsum("bi,bi->b", offset, offset)
         lost = np.flatnonzero(gap > self.config.lost**2)

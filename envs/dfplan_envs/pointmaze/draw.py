@@ -22,7 +22,8 @@ def draw_maze(ax, maze: Maze, goal: np.ndarray, radius: float) -> None:
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Circle, Rectangle
 
-    squares = [Rectangle(maze.center(cell) - 0.5, 1, 1) for cell in maze.walls]
+    corners = [maze.center(cell) - 0.5 for cell in maze.walls]
+    squares = [Rectangle((left, bottom), 1, 1) for left, bottom in corners]
     # An edge of the face's colour closes the hairlines between neighbouring squares.
     ax.add_collection(
         PatchCollection(squares, facecolor=WALL_COLOR, edgecolor=WALL_COLOR, linewidth=0.3)

@@ -1,7 +1,9 @@
 """PointMaze as a Gymnasium environment with a goal-Dict observation."""
 
+# MuJoCo's bindings carry no types.
+# pyright: reportAttributeAccessIssue=false
+
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -12,35 +14,11 @@ from gymnasium import spaces
 from dfplan_envs.pointmaze.draw import draw_maze
 from dfplan_envs.pointmaze.maps import MazeMap, parse_map
 from dfplan_envs.pointmaze.model import DT, MAX_SPEED, WALL_HEIGHT, build_model
+from dfplan_envs.pointmaze.protocol import PROTOCOLS
 from dfplan_envs.pointmaze.render import make_renderer
 
 GOALS = ("random", "fixed")
 OPTIONS = ("start", "goal", "reset_cell", "goal_cell")
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """What a benchmark adds to the physics.
-
-    Attributes:
-        radius: success radius in metres.
-        terminates: whether the episode ends at the goal.
-        noise: half width of the uniform noise on start and random goal positions, in metres.
-        speed: standard deviation of the start velocity, in metres per second.
-        apart: whether start and goal lie in different cells.
-    """
-
-    radius: float
-    terminates: bool
-    noise: float
-    speed: float
-    apart: bool
-
-
-PROTOCOLS = {
-    "d4rl": Protocol(radius=0.5, terminates=False, noise=0.1, speed=0.1, apart=False),
-    "robotics": Protocol(radius=0.45, terminates=True, noise=0.25, speed=0.0, apart=True),
-}
 
 
 class PointMazeEnv(gym.Env):
@@ -222,7 +200,7 @@ class PointMazeEnv(gym.Env):
     def compute_reward(
         self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any = None
     ) -> np.ndarray:
-        """Reward of reaching `achieved_goal` [..., 2] for `desired_goal` [..., 2], for relabelling."""
+        """Reward of reaching `achieved_goal` [..., 2] when asked for `desired_goal` [..., 2]."""
         distance = np.linalg.norm(np.subtract(achieved_goal, desired_goal), axis=-1)
         return (distance <= self.protocol.radius).astype(np.float64)
 
@@ -252,7 +230,9 @@ class PointMazeEnv(gym.Env):
             gym.logger.warn("render() needs render_mode='rgb_array' in gymnasium.make")
             return None
         if self._renderer is None:
-            self._renderer = make_renderer(self.model, self.maze, self.protocol, self.frame_size)
+            self._renderer = make_renderer(
+                self.model, self.maze, self.protocol.radius, self.frame_size
+            )
         self.model.site("target").pos = (*self.goal, WALL_HEIGHT / 2)
         return self._renderer.frame(self.data, self.goal)
 

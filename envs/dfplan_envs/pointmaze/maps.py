@@ -80,9 +80,7 @@ class Maze:
         return self._cells("RC") or self.free
 
     def _cells(self, kinds: str) -> list[Cell]:
-        return [
-            (i, j) for i, row in enumerate(self.rows) for j, c in enumerate(row) if c in kinds
-        ]
+        return [(i, j) for i, row in enumerate(self.rows) for j, c in enumerate(row) if c in kinds]
 
     def center(self, cell: Sequence[int]) -> np.ndarray:
         """Centre of a cell (row, column), as (x, y) in metres."""

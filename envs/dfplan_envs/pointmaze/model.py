@@ -1,5 +1,8 @@
 """The MuJoCo model of a PointMaze: Gymnasium-Robotics' ball, and a box for each wall cell."""
 
+# MuJoCo's bindings carry no types.
+# pyright: reportAttributeAccessIssue=false
+
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,10 +1,13 @@
 """Frames of a PointMaze: MuJoCo off-screen where OpenGL works, else matplotlib."""
 
+# MuJoCo's bindings carry no types.
+# pyright: reportAttributeAccessIssue=false
+
 import os
 import subprocess
 import sys
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import gymnasium as gym
 import mujoco
@@ -36,12 +39,12 @@ class Renderer(Protocol):
 
 
 def make_renderer(
-    model: mujoco.MjModel, maze: Maze, protocol: Any, size: tuple[int, int]
+    model: mujoco.MjModel, maze: Maze, radius: float, size: tuple[int, int]
 ) -> Renderer:
-    """The renderer that works here, for frames of `size` (height, width)."""
+    """The renderer that works here, for a success radius in metres and a (height, width)."""
     if has_opengl():
         return MujocoRenderer(model, maze, size)
-    return AggRenderer(maze, protocol.radius, size)
+    return AggRenderer(maze, radius, size)
 
 
 @cache

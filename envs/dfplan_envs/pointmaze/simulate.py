@@ -1,5 +1,8 @@
 """Drive many mazes of one map at once, stepped by MuJoCo directly."""
 
+# MuJoCo's bindings carry no types.
+# pyright: reportAttributeAccessIssue=false
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
