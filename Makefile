@@ -41,7 +41,7 @@ lint: setup ## style, types and layers
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "run: ruff format" >&2; exit 1; }
 	@$(BIN)/pyright
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 wheel: setup ## build both wheels and use them in a clean environment
 	@scripts/check_wheels.sh $(BIN)/python
