@@ -1,0 +1,1 @@
+"""Datasets: Minari in and out, observations as state vectors, windows of tokens."""

@@ -1,0 +1,55 @@
+"""Normalizer: what stands between SI units and the network's unit-scale numbers."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dfplan.types import ArrayLike
+
+MIN_STD = 1e-6
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Normalizer:
+    """An affine map per feature, `(x - mean) / std`.
+
+    Attributes:
+        mean: `[D]`, SI units.
+        std: `[D]`, SI units; 1 where the data is constant.
+    """
+
+    mean: jax.Array
+    std: jax.Array
+
+    @classmethod
+    def fit(cls, data: np.ndarray) -> "Normalizer":
+        """Fit mean and standard deviation to `data` `[N, D]`."""
+        data = np.asarray(data, np.float64)
+        std = data.std(axis=0)
+        std = np.where(std < MIN_STD, 1.0, std)
+        return cls(jnp.asarray(data.mean(axis=0), jnp.float32), jnp.asarray(std, jnp.float32))
+
+    def encode(self, x: ArrayLike) -> jax.Array:
+        """SI units to normalised units, any `[..., D]`."""
+        return (jnp.asarray(x) - self.mean) / self.std
+
+    def decode(self, z: ArrayLike) -> jax.Array:
+        """Normalised units to SI units, any `[..., D]`."""
+        return jnp.asarray(z) * self.std + self.mean
+
+    def take(self, dims: tuple[int, ...]) -> "Normalizer":
+        """The normaliser of a subset of features."""
+        index = jnp.asarray(dims, jnp.int32)
+        return Normalizer(self.mean[index], self.std[index])
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """JSON form; float32 values survive the round trip exactly."""
+        return {"mean": np.asarray(self.mean).tolist(), "std": np.asarray(self.std).tolist()}
+
+    @classmethod
+    def from_dict(cls, d: dict[str, list[float]]) -> "Normalizer":
+        """Inverse of `to_dict`."""
+        return cls(jnp.asarray(d["mean"], jnp.float32), jnp.asarray(d["std"], jnp.float32))

@@ -1,0 +1,152 @@
+"""Random data from any environment, and how environments are made."""
+
+import warnings
+
+import gymnasium as gym
+import minari
+import numpy as np
+import pytest
+from gymnasium.envs.classic_control.pendulum import PendulumEnv
+
+from dfplan.data.collect import collect_random
+from dfplan.data.make_env import make_env
+from dfplan.data.minari_io import load_trajectories
+from dfplan.types import UserError
+
+SHORT = {"max_episode_steps": 30}
+
+
+class Unbounded(PendulumEnv):
+    def __init__(self):
+        super().__init__()
+        self.action_space = gym.spaces.Box(-np.inf, np.inf, (1,))
+
+
+@pytest.fixture
+def registered():
+    """Environments that only the tests know; their entry points are classes."""
+    gym.register("Test/Class-v0", PendulumEnv)
+    gym.register("Test/Unbounded-v0", Unbounded)
+    yield
+    for name in ("Test/Class-v0", "Test/Unbounded-v0"):
+        del gym.registry[name]
+
+
+def collect(dataset_id="dfplan/random-v0", **kwargs):
+    settings = {"steps": 70, "env_kwargs": SHORT} | kwargs
+    return collect_random("Pendulum-v1", dataset_id, **settings)
+
+
+def refusal(call, *args, **kwargs) -> str:
+    with pytest.raises(UserError) as caught:
+        call(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_collected(minari_home):
+    done = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        dataset = collect(progress=done.append)
+    assert done == [70]
+    assert dataset.total_steps == 70
+    episodes = list(minari.load_dataset("dfplan/random-v0").iterate_episodes())
+    assert [len(e) for e in episodes] == [30, 30, 10]
+    assert all(e.truncations[-1] and e.truncations.sum() == 1 for e in episodes)
+    assert len({tuple(e.observations[0]) for e in episodes}) == 3
+    assert dataset.recover_environment().spec.max_episode_steps == 30
+    assert [p.name for p in minari_home.iterdir()] == ["dfplan"]  # nothing temporary is left
+
+
+def test_actions_are_uniform_and_their_own(minari_home):
+    data = load_trajectories(collect(steps=600).spec.dataset_id)
+    last = data.start + data.length - 1
+    actions = np.delete(data.action, last, axis=0)
+    assert -2 <= actions.min() < -1.9 and 1.9 < actions.max() <= 2
+    assert abs(actions.mean()) < 0.2 and abs(actions.std() - 4 / np.sqrt(12)) < 0.1
+    # The data replays: an observation follows from the one before and the action between them.
+    env = gym.make("Pendulum-v1").unwrapped
+    env.reset()
+    cos, sin, speed = data.state[10]
+    env.state = np.array([np.arctan2(sin, cos), speed])
+    np.testing.assert_allclose(env.step(data.action[10])[0], data.state[11], atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_data(minari_home):
+    def fingerprint(dataset_id, seed):
+        collect(dataset_id, seed=seed)
+        return load_trajectories(dataset_id).fingerprint
+
+    assert fingerprint("a-v0", 3) == fingerprint("b-v0", 3) != fingerprint("c-v0", 4)
+
+
+def test_goal_observations_and_an_id_that_names_its_module(minari_home):
+    env_id = "dfplan_envs:dfplan/PointMaze_UMaze_D4RL-v0"
+    collect_random(env_id, "dfplan/maze-v0", steps=20)
+    data = load_trajectories("dfplan/maze-v0")
+    assert data.layout.goal_dims == (0, 1) and data.state.shape == (21, 4)
+
+
+def test_progress_is_reported_now_and_then(minari_home, monkeypatch):
+    monkeypatch.setattr("dfplan.data.collect.REPORT_EVERY", 30)
+    done = []
+    collect(progress=done.append)
+    assert done == [30, 60, 70]
+
+
+@pytest.mark.parametrize(
+    ("env_id", "words"),
+    [
+        ("Pendulm-v1", ["unknown environment 'Pendulm-v1'", "did you mean Pendulum-v1"]),
+        ("Pendulum-v7", ["did you mean Pendulum-v1"]),
+        ("Mine-v0", ["'package:Mine-v0'"]),
+        ("nowhere/Mine-v0", ["'package:nowhere/Mine-v0'"]),
+        ("no_such_module:Mine-v0", ["no_such_module"]),
+        ("json:Mine-v0", ["module 'json' registers no environment 'Mine-v0'"]),
+        ("bad id", ["'bad id'", "Malformed"]),
+    ],
+)
+def test_unknown_environments(env_id, words):
+    message = refusal(make_env, env_id)
+    assert all(word in message for word in words), message
+
+
+def test_arguments_of_an_environment():
+    assert make_env("Pendulum-v1", {"g": 5.0}).unwrapped.g == 5.0
+    env = make_env("Pendulum-v1", {"g": 5.0, "render_mode": "human"}, render_mode="rgb_array")
+    assert env.render_mode == "rgb_array"
+    message = refusal(make_env, "Pendulum-v1", {"gravity": 5.0})
+    assert "'Pendulum-v1'" in message and "'gravity'" in message
+
+
+def test_what_collection_refuses(minari_home, registered):
+    assert "steps must be at least 1, got 0" in refusal(collect, steps=0)
+    assert "seed must be at least 0, got -1" in refusal(collect, seed=-1)
+    for bad in ("no-version", "bad id-v0", "", "../x-v0"):
+        assert f"{bad!r} is malformed; valid: name-v0" in refusal(collect, bad)
+    assert "did you mean" in refusal(collect_random, "Pendulm-v1", "x-v0", steps=1)
+    assert "Discrete(2)" in refusal(collect_random, "CartPole-v1", "x-v0", steps=1)
+    message = refusal(collect_random, "Test/Unbounded-v0", "x-v0", steps=1)
+    assert "supported: Box with bounds" in message
+    message = refusal(collect_random, "Test/Class-v0", "x-v0", steps=1)
+    assert "Minari cannot record 'Test/Class-v0'" in message and "entry_point" in message
+
+
+def test_a_taken_id_is_refused_before_anything_runs(minari_home):
+    collect(steps=1)
+    message = refusal(collect, steps=10**12)
+    assert "'dfplan/random-v0' exists already" in message
+
+
+def test_nothing_is_left_when_the_environment_fails(minari_home, monkeypatch):
+    closed = []
+    monkeypatch.setattr(PendulumEnv, "close", lambda self: closed.append(self))
+
+    def fail(self, action):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(PendulumEnv, "step", fail)
+    with pytest.raises(RuntimeError, match="broken"):
+        collect()
+    assert list(minari_home.iterdir()) == [] and len(closed) == 1

@@ -1,0 +1,164 @@
+"""Windows: every number of a batch against a plain recomputation, and how batches are drawn."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.data.windows import batch_key, fit_normalizers, make_corpus, sample_batch
+from dfplan.normalize import Normalizer
+from dfplan.types import UserError
+
+from .conftest import coded_episodes
+
+STATES = Normalizer.from_dict({"mean": [1.0, 4.0, 3.0], "std": [2.0, 5.0, 2.0]})
+ACTIONS = Normalizer.from_dict({"mean": [50.0], "std": [100.0]})
+LENGTHS = [4, 1, 9, 3]  # steps of each episode
+draw = functools.partial(jax.jit, static_argnums=(2, 3, 4))(sample_batch)
+
+
+def setup(config, lengths=tuple(LENGTHS), goal_dims=()):
+    data = coded_episodes(list(lengths), goal_dims)
+    return make_corpus(data, config, STATES, ACTIONS), TokenLayout.create(data.layout, config)
+
+
+def sampled(config, batch, goal_dims=(), lengths=tuple(LENGTHS), key=None):
+    corpus, layout = setup(config, lengths, goal_dims)
+    key = batch_key(0, 0) if key is None else key
+    return jax.tree.map(np.asarray, draw(key, corpus, layout, config, batch)), layout
+
+
+def places(state):
+    """Episode and step that coded states name."""
+    decoded = np.rint(STATES.decode(state)).astype(int)
+    return decoded[..., 0], decoded[..., 1]
+
+
+def goal_steps(batch):
+    """Step of the goal of each sequence; the goal is dimension 1."""
+    return np.rint(batch.tokens[:, 0, 1] * 5 + 4).astype(int)
+
+
+def expected(config, layout, episode, step, goal):
+    """Tokens `[T, D]` in SI units and which are valid, one number at a time."""
+    end = LENGTHS[episode]
+    tokens, valid = [], []
+    for j in range(config.tokens):
+        here, token = step + j * config.stride, []
+        for row in range(here - layout.frame_count + 1, here + 1):
+            if goal is not None and not config.actions and row >= goal:
+                token += [episode, goal, 0]
+            else:
+                token += [episode, min(max(row, 0), end), 7]
+        if config.actions:
+            rows = range(here - config.stride, here)
+            token += [100 * episode + row if 0 <= row < end else 0 for row in rows]
+        tokens.append(token)
+        inside = here <= end
+        if goal is not None:
+            inside = here - config.stride < goal if config.actions else True
+        valid.append(inside and (here <= end or not config.actions))
+    return tokens, valid
+
+
+@pytest.mark.parametrize("goal_dims", [(), (1,)], ids=["no-goal", "goal"])
+@pytest.mark.parametrize("actions", [False, True], ids=["states", "actions"])
+@pytest.mark.parametrize("frames", ["last", "stack"])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_every_number_of_a_batch(stride, frames, actions, goal_dims):
+    config = DataConfig(stride, frames, actions, tokens=5, rest_dims=(2,))
+    batch, layout = sampled(config, 128, goal_dims)
+    episode, step = places(batch.state)
+    goal = goal_steps(batch) if goal_dims else [None] * len(step)
+    wanted = [expected(config, layout, *args) for args in zip(episode, step, goal, strict=True)]
+    tokens, valid = map(np.array, zip(*wanted, strict=True))
+    has_goal = len(goal_dims)
+    frame_count = layout.frame_count
+    mean = np.concatenate([np.tile(STATES.mean, frame_count), np.tile(50.0, stride * actions)])
+    std = np.concatenate([np.tile(STATES.std, frame_count), np.tile(100.0, stride * actions)])
+    np.testing.assert_allclose(batch.tokens[:, has_goal:] * std + mean, tokens, atol=1e-3)
+    np.testing.assert_array_equal(batch.valid[:, has_goal:], valid)
+    if has_goal:
+        assert batch.valid[:, 0].all()
+        others = np.delete(batch.tokens[:, 0], 1, axis=1)
+        np.testing.assert_array_equal(others, 0)
+    assert (~batch.valid).any() == (actions or not has_goal)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_transitions_are_steps_of_one_episode(stride):
+    batch, _ = sampled(DataConfig(stride, tokens=4), 512)
+    episode, step = places(batch.state)
+    later_episode, later_step = places(batch.next_state)
+    np.testing.assert_array_equal(later_episode, episode)
+    np.testing.assert_array_equal(later_step, step + batch.gap)
+    action = batch.action[:, 0] * 100 + 50
+    np.testing.assert_allclose(action, 100 * episode + step, atol=1e-3)
+    assert set(batch.gap) == set(range(1, stride + 1))
+
+
+def test_windows_start_evenly_wherever_two_tokens_fit():
+    batch, _ = sampled(DataConfig(stride=3, tokens=3), 10_000)
+    episode, step = places(batch.state)
+    found, count = np.unique(np.stack([episode, step]), axis=1, return_counts=True)
+    places_ = [(e, s) for e, n in enumerate(LENGTHS) for s in range(n + 1 - 3)]
+    assert found.T.tolist() == [list(place) for place in places_]
+    assert abs(count / 1000 - 1).max() < 0.15
+
+
+def test_a_goal_is_ahead_in_the_same_episode():
+    batch, _ = sampled(DataConfig(stride=1, tokens=3), 2000, goal_dims=(1,))
+    episode, step = places(batch.state)
+    goal = goal_steps(batch)
+    room = np.array(LENGTHS)[episode] - step
+    assert (goal > step).all() and (goal - step <= np.minimum(room, 3)).all()
+    assert {1, 2, 3} == set(goal - step)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0, 6.0])
+def test_goal_distances_are_truncated_exponential(decay):
+    config = DataConfig(stride=2, tokens=2, goal_horizon=10, goal_decay=decay)
+    batch, _ = sampled(config, 200_000, goal_dims=(1,), lengths=(40,))
+    _, step = places(batch.state)
+    distance = goal_steps(batch) - step
+    for room, longest in ((slice(20, 41), 20), (slice(7, 8), 7)):
+        drawn = distance[np.isin(40 - step, np.arange(41)[room])]
+        weight = np.exp(-decay * np.arange(1, longest + 1) / 20)
+        wanted = len(drawn) * weight / weight.sum()
+        count = np.bincount(drawn, minlength=longest + 1)[1:]
+        assert len(count) == longest
+        # Chi-squared with `longest` - 1 degrees of freedom: five standard deviations.
+        limit = longest - 1 + 5 * np.sqrt(2 * (longest - 1))
+        assert ((count - wanted) ** 2 / wanted).sum() < limit
+
+
+def test_a_batch_depends_on_seed_and_step_alone():
+    config = DataConfig(tokens=4)
+    corpus, layout = setup(config, goal_dims=(1,))
+    traced = jax.jit(batch_key, static_argnums=0)
+
+    def tokens(key):
+        return np.asarray(draw(key, corpus, layout, config, 64).tokens)
+
+    first = tokens(batch_key(3, 5))
+    np.testing.assert_array_equal(tokens(batch_key(3, 5)), first)
+    np.testing.assert_array_equal(tokens(traced(3, 5)), first)
+    for other in (batch_key(3, 6), batch_key(4, 5), batch_key(5, 3)):
+        assert not np.array_equal(tokens(other), first)
+
+
+def test_a_stride_longer_than_every_episode():
+    with pytest.raises(UserError, match=r"data.stride 10 .*'coded-v0'; valid: 1 to 9"):
+        setup(DataConfig(stride=10))
+    sampled(DataConfig(stride=9, tokens=2), 4)
+
+
+def test_normalizers_leave_out_the_rows_without_an_action():
+    data = coded_episodes([3, 5])
+    states, actions = fit_normalizers(data)
+    np.testing.assert_allclose(states.mean, data.state.mean(0), rtol=1e-6)
+    taken = [0, 1, 2, 100, 101, 102, 103, 104]
+    np.testing.assert_allclose(actions.mean, np.mean(taken), rtol=1e-6)
+    np.testing.assert_allclose(actions.std, np.std(taken), rtol=1e-6)
