@@ -1,0 +1,1 @@
+"""Denoisers: Flax NNX networks that take a noise level per token."""

@@ -1,0 +1,122 @@
+"""Building blocks of the denoisers: features of levels and values, rotary positions, modulation."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Float, Int
+
+from dfplan.types import Array
+
+LEVEL_FREQUENCIES = 16
+
+
+def level_features(level: Float[Array, "*b"]) -> Float[Array, "*b {2*LEVEL_FREQUENCIES+1}"]:
+    """The level itself and sines and cosines of it, from half a period to 64 over [0, 1]."""
+    frequency = jnp.geomspace(0.5, 64.0, LEVEL_FREQUENCIES) * 2 * jnp.pi
+    angle = level[..., None] * frequency
+    return jnp.concatenate([level[..., None], jnp.sin(angle), jnp.cos(angle)], axis=-1)
+
+
+def value_features(x: Float[Array, "*b D"], octaves: int) -> Float[Array, "*b F"]:
+    """`x` with sines and cosines of its features at `octaves` doublings of the frequency.
+
+    Coordinates matter at scales far below the data's spread (a wall is thinner than a maze);
+    a linear map of the coordinate alone learns those slowly (Tancik et al. 2020).
+    """
+    if octaves == 0:
+        return x
+    angle = x[..., None] * (jnp.pi / 2 * 2.0 ** jnp.arange(octaves))
+    waves = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+    return jnp.concatenate([x, waves.reshape(*x.shape[:-1], -1)], axis=-1)
+
+
+@jax.custom_vjp
+def bfloat16_product(x: Float[Array, "N I"], kernel: Float[Array, "I O"]) -> Float[Array, "N O"]:
+    """`x @ kernel` of float32 arrays, rounded to bfloat16 and summed in float32, both ways.
+
+    Plain JAX would make the backward products of mixed types, which run at float32's speed.
+    """
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    return jnp.dot(x, kernel, preferred_element_type=jnp.float32)
+
+
+def _product_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    return jnp.dot(x, kernel, preferred_element_type=jnp.float32), (x, kernel)
+
+
+def _product_backward(saved: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+    x, kernel = saved
+    grad = grad.astype(jnp.bfloat16)
+    grad_x = jnp.dot(grad, kernel.T, preferred_element_type=jnp.float32)
+    return grad_x, jnp.dot(x.T, grad, preferred_element_type=jnp.float32)
+
+
+bfloat16_product.defvjp(_product_forward, _product_backward)
+
+PRODUCTS = {"float32": jnp.dot, "bfloat16": bfloat16_product}
+
+
+class Linear(nnx.Module):
+    """Dense layer of float32 arrays; `dtype` ("float32" or "bfloat16") is its product's alone.
+
+    Only products are faster in bfloat16; sums, norms and the residual stream stay exact.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        dtype: str,
+        rngs: nnx.Rngs,
+        bias: bool = True,
+        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+    ):
+        self.dtype = dtype
+        self.kernel = nnx.Param(kernel_init(rngs.params(), (inputs, outputs), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
+
+    def __call__(self, x: Float[Array, "*b I"]) -> Float[Array, "*b O"]:
+        """Over the last axis. The product is of matrices: batched ones have slower gradients."""
+        flat = PRODUCTS[self.dtype](x.reshape(-1, x.shape[-1]), self.kernel[...])
+        y = flat.reshape(*x.shape[:-1], -1)
+        return y if self.bias is None else y + self.bias[...]
+
+
+def rotate(
+    x: Float[Array, "*b T dim"], position: Int[Array, "T"], base: float = 1000.0
+) -> Float[Array, "*b T dim"]:
+    """Rotary position embedding (Su et al. 2021), halves convention; `dim` even."""
+    half = x.shape[-1] // 2
+    angle = position[:, None] * base ** (-jnp.arange(half) / half)
+    sin, cos = jnp.sin(angle), jnp.cos(angle)
+    a, b = jnp.split(x, 2, axis=-1)
+    return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+
+
+def rms_norm(x: Float[Array, "*b C"]) -> Float[Array, "*b C"]:
+    """Divide by the root mean square over features; no parameters (the modulation has them)."""
+    return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + 1e-6)
+
+
+class Modulation(nnx.Module):
+    """Adaptive norm shared by all layers: shift, scale and gate of both branches, per token.
+
+    One map of the level serves every layer and each layer adds offsets of its own (PixArt-alpha,
+    Chen et al. 2023, section 2.3): a map per layer costs as much as the layer's MLP.
+    """
+
+    def __init__(self, width: int, layers: int, *, dtype: str, rngs: nnx.Rngs):
+        small = nnx.initializers.normal(0.02)
+        self.embed = Linear(2 * LEVEL_FREQUENCIES + 1, width, dtype=dtype, rngs=rngs)
+        self.project = Linear(width, 6 * width, dtype=dtype, rngs=rngs, kernel_init=small)
+        gate_open = jnp.zeros((layers, 6, width)).at[:, 2].set(1.0).at[:, 5].set(1.0)
+        self.offset = nnx.Param(gate_open)
+
+    def __call__(self, level: Float[Array, "B T"]) -> list[list[Array]]:
+        """Six `[B, T, C]` for each layer: shift, scale, gate of attention, then of the MLP."""
+        shared = self.project(nnx.silu(self.embed(level_features(level))))
+        # Split, not indexed: the gradient is then one concatenation instead of six padded sums.
+        parts = jnp.split(shared, 6, axis=-1)
+        return [[p + o for p, o in zip(parts, own, strict=True)] for own in self.offset[...]]

@@ -1,0 +1,194 @@
+"""Causal transformer denoiser with a noise level per token and a KV cache."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Bool, Float, Int
+
+from dfplan.nets.cache import KVCache, write
+from dfplan.nets.layers import PRODUCTS, Linear, Modulation, rms_norm, rotate, value_features
+from dfplan.types import Array, UserError, check_choice
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformerConfig:
+    """Size of the denoiser.
+
+    Attributes:
+        width: features per token inside the network.
+        layers: attention and MLP pairs.
+        heads: attention heads; `width / heads` must be even (rotary positions).
+        mlp_ratio: MLP width over `width`.
+        octaves: frequencies of the input's Fourier features; 0 turns them off.
+        dtype: "float32" or "bfloat16" products of the dense layers; all else is float32.
+
+    Raises:
+        UserError: when a value is out of range.
+    """
+
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    mlp_ratio: int = 4
+    octaves: int = 4
+    dtype: str = "float32"
+
+    def __post_init__(self):
+        check_choice("net.dtype", self.dtype, PRODUCTS)
+        for name in ("width", "layers", "heads", "mlp_ratio"):
+            if getattr(self, name) < 1:
+                raise UserError(f"net.{name} must be at least 1, got {getattr(self, name)}")
+        if self.octaves < 0:
+            raise UserError(f"net.octaves must be at least 0, got {self.octaves}")
+        if self.width % (2 * self.heads):
+            raise UserError(
+                f"net.width {self.width} must be a multiple of 2 * net.heads = {2 * self.heads}"
+            )
+
+
+def causal_mask(tokens: int) -> Bool[Array, "T T"]:
+    """Token i attends to tokens 0..i; axes (query, key)."""
+    return jnp.tril(jnp.ones((tokens, tokens), bool))
+
+
+class Block(nnx.Module):
+    """Pre-norm attention and MLP, both modulated by the token's level."""
+
+    def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs):
+        width, hidden = config.width, config.mlp_ratio * config.width
+        small = nnx.initializers.normal(0.02 / (2 * config.layers) ** 0.5)
+        linear = functools.partial(Linear, dtype=config.dtype, rngs=rngs)
+        self.heads = config.heads
+        self.qkv = linear(width, 3 * width, bias=False)
+        self.out = linear(width, width, kernel_init=small)
+        self.up = linear(width, hidden)
+        self.down = linear(hidden, width, kernel_init=small)
+
+    def __call__(
+        self, h: Float[Array, "B T C"], modulation: list[Array], position: Array, attend: Callable
+    ) -> Float[Array, "B T C"]:
+        """`attend(q, k, v)` decides which keys there are and which are seen."""
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation
+        y = rms_norm(h) * (1 + scale_a) + shift_a
+        q, k, v = (self._split_heads(a) for a in jnp.split(self.qkv(y), 3, axis=-1))
+        mixed = attend(rotate(q, position), rotate(k, position), v)
+        h = h + gate_a * self.out(mixed.swapaxes(1, 2).reshape(h.shape))
+        y = rms_norm(h) * (1 + scale_m) + shift_m
+        return h + gate_m * self.down(nnx.gelu(self.up(y)))
+
+    def _split_heads(self, a: Float[Array, "B T C"]) -> Float[Array, "B heads T dim"]:
+        return a.reshape(*a.shape[:-1], self.heads, -1).swapaxes(1, 2)
+
+
+def attention(
+    q: Float[Array, "B heads Q dim"],
+    k: Float[Array, "B heads S dim"],
+    v: Float[Array, "B heads S dim"],
+    mask: Bool[Array, "#B #1 Q S"],
+) -> Float[Array, "B heads Q dim"]:
+    """Softmax attention in float32."""
+    score = jnp.einsum("bhqd,bhkd->bhqk", q, k) / q.shape[-1] ** 0.5
+    weight = jax.nn.softmax(jnp.where(mask, score, -1e30), axis=-1)
+    return jnp.einsum("bhqk,bhkd->bhqd", weight, v)
+
+
+class CausalTransformer(nnx.Module):
+    """Maps noised tokens and their levels to a prediction per token (x0, eps or v).
+
+    Args:
+        config: sizes.
+        features: D, features per token.
+        has_goal: the first token of every sequence is the goal.
+        rngs: initialisation.
+    """
+
+    def __init__(self, config: TransformerConfig, features: int, has_goal: bool, *, rngs: nnx.Rngs):
+        dtype = config.dtype
+        self.config, self.features, self.has_goal = config, features, has_goal
+        inputs = features * (1 + 2 * config.octaves)
+        self.embed = Linear(inputs, config.width, dtype=dtype, rngs=rngs)
+        self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.width,)))
+        self.modulation = Modulation(config.width, config.layers, dtype=dtype, rngs=rngs)
+        self.blocks = nnx.List([Block(config, rngs=rngs) for _ in range(config.layers)])
+        self.head = Linear(
+            config.width,
+            features,
+            dtype="float32",
+            rngs=rngs,
+            kernel_init=nnx.initializers.normal(1e-3),
+        )
+
+    def _forward(self, x: Array, level: Array, position: Array, attend: Callable) -> Array:
+        h = self.embed(value_features(x, self.config.octaves))
+        if self.has_goal:
+            h = h + jnp.where((position == 0)[:, None], self.goal_embed[...], 0)
+        modulation = self.modulation(level)
+        for i, block in enumerate(self.blocks):
+            h = block(h, modulation[i], position, lambda q, k, v, i=i: attend(i, q, k, v))
+        return self.head(rms_norm(h))
+
+    def __call__(
+        self,
+        x: Float[Array, "B T D"],
+        level: Float[Array, "B T"],
+        *,
+        position: Int[Array, "T"] | None = None,
+        mask: Bool[Array, "#B T T"] | None = None,
+    ) -> Float[Array, "B T D"]:
+        """All tokens at once.
+
+        Args:
+            x: noised tokens, normalised units.
+            level: noise level of each token in [0, 1].
+            position: position of each token; 0, 1, ... when not given.
+            mask: which (query, key) pairs attend; causal when not given. Padding is masked here;
+                a query that sees no key at all has a finite but meaningless output.
+        """
+        tokens = x.shape[1]
+        position = jnp.arange(tokens) if position is None else position
+        mask = causal_mask(tokens)[None] if mask is None else mask
+        return self._forward(
+            x, level, position, lambda i, q, k, v: attention(q, k, v, mask[:, None])
+        )
+
+    def init_cache(self, batch: int, capacity: int) -> KVCache:
+        """An empty cache for sequences of up to `capacity` tokens."""
+        c = self.config
+        return KVCache.zeros(c.layers, batch, capacity, c.heads, c.width // c.heads)
+
+    def extend(
+        self,
+        cache: KVCache,
+        x: Float[Array, "B W D"],
+        level: Float[Array, "B W"],
+        start: Int[Array, ""],
+    ) -> tuple[Float[Array, "B W D"], KVCache]:
+        """Evaluate the window of W tokens that begins at `start`, given the cached ones before it.
+
+        The window's keys and values are written to the cache, over what stood there; what stands
+        behind the window is not seen. Equal to the full pass if every token before the window was
+        written after the last change of any token before it: to change a token, extend over the
+        later ones again before they are needed.
+
+        Args:
+            cache: with the tokens before `start`.
+            x: noised tokens of the window, normalised units.
+            level: their noise levels in [0, 1].
+            start: position of the window's first token. `start + W` must not pass the capacity,
+                which cannot be checked: `start` is traced, and JAX would clamp it.
+        """
+        position = start + jnp.arange(x.shape[1])
+        capacity = cache.k[0].shape[2]
+        mask = (jnp.arange(capacity) <= position[:, None])[None, None]
+        keys, values = list(cache.k), list(cache.v)
+
+        def attend(i, q, k, v):
+            keys[i], values[i] = write(keys[i], k, start), write(values[i], v, start)
+            return attention(q, keys[i], values[i], mask)
+
+        out = self._forward(x, level, position, attend)
+        return out, KVCache(tuple(keys), tuple(values))

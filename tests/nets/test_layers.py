@@ -1,0 +1,105 @@
+"""Building blocks."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from dfplan.nets.layers import (
+    Linear,
+    bfloat16_product,
+    level_features,
+    rms_norm,
+    rotate,
+    value_features,
+)
+
+
+def normal(*shape):
+    return jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
+
+
+@jax.jit
+def scores(q, k, position):
+    return jnp.einsum("qd,kd->qk", rotate(q, position), rotate(k, position))
+
+
+def test_rotary_scores_depend_on_relative_position_only():
+    q, k = normal(2, 6, 8)
+    here = jnp.arange(6)
+    np.testing.assert_allclose(scores(q, k, here), scores(q, k, here + 37), atol=1e-5)
+    assert np.all(
+        np.abs(scores(q, k, here) - scores(q, k, 2 * here))[~np.eye(6, dtype=bool)] > 1e-5
+    )
+
+
+def test_rotation_keeps_length_and_position_zero():
+    x = normal(2, 3, 5, 8)
+    y = jax.jit(rotate)(x, jnp.arange(5))
+    length = functools.partial(np.linalg.norm, axis=-1)
+    np.testing.assert_allclose(length(y), length(x), rtol=1e-5)
+    np.testing.assert_array_equal(np.asarray(y)[..., 0, :], np.asarray(x)[..., 0, :])
+
+
+def test_rms_norm_does_not_see_scale_and_bears_zero():
+    x = normal(4, 16)
+    y, scaled = jax.jit(rms_norm)(x), jax.jit(rms_norm)(100 * x)
+    np.testing.assert_allclose(np.mean(np.asarray(y) ** 2, axis=-1), 1.0, rtol=1e-4)
+    np.testing.assert_allclose(scaled, y, rtol=1e-4)
+    slope = jax.jit(jax.grad(lambda x: rms_norm(x).sum()))
+    assert np.all(np.isfinite(slope(jnp.zeros((4, 16)))))
+
+
+def test_value_features():
+    x = jnp.array([[0.5, -1.0]])
+    assert value_features(x, 0) is x
+    sin, cos = np.sin, np.cos
+    a, b = np.pi / 4, -np.pi / 2
+    wanted = [0.5, -1.0]
+    wanted += [sin(a), sin(2 * a), cos(a), cos(2 * a)]
+    wanted += [sin(b), sin(2 * b), cos(b), cos(2 * b)]
+    np.testing.assert_allclose(value_features(x, 2), [wanted], atol=1e-6)
+
+
+def test_level_features_tell_close_levels_apart():
+    features = np.asarray(jax.jit(level_features)(np.linspace(0, 1, 101, dtype=np.float32)))
+    assert features.shape == (101, 33)
+    distance = np.linalg.norm(features[:, None] - features[None], axis=-1)
+    assert np.all(distance[~np.eye(101, dtype=bool)] > 0.3)
+
+
+def test_linear_over_the_last_axis():
+    layer = Linear(5, 2, dtype="float32", rngs=nnx.Rngs(0))
+    layer.bias[...] += 3.0
+    x = normal(2, 3, 4, 5)
+    np.testing.assert_allclose(layer(x), x @ layer.kernel[...] + 3.0, atol=1e-5)
+
+
+def test_bfloat16_product_and_its_gradients_are_close_and_float32():
+    x, w, grad = normal(40, 32), normal(32, 24), normal(40, 24)
+    got, got_back = jax.vjp(bfloat16_product, x, w)
+    wanted, wanted_back = jax.vjp(jnp.dot, x, w)
+    pairs = [(got, wanted), *zip(got_back(grad), wanted_back(grad), strict=True)]
+    for a, b in pairs:
+        assert a.dtype == jnp.float32 and a.shape == b.shape
+        error = np.linalg.norm(np.asarray(a - b)) / np.linalg.norm(np.asarray(b))
+        assert 1e-5 < error < 0.01
+
+
+@pytest.mark.parametrize("sort", ["forward", "backward"])
+def test_bfloat16_products_are_not_of_mixed_types(sort):
+    """Those run at float32's speed or below."""
+    x, w = jnp.ones((4, 8)), jnp.ones((8, 2))
+    run = (
+        bfloat16_product
+        if sort == "forward"
+        else jax.grad(lambda x, w: bfloat16_product(x, w).sum(), argnums=(0, 1))
+    )
+    lines = [s for s in jax.jit(run).lower(x, w).as_text().splitlines() if "dot_general" in s]
+    assert lines
+    for line in lines:
+        operands, result = line.rsplit(":", 1)[1].split("->")
+        assert operands.count("xbf16>") == 2 and "xf32>" in result
