@@ -1,0 +1,59 @@
+"""Colours and marks that the pictures share; Okabe and Ito's colours, safe for the colour-blind."""
+
+from typing import Any
+
+import numpy as np
+
+PLAN = "#0072B2"
+CANDIDATE = "#56B4E9"
+DRIVEN = "#D55E00"
+GOAL = "#F0E442"
+INK = "#222222"
+LEVELS = (PLAN, "#9A7FC1", "#F9D5E3")  # clean, half-way, pure noise; lighter all the way
+
+START_MARK = {
+    "marker": "o",
+    "markersize": 9,
+    "color": "white",
+    "markeredgecolor": INK,
+    "markeredgewidth": 1.6,
+    "linestyle": "none",
+}
+GOAL_MARK = {
+    "marker": "*",
+    "markersize": 17,
+    "color": GOAL,
+    "markeredgecolor": INK,
+    "markeredgewidth": 1.1,
+    "linestyle": "none",
+}
+
+
+def mark_ends(ax: Any, start: np.ndarray, goal: np.ndarray | None) -> list[Any]:
+    """Mark the start `[2]` and, where there is one, the goal `[2]`; returns the marks."""
+    marks = ax.plot(*start, gid="start", zorder=6, **START_MARK)
+    if goal is not None:
+        marks = ax.plot(*goal, gid="goal", zorder=5, **GOAL_MARK) + marks
+    return marks
+
+
+def level_colors():
+    """The matplotlib colour map of noise levels."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("level", LEVELS)
+
+
+def name_axes(ax: Any, names: tuple[str, str], unit: str) -> None:
+    """Label both axes, with the unit where there is one, in small type."""
+    x, y = (f"{name} ({unit})" if name and unit else name for name in names)
+    ax.set_xlabel(x, fontsize=9, color=INK)
+    ax.set_ylabel(y, fontsize=9, color=INK)
+    ax.tick_params(labelsize=8, color="#999999", labelcolor="#555555")
+    for spine in ax.spines.values():
+        spine.set_color("#bbbbbb")
+
+
+def dot_size(tokens: int) -> float:
+    """Area of a token's dot, 1 for few tokens: many would run into each other."""
+    return min(1.0, (20 / tokens) ** 0.5)
