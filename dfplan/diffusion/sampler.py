@@ -1,0 +1,114 @@
+"""Sampling: walk tokens down a scheduling matrix, computing only the tokens in motion."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Key
+
+from dfplan.diffusion.matrix import Windows
+from dfplan.diffusion.schedule import Schedule
+from dfplan.diffusion.solver import Memory, Solver
+from dfplan.types import Array, Denoiser, PyTree
+
+
+class Sample(NamedTuple):
+    """What sampling returns.
+
+    Attributes:
+        tokens: `[B, T, D]` at level 0.
+        carry: the denoiser's, after the last evaluation.
+        trajectory: `[M+1, B, T, D]` the tokens before the first and after each step, or None.
+    """
+
+    tokens: Float[Array, "B T D"]
+    carry: PyTree
+    trajectory: Float[Array, "M B T D"] | None
+
+
+def token_noise(keys: Key[Array, "B"], tokens: Array, features: int) -> Float[Array, "B W D"]:
+    """Standard normal noise whose row depends on the row's key and the token's index alone.
+
+    So a token's noise is the same in any batch, any window and any horizon.
+
+    Args:
+        keys: one per row.
+        tokens: `[W]` indices.
+        features: D.
+    """
+
+    def one(key: Array, token: Array) -> Array:
+        return jax.random.normal(jax.random.fold_in(key, token), (features,))
+
+    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(keys, tokens)
+
+
+def sample(
+    denoise: Denoiser,
+    carry: PyTree,
+    start: Float[Array, "B T D"],
+    matrix_levels: Float[np.ndarray, "M T"],
+    *,
+    schedule: Schedule,
+    solver: Solver,
+    keys: Key[Array, "B"],
+    window: Windows | None = None,
+    trajectory: bool = False,
+) -> Sample:
+    """Denoise `start` along a scheduling matrix (Chen et al. 2024, algorithm 2).
+
+    Args:
+        denoise: evaluates a window of tokens; see `Denoiser`.
+        carry: what the denoiser keeps, with the history in it.
+        start: tokens at the matrix's first row, usually pure noise.
+        matrix_levels: the matrix as levels in [0, 1].
+        schedule: of the noise.
+        solver: of one step.
+        keys: one per row, for the solver's noise.
+        window: what each step computes; all tokens when None. `diffusion.matrix.windows` gives
+            the smallest for a causal denoiser with a cache.
+        trajectory: also return every intermediate state.
+    """
+    rows, tokens, features = start.shape
+    if window is None:
+        window = Windows(np.zeros(len(matrix_levels) - 1, np.int32), tokens)
+    width = window.width
+
+    def part(array: Array, begin: Array) -> Array:
+        return jax.lax.dynamic_slice_in_dim(array, begin, width, axis=-1 if array.ndim == 1 else 1)
+
+    def body(state, step):
+        x, memory, carry = state
+        index, begin, levels_from, levels_to = step
+        here, there = (
+            jnp.broadcast_to(part(levels, begin), (rows, width))
+            for levels in (levels_from, levels_to)
+        )
+        seen = part(x, begin)
+        x0, carry = denoise(carry, seen, here, begin)
+        noise = None
+        if solver.noisy:
+            step_keys = jax.vmap(lambda key: jax.random.fold_in(key, index))(keys)
+            noise = token_noise(step_keys, begin + jnp.arange(width), features)
+        local = jax.tree.map(lambda array: part(array, begin), memory)
+        new, local = solver.step(schedule, seen, x0, local, here, there, noise)
+        put = _writer(begin)
+        x, memory = put(x, new), jax.tree.map(put, memory, local)
+        return (x, memory, carry), (x if trajectory else None)
+
+    count = len(matrix_levels) - 1
+    levels = jnp.asarray(matrix_levels)
+    steps = (jnp.arange(count), jnp.asarray(window.start), levels[:-1], levels[1:])
+    (x, _, carry), states = jax.lax.scan(body, (start, Memory.empty(start), carry), steps)
+    if states is not None:
+        states = jnp.concatenate([start[None], states])
+    return Sample(x, carry, states)
+
+
+def _writer(begin: Array) -> Callable[[Array, Array], Array]:
+    def put(whole: Array, piece: Array) -> Array:
+        return jax.lax.dynamic_update_slice_in_dim(whole, piece, begin, axis=1)
+
+    return put

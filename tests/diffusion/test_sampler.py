@@ -1,0 +1,320 @@
+"""Sampling along every matrix: the law it ends with, the windows, the keys."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.diffusion.matrix import (
+    Windows,
+    autoregressive,
+    check_matrix,
+    full_sequence,
+    levels,
+    make_matrix,
+    pyramid,
+    trapezoid,
+    windows,
+)
+from dfplan.diffusion.sampler import sample, token_noise
+from dfplan.diffusion.schedule import Cosine, LinearBeta
+from dfplan.diffusion.solver import Solver
+
+from .gaussian import COVARIANCE, FEATURES, MEAN, SIZE, TOKENS, Exact, distance, end_law
+
+SCHEDULE = Cosine()
+RHO = 1.5
+LONG, MANY = 289, 2048  # rows of padded matrices; samples, where they are counted
+SOLVERS = {
+    "ddim": Solver(),
+    "ddim-0.5": Solver(eta=0.5),
+    "ddim-1": Solver(eta=1.0),
+    "ancestral": Solver("ancestral"),
+    "multistep": Solver("multistep"),
+}
+
+
+def custom(steps):
+    """Token 4 first, then 0 and 2 together, then the others; some rows idle."""
+    delay = np.array([1, 3, 1, 2, 0, 3]) * (steps // 2)
+    rows = np.clip(steps + delay - np.arange(steps + delay.max() + 1)[:, None], 0, steps)
+    return check_matrix(
+        np.repeat(rows, [1 + (m % 7 == 3) for m in range(len(rows))], 0), TOKENS, steps
+    )
+
+
+MATRICES = {
+    "full_sequence": lambda steps: full_sequence(TOKENS, steps),
+    "autoregressive": lambda steps: autoregressive(TOKENS, steps),
+    "pyramid": lambda steps: pyramid(TOKENS, steps, steps / 4),
+    "pyramid-1": lambda steps: pyramid(TOKENS, steps, 1.0),
+    "pyramid-0.5": lambda steps: pyramid(TOKENS, steps, 0.5),
+    "trapezoid": lambda steps: trapezoid(TOKENS, steps, steps / 3),
+    "custom": custom,
+}
+EVERY = pytest.mark.parametrize("name", MATRICES)
+by_solver = functools.partial(pytest.mark.parametrize, "solver")
+
+
+def padded(name, steps, rows=LONG):
+    """Levels with idle rows at the end: every matrix of one length shares a compiled program."""
+    matrix = levels(MATRICES[name](steps), steps, RHO)
+    return np.pad(matrix, ((0, rows - len(matrix)), (0, 0)), mode="edge")
+
+
+@functools.partial(jax.jit, static_argnames=("denoise", "solver"))
+def run(denoise, solver, start, matrix_levels, keys):
+    return sample(
+        denoise, (), start, matrix_levels, schedule=denoise.schedule, solver=solver, keys=keys
+    ).tokens
+
+
+def affine_law(denoise, solver, name, steps):
+    """Mean and covariance after a deterministic solver: affine in the noise it starts from."""
+    start = jnp.concatenate([jnp.zeros((1, SIZE)), jnp.eye(SIZE)]).reshape(-1, TOKENS, FEATURES)
+    keys = jax.random.split(jax.random.key(0), len(start))
+    end = run(denoise, solver, start, padded(name, steps), keys)
+    end = np.asarray(end, np.float64).reshape(-1, SIZE)
+    jacobian = (end[1:] - end[0]).T
+    return end[0], jacobian @ jacobian.T
+
+
+@EVERY
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_theory_every_matrix_tends_to_the_exact_joint(name, eta):
+    """The reference that sampling is held to below: first order in 1 / K, whatever the path."""
+    errors = [
+        distance(*end_law(SCHEDULE, levels(MATRICES[name](steps), steps, RHO), eta))
+        for steps in (32, 64)
+    ]
+    assert errors[1] < 0.11
+    assert 1.7 < errors[0] / errors[1] < 2.1
+
+
+@EVERY
+def test_deterministic_ddim_ends_with_that_law(name):
+    got = affine_law(Exact(SCHEDULE), SOLVERS["ddim"], name, 24)
+    wanted = end_law(SCHEDULE, levels(MATRICES[name](24), 24, RHO), 0.0)
+    np.testing.assert_allclose(got[0], wanted[0], atol=2e-4)
+    np.testing.assert_allclose(got[1], wanted[1], atol=2e-4)
+
+
+@EVERY
+@by_solver(["ddim-0.5", "ddim-1", "ancestral"])
+def test_noisy_solvers_end_with_that_law(name, solver):
+    steps, rows = 12, MANY
+    k_start, k_rows = jax.random.split(jax.random.key(1))
+    start = jax.random.normal(k_start, (rows, TOKENS, FEATURES))
+    end = run(
+        Exact(SCHEDULE),
+        SOLVERS[solver],
+        start,
+        padded(name, steps, 73),
+        jax.random.split(k_rows, rows),
+    ).reshape(rows, SIZE)
+    eta = 0.5 if solver == "ddim-0.5" else 1.0
+    mean, covariance = end_law(SCHEDULE, levels(MATRICES[name](steps), steps, RHO), eta)
+    # In whitened units the errors are those of the mean and covariance of standard normals.
+    white = np.linalg.solve(np.linalg.cholesky(covariance), (np.asarray(end, np.float64) - mean).T)
+    assert np.abs(white.mean(1)).max() < 4.5 / rows**0.5
+    error = np.abs(np.cov(white) - np.eye(SIZE))
+    assert np.diag(error).max() < 4.5 * (2 / rows) ** 0.5
+    assert (error - np.diag(np.diag(error))).max() < 4.5 / rows**0.5
+
+
+@EVERY
+def test_multistep_recovers_the_joint(name):
+    """Within 2 % at 48 steps a token, where DDIM is at least four times further off."""
+    law = affine_law(Exact(SCHEDULE), SOLVERS["multistep"], name, 48)
+    assert distance(*law) < 0.02
+    first_order = end_law(SCHEDULE, levels(MATRICES[name](48), 48, RHO), 0.0)
+    assert distance(*law) < distance(*first_order) / 4
+
+
+def test_another_schedule():
+    schedule = LinearBeta()
+    got = affine_law(Exact(schedule), SOLVERS["multistep"], "pyramid", 48)
+    assert distance(*got) < 0.02
+
+
+def test_a_causal_denoiser_suffices_token_by_token():
+    """A later token at pure noise tells nothing, so looking back is all there is to see."""
+    causal = affine_law(Exact(SCHEDULE, causal=True), SOLVERS["ddim"], "autoregressive", 24)
+    wanted = end_law(SCHEDULE, levels(autoregressive(TOKENS, 24), 24, RHO), 0.0)
+    np.testing.assert_allclose(causal[0], wanted[0], atol=2e-4)
+    np.testing.assert_allclose(causal[1], wanted[1], atol=2e-4)
+    # Not so when all fall together: what later tokens show is missed.
+    together = affine_law(Exact(SCHEDULE, causal=True), SOLVERS["ddim"], "full_sequence", 24)
+    assert distance(*together) > 0.2
+
+
+@pytest.mark.parametrize(("solver", "order"), [("ddim", 1.0), ("multistep", 2.0)])
+def test_order_of_convergence(solver, order):
+    """Slope of log error over log steps, each token between two inner levels of its own.
+
+    At the ends the log-SNR is infinite, which blurs the order; `test_multistep_recovers_the_joint`
+    goes all the way.
+    """
+    high = np.array([0.9, 0.8, 0.95, 0.7, 0.85, 0.6])
+    low = np.array([0.2, 0.3, 0.1, 0.25, 0.4, 0.1])
+    start = jax.random.normal(jax.random.key(3), (SIZE + 1, TOKENS, FEATURES))
+    keys, counts = jax.random.split(jax.random.key(0), SIZE + 1), (8, 16, 32)
+
+    def end(steps):
+        passed = np.minimum(np.arange(LONG) / steps, 1)[:, None]
+        path = np.float32(high + passed * (low - high))
+        return run(Exact(SCHEDULE), SOLVERS[solver], start, path, keys)
+
+    # Extrapolated to no step size at all.
+    truth = end(256) + (end(256) - end(128)) / (2**order - 1)
+    errors = [float(jnp.linalg.norm(end(n) - truth)) for n in counts]
+    slope = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    assert abs(slope - order) < 0.2, (slope, errors)
+
+
+@by_solver(SOLVERS)
+def test_known_tokens_never_change(solver):
+    rows, length = (MANY, 73) if SOLVERS[solver].noisy else (SIZE + 1, LONG)
+    matrix = padded("pyramid-1", 6, length)
+    matrix[:, 1], matrix[:, 4] = 0.0, 0.3
+    start = jax.random.normal(jax.random.key(3), (rows, TOKENS, FEATURES))
+    keys = jax.random.split(jax.random.key(0), rows)
+    end = run(Exact(SCHEDULE), SOLVERS[solver], start, matrix, keys)
+    np.testing.assert_array_equal(end[:, [1, 4]], start[:, [1, 4]])
+    assert (end[:, [0, 2, 3, 5]] != start[:, [0, 2, 3, 5]]).all()
+
+
+def test_conditioning_on_known_tokens_is_exact():
+    """Tokens at level 0 condition the others: the Gaussian's conditional mean and covariance."""
+    known = np.array([0, 3])
+    matrix = padded("full_sequence", 48)
+    matrix[:, known] = 0.0
+    free = np.setdiff1d(np.arange(TOKENS), known)
+    k, f = (np.flatnonzero(np.isin(np.arange(SIZE) // FEATURES, t)) for t in (known, free))
+    start = np.zeros((SIZE + 1, SIZE))
+    start[1 : len(f) + 1, f] = np.eye(len(f))
+    start[:, k] = MEAN[k] + [0.5, -1.0, 1.0, 0.3]
+    keys = jax.random.split(jax.random.key(0), len(start))
+    start = jnp.asarray(start.reshape(-1, TOKENS, FEATURES), jnp.float32)
+    end = np.asarray(run(Exact(SCHEDULE), SOLVERS["multistep"], start, matrix, keys), np.float64)
+    end = end.reshape(-1, SIZE)
+    gain = COVARIANCE[np.ix_(f, k)] @ np.linalg.inv(COVARIANCE[np.ix_(k, k)])
+    jacobian = (end[1 : len(f) + 1, f] - end[0, f]).T
+    np.testing.assert_allclose(end[0, f], MEAN[f] + gain @ [0.5, -1.0, 1.0, 0.3], atol=0.01)
+    np.testing.assert_allclose(
+        jacobian @ jacobian.T,
+        COVARIANCE[np.ix_(f, f)] - gain @ COVARIANCE[np.ix_(k, f)],
+        atol=0.01,
+    )
+
+
+def causal_with_cache(carry, x, level, start):
+    """Two causal layers over cached values, so that a stale entry of either shows in the result."""
+    first, second = carry
+    here = start + jnp.arange(x.shape[1])
+    seen = (jnp.arange(first.shape[1]) <= here[:, None]) / (1 + here[:, None])
+
+    def read(cache, new):
+        cache = jax.lax.dynamic_update_slice_in_dim(cache, new, start, axis=1)
+        return cache, jnp.einsum("ws,bsd->bwd", seen, cache)
+
+    mix = jnp.array([[1.0, -0.7], [0.4, 0.9]])
+    first, h = read(first, jnp.tanh(x @ mix + level[..., None]))
+    h = jnp.tanh(2 * h @ mix + (1 - level[..., None]) * x)
+    second, out = read(second, jnp.sin(3 * h))
+    return h + out, (first, second)
+
+
+@functools.partial(jax.jit, static_argnames=("solver", "width", "trajectory"))
+def run_cached(solver, start, matrix_levels, keys, begin, width, trajectory=False):
+    junk = jnp.full_like(start, 50.0)  # what nobody has written must not be read
+    return sample(
+        causal_with_cache,
+        (junk, junk),
+        start,
+        matrix_levels,
+        schedule=SCHEDULE,
+        solver=solver,
+        keys=keys,
+        window=Windows(begin, width),
+        trajectory=trajectory,
+    )
+
+
+def cached(solver, matrix, start, keys, whole=False, **options):
+    steps, tokens = int(matrix.max()), matrix.shape[1]
+    matrix = np.pad(matrix, ((0, 26 - len(matrix)), (0, 0)))  # one length, so one program
+    begin, width = windows(matrix)
+    if whole:
+        begin, width = np.zeros(len(matrix) - 1, np.int32), tokens
+    return run_cached(solver, start, levels(matrix, steps, RHO), keys, begin, width, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "solver"), [*((name, "multistep") for name in MATRICES), ("pyramid", "ddim-1")]
+)
+def test_windows_change_nothing(name, solver):
+    matrix = MATRICES[name](4)
+    start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
+    keys = jax.random.split(jax.random.key(0), 3)
+    small = cached(SOLVERS[solver], matrix, start, keys).tokens
+    whole = cached(SOLVERS[solver], matrix, start, keys, whole=True).tokens
+    np.testing.assert_allclose(small, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "solver"),
+    [
+        ("full_sequence", "multistep"),
+        ("autoregressive", "multistep"),
+        ("pyramid", "multistep"),
+        ("pyramid", "ddim-1"),
+    ],
+)
+def test_a_shorter_horizon_is_a_prefix(name, solver):
+    start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
+    keys = jax.random.split(jax.random.key(0), 3)
+    ends = [
+        cached(SOLVERS[solver], make_matrix(name, t, 4), start[:, :t], keys).tokens
+        for t in (4, TOKENS)
+    ]
+    np.testing.assert_allclose(ends[0], ends[1][:, :4], atol=1e-5)
+
+
+def test_a_row_does_not_depend_on_its_batch():
+    solver = "ddim-1"
+    start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
+    keys, matrix = jax.random.split(jax.random.key(0), 3), MATRICES["pyramid-1"](4)
+    every = cached(SOLVERS[solver], matrix, start, keys).tokens
+    alone = cached(SOLVERS[solver], matrix, start[1:2], keys[1:2]).tokens
+    np.testing.assert_allclose(every[1:2], alone, atol=1e-5)
+    other = cached(SOLVERS[solver], matrix, start, jax.random.split(jax.random.key(1), 3)).tokens
+    assert (jnp.abs(every - other) > 1e-3).any(axis=(1, 2)).all()
+
+
+def test_trajectory():
+    matrix = MATRICES["pyramid-1"](4)
+    start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
+    keys = jax.random.split(jax.random.key(0), 3)
+    result = cached(SOLVERS["ddim-1"], matrix, start, keys, trajectory=True)
+    assert result.trajectory.shape == (26, *start.shape)
+    np.testing.assert_array_equal(result.trajectory[0], start)
+    np.testing.assert_array_equal(result.trajectory[-1], result.tokens)
+    changed = np.diff(result.trajectory[: len(matrix)], axis=0) != 0
+    np.testing.assert_array_equal(changed.all(axis=(1, 3)), np.diff(matrix, axis=0) != 0)
+    plain = cached(SOLVERS["ddim-1"], matrix, start, keys)
+    assert plain.trajectory is None
+    np.testing.assert_allclose(plain.tokens, result.tokens, atol=1e-6)
+
+
+def test_noise_of_a_token_is_its_own():
+    keys = jax.random.split(jax.random.key(0), 3)
+    noise = jax.jit(token_noise, static_argnums=2)
+    whole = noise(keys, jnp.arange(8), 4)
+    np.testing.assert_array_equal(noise(keys[1:2], jnp.arange(3, 6), 4), whole[1:2, 3:6])
+    assert len(np.unique(whole)) == whole.size
+    many = noise(jax.random.split(jax.random.key(0), 4000), jnp.arange(2), 2)
+    many = np.asarray(many).reshape(4000, 4)
+    np.testing.assert_allclose(np.cov(many.T), np.eye(4), atol=6 * (2 / 4000) ** 0.5)

@@ -1,0 +1,161 @@
+"""Noise schedules: variance preserving, exact at both ends, and what their papers say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dfplan.diffusion.config import DiffusionConfig
+from dfplan.diffusion.schedule import (
+    MAX_LOG_SNR,
+    Cosine,
+    LinearBeta,
+    Sigmoid,
+    log_snr,
+    make_schedule,
+)
+from dfplan.types import UserError
+
+SCHEDULES = [
+    Cosine(),
+    Cosine(2.0),
+    Cosine(-1.5),
+    LinearBeta(),
+    LinearBeta(0.5, 8.0),
+    Sigmoid(),
+    Sigmoid(0.0, 3.0, 0.7),
+]
+EVERY = pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+
+
+def exact(schedule, level):
+    """Alpha and sigma in double precision, straight from the papers' formulas.
+
+    The level is rounded to float32 first, so that both see the same distance to 0 and to 1.
+    """
+    level = np.asarray(level, np.float32).astype(np.float64)
+    if isinstance(schedule, Cosine):
+        ratio = np.tan(np.pi / 2 * level) ** 2 * np.exp(-schedule.shift)
+        return np.sqrt(1 / (1 + ratio)), np.sqrt(ratio / (1 + ratio))
+    if isinstance(schedule, Sigmoid):
+
+        def logistic(place):
+            return 1 / (1 + np.exp(-(schedule.start + place * width) / schedule.tau))
+
+        width = schedule.end - schedule.start
+        low, high, here = logistic(0.0), logistic(1.0), logistic(level)
+        return np.sqrt((high - here) / (high - low)), np.sqrt((here - low) / (high - low))
+    kept, last = integrate_beta(schedule, level), integrate_beta(schedule, 1.0)
+    alpha = (kept - last) / (1 - last)
+    return alpha, np.sqrt((1 - alpha) * (1 + alpha))
+
+
+def integrate_beta(schedule, level):
+    """exp(-1/2 of the integral of beta), by Simpson's rule, exact for a linear beta."""
+
+    def beta(s):
+        return schedule.beta_min + s * (schedule.beta_max - schedule.beta_min)
+
+    level = np.asarray(level, np.float64)
+    nodes = np.linspace(0, level, 101, axis=-1)
+    weight = np.array([1, *([4, 2] * 50)[:-1], 1]) / 300
+    return np.exp(-0.5 * level * (beta(nodes) @ weight))
+
+
+@EVERY
+@pytest.mark.parametrize("compiled", [False, True])
+def test_ends_are_exact(schedule, compiled):
+    f = jax.jit(schedule.alpha_sigma) if compiled else schedule.alpha_sigma
+    alpha, sigma = f(jnp.array([0.0, 1.0]))
+    assert alpha.tolist() == [1.0, 0.0]
+    assert sigma.tolist() == [0.0, 1.0]
+
+
+@EVERY
+@given(st.lists(st.floats(0, 1, width=32), min_size=8, max_size=8))
+@settings(max_examples=15, deadline=None)
+def test_variance_is_preserved(schedule, level):
+    alpha, sigma = schedule.alpha_sigma(jnp.array(level))
+    np.testing.assert_allclose(alpha**2 + sigma**2, 1, atol=5e-7)
+    assert (alpha >= 0).all() and (sigma >= 0).all()
+
+
+@EVERY
+def test_snr_falls_strictly(schedule):
+    alpha, sigma = schedule.alpha_sigma(jnp.linspace(0, 1, 257))
+    assert (np.diff(log_snr(alpha, sigma)) < 0).all()
+    assert (np.diff(alpha) <= 2e-7).all() and (np.diff(sigma) >= -2e-7).all()
+
+
+@EVERY
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 0, 3)])
+def test_same_shape_out(schedule, shape):
+    for out in schedule.alpha_sigma(jnp.full(shape, 0.3)):
+        assert out.shape == shape and out.dtype == jnp.float32
+    for out in schedule.alpha_sigma(1):
+        assert out.shape == ()
+
+
+@EVERY
+def test_follows_its_formula(schedule):
+    level = np.linspace(0.01, 0.99, 50, dtype=np.float32)
+    for got, wanted in zip(schedule.alpha_sigma(level), exact(schedule, level), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=2e-5)
+
+
+@EVERY
+def test_precise_at_tiny_levels_and_next_to_pure_noise(schedule):
+    tiny = np.logspace(-6, -2, 9).astype(np.float32)
+    np.testing.assert_allclose(schedule.alpha_sigma(tiny)[1], exact(schedule, tiny)[1], rtol=1e-5)
+    near = (1 - np.logspace(-6, -2, 9)).astype(np.float32)
+    np.testing.assert_allclose(schedule.alpha_sigma(near)[0], exact(schedule, near)[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("shift", [-3.0, 0.7, 4.0])
+def test_shift_is_added_to_the_log_snr(shift):
+    level = jnp.linspace(0.02, 0.98, 25)
+    moved = log_snr(*Cosine(shift).alpha_sigma(level)) - log_snr(*Cosine().alpha_sigma(level))
+    np.testing.assert_allclose(moved, shift, atol=2e-5)
+
+
+def test_log_snr_is_bounded_at_the_ends_and_right_between():
+    assert log_snr(jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])).tolist() == [
+        MAX_LOG_SNR,
+        -MAX_LOG_SNR,
+    ]
+    np.testing.assert_allclose(
+        log_snr(jnp.array([0.6, 1e-4]), jnp.array([0.8, 1.0])),
+        [2 * np.log(0.75), 2 * np.log(1e-4)],
+        rtol=1e-6,
+    )
+
+
+def test_made_by_name():
+    assert make_schedule("cosine", shift=1.0) == Cosine(1.0)
+    assert make_schedule("linear_beta", beta_max=10.0) == LinearBeta(0.1, 10.0)
+    assert DiffusionConfig(shift=1.0).make_schedule() == Cosine(1.0)
+    assert DiffusionConfig(schedule="sigmoid").make_schedule() == Sigmoid()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: make_schedule("cosin"), ["'cosin'", "cosine, linear_beta, sigmoid"]),
+        (lambda: make_schedule("sigmoid", shift=1.0), ["'shift'", "start, end, tau"]),
+        (lambda: Cosine(50.0), ["50", "40"]),
+        (lambda: Cosine(float("nan")), ["nan"]),
+        (lambda: LinearBeta(2.0, 1.0), ["2.0, 1.0"]),
+        (lambda: Sigmoid(1.0, -1.0), ["start 1.0, end -1.0"]),
+        (lambda: Sigmoid(tau=0.0), ["tau 0.0"]),
+        (lambda: DiffusionConfig(schedule="linear"), ["diffusion.schedule", "linear_beta"]),
+        (lambda: DiffusionConfig(parametrization="noise"), ["'noise'", "x0, eps, v"]),
+        (lambda: DiffusionConfig(schedule="sigmoid", shift=1.0), ["shift", "'sigmoid'"]),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_wrong_is_named(make, words):
+    with pytest.raises(UserError) as error:
+        make()
+    assert all(word in str(error.value) for word in words)

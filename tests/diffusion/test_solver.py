@@ -1,0 +1,178 @@
+"""One step of each solver, with levels of its own for every token."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.solver import Memory, Solver
+from dfplan.types import UserError
+
+SCHEDULE = Cosine()
+ALL = {
+    "ddim": Solver(),
+    "ddim-0.5": Solver(eta=0.5),
+    "ddim-1": Solver(eta=1.0),
+    "ancestral": Solver("ancestral"),
+    "multistep": Solver("multistep"),
+}
+EVERY = pytest.mark.parametrize("solver", ALL.values(), ids=ALL.keys())
+# From and to, each token its own: among them pure noise, tiny levels, ones that end clean.
+FROM = np.array([[1.0, 1.0, 0.9999, 0.7, 0.31, 0.01, 2e-4, 1e-4]], np.float32)
+TO = np.array([[0.9, 0.0, 0.999, 0.4, 0.30, 0.0, 1e-4, 0.0]], np.float32)
+
+
+def random(seed, shape=(1, 8, 3)):
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def step(solver, x, x0, level_from, level_to, noise=None, memory=None):
+    memory = Memory.empty(x) if memory is None else memory
+    return solver.step(SCHEDULE, x, x0, memory, level_from, level_to, noise)
+
+
+def exact(level):
+    angle = np.pi / 2 * level.astype(np.float64)
+    return np.cos(angle)[..., None], np.sin(angle)[..., None]
+
+
+@pytest.mark.parametrize("solver", [ALL["ddim-1"], ALL["ancestral"]], ids=["ddim-1", "ancestral"])
+def test_a_draw_from_the_posterior_of_ho_et_al(solver):
+    """Equations 6 and 7 of Ho et al. 2020, their step being from one level to the next."""
+    (a_s, s_s), (a_t, s_t) = exact(FROM), exact(TO)
+    a_s = np.where(FROM[..., None] == 1, 0, a_s)
+    kept, noise_of_step = (a_s / a_t) ** 2, (s_s**2 - s_t**2) / a_t**2
+    noise_of_step = np.where(a_s < 0.1, 1 - kept, noise_of_step)  # the one that does not cancel
+    by_x0 = a_t * noise_of_step / s_s**2
+    by_x = np.sqrt(kept) * s_t**2 / s_s**2
+    spread = np.sqrt(s_t**2 / s_s**2 * noise_of_step)
+
+    x, x0, noise = random(0), random(1), random(2)
+    mean = step(solver, x, x0, FROM, TO, jnp.zeros_like(x))[0]
+    np.testing.assert_allclose(mean, by_x0 * x0 + by_x * x, atol=2e-6)
+    drawn = step(solver, x, x0, FROM, TO, noise)[0]
+    np.testing.assert_allclose(drawn - mean, spread * noise, rtol=2e-3, atol=1e-6)
+    # The spread alone, relative to itself: right to the last digits even where noise is tiny.
+    alone = step(solver, 0 * x, 0 * x, FROM, TO, jnp.ones_like(x))[0]
+    np.testing.assert_allclose(alone, np.broadcast_to(spread, x.shape), rtol=1e-4)
+
+
+def test_ancestral_is_ddim_with_eta_one():
+    x, x0, noise = random(0), random(1), random(2)
+    np.testing.assert_array_equal(
+        step(ALL["ancestral"], x, x0, FROM, TO, noise)[0],
+        step(ALL["ddim-1"], x, x0, FROM, TO, noise)[0],
+    )
+
+
+@pytest.mark.parametrize("solver", [ALL["ddim"], ALL["multistep"]], ids=["ddim", "multistep"])
+def test_the_right_estimate_leads_down_its_own_ray(solver):
+    """x = alpha x0 + sigma eps stays that at the next level, when x0 is the estimate."""
+    x0, eps = random(1), random(2)
+    (a_s, s_s), (a_t, s_t) = exact(FROM), exact(TO)
+    x = jnp.asarray(a_s * x0 + s_s * eps, jnp.float32)
+    new, memory = step(solver, x, x0, FROM, TO)
+    np.testing.assert_allclose(new, a_t * x0 + s_t * eps, atol=3e-6)
+    # The memory of the step before holds the same estimate, so the slope is 0.
+    again, _ = step(solver, new, x0, TO, 0.5 * TO, memory=memory)
+    a_u, s_u = exact(0.5 * TO)
+    np.testing.assert_allclose(again, a_u * x0 + s_u * eps, atol=3e-6)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
+def test_every_eta_keeps_the_variance(eta):
+    """At eta, x0 = 0 and x of variance sigma_s^2, the new token has variance sigma_t^2."""
+    x, noise = jnp.ones((1, 8, 1)), jnp.ones((1, 8, 1))
+    still = jnp.zeros_like(x)
+    s_s, s_t = exact(FROM)[1], exact(TO)[1]
+    by_x = step(Solver(eta=eta), x, still, FROM, TO, still)[0]
+    by_noise = step(Solver(eta=eta), still, still, FROM, TO, noise)[0]
+    np.testing.assert_allclose((by_x * s_s) ** 2 + by_noise**2, s_t**2, rtol=1e-4)
+
+
+def test_multistep_is_the_formula_of_dpm_solver_pp_2m():
+    """Lu et al. 2022, algorithm 2, on two tokens with levels and step sizes of their own."""
+    before, here, after = (
+        np.array([ls], np.float32) for ls in ([0.8, 0.5], [0.6, 0.45], [0.5, 0.2])
+    )
+    x, old, new = random(0, (1, 2, 3)), random(1, (1, 2, 3)), random(2, (1, 2, 3))
+    solver = ALL["multistep"]
+    x_here, memory = step(solver, x, old, before, here)
+    got, _ = step(solver, x_here, new, here, after, memory=memory)
+
+    (a0, s0), (a1, s1), (a2, s2) = exact(before), exact(here), exact(after)
+    lambdas = [np.log(a / s) for a, s in ((a0, s0), (a1, s1), (a2, s2))]
+    h0, h1 = lambdas[1] - lambdas[0], lambdas[2] - lambdas[1]
+    first = s1 / s0 * x - a1 * np.expm1(-h0) * old
+    np.testing.assert_allclose(x_here, first, atol=2e-6)
+    r = h0 / h1
+    mixed = (1 + 1 / (2 * r)) * new - 1 / (2 * r) * old
+    np.testing.assert_allclose(got, s2 / s1 * x_here - a2 * np.expm1(-h1) * mixed, atol=5e-6)
+
+
+def test_multistep_ends_with_the_estimate():
+    solver = ALL["multistep"]
+    x, old, new = random(0), random(1), random(2)
+    here = 0.5 * FROM
+    x, memory = step(solver, x, old, FROM, here)
+    np.testing.assert_allclose(
+        step(solver, x, new, here, 0 * here, memory=memory)[0], new, atol=1e-6
+    )
+
+
+@EVERY
+def test_a_token_whose_level_stays_is_left_alone(solver):
+    x, x0, noise = random(0), random(1), random(2)
+    memory = Memory(random(3), random(4, (1, 8)), jnp.arange(8)[None] % 2 == 0)
+    to = jnp.where(jnp.arange(8) < 4, FROM, TO)
+    new, after = step(solver, x, x0 / 0, FROM, to, noise, memory)
+    np.testing.assert_array_equal(new[:, :4], x[:, :4])
+    for a, b in zip(after, memory, strict=True):
+        np.testing.assert_array_equal(a[:, :4], b[:, :4])
+    # Clean and unknown tokens alike.
+    ends = jnp.array([[0.0, 1.0] * 4])
+    np.testing.assert_array_equal(step(solver, x, x0, ends, ends, noise, memory)[0], x)
+
+
+@EVERY
+def test_finite_between_any_two_levels(solver):
+    grid = np.array([0, 1e-6, 1e-3, 0.5, 0.999, 1 - 6e-8, 1], np.float32)
+    high, low = np.meshgrid(grid, grid)
+    keep = low <= high
+    level_from, level_to = high[keep][None], low[keep][None]
+    x, x0, noise = (random(s, (1, keep.sum(), 2)) for s in range(3))
+    new, memory = step(solver, x, x0, level_from, level_to, noise)
+    later = step(solver, new, x0 + 1, level_to, 0.5 * level_to, noise, memory)[0]
+    assert jnp.isfinite(new).all() and jnp.isfinite(later).all()
+    assert jnp.abs(new).max() < 20 and jnp.abs(later).max() < 20
+
+
+@EVERY
+def test_clip_bounds_the_estimate(solver):
+    bounded = Solver(solver.kind, solver.eta, clip=0.5)
+    x, x0, noise = random(0), 3 * random(1), random(2)
+    np.testing.assert_array_equal(
+        step(bounded, x, x0, FROM, TO, noise)[0],
+        step(solver, x, jnp.clip(x0, -0.5, 0.5), FROM, TO, noise)[0],
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "euler"}, "ddim, ancestral, multistep"),
+        ({"eta": 1.5}, "1.5"),
+        ({"eta": -0.1}, "-0.1"),
+        ({"clip": 0.0}, "clip"),
+        ({"clip": float("nan")}, "clip"),
+    ],
+    ids=str,
+)
+def test_bad_options(options, words):
+    with pytest.raises(UserError, match=words):
+        Solver(**options)
+
+
+def test_which_solvers_draw_noise():
+    assert [s.noisy for s in ALL.values()] == [False, True, True, True, False]

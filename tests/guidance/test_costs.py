@@ -1,0 +1,96 @@
+"""Costs on examples worked out by hand, and their gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.guidance.costs import discs, goal_distance, smoothness, total
+from dfplan.types import UserError
+
+# Two rows of three states (x, y, speed).
+STATES = jnp.array(
+    [
+        [[0.0, 0.0, 9.0], [1.0, 0.0, 9.0], [3.0, 1.0, 9.0]],
+        [[1.0, 1.0, 9.0], [1.0, 1.0, 9.0], [1.0, 1.0, 9.0]],
+    ]
+)
+GOAL = jnp.array([[1.0, 0.0], [1.0, 3.0]])
+
+
+def test_goal_distance_by_hand():
+    # Squared distances: 1, 0, 4 + 1; and 4 three times.
+    np.testing.assert_allclose(goal_distance((0, 1))(STATES, GOAL), [6, 12])
+    # In another dimension, and in one only.
+    np.testing.assert_allclose(goal_distance((2,))(STATES, jnp.array([[8.0], [9.0]])), [3, 0])
+    assert goal_distance((1, 0))(STATES, GOAL[:, ::-1]).tolist() == [6, 12]
+
+
+def test_goal_distance_needs_a_goal():
+    with pytest.raises(UserError, match="goal"):
+        goal_distance((0, 1))(STATES, None)
+
+
+def test_smoothness_by_hand():
+    # One second difference: (1, 1) in the first row, none in the second.
+    np.testing.assert_allclose(smoothness((0, 1))(STATES, None), [2, 0])
+    np.testing.assert_allclose(smoothness((1,))(STATES, None), [1, 0])
+    # Mean over steps: x = t**2 bends by 2 everywhere.
+    squares = jnp.arange(7.0)[None, :, None] ** 2
+    np.testing.assert_allclose(smoothness((0,))(squares, None), [4])
+
+
+@pytest.mark.parametrize("tokens", [1, 2])
+def test_too_few_states_to_bend(tokens):
+    assert smoothness((0, 1))(STATES[:, :tokens], None).tolist() == [0, 0]
+
+
+def test_discs_by_hand():
+    centers = jnp.array([[0.0, 0.0], [3.0, 4.0]])
+    price = discs((0, 1), centers, 2.0)
+    # Row 0: depths 2 and 1 in the first disc, none at (3, 1). Row 1: 2 - sqrt(2), three times.
+    np.testing.assert_allclose(price(STATES, None), [5, 3 * (2 - 2**0.5) ** 2], rtol=1e-5)
+    # A state in two discs pays for both.
+    both = discs((0, 1), jnp.array([[0.0, 0.0], [1.0, 0.0]]), 2.0)
+    np.testing.assert_allclose(both(STATES[:1, :1], None), [4 + 1], rtol=1e-5)
+
+
+def test_total_adds():
+    parts = [goal_distance((0, 1)), smoothness((0, 1)), discs((0, 1), jnp.zeros((1, 2)), 1.5)]
+    np.testing.assert_allclose(
+        total(*parts)(STATES, GOAL), sum(part(STATES, GOAL) for part in parts), rtol=1e-6
+    )
+    assert total()(STATES, GOAL).tolist() == [0, 0]
+
+
+COSTS = {
+    "goal_distance": goal_distance((0, 1)),
+    "smoothness": smoothness((0, 1)),
+    "discs": discs((0, 1), jnp.array([[0.5, 0.5]]), 1.0),
+    "total": total(goal_distance((0, 1)), smoothness((0,))),
+}
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_gradients_against_differences(name):
+    states = jax.random.normal(jax.random.key(0), (2, 4, 3))
+    cost = jax.jit(lambda s: COSTS[name](s, GOAL))
+    gradient = jax.grad(lambda s: cost(s).sum())(states)
+    direction = jax.random.normal(jax.random.key(1), states.shape)
+    ahead, behind = (cost(states + h * direction).sum() for h in (1e-2, -1e-2))
+    np.testing.assert_allclose((gradient * direction).sum(), (ahead - behind) / 2e-2, rtol=2e-2)
+
+
+def test_rows_do_not_mix():
+    for cost in COSTS.values():
+        np.testing.assert_allclose(cost(STATES, GOAL)[1:], cost(STATES[1:], GOAL[1:]), rtol=1e-6)
+
+
+def test_discs_push_outwards_and_never_to_nan():
+    price = discs((0, 1), jnp.zeros((1, 2)), 1.0)
+    gradient = jax.grad(lambda s: price(s, None).sum())
+    # Down the gradient is away from the centre; outside there is no push.
+    push = -gradient(jnp.array([[[0.5, 0.0], [0.0, -0.5], [2.0, 0.0]]]))
+    np.testing.assert_allclose(push, [[[1, 0], [0, -1], [0, 0]]], atol=1e-5)
+    for state in (0.0, -1e-6, 1e-7):
+        assert jnp.isfinite(gradient(jnp.full((1, 1, 2), state))).all()
