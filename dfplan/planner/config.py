@@ -1,0 +1,113 @@
+"""PlannerConfig: how a plan is sampled, chosen and followed."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from dfplan.diffusion.matrix import MATRICES, make_matrix
+from dfplan.diffusion.solver import SOLVERS, Solver
+from dfplan.types import UserError, check_choice
+
+GOALS = ("token", "guidance", "both")
+ACTIONS = ("tracker", "inverse", "diffused")
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannerConfig:
+    """A receding-horizon planner.
+
+    Attributes:
+        horizon: future tokens per plan; 0 means as many as in training.
+        variable_horizon: a replan looks only a quarter further than the last plan still needed to
+            arrive, in steps of a quarter of the horizon.
+        candidates: plans per call, N; the best is followed.
+        matrix: scheduling matrix, "full_sequence", "autoregressive", "pyramid", "trapezoid" or
+            "custom".
+        slope: of pyramid and trapezoid, noise levels per token.
+        rows: of a custom matrix, one after the other: integers from `steps` down to 0, `horizon`
+            of them a row.
+        steps: denoising steps per token, K.
+        rho: step k of K stands at level (k / K) ** rho.
+        solver: "ddim", "ancestral" or "multistep".
+        eta: noise that DDIM adds, 0 (none) to 1 (ancestral).
+        clip: bound on clean estimates, normalised units; 0 for none.
+        history: observed tokens that a plan is conditioned on, H, the present included.
+        history_level: noise level in [0, 1] that the observed history is declared to have.
+        goal: "token" (the goal is a clean token), "guidance" (gradient) or "both".
+        guidance_scale: strength of the gradient.
+        goal_tolerance: distance at which a plan counts as arrived, in the goal's units.
+        replan_every: control steps between plans.
+        action: from plan to action by a "tracker" that the task supplies, by "inverse" dynamics or
+            by the plan's own "diffused" actions.
+
+    Raises:
+        UserError: when a value is unknown or out of range.
+    """
+
+    horizon: int = 0
+    variable_horizon: bool = False
+    candidates: int = 4
+    matrix: str = "autoregressive"
+    slope: float = 1.0
+    rows: tuple[int, ...] = ()
+    steps: int = 5
+    rho: float = 1.5
+    solver: str = "ddim"
+    eta: float = 1.0
+    clip: float = 0.0
+    history: int = 1
+    history_level: float = 0.0
+    goal: str = "token"
+    guidance_scale: float = 0.1
+    goal_tolerance: float = 0.1
+    replan_every: int = 10
+    action: str = "inverse"
+
+    def __post_init__(self):
+        check_choice("planner.matrix", self.matrix, MATRICES)
+        check_choice("planner.goal", self.goal, GOALS)
+        check_choice("planner.action", self.action, ACTIONS)
+        check_choice("planner.solver", self.solver, SOLVERS)
+        self._check_values()
+        object.__setattr__(self, "rows", tuple(self.rows))
+
+    def _check_values(self) -> None:
+        self._need("variable_horizon", lambda x: isinstance(x, bool), "true or false")
+        lows = {"horizon": 0, "candidates": 1, "steps": 1, "history": 1, "replan_every": 1}
+        for name, low in lows.items():
+            self._need(name, lambda x, low=low: _whole(x) and x >= low, f"an integer from {low} up")
+        for name in ("slope", "clip", "guidance_scale"):
+            self._need(name, lambda x: _finite(x) and x >= 0, "a number from 0 up")
+        for name in ("rho", "goal_tolerance"):
+            self._need(name, lambda x: _finite(x) and x > 0, "a number above 0")
+        for name in ("history_level", "eta"):
+            self._need(name, lambda x: _finite(x) and 0 <= x <= 1, "a number in [0, 1]")
+        whole = f"integers from 0 to planner.steps, {self.steps}"
+        self._need(
+            "rows", lambda x: all(_whole(k) and 0 <= k <= self.steps for k in tuple(x)), whole
+        )
+
+    def _need(self, name: str, valid: Callable[[Any], bool], what: str) -> None:
+        value = getattr(self, name)
+        if not valid(value):
+            raise UserError(f"planner.{name} must be {what}, got {value!r}")
+
+    def make_matrix(self, horizon: int) -> np.ndarray:
+        """The scheduling matrix `[M+1, horizon]`."""
+        return make_matrix(self.matrix, horizon, self.steps, self.slope, self.rows)
+
+    def make_solver(self) -> Solver:
+        """The per-token solver."""
+        return Solver(self.solver, self.eta, self.clip or None)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)

@@ -1,0 +1,257 @@
+"""Planner: one compiled call from observed history and goal to the plan to follow."""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Key
+
+from dfplan.diffusion.matrix import levels, windows
+from dfplan.diffusion.sampler import sample, token_noise
+from dfplan.guidance.costs import goal_distance
+from dfplan.guidance.guide import gradient_guidance
+from dfplan.model import Model
+from dfplan.nets.cache import KVCache, repeat
+from dfplan.nets.transformer import CausalTransformer
+from dfplan.normalize import Normalizer
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.select import arrival
+from dfplan.types import Array, Denoiser, PyTree, UserError
+
+
+class Weights(NamedTuple):
+    """What training found: parameters and normalisers."""
+
+    params: PyTree
+    states: Normalizer
+    actions: Normalizer
+
+
+class History(NamedTuple):
+    """Observed tokens, oldest first, the present last; SI units.
+
+    Attributes:
+        frames: `[B, H, F, S]` states. actions: `[B, H, stride, A]`, the ones that led there.
+        level: `[B, H]` noise level declared for each token; 1 marks it as missing.
+    """
+
+    frames: Float[Array, "B H F S"]
+    actions: Float[Array, "B H stride A"]
+    level: Float[Array, "B H"]
+
+
+class Plan(NamedTuple):
+    """The chosen plan and what it was chosen from; SI units, control steps.
+
+    Attributes:
+        states: `[B, P+1, S]`, one every `stride` control steps, the present first.
+        actions: `[B, P*stride, A]`, or None when tokens hold no actions.
+        arrival: `[B]` control steps to the goal; more than the plan has if it never arrives, or
+            has no goal.
+        candidates: `[B, N, P+1, S]`. cost: `[B, N]`. best: `[B]` index of the chosen one.
+        denoising: `[B, M+1, N, P+1, S]` every step of the sampling; None unless asked for.
+    """
+
+    states: Float[Array, "B P S"]
+    actions: Float[Array, "B L A"] | None
+    arrival: Float[Array, "B"]
+    candidates: Float[Array, "B N P S"]
+    cost: Float[Array, "B N"]
+    best: Array
+    denoising: Array | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Planner:
+    """Samples N candidate futures with the scheduling matrix and takes the best.
+
+    Static and hashable, so it is an argument of its own compiled programs.
+
+    Attributes:
+        model: the networks.
+        config: how to sample and choose.
+        horizon: P, future tokens per plan.
+
+    Raises:
+        UserError: when plans are to hold actions and tokens do not, or the matrix does not fit.
+    """
+
+    model: Model
+    config: PlannerConfig
+    horizon: int
+
+    def __post_init__(self):
+        if self.config.action == "diffused" and not self.model.layout.actions:
+            raise UserError(
+                "planner.action 'diffused' needs a model trained with data.actions true; "
+                "valid here: tracker, inverse"
+            )
+        self._matrix(self.horizon)
+
+    @functools.partial(jax.jit, static_argnames=("self", "horizon", "denoising"))
+    def plan(
+        self,
+        weights: Weights,
+        keys: Key[Array, "B"],
+        history: History,
+        goal: Float[Array, "B G"] | None,
+        horizon: int | None = None,
+        denoising: bool = False,
+    ) -> Plan:
+        """Plan for a batch of robots; compiled once per batch size and horizon.
+
+        Args:
+            weights: trained weights.
+            keys: one random key per robot; a robot's plan does not depend on its batch.
+            history: what was observed.
+            goal: in SI units; None for a task without goals, or to plan towards none.
+            horizon: P, future tokens; `self.horizon` when None. No token depends on a later one,
+                so candidates of a shorter plan are the beginnings of a longer one's.
+            denoising: also return every step of the sampling.
+        """
+        count, future = self.config.candidates, horizon or self.horizon
+        net = self.model.denoiser(weights.params)
+        k_known, k_start, k_noise = jax.vmap(lambda k: jax.random.split(k, 3), out_axes=1)(keys)
+        cache, offset = self._encode_known(net, weights, k_known, history, goal, future)
+        k_start, k_noise = (_per_candidate(k, count) for k in (k_start, k_noise))
+        matrix = self._matrix(future)
+        result = sample(
+            self._denoiser(net, weights, offset, goal),
+            repeat(cache, count),
+            token_noise(k_start, jnp.arange(future), self.model.layout.features),
+            levels(matrix, self.config.steps, self.config.rho),
+            schedule=self.model.schedule,
+            solver=self.config.make_solver(),
+            keys=k_noise,
+            window=windows(matrix),
+            trajectory=denoising,
+        )
+        present = history.frames[:, -1, -1]
+        candidates = self._with_present(result.tokens, weights, present)
+        cost, best = self._choose(candidates, goal)
+        trace = None
+        if result.trajectory is not None:
+            decode = functools.partial(self._with_present, weights=weights, present=present)
+            trace = jax.vmap(decode, out_axes=1)(result.trajectory)
+        return Plan(
+            _pick(candidates, best),
+            self._actions(result.tokens, weights, best) if self.model.layout.actions else None,
+            _pick(cost, best),
+            candidates,
+            cost,
+            best,
+            trace,
+        )
+
+    def _matrix(self, future: int) -> np.ndarray:
+        """The full horizon's matrix, or for fewer tokens its first columns, until all are clean."""
+        matrix = self.config.make_matrix(max(future, self.horizon))
+        if future >= self.horizon:
+            return matrix
+        clean = (matrix[:, :future] == 0).all(axis=1)
+        return matrix[: int(clean.argmax()) + 1, :future]
+
+    def _encode_known(
+        self,
+        net: CausalTransformer,
+        weights: Weights,
+        keys: Array,
+        history: History,
+        goal: Array | None,
+        future: int,
+    ) -> tuple[KVCache, int]:
+        """Goal and history into an empty cache, once per plan; also the number of their tokens."""
+        layout, schedule = self.model.layout, self.model.schedule
+        tokens = layout.encode(
+            weights.states.encode(history.frames), weights.actions.encode(history.actions)
+        )
+        level = history.level
+        if layout.has_goal:
+            known = goal is not None and self.config.goal in ("token", "both")
+            goal_level = jnp.full((len(level), 1), 0.0 if known else 1.0)
+            if goal is None:
+                goal = jnp.zeros((len(level), len(layout.goal_dims)))
+            tokens = jnp.concatenate([layout.goal_token(goal, weights.states)[:, None], tokens], 1)
+            level = jnp.concatenate([goal_level, level], axis=1)
+        alpha, _ = schedule.alpha_sigma(level)
+        noise = jax.vmap(lambda k: jax.random.normal(k, tokens.shape[1:]))(keys)
+        # A sensor's reading already carries the noise declared for it, so it is only scaled to what
+        # the network knows at that level; of a missing token nothing is left but noise.
+        missing = (level >= 1.0)[..., None]
+        noisy = jnp.where(missing, noise, alpha[..., None] * tokens)
+        cache = net.init_cache(len(tokens), tokens.shape[1] + future)
+        _, cache = net.extend(cache, noisy, level, jnp.int32(0))
+        return cache, tokens.shape[1]
+
+    def _denoiser(
+        self, net: CausalTransformer, weights: Weights, offset: int, goal: Array | None
+    ) -> Denoiser:
+        def denoise(carry, x, level, start):
+            output, carry = net.extend(carry, x, level, offset + start)
+            return self.model.x0(x, output, level), carry
+
+        if self.config.goal == "token" or goal is None:
+            return denoise
+        cost = goal_distance(self.model.layout.goal_dims)
+        goals = jnp.repeat(goal, self.config.candidates, axis=0)
+        return gradient_guidance(
+            denoise,
+            lambda x0: cost(self._decode(x0, weights), goals),
+            self.model.schedule.alpha_sigma,
+            self.config.guidance_scale,
+        )
+
+    def _decode(self, tokens: Array, weights: Weights) -> Array:
+        """The state at each token's own step, SI units."""
+        return weights.states.decode(self.model.layout.states(tokens)[..., -1, :])
+
+    def _with_present(self, tokens: Array, weights: Weights, present: Array) -> Array:
+        """Candidates `[B, N, P+1, S]` in SI units from tokens `[B*N, P, D]`."""
+        batch, count = len(present), self.config.candidates
+        states = self._decode(tokens, weights).reshape(batch, count, tokens.shape[1], -1)
+        first = jnp.broadcast_to(present[:, None, None], (batch, count, 1, states.shape[-1]))
+        return jnp.concatenate([first, states], axis=2)
+
+    def _actions(self, tokens: Array, weights: Weights, best: Array) -> Array:
+        layout = self.model.layout
+        chunk = weights.actions.decode(layout.action_chunk(tokens))
+        chunk = chunk.reshape(len(best), self.config.candidates, -1, layout.action_dim)
+        return _pick(chunk, best)
+
+    def _choose(self, candidates: Array, goal: Array | None) -> tuple[Array, Array]:
+        """Cost `[B, N]` (control steps to the goal) and the index of the cheapest."""
+        if goal is None or not self.model.layout.has_goal:
+            never = candidates.shape[2] * self.model.layout.stride
+            cost = jnp.full(candidates.shape[:2], float(never))
+        else:
+            position = candidates[..., jnp.asarray(self.model.layout.goal_dims)]
+            goals = jnp.broadcast_to(goal[:, None], (*candidates.shape[:2], goal.shape[-1]))
+            cost = arrival(position, goals, self.config.goal_tolerance) * self.model.layout.stride
+        return cost, jnp.argmin(cost, axis=1)
+
+    @functools.partial(jax.jit, static_argnames=("self",))
+    def inverse_action(
+        self,
+        weights: Weights,
+        state: Float[Array, "B S"],
+        later: Float[Array, "B S"],
+        gap: Float[Array, "B"],
+    ) -> Float[Array, "B A"]:
+        """Action from `state` towards `later`, `gap` control steps ahead; SI units."""
+        net = self.model.inverse(weights.params)
+        return weights.actions.decode(
+            net(weights.states.encode(state), weights.states.encode(later), gap)
+        )
+
+
+def _per_candidate(keys: Key[Array, "B"], count: int) -> Key[Array, "BN"]:
+    """One key per candidate, from each robot's own key."""
+    return jax.vmap(lambda k: jax.random.split(k, count))(keys).reshape(-1)
+
+
+def _pick(per_candidate: Array, best: Array) -> Array:
+    """Row `best[b]` of each `[B, N, ...]`."""
+    return jax.vmap(lambda rows, i: rows[i])(per_candidate, best)

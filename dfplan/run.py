@@ -1,0 +1,217 @@
+"""Run: a trained planner on disk, complete in itself.
+
+RUN/config.json    what was trained on what, and how
+RUN/checkpoints/   Orbax
+RUN/metrics.jsonl  RUN/tensorboard/
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jax
+
+from dfplan.config import Config
+from dfplan.data.layout import Layout, layout_from_spaces
+from dfplan.data.minari_io import Trajectories
+from dfplan.data.tokens import TokenLayout
+from dfplan.data.windows import fit_normalizers
+from dfplan.model import Model
+from dfplan.normalize import Normalizer
+from dfplan.planner.core import Planner, Weights
+from dfplan.tasks import Task
+from dfplan.training.checkpoint import CheckpointStore
+from dfplan.types import UserError, one_line
+
+FORMAT = 1
+PACKAGES = ("dfplan", "jax", "flax", "optax", "orbax-checkpoint", "gymnasium", "minari", "numpy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What `config.json` holds.
+
+    Attributes:
+        task: environment, dataset and what goes with them.
+        config: settings.
+        layout: how observations become states.
+        states, actions: normalisers, fitted to the dataset.
+        fingerprint: of the dataset.
+        command: the command line that trained it.
+        versions: of Python and of packages, when it was trained.
+    """
+
+    task: Task
+    config: Config
+    layout: Layout
+    states: Normalizer
+    actions: Normalizer
+    fingerprint: str
+    command: str = ""
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def create(cls, task: Task, config: Config, data: Trajectories, command: str = "") -> "Run":
+        """A new run on a dataset."""
+        states, actions = fit_normalizers(data)
+        return cls(
+            task, config, data.layout, states, actions, data.fingerprint, command, _versions()
+        )
+
+    @property
+    def model(self) -> Model:
+        """The networks."""
+        tokens = TokenLayout.create(self.layout, self.config.data)
+        return Model(tokens, self.config.net, self.config.diffusion)
+
+    @property
+    def planner(self) -> Planner:
+        """The planner, without its weights."""
+        config = self.config.planner
+        horizon = config.horizon or max(self.config.data.tokens - config.history, 1)
+        return Planner(self.model, config, horizon)
+
+    @property
+    def goal_dims(self) -> tuple[int, ...] | None:
+        """What names the goal's places to a reader of the dataset's or environment's spaces."""
+        return None if self.layout.append_achieved else self.layout.goal_dims
+
+    def with_planner(self, changes: Mapping[str, Any]) -> "Run":
+        """This run with planner settings changed, such as `{"candidates": 16}`.
+
+        Raises:
+            UserError: on an unknown setting or a value out of range.
+        """
+        config = self.config.override({f"planner.{k}": v for k, v in changes.items()})
+        return dataclasses.replace(self, config=config)
+
+    def check_dataset(self, data: Trajectories) -> None:
+        """Check that a dataset has the states, goals and actions that this run was trained with.
+
+        Raises:
+            UserError: naming both shapes.
+        """
+        if data.layout != self.layout:
+            self._differs(f"dataset {data.dataset_id!r}", data.layout)
+
+    def check_env(self, env: Any) -> None:
+        """Check that an environment has the observations and actions that this run knows.
+
+        Raises:
+            UserError: naming both shapes.
+        """
+        found = layout_from_spaces(env.observation_space, env.action_space, self.goal_dims)
+        if _shape(found) != _shape(self.layout):
+            self._differs(f"environment {env.spec.id if env.spec else env}", found)
+
+    def _differs(self, what: str, found: Layout) -> NoReturn:
+        here, there = _shape(self.layout), _shape(found)
+        if here == there:  # the difference is in goal_dims or action bounds
+            here, there = str(self.layout), str(found)
+        raise UserError(f"{what} has {there}; this run was trained with {here}")
+
+    def save(self, directory: Path) -> None:
+        """Write `config.json`, whole or not at all.
+
+        Raises:
+            UserError: when it cannot be written, or `env_kwargs` hold what JSON does not.
+        """
+        record = {
+            "format": FORMAT,
+            "task": self.task.to_dict(),
+            "dataset": {"id": self.task.dataset, "fingerprint": self.fingerprint},
+            "config": self.config.to_dict(),
+            "layout": dataclasses.asdict(self.layout),
+            "normalizer": {"states": self.states.to_dict(), "actions": self.actions.to_dict()},
+            "command": self.command,
+            "versions": self.versions,
+        }
+        try:
+            text = json.dumps(record, indent=2, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"the task cannot be kept as JSON ({one_line(error)}); "
+                "env_kwargs may hold numbers, strings, lists and dicts of them"
+            ) from error
+        path, part = directory / "config.json", directory / "config.json.part"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            part.write_text(text + "\n")
+            part.replace(path)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+    @classmethod
+    def load(cls, directory: Path | str) -> "Run":
+        """Read `config.json`.
+
+        Raises:
+            UserError: when there is none, or it cannot be read.
+        """
+        path = Path(directory) / "config.json"
+        if not path.is_file():
+            raise UserError(f"{directory} is no run: it has no config.json; train one with --out")
+        try:
+            record = json.loads(path.read_text())
+            if record["format"] != FORMAT:
+                raise UserError(f"format {record['format']}; valid here: {FORMAT}")
+            return cls._from_record(record)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+            reason = f"{type(error).__name__} {one_line(error)}"
+            raise UserError(f"{path} is damaged: {reason}") from error
+
+    @classmethod
+    def _from_record(cls, record: dict[str, Any]) -> "Run":
+        layout: dict[str, Any] = record["layout"]
+        layout = {k: tuple(v) if isinstance(v, list) else v for k, v in layout.items()}
+        return cls(
+            Task.from_dict(record["task"]),
+            Config.from_dict(record["config"]),
+            Layout(**layout),
+            Normalizer.from_dict(record["normalizer"]["states"]),
+            Normalizer.from_dict(record["normalizer"]["actions"]),
+            record["dataset"]["fingerprint"],
+            record["command"],
+            record["versions"],
+        )
+
+
+def load_weights(run: Run, directory: Path | str) -> Weights:
+    """The newest weights of the run in `directory`.
+
+    Raises:
+        UserError: when there is no checkpoint, or it is damaged.
+    """
+    store = CheckpointStore(checkpoints(directory))
+    try:
+        params = store.load_weights(jax.eval_shape(lambda: run.model.init(0)))
+    finally:
+        store.close()
+    return Weights(params, run.states, run.actions)
+
+
+def checkpoints(directory: Path | str) -> Path:
+    """Where a run's checkpoints lie."""
+    return Path(directory) / "checkpoints"
+
+
+def _shape(layout: Layout) -> str:
+    kind = " (a goal Dict)" if layout.dict_observation else ""
+    sizes = f"{layout.state_dim} states, {layout.goal_dim} goals and {layout.action_dim} actions"
+    return sizes + kind
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

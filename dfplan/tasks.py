@@ -1,0 +1,108 @@
+"""Tasks: a Gymnasium id and a Minari id, with what a package that ships them knows about them.
+
+A package makes its tasks known through the entry-point group `dfplan.tasks`: each entry is a
+mapping from task names to the JSON form of `Task`.
+"""
+
+import dataclasses
+import difflib
+import functools
+import importlib
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from dfplan.types import UserError, one_line
+
+GROUP = "dfplan.tasks"
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What to plan for.
+
+    Attributes:
+        env: Gymnasium id; "module:id" imports the module that registers it.
+        dataset: Minari id.
+        name: of a task that a package ships; empty for a user's own.
+        description: one line.
+        env_kwargs: arguments of `gymnasium.make`.
+        collector: "module:function" that makes the dataset; empty when there is none.
+        collect_steps: control steps it should have.
+        tracker: "module:function" that follows a plan of states; see `dfplan.types.Tracker`.
+        score: returns "min" and "max" that stand for a normalised score of 0 and 100.
+        preset: settings that go with the task, dotted.
+    """
+
+    env: str
+    dataset: str
+    name: str = ""
+    description: str = ""
+    env_kwargs: dict[str, Any] = dataclasses.field(default_factory=dict)
+    collector: str = ""
+    collect_steps: int = 100_000
+    tracker: str = ""
+    score: Mapping[str, float] | None = None
+    preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Task":
+        """Inverse of `to_dict`."""
+        return cls(**values)
+
+
+@functools.cache
+def all_tasks() -> dict[str, Task]:
+    """Every task of the installed packages, by name.
+
+    A package whose tasks cannot be loaded is left out with a warning: it is not to stand in the way
+    of the others.
+    """
+    tasks: dict[str, Task] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            records = sorted(point.load().items())
+            tasks |= {name: Task.from_dict({"name": name, **r}) for name, r in records}
+        except Exception as error:  # whatever happens in someone else's package
+            warnings.warn(
+                f"tasks of {point.name!r} ({point.value}) cannot be loaded: {one_line(error)}",
+                stacklevel=2,
+            )
+    return tasks
+
+
+def get_task(name: str) -> Task:
+    """The task of that name.
+
+    Raises:
+        UserError: on an unknown name, with the nearest ones first.
+    """
+    tasks = all_tasks()
+    if name not in tasks:
+        near = difflib.get_close_matches(name, tasks, n=len(tasks) or 1, cutoff=0.6)
+        names = [*near, *(t for t in tasks if t not in near)]
+        known = ", ".join(names) or "none (install dfplan-envs)"
+        raise UserError(f"unknown task {name!r}; valid: {known}; or give --env and --dataset")
+    return tasks[name]
+
+
+def load_function(path: str) -> Callable[..., Any]:
+    """The function that "module:function" names.
+
+    Raises:
+        UserError: when the module or the function does not exist, or is none.
+    """
+    module, _, name = path.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        reason = one_line(error)
+        raise UserError(f"cannot load {path!r} ({reason}); expected 'module:function'") from error
+    if not callable(function):
+        raise UserError(f"{path!r} is a {type(function).__name__}; expected 'module:function'")
+    return function

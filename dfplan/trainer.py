@@ -1,0 +1,75 @@
+"""train: from a task and its settings to a trained run on disk."""
+
+from pathlib import Path
+
+from dfplan.config import Config
+from dfplan.data.minari_io import load_trajectories
+from dfplan.data.windows import make_corpus
+from dfplan.run import Run, checkpoints
+from dfplan.tasks import Task
+from dfplan.training.loop import Report, fit
+from dfplan.training.step import Recipe
+from dfplan.types import UserError
+
+
+def train(
+    task: Task,
+    config: Config,
+    out: Path | str,
+    *,
+    goal_dims: tuple[int, ...] | None = None,
+    until: int | None = None,
+    report: Report | None = None,
+    command: str = "",
+) -> Run:
+    """Train a new run.
+
+    Args:
+        task: names environment and dataset.
+        config: settings.
+        out: directory of the run; must not hold one.
+        goal_dims: places of the goal in the state, for datasets that do not show them.
+        until: stop at this step, to be resumed later.
+        report: called with step and metrics now and then.
+        command: kept in config.json.
+
+    Raises:
+        UserError: when `out` holds a run, the dataset is missing or cannot be used, or settings do
+            not fit it or each other; nothing is written then. Later, as `fit`.
+    """
+    out = Path(out)
+    if (out / "config.json").exists():
+        raise UserError(f"{out} already holds a run; resume it with --resume, or name another")
+    if checkpoints(out).exists():
+        raise UserError(f"{out} holds checkpoints without a config.json; name another")
+    data = load_trajectories(task.dataset, goal_dims)
+    run = Run.create(task, config, data, command)
+    corpus = make_corpus(data, config.data, run.states, run.actions)
+    # Built now, so that what they refuse is refused before anything is written or trained.
+    recipe, _ = _recipe(run), run.planner
+    run.save(out)
+    fit(recipe, corpus, out, until=until, report=report)
+    return run
+
+
+def resume(out: Path | str, *, until: int | None = None, report: Report | None = None) -> Run:
+    """Go on with an interrupted run, to the same bits as if it had not been (same machine).
+
+    Raises:
+        UserError: when there is no run, or its dataset is not the one it began with.
+    """
+    run = Run.load(out)
+    data = load_trajectories(run.task.dataset, run.goal_dims)
+    run.check_dataset(data)
+    if data.fingerprint != run.fingerprint:
+        raise UserError(
+            f"dataset {run.task.dataset!r} is not the one that {out} was trained on: "
+            f"fingerprint {data.fingerprint[:12]}, then {run.fingerprint[:12]}"
+        )
+    corpus = make_corpus(data, run.config.data, run.states, run.actions)
+    fit(_recipe(run), corpus, Path(out), until=until, report=report)
+    return run
+
+
+def _recipe(run: Run) -> Recipe:
+    return Recipe(run.model, run.config.data, run.config.training)

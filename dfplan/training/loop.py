@@ -1,0 +1,104 @@
+"""The training loop: the one place where training has side effects."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from dfplan.data.windows import Corpus
+from dfplan.training.checkpoint import CheckpointStore
+from dfplan.training.interrupt import deferred_interrupts
+from dfplan.training.metrics import MetricLog
+from dfplan.training.step import Recipe, TrainState, init_state, train_until
+from dfplan.types import UserError
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+def fit(
+    recipe: Recipe,
+    corpus: Corpus,
+    directory: Path,
+    *,
+    until: int | None = None,
+    report: Report | None = None,
+) -> TrainState:
+    """Train from the newest checkpoint in `directory`, or from the start, and save as it goes.
+
+    An interrupted run saves before it ends, and calling this again goes on to the same bits as if
+    it had not been interrupted (on the same machine): the batch of step i depends on (seed, i)
+    alone.
+
+    Args:
+        recipe: what to train.
+        corpus: what to train on.
+        directory: of the run; gets checkpoints/, metrics.jsonl and tensorboard/.
+        until: stop, with a checkpoint, at this step; the schedule is the whole run's.
+        report: called with the step and its metrics after every `log_every` steps.
+
+    Raises:
+        UserError: when the loss or the gradient is no longer finite (the last checkpoint stays), or
+            the checkpoint to go on from is damaged.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint has been written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    end = recipe.training.steps if until is None else min(until, recipe.training.steps)
+    with contextlib.ExitStack() as stack:
+        store = CheckpointStore(directory / "checkpoints")
+        stack.callback(store.close)
+        if store.latest() is None:
+            state = init_state(recipe)
+        else:
+            state = store.load_state(jax.eval_shape(lambda: init_state(recipe)))
+        log = MetricLog(directory, int(state.step))
+        stack.callback(log.close)
+        return _run(recipe, corpus, state, end, store, log, report)
+
+
+def _run(
+    recipe: Recipe,
+    corpus: Corpus,
+    state: TrainState,
+    end: int,
+    store: CheckpointStore,
+    log: MetricLog,
+    report: Report | None,
+) -> TrainState:
+    config, step = recipe.training, int(state.step)
+    with deferred_interrupts() as interrupted:
+        while step < end:
+            started, before = time.perf_counter(), step
+            step = _next_stop(step, end, config.log_every, config.save_every)
+            state, metrics = train_until(recipe, corpus, state, jnp.int32(step))
+            scalars = {name: float(value) for name, value in metrics.items()}
+            # A gradient that is not finite has spoilt the state, though this loss came before it.
+            if not all(map(math.isfinite, scalars.values())):
+                raise _diverged(step, store)
+            seconds = time.perf_counter() - started
+            scalars["tokens_per_second"] = recipe.tokens_per_step * (step - before) / seconds
+            log.write(step, scalars)
+            if report is not None:
+                report(step, scalars)
+            if step % config.save_every == 0 or step == end or interrupted():
+                store.save(state)
+            if interrupted():
+                raise KeyboardInterrupt
+    return state
+
+
+def _next_stop(step: int, end: int, *periods: int) -> int:
+    """The next step at which something is due."""
+    return min(end, *((step // period + 1) * period for period in periods))
+
+
+def _diverged(step: int, store: CheckpointStore) -> UserError:
+    last = store.latest()
+    kept = f"the checkpoint of step {last} is kept" if last else "no checkpoint was written yet"
+    return UserError(
+        f"the loss is not finite at step {step}; {kept}; "
+        "try a lower training.optimizer.learning_rate"
+    )

@@ -1,0 +1,57 @@
+"""Metrics of a run: JSON lines and TensorBoard events, in one call."""
+
+import json
+from pathlib import Path
+
+
+class MetricLog:
+    """Appends scalars to `metrics.jsonl` and `tensorboard/` in a run's directory.
+
+    A resumed run writes the steps after its checkpoint again, so what stands there past `step` is
+    dropped first (in TensorBoard's events by the mark that its readers go by).
+
+    Args:
+        directory: the run's.
+        step: the step that the run goes on from.
+    """
+
+    def __init__(self, directory: Path, step: int = 0):
+        from tensorboardX import SummaryWriter
+
+        path = Path(directory) / "metrics.jsonl"
+        if path.exists():
+            _drop_after(path, step)
+        self._file = path.open("a")
+        # Named by the step too: writers that begin within one second would overwrite each other.
+        self._board = SummaryWriter(
+            str(Path(directory) / "tensorboard"),
+            purge_step=step + 1,
+            filename_suffix=f".{step:010d}",
+        )
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """Record `scalars` at `step`."""
+        self._file.write(json.dumps({"step": step, **scalars}) + "\n")
+        self._file.flush()
+        for name, value in scalars.items():
+            self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Flush and close both."""
+        self._file.close()
+        self._board.close()
+
+
+def _drop_after(path: Path, step: int) -> None:
+    """Keep the lines up to `step`, and none that a killed run left unfinished."""
+    kept = [line for line in path.read_text().splitlines() if _step(line) <= step]
+    part = path.with_name(f"{path.name}.part")
+    part.write_text("".join(f"{line}\n" for line in kept))
+    part.replace(path)
+
+
+def _step(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

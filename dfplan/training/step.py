@@ -1,0 +1,103 @@
+"""TrainState and the pure training step."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dfplan.data.tokens import DataConfig
+from dfplan.data.windows import Corpus, batch_key, sample_batch
+from dfplan.model import Model
+from dfplan.training.config import TrainingConfig
+from dfplan.training.objective import denoising_loss, inverse_loss
+from dfplan.training.optimizer import make_optimizer
+from dfplan.types import Array, PyTree
+
+
+class TrainState(NamedTuple):
+    """Everything that training changes.
+
+    Attributes:
+        step: int32, steps done.
+        params, ema: parameters and their exponential moving average.
+        opt_state: of the optax transformation.
+    """
+
+    step: Array
+    params: PyTree
+    ema: PyTree
+    opt_state: PyTree
+
+
+class Recipe(NamedTuple):
+    """The static side of training; hashable, so one compiled program per recipe."""
+
+    model: Model
+    data: DataConfig
+    training: TrainingConfig
+
+    @property
+    def tokens_per_step(self) -> int:
+        """State tokens that one step learns from."""
+        return self.training.batch_size * self.data.tokens
+
+    def optimizer(self) -> optax.GradientTransformation:
+        """The optimiser of the whole run."""
+        return make_optimizer(self.training.optimizer, self.training.steps)
+
+
+def init_state(recipe: Recipe) -> TrainState:
+    """The state before the first step, on this process's first device."""
+    params = recipe.model.init(recipe.training.seed)
+    ema = jax.tree.map(jnp.copy, params)
+    state = TrainState(jnp.int32(0), params, ema, recipe.optimizer().init(params))
+    # Placed as one that was read from a checkpoint, or `train_until` would compile for both.
+    return jax.device_put(state, jax.local_devices()[0])
+
+
+def train_step(recipe: Recipe, corpus: Corpus, state: TrainState) -> tuple[TrainState, dict]:
+    """One optimiser step on the batch of `state.step`; a pure function.
+
+    Returns:
+        The next state and the scalars loss, inverse_loss and grad_norm.
+    """
+    config = recipe.training
+    k_data, k_noise = jax.random.split(batch_key(config.seed, state.step))
+    batch = sample_batch(k_data, corpus, recipe.model.layout, recipe.data, config.batch_size)
+
+    def total(params):
+        denoise = denoising_loss(params, recipe.model, config.objective, k_noise, batch)
+        inverse = inverse_loss(params, recipe.model, batch)
+        return denoise + inverse, {"loss": denoise, "inverse_loss": inverse}
+
+    (_, metrics), grads = jax.value_and_grad(total, has_aux=True)(state.params)
+    updates, opt_state = recipe.optimizer().update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    # A young average would remember the initialisation, so its memory grows with the run.
+    decay = jnp.minimum(config.ema, (1.0 + state.step) / (10.0 + state.step))
+    ema = jax.tree.map(lambda e, p: decay * e + (1 - decay) * p, state.ema, params)
+    metrics["grad_norm"] = optax.tree.norm(grads)
+    return TrainState(state.step + 1, params, ema, opt_state), metrics
+
+
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
+def train_until(recipe: Recipe, corpus: Corpus, state: TrainState, stop: Array):
+    """Steps up to `stop` in one call; the metrics are means over these steps.
+
+    `stop` is traced, so runs of any length, and resumed ones, share one compiled program and hence
+    give the same bits.
+    """
+
+    def body(carry):
+        state, total = carry
+        state, metrics = train_step(recipe, corpus, state)
+        return state, jax.tree.map(jnp.add, total, metrics)
+
+    first = state.step
+    zeros = {"loss": 0.0, "inverse_loss": 0.0, "grad_norm": 0.0}
+    zeros = jax.tree.map(jnp.float32, zeros)
+    state, total = jax.lax.while_loop(lambda c: c[0].step < stop, body, (state, zeros))
+    count = jnp.maximum(stop - first, 1)
+    return state, jax.tree.map(lambda t: t / count, total)

@@ -1,0 +1,43 @@
+"""A dataset and settings so small that training on them takes a moment."""
+
+import numpy as np
+import pytest
+
+from dfplan.config import Config
+from dfplan.data.layout import Layout
+from dfplan.data.minari_io import Trajectories, from_episodes
+
+
+@pytest.fixture(scope="session")
+def tiny_data() -> Trajectories:
+    """Random walks of 20 steps in three dimensions; the first two are the goal's."""
+    rng = np.random.default_rng(0)
+    actions = np.pad(rng.normal(size=(12, 20, 2)), ((0, 0), (0, 1), (0, 0))).astype(np.float32)
+    moves = np.concatenate([actions, actions[..., :1] - actions[..., 1:]], axis=-1)
+    start = rng.normal(size=(12, 1, 3))
+    states = np.concatenate([start, start + np.cumsum(moves, axis=1)[:, :-1]], axis=1)
+    layout = Layout(3, 2, (0, 1), action_shape=(2,))
+    return from_episodes(list(states.astype(np.float32)), list(actions), layout, "tiny-v0")
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> Config:
+    """Logs every 2 steps and saves every 3, so that stops are no multiples of each other."""
+    return Config().override(
+        {
+            "data.tokens": 6,
+            "data.stride": 2,
+            "net.width": 16,
+            "net.layers": 2,
+            "net.heads": 2,
+            "net.mlp_ratio": 2,
+            "net.octaves": 1,
+            "training.steps": 200,
+            "training.batch_size": 8,
+            "training.log_every": 2,
+            "training.save_every": 3,
+            "training.ema": 0.15,
+            "training.optimizer.learning_rate": 3e-3,
+            "training.optimizer.warmup": 10,
+        }
+    )

@@ -1,0 +1,54 @@
+"""PlannerConfig names what is wrong and what would be right."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dfplan.planner.config import PlannerConfig
+from dfplan.types import UserError
+
+BAD = [
+    ("matrix", "zigzag", "full_sequence, autoregressive, pyramid, trapezoid, custom"),
+    ("goal", "none", "token, guidance, both"),
+    ("action", "pid", "tracker, inverse, diffused"),
+    ("solver", "euler", "ddim, ancestral, multistep"),
+    ("variable_horizon", "no", "true or false"),
+    ("rows", (5, 6), "integers from 0 to planner.steps, 5"),
+    ("rows", (5, -1), "integers from 0 to planner.steps, 5"),
+    ("rows", (5, 2.5), "integers from 0 to planner.steps, 5"),
+    *((name, -1, "integer from 0") for name in ("horizon",)),
+    *((n, 0, "integer from 1") for n in ("candidates", "steps", "history", "replan_every")),
+    *((n, 2.5, "integer") for n in ("horizon", "candidates", "steps", "history", "replan_every")),
+    *((n, -0.1, "number from 0 up") for n in ("slope", "clip", "guidance_scale")),
+    *((n, 0.0, "number above 0") for n in ("rho", "goal_tolerance")),
+    *((n, x, r"number in \[0, 1\]") for n in ("history_level", "eta") for x in (-0.1, 1.1)),
+    *(
+        (name, x, "a number")
+        for name in ("slope", "clip", "guidance_scale", "rho", "goal_tolerance", "eta")
+        for x in (math.nan, math.inf, "1")
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "needed"), BAD)
+def test_bad_values_are_named(name, value, needed):
+    with pytest.raises(UserError, match=rf"planner\.{name}.*{needed}|planner\.{name} '.*{needed}"):
+        PlannerConfig(**{name: value})
+
+
+def test_the_bounds_themselves_are_good():
+    PlannerConfig(horizon=0, candidates=1, steps=1, history=1, replan_every=1, slope=0, clip=0)
+    PlannerConfig(guidance_scale=0, history_level=1.0, eta=1, matrix="pyramid", goal="both")
+    PlannerConfig(candidates=np.int64(3), rho=np.float32(2))  # pyright: ignore
+
+
+def test_a_config_is_hashable_and_makes_what_it_names():
+    config = PlannerConfig(matrix="custom", rows=[2, 2, 1, 2, 0, 0], steps=2)  # pyright: ignore
+    assert hash(config) == hash(PlannerConfig(matrix="custom", rows=(2, 2, 1, 2, 0, 0), steps=2))
+    np.testing.assert_array_equal(config.make_matrix(2), [[2, 2], [1, 2], [0, 0]])
+    assert config.make_solver().clip is None
+    solver = PlannerConfig(solver="ddim", eta=0.5, clip=3.0).make_solver()
+    assert (solver.kind, solver.eta, solver.clip) == ("ddim", 0.5, 3.0)
+    ramp = PlannerConfig(matrix="pyramid", slope=2.0, steps=3).make_matrix(2)
+    np.testing.assert_array_equal(ramp[:, 1], [3, 3, 3, 2, 1, 0])

@@ -1,0 +1,316 @@
+"""Plans against a plain computation, and what they depend on."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.data.layout import Layout
+from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.diffusion.matrix import levels
+from dfplan.diffusion.sampler import sample, token_noise
+from dfplan.model import Model
+from dfplan.planner.core import Planner
+from dfplan.planner.select import arrival
+from dfplan.types import UserError
+
+from .conftest import (
+    ACTIONS,
+    BATCH,
+    CANDIDATES,
+    GOAL,
+    HISTORY,
+    HORIZON,
+    STATES,
+    STEPS,
+    STRIDE,
+    changed,
+    make_history,
+    make_keys,
+    make_model,
+    make_planner,
+    make_weights,
+    row,
+)
+
+MODEL = make_model()
+ROWS = STEPS * HORIZON + 1  # as many as the longest matrix here has
+CUSTOM = np.array(
+    [
+        [4, 4, 4, 4, 4],
+        [4, 4, 4, 2, 4],
+        [2, 4, 4, 2, 4],
+        [2, 4, 4, 2, 4],
+        [0, 1, 3, 2, 4],
+        [0, 0, 3, 0, 1],
+        [0, 0, 0, 0, 0],
+    ]
+)
+SETTINGS = {
+    "autoregressive": {},
+    "full_sequence": {"matrix": "full_sequence", "eta": 0.0, "clip": 1.5},
+    "pyramid-0.5": {"matrix": "pyramid", "slope": 0.5},
+    "pyramid-1": {"matrix": "pyramid", "slope": 1.0, "solver": "multistep"},
+    "pyramid-2.5": {"matrix": "pyramid", "slope": 2.5, "solver": "ancestral"},
+    "trapezoid": {"matrix": "trapezoid", "slope": 1.0},
+    "custom": {"matrix": "custom", "rows": tuple(CUSTOM.ravel().tolist())},
+}
+SLOW = ("pyramid-0.5", "pyramid-2.5")
+DIFFUSED = make_model(frames="stack", actions=True)
+
+
+def plan(planner, keys=None, history=None, goal=GOAL, **options):
+    weights = make_weights(planner.model)
+    history = make_history(planner.model) if history is None else history
+    return planner.plan(weights, make_keys() if keys is None else keys, history, goal, **options)
+
+
+def test_one_compiled_program_per_shape():
+    """Stands first in the file: later tests use the programs that it counts."""
+    planner = make_planner(MODEL)
+    history = make_history(MODEL)
+    before = Planner.plan._cache_size()
+    for seed in range(3):
+        plan(planner, make_keys(seed), make_history(MODEL, seed), GOAL + seed)
+    planner.plan(make_weights(MODEL, 1), make_keys(), history, GOAL)
+    assert Planner.plan._cache_size() == before + 1
+    for _ in range(2):
+        plan(planner, make_keys(0, 1), row(history, 0), GOAL[:1])
+    assert Planner.plan._cache_size() == before + 2
+    for _ in range(2):
+        plan(planner, history=history, horizon=2)
+    assert Planner.plan._cache_size() == before + 3
+
+
+@functools.partial(jax.jit, static_argnames=("model", "solver"))
+def full_pass(model, solver, params, known, known_level, start, matrix_levels, keys):
+    """Sampling that evaluates all tokens, the known ones included, at every step."""
+    net = model.denoiser(params)
+
+    def denoise(carry, x, level, begin):
+        everything = jnp.concatenate([known, x], axis=1)
+        all_levels = jnp.concatenate([known_level, level], axis=1)
+        output = net(everything, all_levels)[:, known.shape[1] :]
+        return model.x0(x, output, level), carry
+
+    return sample(
+        denoise, (), start, matrix_levels, schedule=model.schedule, solver=solver, keys=keys
+    ).tokens
+
+
+def known_tokens(planner, keys, history, goal):
+    """Goal and history as the network has to see them, one token at a time."""
+    model = planner.model
+    tokens, level = np.zeros((BATCH, 1 + HISTORY, model.layout.features)), np.zeros((BATCH, 4))
+    noise = [np.asarray(jax.random.normal(k, tokens.shape[1:])) for k in keys]
+    for b in range(BATCH):
+        tokens[b, 0, :2] = (goal[b] - STATES.mean[:2]) / STATES.std[:2]
+        for h in range(HISTORY):
+            level[b, 1 + h] = k = history.level[b, h]
+            token = ((history.frames[b, h] - STATES.mean) / STATES.std).reshape(-1)
+            if model.layout.actions:
+                action = (history.actions[b, h] - ACTIONS.mean) / ACTIONS.std
+                token = np.concatenate([token, action.reshape(-1)])
+            missing = k >= 1
+            tokens[b, 1 + h] = noise[b][1 + h] if missing else np.cos(np.pi / 2 * k) * token
+    return tokens, level
+
+
+def reference(planner, keys, history, goal):
+    """Tokens `[B, N, P, D]`, normalised."""
+    model, config = planner.model, planner.config
+    split = [jax.random.split(k, 3) for k in keys]
+    known, level = known_tokens(planner, [s[0] for s in split], history, goal)
+    start, noise = (
+        jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2)
+    )
+    matrix = levels(config.make_matrix(HORIZON), STEPS, config.rho)
+    tokens = full_pass(
+        model,
+        config.make_solver(),
+        make_weights(model).params,
+        jnp.repeat(jnp.asarray(known, jnp.float32), CANDIDATES, axis=0),
+        jnp.repeat(jnp.asarray(level, jnp.float32), CANDIDATES, axis=0),
+        token_noise(start, jnp.arange(HORIZON), model.layout.features),
+        # Idle rows at the end, so that matrices share a program.
+        np.pad(matrix, ((0, ROWS - len(matrix)), (0, 0)), mode="edge"),
+        noise,
+    )
+    return np.asarray(tokens).reshape(BATCH, CANDIDATES, HORIZON, -1)
+
+
+def check_against_reference(planner):
+    keys, history = make_keys(), make_history(planner.model)
+    result = plan(planner, keys, history)
+    tokens = reference(planner, keys, history, GOAL)
+    layout = planner.model.layout
+    states = tokens[..., : 4 * layout.frame_count][..., -4:] * STATES.std + STATES.mean
+    np.testing.assert_allclose(result.candidates[:, :, 1:], states, atol=1e-4, rtol=1e-4)
+    present = np.broadcast_to(history.frames[:, None, -1, -1], (BATCH, CANDIDATES, 4))
+    np.testing.assert_array_equal(result.candidates[:, :, 0], present)
+    if layout.actions:
+        best = np.stack([tokens[b, result.best[b]] for b in range(BATCH)])
+        chunk = best[..., 4 * layout.frame_count :].reshape(BATCH, HORIZON * STRIDE, 2)
+        np.testing.assert_allclose(
+            result.actions, chunk * ACTIONS.std + ACTIONS.mean, atol=1e-4, rtol=1e-4
+        )
+    else:
+        assert result.actions is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in SETTINGS],
+)
+def test_plans_equal_a_computation_without_cache_and_windows(name):
+    check_against_reference(make_planner(MODEL, **SETTINGS[name]))
+
+
+def test_stacked_frames_and_diffused_actions_equal_it_too():
+    check_against_reference(make_planner(DIFFUSED, action="diffused"))
+
+
+def test_a_plan_does_not_depend_on_its_batch():
+    planner, keys, history = make_planner(MODEL), make_keys(), make_history(MODEL)
+    together = plan(planner, keys, history)
+    for b in range(BATCH):
+        alone = plan(planner, keys[b : b + 1], row(history, b), GOAL[b : b + 1])
+        assert alone.best[0] == together.best[b]
+        for mine, ours in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
+            np.testing.assert_allclose(mine[0], ours[b], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", ["autoregressive", pytest.param("trapezoid", marks=pytest.mark.slow), "custom"]
+)
+def test_a_shorter_plan_is_the_beginning_of_a_longer_one(name):
+    planner = make_planner(MODEL, **SETTINGS[name])
+    long, short = plan(planner), plan(planner, horizon=2)
+    assert short.candidates.shape == (BATCH, CANDIDATES, 3, 4)
+    np.testing.assert_allclose(short.candidates, long.candidates[:, :, :3], atol=1e-4, rtol=1e-4)
+
+
+def test_keys_change_plans_and_candidates_differ():
+    planner = make_planner(MODEL)
+    first, again, other = (plan(planner, make_keys(seed)).candidates for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert abs(first - other)[:, :, 1:].max(axis=-1).min() > 1e-3
+    assert abs(first[:, 0] - first[:, 1])[:, 1:].max(axis=-1).min() > 1e-3
+
+
+def unguided():
+    """Guidance of strength 0: the goal decides what is chosen, not what is sampled."""
+    return make_planner(MODEL, goal="guidance", guidance_scale=0.0)
+
+
+def test_the_candidate_that_arrives_first_is_chosen():
+    planner = unguided()
+    candidates = np.asarray(plan(planner).candidates)
+    for token in (1, 3):
+        # Robot 0's candidate 1 passes its goal at `token`, and robot 1's candidate 0.
+        goal = np.stack([candidates[0, 1, token, :2], candidates[1, 0, token, :2]])
+        result = plan(planner, goal=jnp.asarray(goal))
+        assert result.best.tolist() == [1, 0]
+        wanted = arrival(candidates[..., :2], np.stack([goal, goal], 1), 0.1) * STRIDE
+        np.testing.assert_allclose(result.cost, wanted, rtol=1e-3)
+        assert all((token - 1) * STRIDE < a <= token * STRIDE for a in result.arrival)
+        for b in range(BATCH):
+            assert result.cost[b].argmin() == result.best[b] and np.ptp(result.cost[b]) > 0
+            assert result.arrival[b] == result.cost[b].min()
+            np.testing.assert_array_equal(result.states[b], candidates[b, result.best[b]])
+
+
+def test_without_a_goal_plans_are_as_with_an_unknown_one_and_never_arrive():
+    planner = unguided()
+    result = plan(planner, goal=None)
+    np.testing.assert_allclose(result.candidates, plan(planner).candidates, atol=1e-5)
+    np.testing.assert_array_equal(result.arrival, (HORIZON + 1) * STRIDE)
+
+
+def test_goal_as_token_as_gradient_and_both():
+    base = unguided()
+    planners = {
+        "none": base,
+        "guidance": changed(base, guidance_scale=0.1),
+        "token": make_planner(MODEL),
+        "both": changed(base, goal="both", guidance_scale=0.1),
+    }
+    results = {name: np.asarray(plan(p).candidates) for name, p in planners.items()}
+    away = {
+        name: np.linalg.norm(r[:, :, -1, :2] - GOAL[:, None], axis=-1)
+        for name, r in results.items()
+    }
+    for name, r in results.items():
+        assert np.isfinite(r).all(), name
+    assert away["guidance"].mean() < 0.8 * away["none"].mean()
+    assert away["both"].mean() < 0.8 * away["token"].mean()
+    names = list(results)
+    for i, name in enumerate(names):
+        for other in names[:i]:
+            assert abs(results[name] - results[other]).max() > 1e-2, (name, other)
+
+
+def test_the_goal_token_moves_plans():
+    planner = make_planner(MODEL)
+    moved = plan(planner, goal=GOAL.at[1].add(1.0))
+    change = abs(plan(planner).candidates - moved.candidates).max(axis=(1, 2, 3))
+    assert change[0] == 0 and change[1] > 1e-3
+
+
+def test_history_its_level_and_missing_tokens_change_plans():
+    planner, history = make_planner(MODEL), make_history(MODEL)
+    clean = history._replace(level=jnp.zeros((BATCH, HISTORY)))
+    base = plan(planner, history=clean).candidates[:, :, 1:]
+    for token in range(HISTORY):
+        for level in (0.5, 1.0):
+            other = clean._replace(level=clean.level.at[0, token].set(level))
+            change = abs(plan(planner, history=other).candidates[:, :, 1:] - base)
+            assert change[0].max() > 1e-3 and change[1].max() == 0
+        other = clean._replace(frames=clean.frames.at[0, token].add(1.0))
+        assert abs(plan(planner, history=other).candidates[0, :, 1:] - base[0]).max() > 1e-3
+
+
+def test_what_a_missing_token_holds_does_not_matter():
+    planner, history = make_planner(MODEL), make_history(MODEL)
+    other = history._replace(frames=history.frames.at[0, 0].set(jnp.nan))
+    a, b = (plan(planner, history=h).candidates for h in (history, other))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_every_step_of_the_sampling():
+    planner = make_planner(MODEL)
+    result, shown = plan(planner), plan(planner, denoising=True)
+    assert result.denoising is None and shown.denoising is not None
+    matrix = planner.config.make_matrix(HORIZON)
+    assert shown.denoising.shape == (BATCH, len(matrix), CANDIDATES, HORIZON + 1, 4)
+    np.testing.assert_allclose(shown.candidates, result.candidates, atol=1e-5)
+    np.testing.assert_array_equal(shown.denoising[:, -1], shown.candidates)
+    moved = (np.diff(shown.denoising[..., 1:, :], axis=1) != 0).any(axis=(0, 2, 4))
+    np.testing.assert_array_equal(moved, np.diff(matrix, axis=0) != 0)
+
+
+def test_a_task_without_a_goal():
+    layout = TokenLayout.create(Layout(4, 2), DataConfig(stride=STRIDE))
+    planner = make_planner(Model(layout, MODEL.net, MODEL.diffusion))
+    result = plan(planner, goal=None)
+    assert np.isfinite(result.states).all() and (result.arrival > HORIZON * STRIDE).all()
+
+
+def test_inverse_actions_are_in_si_units():
+    planner, weights = make_planner(MODEL), make_weights(MODEL)
+    rng = np.random.default_rng(0)
+    state, later = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    gap = np.array([1.0, 2.0, 1.0], np.float32)
+    found = planner.inverse_action(weights, state, later, gap)
+    encoded = [(a - STATES.mean) / STATES.std for a in (state, later)]
+    wanted = MODEL.inverse(weights.params)(*encoded, gap) * ACTIONS.std + ACTIONS.mean
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_planners_that_cannot_be():
+    with pytest.raises(UserError, match=r"'diffused' needs .*data.actions true; valid here: tra"):
+        make_planner(MODEL, action="diffused")
+    with pytest.raises(UserError, match="7 numbers, which make no rows of 5 tokens"):
+        make_planner(MODEL, matrix="custom", rows=(4,) * 7)

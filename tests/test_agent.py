@@ -1,0 +1,425 @@
+"""The agent: when it plans, what it follows, and what it refuses.
+
+Most tests give it a planner of plain NumPy; those that need real plans share two programs.
+"""
+
+from types import SimpleNamespace
+
+import gymnasium as gym
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from dfplan.agent import Agent
+from dfplan.config import Config
+from dfplan.data.layout import Layout
+from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.diffusion.config import DiffusionConfig
+from dfplan.model import Model
+from dfplan.nets.transformer import TransformerConfig
+from dfplan.normalize import Normalizer
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.core import Plan, Planner, Weights
+from dfplan.run import Run
+from dfplan.tasks import Task
+from dfplan.types import UserError
+
+STRIDE, HORIZON, EVERY = 2, 8, 3
+BOUNDS = {"action_low": (-1.0, -1.0), "action_high": (1.0, 1.0)}
+LAYOUT = Layout(2, 2, goal_dims=(0, 1), dict_observation=True, **BOUNDS)
+BOX = Layout(2, 2, goal_dims=(0, 1), **BOUNDS)
+
+
+class FakePlanner:
+    """Plans that name their key: a drift of random direction from the present state.
+
+    It arrives `2 * distance` control steps from now, where that is within the plan.
+    """
+
+    def __init__(self, layout=LAYOUT, **config):
+        self.config = PlannerConfig(
+            **{"replan_every": EVERY, "history": 2, "candidates": 2, "action": "diffused", **config}
+        )
+        tokens = TokenLayout.create(layout, DataConfig(stride=STRIDE, actions=True))
+        self.model = SimpleNamespace(layout=tokens)
+        self.horizon = HORIZON
+        self.calls = []
+
+    def plan(self, weights, keys, history, goal, *, horizon, denoising):
+        self.calls.append(SimpleNamespace(rows=len(keys), horizon=horizon, history=history))
+        present = np.asarray(history.frames)[:, -1, -1]
+        rngs = [np.random.default_rng(np.asarray(jax.random.key_data(k))) for k in keys]
+        drift = np.array([rng.normal(size=2) for rng in rngs], np.float32)
+        time = np.arange(horizon + 1, dtype=np.float32)[:, None]
+        states = present[:, None] + drift[:, None] * time
+        actions = np.repeat(drift[:, None] / 4, horizon * STRIDE, axis=1)
+        never = np.full(len(keys), (horizon + 1.5) * STRIDE, np.float32)
+        arrival = never
+        if goal is not None:
+            steps = 2 * np.linalg.norm(present - goal, axis=-1)
+            arrival = np.where(steps <= horizon * STRIDE, steps, never).astype(np.float32)
+        trace = np.zeros((len(keys), 3, 2, horizon + 1, 2)) if denoising else None
+        return Plan(
+            states,
+            actions,
+            arrival,
+            np.stack([states, states], 1),
+            np.stack([arrival, never], 1),
+            np.zeros(len(keys), int),
+            trace,
+        )
+
+    @property
+    def rows(self):
+        """Rows of each call so far."""
+        return [call.rows for call in self.calls]
+
+
+def fake(layout=LAYOUT, seed=0, **config):
+    planner = FakePlanner(layout, **config)
+    return Agent(planner, None, layout, seed=seed), planner  # pyright: ignore
+
+
+def see(state, goal=(9.0, 9.0)):
+    """A goal observation, or a batch of them."""
+    state = np.asarray(state, np.float64)
+    goal = np.broadcast_to(np.asarray(goal, np.float64), state.shape)
+    return {"observation": state, "achieved_goal": state, "desired_goal": goal}
+
+
+@pytest.fixture(scope="module")
+def real():
+    """A planner with inverse dynamics, and its weights, all random."""
+    tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
+    net = TransformerConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
+    model, rng = Model(tokens, net, DiffusionConfig()), np.random.default_rng(0)
+
+    def draw(leaf):
+        x = rng.normal(size=leaf.shape)
+        return jnp.asarray(x / leaf.shape[0] ** 0.5 if leaf.ndim == 2 else 1 + 0.3 * x, jnp.float32)
+
+    params = jax.tree.map(draw, jax.eval_shape(lambda: model.init(0)))
+    norm = Normalizer(jnp.array([0.1, -0.2]), jnp.array([0.5, 2.0]))
+    config = PlannerConfig(candidates=2, steps=2, history=2, replan_every=EVERY)
+    return Planner(model, config, 4), Weights(params, norm, norm)
+
+
+def drive(agent, state, steps, goal=(1.0, 2.0)):
+    """Actions of a point that moves by a tenth of them."""
+    actions, state = [], np.array(state, np.float32)
+    for _ in range(steps):
+        actions.append(agent.act(see(state, goal)))
+        state = state + 0.1 * actions[-1]
+    return np.stack(actions)
+
+
+def test_an_environment_is_planned_for_as_if_it_were_alone(real):
+    start = np.array([[0.0, 1.0], [-1.0, 0.5]], np.float32)
+    together = drive(Agent(*real, LAYOUT, seed=7), start, 2 * EVERY + 1)
+    assert together.shape == (2 * EVERY + 1, 2, 2)
+    assert (abs(together) <= 1).all() and (abs(together) < 1).any()
+    for i in range(2):
+        alone = drive(Agent(*real, LAYOUT, seed=7 + i), start[i], 2 * EVERY + 1)
+        np.testing.assert_allclose(alone, together[:, i], atol=1e-4)
+    again = drive(Agent(*real, LAYOUT, seed=[7, 8]), start, 2 * EVERY + 1)
+    np.testing.assert_array_equal(again, together)
+    other = drive(Agent(*real, LAYOUT, seed=100), start, 2)
+    assert abs(other - together[:2]).max() > 1e-3
+
+
+def test_a_box_observation_with_a_goal_acts_as_a_dict_does(real):
+    agent, box = Agent(*real, LAYOUT), Agent(*real, BOX)
+    for state in ([0.0, 1.0], [0.1, 1.1]):
+        wanted = agent.act(see(state, (1.0, 2.0)))
+        np.testing.assert_array_equal(box.act(np.array(state), goal=np.array([1.0, 2.0])), wanted)
+    assert box.plan is not None and box.plan.states.shape == (1, 5, 2)
+
+
+def test_it_plans_every_few_steps():
+    agent, planner = fake()
+    planned, elapsed = [], []
+    for t in range(8):
+        agent.act(see([0.0, 0.1 * t]))
+        planned.append(len(planner.calls))
+        elapsed.append(int(agent.elapsed[0]))
+    assert planned == [1, 1, 1, 2, 2, 2, 3, 3]
+    assert elapsed == [1, 2, 3, 1, 2, 3, 1, 2]
+
+
+def test_it_plans_at_once_where_a_goal_moves():
+    agent, planner = fake()
+    goal = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+    agent.act(see(np.zeros((3, 2)), goal))
+    agent.act(see(np.ones((3, 2)), goal))
+    goal[2, 1] += 1e-3
+    agent.act(see(2 * np.ones((3, 2)), goal))
+    assert planner.rows == [3, 1] and agent.elapsed.tolist() == [3, 3, 1]
+    assert agent.plan.states[:, 0].tolist() == [[0, 0], [0, 0], [2, 2]]
+    agent.act(see(3 * np.ones((3, 2)), goal))
+    assert planner.rows == [3, 1, 2] and agent.elapsed.tolist() == [1, 1, 2]
+
+
+def test_a_goal_that_comes_and_goes_has_moved():
+    agent, planner = fake(BOX)
+    for goal, plans in ((None, 1), ((1, 1), 2), ((1, 1), 2), (None, 3), (None, 3), ((1, 1), 4)):
+        agent.act(np.zeros(2), goal=None if goal is None else np.array(goal))
+        assert len(planner.calls) == plans
+    agent.plan_from(np.zeros(2))
+    assert not agent.arrives()[0]
+
+
+def test_reset_of_some_environments():
+    agent, planner = fake()
+    for t in range(2):
+        agent.act(see(np.full((3, 2), float(t))))
+    agent.reset(mask=np.array([False, True, False]))
+    agent.act(see(np.full((3, 2), 7.0)))
+    assert planner.rows == [3, 1] and agent.elapsed.tolist() == [3, 1, 3]
+    history = planner.calls[-1].history
+    assert history.level.tolist() == [[1, 0]] and (np.asarray(history.frames) == 7).all()
+    assert (np.asarray(history.actions) == 0).all()
+    assert agent.plan.states[:, 0, 0].tolist() == [0, 7, 0]
+
+
+def test_a_batch_of_plans_is_padded_to_few_sizes():
+    agent, planner = fake()
+    agent.act(see(np.zeros((7, 2))))
+    for count in (3, 5, 6, 7):
+        agent.reset(mask=np.arange(7) < count)
+        agent.act(see(np.ones((7, 2))))
+    assert planner.rows == [7, 4, 7, 7, 7]
+
+
+def test_seeds_decide_plans():
+    def plans(agent, count=2):
+        found = []
+        for _ in range(count):
+            agent.reset()
+            agent.act(see(np.zeros((2, 2))))
+            found.append(agent.plan.states.copy())
+        return np.array(found)
+
+    agent, _ = fake(seed=3)
+    first = plans(agent)
+    assert not np.array_equal(first[0], first[1])  # the next episode has plans of its own
+    agent.reset(seed=np.int64(3))
+    np.testing.assert_array_equal(plans(agent), first)
+    agent.reset(seed=[4, 3])
+    np.testing.assert_array_equal(plans(agent)[:, ::-1], first)
+    # Seeding one environment anew leaves the other's plan alone.
+    agent.reset(seed=3, mask=np.array([True, False]))
+    before = agent.plan.states[1].copy()
+    agent.act(see(np.zeros((2, 2))))
+    np.testing.assert_array_equal(agent.plan.states[0], first[0, 0])
+    np.testing.assert_array_equal(agent.plan.states[1], before)
+
+
+class Point(gym.Env):
+    """A point that starts at random; episodes end after `length` steps."""
+
+    observation_space = gym.spaces.Dict(
+        {
+            key: gym.spaces.Box(-np.inf, np.inf, (2,), np.float64)
+            for key in ("observation", "achieved_goal", "desired_goal")
+        }
+    )
+    action_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+
+    def __init__(self, length):
+        self.length = length
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.state, self.t = self.np_random.normal(size=2), 0
+        return see(self.state), {}
+
+    def step(self, action):
+        self.state, self.t = self.state + 0.1 * action, self.t + 1
+        return see(self.state), 0.0, self.t == self.length, False, {}
+
+
+LENGTHS = (4, 7)
+
+
+def alone(i, steps):
+    """First states and actions of environment `i` by itself, over episodes."""
+    agent, env = fake(seed=5 + i)[0], Point(LENGTHS[i])
+    observation, _ = env.reset(seed=i)
+    agent.reset()
+    found = []
+    for _ in range(steps):
+        action = agent.act(observation)
+        found.append((observation["observation"], action))
+        observation, _, terminated, _, _ = env.step(action)
+        if terminated:
+            observation, _ = env.reset()
+            agent.reset()
+    return found
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+def test_vector_environments_that_reset_themselves(mode):
+    # Lengths are no multiple of `replan_every`, so no plan is made for a last observation.
+    envs = SyncVectorEnv([lambda n=n: Point(n) for n in LENGTHS], autoreset_mode=mode)
+    agent = fake(seed=5)[0]
+    observation, _ = envs.reset(seed=[0, 1])
+    over, found = np.zeros(2, bool), ([], [])
+    for _ in range(20):
+        action = agent.act(observation)
+        for i in range(2):
+            if not (mode == AutoresetMode.NEXT_STEP and over[i]):  # that action is ignored
+                found[i].append((observation["observation"][i].copy(), action[i]))
+        observation, _, terminated, truncated, _ = envs.step(action)
+        before, over = over, terminated | truncated
+        begins = over if mode == AutoresetMode.SAME_STEP else before
+        agent.reset(mask=begins)
+    envs.close()
+    for i, steps in enumerate(found):
+        assert len(steps) > 2 * LENGTHS[i]
+        wanted = alone(i, len(steps))
+        for mine, theirs in zip(steps, wanted, strict=True):
+            np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-6)
+            np.testing.assert_allclose(mine[1], theirs[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("observation", "message"),
+    [
+        (see([0.0, 0.0, 0.0], (0, 0, 0)), r"observation has shape \(3,\); needed: \(..., 2\)"),
+        (see(np.zeros((1, 1, 2))), r"needed: .* of 2|goal has shape"),
+        ({**see(np.zeros((2, 2))), "desired_goal": np.zeros((3, 2))}, r"goal has shape \(3, 2\)"),
+        (see(np.zeros((0, 2))), r"shape \(0, 2\)"),
+        (np.zeros(2), "needed: a dict"),
+        (see([0.0, np.nan]), "observation 0 has nan in dimension 1"),
+        (see([[0.0, 0.0], [np.inf, 0.0]]), "observation 1 has inf in dimension 0"),
+        (see([0.0, 0.0], (np.nan, 0.0)), "goal 0 has nan in dimension 0"),
+    ],
+)
+def test_observations_that_cannot_be_used(observation, message):
+    agent, _ = fake()
+    with pytest.raises(UserError, match=message):
+        agent.act(observation)
+    agent.act(see(np.zeros((4, 2))))  # nothing of the bad one is left
+
+
+def test_a_batch_that_changes():
+    agent, _ = fake()
+    agent.act(see(np.zeros((2, 2))))
+    with pytest.raises(UserError, match=r"batch of 3 .*one of 2; call reset\(\)"):
+        agent.act(see(np.zeros((3, 2))))
+    with pytest.raises(UserError, match=r"mask has shape \(3,\); needed: \(2,\)"):
+        agent.reset(mask=np.ones(3, bool))
+    agent.reset()
+    assert agent.act(see(np.zeros((3, 2)))).shape == (3, 2)
+    agent.reset(seed=[1, 2])
+    with pytest.raises(UserError, match="2 seeds for a batch of 3"):
+        agent.act(see(np.zeros((3, 2))))
+
+
+def test_goals_that_do_not_fit():
+    agent, _ = fake(BOX)
+    with pytest.raises(UserError, match=r"goal has shape \(3,\); needed: \(2,\) or \(1, 2\)"):
+        agent.act(np.zeros(2), goal=np.zeros(3))
+    with pytest.raises(UserError, match=r"states have shape \(1, 3\)"):
+        agent.plan_from(np.zeros(3))
+    goalless, _ = fake(Layout(2, 2))
+    with pytest.raises(UserError, match="trained without goals"):
+        goalless.act(np.zeros(2), goal=np.zeros(2))
+    assert goalless.act(np.zeros(2)).shape == (2,)
+
+
+def test_near_the_goal_plans_are_shorter_and_look_the_same():
+    agent, planner = fake(variable_horizon=True)
+    shapes = set()
+    for t in range(3 * EVERY):  # 16, then 13 and 10 control steps from the goal
+        agent.act(see([0.0, 1.0 + t / 2], (0.0, 9.0)))
+        shapes.add(tuple(a.shape for a in jax.tree.leaves(agent.plan)))
+    # A quarter more than 13 and 10 steps, in tokens: 8.1 and 6.3; the next one needs 4.4.
+    assert [call.horizon for call in planner.calls] == [8, 8, 8]
+    for t in range(3 * EVERY):
+        agent.act(see([0.0, 5.5 + t / 2], (0.0, 9.0)))
+        shapes.add(tuple(a.shape for a in jax.tree.leaves(agent.plan)))
+    assert [call.horizon for call in planner.calls[3:]] == [6, 4, 2]
+    assert len(shapes) == 1 and agent.plan.states.shape == (1, HORIZON + 1, 2)
+    np.testing.assert_array_equal(agent.plan.states[0, 3:], agent.plan.states[0, 2:-1])
+    assert agent.plan.actions.shape == (1, HORIZON * STRIDE, 2)
+    agent.act(see([0.0, 9.0], (0.0, 8.0)))  # another goal: what is left to the old one is void
+    assert planner.calls[-1].horizon == HORIZON
+
+
+def test_each_environment_has_a_horizon_of_its_own():
+    agent, planner = fake(variable_horizon=True)
+    goal = np.array([[0.0, 1.0], [0.0, 50.0]])
+    for _ in range(EVERY + 1):
+        agent.act(see(np.zeros((2, 2)), goal))
+    assert [(c.horizon, c.rows) for c in planner.calls] == [(8, 2), (2, 1), (8, 1)]
+    assert agent.arrives().tolist() == [True, False]
+
+
+def test_a_short_plan_that_does_not_arrive_does_not_count_as_one_that_does():
+    agent, planner = fake(variable_horizon=True)
+    agent.act(see([0.0, 0.0], (0.0, 3.0)))
+    assert agent.arrives()[0]
+    for _ in range(EVERY):  # it is pushed away from its goal
+        agent.act(see([0.0, 13.0], (0.0, 3.0)))
+    assert [c.horizon for c in planner.calls] == [8, 2]
+    assert not agent.arrives()[0]
+    np.testing.assert_allclose(agent.plan.cost[0], 9.5 * STRIDE)
+    for _ in range(EVERY):
+        agent.act(see([0.0, 13.0], (0.0, 3.0)))
+    assert planner.calls[-1].horizon == HORIZON
+
+
+def test_a_plan_that_does_not_arrive_is_followed_by_a_long_one():
+    agent, planner = fake(variable_horizon=True, replan_every=10)
+    for _ in range(11):
+        agent.act(see([0.0, 0.0], (0.0, 50.0)))
+    assert [c.horizon for c in planner.calls] == [HORIZON, HORIZON]
+
+
+def test_actions_get_their_shape_and_bounds():
+    layout = Layout(
+        2, 2, (0, 1), True, action_shape=(2, 1), action_low=(-0.01, -2.0), action_high=(0.02, 2.0)
+    )
+    agent, planner = fake(layout)
+    single = agent.act(see([0.0, 0.0]))
+    assert single.shape == (2, 1) and single.dtype == np.float32
+    wanted = np.clip(agent.plan.actions[0, 0], [-0.01, -2.0], [0.02, 2.0])
+    np.testing.assert_array_equal(single[:, 0], wanted.astype(np.float32))
+    agent.reset()
+    actions = np.stack([agent.act(see(np.zeros((3, 2)))) for _ in range(EVERY + 1)])
+    assert actions.shape == (EVERY + 1, 3, 2, 1)
+    assert actions[:, :, 0].min() >= -0.011 and actions[:, :, 0].max() <= 0.021
+    # What was done, and not what was planned, is remembered.
+    recorded = np.asarray(planner.calls[-1].history.actions)[:, -1]
+    np.testing.assert_array_equal(recorded.swapaxes(0, 1), actions[1:EVERY, ..., 0])
+
+
+def test_one_plan_from_a_state_to_a_goal():
+    agent, planner = fake()
+    agent.act(see(np.zeros((2, 2))))
+    agent.plan_from(np.array([0.0, 1.0]), np.array([0.0, 4.0]), denoising=True)
+    assert agent.plan.states.shape == (1, HORIZON + 1, 2)
+    assert agent.plan.states[0, 0].tolist() == [0, 1] and agent.plan.arrival.tolist() == [6]
+    assert agent.plan.denoising.shape[:2] == (1, 3) and agent.arrives().tolist() == [True]
+    assert planner.calls[-1].history.level.tolist() == [[1, 0]]
+    agent.act(see([0.0, 1.0], (5.0, 5.0)))  # goes on from there, to another goal
+    assert planner.rows == [2, 1, 1] and agent.plan.denoising is None
+
+
+def test_the_tracker_of_a_run():
+    norm = Normalizer.fit(np.eye(2))
+    changes = {"planner.action": "tracker", "net.width": 16}
+    config = Config().override(changes)
+
+    def run(tracker):
+        return Run(Task("e", "d", tracker=tracker), config, LAYOUT, norm, norm, "")
+
+    weights = Weights(None, norm, norm)
+    assert Agent.of(run("numpy:zeros"), weights).plan is None
+    with pytest.raises(UserError, match="needs a tracker"):
+        Agent.of(run(""), weights)
+    with pytest.raises(UserError, match="cannot load 'numpy:nothing'"):
+        Agent.of(run("numpy:nothing"), weights)

@@ -1,0 +1,143 @@
+"""Settings are changed by dotted names, checked together, and kept as JSON."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from dfplan.config import Config, flatten
+from dfplan.types import UserError
+
+
+def test_json_round_trip():
+    config = Config().override({"data.rest_dims": [2, 3], "planner.rows": [3, 2], "net.width": 64})
+    back = Config.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert back == config and hash(back) == hash(config)
+    assert back.data.rest_dims == (2, 3)
+
+
+def test_missing_settings_get_their_defaults():
+    assert Config.from_dict({"net": {"width": 64}}) == Config().override({"net.width": 64})
+    assert Config.from_dict({"net": {}}) == Config()
+
+
+def test_override_leaves_the_rest():
+    config = Config().override({"training.optimizer.name": "muon", "training.seed": 7})
+    optimizer = dataclasses.replace(Config().training.optimizer, name="muon")
+    training = dataclasses.replace(Config().training, seed=7, optimizer=optimizer)
+    assert config == dataclasses.replace(Config(), training=training)
+
+
+def test_whole_numbers_and_lists_become_what_a_setting_is():
+    config = Config().override({"training.optimizer.clip": 2, "planner.rows": [1, 0]})
+    assert type(config.training.optimizer.clip) is float
+    assert config.planner.rows == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"),
+    [
+        ("nett.width", "valid: data, net, diffusion, training, planner"),
+        ("net.widht", "valid: width, layers, heads"),
+        ("training.optimizer.lr", "valid: name, learning_rate"),
+    ],
+)
+def test_unknown_setting(name, valid):
+    with pytest.raises(UserError, match=valid) as error:
+        Config().override({name: 1})
+    assert repr(name) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["net", "net.", "training.optimizer"])
+def test_section_is_not_one_value(name):
+    with pytest.raises(UserError, match=r"is not one value; valid: \w+\.") as error:
+        Config().override({name: {"width": 64}})
+    assert repr(name) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_value_has_no_parts():
+    with pytest.raises(UserError, match=r"'net.width.x': net.width is one value"):
+        Config().override({"net.width.x": 1})
+
+
+def test_checked_when_all_changes_are_in_place():
+    # Either alone is refused: 12 is no multiple of 8, and 128 none of 6.
+    for change in ({"net.width": 12}, {"net.heads": 3}):
+        with pytest.raises(UserError, match=r"net\.width"):
+            Config().override(change)
+    assert Config().override({"net.width": 12, "net.heads": 3}).net.width == 12
+    assert Config().override({"net.heads": 3, "net.width": 12}).net.heads == 3
+
+
+WRONG = [
+    ("data.frames", "first"),
+    ("data.goal_decay", math.nan),
+    ("data.stride", 0),
+    ("data.tokens", 1),
+    ("diffusion.parametrization", "x1"),
+    ("diffusion.schedule", "quadratic"),
+    ("net.dtype", "float64"),
+    ("net.layers", 0),
+    ("net.octaves", -1),
+    ("planner.action", "magic"),
+    ("planner.candidates", 0),
+    ("planner.eta", 1.5),
+    ("planner.matrix", "cube"),
+    ("planner.rho", 0.0),
+    ("training.batch_size", 0),
+    ("training.ema", -0.1),
+    ("training.ema", 1.0),
+    ("training.log_every", 0),
+    ("training.objective.levels", -1),
+    ("training.objective.paradigm", "none"),
+    ("training.objective.streams", "three"),
+    ("training.objective.weight", "heavy"),
+    ("training.optimizer.clip", -1.0),
+    ("training.optimizer.final", 1.5),
+    ("training.optimizer.final", -0.5),
+    ("training.optimizer.learning_rate", -1.0),
+    ("training.optimizer.learning_rate", math.inf),
+    ("training.optimizer.learning_rate", math.nan),
+    ("training.optimizer.name", "sgd"),
+    ("training.optimizer.warmup", -1),
+    ("training.optimizer.weight_decay", -1.0),
+    ("training.save_every", 0),
+    ("training.seed", -1),
+    ("training.seed", 2**32),  # JAX would take it for 0
+    ("training.steps", 0),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG, ids=[f"{n}-{v}" for n, v in WRONG])
+def test_value_out_of_range(name, value):
+    with pytest.raises(UserError) as error:
+        Config().override({name: value})
+    message = str(error.value)
+    assert name in message and str(value) in message and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("training.steps", "many", "int"),
+        ("training.steps", 2.5, "int"),
+        ("training.steps", True, "int"),
+        ("training.steps", None, "int"),
+        ("training.ema", "0.9", "float"),
+        ("training.ema", True, "float"),
+        ("data.actions", 1, "bool"),
+        ("data.rest_dims", 3, "tuple"),
+        ("net.dtype", ["float32"], "str"),
+    ],
+    ids=str,
+)
+def test_value_of_another_type(name, value, kind):
+    with pytest.raises(UserError, match=f"must be of type {kind}, got") as error:
+        Config().override({name: value})
+    assert repr(name) in str(error.value)
+
+
+def test_flatten():
+    nested = {"a": 1, "b": {"c": [2], "d": {"e": 3}}, "f": {}}
+    assert flatten(nested) == {"a": 1, "b.c": [2], "b.d.e": 3}

@@ -1,0 +1,61 @@
+"""The whole job at a small size: data, training, planning, driving, and the score it must reach."""
+
+import numpy as np
+import pytest
+
+from dfplan.agent import Agent
+from dfplan.data.make_env import make_env
+from dfplan.evaluate import measure, run_episodes
+from dfplan.presets import make_config
+from dfplan.tasks import get_task, load_function
+from dfplan.trainer import train
+
+EPISODES = 30
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    home = tmp_path_factory.mktemp("umaze")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
+        (home / "datasets").mkdir()
+        task = get_task("pointmaze-umaze")
+        load_function(task.collector)(task.env, task.dataset, steps=100_000, seed=0)
+        config = make_config(task, "small").override({"training.steps": 600})
+        train(task, config, home / "run")
+    return home / "run"
+
+
+def score(run, **planner):
+    task = get_task("pointmaze-umaze")
+    agent = Agent.load(run, planner=planner)
+    episodes = run_episodes(
+        agent,
+        lambda: make_env(task.env, task.env_kwargs),
+        np.arange(EPISODES) + 2000,
+        state=agent.layout.state,
+        goal=agent.layout.goal,
+    )
+    metrics = {k: float(v.mean()) for k, v in measure(episodes, task.score).items()}
+    print(planner, metrics)
+    return metrics
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("matrix", ["autoregressive", "pyramid", "full_sequence"])
+def test_reaches_the_goals_with_every_matrix(run, matrix):
+    metrics = score(run, matrix=matrix)
+    assert metrics["reach_rate"] >= 0.95
+    assert metrics["success_rate"] >= 0.95  # it stays there
+    assert metrics["first_reach"] <= 70  # the data's own controller takes 70
+
+
+@pytest.mark.slow
+def test_inverse_dynamics_drives_without_a_tracker(run):
+    assert score(run, action="inverse")["reach_rate"] >= 0.8
+
+
+@pytest.mark.slow
+def test_without_its_goal_the_planner_wanders(run):
+    # What makes the other tests mean something: the goal token is what leads to the goal.
+    assert score(run, goal="guidance", guidance_scale=0.0)["reach_rate"] <= 0.8

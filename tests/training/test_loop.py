@@ -1,0 +1,219 @@
+"""Runs that stop, in whatever way, go on to the bits of one that did not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.run import Run
+from dfplan.tasks import Task
+from dfplan.training import loop
+from dfplan.training.checkpoint import CheckpointStore
+from dfplan.training.interrupt import deferred_interrupts
+from dfplan.training.loop import fit
+from dfplan.training.step import init_state, train_until
+from dfplan.types import UserError
+
+from .events import scalars
+
+STOPS = [2, 3, 4, 6, 7]  # of 7 steps: every 2 and every 3, and the last
+
+
+@pytest.fixture
+def handlers():
+    """Python's own handlers, whatever this process was started with."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def latest(directory):
+    store = CheckpointStore(directory / "checkpoints")
+    try:
+        return store.latest()
+    finally:
+        store.close()
+
+
+def logged(directory):
+    return [json.loads(x)["step"] for x in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def at(step, act):
+    """A report callback that acts at one step."""
+    return lambda now, metrics: act() if now == step else None
+
+
+def crash():
+    raise RuntimeError("crash")
+
+
+def test_stops_reports_and_files(recipe, corpus, tmp_path, straight, same_bits):
+    seen = []
+    state = fit(recipe, corpus, tmp_path / "new", until=7, report=lambda *a: seen.append(a))
+    same_bits(state, straight[1])
+    assert int(state.step) == 7 and latest(tmp_path / "new") == 7
+    assert [step for step, _ in seen] == STOPS == logged(tmp_path / "new")
+    assert set(seen[0][1]) == {"loss", "inverse_loss", "grad_norm", "tokens_per_second"}
+    shown = scalars(tmp_path / "new" / "tensorboard")
+    expected = [(name, s, pytest.approx(v)) for s, m in seen for name, v in m.items()]
+    assert sorted(shown) == sorted(expected, key=lambda e: e[:2])
+
+
+@pytest.mark.parametrize("until", [2, 3, 5])
+def test_resumed_run_equals_an_uninterrupted_one(
+    recipe, corpus, tmp_path, straight, same_bits, until
+):
+    assert int(fit(recipe, corpus, tmp_path, until=until).step) == until == latest(tmp_path)
+    same_bits(fit(recipe, corpus, tmp_path, until=7), straight[1])
+    assert logged(tmp_path) == sorted({*STOPS, until})
+
+
+def test_finished_or_empty_stretch_changes_nothing(recipe, corpus, tmp_path, same_bits):
+    none = fit(recipe, corpus, tmp_path, until=0)
+    same_bits(none, init_state(recipe))
+    assert latest(tmp_path) is None
+    done = fit(recipe, corpus, tmp_path, until=2)
+    same_bits(fit(recipe, corpus, tmp_path, until=2), done)
+    same_bits(fit(recipe, corpus, tmp_path, until=1), done)
+
+
+def test_one_compilation_for_runs_of_any_length(recipe, corpus, tmp_path, straight):
+    before = train_until._cache_size()
+    for until in (1, 5, 9):
+        fit(recipe, corpus, tmp_path, until=until)
+    assert train_until._cache_size() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+def test_signal_saves_and_stops(recipe, corpus, tmp_path, straight, same_bits, handlers, number):
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, corpus, tmp_path, until=7, report=at(4, lambda: os.kill(os.getpid(), number)))
+    assert latest(tmp_path) == 4 and logged(tmp_path) == [2, 3, 4]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    same_bits(fit(recipe, corpus, tmp_path, until=7), straight[1])
+    assert logged(tmp_path) == STOPS
+
+
+def test_signal_at_the_last_step_is_not_lost(recipe, corpus, tmp_path, handlers, straight):
+    stop = at(2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, corpus, tmp_path, until=2, report=stop)
+    assert latest(tmp_path) == 2
+
+
+def test_second_interrupt_is_immediate(handlers):
+    with deferred_interrupts() as asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert asked()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ignored_signals_stay_ignored(handlers):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with deferred_interrupts() as asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not asked()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_other_threads_may_train():
+    found = []
+
+    def work():
+        with deferred_interrupts() as asked:
+            found.append(asked())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False]
+
+
+def test_crash_between_checkpoints_loses_nothing_for_good(
+    recipe, corpus, tmp_path, straight, same_bits
+):
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(recipe, corpus, tmp_path, until=7, report=at(2, crash))
+    assert latest(tmp_path) is None and logged(tmp_path) == [2]
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(recipe, corpus, tmp_path, until=7, report=at(6, crash))
+    assert latest(tmp_path) == 3 and logged(tmp_path) == [2, 3, 4, 6]
+    same_bits(fit(recipe, corpus, tmp_path, until=7), straight[1])
+    assert logged(tmp_path) == STOPS
+    losses = [step for tag, step, _ in scalars(tmp_path / "tensorboard") if tag == "loss"]
+    assert losses == STOPS
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from dfplan.data.minari_io import from_episodes
+from dfplan.data.windows import make_corpus
+from dfplan.run import Run
+from dfplan.training.loop import fit
+from dfplan.training.step import Recipe
+
+out = Path(sys.argv[1])
+run, arrays = Run.load(out), np.load(out / "data.npz")
+data = from_episodes(list(arrays["states"]), list(arrays["actions"]), run.layout, "tiny-v0")
+corpus = make_corpus(data, run.config.data, run.states, run.actions)
+recipe = Recipe(run.model, run.config.data, run.config.training)
+kill = lambda step, metrics: step == 4 and os.kill(os.getpid(), signal.SIGKILL)
+fit(recipe, corpus, out, report=kill)
+"""
+
+
+@pytest.mark.slow
+def test_killed_process_leaves_a_run_that_resumes(
+    recipe, corpus, tiny_data, tiny_config, tmp_path, straight, same_bits
+):
+    Run.create(Task("env-v0", "tiny-v0"), tiny_config, tiny_data).save(tmp_path)
+    shape = len(tiny_data.start), int(tiny_data.length[0]), -1
+    np.savez(
+        tmp_path / "data.npz",
+        states=tiny_data.state.reshape(shape),
+        actions=tiny_data.action.reshape(shape),
+    )
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert latest(tmp_path) == 3 and logged(tmp_path)[:3] == [2, 3, 4]
+    same_bits(fit(recipe, corpus, tmp_path, until=7), straight[1])
+    assert logged(tmp_path) == STOPS
+
+
+def test_loss_that_is_not_finite(recipe, corpus, tmp_path):
+    broken = corpus._replace(state=corpus.state * jnp.nan)
+    with pytest.raises(UserError, match=r"not finite at step 2; no checkpoint was written"):
+        fit(recipe, broken, tmp_path)
+    good = fit(recipe, corpus, tmp_path, until=3)
+    with pytest.raises(UserError, match=r"at step 4; the checkpoint of step 3 is kept") as error:
+        fit(recipe, broken, tmp_path)
+    assert "\n" not in str(error.value)
+    assert latest(tmp_path) == 3 and logged(tmp_path) == [2, 3]
+    assert int(good.step) == 3
+
+
+def test_gradient_that_is_not_finite_spoils_no_checkpoint(
+    recipe, corpus, tmp_path, monkeypatch, straight
+):
+    def spoilt(*args):
+        state, metrics = train_until(*args)
+        return state, metrics | {"grad_norm": jnp.inf}
+
+    fit(recipe, corpus, tmp_path, until=2)
+    monkeypatch.setattr(loop, "train_until", spoilt)
+    with pytest.raises(UserError, match="step 3; the checkpoint of step 2 is kept"):
+        fit(recipe, corpus, tmp_path, until=7)
+    assert latest(tmp_path) == 2

@@ -1,0 +1,41 @@
+"""metrics.jsonl and TensorBoard hold each step once, whatever happened in between."""
+
+import json
+
+import pytest
+
+from dfplan.training.metrics import MetricLog
+
+from .events import scalars
+
+
+def write(directory, start, *steps):
+    log = MetricLog(directory, start)
+    for step in steps:
+        log.write(step, {"loss": 10.0 * start + step, "rate": 1.0})
+    log.close()
+
+
+def read(directory):
+    lines = (directory / "metrics.jsonl").read_text().splitlines()
+    return {r["step"]: r["loss"] for r in map(json.loads, lines)}, len(lines)
+
+
+@pytest.mark.parametrize("start", [0, 2])
+def test_what_lies_past_the_checkpoint_is_written_anew(tmp_path, start):
+    write(tmp_path, 0, 1, 2, 3, 4)
+    write(tmp_path, start, *range(start + 1, 6))
+    expected = {s: 10.0 * start * (s > start) + s for s in range(1, 6)}
+    assert read(tmp_path) == (expected, 5)
+    shown = scalars(tmp_path / "tensorboard")
+    assert [(s, v) for tag, s, v in shown if tag == "loss"] == list(expected.items())
+    assert [s for tag, s, _ in shown if tag == "rate"] == list(range(1, 6))
+
+
+@pytest.mark.parametrize("rest", ['{"step": 3, "lo', "3\n", "\n", '{"loss": 1}\n'])
+def test_line_that_a_killed_run_left_is_dropped(tmp_path, rest):
+    write(tmp_path, 0, 1, 2)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(rest)
+    write(tmp_path, 2, 3)
+    assert read(tmp_path) == ({1: 1.0, 2: 2.0, 3: 23.0}, 3)

@@ -1,0 +1,169 @@
+"""What the training loss counts, and that every combination of its choices can be trained."""
+
+import itertools
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.data.windows import Batch, batch_key, sample_batch
+from dfplan.diffusion.config import DiffusionConfig
+from dfplan.diffusion.draws import PARADIGMS
+from dfplan.diffusion.parametrize import PARAMETRIZATIONS, WEIGHTS
+from dfplan.training.objective import (
+    STREAMS,
+    ObjectiveConfig,
+    denoising_loss,
+    inverse_loss,
+    two_stream_mask,
+)
+from dfplan.types import UserError
+
+TOKENS = 5
+COMBINATIONS = [c for c in itertools.product(PARADIGMS, STREAMS) if c != ("shared", "two")]
+
+
+@pytest.fixture(scope="module")
+def params(recipe):
+    return recipe.model.init(0)
+
+
+@pytest.fixture(scope="module")
+def batch(recipe, corpus):
+    return sample_batch(batch_key(0, 0), corpus, recipe.model.layout, recipe.data, 8)
+
+
+def test_two_stream_mask():
+    expected = """
+        1 0 0 0 0 0
+        1 1 0 0 0 0
+        1 1 1 0 0 0
+        0 0 0 1 0 0
+        1 0 0 0 1 0
+        1 1 0 0 0 1"""
+    rows = [list(map(int, line.split())) for line in expected.split("\n")[1:]]
+    np.testing.assert_array_equal(two_stream_mask(3), np.array(rows, bool))
+
+
+class Told:
+    """Stands for a model; its network puts out what its parameters are, and notes its input."""
+
+    diffusion = DiffusionConfig()
+    schedule = DiffusionConfig().make_schedule()
+
+    def __init__(self, has_goal):
+        self.layout = SimpleNamespace(has_goal=has_goal)
+
+    def denoiser(self, params):
+        def forward(x, level, *, position, mask):
+            self.x, self.level, self.position, self.mask = x, level, position, mask
+            return params
+
+        return forward
+
+
+def told_batch(valid):
+    tokens = np.random.default_rng(0).normal(size=(*valid.shape, 3))
+    return Batch(jnp.asarray(tokens, jnp.float32), jnp.asarray(valid), *[jnp.zeros(0)] * 4)
+
+
+def told_gradient(config, has_goal, valid):
+    """Size of the gradient with respect to the network's output, per token, and the network."""
+    batch = told_batch(valid)
+    count = TOKENS * (2 if config.streams == "two" else 1)
+    model, output = Told(has_goal), jnp.full((len(valid), count, 3), 9.0)
+    key = jax.random.key(1)
+    grad = jax.grad(lambda out: denoising_loss(out, model, config, key, batch))(output)  # pyright: ignore[reportArgumentType]
+    # The forward pass runs within the gradient's trace; again, for values.
+    denoising_loss(output, model, config, key, batch)  # pyright: ignore[reportArgumentType]
+    return np.abs(grad).max(axis=-1), model, batch.tokens
+
+
+@pytest.mark.parametrize("has_goal", [False, True], ids=["plain", "goal"])
+@pytest.mark.parametrize("streams", STREAMS)
+@pytest.mark.parametrize("paradigm", ["independent", "teacher_forcing"])
+def test_loss_counts_noisy_tokens_alone(paradigm, streams, has_goal):
+    config = ObjectiveConfig(paradigm, streams, levels=3)
+    valid = np.ones((64, TOKENS), bool)
+    valid[::2, -2:] = False
+    grad, model, _ = told_gradient(config, has_goal, valid)
+    level = np.asarray(model.level[:, -TOKENS:])
+    learned = valid & (level > 0)
+    learned[:, : int(has_goal)] = False
+    assert not learned.all() and (level == 0).any() and learned[:, -1].any()
+    np.testing.assert_array_equal(grad[:, -TOKENS:] > 0, learned)
+    assert not grad[:, :-TOKENS].any()  # nothing is asked of the history stream
+
+
+def test_streams_see_their_own_levels():
+    valid = np.ones((64, TOKENS), bool)
+    _, model, tokens = told_gradient(ObjectiveConfig(streams="two"), True, valid)
+    history, target = np.split(np.asarray(model.level), 2, axis=1)
+    assert np.abs(np.corrcoef(history[:, 1:].ravel(), target[:, 1:].ravel())[0, 1]) < 0.2
+    np.testing.assert_array_equal(model.position, np.tile(np.arange(TOKENS), 2))
+    np.testing.assert_array_equal(model.mask, two_stream_mask(TOKENS)[None])
+    alpha, sigma = model.schedule.alpha_sigma(model.level)
+    eps = (np.tile(tokens, (1, 2, 1)) * alpha[..., None] - model.x) / np.maximum(sigma, 1e-3)[
+        ..., None
+    ]
+    assert np.abs(eps[np.asarray(sigma) > 1e-2]).max() < 6
+
+
+def test_teacher_forcing_has_a_clean_history():
+    valid = np.ones((64, TOKENS), bool)
+    _, model, tokens = told_gradient(ObjectiveConfig("teacher_forcing", "two"), True, valid)
+    assert not np.asarray(model.level[:, 1:TOKENS]).any()
+    np.testing.assert_array_equal(model.x[:, 1:TOKENS], tokens[:, 1:])
+    assert (np.asarray(model.level[:, TOKENS:]) > 0).all()
+
+
+def with_net(recipe, streams):
+    """Loss of the real network for parameters and a batch."""
+    model, config = recipe.model, ObjectiveConfig(streams=streams)
+    key = jax.random.key(2)
+    return lambda params, batch: denoising_loss(params, model, config, key, batch)
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+def test_padding_influences_nothing(recipe, params, batch, streams):
+    loss = jax.jit(with_net(recipe, streams))
+    changed = batch._replace(tokens=batch.tokens.at[:, -2:].add(7.0))
+    assert loss(params, batch) != loss(params, changed)
+    padded = batch.valid.at[:, -2:].set(False)
+    assert loss(params, batch._replace(valid=padded)) == loss(
+        params, changed._replace(valid=padded)
+    )
+
+
+def test_two_streams_have_finite_gradients_everywhere(recipe, params, batch):
+    loss, grads = jax.jit(jax.value_and_grad(with_net(recipe, "two")))(params, batch)
+    assert np.isfinite(loss)
+    for grad in jax.tree.leaves(grads["denoiser"]):
+        assert np.isfinite(grad).all() and np.any(grad)
+
+
+@pytest.mark.parametrize(("paradigm", "streams"), COMBINATIONS)
+def test_every_combination_has_a_finite_loss_and_gradients(paradigm, streams):
+    # A linear network: that the real one's gradients are finite does not hang on these.
+    told = Told(has_goal=True)
+    told.denoiser = lambda scale: lambda x, level, *, position, mask: x * scale
+    batch, scale, key = told_batch(np.ones((64, TOKENS), bool)), jnp.full(3, 0.5), jax.random.key(2)
+    for weight, kind, levels in itertools.product(WEIGHTS, PARAMETRIZATIONS, (0, 4)):
+        told.diffusion = DiffusionConfig(parametrization=kind)
+        config = ObjectiveConfig(paradigm, streams, weight, levels)
+        loss, grad = jax.value_and_grad(denoising_loss)(scale, told, config, key, batch)
+        assert np.isfinite(loss) and loss > 0
+        assert np.isfinite(grad).all() and np.any(grad)
+
+
+def test_inverse_loss_is_the_actions_squared_error(recipe, params, batch):
+    found = recipe.model.inverse(params)(batch.state, batch.next_state, batch.gap)
+    expected = np.mean((np.asarray(found) - np.asarray(batch.action)) ** 2)
+    np.testing.assert_allclose(inverse_loss(params, recipe.model, batch), expected, rtol=1e-5)
+
+
+def test_two_streams_do_not_go_with_shared_levels():
+    with pytest.raises(UserError, match=r"streams 'two'.*'shared'.*valid here: single"):
+        ObjectiveConfig("shared", "two")

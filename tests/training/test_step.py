@@ -1,0 +1,105 @@
+"""The pure step: what it learns, averages and compiles."""
+
+import dataclasses
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.data.layout import Layout
+from dfplan.data.minari_io import from_episodes
+from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.data.windows import batch_key, make_corpus
+from dfplan.diffusion.config import DiffusionConfig
+from dfplan.diffusion.loss import diffuse
+from dfplan.model import Model
+from dfplan.nets.transformer import TransformerConfig
+from dfplan.normalize import Normalizer
+from dfplan.training.config import TrainingConfig
+from dfplan.training.optimizer import OptimizerConfig
+from dfplan.training.step import Recipe, init_state, train_until
+
+
+def steps(recipe, corpus, *stops):
+    """The state at the start and at each stop, and the metrics up to each."""
+    state, states, metrics = init_state(recipe), [], []
+    states.append(jax.tree.map(np.asarray, state))
+    for stop in stops:
+        state, means = train_until(recipe, corpus, state, jnp.int32(stop))
+        states.append(jax.tree.map(np.asarray, state))
+        metrics.append({name: float(value) for name, value in means.items()})
+    return states, metrics
+
+
+def test_average_follows_its_formula(recipe, corpus):
+    states, _ = steps(recipe, corpus, 1, 2, 3)
+    assert [int(s.step) for s in states] == [0, 1, 2, 3]
+    for i, (old, new) in enumerate(itertools.pairwise(states)):
+        # Young averages forget faster: 1/10 after the first step, then the setting's 0.15.
+        decay = min(recipe.training.ema, (1 + i) / (10 + i))
+        expected = jax.tree.map(lambda e, p, d=decay: d * e + (1 - d) * p, old.ema, new.params)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), new.ema, expected)
+    assert states[0].ema is not states[0].params
+    assert any(map(np.any, jax.tree.leaves(jax.tree.map(np.subtract, new.ema, new.params))))
+
+
+def test_metrics_are_means_over_the_steps(recipe, corpus):
+    _, each = steps(recipe, corpus, 1, 2, 3)
+    _, (together,) = steps(recipe, corpus, 3)
+    assert set(together) == {"loss", "inverse_loss", "grad_norm"}
+    for name, value in together.items():
+        assert value == pytest.approx(np.mean([m[name] for m in each]), rel=1e-5)
+
+
+def test_no_steps_change_nothing(recipe, corpus, same_bits):
+    (before, after), _ = steps(recipe, corpus, 0)
+    same_bits(before, after)
+
+
+def test_short_training_lowers_both_losses(recipe, corpus):
+    _, metrics = steps(recipe, corpus, 20, 180, 200)
+    assert metrics[-1]["loss"] < 0.8 * metrics[0]["loss"]
+    assert metrics[-1]["inverse_loss"] < 0.5 * metrics[0]["inverse_loss"]
+
+
+def test_seeds_differ(recipe):
+    other = recipe._replace(training=dataclasses.replace(recipe.training, seed=1))
+    kernels = [init_state(r).params["denoiser"]["embed"]["kernel"][...] for r in (recipe, other)]
+    assert not np.array_equal(*kernels)
+    keys = {jax.random.key_data(batch_key(s, i)).tobytes() for s in (0, 1) for i in (0, 1)}
+    assert len(keys) == 4
+
+
+def test_tokens_per_step(recipe):
+    assert recipe.tokens_per_step == 8 * 6
+
+
+@pytest.mark.slow
+def test_training_finds_the_posterior_mean_of_a_gaussian():
+    mu, s = np.array([0.6, -0.4]), np.array([0.3, 0.8])
+    rng = np.random.default_rng(0)
+    states = (mu + s * rng.normal(size=(20_000, 2))).astype(np.float32)
+    data = from_episodes([states], [np.zeros((20_000, 1), np.float32)], Layout(2, 1), "normal-v0")
+    plain = [Normalizer(jnp.zeros(d), jnp.ones(d)) for d in (2, 1)]
+    config = DataConfig(tokens=4)
+    model = Model(
+        TokenLayout.create(data.layout, config),
+        TransformerConfig(width=16, layers=2, heads=2, octaves=1),
+        DiffusionConfig(),
+    )
+    optimizer = OptimizerConfig(learning_rate=5e-3, warmup=50, final=0.0)
+    training = TrainingConfig(steps=800, batch_size=64, ema=0.98, optimizer=optimizer)
+    recipe, corpus = Recipe(model, config, training), make_corpus(data, config, *plain)
+    state, _ = train_until(recipe, corpus, init_state(recipe), jnp.int32(training.steps))
+
+    clean = jnp.asarray(mu + s * rng.normal(size=(2000, 4, 2)), jnp.float32)
+    level = jnp.asarray(rng.uniform(size=(2000, 4)), jnp.float32)
+    x, _ = diffuse(jax.random.key(5), model.schedule, clean, level)
+    found = model.x0(x, model.denoiser(state.ema)(x, level), level)
+    alpha, sigma = (a[..., None] for a in model.schedule.alpha_sigma(level))
+    gain = alpha * s**2 / (alpha**2 * s**2 + sigma**2)
+    exact = mu + gain * (x - alpha * mu)
+    error = np.sqrt(np.mean((found - exact) ** 2, axis=(0, 1))) / s
+    assert (error < 0.15).all(), error
