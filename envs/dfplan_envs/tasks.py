@@ -13,7 +13,12 @@ SCORES: dict[str, dict[str, float]] = {
 """D4RL's reference returns (d4rl/infos.py), of a random policy and of its own controller."""
 
 COLLECT_STEPS = {"UMaze": 500_000, "Medium": 1_000_000, "Large": 1_000_000}
-STRIDE = {"UMaze": 10, "Medium": 10, "Large": 12}
+TOKENS = {
+    "UMaze": {"data.stride": 10, "data.tokens": 18},
+    "Medium": {"data.stride": 10, "data.tokens": 34},
+    "Large": {"data.stride": 12, "data.tokens": 56},
+}
+"""One token every 0.10 or 0.12 s; as many as the longest route takes."""
 
 
 def _record(maze: str, env: str, description: str, score: Any, tolerance: float) -> dict[str, Any]:
@@ -26,7 +31,12 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
         "collect_steps": COLLECT_STEPS[maze],
         "tracker": "dfplan_envs.pointmaze.tracking:track",
         "score": score,
-        "preset": {"data.stride": STRIDE[maze], "planner.goal_tolerance": tolerance},
+        "preset": {
+            **TOKENS[maze],
+            "data.rest_dims": [2, 3],
+            "planner.action": "tracker",
+            "planner.goal_tolerance": tolerance,
+        },
     }
 
 

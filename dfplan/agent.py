@@ -1,0 +1,303 @@
+"""Agent: a planner as a Gymnasium user holds it, `reset` and `act`, for one environment or many."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dfplan.data.layout import Layout
+from dfplan.planner.core import Plan, Planner, Weights
+from dfplan.planner.follow import make_follower
+from dfplan.planner.recorder import Recorder
+from dfplan.run import Run, load_weights
+from dfplan.tasks import load_function
+from dfplan.types import Array, ArrayLike, Tracker, UserError
+
+NO_PLAN = -1
+QUARTERS = 4
+SLACK = 1.25
+
+
+class Agent:
+    """Plans, follows the plan, and plans again: every `replan_every` steps, or when the goal moves.
+
+    Works on the observations of one environment, or of a batch of them (a Gymnasium vector
+    environment's): the first observation after `reset()` decides which.
+
+        agent = Agent.load("runs/umaze")
+        observation, info = env.reset()
+        agent.reset()
+        ...
+        action = agent.act(observation)
+
+    Args:
+        planner: the planner.
+        weights: its weights.
+        layout: how observations become states.
+        tracker: follows plans of states, when `planner.config.action` is "tracker".
+        seed: of the plans; environment i of a batch plans with `seed + i`.
+
+    Attributes:
+        plan: the plans in force, NumPy arrays with one row per environment; None before any.
+        elapsed: control steps since each environment's plan was made, `[B]`.
+
+    Raises:
+        UserError: when the planner needs a tracker and there is none.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        weights: Weights,
+        layout: Layout,
+        *,
+        tracker: Tracker | None = None,
+        seed: int = 0,
+    ):
+        self.planner, self.weights, self.layout = planner, weights, layout
+        self._follow = make_follower(planner, weights, tracker)
+        self._recorder: Recorder | None = None
+        self.plan: Plan | None = None
+        self.elapsed = np.zeros(0, int)
+        self.reset(seed=seed)
+
+    @classmethod
+    def load(
+        cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
+    ) -> "Agent":
+        """The agent of a trained run.
+
+        Args:
+            directory: of the run.
+            planner: planner settings to change, such as `{"candidates": 16}`.
+            seed: of the plans.
+
+        Raises:
+            UserError: when the run is missing or damaged, or a setting is unknown.
+        """
+        run = Run.load(directory).with_planner(planner or {})
+        return cls.of(run, load_weights(run, directory), seed=seed)
+
+    @classmethod
+    def of(cls, run: Run, weights: Weights, *, seed: int = 0) -> "Agent":
+        """The agent of a run that is loaded already.
+
+        Raises:
+            UserError: when the run's tracker cannot be loaded, or it needs one and has none.
+        """
+        wanted = run.config.planner.action == "tracker" and run.task.tracker
+        tracker = load_function(run.task.tracker) if wanted else None
+        return cls(run.planner, weights, run.layout, tracker=tracker, seed=seed)
+
+    def reset(
+        self, mask: np.ndarray | None = None, *, seed: int | Sequence[int] | None = None
+    ) -> None:
+        """Forget history and plans.
+
+        Call it before the first observation of an episode is acted on. Of a Gymnasium vector
+        environment that resets itself, that is right after the step that ended the last episode
+        under `AutoresetMode.SAME_STEP`, and one step later under `AutoresetMode.NEXT_STEP`.
+
+        Args:
+            mask: `[B]` bool, the environments that begin a new episode; all when None.
+            seed: seeds the plans anew: one number that counts up over environments, or one each.
+
+        Raises:
+            UserError: when the mask or the seeds are not as many as the environments.
+        """
+        if mask is None or self._recorder is None:
+            self._recorder, self.plan = None, None
+            self.elapsed = np.zeros(0, int)
+            if seed is not None:
+                self._seed, self._seeds = seed, np.zeros(0, int)
+            return
+        mask = np.asarray(mask, bool)
+        if mask.shape != self.elapsed.shape:
+            raise UserError(f"the mask has shape {mask.shape}; needed: {self.elapsed.shape}")
+        if seed is not None:
+            self._seeds[mask] = _spread(seed, len(mask))[mask]
+            self._count[mask] = 0
+        self._recorder.forget(mask)
+        self.elapsed[mask] = NO_PLAN
+
+    def act(self, observation: Any, goal: np.ndarray | None = None) -> np.ndarray:
+        """The action for one observation, or one for each of a batch; plans where that is due.
+
+        Args:
+            observation: as the environment gives it.
+            goal: `[G]` or `[B, G]`, instead of the observation's own, or where it has none.
+
+        Raises:
+            UserError: when the observation has another shape than the data had, holds NaN, or the
+                batch changes without a `reset()`.
+        """
+        state = self.layout.state(observation)
+        single = state.ndim == 1
+        state = np.atleast_2d(state)
+        goal = self._goals(self.layout.goal(observation) if goal is None else goal, len(state))
+        recorder = self._look(state, goal)
+        assert self.plan is not None
+        action = self._follow(self.plan.states, self.plan.actions, self.elapsed, state, goal)
+        action = self.layout.clip_action(action)
+        recorder.acted(action)
+        self.elapsed += 1
+        action = self.layout.shape_action(action)
+        return action[0] if single else action
+
+    def plan_from(
+        self, state: np.ndarray, goal: np.ndarray | None = None, *, denoising: bool = False
+    ) -> None:
+        """Forget everything and plan from one state `[S]` to a goal `[G]`, in SI units.
+
+        The plan is then in `plan`.
+
+        Args:
+            state: where to start.
+            goal: where to; None for nowhere in particular.
+            denoising: also keep every step of the sampling, in `plan.denoising`.
+
+        Raises:
+            UserError: when they have another shape or hold NaN.
+        """
+        self.reset()
+        self._look(np.asarray(state, np.float32)[None], self._goals(goal, 1), denoising)
+
+    def arrives(self) -> np.ndarray:
+        """Whether each plan in force reaches its goal, `[B]` bool."""
+        assert self.plan is not None
+        length = self.planner.horizon * self.planner.model.layout.stride
+        return np.asarray(self.plan.arrival) <= length
+
+    def _look(
+        self, state: np.ndarray, goal: np.ndarray | None, denoising: bool = False
+    ) -> Recorder:
+        """Take in the present, and plan where that is due."""
+        self._check(state, goal)
+        if self._recorder is None:
+            self._recorder = self._begin(len(state))
+        self._recorder.observe(state)
+        due = self._due(goal)
+        horizons = self._horizons()
+        for horizon in np.unique(horizons[due]):
+            self._replan(np.flatnonzero(due & (horizons == horizon)), goal, int(horizon), denoising)
+        return self._recorder
+
+    def _goals(self, goal: np.ndarray | None, batch: int) -> np.ndarray | None:
+        if goal is None:
+            return None
+        goal, dim = np.asarray(goal, np.float32), self.layout.goal_dim
+        if not dim:
+            raise UserError("a goal was given, but this planner was trained without goals")
+        if goal.shape not in ((dim,), (batch, dim)):
+            raise UserError(f"goal has shape {goal.shape}; needed: {(dim,)} or {(batch, dim)}")
+        return np.broadcast_to(goal, (batch, dim))
+
+    def _begin(self, batch: int) -> Recorder:
+        if len(self._seeds) != batch:
+            self._seeds, self._count = _spread(self._seed, batch), np.zeros(batch, int)
+        self.elapsed = np.full(batch, NO_PLAN)
+        self._goal = np.full((batch, self.layout.goal_dim), np.nan)
+        config = self.planner.config
+        return Recorder(self.planner.model.layout, config.history, config.history_level, batch)
+
+    def _check(self, state: np.ndarray, goal: np.ndarray | None) -> None:
+        dim = self.layout.state_dim
+        if state.ndim != 2 or state.shape[1] != dim or not len(state):
+            raise UserError(f"states have shape {state.shape}; needed: one, or a batch, of {dim}")
+        if self._recorder is not None and len(state) != len(self.elapsed):
+            raise UserError(
+                f"a batch of {len(state)} observations after one of {len(self.elapsed)}; "
+                "call reset() before the batch changes"
+            )
+        for name, array in (("observation", state), ("goal", goal)):
+            if array is not None and not np.isfinite(array).all():
+                row, dim = map(int, np.argwhere(~np.isfinite(array))[0])
+                raise UserError(f"{name} {row} has {array[row, dim]} in dimension {dim}")
+
+    def _due(self, goal: np.ndarray | None) -> np.ndarray:
+        """Whether each row needs a plan, `[B]` bool: it has none, or an old one."""
+        goal = np.full_like(self._goal, np.nan) if goal is None else goal
+        same = np.isclose(goal, self._goal, rtol=0, atol=0, equal_nan=True).all(axis=-1)
+        self.elapsed[~same] = NO_PLAN  # a plan to another goal is none
+        self._goal = goal.copy()
+        return (self.elapsed == NO_PLAN) | (self.elapsed >= self.planner.config.replan_every)
+
+    def _replan(
+        self, due: np.ndarray, goal: np.ndarray | None, horizon: int, denoising: bool
+    ) -> None:
+        # Padded to a power of two by repeating a row, so that few batch sizes are ever compiled.
+        size = min(1 << (len(due) - 1).bit_length(), len(self.elapsed))
+        rows = np.concatenate([due, np.repeat(due[:1], size - len(due))])
+        assert self._recorder is not None
+        plan = self.planner.plan(
+            self.weights,
+            _keys(jnp.asarray(self._seeds[rows]), jnp.asarray(self._count[rows])),
+            self._recorder.history(rows),
+            None if goal is None else jnp.asarray(goal[rows]),
+            horizon=horizon,
+            denoising=denoising,
+        )
+        plan = jax.tree.map(lambda a: np.array(a)[: len(due)], plan)
+        plan = _lengthened(plan, self.planner)
+        if self.plan is None:  # then every row is due
+            self.plan = plan
+        else:
+            self.plan = self.plan._replace(denoising=None)
+            for old, new in zip(jax.tree.leaves(self.plan), jax.tree.leaves(plan), strict=True):
+                old[due] = new
+        self._count[due] += 1
+        self.elapsed[due] = 0
+
+    def _horizons(self) -> np.ndarray:
+        """Future tokens that a plan needs now, `[B]`: all, or a few where the last one arrives."""
+        longest, stride = self.planner.horizon, self.planner.model.layout.stride
+        horizons = np.full(len(self.elapsed), longest)
+        if not self.planner.config.variable_horizon or self.plan is None:
+            return horizons
+        left = SLACK * (np.asarray(self.plan.arrival) - self.elapsed)
+        needed = np.maximum(left, self.planner.config.replan_every) / stride
+        quarters = np.ceil(QUARTERS * needed / longest).astype(int)
+        shorter = (self.elapsed != NO_PLAN) & self.arrives()
+        return np.where(shorter, np.minimum(quarters * -(-longest // QUARTERS), longest), horizons)
+
+
+def _lengthened(plan: Plan, planner: Planner) -> Plan:
+    """A plan made with a shorter horizon, its last token repeated up to the full one."""
+    length, stride = plan.states.shape[1] - 1, planner.model.layout.stride
+    missing = planner.horizon - length
+    if not missing:
+        return plan
+
+    def stretch(array: ArrayLike, axis: int, count: int) -> Any:
+        last = np.take(array, [-1], axis=axis)
+        return np.concatenate([array, np.repeat(last, count, axis=axis)], axis=axis)
+
+    def later(cost: ArrayLike) -> Any:  # what did not arrive still does not
+        return cost + missing * stride * (cost > length * stride)
+
+    actions = plan.actions
+    return plan._replace(
+        states=stretch(plan.states, 1, missing),
+        actions=None if actions is None else stretch(actions, 1, missing * stride),
+        candidates=stretch(plan.candidates, 2, missing),
+        arrival=later(plan.arrival),
+        cost=later(plan.cost),
+    )
+
+
+def _spread(seed: int | Sequence[int], batch: int) -> np.ndarray:
+    """A seed for each of a batch."""
+    seeds = np.asarray(seed)
+    seeds = seeds + np.arange(batch) if seeds.ndim == 0 else seeds.copy()
+    if seeds.shape != (batch,):
+        raise UserError(f"{seeds.size} seeds for a batch of {batch} observations")
+    return seeds
+
+
+@jax.jit
+@jax.vmap
+def _keys(seed: Array, count: Array) -> Array:
+    return jax.random.fold_in(jax.random.key(seed), count)
