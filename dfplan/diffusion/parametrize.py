@@ -55,7 +55,12 @@ def _of_x0(kind: str) -> Callable[[Array], Array]:
     }[kind]
 
 
-def loss_weight(name: str, kind: str, snr: Float[Array, "B T"]) -> Float[Array, "B T"]:
+def loss_weight(
+    name: str,
+    kind: str,
+    snr: Float[Array, "B T"],
+    history: Float[Array, "B T"] | None = None,
+) -> Float[Array, "B T"]:
     """Weight of each token's squared error of a prediction of this kind.
 
     - "uniform": 1.
@@ -70,6 +75,7 @@ def loss_weight(name: str, kind: str, snr: Float[Array, "B T"]) -> Float[Array, 
         name: of the weighting.
         kind: "x0", "eps" or "v".
         snr: alpha**2 / sigma**2 of each token, time along the last axis.
+        history: the same of each token as the tokens after it see it, where that differs.
     """
     check_choice("weight", name, WEIGHTS)
     check_choice("parametrization", kind, PARAMETRIZATIONS)
@@ -79,7 +85,8 @@ def loss_weight(name: str, kind: str, snr: Float[Array, "B T"]) -> Float[Array, 
     clipped = jnp.minimum(snr, SNR_CLIP)
     if name == "min_snr":
         return clipped / _of_x0(kind)(snr)
-    before = FUSED_DECAY * _history_snr(clipped / SNR_CLIP)
+    seen = clipped if history is None else jnp.clip(history, MIN_SNR, SNR_CLIP)
+    before = FUSED_DECAY * _history_snr(seen / SNR_CLIP)
     fused, fused_clipped = (before + (1 - before) * s for s in (snr / SNR_CLIP, clipped / SNR_CLIP))
     return SNR_CLIP * fused_clipped / _of_x0(kind)(SNR_CLIP * fused)
 

@@ -114,9 +114,15 @@ def denoising_loss(
     alpha, sigma = model.schedule.alpha_sigma(level)
     kind = model.diffusion.parametrization
     wanted = target(kind, batch.tokens, eps, alpha[..., None], sigma[..., None])
-    weight = loss_weight(config.weight, kind, (alpha / jnp.maximum(sigma, 1e-4)) ** 2)
+    history = _snr(model, noised.level[:, :tokens])
+    weight = loss_weight(config.weight, kind, _snr(model, level), history)
     learned = batch.valid & (level > 0) & (jnp.arange(tokens) >= int(model.layout.has_goal))
     return masked_mse(output, wanted, weight, learned)
+
+
+def _snr(model: Model, level: Float[Array, "B T"]) -> Float[Array, "B T"]:
+    alpha, sigma = model.schedule.alpha_sigma(level)
+    return (alpha / jnp.maximum(sigma, 1e-4)) ** 2
 
 
 def inverse_loss(params: PyTree, model: Model, batch: Batch) -> Float[Array, ""]:

@@ -143,3 +143,16 @@ def test_unknown_choices():
         loss_weight("max_snr", "x0", x[0])
     with pytest.raises(UserError, match="x0, eps, v"):
         loss_weight("uniform", "score", x[0])
+
+
+@pytest.mark.parametrize("kind", ["x0", "eps", "v"])
+def test_fused_snr_takes_the_history_that_later_tokens_see(kind):
+    snr = jnp.array([[0.3, 2.0, 0.1, 40.0]])
+    same = loss_weight("fused_min_snr", kind, snr, snr)
+    np.testing.assert_array_equal(same, loss_weight("fused_min_snr", kind, snr))
+    clean, noisy = (
+        loss_weight("fused_min_snr", kind, snr, jnp.full_like(snr, h)) for h in (1e8, 1e-8)
+    )
+    # Behind pure noise nothing is fused; behind a clean token x0 is nearly known.
+    np.testing.assert_allclose(noisy, loss_weight("min_snr", kind, snr), rtol=1e-5)
+    assert (clean[:, 1:] >= noisy[:, 1:]).all() and (clean[:, 0] == noisy[:, 0]).all()
