@@ -31,7 +31,7 @@ demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/
 	@rm -rf $(DEMO)
 	@mkdir -p $(DEMO)/datasets
 	$(BIN)/dfplan collect pointmaze-umaze --seed 0
-	$(BIN)/dfplan train pointmaze-umaze --out $(DEMO)/train
+	$(BIN)/dfplan train pointmaze-umaze --preset small --out $(DEMO)/train
 	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --out $(DEMO)
 
 test: setup ## run all tests (JOBS=2 processes)

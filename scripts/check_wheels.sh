@@ -34,6 +34,7 @@ install dist/dfplan_envs-*.whl
 venv/bin/dfplan --help >/dev/null
 venv/bin/dfplan tasks
 venv/bin/dfplan collect pointmaze-umaze --seed 0 --steps 6000
-venv/bin/dfplan train pointmaze-umaze --out run --training.steps 20
+venv/bin/dfplan train pointmaze-umaze --preset small --training.steps 20 --out run
 venv/bin/dfplan eval run --episodes 2 --out result
+test -s result/result.json && test -s result/plans.png && test -s result/denoising.gif
 step "passed"
