@@ -48,4 +48,4 @@ wheel: setup ## build both wheels and use them in a clean environment
 
 clean: ## remove .venv, built packages and caches; runs/ stays
 	@rm -rf .venv build dist envs/dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	@find dfplan envs tests experiments -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find dfplan envs tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

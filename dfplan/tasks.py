@@ -87,7 +87,7 @@ def get_task(name: str) -> Task:
         near = difflib.get_close_matches(name, tasks, n=len(tasks) or 1, cutoff=0.6)
         names = [*near, *(t for t in tasks if t not in near)]
         known = ", ".join(names) or "none (install dfplan-envs)"
-        raise UserError(f"unknown task {name!r}; valid: {known}; or give --env and --dataset")
+        raise UserError(f"unknown task {name!r}; valid: {known}")
     return tasks[name]
 
 

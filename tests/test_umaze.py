@@ -47,7 +47,7 @@ def test_reaches_the_goals_with_every_matrix(run, matrix):
     metrics = score(run, matrix=matrix)
     assert metrics["reach_rate"] >= 0.95
     assert metrics["success_rate"] >= 0.95  # it stays there
-    assert metrics["first_reach"] <= 70  # the data's own controller takes 70
+    assert metrics["first_reach"] <= 65  # the data's own controller takes 70
 
 
 @pytest.mark.slow
@@ -58,4 +58,5 @@ def test_inverse_dynamics_drives_without_a_tracker(run):
 @pytest.mark.slow
 def test_without_its_goal_the_planner_wanders(run):
     # What makes the other tests mean something: the goal token is what leads to the goal.
-    assert score(run, goal="guidance", guidance_scale=0.0)["reach_rate"] <= 0.8
+    metrics = score(run, goal="guidance", guidance_scale=0.0, candidates=1)
+    assert metrics["first_reach"] >= 90

@@ -52,7 +52,7 @@ def collect_random(
     for name, value, low in (("steps", steps, 1), ("seed", seed, 0)):
         if value < low:
             raise UserError(f"{name} must be at least {low}, got {value}")
-    _check_free(dataset_id)
+    check_free(dataset_id)
     env = make_env(env_id, env_kwargs)
     try:
         layout = layout_from_spaces(env.observation_space, env.action_space, None)
@@ -69,7 +69,12 @@ def collect_random(
         env.close()
 
 
-def _check_free(dataset_id: str) -> None:
+def check_free(dataset_id: str) -> None:
+    """Check that a local dataset of this id can be written.
+
+    Raises:
+        UserError: when the id is malformed or taken.
+    """
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.storage import get_dataset_path
 

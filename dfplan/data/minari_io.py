@@ -131,7 +131,7 @@ def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndar
         try:
             state = layout.state(episode.observations)
             action = np.asarray(episode.actions, np.float32).reshape(steps, layout.action_dim)
-        except ValueError as error:
+        except (UserError, ValueError) as error:
             raise UserError(f"{where}: {one_line(error)}") from error
     if len(state) != steps + 1:
         raise UserError(f"{where}: {len(state)} observations of {steps} steps; needed: {steps + 1}")

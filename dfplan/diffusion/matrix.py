@@ -116,9 +116,10 @@ def make_matrix(
     if tokens < 1 or steps < 1:
         raise UserError(f"a matrix needs at least 1 token and 1 step, got {tokens} and {steps}")
     if name == "custom":
-        if len(rows) % tokens:
+        if not rows or len(rows) % tokens:
             raise UserError(
-                f"scheduling matrix has {len(rows)} numbers, which make no rows of {tokens} tokens"
+                f"matrix 'custom' needs rows of {tokens} tokens from {steps} down to 0, one after "
+                f"the other; got {len(rows)} numbers"
             )
         return check_matrix(np.array(rows).reshape(-1, tokens), tokens, steps)
     if name in ("pyramid", "trapezoid"):

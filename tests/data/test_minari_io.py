@@ -132,20 +132,41 @@ def test_actions_that_are_not_finite(minari_home):
         assert words in message
 
 
+@pytest.fixture
+def remote(monkeypatch):
+    """Stands for Minari's remote: the ids that were asked for, and what it does then."""
+    asked = []
+
+    def download(dataset_id, *args, **kwargs):
+        asked.append(dataset_id)
+        if dataset_id != ID:
+            raise ValueError("no such dataset\nanywhere")
+        write(*random_episodes(3), box(3))
+
+    monkeypatch.setattr("minari.download_dataset", download)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    return asked
+
+
+def test_a_dataset_of_the_remote_is_downloaded_once(minari_home, remote):
+    for _ in range(2):
+        assert load_trajectories(ID).dataset_id == ID
+    assert remote == [ID]
+
+
 @pytest.mark.parametrize("dataset_id", ["dfplan/tset-v0", "bad id!", "no-version", "", "../x-v0"])
-def test_an_unknown_id_lists_the_local_ones(minari_home, dataset_id):
+def test_an_unknown_id_lists_the_local_ones(minari_home, remote, dataset_id):
     write(*random_episodes(3), box(3))
     message = refusal(dataset_id)
     assert repr(dataset_id) in message and f"local: {ID};" in message
-    assert "minari download" in message
+    assert message.endswith("Minari's remote: no such dataset")
+    assert remote == [dataset_id]
 
 
-def test_an_unknown_id_reaches_for_no_network(minari_home, monkeypatch):
-    def download(*args, **kwargs):
-        raise AssertionError("downloads")
-
-    monkeypatch.setattr("minari.storage.hosting.download_dataset", download)
-    assert "local: none" in refusal("D4RL/pointmaze/umaze-v2")
+def test_without_the_means_to_download_it_says_which(minari_home, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "local: none; to download" in refusal("D4RL/pointmaze/umaze-v2")
+    assert "pip install 'minari[hf]'" in refusal("D4RL/pointmaze/umaze-v2")
 
 
 def test_a_foreign_folder_among_the_datasets(minari_home):

@@ -80,7 +80,7 @@ def test_trapezoid_is_symmetric_with_the_middle_last(tokens, slope):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ((), ["(0, 3)", "[M+1, 3]"]),
+        ((), ["rows of 3 tokens from 2 down to 0", "got 0 numbers"]),
         (((2, 2, 2),), ["(1, 3)"]),
         (((2, 2), (0, 0)), ["4 numbers", "3 tokens"]),
         (((2, 2, 2), (1.5, 1, 1), (0, 0, 0)), ["float64", "integers 0 to 2"]),

@@ -1,0 +1,79 @@
+"""`dfplan collect`."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+from dfplan.cli.common import (
+    File,
+    Integer,
+    TaskName,
+    Text,
+    check_outputs,
+    choose_task,
+    console,
+    need_at_least,
+    parse,
+    write_json,
+)
+from dfplan.cli.progress import step_bar
+from dfplan.data.collect import check_free, collect_random
+from dfplan.data.make_env import make_env
+from dfplan.tasks import load_function
+from dfplan.types import UserError, one_line
+
+
+@dataclasses.dataclass(frozen=True)
+class Args:
+    """Make a dataset and write it to the local Minari folder ($MINARI_DATASETS_PATH).
+
+    A task brings its own controller. In any other environment (--env and --dataset) the actions are
+    random, which is enough to try the tools and rarely to plan well.
+
+    Attributes:
+        task: name of a task; see `dfplan tasks`.
+        env: Gymnasium id, instead of the task's.
+        dataset: Minari id to write, instead of the task's; must be free.
+        env_kwargs: arguments of gymnasium.make as a JSON object, such as '{"maze_map": [...]}'.
+        steps: control steps; the task's own number by default.
+        seed: seeds everything; the same seed gives the same data.
+        json: also write what was made to this file.
+    """
+
+    task: TaskName = ""
+    env: Text = None
+    dataset: Text = None
+    env_kwargs: Text = None
+    steps: Integer = None
+    seed: int = 0
+    json: File = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Collect a dataset."""
+    args = parse(Args, "collect", argv)
+    task = choose_task(args.task, args.env, args.dataset, args.env_kwargs)
+    steps = task.collect_steps if args.steps is None else args.steps
+    need_at_least(1, steps=steps)
+    need_at_least(0, seed=args.seed)
+    check_free(task.dataset)
+    make_env(task.env, task.env_kwargs).close()
+    check_outputs(args.json)
+    collector = load_function(task.collector) if task.collector else collect_random
+    begin = time.perf_counter()
+    with step_bar("collecting", steps) as advance:
+        try:
+            collector(
+                task.env,
+                task.dataset,
+                steps=steps,
+                seed=args.seed,
+                env_kwargs=dict(task.env_kwargs),
+                progress=advance,
+            )
+        except (ValueError, TypeError) as error:
+            raise UserError(one_line(error)) from error
+    seconds = time.perf_counter() - begin
+    console.print(f"{task.dataset}: {steps:,} steps in {seconds:.1f} s")
+    write_json(args.json, {"dataset": task.dataset, "steps": steps, "seconds": seconds})
+    return 0

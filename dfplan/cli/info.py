@@ -1,0 +1,54 @@
+"""`dfplan info`."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from dfplan.cli.common import File, RunDir, check_outputs, console, parse, write_json
+from dfplan.cli.latest import latest_step
+from dfplan.config import flatten
+from dfplan.model import parameter_count
+from dfplan.run import Run, load_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Args:
+    """Show what a run holds: task, dataset, settings, size, versions, checkpoint.
+
+    Attributes:
+        run: directory of the run.
+        json: also write it to this file.
+    """
+
+    run: RunDir
+    json: File = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print what a run holds."""
+    args = parse(Args, "info", argv)
+    run = Run.load(args.run)
+    check_outputs(args.json)
+    step = latest_step(args.run)
+    facts = {
+        "task": run.task.name or "(own)",
+        "env": run.task.env,
+        "env_kwargs": dict(run.task.env_kwargs),
+        "dataset": run.task.dataset,
+        "fingerprint": run.fingerprint[:16],
+        "states, goals, actions": _sizes(run),
+        "checkpoint": f"step {step} of {run.config.training.steps}" if step else "none yet",
+        "parameters": parameter_count(load_weights(run, args.run).params) if step else None,
+        "command": run.command,
+        "versions": ", ".join(f"{k} {v}" for k, v in run.versions.items()),
+    }
+    settings = flatten(run.config.to_dict())
+    rows = {**facts, **settings}
+    width = max(map(len, rows)) + 2
+    for name, value in rows.items():
+        console.print(f"{name:<{width}}{value}")
+    write_json(args.json, {**facts, "settings": settings})
+    return 0
+
+
+def _sizes(run: Run) -> str:
+    return f"{run.layout.state_dim}, {run.layout.goal_dim}, {run.layout.action_dim}"

@@ -1,0 +1,15 @@
+"""The newest checkpoint of a run."""
+
+from pathlib import Path
+
+from dfplan.run import checkpoints
+from dfplan.training.checkpoint import CheckpointStore
+
+
+def latest_step(run: Path) -> int | None:
+    """The step of a run's newest checkpoint, or None."""
+    store = CheckpointStore(checkpoints(run))
+    try:
+        return store.latest()
+    finally:
+        store.close()

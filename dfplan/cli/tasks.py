@@ -1,0 +1,36 @@
+"""`dfplan tasks`."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from dfplan.cli.common import File, console, parse, write_json
+from dfplan.data.minari_io import local_ids
+from dfplan.tasks import all_tasks
+
+
+@dataclasses.dataclass(frozen=True)
+class Args:
+    """List the tasks of the installed packages, and which datasets are on this machine.
+
+    Attributes:
+        json: also write the tasks' full records (environment, dataset, settings) to this file.
+    """
+
+    json: File = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the tasks."""
+    args = parse(Args, "tasks", argv)
+    tasks = all_tasks()
+    write_json(args.json, {name: task.to_dict() for name, task in tasks.items()})
+    if not tasks:
+        console.print("no tasks installed; pip install dfplan-envs")
+        return 0
+    here = local_ids()
+    width = max(map(len, tasks)) + 2
+    console.print(f"{'task':<{width}}data  what")
+    for name, task in tasks.items():
+        data = "here" if task.dataset in here else "-"
+        console.print(f"{name:<{width}}{data:<6}{task.description}")
+    return 0

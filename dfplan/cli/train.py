@@ -1,0 +1,160 @@
+"""`dfplan train`."""
+
+import dataclasses
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from dfplan.cli.common import (
+    File,
+    Folder,
+    Integer,
+    TaskName,
+    Text,
+    check_outputs,
+    choose_env,
+    choose_task,
+    console,
+    first_positional,
+    need_at_least,
+    option,
+    parse,
+    write_json,
+)
+from dfplan.cli.latest import latest_step
+from dfplan.cli.progress import detail_bar
+from dfplan.config import Config, flatten
+from dfplan.data.make_env import make_env
+from dfplan.presets import make_config
+from dfplan.run import Run
+from dfplan.tasks import Task, get_task
+from dfplan.trainer import resume, train
+from dfplan.training.loop import Report
+from dfplan.types import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Args:
+    """Train a planner: dfplan train TASK --out RUN, or with --env ID --dataset ID instead of TASK.
+
+    The settings' defaults below are those of the task and the preset that the command line names.
+    An interrupted run (Ctrl-C, SIGTERM) saves itself; `--resume` goes on to the same bits.
+
+    Attributes:
+        task: name of a task, before all options; see `dfplan tasks`.
+        env: Gymnasium id, instead of the task's.
+        dataset: Minari id, instead of the task's.
+        env_kwargs: arguments of gymnasium.make as a JSON object.
+        goal_dims: places of the goal in the state, for datasets without goals of their own.
+        preset: size of network and training: small, default or large.
+        out: directory of the new run; must not hold one.
+        resume: go on with the run in --out, with its own settings.
+        until: stop at this step, to be resumed later.
+        json: also write the run's last metrics to this file.
+    """
+
+    task: TaskName = ""
+    env: Text = None
+    dataset: Text = None
+    env_kwargs: Text = None
+    goal_dims: tuple[int, ...] = ()
+    preset: str = "default"
+    out: Folder = None
+    resume: bool = False
+    until: Integer = None
+    json: File = None
+    config: Annotated[Config, tyro.conf.arg(name="")] = Config()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Train or resume."""
+    name, preset = first_positional(argv), option(argv, "--preset") or "default"
+    base = get_task(name) if name else Task("", "")
+    out = option(argv, "--out")
+    run = Run.load(out) if "--resume" in argv and out else None
+    config = make_config(base, preset)
+    default = Args(preset=preset, config=run.config if run else config)
+    args = parse(Args, "train", argv, default)
+    if args.task != name:
+        raise UserError(f"the task {args.task!r} must stand before all options")
+    if args.out is None:
+        raise UserError("--out is missing: the directory of the run")
+    need_at_least(1, until=args.until)
+    check_outputs(args.json)
+    if run:
+        _check_same(run, args)
+    last: dict[str, float] = {}
+    total = min(args.config.training.steps, args.until or args.config.training.steps)
+    done = latest_step(args.out) or 0 if run else 0
+    begin = time.perf_counter()
+    with detail_bar("training", total, done) as advance:
+
+        def report(step: int, metrics: dict[str, float]) -> None:
+            last.update(metrics, step=step)
+            rate = metrics["tokens_per_second"]
+            advance(step, f"loss {metrics['loss']:.4f}, {rate:,.0f} tokens/s")
+
+        try:
+            _work(args, args.out, argv, report)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_how_to_go_on(args.out)) from None
+    seconds = time.perf_counter() - begin
+    did = f"trained in {seconds:.0f} s" if last else f"is at step {done} already"
+    console.print(f"{args.out}: {did}; next: dfplan eval {args.out}")
+    write_json(args.json, {"run": str(args.out), "seconds": seconds, "step": done, **last})
+    return 0
+
+
+def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
+    if args.resume:
+        resume(out, until=args.until, report=report)
+        return
+    task = choose_task(args.task, args.env, args.dataset, args.env_kwargs)
+    _note_missing_env(task)
+    train(
+        task,
+        args.config,
+        out,
+        goal_dims=args.goal_dims or None,
+        until=args.until,
+        report=report,
+        command=shlex.join(["dfplan", "train", *argv]),
+    )
+
+
+def _note_missing_env(task: Task) -> None:
+    """Say if the environment cannot be made: fine where one only trains, else a mistyped id."""
+    try:
+        make_env(task.env, task.env_kwargs).close()
+    except UserError as error:
+        console.print(f"note: {error}; training needs the dataset alone, so it goes on")
+
+
+def _check_same(run: Run, args: Args) -> None:
+    """Check that what else stands on the command line is what the run was begun with."""
+    task = choose_env(run.task, args.task or None, args.env, args.env_kwargs)
+    task = dataclasses.replace(task, dataset=args.dataset or task.dataset)
+    begun = _settings(run.task, run.layout.goal_dims, run.config)
+    given = _settings(task, args.goal_dims or run.layout.goal_dims, args.config)
+    for name, value in given.items():
+        if value != begun[name]:
+            raise UserError(
+                f"{args.out} was begun with {name} {begun[name]}, not {value}; "
+                "--resume goes on with a run's own settings"
+            )
+
+
+def _settings(task: Task, goal_dims: tuple[int, ...], config: Config) -> dict[str, Any]:
+    where = {"env": task.env, "env_kwargs": task.env_kwargs, "dataset": task.dataset}
+    return {**where, "goal_dims": goal_dims, **flatten(config.to_dict())}
+
+
+def _how_to_go_on(out: Path) -> str:
+    if not (out / "config.json").exists():
+        return "nothing was written"
+    step = latest_step(out) or 0
+    return f"saved at step {step}; go on with: dfplan train --out {shlex.quote(str(out))} --resume"

@@ -1,0 +1,96 @@
+"""A user's own environments and data: nothing of them is registered with dfplan."""
+
+import json
+
+import pytest
+
+from .conftest import TINY
+from .test_job import METRICS
+
+SMALLER = ["--net.layers", "1", "--data.tokens", "4", "--planner.candidates", "1"]
+MAP = '{"maze_map": ["#####", "#O O#", "#####"]}'
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+@pytest.fixture
+def no_display(monkeypatch):
+    def frames(*args):
+        raise ImportError("no\nOpenGL here")
+
+    monkeypatch.setattr("dfplan.cli.pictures._frames", frames)
+
+
+def test_environment_with_box_observations_and_no_goal(dfplan, place, no_display):
+    names = ["--env", "Pendulum-v1", "--dataset", "my/pend-v0"]
+    assert dfplan("collect", *names, "--steps", 600).code == 0
+    assert dfplan("train", *names, "--out", "run", *TINY, *SMALLER).code == 0
+    done = dfplan("eval", "run", "--episodes", 2, "--out", "out")
+    assert (done.code, done.err) == (0, "")
+    assert "note: no episode.gif, as Pendulum-v1 does not render: no OpenGL here\n" in done.out
+    assert {p.name for p in (place / "out").iterdir()} == {
+        "result.json",
+        "plans.png",
+        "denoising.gif",
+    }
+    result = read(place / "out" / "result.json")
+    assert result["task"] == "Pendulum-v1"
+    assert result["metrics"]["raw_return"]["mean"] < 0
+    assert [result["metrics"][name] for name in METRICS[1:]] == [None] * 5
+    assert dfplan("plan", "run", "--start", 1, 0, 0, "--png", "p.png").code == 0
+    refused = dfplan("plan", "run", "--start", 1, 0, 0, "--goal", 1, 0)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+
+
+def test_training_notes_an_environment_that_is_not_here(dfplan, place):
+    names = ["--dataset", "my/pend-v1"]
+    assert dfplan("collect", "--env", "Pendulum-v1", *names, "--steps", 200).code == 0
+    done = dfplan("train", "--env", "Pendulam-v1", *names, "--out", "run", *TINY, *SMALLER)
+    assert done.code == 0
+    assert "note: unknown environment 'Pendulam-v1'; did you mean Pendulum-v1" in done.out
+
+
+def test_an_environment_without_a_time_limit_needs_one(dfplan, place, run):
+    import gymnasium as gym
+
+    from dfplan_envs.registration import POINTMAZE
+
+    gym.register("Endless-v0", entry_point=POINTMAZE, kwargs={"maze_map": "UMaze"})
+    try:
+        refused = dfplan("eval", run, "--env", "Endless-v0")
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert "--max-steps" in refused.err
+        args = ["eval", run, "--env", "Endless-v0", "--episodes", 3, "--json", "e.json"]
+        assert dfplan(*args, "--max-steps", 12).code == 0
+        assert read(place / "e.json")["metrics"]["first_reach"]["mean"] <= 12
+    finally:
+        del gym.registry["Endless-v0"]
+
+
+def test_map_of_ones_own(dfplan, run, place):
+    names = ["pointmaze", "--dataset", "my/maze-v0", "--env-kwargs", MAP]
+    # As many steps and tokens as the shared run has, so that nothing is compiled anew.
+    assert dfplan("collect", *names, "--steps", 6000).code == 0
+    assert dfplan("train", *names, "--out", "run", *TINY, "--data.tokens", 18).code == 0
+    more = dfplan("train", *names, "--out", "run", "--resume")
+    assert "is at step 20 already" in more.out
+    other = MAP.replace("O O", "OOO")
+    refused = dfplan("train", *names[:-1], other, "--out", "run", "--resume")
+    assert refused.code == 2
+    assert "env_kwargs" in refused.err
+    assert dfplan("eval", "run", "--episodes", 3, "--json", "e.json").code == 0
+    result = read(place / "e.json")
+    assert result["task"] == "pointmaze"
+    assert result["metrics"]["normalized_score"] is None  # D4RL has no constants for this map
+    assert 0 <= result["metrics"]["reach_rate"]["mean"] <= 1
+    # The picture is of this map: 2 m to the right of the start is free, 3 m are a wall.
+    args = ["plan", "run", "--start", -1, 0, "--png", "p.png", "--goal"]
+    assert dfplan(*args, 1, 0).code == 0
+    assert "lies in a wall" in dfplan(*args, 2, 0).err
+
+
+def test_environments_of_the_installed_packages_need_no_import(dfplan):
+    names = ["--env", "dfplan/PointMaze_UMaze_D4RL-v0", "--dataset", "my/random-v0"]
+    assert dfplan("collect", *names, "--steps", 20).code == 0
