@@ -10,7 +10,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # A few minutes on two CPU cores: demonstrations, tests, first looks at a dataset.
     "small": {
         "net.width": 96,
-        "training.steps": 6_000,
+        "training.steps": 4_000,
     },
     # Half an hour on two CPU cores.
     "default": {},

@@ -159,7 +159,7 @@ def test_an_unknown_id_lists_the_local_ones(minari_home, remote, dataset_id):
     write(*random_episodes(3), box(3))
     message = refusal(dataset_id)
     assert repr(dataset_id) in message and f"local: {ID};" in message
-    assert message.endswith("Minari's remote: no such dataset")
+    assert message.endswith("Minari's remote: no such dataset anywhere")
     assert remote == [dataset_id]
 
 
