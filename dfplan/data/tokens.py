@@ -30,6 +30,8 @@ class DataConfig:
         tokens: state tokens per training window, without the goal token.
         goal_horizon: longest hindsight goal, in tokens; 0 means `tokens`.
         goal_decay: hindsight distances have density exp(-goal_decay * distance / goal_horizon).
+        start_fraction: share of windows that begin at an episode's first step, as a plan after a
+            reset does; the others begin anywhere.
         rest_dims: state dimensions that are zero at rest. A state at or after the goal repeats the
             goal's state with these at zero, so that plans learn to arrive and stay. Tokens with
             actions end at the goal instead: no action is known that stays.
@@ -44,6 +46,7 @@ class DataConfig:
     tokens: int = 32
     goal_horizon: int = 0
     goal_decay: float = 1.0
+    start_fraction: float = 0.0
     rest_dims: tuple[int, ...] = ()
 
     def __post_init__(self):
@@ -51,6 +54,8 @@ class DataConfig:
         for name, low in (("stride", 1), ("tokens", 2), ("goal_horizon", 0), ("goal_decay", 0)):
             if not getattr(self, name) >= low:  # NaN is no number to use either
                 raise UserError(f"data.{name} must be at least {low}, got {getattr(self, name)}")
+        if not 0 <= self.start_fraction <= 1:
+            raise UserError(f"data.start_fraction must be in [0, 1], got {self.start_fraction}")
         object.__setattr__(self, "rest_dims", tuple(self.rest_dims))
 
 

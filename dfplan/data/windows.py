@@ -90,11 +90,14 @@ def sample_batch(
 ) -> Batch:
     """Draw `batch` windows; the same key gives the same batch.
 
-    A window starts at a uniformly drawn row. With a goal token, the goal is a state reached later
-    in the same episode (hindsight), at a truncated-exponential distance of at least one step.
+    A window starts at a uniformly drawn row, or at the first of its episode (`start_fraction`).
+    With a goal token, the goal is a state reached later in the same episode (hindsight), at a
+    truncated-exponential distance of at least one step.
     """
-    k_begin, k_goal, k_gap = jax.random.split(key, 3)
+    k_begin, k_goal, k_gap, k_start = jax.random.split(key, 4)
     begin = corpus.begin[jax.random.randint(k_begin, (batch,), 0, corpus.begin.shape[0])]
+    at_start = jax.random.uniform(k_start, (batch,)) < config.start_fraction
+    begin = jnp.where(at_start, corpus.first[begin], begin)
     first, last = corpus.first[begin], corpus.last[begin]
     here = begin[:, None] + config.stride * jnp.arange(config.tokens)
     back = jnp.arange(1 - layout.frame_count, 1)

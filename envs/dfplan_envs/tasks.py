@@ -14,11 +14,12 @@ SCORES: dict[str, dict[str, float]] = {
 
 COLLECT_STEPS = {"UMaze": 500_000, "Medium": 1_000_000, "Large": 1_000_000}
 TOKENS = {
-    "UMaze": {"data.stride": 10, "data.tokens": 18},
-    "Medium": {"data.stride": 10, "data.tokens": 34},
+    "UMaze": {"data.stride": 10, "data.tokens": 24},
+    "Medium": {"data.stride": 10, "data.tokens": 40},
     "Large": {"data.stride": 12, "data.tokens": 56},
 }
-"""One token every 0.10 or 0.12 s; as many as the longest route takes."""
+"""One token every 0.10 or 0.12 s, and a third more of them than the longest route takes the data's
+controller: a goal as far as the window is long is too rare in it to be learned."""
 
 
 def _record(maze: str, env: str, description: str, score: Any, tolerance: float) -> dict[str, Any]:
@@ -33,6 +34,8 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
         "score": score,
         "preset": {
             **TOKENS[maze],
+            "data.goal_decay": 0.5,
+            "data.start_fraction": 0.1,
             "data.rest_dims": [2, 3],
             "planner.action": "tracker",
             "planner.goal_tolerance": tolerance,

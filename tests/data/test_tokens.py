@@ -17,6 +17,7 @@ from dfplan.types import UserError
         ("goal_horizon", -1, "at least 0, got -1"),
         ("goal_decay", -0.5, "at least 0, got -0.5"),
         ("goal_decay", float("nan"), "at least 0, got nan"),
+        ("start_fraction", 1.5, r"in \[0, 1\], got 1.5"),
         ("frames", "all", "'all'; valid: last, stack"),
     ],
 )

@@ -162,3 +162,12 @@ def test_normalizers_leave_out_the_rows_without_an_action():
     taken = [0, 1, 2, 100, 101, 102, 103, 104]
     np.testing.assert_allclose(actions.mean, np.mean(taken), rtol=1e-6)
     np.testing.assert_allclose(actions.std, np.std(taken), rtol=1e-6)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
+def test_share_of_windows_at_the_start_of_their_episode(fraction):
+    config = DataConfig(stride=1, tokens=2, start_fraction=fraction)
+    batch, layout = sampled(config, 4000, lengths=(100, 100))
+    _, step = places(layout.states(batch.tokens)[:, 0, 0])
+    share = fraction + (1 - fraction) / 100
+    assert abs((step == 0).mean() - share) <= 4 * (share * (1 - share) / 4000) ** 0.5

@@ -73,7 +73,7 @@ def test_minari_round_trip(minari_home):
             progress=done.append,
         )
     dataset = minari.load_dataset("dfplan/test-umaze-v0")
-    assert dataset.total_steps == 5001 and dataset.total_episodes == 3
+    assert dataset.total_steps == 5001 and dataset.total_episodes == 6
     assert done == sorted(done) and done[-1] == 5001
     env = dataset.recover_environment()
     assert env.spec.id == "dfplan/PointMaze_UMaze_D4RL-v0"

@@ -16,7 +16,7 @@ from dfplan_envs.pointmaze.protocol import PROTOCOLS
 from dfplan_envs.pointmaze.simulate import Recording, simulate
 from dfplan_envs.tasks import SCORES
 
-EPISODE_STEPS = 2000
+EPISODE_STEPS = 1000
 DESCRIPTION = (
     "A waypoint controller drives a ball to one random goal after the other, without a reset in "
     "between (D4RL's Maze2D protocol, PD gains 10/-1, action noise 0.5). desired_goal is the goal "
@@ -38,7 +38,7 @@ def collect(
 
     The data depends on the map alone, not on the protocol or the goals of `env_id`: the data set
     names D4RL's random-goal environment on that map as its own. The same seed gives the same data,
-    bit for bit. Episodes last about 2000 steps and are truncated, never terminated.
+    bit for bit. Episodes last about 1000 steps and are truncated, never terminated.
 
     Args:
         env_id: a PointMaze id.
