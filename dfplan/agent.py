@@ -147,6 +147,28 @@ class Agent:
         action = self.layout.shape_action(action)
         return action[0] if single else action
 
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, Any]:
+        """`act` in the form of Stable-Baselines3's policies, for its `evaluate_policy`.
+
+        Args:
+            observation: as for `act`.
+            state: handed back as it is; the agent keeps its own.
+            episode_start: `[B]` bool, the environments whose episode begins with this observation.
+            deterministic: without effect; plans depend on seeds and observations alone.
+
+        Returns:
+            The action, and `state`.
+        """
+        if episode_start is not None and np.any(episode_start):
+            self.reset(None if np.all(episode_start) else np.asarray(episode_start))
+        return self.act(observation), state
+
     def plan_from(
         self, state: np.ndarray, goal: np.ndarray | None = None, *, denoising: bool = False
     ) -> None:

@@ -423,3 +423,17 @@ def test_the_tracker_of_a_run():
         Agent.of(run(""), weights)
     with pytest.raises(UserError, match="cannot load 'numpy:nothing'"):
         Agent.of(run("numpy:nothing"), weights)
+
+
+def test_predict_resets_where_an_episode_starts():
+    one, other = (fake(replan_every=5)[0] for _ in range(2))
+    state = np.zeros((3, 2))
+    starts = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)
+    kept = object()
+    for start in starts:
+        action, back = one.predict(see(state), kept, start, deterministic=True)
+        other.reset(None if start.all() else start)
+        np.testing.assert_array_equal(action, other.act(see(state)))
+        np.testing.assert_array_equal(one.elapsed, other.elapsed)
+        assert back is kept
+    assert one.elapsed.tolist() == [4, 2, 4]
