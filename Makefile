@@ -20,7 +20,10 @@ $(STAMP): pyproject.toml envs/pyproject.toml constraints.txt
 	  echo "dfplan needs Python 3.11 to 3.13, $(PYTHON) is $(or $(VERSION),missing):" \
 	    "name another one with PYTHON=python3.12" >&2; exit 1 ;; esac
 	@$(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' \
-	  2>/dev/null || $(PYTHON) -m venv --clear .venv
+	  2>/dev/null || $(PYTHON) -m venv --clear .venv 2>/dev/null || { \
+	    : 'Debian parts ensurepip from Python; its pip serves as well'; \
+	    $(PYTHON) -m venv --clear --without-pip .venv && \
+	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	@echo "installing dfplan and dfplan-envs for Python $(VERSION) in .venv (a minute or two)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --editable '.[dev]' --editable ./envs --constraint constraints.txt
@@ -32,7 +35,7 @@ demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/
 	@mkdir -p $(DEMO)/datasets
 	$(BIN)/dfplan collect pointmaze-umaze --seed 0
 	$(BIN)/dfplan train pointmaze-umaze --preset small --out $(DEMO)/train
-	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --out $(DEMO)
+	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --references --out $(DEMO)
 
 test: setup ## run all tests (JOBS=2 processes)
 	@$(BIN)/python -m pytest --quiet --numprocesses $(JOBS)

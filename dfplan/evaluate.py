@@ -96,7 +96,7 @@ def run_episodes(
 
 def _play(agent: BatchAgent, envs: list[Any], seeds, state, goal, progress) -> Episodes:
     first = [env.reset(seed=int(seed)) for env, seed in zip(envs, seeds, strict=True)]
-    observations, success = [o for o, _ in first], [[_success(info) for _, info in first]]
+    observations, success = [o for o, _ in first], [[success_flag(info) for _, info in first]]
     goals = goal(stack(observations))
     agent.reset(seed=[int(s) for s in seeds])
     states, rewards = [state(stack(observations))], []
@@ -106,7 +106,7 @@ def _play(agent: BatchAgent, envs: list[Any], seeds, state, goal, progress) -> E
         reward, flags = np.zeros(len(envs)), list(success[-1])
         for i in np.flatnonzero(live):
             observations[i], reward[i], terminated, truncated, info = envs[i].step(actions[i])
-            flags[i] = _success(info)
+            flags[i] = success_flag(info)
             live[i] = not (terminated or truncated)
             length[i] += 1
             if not math.isfinite(reward[i]):
@@ -126,7 +126,8 @@ def _play(agent: BatchAgent, envs: list[Any], seeds, state, goal, progress) -> E
     )
 
 
-def _success(info: Mapping[str, Any]) -> bool | None:
+def success_flag(info: Mapping[str, Any]) -> bool | None:
+    """The success flag of a step's info, under Gymnasium-Robotics' or Stable-Baselines3's name."""
     for key in ("success", "is_success"):
         if key in info:
             return bool(info[key])

@@ -10,7 +10,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # A few minutes on two CPU cores: demonstrations, tests, first looks at a dataset.
     "small": {
         "net.width": 96,
-        "training.steps": 4_000,
+        "training.steps": 3_000,
     },
     # Half an hour on one CPU core. Long routes need plans made token by token, and those the two
     # streams and Muon.

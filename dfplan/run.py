@@ -71,8 +71,13 @@ class Run:
     @property
     def planner(self) -> Planner:
         """The planner, without its weights."""
-        config = self.config.planner
-        horizon = config.horizon or max(self.config.data.tokens - config.history, 1)
+        config, tokens = self.config.planner, self.config.data.tokens
+        if config.history >= tokens:
+            raise UserError(
+                f"planner.history {config.history} leaves no token to plan: training had {tokens}; "
+                f"valid: 1 to {tokens - 1}"
+            )
+        horizon = config.horizon or tokens - config.history
         return Planner(self.model, config, horizon)
 
     @property

@@ -30,6 +30,8 @@ class Task:
         env_kwargs: arguments of `gymnasium.make`.
         collector: "module:function" that makes the dataset; empty when there is none.
         collect_steps: control steps it should have.
+        policy: "module:function" that makes the data's controller, `policy(env, seed=...)`, which
+            has an `act(observation)`: a reference for evaluations.
         tracker: "module:function" that follows a plan of states; see `dfplan.types.Tracker`.
         score: returns "min" and "max" that stand for a normalised score of 0 and 100.
         preset: settings that go with the task, dotted.
@@ -42,6 +44,7 @@ class Task:
     env_kwargs: dict[str, Any] = dataclasses.field(default_factory=dict)
     collector: str = ""
     collect_steps: int = 100_000
+    policy: str = ""
     tracker: str = ""
     score: Mapping[str, float] | None = None
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -89,7 +89,7 @@ WRONG = [
     ("training.ema", -0.1),
     ("training.ema", 1.0),
     ("training.log_every", 0),
-    ("training.objective.levels", -1),
+    ("diffusion.levels", -1),
     ("training.objective.paradigm", "none"),
     ("training.objective.streams", "three"),
     ("training.objective.weight", "heavy"),

@@ -155,7 +155,8 @@ def test_no_weights_yet(run, saved):
 def test_planner_settings(run):
     assert run.planner.horizon == 6 - 1  # tokens of training less the history
     assert run.with_planner({"horizon": 9}).planner.horizon == 9
-    assert run.with_planner({"history": 8}).planner.horizon == 1
+    with pytest.raises(UserError, match=r"planner.history 8 leaves .* had 6; valid: 1 to 5"):
+        run.with_planner({"history": 8}).planner  # noqa: B018
     changed = run.with_planner({"candidates": 16})
     assert changed.config.planner.candidates == 16 and run.config.planner.candidates != 16
     with pytest.raises(UserError, match=r"'planner.candidate'.*valid: .*candidates"):

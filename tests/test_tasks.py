@@ -95,7 +95,7 @@ def test_preset_stands_below_the_tasks_own_settings():
     config = make_config(task, "large")
     assert config.net.width == 32 and config.data.stride == 3
     assert config.net.layers == PRESETS["large"]["net.layers"] != Config().net.layers
-    assert make_config(Task("", "")) == Config()
+    assert make_config(Task("", "")) == Config().override(PRESETS["default"])
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -10,6 +10,7 @@ from dfplan.cli.common import (
     TaskName,
     Text,
     check_outputs,
+    check_seed,
     choose_task,
     console,
     need_at_least,
@@ -17,7 +18,7 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.data.collect import check_free, collect_random
+from dfplan.data.collect import check_free, collect_random, whole_or_nothing
 from dfplan.data.make_env import make_env
 from dfplan.tasks import load_function
 from dfplan.types import UserError, one_line
@@ -55,13 +56,13 @@ def main(argv: Sequence[str]) -> int:
     task = choose_task(args.task, args.env, args.dataset, args.env_kwargs)
     steps = task.collect_steps if args.steps is None else args.steps
     need_at_least(1, steps=steps)
-    need_at_least(0, seed=args.seed)
+    check_seed(args.seed)
     check_free(task.dataset)
     make_env(task.env, task.env_kwargs).close()
     check_outputs(args.json)
     collector = load_function(task.collector) if task.collector else collect_random
     begin = time.perf_counter()
-    with step_bar("collecting", steps) as advance:
+    with whole_or_nothing(task.dataset), step_bar("collecting", steps) as advance:
         try:
             collector(
                 task.env,

@@ -1,6 +1,9 @@
 """What several commands share: parsing, the choice of a task, and output."""
 
+import contextlib
 import dataclasses
+import io
+import itertools
 import json
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +17,9 @@ from dfplan.tasks import Task, all_tasks, get_task
 from dfplan.types import UserError
 
 T = TypeVar("T")
+
+SEEDS = 2**31
+"""Seeds below this go through NumPy, Gymnasium and JAX unchanged."""
 
 # Without these tyro shows "{None}|STR" and "(default: None)".
 RunDir = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -32,16 +38,33 @@ console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | None = None) -> T:
     """Parse a command's arguments into its dataclass.
 
-    Exits with code 2 on arguments that do not fit, 0 after `--help`.
+    Exits with code 0 after `--help`.
+
+    Raises:
+        UserError: on arguments that do not fit.
     """
     kwargs: dict[str, Any] = {} if default is None else {"default": default}
-    return tyro.cli(
-        args_type,
-        prog=f"dfplan {command}",
-        args=list(argv),
-        config=(tyro.conf.FlagCreatePairsOff,),
-        **kwargs,
-    )
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                args_type,
+                prog=f"dfplan {command}",
+                args=list(argv),
+                config=(tyro.conf.FlagCreatePairsOff,),
+                **kwargs,
+            )
+    except SystemExit as error:
+        if not error.code:
+            raise
+        raise UserError(f"{_sentence(complaint.getvalue())}; see dfplan {command} --help") from None
+
+
+def _sentence(box: str) -> str:
+    """What stands in the first part of the box that tyro draws around a complaint."""
+    inside = [line.strip("│╭╮╰╯ ") for line in box.splitlines() if line.startswith("│")]
+    first = list(itertools.takewhile(lambda line: not line.startswith("─"), inside))
+    return " ".join(first) or " ".join(box.split())
 
 
 def first_positional(argv: Sequence[str]) -> str:
@@ -120,6 +143,16 @@ def need_at_least(low: int, **values: int | None) -> None:
     for name, value in values.items():
         if value is not None and value < low:
             raise UserError(f"--{name.replace('_', '-')} must be at least {low}, got {value}")
+
+
+def check_seed(seed: int) -> None:
+    """Check a seed that environments and plans share.
+
+    Raises:
+        UserError: when it is out of range.
+    """
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"--seed must be at least 0 and below {SEEDS}, got {seed}")
 
 
 def check_outputs(*paths: Path | None) -> None:

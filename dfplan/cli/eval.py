@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from dfplan.agent import Agent
 from dfplan.cli.common import (
@@ -16,6 +15,7 @@ from dfplan.cli.common import (
     RunDir,
     Text,
     check_outputs,
+    check_seed,
     choose_env,
     console,
     first_positional,
@@ -25,9 +25,19 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.pictures import FILES, draw_all
 from dfplan.cli.progress import step_bar
+from dfplan.data.layout import Layout
 from dfplan.data.make_env import make_env
-from dfplan.evaluate import Episodes, interval, measure, plan_latency, run_episodes
+from dfplan.evaluate import (
+    METRICS,
+    BatchAgent,
+    Episodes,
+    interval,
+    measure,
+    plan_latency,
+    run_episodes,
+)
 from dfplan.planner.config import PlannerConfig
+from dfplan.references import references
 from dfplan.run import Run, load_weights
 from dfplan.tasks import Task
 from dfplan.types import UserError
@@ -50,6 +60,7 @@ class Args:
         env: another Gymnasium id to evaluate on, likewise.
         env_kwargs: arguments of gymnasium.make as a JSON object.
         max_steps: longest episode, for environments that have no time limit of their own.
+        references: also measure random actions and the data's controller, on the same seeds.
         out: directory for result.json, plans.png, denoising.gif and episode.gif.
         json: also write the result to this file.
     """
@@ -61,6 +72,7 @@ class Args:
     env: Text = None
     env_kwargs: Text = None
     max_steps: Integer = None
+    references: bool = False
     out: Folder = None
     json: File = None
     planner: PlannerConfig = PlannerConfig()
@@ -74,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
     if not name:
         raise UserError(f"the run {args.run} must stand before all options")
     need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
-    need_at_least(0, seed=args.seed)
+    check_seed(args.seed)
     run = Run.load(args.run).with_planner(dataclasses.asdict(args.planner))
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
     if args.max_steps:
@@ -88,8 +100,14 @@ def main(argv: Sequence[str]) -> int:
     results = [args.json, args.out and args.out / "result.json"]
     check_outputs(*results, *(args.out / file for file in FILES if args.out))
     agent = Agent.of(run, load_weights(run, args.run))
-    episodes = _play(agent, task, limit, np.arange(args.seed, args.seed + args.episodes))
+    seeds = np.arange(args.seed, args.seed + args.episodes)
+    episodes = _play("evaluating", agent, agent.layout, task, limit, seeds)
     result = _result(args, task, agent, env, episodes)
+    if args.references:
+        result["references"] = {
+            name: _metrics(_play(name, policy, agent.layout, task, limit, seeds), task)
+            for name, policy in references(task, env).items()
+        }
     env.close()
     console.print(_table(result))
     for path in results:
@@ -100,23 +118,27 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _play(agent: Agent, task: Task, limit: int, seeds: np.ndarray) -> Episodes:
-    with step_bar("evaluating", limit) as advance:
+def _play(
+    what: str, agent: BatchAgent, layout: Layout, task: Task, limit: int, seeds: np.ndarray
+) -> Episodes:
+    with step_bar(what, limit) as advance:
         return run_episodes(
             agent,
             lambda: make_env(task.env, task.env_kwargs),
             seeds,
-            state=agent.layout.state,
-            goal=agent.layout.goal,
+            state=layout.state,
+            goal=layout.goal,
             progress=advance,
         )
 
 
+def _metrics(episodes: Episodes, task: Task) -> dict[str, Any]:
+    return {name: interval(array) for name, array in measure(episodes, task.score).items()}
+
+
 def _result(args: Args, task: Task, agent: Agent, env: Any, episodes: Episodes) -> dict[str, Any]:
     observations = [env.reset(seed=int(seed))[0] for seed in episodes.seeds[:10]]
-    values = measure(episodes, task.score)
-    metrics: dict[str, Any] = {name: interval(array) for name, array in values.items()}
-    metrics["latency_ms"] = plan_latency(agent, observations, LATENCY_CALLS)
+    latency = plan_latency(agent, observations, LATENCY_CALLS)
     return {
         "task": task.name or task.env,
         "checkpoint": str(args.run),
@@ -124,18 +146,29 @@ def _result(args: Args, task: Task, agent: Agent, env: Any, episodes: Episodes) 
         "seeds": [int(s) for s in episodes.seeds],
         "perturbations": [],
         "planner": dataclasses.asdict(agent.planner.config),
-        "metrics": metrics,
+        "metrics": {**_metrics(episodes, task), "latency_ms": latency},
     }
 
 
-def _table(result: dict[str, Any]) -> Table:
-    title = f"{result['task']}, {result['episodes']} episodes"
-    table = Table("metric", "mean", "95 % interval", title=title, title_justify="left", box=None)
-    for name, value in result["metrics"].items():
-        if name == "latency_ms":
-            tail = f"99th percentile {value['p99']:.1f} ms"
-            table.add_row("one plan", f"{value['p50']:.1f} ms", tail)
-        elif value is not None:
-            low, high = value["ci_low"], value["ci_high"]
-            table.add_row(name, f"{value['mean']:.2f}", f"{low:.2f} to {high:.2f}")
-    return table
+def _table(result: dict[str, Any]) -> str:
+    """Metrics down, the planner and its references across."""
+    columns = {"planner": result["metrics"], **result.get("references", {})}
+    rows = [("metric", *columns)]
+    rows += [(name, *(_cell(metrics[name]) for metrics in columns.values())) for name in METRICS]
+    rows = [row for row in rows if any(row[1:])]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    latency = result["metrics"]["latency_ms"]
+    return "\n".join(
+        [
+            f"{result['task']}, {result['episodes']} episodes: mean (95 % interval)",
+            *lines,
+            f"one plan takes {latency['p50']:.1f} ms, 99 % at most {latency['p99']:.1f} ms",
+        ]
+    )
+
+
+def _cell(value: dict[str, float] | None) -> str:
+    if value is None:
+        return ""
+    return f"{value['mean']:.2f} ({value['ci_low']:.2f} to {value['ci_high']:.2f})"

@@ -12,8 +12,7 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.cli.common import console
 from dfplan.data.make_env import make_env
-from dfplan.diffusion.matrix import levels
-from dfplan.evaluate import Episodes
+from dfplan.evaluate import Episodes, success_flag
 from dfplan.plots.denoising import animate_denoising
 from dfplan.plots.episode import write_episode
 from dfplan.plots.plans import PlanCase, draw_plans
@@ -22,7 +21,7 @@ from dfplan.tasks import Task
 from dfplan.types import UserError, one_line
 
 PANELS = 6
-FRAMES = 90
+FRAMES = 240
 EPISODE_FPS = 25
 FILES = ("plans.png", "denoising.gif", "episode.gif")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -109,29 +108,29 @@ def _draw_cases(
     path: Path, agent: Agent, task: Task, cases: list[PlanCase], options: Any = None
 ) -> None:
     env = make_env(task.env, task.env_kwargs)
-    if options:
-        _reset(env, options)
     draw = drawer(env)
+    if draw and options:
+        _reset(env, options)
     names = ("x", "y") if draw else axis_names(_dims(agent))
     draw_plans(path, cases, draw, unit="m" if draw else "", names=names)
     env.close()
 
 
 def _options(task: Task, start: np.ndarray, goal: np.ndarray | None) -> dict[str, Any]:
-    """Reset options of the environments that dfplan_envs brings; others ignore them."""
+    """Reset options of an environment that draws itself: where to start, and the goal."""
     return {"start": start[:2], **({} if goal is None else {"goal": goal})}
 
 
 def _reset(env: Any, options: dict[str, Any]) -> None:
     try:
         env.reset(seed=0, options=options)
-    except ValueError as error:
-        raise UserError(one_line(error)) from error
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the environment refuses {options}: {one_line(error)}") from error
 
 
 def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e: int) -> None:
     goal = _plan_again(agent, episodes, e, denoising=True)
-    plan, config = agent.plan, agent.planner.config
+    plan = agent.plan
     assert plan is not None and plan.denoising is not None
     env = make_env(task.env, task.env_kwargs)
     env.reset(seed=int(episodes.seeds[e]))
@@ -139,7 +138,7 @@ def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e:
     animate_denoising(
         path,
         points(plan.denoising[0], _dims(agent), agent.planner.model.layout.stride),
-        levels(config.make_matrix(agent.planner.horizon), config.steps, config.rho),
+        agent.planner.levels(agent.planner.config.make_matrix(agent.planner.horizon)),
         int(plan.best[0]),
         draw,
         _goal(agent, goal),
@@ -169,12 +168,15 @@ def _frames(agent: Agent, task: Task, seed: int) -> list[Any]:
         every = max(round(fps / EPISODE_FPS), 1)
         observation, _ = env.reset(seed=seed)
         agent.reset(seed=[seed])
-        frames, step, over = [env.render()], 0, False
-        while not over and len(frames) < FRAMES:
-            observation, _, terminated, truncated, _ = env.step(agent.act(observation))
+        frames, step, over, left = [env.render()], 0, False, FRAMES
+        while not over and left:
+            observation, _, terminated, truncated, info = env.step(agent.act(observation))
             step, over = step + 1, terminated or truncated
+            if success_flag(info):
+                left = min(left, EPISODE_FPS)  # a second at the goal is enough
             if step % every == 0 or over:
                 frames.append(env.render())
+                left -= 1
     return frames
 
 

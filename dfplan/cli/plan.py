@@ -13,10 +13,10 @@ from dfplan.cli.common import (
     File,
     RunDir,
     check_outputs,
+    check_seed,
     choose_env,
     console,
     first_positional,
-    need_at_least,
     parse,
     write_json,
 )
@@ -59,9 +59,11 @@ def main(argv: Sequence[str]) -> int:
     args = parse(Args, "plan", argv, default)
     if not name:
         raise UserError(f"the run {args.run} must stand before all options")
-    need_at_least(0, seed=args.seed)
+    check_seed(args.seed)
     run = Run.load(args.run).with_planner(dataclasses.asdict(args.planner))
     start, goal = _start(run.layout, args.start), _goal(run.layout, args.goal)
+    if args.png and args.png.suffix.lower() != ".png":
+        raise UserError(f"--png {args.png} must end in .png")
     check_outputs(args.json, args.png)
     agent = Agent.of(run, load_weights(run, args.run), seed=args.seed)
     agent.plan_from(start, goal)

@@ -28,7 +28,7 @@ from dfplan.cli.common import (
 from dfplan.cli.latest import latest_step
 from dfplan.cli.progress import detail_bar
 from dfplan.config import Config, flatten
-from dfplan.data.make_env import make_env
+from dfplan.data.make_env import UnknownEnvError, make_env
 from dfplan.presets import make_config
 from dfplan.run import Run
 from dfplan.tasks import Task, get_task
@@ -130,7 +130,7 @@ def _note_missing_env(task: Task) -> None:
     """Say if the environment cannot be made: fine where one only trains, else a mistyped id."""
     try:
         make_env(task.env, task.env_kwargs).close()
-    except UserError as error:
+    except UnknownEnvError as error:
         console.print(f"note: {error}; training needs the dataset alone, so it goes on")
 
 

@@ -1,7 +1,9 @@
 """Collect random actions in any Gymnasium environment into a local Minari dataset."""
 
+import contextlib
+import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -64,7 +66,8 @@ def collect_random(
             for message in QUIET:
                 warnings.filterwarnings("ignore", message=message)
             _drive(env, steps, seed, progress or (lambda done: None))
-            return _write(env, dataset_id, seed)
+            with whole_or_nothing(dataset_id):
+                return _write(env, dataset_id, seed)
     finally:
         env.close()
 
@@ -87,6 +90,23 @@ def check_free(dataset_id: str) -> None:
     path = get_dataset_path(dataset_id)
     if path.exists():
         raise UserError(f"dataset {dataset_id!r} exists already, in {path}; give another id")
+
+
+@contextlib.contextmanager
+def whole_or_nothing(dataset_id: str) -> Iterator[None]:
+    """Within this context a dataset is written; if that fails or is interrupted, none is left.
+
+    Raises:
+        UserError: when the id is malformed or taken.
+    """
+    from minari.storage import get_dataset_path
+
+    check_free(dataset_id)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(get_dataset_path(dataset_id), ignore_errors=True)
+        raise
 
 
 def _recorder(env, env_id: str):

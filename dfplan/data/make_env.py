@@ -6,6 +6,10 @@ from typing import Any
 from dfplan.types import UserError, one_line
 
 
+class UnknownEnvError(UserError):
+    """The environment is not on this machine: its id is unknown, or its package is missing."""
+
+
 def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **more: Any):
     """`gymnasium.make(env_id, **env_kwargs, **more)`; where both name an argument, `more` counts.
 
@@ -18,15 +22,18 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **more: Any)
         The environment, a `gymnasium.Env`.
 
     Raises:
-        UserError: when the id is unknown or the environment refuses its arguments.
+        UnknownEnvError: when the id is unknown, or a package is missing.
+        UserError: when the environment refuses its arguments.
     """
     import gymnasium
 
     try:
         return gymnasium.make(env_id, **{**(env_kwargs or {}), **more})
     except gymnasium.error.UnregisteredEnv as error:
-        raise UserError(_unknown(env_id, gymnasium.registry)) from error
-    except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:
+        raise UnknownEnvError(_unknown(env_id, gymnasium.registry)) from error
+    except ImportError as error:
+        raise UnknownEnvError(f"cannot make environment {env_id!r}: {one_line(error)}") from error
+    except (gymnasium.error.Error, TypeError, ValueError) as error:
         raise UserError(f"cannot make environment {env_id!r}: {one_line(error)}") from error
 
 

@@ -42,10 +42,13 @@ def open_dataset(dataset_id: str):
     import minari
 
     try:
-        return minari.load_dataset(dataset_id)
-    except FileNotFoundError:
-        _download(dataset_id)
-        return minari.load_dataset(dataset_id)
+        try:
+            return minari.load_dataset(dataset_id)
+        except FileNotFoundError:
+            _download(dataset_id)
+            return minari.load_dataset(dataset_id)
+    except UserError:
+        raise
     except Exception as error:  # a damaged or foreign dataset fails in many ways inside Minari
         raise UserError(f"dataset {dataset_id!r} cannot be read: {one_line(error)}") from error
 

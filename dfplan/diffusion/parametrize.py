@@ -67,9 +67,9 @@ def loss_weight(
     - "min_snr": errors of x0 count by min(SNR, 5) (Hang et al. 2023, section 3.4).
     - "fused_min_snr": the same with a token's SNR fused with that of the tokens before it, since
       clean history tells of a noisy token (Chen et al. 2024, appendix, fused SNR reweighting):
-      S' = 1 - (1 - S)(1 - H), with S = SNR / 5 and H a decayed exponential average of min(S, 1)
-      over the tokens before. As in the paper's code, the average starts as the first token's own
-      and decays by 0.9 a token; at the first token H is 0.
+      S' = 1 - (1 - S)(1 - 0.9 H), with S = SNR / 5 and H an exponential average of min(S, 1) over
+      the tokens before. As in the paper's code, the average starts as the first token's own and
+      decays by 0.9 a token; at the first token H is 0.
 
     Args:
         name: of the weighting.

@@ -89,6 +89,12 @@ class Planner:
                 "planner.action 'diffused' needs a model trained with data.actions true; "
                 "valid here: tracker, inverse"
             )
+        grid = self.model.diffusion.levels
+        if 0 < grid < self.config.steps:
+            raise UserError(
+                f"planner.steps {self.config.steps} is more than the model's diffusion.levels; "
+                f"valid: 1 to {grid}"
+            )
         self._matrix(self.horizon)
 
     @functools.partial(jax.jit, static_argnames=("self", "horizon", "denoising"))
@@ -122,11 +128,11 @@ class Planner:
             self._denoiser(net, weights, offset, goal),
             repeat(cache, count),
             token_noise(k_start, jnp.arange(future), self.model.layout.features),
-            levels(matrix, self.config.steps, self.config.rho),
+            self.levels(matrix),
             schedule=self.model.schedule,
             solver=self.config.make_solver(),
             keys=k_noise,
-            window=windows(matrix),
+            window=None if self._guided(goal) else windows(matrix),
             trajectory=denoising,
         )
         present = history.frames[:, -1, -1]
@@ -145,6 +151,21 @@ class Planner:
             best,
             trace,
         )
+
+    def levels(self, matrix: np.ndarray) -> np.ndarray:
+        """The matrix's levels in [0, 1]; of a model of discrete levels, the nearest of those.
+
+        None of them is moved to 0, which would take a noisy token for a clean one.
+        """
+        found = levels(matrix, self.config.steps, self.config.rho)
+        grid = self.model.diffusion.levels
+        if not grid:
+            return found
+        return np.where(matrix > 0, np.clip(np.round(found * grid), 1, grid) / grid, 0.0)
+
+    def _guided(self, goal: Array | None) -> bool:
+        """Whether a gradient guides: it asks for every future token, also those not in motion."""
+        return goal is not None and self.config.goal != "token"
 
     def _matrix(self, future: int) -> np.ndarray:
         """The full horizon's matrix, or for fewer tokens its first columns, until all are clean."""
@@ -168,7 +189,9 @@ class Planner:
         tokens = layout.encode(
             weights.states.encode(history.frames), weights.actions.encode(history.actions)
         )
-        level = history.level
+        level, grid = history.level, self.model.diffusion.levels
+        if grid:
+            level = jnp.round(level * grid) / grid
         if layout.has_goal:
             known = goal is not None and self.config.goal in ("token", "both")
             goal_level = jnp.full((len(level), 1), 0.0 if known else 1.0)
@@ -193,8 +216,9 @@ class Planner:
             output, carry = net.extend(carry, x, level, offset + start)
             return self.model.x0(x, output, level), carry
 
-        if self.config.goal == "token" or goal is None:
+        if not self._guided(goal):
             return denoise
+        assert goal is not None
         cost = goal_distance(self.model.layout.goal_dims)
         goals = jnp.repeat(goal, self.config.candidates, axis=0)
         return gradient_guidance(

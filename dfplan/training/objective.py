@@ -28,7 +28,6 @@ class ObjectiveConfig:
             of history and target apart, at twice the tokens (see `two_stream_mask`); it goes with
             the paradigms "independent" and "teacher_forcing".
         weight: of a token by its signal-to-noise ratio: "uniform", "min_snr" or "fused_min_snr".
-        levels: number of discrete noise levels; 0 for continuous ones.
 
     Raises:
         UserError: on an unknown choice, or two streams with shared levels.
@@ -37,14 +36,11 @@ class ObjectiveConfig:
     paradigm: str = "independent"
     streams: str = "single"
     weight: str = "uniform"
-    levels: int = 0
 
     def __post_init__(self):
         check_choice("training.objective.paradigm", self.paradigm, PARADIGMS)
         check_choice("training.objective.streams", self.streams, STREAMS)
         check_choice("training.objective.weight", self.weight, WEIGHTS)
-        if self.levels < 0:
-            raise UserError(f"training.objective.levels must be at least 0, got {self.levels}")
         if self.streams == "two" and self.paradigm == "shared":
             raise UserError(
                 "training.objective.streams 'two' draws history and target apart, which the "
@@ -80,16 +76,19 @@ class Noised(NamedTuple):
     mask: Array | None
 
 
-def _streams(key: Array, config: ObjectiveConfig, tokens: Float[Array, "B T D"], has_goal: bool):
+def _streams(
+    key: Array, model: Model, config: ObjectiveConfig, tokens: Float[Array, "B T D"]
+) -> Noised:
     rows, length = tokens.shape[:2]
+    has_goal, steps = model.layout.has_goal, model.diffusion.levels
     position = jnp.arange(length)
     if config.streams == "single":
-        draw = LevelDraw(config.paradigm, config.levels)
+        draw = LevelDraw(config.paradigm, steps)
         return Noised(tokens, draw.draw(key, rows, length, has_goal), position, None)
     k_history, k_target = jax.random.split(key)
-    draw = TwoStreamDraw(steps=config.levels)
+    draw = TwoStreamDraw(steps=steps)
     if config.paradigm == "teacher_forcing":
-        draw = TwoStreamDraw(clean=1.0, ramp=0.0, near=0.0, steps=config.levels)
+        draw = TwoStreamDraw(clean=1.0, ramp=0.0, near=0.0, steps=steps)
     history = draw.draw_history(k_history, rows, length, has_goal)
     level = jnp.concatenate([history, draw.draw_targets(k_target, rows, length)], axis=1)
     both = jnp.concatenate([tokens, tokens], axis=1)
@@ -106,18 +105,30 @@ def denoising_loss(
     to learn from, and the goal, which is given or missing but never sampled.
     """
     k_level, k_noise = jax.random.split(key)
-    noised = _streams(k_level, config, batch.tokens, model.layout.has_goal)
+    noised = _streams(k_level, model, config, batch.tokens)
     x, eps = diffuse(k_noise, model.schedule, noised.clean, noised.level)
     output = model.denoiser(params)(x, noised.level, position=noised.position, mask=noised.mask)
     tokens = batch.tokens.shape[1]
     level, output, eps = (a[:, -tokens:] for a in (noised.level, output, eps))
     alpha, sigma = model.schedule.alpha_sigma(level)
-    kind = model.diffusion.parametrization
-    wanted = target(kind, batch.tokens, eps, alpha[..., None], sigma[..., None])
-    history = _snr(model, noised.level[:, :tokens])
-    weight = loss_weight(config.weight, kind, _snr(model, level), history)
+    wanted = target(
+        model.diffusion.parametrization, batch.tokens, eps, alpha[..., None], sigma[..., None]
+    )
     learned = batch.valid & (level > 0) & (jnp.arange(tokens) >= int(model.layout.has_goal))
+    if config.paradigm == "teacher_forcing":
+        learned &= level < 1  # the tokens after the one being learned are not there yet
+    weight = _weight(model, config, level, noised.level[:, :tokens])
     return masked_mse(output, wanted, weight, learned)
+
+
+def _weight(
+    model: Model, config: ObjectiveConfig, level: Float[Array, "B T"], history: Float[Array, "B T"]
+) -> Float[Array, "B T"]:
+    """Weights by the states' levels alone: a goal tells where to, and nothing of the start."""
+    first = int(model.layout.has_goal)
+    snr, seen = (_snr(model, a[:, first:]) for a in (level, history))
+    weight = loss_weight(config.weight, model.diffusion.parametrization, snr, seen)
+    return jnp.pad(weight, ((0, 0), (first, 0)))
 
 
 def _snr(model: Model, level: Float[Array, "B T"]) -> Float[Array, "B T"]:

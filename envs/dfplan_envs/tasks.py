@@ -30,6 +30,7 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
         "dataset": f"dfplan/pointmaze-{maze.lower()}-v0",
         "collector": "dfplan_envs.pointmaze.collect:collect",
         "collect_steps": COLLECT_STEPS[maze],
+        "policy": "dfplan_envs.pointmaze.controller:WaypointPolicy",
         "tracker": "dfplan_envs.pointmaze.tracking:track",
         "score": score,
         "preset": {

@@ -132,6 +132,17 @@ def test_same_seed_same_result(dfplan, run, evaluated, place):
     assert other["metrics"]["raw_return"] != first["metrics"]["raw_return"]
 
 
+def test_references_stand_beside_the_planner(dfplan, run, place):
+    done = dfplan("eval", run, "--episodes", 3, "--references", "--json", "e.json")
+    assert (done.code, done.err) == (0, "")
+    result = read(place / "e.json")
+    assert list(result["references"]) == ["random", "controller"]
+    for metrics in result["references"].values():
+        assert list(metrics) == METRICS
+    reached = result["references"]["controller"]["reach_rate"]["mean"]
+    assert reached == 1 and f"{reached:.2f} (1.00 to 1.00)" in done.out
+
+
 def test_another_task_and_planner_settings(dfplan, run, place):
     planner = ["--planner.candidates", "2", "--planner.replan-every", "30"]
     task = ["--task", "pointmaze-umaze-fixed"]
@@ -169,10 +180,10 @@ def test_plan_writes_its_numbers_and_a_picture(dfplan, run, place):
     plan = read(place / "new" / "p.json")
     assert plan["start"] == [1, 1, 0, 0]
     assert plan["goal"] == [-1, 1]
-    assert np.shape(plan["candidates"]) == (4, 18, 4)
+    assert np.shape(plan["candidates"]) == (4, 24, 4)
     assert plan["states"] == plan["candidates"][plan["best"]]
     np.testing.assert_allclose(plan["states"][0], plan["start"], atol=1e-5)
-    assert f"plan of 17 states, {17 * plan['stride']} control steps" in done.out
+    assert f"plan of 23 states, {23 * plan['stride']} control steps" in done.out
     with Image.open(place / "new" / "p.png") as image:
         assert image.format == "PNG"
     assert dfplan("plan", run, *where, "--json", "q.json").code == 0

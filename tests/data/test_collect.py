@@ -150,3 +150,16 @@ def test_nothing_is_left_when_the_environment_fails(minari_home, monkeypatch):
     with pytest.raises(RuntimeError, match="broken"):
         collect()
     assert list(minari_home.iterdir()) == [] and len(closed) == 1
+
+
+def test_an_interrupted_dataset_leaves_nothing(minari_home, monkeypatch):
+    def half(env, dataset_id, seed):
+        (minari_home / dataset_id / "data").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dfplan.data.collect._write", half)
+        with pytest.raises(KeyboardInterrupt):
+            collect_random("Pendulum-v1", "my/half-v0", steps=20)
+    assert not list(minari_home.rglob("half-v0"))
+    assert collect_random("Pendulum-v1", "my/half-v0", steps=20).total_steps == 20

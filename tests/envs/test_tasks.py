@@ -22,7 +22,7 @@ def test_names():
 def test_what_a_record_names_exists(name):
     record = TASKS[name]
     assert record["env"] in gym.registry and record["collect_steps"] > 0
-    for key in ("collector", "tracker"):
+    for key in ("collector", "policy", "tracker"):
         module, function = record[key].split(":")
         assert callable(getattr(import_module(module), function))
 

@@ -1,5 +1,6 @@
 """Plans against a plain computation, and what they depend on."""
 
+import dataclasses
 import functools
 
 import jax
@@ -9,8 +10,10 @@ import pytest
 
 from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.sampler import sample, token_noise
+from dfplan.guidance.guide import gradient_guidance
 from dfplan.model import Model
 from dfplan.planner.core import Planner
 from dfplan.planner.select import arrival
@@ -84,8 +87,8 @@ def test_one_compiled_program_per_shape():
     assert Planner.plan._cache_size() == before + 3
 
 
-@functools.partial(jax.jit, static_argnames=("model", "solver"))
-def full_pass(model, solver, params, known, known_level, start, matrix_levels, keys):
+@functools.partial(jax.jit, static_argnames=("model", "solver", "scale"))
+def full_pass(model, solver, scale, params, known, known_level, start, matrix_levels, keys, goal):
     """Sampling that evaluates all tokens, the known ones included, at every step."""
     net = model.denoiser(params)
 
@@ -95,6 +98,11 @@ def full_pass(model, solver, params, known, known_level, start, matrix_levels, k
         output = net(everything, all_levels)[:, known.shape[1] :]
         return model.x0(x, output, level), carry
 
+    def cost(tokens):
+        return jnp.sum((STATES.decode(tokens[..., -4:])[..., :2] - goal[:, None]) ** 2, (1, 2))
+
+    if scale:
+        denoise = gradient_guidance(denoise, cost, model.schedule.alpha_sigma, scale)
     return sample(
         denoise, (), start, matrix_levels, schedule=model.schedule, solver=solver, keys=keys
     ).tokens
@@ -130,6 +138,7 @@ def reference(planner, keys, history, goal):
     tokens = full_pass(
         model,
         config.make_solver(),
+        0.0 if config.goal == "token" else config.guidance_scale,
         make_weights(model).params,
         jnp.repeat(jnp.asarray(known, jnp.float32), CANDIDATES, axis=0),
         jnp.repeat(jnp.asarray(level, jnp.float32), CANDIDATES, axis=0),
@@ -137,6 +146,7 @@ def reference(planner, keys, history, goal):
         # Idle rows at the end, so that matrices share a program.
         np.pad(matrix, ((0, ROWS - len(matrix)), (0, 0)), mode="edge"),
         noise,
+        jnp.repeat(jnp.asarray(goal, jnp.float32), CANDIDATES, axis=0),
     )
     return np.asarray(tokens).reshape(BATCH, CANDIDATES, HORIZON, -1)
 
@@ -166,6 +176,19 @@ def check_against_reference(planner):
 )
 def test_plans_equal_a_computation_without_cache_and_windows(name):
     check_against_reference(make_planner(MODEL, **SETTINGS[name]))
+
+
+def test_guided_plans_equal_it_too():
+    check_against_reference(make_planner(MODEL, goal="both", guidance_scale=0.05))
+
+
+def test_discrete_levels_are_the_ones_that_were_learned():
+    model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(levels=10))
+    planner = make_planner(model, steps=5, rho=2.0)
+    found = planner.levels(planner.config.make_matrix(HORIZON))
+    np.testing.assert_allclose(np.unique(found), [0.0, 0.1, 0.2, 0.4, 0.6, 1.0])
+    with pytest.raises(UserError, match=r"planner.steps 11 .* valid: 1 to 10"):
+        make_planner(model, steps=11)
 
 
 def test_stacked_frames_and_diffused_actions_equal_it_too():

@@ -15,6 +15,7 @@ from dfplan.diffusion.parametrize import PARAMETRIZATIONS, WEIGHTS
 from dfplan.training.objective import (
     STREAMS,
     ObjectiveConfig,
+    _weight,
     denoising_loss,
     inverse_loss,
     two_stream_mask,
@@ -69,11 +70,12 @@ def told_batch(valid):
     return Batch(jnp.asarray(tokens, jnp.float32), jnp.asarray(valid), *[jnp.zeros(0)] * 4)
 
 
-def told_gradient(config, has_goal, valid):
+def told_gradient(config, has_goal, valid, levels=0):
     """Size of the gradient with respect to the network's output, per token, and the network."""
     batch = told_batch(valid)
     count = TOKENS * (2 if config.streams == "two" else 1)
     model, output = Told(has_goal), jnp.full((len(valid), count, 3), 9.0)
+    model.diffusion = DiffusionConfig(levels=levels)
     key = jax.random.key(1)
     grad = jax.grad(lambda out: denoising_loss(out, model, config, key, batch))(output)  # pyright: ignore[reportArgumentType]
     # The forward pass runs within the gradient's trace; again, for values.
@@ -85,13 +87,16 @@ def told_gradient(config, has_goal, valid):
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("paradigm", ["independent", "teacher_forcing"])
 def test_loss_counts_noisy_tokens_alone(paradigm, streams, has_goal):
-    config = ObjectiveConfig(paradigm, streams, levels=3)
+    config = ObjectiveConfig(paradigm, streams)
     valid = np.ones((64, TOKENS), bool)
     valid[::2, -2:] = False
-    grad, model, _ = told_gradient(config, has_goal, valid)
+    grad, model, _ = told_gradient(config, has_goal, valid, levels=3)
     level = np.asarray(model.level[:, -TOKENS:])
     learned = valid & (level > 0)
     learned[:, : int(has_goal)] = False
+    if paradigm == "teacher_forcing":
+        learned &= level < 1
+        assert streams == "two" or learned.sum(axis=1).max() == 1
     assert not learned.all() and (level == 0).any() and learned[:, -1].any()
     np.testing.assert_array_equal(grad[:, -TOKENS:] > 0, learned)
     assert not grad[:, :-TOKENS].any()  # nothing is asked of the history stream
@@ -117,6 +122,14 @@ def test_teacher_forcing_has_a_clean_history():
     assert not np.asarray(model.level[:, 1:TOKENS]).any()
     np.testing.assert_array_equal(model.x[:, 1:TOKENS], tokens[:, 1:])
     assert (np.asarray(model.level[:, TOKENS:]) > 0).all()
+
+
+def test_fused_weights_do_not_take_the_goal_for_history():
+    model, config = Told(has_goal=True), ObjectiveConfig(weight="fused_min_snr")
+    level = jnp.array([[0.0, 0.9, 0.2, 1.0], [1.0, 0.9, 0.2, 1.0]])
+    known, missing = _weight(model, config, level, level)  # pyright: ignore[reportArgumentType]
+    np.testing.assert_array_equal(known, missing)
+    assert known[0] == 0 and known[3] > 0.1  # behind a nearly clean token
 
 
 def with_net(recipe, streams):
@@ -151,8 +164,8 @@ def test_every_combination_has_a_finite_loss_and_gradients(paradigm, streams):
     told.denoiser = lambda scale: lambda x, level, *, position, mask: x * scale
     batch, scale, key = told_batch(np.ones((64, TOKENS), bool)), jnp.full(3, 0.5), jax.random.key(2)
     for weight, kind, levels in itertools.product(WEIGHTS, PARAMETRIZATIONS, (0, 4)):
-        told.diffusion = DiffusionConfig(parametrization=kind)
-        config = ObjectiveConfig(paradigm, streams, weight, levels)
+        told.diffusion = DiffusionConfig(parametrization=kind, levels=levels)
+        config = ObjectiveConfig(paradigm, streams, weight)
         loss, grad = jax.value_and_grad(denoising_loss)(scale, told, config, key, batch)
         assert np.isfinite(loss) and loss > 0
         assert np.isfinite(grad).all() and np.any(grad)
