@@ -99,6 +99,11 @@ def main(argv: Sequence[str]) -> int:
     run.check_env(env)
     results = [args.json, args.out and args.out / "result.json"]
     check_outputs(*results, *(args.out / file for file in FILES if args.out))
+    if run.layout.goal_dim and not run.layout.dict_observation:
+        console.print(
+            f"note: observations of {task.env} hold no goal, so the planner is given none; "
+            "in Python, Agent.act takes one"
+        )
     agent = Agent.of(run, load_weights(run, args.run))
     seeds = np.arange(args.seed, args.seed + args.episodes)
     episodes = _play("evaluating", agent, agent.layout, task, limit, seeds)

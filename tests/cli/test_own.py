@@ -44,6 +44,16 @@ def test_environment_with_box_observations_and_no_goal(dfplan, place, no_display
     assert (refused.code, refused.err.count("\n")) == (2, 1)
 
 
+def test_a_run_with_goals_says_where_the_environment_gives_none(dfplan, place):
+    names = ["--env", "Pendulum-v1", "--dataset", "my/pend-v2"]
+    assert dfplan("collect", *names, "--steps", 200).code == 0
+    train = ["train", *names, "--out", "run", "--goal-dims", 0, 1, *TINY, *SMALLER]
+    assert dfplan(*train).code == 0
+    done = dfplan("eval", "run", "--episodes", 1)
+    assert done.code == 0
+    assert "note: observations of Pendulum-v1 hold no goal" in done.out
+
+
 def test_training_notes_an_environment_that_is_not_here(dfplan, place):
     names = ["--dataset", "my/pend-v1"]
     assert dfplan("collect", "--env", "Pendulum-v1", *names, "--steps", 200).code == 0
