@@ -35,7 +35,7 @@ demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/
 	@mkdir -p $(DEMO)/datasets
 	$(BIN)/dfplan collect pointmaze-umaze --seed 0
 	$(BIN)/dfplan train pointmaze-umaze --preset small --out $(DEMO)/train
-	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --references --out $(DEMO)
+	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --seed 20000 --references --out $(DEMO)
 
 test: setup ## run all tests (JOBS=2 processes)
 	@$(BIN)/python -m pytest --quiet --numprocesses $(JOBS)

@@ -49,8 +49,8 @@ LATENCY_CALLS = 50
 class Args:
     """Drive an environment with a trained planner, and measure it.
 
-    The planner's settings default to those of the run. Episode i is reset with seed `seed` + i; the
-    default begins at 1000, away from seeds that anything was tuned on.
+    The planner's settings default to those of the run. Episode i has the seed `seed` + i; keep the
+    seeds of a result apart from those that settings were chosen on.
 
     Attributes:
         run: directory of the run, before all options.
