@@ -79,9 +79,13 @@ class Linear(nnx.Module):
 
     def __call__(self, x: Float[Array, "*b I"]) -> Float[Array, "*b O"]:
         """Over the last axis. The product is of matrices: batched ones have slower gradients."""
-        flat = PRODUCTS[self.dtype](x.reshape(-1, x.shape[-1]), self.kernel[...])
+        return self.part(x, slice(None))
+
+    def part(self, x: Float[Array, "*b I"], outputs: slice) -> Float[Array, "*b O"]:
+        """Some of the outputs alone."""
+        flat = PRODUCTS[self.dtype](x.reshape(-1, x.shape[-1]), self.kernel[...][:, outputs])
         y = flat.reshape(*x.shape[:-1], -1)
-        return y if self.bias is None else y + self.bias[...]
+        return y if self.bias is None else y + self.bias[...][outputs]
 
 
 def rotate(

@@ -69,16 +69,33 @@ class Block(nnx.Module):
         self.down = linear(hidden, width, kernel_init=small)
 
     def __call__(
-        self, h: Float[Array, "B T C"], modulation: list[Array], position: Array, attend: Callable
-    ) -> Float[Array, "B T C"]:
-        """`attend(q, k, v)` decides which keys there are and which are seen."""
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation
-        y = rms_norm(h) * (1 + scale_a) + shift_a
-        q, k, v = (self._split_heads(a) for a in jnp.split(self.qkv(y), 3, axis=-1))
-        mixed = attend(rotate(q, position), rotate(k, position), v)
+        self,
+        h: Float[Array, "B T C"],
+        modulation: list[Array],
+        position: Array,
+        attend: Callable,
+        drop: int = 0,
+    ) -> Float[Array, "B {T-drop} C"]:
+        """`attend(q, k, v)` decides which keys there are and which are seen.
+
+        The first `drop` tokens are only keys and values to the others.
+        """
+        y = rms_norm(h) * (1 + modulation[1]) + modulation[0]
+        q, k, v = (self._split_heads(a) for a in self._project(y, drop))
+        mixed = attend(rotate(q, position[drop:]), rotate(k, position), v)
+        h = h[:, drop:]
+        _, _, gate_a, shift_m, scale_m, gate_m = (m[:, drop:] for m in modulation)
         h = h + gate_a * self.out(mixed.swapaxes(1, 2).reshape(h.shape))
         y = rms_norm(h) * (1 + scale_m) + shift_m
         return h + gate_m * self.down(nnx.gelu(self.up(y)))
+
+    def _project(self, y: Float[Array, "B T C"], drop: int) -> list[Array]:
+        """Queries of all but the first `drop` tokens, keys and values of all."""
+        if not drop:
+            return jnp.split(self.qkv(y), 3, axis=-1)
+        width = y.shape[-1]
+        query = self.qkv.part(y[:, drop:], slice(0, width))
+        return [query, *jnp.split(self.qkv.part(y, slice(width, None)), 2, axis=-1)]
 
     def _split_heads(self, a: Float[Array, "B T C"]) -> Float[Array, "B heads T dim"]:
         return a.reshape(*a.shape[:-1], self.heads, -1).swapaxes(1, 2)
@@ -94,6 +111,30 @@ def attention(
     score = jnp.einsum("bhqd,bhkd->bhqk", q, k) / q.shape[-1] ** 0.5
     weight = jax.nn.softmax(jnp.where(mask, score, -1e30), axis=-1)
     return jnp.einsum("bhqk,bhkd->bhqd", weight, v)
+
+
+def two_stream_attention(
+    q: Float[Array, "B heads Q dim"],
+    k: Float[Array, "B heads {2*T} dim"],
+    v: Float[Array, "B heads {2*T} dim"],
+) -> Float[Array, "B heads Q dim"]:
+    """Softmax attention among [history, target], both at positions 0..T-1.
+
+    Every token sees the history tokens before its position, and itself. Queries are both streams',
+    or the targets' alone (Q = T).
+    """
+    tokens, count = k.shape[2] // 2, q.shape[2]
+    own_k, own_v = k[:, :, -count:], v[:, :, -count:]
+    scale = q.shape[-1] ** -0.5
+    before = jnp.tile(jnp.tril(jnp.ones((tokens, tokens), bool), -1), (count // tokens, 1))
+    score = jnp.einsum("bhqd,bhkd->bhqk", q * scale, k[:, :, :tokens])
+    score = jnp.where(before, score, -1e30)
+    own = (q * scale * own_k).sum(-1, keepdims=True)
+    # The softmax over both, without a copy that joins them.
+    top = jax.lax.stop_gradient(jnp.maximum(score.max(-1, keepdims=True), own))
+    weight, own = jnp.exp(score - top), jnp.exp(own - top)
+    total = weight.sum(-1, keepdims=True) + own
+    return (jnp.einsum("bhqk,bhkd->bhqd", weight, v[:, :, :tokens]) + own * own_v) / total
 
 
 class CausalTransformer(nnx.Module):
@@ -122,13 +163,18 @@ class CausalTransformer(nnx.Module):
             kernel_init=nnx.initializers.normal(1e-3),
         )
 
-    def _forward(self, x: Array, level: Array, position: Array, attend: Callable) -> Array:
+    def _forward(
+        self, x: Array, level: Array, position: Array, attend: Callable, drop: int = 0
+    ) -> Array:
+        """Predictions of all tokens but the first `drop`."""
         h = self.embed(value_features(x, self.config.octaves))
         if self.has_goal:
             h = h + jnp.where((position == 0)[:, None], self.goal_embed[...], 0)
         modulation = self.modulation(level)
         for i, block in enumerate(self.blocks):
-            h = block(h, modulation[i], position, lambda q, k, v, i=i: attend(i, q, k, v))
+            last = i == len(self.blocks) - 1
+            seen = functools.partial(attend, i)
+            h = block(h, modulation[i], position, seen, drop if last else 0)
         return self.head(rms_norm(h))
 
     def __call__(
@@ -153,6 +199,21 @@ class CausalTransformer(nnx.Module):
         mask = causal_mask(tokens)[None] if mask is None else mask
         return self._forward(
             x, level, position, lambda i, q, k, v: attention(q, k, v, mask[:, None])
+        )
+
+    def two_streams(
+        self, x: Float[Array, "B {2*T} D"], level: Float[Array, "B {2*T}"]
+    ) -> Float[Array, "B T D"]:
+        """The targets of [history, target], both at positions 0..T-1.
+
+        A history token sees history up to itself; a target token sees the history before it and
+        itself. Each target is so denoised at the history quality and own level given to it, where
+        one stream ties the two together.
+        """
+        tokens = x.shape[1] // 2
+        position = jnp.tile(jnp.arange(tokens), 2)
+        return self._forward(
+            x, level, position, lambda i, q, k, v: two_stream_attention(q, k, v), drop=tokens
         )
 
     def init_cache(self, batch: int, capacity: int) -> KVCache:

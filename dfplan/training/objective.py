@@ -5,10 +5,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from dfplan.data.windows import Batch
-from dfplan.diffusion.draws import PARADIGMS, LevelDraw, TwoStreamDraw
+from dfplan.diffusion.draws import (
+    PARADIGMS,
+    LevelDraw,
+    TwoStreamDraw,
+    check_shares,
+    check_sum,
+)
 from dfplan.diffusion.loss import diffuse, masked_mse
 from dfplan.diffusion.parametrize import WEIGHTS, loss_weight, target
 from dfplan.model import Model
@@ -25,17 +31,25 @@ class ObjectiveConfig:
         paradigm: noise levels "independent" per token (Diffusion Forcing), "shared" by all
             (full-sequence diffusion) or "teacher_forcing" (clean history).
         streams: "single" trains each token at the level it is shown with; "two" draws the levels
-            of history and target apart, at twice the tokens (see `two_stream_mask`); it goes with
-            the paradigms "independent" and "teacher_forcing".
+            of history and target apart, at twice the tokens (`CausalTransformer.two_streams`); it
+            goes with the paradigms "independent" and "teacher_forcing".
         weight: of a token by its signal-to-noise ratio: "uniform", "min_snr" or "fused_min_snr".
+        history_clean, history_ramp: of two streams, the shares of histories that are nearly clean,
+            as sampling token by token meets them, and whose levels rise, as pyramids do; the rest
+            is independent (`TwoStreamDraw`). Without effect on a single stream, and under
+            "teacher_forcing", whose history is clean.
+        history_near: bound of a nearly clean level; likewise.
 
     Raises:
-        UserError: on an unknown choice, or two streams with shared levels.
+        UserError: on an unknown choice, two streams with shared levels, or a value out of range.
     """
 
     paradigm: str = "independent"
     streams: str = "single"
     weight: str = "uniform"
+    history_clean: float = 0.6
+    history_ramp: float = 0.2
+    history_near: float = 0.1
 
     def __post_init__(self):
         check_choice("training.objective.paradigm", self.paradigm, PARADIGMS)
@@ -46,34 +60,27 @@ class ObjectiveConfig:
                 "training.objective.streams 'two' draws history and target apart, which the "
                 "paradigm 'shared' forbids; valid here: single"
             )
+        prefix = "training.objective."
+        check_shares(self, "history_clean", "history_ramp", "history_near", prefix=prefix)
+        check_sum(self, "history_clean", "history_ramp", prefix)
 
-
-def two_stream_mask(tokens: int) -> Bool[Array, "{2*tokens} {2*tokens}"]:
-    """Who attends to whom among [history, target], both at positions 0..tokens-1.
-
-    A history token sees history up to itself; a target token sees the history before it and
-    itself. Each target then learns at the history quality and own level drawn for it, where one
-    stream ties the two together.
-    """
-    here = jnp.arange(tokens)
-    causal, before = here <= here[:, None], here < here[:, None]
-    history = jnp.concatenate([causal, jnp.zeros_like(causal)], axis=1)
-    own = jnp.concatenate([before, jnp.eye(tokens, dtype=bool)], axis=1)
-    return jnp.concatenate([history, own], axis=0)
+    def two_stream_draw(self, steps: int) -> TwoStreamDraw:
+        """Levels of history and target apart, of `steps` discrete levels (0: continuous)."""
+        if self.paradigm == "teacher_forcing":
+            return TwoStreamDraw(clean=1.0, ramp=0.0, near=0.0, steps=steps)
+        return TwoStreamDraw(self.history_clean, self.history_ramp, self.history_near, steps)
 
 
 class Noised(NamedTuple):
-    """The network's input for one batch, and what it is asked for; the last T tokens are targets.
+    """The network's input for one batch: S = T tokens, or 2T where history and target are apart.
 
     Attributes:
-        clean: `[B, S, D]` tokens of all streams. level: `[B, S]` theirs.
-        position: `[S]`. mask: `[1, S, S]`, or None for a causal one.
+        clean: `[B, S, D]` tokens of all streams; the last T are targets.
+        level: `[B, S]` theirs.
     """
 
     clean: Float[Array, "B S D"]
     level: Float[Array, "B S"]
-    position: Array
-    mask: Array | None
 
 
 def _streams(
@@ -81,18 +88,15 @@ def _streams(
 ) -> Noised:
     rows, length = tokens.shape[:2]
     has_goal, steps = model.layout.has_goal, model.diffusion.levels
-    position = jnp.arange(length)
     if config.streams == "single":
         draw = LevelDraw(config.paradigm, steps)
-        return Noised(tokens, draw.draw(key, rows, length, has_goal), position, None)
+        return Noised(tokens, draw.draw(key, rows, length, has_goal))
     k_history, k_target = jax.random.split(key)
-    draw = TwoStreamDraw(steps=steps)
-    if config.paradigm == "teacher_forcing":
-        draw = TwoStreamDraw(clean=1.0, ramp=0.0, near=0.0, steps=steps)
+    draw = config.two_stream_draw(steps)
     history = draw.draw_history(k_history, rows, length, has_goal)
     level = jnp.concatenate([history, draw.draw_targets(k_target, rows, length)], axis=1)
     both = jnp.concatenate([tokens, tokens], axis=1)
-    return Noised(both, level, jnp.tile(position, 2), two_stream_mask(length)[None])
+    return Noised(both, level)
 
 
 def denoising_loss(
@@ -107,9 +111,11 @@ def denoising_loss(
     k_level, k_noise = jax.random.split(key)
     noised = _streams(k_level, model, config, batch.tokens)
     x, eps = diffuse(k_noise, model.schedule, noised.clean, noised.level)
-    output = model.denoiser(params)(x, noised.level, position=noised.position, mask=noised.mask)
+    denoiser = model.denoiser(params)
+    evaluate = denoiser.two_streams if config.streams == "two" else denoiser
+    output = evaluate(x, noised.level)
     tokens = batch.tokens.shape[1]
-    level, output, eps = (a[:, -tokens:] for a in (noised.level, output, eps))
+    level, eps = noised.level[:, -tokens:], eps[:, -tokens:]
     alpha, sigma = model.schedule.alpha_sigma(level)
     wanted = target(
         model.diffusion.parametrization, batch.tokens, eps, alpha[..., None], sigma[..., None]

@@ -7,7 +7,6 @@ import pytest
 
 from dfplan.nets.layers import Modulation
 from dfplan.nets.transformer import causal_mask
-from dfplan.training.objective import two_stream_mask
 
 from .conftest import make_net
 
@@ -61,23 +60,6 @@ def test_custom_mask_can_look_ahead(full, tokens):
     everything = jnp.ones((1, 8, 8), bool)
     change = full(x.at[:, -1].add(1.0), level, mask=everything) - full(x, level, mask=everything)
     assert np.all(np.abs(np.asarray(change)).max(axis=(0, 2)) > 1e-4)
-
-
-def test_two_stream_target_equals_single_stream(full, tokens):
-    """Target i at its own value and level, after the clean-enough history before it."""
-    history, h_level = tokens
-    target, t_level = history[::-1] + 0.3, 1.0 - h_level
-    count = history.shape[1]
-    both = full(
-        jnp.concatenate([history, target], axis=1),
-        jnp.concatenate([h_level, t_level], axis=1),
-        position=jnp.tile(jnp.arange(count), 2),
-        mask=two_stream_mask(count)[None],
-    )
-    np.testing.assert_allclose(both[:, :count], full(history, h_level), atol=1e-5)
-    for i in range(count):
-        one = full(history.at[:, i].set(target[:, i]), h_level.at[:, i].set(t_level[:, i]))
-        np.testing.assert_allclose(both[:, count + i], one[:, i], atol=1e-5)
 
 
 def test_level_conditions_every_layer(net, tokens, monkeypatch):

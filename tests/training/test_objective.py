@@ -1,6 +1,7 @@
 """What the training loss counts, and that every combination of its choices can be trained."""
 
 import itertools
+import math
 from types import SimpleNamespace
 
 import jax
@@ -10,7 +11,7 @@ import pytest
 
 from dfplan.data.windows import Batch, batch_key, sample_batch
 from dfplan.diffusion.config import DiffusionConfig
-from dfplan.diffusion.draws import PARADIGMS
+from dfplan.diffusion.draws import PARADIGMS, TwoStreamDraw
 from dfplan.diffusion.parametrize import PARAMETRIZATIONS, WEIGHTS
 from dfplan.training.objective import (
     STREAMS,
@@ -18,7 +19,6 @@ from dfplan.training.objective import (
     _weight,
     denoising_loss,
     inverse_loss,
-    two_stream_mask,
 )
 from dfplan.types import UserError
 
@@ -36,16 +36,19 @@ def batch(recipe, corpus):
     return sample_batch(batch_key(0, 0), corpus, recipe.model.layout, recipe.data, 8)
 
 
-def test_two_stream_mask():
-    expected = """
-        1 0 0 0 0 0
-        1 1 0 0 0 0
-        1 1 1 0 0 0
-        0 0 0 1 0 0
-        1 0 0 0 1 0
-        1 1 0 0 0 1"""
-    rows = [list(map(int, line.split())) for line in expected.split("\n")[1:]]
-    np.testing.assert_array_equal(two_stream_mask(3), np.array(rows, bool))
+class ToldNet:
+    """Stands for a network that puts out `answer(x)` of the tokens it is asked for."""
+
+    def __init__(self, answer, told):
+        self.answer, self.told = answer, told
+
+    def __call__(self, x, level):
+        self.told.asked, self.told.x, self.told.level = "single", x, level
+        return self.answer(x)
+
+    def two_streams(self, x, level):
+        self.told.asked, self.told.x, self.told.level = "two", x, level
+        return self.answer(x[:, x.shape[1] // 2 :])
 
 
 class Told:
@@ -58,11 +61,7 @@ class Told:
         self.layout = SimpleNamespace(has_goal=has_goal)
 
     def denoiser(self, params):
-        def forward(x, level, *, position, mask):
-            self.x, self.level, self.position, self.mask = x, level, position, mask
-            return params
-
-        return forward
+        return ToldNet(lambda x: params, self)
 
 
 def told_batch(valid):
@@ -73,8 +72,7 @@ def told_batch(valid):
 def told_gradient(config, has_goal, valid, levels=0):
     """Size of the gradient with respect to the network's output, per token, and the network."""
     batch = told_batch(valid)
-    count = TOKENS * (2 if config.streams == "two" else 1)
-    model, output = Told(has_goal), jnp.full((len(valid), count, 3), 9.0)
+    model, output = Told(has_goal), jnp.full((*valid.shape, 3), 9.0)
     model.diffusion = DiffusionConfig(levels=levels)
     key = jax.random.key(1)
     grad = jax.grad(lambda out: denoising_loss(out, model, config, key, batch))(output)  # pyright: ignore[reportArgumentType]
@@ -91,6 +89,7 @@ def test_loss_counts_noisy_tokens_alone(paradigm, streams, has_goal):
     valid = np.ones((64, TOKENS), bool)
     valid[::2, -2:] = False
     grad, model, _ = told_gradient(config, has_goal, valid, levels=3)
+    assert model.asked == streams
     level = np.asarray(model.level[:, -TOKENS:])
     learned = valid & (level > 0)
     learned[:, : int(has_goal)] = False
@@ -98,8 +97,7 @@ def test_loss_counts_noisy_tokens_alone(paradigm, streams, has_goal):
         learned &= level < 1
         assert streams == "two" or learned.sum(axis=1).max() == 1
     assert not learned.all() and (level == 0).any() and learned[:, -1].any()
-    np.testing.assert_array_equal(grad[:, -TOKENS:] > 0, learned)
-    assert not grad[:, :-TOKENS].any()  # nothing is asked of the history stream
+    np.testing.assert_array_equal(grad > 0, learned)
 
 
 def test_streams_see_their_own_levels():
@@ -107,8 +105,6 @@ def test_streams_see_their_own_levels():
     _, model, tokens = told_gradient(ObjectiveConfig(streams="two"), True, valid)
     history, target = np.split(np.asarray(model.level), 2, axis=1)
     assert np.abs(np.corrcoef(history[:, 1:].ravel(), target[:, 1:].ravel())[0, 1]) < 0.2
-    np.testing.assert_array_equal(model.position, np.tile(np.arange(TOKENS), 2))
-    np.testing.assert_array_equal(model.mask, two_stream_mask(TOKENS)[None])
     alpha, sigma = model.schedule.alpha_sigma(model.level)
     eps = (np.tile(tokens, (1, 2, 1)) * alpha[..., None] - model.x) / np.maximum(sigma, 1e-3)[
         ..., None
@@ -122,6 +118,58 @@ def test_teacher_forcing_has_a_clean_history():
     assert not np.asarray(model.level[:, 1:TOKENS]).any()
     np.testing.assert_array_equal(model.x[:, 1:TOKENS], tokens[:, 1:])
     assert (np.asarray(model.level[:, TOKENS:]) > 0).all()
+
+
+def history_levels(rows=400, **settings):
+    """Levels that two streams show the history at, without the goal's."""
+    valid = np.ones((rows, TOKENS), bool)
+    _, model, _ = told_gradient(ObjectiveConfig(streams="two", **settings), True, valid)
+    return np.asarray(model.level[:, 1:TOKENS])
+
+
+def test_the_mixture_of_history_levels_is_a_setting():
+    clean = history_levels(history_clean=1.0, history_ramp=0.0, history_near=0.05)
+    assert 0.03 < clean.max() <= 0.05
+    rising = history_levels(history_clean=0.0, history_ramp=1.0)
+    assert (np.diff(rising, axis=1) >= 0).all() and rising.max() > 0.5
+    independent = history_levels(history_clean=0.0, history_ramp=0.0)
+    assert 0.45 < independent.mean() < 0.55 and (np.diff(independent, axis=1) < 0).any()
+    half = history_levels(history_clean=0.5, history_ramp=0.0, history_near=0.0)
+    share = np.mean((half == 0).all(axis=1))
+    assert abs(share - 0.5) < 5 * (0.25 / len(half)) ** 0.5
+
+
+def test_the_mixture_is_the_draws_own_unless_it_is_set():
+    assert ObjectiveConfig(streams="two").two_stream_draw(7) == TwoStreamDraw(steps=7)
+    config = ObjectiveConfig("teacher_forcing", "two", history_clean=0.0, history_ramp=1.0)
+    assert config.two_stream_draw(0) == ObjectiveConfig("teacher_forcing").two_stream_draw(0)
+
+
+def test_a_single_stream_does_not_look_at_the_mixture():
+    valid = np.ones((64, TOKENS), bool)
+    plain, mixed = (
+        told_gradient(config, True, valid)[1].level
+        for config in (ObjectiveConfig(), ObjectiveConfig(history_clean=0.0, history_near=1.0))
+    )
+    np.testing.assert_array_equal(plain, mixed)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"history_clean": -0.1}, r"history_clean must be in \[0, 1\], got -0.1"),
+        ({"history_ramp": 1.5}, r"history_ramp must be in \[0, 1\], got 1.5"),
+        ({"history_near": math.nan}, r"history_near must be in \[0, 1\], got nan"),
+        (
+            {"history_clean": 0.9},
+            r"history_clean 0.9 and training\.objective\.history_ramp 0.2 must be probabilities",
+        ),
+    ],
+    ids=str,
+)
+def test_a_mixture_that_cannot_be(settings, words):
+    with pytest.raises(UserError, match=rf"training\.objective\.{words}"):
+        ObjectiveConfig(**settings)
 
 
 def test_fused_weights_do_not_take_the_goal_for_history():
@@ -161,7 +209,7 @@ def test_two_streams_have_finite_gradients_everywhere(recipe, params, batch):
 def test_every_combination_has_a_finite_loss_and_gradients(paradigm, streams):
     # A linear network: that the real one's gradients are finite does not hang on these.
     told = Told(has_goal=True)
-    told.denoiser = lambda scale: lambda x, level, *, position, mask: x * scale
+    told.denoiser = lambda scale: ToldNet(lambda x: x * scale, told)
     batch, scale, key = told_batch(np.ones((64, TOKENS), bool)), jnp.full(3, 0.5), jax.random.key(2)
     for weight, kind, levels in itertools.product(WEIGHTS, PARAMETRIZATIONS, (0, 4)):
         told.diffusion = DiffusionConfig(parametrization=kind, levels=levels)
