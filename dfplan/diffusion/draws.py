@@ -1,6 +1,7 @@
 """Noise levels for training: what each paradigm draws for the tokens of a sequence."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -100,7 +101,7 @@ class TwoStreamDraw:
 
     def __post_init__(self):
         _check(self, "clean", "ramp", "near", "goal_clean", "goal_missing")
-        _check_sum(self, "clean", "ramp")
+        check_sum(self, "clean", "ramp")
 
     def draw_history(
         self, key: Array, rows: int, tokens: int, has_goal: bool
@@ -142,17 +143,32 @@ def goal_level(key: Array, rows: int, clean: float, missing: float) -> Float[Arr
 def _check(draw: LevelDraw | TwoStreamDraw, *shares: str) -> None:
     if draw.steps < 0:
         raise UserError(f"noise levels must be at least 0 in number, got {draw.steps}")
-    for name in shares:
-        if not 0 <= getattr(draw, name) <= 1:
-            raise UserError(f"{name} must be in [0, 1], got {getattr(draw, name)}")
-    _check_sum(draw, "goal_clean", "goal_missing")
+    check_shares(draw, *shares)
+    check_sum(draw, "goal_clean", "goal_missing")
 
 
-def _check_sum(draw: LevelDraw | TwoStreamDraw, a: str, b: str) -> None:
+def check_shares(settings: Any, *names: str, prefix: str = "") -> None:
+    """Check that fields of `settings` are in [0, 1].
+
+    Raises:
+        UserError: naming the first that is not, after `prefix`.
+    """
+    for name in names:
+        if not 0 <= getattr(settings, name) <= 1:
+            raise UserError(f"{prefix}{name} must be in [0, 1], got {getattr(settings, name)}")
+
+
+def check_sum(settings: Any, a: str, b: str, prefix: str = "") -> None:
+    """Check that fields `a` and `b` are probabilities of two cases that exclude each other.
+
+    Raises:
+        UserError: naming both, after `prefix`.
+    """
+    share_a, share_b = getattr(settings, a), getattr(settings, b)
     # A hair above 1 is what rounding makes of 0.9 + 0.1.
-    if getattr(draw, a) + getattr(draw, b) > 1 + 1e-9:
+    if share_a + share_b > 1 + 1e-9:
         raise UserError(
-            f"{a} {getattr(draw, a)} and {b} {getattr(draw, b)} must be probabilities of at most 1 "
+            f"{prefix}{a} {share_a} and {prefix}{b} {share_b} must be probabilities of at most 1 "
             "in sum"
         )
 

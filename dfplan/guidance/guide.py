@@ -16,6 +16,7 @@ def gradient_guidance(
     cost: Callable[[Float[Array, "B W D"]], Float[Array, "B"]],
     alpha_sigma: Callable[[Array], tuple[Array, Array]],
     scale: float,
+    copies: Callable[[Array, Array, Array], Float[Array, "K B W D"]] | None = None,
 ) -> Denoiser:
     """Shift the clean estimate down the gradient of a cost of it.
 
@@ -24,11 +25,16 @@ def gradient_guidance(
     `-scale * sigma**2 / alpha * grad` (Dhariwal and Nichol 2021, algorithm 2, in terms of x0);
     alpha is kept above a floor, since at pure noise the factor is infinite.
 
+    With `copies` the gradient is the mean over several futures, so that a token moves towards what
+    is good over all that may come after it (Monte Carlo guidance of Chen et al. 2024). The
+    estimate it shifts, and the carry, are those of the first copy, at K times the computation.
+
     Args:
         denoise: the unguided denoiser.
         cost: of clean tokens of the window, `[B, W, D]` normalised, one number per row.
         alpha_sigma: the noise schedule.
         scale: strength.
+        copies: K versions of `(x, level, start)`'s tokens, the first `x` itself; None for x alone.
     """
 
     def guided(carry: PyTree, x: Array, level: Array, start: Array):
@@ -36,7 +42,14 @@ def gradient_guidance(
             x0, after = denoise(carry, x, level, start)
             return jnp.sum(cost(x0)), (x0, after)
 
-        grad, (x0, after) = jax.grad(priced, has_aux=True)(x)
+        pull = jax.grad(priced, has_aux=True)
+        if copies is None:
+            grad, (x0, after) = pull(x)
+        else:
+            # One carry serves all copies: under vmap what it holds is not repeated.
+            grads, found = jax.vmap(pull)(copies(x, level, start))
+            grad = grads.mean(axis=0)
+            x0, after = jax.tree.map(lambda a: a[0], found)
         alpha, sigma = alpha_sigma(level)
         reach = sigma**2 / jnp.maximum(alpha, LOWEST_ALPHA)
         return x0 - scale * reach[..., None] * grad, after

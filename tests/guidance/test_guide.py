@@ -126,3 +126,67 @@ def test_a_quadratic_cost_pulls_towards_the_tilted_gaussian():
     off = [np.linalg.norm(end - tilted) for end in (plain, weak, full)]
     assert off[0] > off[1] > off[2], off
     assert off[2] < 0.5 * off[0], off
+
+
+def tipping(carry, x, level, start):
+    """Two tokens: a known one, and a future that its noise tips to -1 or 1, equally likely."""
+    return jnp.stack([x[:, 0], jnp.sign(x[:, 1])], axis=1), {"seen": carry["seen"] + x}
+
+
+def product(x0):
+    """Its gradient by the first token is the future, on average 0."""
+    return x0[:, 0, 0] * x0[:, 1, 0]
+
+
+def wavy(carry, x, level, start):
+    """Of every token and the one before it, and nothing that is linear."""
+    before = jnp.concatenate([carry["seen"][:, :1], x[:, :-1]], axis=1)
+    return jnp.tanh(x + 0.5 * before**2) * (1 - 0.3 * level[..., None]), {"seen": x}
+
+
+def test_several_futures_shift_by_the_mean_of_their_gradients():
+    x, *others = (jax.random.normal(jax.random.key(i), (3, TOKENS, 1)) for i in range(4))
+    level = jnp.linspace(0.1, 1.0, 3 * TOKENS).reshape(3, TOKENS)
+    carry, futures = {"seen": others[0] + 1}, jnp.stack([x, *others])
+    options = (wavy, quadratic, SCHEDULE.alpha_sigma, 0.7)
+    moved = [
+        gradient_guidance(*options)(carry, future, level, 0)[0] - wavy(carry, future, level, 0)[0]
+        for future in futures
+    ]
+    assert np.ptp(moved, axis=0).max() > 0.05
+    found, after = gradient_guidance(*options, lambda *_: futures)(carry, x, level, 0)
+    wanted = wavy(carry, x, level, 0)[0] + sum(moved) / len(moved)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    np.testing.assert_array_equal(after["seen"], x)  # the first copy's
+
+
+def test_a_single_future_is_the_plain_gradient():
+    x, level = jax.random.normal(jax.random.key(0), (3, TOKENS, 1)), jnp.full((3, TOKENS), 0.4)
+    options, carry = (wavy, quadratic, SCHEDULE.alpha_sigma, 0.7), {"seen": x}
+    plain = gradient_guidance(*options)(carry, x, level, 0)[0]
+    single = gradient_guidance(*options, lambda x, *_: x[None])(carry, x, level, 0)[0]
+    np.testing.assert_allclose(single, plain, atol=1e-6)
+    assert abs(single - wavy(carry, x, level, 0)[0]).max() > 0.05
+
+
+@pytest.mark.parametrize("samples", [2, 8])
+def test_several_futures_make_guidance_less_a_matter_of_chance(samples):
+    rows, level = 4000, jnp.array([[0.5, 1.0]])
+    level, known = jnp.tile(level, (rows, 1)), jnp.ones((rows, 1, 1))
+
+    def draw(key):
+        return jnp.concatenate([known, jax.random.normal(key, (rows, 1, 1))], axis=1)
+
+    def push(copies):
+        """Down the gradient by the known token, in units of it."""
+        guided = gradient_guidance(tipping, product, SCHEDULE.alpha_sigma, 1.0, copies)
+        x = draw(jax.random.key(99))
+        alpha, sigma = SCHEDULE.alpha_sigma(jnp.float32(0.5))
+        shift = guided({"seen": jnp.zeros_like(x)}, x, level, 0)[0][:, 0, 0] - 1
+        return np.asarray(shift) * alpha / sigma**2
+
+    others = [draw(key) for key in jax.random.split(jax.random.key(0), samples - 1)]
+    one, several = push(None), push(lambda x, *_: jnp.stack([x, *others]))
+    np.testing.assert_allclose(np.abs(one), 1, atol=1e-5)
+    np.testing.assert_allclose([one.mean(), several.mean()], 0, atol=5 / rows**0.5)
+    np.testing.assert_allclose(several.var() * samples, one.var(), rtol=5 * (2 / rows) ** 0.5)
