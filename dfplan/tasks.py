@@ -9,8 +9,10 @@ import difflib
 import functools
 import importlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from dfplan.types import UserError, one_line
@@ -33,6 +35,7 @@ class Task:
         policy: "module:function" that makes the data's controller, `policy(env, seed=...)`, which
             has an `act(observation)`: a reference for evaluations.
         tracker: "module:function" that follows a plan of states; see `dfplan.types.Tracker`.
+        checkpoint: "package:folder" of a trained run that comes with the task; or empty.
         score: returns "min" and "max" that stand for a normalised score of 0 and 100.
         preset: settings that go with the task, dotted.
     """
@@ -46,6 +49,7 @@ class Task:
     collect_steps: int = 100_000
     policy: str = ""
     tracker: str = ""
+    checkpoint: str = ""
     score: Mapping[str, float] | None = None
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -87,11 +91,39 @@ def get_task(name: str) -> Task:
     """
     tasks = all_tasks()
     if name not in tasks:
-        near = difflib.get_close_matches(name, tasks, n=len(tasks) or 1, cutoff=0.6)
-        names = [*near, *(t for t in tasks if t not in near)]
-        known = ", ".join(names) or "none (install dfplan-envs)"
-        raise UserError(f"unknown task {name!r}; valid: {known}")
+        raise UserError(f"unknown task {name!r}; valid: {nearest_first(name, tasks)}")
     return tasks[name]
+
+
+def nearest_first(name: str, tasks: Iterable[str]) -> str:
+    """Names of tasks in one line, those like `name` first."""
+    tasks = list(tasks)
+    near = difflib.get_close_matches(name, tasks, n=len(tasks) or 1, cutoff=0.6)
+    names = [*near, *(t for t in tasks if t not in near)]
+    return ", ".join(names) or "none (install dfplan-envs)"
+
+
+def checkpoint_folder(task: Task) -> Path:
+    """Where the trained run that comes with a task lies.
+
+    Raises:
+        UserError: when its package is not installed, or not as plain files, or has no such folder.
+    """
+    package, _, folder = task.checkpoint.partition(":")
+    try:
+        place = files(package) / folder
+    except (ImportError, TypeError, ValueError) as error:
+        raise UserError(f"checkpoint {task.checkpoint!r}: {one_line(error)}") from error
+    if not isinstance(place, Path):
+        raise UserError(
+            f"checkpoint {task.checkpoint!r} lies in {place}, an archive; "
+            f"install {package} as plain files, with pip"
+        )
+    if not place.is_dir():
+        raise UserError(
+            f"checkpoint {task.checkpoint!r}: there is no {place}; install {package} anew"
+        )
+    return place
 
 
 def load_function(path: str) -> Callable[..., Any]:

@@ -33,6 +33,11 @@ step "dfplan and dfplan-envs: collect, train, evaluate"
 install dist/dfplan_envs-*.whl
 venv/bin/dfplan --help >/dev/null
 venv/bin/dfplan tasks
+if [ -d "$repo/envs/dfplan_envs/checkpoints/pointmaze-umaze" ]; then
+  step "a planner that comes trained, without any dataset"
+  venv/bin/dfplan eval pointmaze-umaze --episodes 2 --json trained.json
+  grep -q '"dfplan_envs:checkpoints/pointmaze-umaze"' trained.json
+fi
 venv/bin/dfplan collect pointmaze-umaze --seed 0 --steps 6000
 venv/bin/dfplan train pointmaze-umaze --preset small --training.steps 20 --out run
 venv/bin/dfplan eval run --episodes 2 --out result

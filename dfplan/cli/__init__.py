@@ -14,6 +14,7 @@ COMMANDS = {
     "eval": "drive an environment with a trained planner, and measure it",
     "plan": "make one plan for a given start and goal",
     "info": "show what a run holds",
+    "pack": "copy a run with only what evaluation needs",
 }
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130

@@ -36,9 +36,10 @@ from dfplan.evaluate import (
     plan_latency,
     run_episodes,
 )
+from dfplan.find import find_run
 from dfplan.planner.config import PlannerConfig
 from dfplan.references import references
-from dfplan.run import Run, load_weights
+from dfplan.run import load_weights
 from dfplan.tasks import Task
 from dfplan.types import UserError
 
@@ -53,7 +54,8 @@ class Args:
     seeds of a result apart from those that settings were chosen on.
 
     Attributes:
-        run: directory of the run, before all options.
+        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`);
+            before all options.
         episodes: episodes to play, side by side.
         seed: of the first episode.
         task: another task to evaluate on, with the same states and actions.
@@ -81,13 +83,14 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Evaluate a run."""
     name = first_positional(argv)
-    default = Args(Path(name), planner=Run.load(name).config.planner) if name else None
+    found = find_run(name) if name else None
+    default = Args(Path(name), planner=found.run.config.planner) if found else None
     args = parse(Args, "eval", argv, default)
-    if not name:
+    if not found:
         raise UserError(f"the run {args.run} must stand before all options")
     need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
-    run = Run.load(args.run).with_planner(dataclasses.asdict(args.planner))
+    run = found.run.with_planner(dataclasses.asdict(args.planner))
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
     if args.max_steps:
         limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
@@ -104,10 +107,10 @@ def main(argv: Sequence[str]) -> int:
             f"note: observations of {task.env} hold no goal, so the planner is given none; "
             "in Python, Agent.act takes one"
         )
-    agent = Agent.of(run, load_weights(run, args.run))
+    agent = Agent.of(run, load_weights(run, found.directory))
     seeds = np.arange(args.seed, args.seed + args.episodes)
     episodes = _play("evaluating", agent, agent.layout, task, limit, seeds)
-    result = _result(args, task, agent, env, episodes)
+    result = _result(found.name, task, agent, env, episodes)
     if args.references:
         result["references"] = {
             name: _metrics(_play(name, policy, agent.layout, task, limit, seeds), task)
@@ -141,12 +144,14 @@ def _metrics(episodes: Episodes, task: Task) -> dict[str, Any]:
     return {name: interval(array) for name, array in measure(episodes, task.score).items()}
 
 
-def _result(args: Args, task: Task, agent: Agent, env: Any, episodes: Episodes) -> dict[str, Any]:
+def _result(
+    checkpoint: str, task: Task, agent: Agent, env: Any, episodes: Episodes
+) -> dict[str, Any]:
     observations = [env.reset(seed=int(seed))[0] for seed in episodes.seeds[:10]]
     latency = plan_latency(agent, observations, LATENCY_CALLS)
     return {
         "task": task.name or task.env,
-        "checkpoint": str(args.run),
+        "checkpoint": checkpoint,
         "episodes": len(episodes.seeds),
         "seeds": [int(s) for s in episodes.seeds],
         "perturbations": [],

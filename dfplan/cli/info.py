@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dfplan.cli.common import File, RunDir, check_outputs, console, parse, write_json
 from dfplan.cli.latest import latest_step
 from dfplan.config import flatten
+from dfplan.find import find_run
 from dfplan.model import parameter_count
 from dfplan.run import Run, load_weights
 
@@ -15,7 +16,7 @@ class Args:
     """Show what a run holds: task, dataset, settings, size, versions, checkpoint.
 
     Attributes:
-        run: directory of the run.
+        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`).
         json: also write it to this file.
     """
 
@@ -26,10 +27,11 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Print what a run holds."""
     args = parse(Args, "info", argv)
-    run = Run.load(args.run)
+    run, directory, _ = find_run(args.run)
     check_outputs(args.json)
-    step = latest_step(args.run)
+    step = latest_step(directory)
     facts = {
+        "directory": str(directory),
         "task": run.task.name or "(own)",
         "env": run.task.env,
         "env_kwargs": dict(run.task.env_kwargs),
@@ -37,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         "fingerprint": run.fingerprint[:16],
         "states, goals, actions": _sizes(run),
         "checkpoint": f"step {step} of {run.config.training.steps}" if step else "none yet",
-        "parameters": parameter_count(load_weights(run, args.run).params) if step else None,
+        "parameters": parameter_count(load_weights(run, directory).params) if step else None,
         "command": run.command,
         "versions": ", ".join(f"{k} {v}" for k, v in run.versions.items()),
     }

@@ -22,8 +22,9 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.pictures import draw_plan
 from dfplan.data.layout import Layout
+from dfplan.find import find_run
 from dfplan.planner.config import PlannerConfig
-from dfplan.run import Run, load_weights
+from dfplan.run import load_weights
 from dfplan.types import UserError
 
 
@@ -32,7 +33,8 @@ class Args:
     """Make one plan for a given start and goal, and show it.
 
     Attributes:
-        run: directory of the run, before all options.
+        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`);
+            before all options.
         start: state to plan from, SI units: all its numbers, or only those that a goal fixes (the
             rest is zero then).
         goal: where to, SI units; leave it out to plan towards no goal.
@@ -53,19 +55,20 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Plan once."""
     name = first_positional(argv)
+    found = find_run(name) if name else None
     default = None
-    if name:
-        default = Args(Path(name), tyro.MISSING, planner=Run.load(name).config.planner)
+    if found:
+        default = Args(Path(name), tyro.MISSING, planner=found.run.config.planner)
     args = parse(Args, "plan", argv, default)
-    if not name:
+    if not found:
         raise UserError(f"the run {args.run} must stand before all options")
     check_seed(args.seed)
-    run = Run.load(args.run).with_planner(dataclasses.asdict(args.planner))
+    run = found.run.with_planner(dataclasses.asdict(args.planner))
     start, goal = _start(run.layout, args.start), _goal(run.layout, args.goal)
     if args.png and args.png.suffix.lower() != ".png":
         raise UserError(f"--png {args.png} must end in .png")
     check_outputs(args.json, args.png)
-    agent = Agent.of(run, load_weights(run, args.run), seed=args.seed)
+    agent = Agent.of(run, load_weights(run, found.directory), seed=args.seed)
     agent.plan_from(start, goal)
     if args.png:  # first, as it is here that the environment may refuse start or goal
         draw_plan(args.png, agent, choose_env(run.task, None, None, None), start, goal)

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 from dfplan.cli.common import File, console, parse, write_json
 from dfplan.data.minari_io import local_ids
-from dfplan.tasks import all_tasks
+from dfplan.tasks import Task, all_tasks, checkpoint_folder
+from dfplan.types import UserError
 
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """List the tasks of the installed packages, and which datasets are on this machine.
+    """List the tasks of the installed packages: whose data is on this machine, which come trained.
 
     Attributes:
         json: also write the tasks' full records (environment, dataset, settings) to this file.
@@ -29,8 +30,18 @@ def main(argv: Sequence[str]) -> int:
         return 0
     here = local_ids()
     width = max(map(len, tasks)) + 2
-    console.print(f"{'task':<{width}}data  what")
+    console.print(f"{'task':<{width}}data  trained  what")
     for name, task in tasks.items():
         data = "here" if task.dataset in here else "-"
-        console.print(f"{name:<{width}}{data:<6}{task.description}")
+        trained = "yes" if _comes_trained(task) else "-"
+        console.print(f"{name:<{width}}{data:<6}{trained:<9}{task.description}")
     return 0
+
+
+def _comes_trained(task: Task) -> bool:
+    if not task.checkpoint:
+        return False
+    try:
+        return (checkpoint_folder(task) / "config.json").is_file()
+    except UserError:  # a damaged installation, which eval explains
+        return False

@@ -50,9 +50,35 @@ class CheckpointStore:
         if step == self.latest():
             return
         items = {"weights": state.ema, "training": state._replace(ema=None)}
+        self._write(step, items)
+        _write_contents(self.directory / str(step), **items)
+
+    def save_weights(self, step: int, weights: PyTree) -> None:
+        """Write a checkpoint of weights alone: enough to plan, not to go on training."""
+        # As NumPy arrays they need fewer files: Orbax notes no devices.
+        items = {"weights": jax.device_get(weights)}
+        self._write(step, items)
+        # They name this machine's paths, and Orbax reads them only where a rename is not atomic.
+        for note in (self.directory / str(step)).rglob("commit_success.txt"):
+            note.unlink()
+        _write_contents(self.directory / str(step), **items)
+
+    def check_resumable(self) -> None:
+        """Check that training can go on from the newest checkpoint, or from the start.
+
+        Raises:
+            UserError: when it holds weights alone.
+        """
+        path = self.directory / str(self.latest())
+        if (path / "weights").is_dir() and not (path / "training").is_dir():
+            raise UserError(
+                f"checkpoint {path} holds weights alone, as of a packed run; "
+                "training goes on only from the run that was packed"
+            )
+
+    def _write(self, step: int, items: dict[str, PyTree]) -> None:
         args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
         self._manager.save(step, args=ocp.args.Composite(**args), force=True)
-        _write_contents(self.directory / str(step), **items)
 
     def load_weights(self, like: PyTree) -> PyTree:
         """The newest weights, on this process's first device.
@@ -69,8 +95,9 @@ class CheckpointStore:
         """The newest training state, with its weights.
 
         Raises:
-            UserError: as `load_weights`.
+            UserError: as `load_weights`, and as `check_resumable`.
         """
+        self.check_resumable()
         item = self._restore(weights=like.ema, training=like._replace(ema=None))
         return TrainState(*item["training"])._replace(ema=item["weights"])
 

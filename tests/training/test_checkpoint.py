@@ -128,6 +128,20 @@ def test_weights_do_not_need_the_training_state(directory, state, same_bits):
     store.close()
 
 
+def test_weights_alone_are_no_training_state(tmp_path, state, same_bits):
+    store = CheckpointStore(tmp_path)
+    store.check_resumable()  # from the start
+    store.save_weights(7, state.ema)
+    same_bits(store.load_weights(jax.eval_shape(lambda: state.ema)), state.ema)
+    for load in (store.check_resumable, lambda: store.load_state(state)):
+        with pytest.raises(UserError, match=r"7 holds weights alone.*run that was packed"):
+            load()
+    flip(data_file(tmp_path / "7" / "weights"))
+    with pytest.raises(UserError, match="is not as it was written"):
+        store.load_weights(state.ema)
+    store.close()
+
+
 def test_what_a_killed_run_leaves_is_passed_over(directory, load):
     left = shutil.copytree(directory / "2", directory / "3.orbax-checkpoint-tmp")
     (left / "commit_success.txt").unlink(missing_ok=True)

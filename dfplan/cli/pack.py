@@ -1,0 +1,35 @@
+"""`dfplan pack`."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from dfplan.cli.common import File, Folder, RunDir, check_outputs, console, parse, write_json
+from dfplan.pack import pack
+from dfplan.types import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Args:
+    """Copy a run with only what evaluation needs: settings, newest weights, no training state.
+
+    Attributes:
+        run: directory of the run.
+        out: directory of the copy; must not exist, or be empty.
+        json: also write directory and size to this file.
+    """
+
+    run: RunDir
+    out: Folder = None
+    json: File = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Copy a run."""
+    args = parse(Args, "pack", argv)
+    if args.out is None:
+        raise UserError("--out is missing: the directory of the copy")
+    check_outputs(args.json)
+    size = pack(args.run, args.out)
+    console.print(f"{args.out}: {size / 1e6:.2f} MB; next: dfplan eval {args.out}")
+    write_json(args.json, {"run": str(args.out), "bytes": size})
+    return 0
