@@ -9,16 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.data.layout import Layout
+from dfplan.find import find_run
 from dfplan.planner.core import Plan, Planner, Weights
 from dfplan.planner.follow import make_follower
 from dfplan.planner.recorder import Recorder
 from dfplan.run import Run, load_weights
 from dfplan.tasks import load_function
-from dfplan.types import Array, ArrayLike, Tracker, UserError
+from dfplan.types import Array, Tracker, UserError
 
 NO_PLAN = -1
-QUARTERS = 4
-SLACK = 1.25
 
 
 class Agent:
@@ -71,15 +70,16 @@ class Agent:
         """The agent of a trained run.
 
         Args:
-            directory: of the run.
+            directory: of the run, or the name of a task that comes trained, as `find_run` takes it.
             planner: planner settings to change, such as `{"candidates": 16}`.
             seed: of the plans.
 
         Raises:
             UserError: when the run is missing or damaged, or a setting is unknown.
         """
-        run = Run.load(directory).with_planner(planner or {})
-        return cls.of(run, load_weights(run, directory), seed=seed)
+        found = find_run(directory)
+        run = found.run.with_planner(planner or {})
+        return cls.of(run, load_weights(run, found.directory), seed=seed)
 
     @classmethod
     def of(cls, run: Run, weights: Weights, *, seed: int = 0) -> "Agent":
@@ -202,9 +202,8 @@ class Agent:
             self._recorder = self._begin(len(state))
         self._recorder.observe(state)
         due = self._due(goal)
-        horizons = self._horizons()
-        for horizon in np.unique(horizons[due]):
-            self._replan(np.flatnonzero(due & (horizons == horizon)), goal, int(horizon), denoising)
+        if due.any():
+            self._replan(np.flatnonzero(due), goal, denoising)
         return self._recorder
 
     def _goals(self, goal: np.ndarray | None, batch: int) -> np.ndarray | None:
@@ -247,9 +246,7 @@ class Agent:
         self._goal = goal.copy()
         return (self.elapsed == NO_PLAN) | (self.elapsed >= self.planner.config.replan_every)
 
-    def _replan(
-        self, due: np.ndarray, goal: np.ndarray | None, horizon: int, denoising: bool
-    ) -> None:
+    def _replan(self, due: np.ndarray, goal: np.ndarray | None, denoising: bool) -> None:
         # Padded to a power of two by repeating a row, so that few batch sizes are ever compiled.
         size = min(1 << (len(due) - 1).bit_length(), len(self.elapsed))
         rows = np.concatenate([due, np.repeat(due[:1], size - len(due))])
@@ -259,11 +256,9 @@ class Agent:
             _keys(jnp.asarray(self._seeds[rows]), jnp.asarray(self._count[rows])),
             self._recorder.history(rows),
             None if goal is None else jnp.asarray(goal[rows]),
-            horizon=horizon,
             denoising=denoising,
         )
         plan = jax.tree.map(lambda a: np.array(a)[: len(due)], plan)
-        plan = _lengthened(plan, self.planner)
         if self.plan is None:  # then every row is due
             self.plan = plan
         else:
@@ -272,42 +267,6 @@ class Agent:
                 old[due] = new
         self._count[due] += 1
         self.elapsed[due] = 0
-
-    def _horizons(self) -> np.ndarray:
-        """Future tokens that a plan needs now, `[B]`: all, or a few where the last one arrives."""
-        longest, stride = self.planner.horizon, self.planner.model.layout.stride
-        horizons = np.full(len(self.elapsed), longest)
-        if not self.planner.config.variable_horizon or self.plan is None:
-            return horizons
-        left = SLACK * (np.asarray(self.plan.arrival) - self.elapsed)
-        needed = np.maximum(left, self.planner.config.replan_every) / stride
-        quarters = np.ceil(QUARTERS * needed / longest).astype(int)
-        shorter = (self.elapsed != NO_PLAN) & self.arrives()
-        return np.where(shorter, np.minimum(quarters * -(-longest // QUARTERS), longest), horizons)
-
-
-def _lengthened(plan: Plan, planner: Planner) -> Plan:
-    """A plan made with a shorter horizon, its last token repeated up to the full one."""
-    length, stride = plan.states.shape[1] - 1, planner.model.layout.stride
-    missing = planner.horizon - length
-    if not missing:
-        return plan
-
-    def stretch(array: ArrayLike, axis: int, count: int) -> Any:
-        last = np.take(array, [-1], axis=axis)
-        return np.concatenate([array, np.repeat(last, count, axis=axis)], axis=axis)
-
-    def later(cost: ArrayLike) -> Any:  # what did not arrive still does not
-        return cost + missing * stride * (cost > length * stride)
-
-    actions = plan.actions
-    return plan._replace(
-        states=stretch(plan.states, 1, missing),
-        actions=None if actions is None else stretch(actions, 1, missing * stride),
-        candidates=stretch(plan.candidates, 2, missing),
-        arrival=later(plan.arrival),
-        cost=later(plan.cost),
-    )
 
 
 def _spread(seed: int | Sequence[int], batch: int) -> np.ndarray:

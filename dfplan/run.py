@@ -19,10 +19,12 @@ from dfplan.config import Config
 from dfplan.data.layout import Layout, layout_from_spaces
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.tokens import TokenLayout
+from dfplan.data.trips import window_tokens
 from dfplan.data.windows import fit_normalizers
 from dfplan.model import Model
 from dfplan.normalize import Normalizer
 from dfplan.planner.core import Planner, Weights
+from dfplan.support import Support
 from dfplan.tasks import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError, one_line
@@ -40,6 +42,7 @@ class Run:
         config: settings.
         layout: how observations become states.
         states, actions: normalisers, fitted to the dataset.
+        support: where the dataset has been in the goal's dimensions; None without a grid of it.
         fingerprint: of the dataset.
         command: the command line that trained it.
         versions: of Python and of packages, when it was trained.
@@ -50,17 +53,21 @@ class Run:
     layout: Layout
     states: Normalizer
     actions: Normalizer
+    support: Support | None
     fingerprint: str
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def create(cls, task: Task, config: Config, data: Trajectories, command: str = "") -> "Run":
-        """A new run on a dataset."""
+        """A new run on a dataset, with the length of its windows settled."""
         states, actions = fit_normalizers(data)
-        return cls(
-            task, config, data.layout, states, actions, data.fingerprint, command, _versions()
-        )
+        if not config.data.tokens:
+            tokens = window_tokens(data.trips, config.data.stride)
+            config = config.override({"data.tokens": tokens})
+        support = Support.fit(data.state[:, list(data.layout.goal_dims)])
+        marks = data.fingerprint, command, _versions()
+        return cls(task, config, data.layout, states, actions, support, *marks)
 
     @property
     def model(self) -> Model:
@@ -132,6 +139,7 @@ class Run:
             "config": self.config.to_dict(),
             "layout": dataclasses.asdict(self.layout),
             "normalizer": {"states": self.states.to_dict(), "actions": self.actions.to_dict()},
+            "support": self.support and self.support.to_dict(),
             "command": self.command,
             "versions": self.versions,
         }
@@ -181,6 +189,7 @@ class Run:
             Layout(**layout),
             Normalizer.from_dict(record["normalizer"]["states"]),
             Normalizer.from_dict(record["normalizer"]["actions"]),
+            record["support"] and Support.from_dict(record["support"]),
             record["dataset"]["fingerprint"],
             record["command"],
             record["versions"],
@@ -198,7 +207,7 @@ def load_weights(run: Run, directory: Path | str) -> Weights:
         params = store.load_weights(jax.eval_shape(lambda: run.model.init(0)))
     finally:
         store.close()
-    return Weights(params, run.states, run.actions)
+    return Weights(params, run.states, run.actions, run.support)
 
 
 def checkpoints(directory: Path | str) -> Path:

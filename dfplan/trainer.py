@@ -1,5 +1,6 @@
 """train: from a task and its settings to a trained run on disk."""
 
+import contextlib
 from pathlib import Path
 
 from dfplan.config import Config
@@ -7,6 +8,7 @@ from dfplan.data.minari_io import load_trajectories
 from dfplan.data.windows import make_corpus
 from dfplan.run import Run, checkpoints
 from dfplan.tasks import Task
+from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.loop import Report, fit
 from dfplan.training.step import Recipe
 from dfplan.types import UserError
@@ -44,7 +46,7 @@ def train(
         raise UserError(f"{out} holds checkpoints without a config.json; name another")
     data = load_trajectories(task.dataset, goal_dims)
     run = Run.create(task, config, data, command)
-    corpus = make_corpus(data, config.data, run.states, run.actions)
+    corpus = make_corpus(data, run.config.data, run.states, run.actions)
     # Built now, so that what they refuse is refused before anything is written or trained.
     recipe, _ = _recipe(run), run.planner
     run.save(out)
@@ -56,9 +58,12 @@ def resume(out: Path | str, *, until: int | None = None, report: Report | None =
     """Go on with an interrupted run, to the same bits as if it had not been (same machine).
 
     Raises:
-        UserError: when there is no run, or its dataset is not the one it began with.
+        UserError: when there is no run, it is a packed one, or its dataset is not the one it began
+            with.
     """
     run = Run.load(out)
+    with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
+        store.check_resumable()
     data = load_trajectories(run.task.dataset, run.goal_dims)
     run.check_dataset(data)
     if data.fingerprint != run.fingerprint:

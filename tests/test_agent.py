@@ -47,8 +47,9 @@ class FakePlanner:
         self.horizon = HORIZON
         self.calls = []
 
-    def plan(self, weights, keys, history, goal, *, horizon, denoising):
-        self.calls.append(SimpleNamespace(rows=len(keys), horizon=horizon, history=history))
+    def plan(self, weights, keys, history, goal, *, denoising):
+        horizon = self.horizon
+        self.calls.append(SimpleNamespace(rows=len(keys), history=history))
         present = np.asarray(history.frames)[:, -1, -1]
         rngs = [np.random.default_rng(np.asarray(jax.random.key_data(k))) for k in keys]
         drift = np.array([rng.normal(size=2) for rng in rngs], np.float32)
@@ -330,55 +331,6 @@ def test_goals_that_do_not_fit():
     assert goalless.act(np.zeros(2)).shape == (2,)
 
 
-def test_near_the_goal_plans_are_shorter_and_look_the_same():
-    agent, planner = fake(variable_horizon=True)
-    shapes = set()
-    for t in range(3 * EVERY):  # 16, then 13 and 10 control steps from the goal
-        agent.act(see([0.0, 1.0 + t / 2], (0.0, 9.0)))
-        shapes.add(tuple(a.shape for a in jax.tree.leaves(agent.plan)))
-    # A quarter more than 13 and 10 steps, in tokens: 8.1 and 6.3; the next one needs 4.4.
-    assert [call.horizon for call in planner.calls] == [8, 8, 8]
-    for t in range(3 * EVERY):
-        agent.act(see([0.0, 5.5 + t / 2], (0.0, 9.0)))
-        shapes.add(tuple(a.shape for a in jax.tree.leaves(agent.plan)))
-    assert [call.horizon for call in planner.calls[3:]] == [6, 4, 2]
-    assert len(shapes) == 1 and agent.plan.states.shape == (1, HORIZON + 1, 2)
-    np.testing.assert_array_equal(agent.plan.states[0, 3:], agent.plan.states[0, 2:-1])
-    assert agent.plan.actions.shape == (1, HORIZON * STRIDE, 2)
-    agent.act(see([0.0, 9.0], (0.0, 8.0)))  # another goal: what is left to the old one is void
-    assert planner.calls[-1].horizon == HORIZON
-
-
-def test_each_environment_has_a_horizon_of_its_own():
-    agent, planner = fake(variable_horizon=True)
-    goal = np.array([[0.0, 1.0], [0.0, 50.0]])
-    for _ in range(EVERY + 1):
-        agent.act(see(np.zeros((2, 2)), goal))
-    assert [(c.horizon, c.rows) for c in planner.calls] == [(8, 2), (2, 1), (8, 1)]
-    assert agent.arrives().tolist() == [True, False]
-
-
-def test_a_short_plan_that_does_not_arrive_does_not_count_as_one_that_does():
-    agent, planner = fake(variable_horizon=True)
-    agent.act(see([0.0, 0.0], (0.0, 3.0)))
-    assert agent.arrives()[0]
-    for _ in range(EVERY):  # it is pushed away from its goal
-        agent.act(see([0.0, 13.0], (0.0, 3.0)))
-    assert [c.horizon for c in planner.calls] == [8, 2]
-    assert not agent.arrives()[0]
-    np.testing.assert_allclose(agent.plan.cost[0], 9.5 * STRIDE)
-    for _ in range(EVERY):
-        agent.act(see([0.0, 13.0], (0.0, 3.0)))
-    assert planner.calls[-1].horizon == HORIZON
-
-
-def test_a_plan_that_does_not_arrive_is_followed_by_a_long_one():
-    agent, planner = fake(variable_horizon=True, replan_every=10)
-    for _ in range(11):
-        agent.act(see([0.0, 0.0], (0.0, 50.0)))
-    assert [c.horizon for c in planner.calls] == [HORIZON, HORIZON]
-
-
 def test_actions_get_their_shape_and_bounds():
     layout = Layout(
         2, 2, (0, 1), True, action_shape=(2, 1), action_low=(-0.01, -2.0), action_high=(0.02, 2.0)
@@ -415,7 +367,7 @@ def test_the_tracker_of_a_run():
     config = Config().override(changes)
 
     def run(tracker):
-        return Run(Task("e", "d", tracker=tracker), config, LAYOUT, norm, norm, "")
+        return Run(Task("e", "d", tracker=tracker), config, LAYOUT, norm, norm, None, "")
 
     weights = Weights(None, norm, norm)
     assert Agent.of(run("numpy:zeros"), weights).plan is None

@@ -75,6 +75,7 @@ WRONG = [
     ("data.goal_decay", math.nan),
     ("data.stride", 0),
     ("data.tokens", 1),
+    ("data.tokens", -1),
     ("diffusion.parametrization", "x1"),
     ("diffusion.schedule", "quadratic"),
     ("net.dtype", "float64"),
@@ -83,6 +84,8 @@ WRONG = [
     ("planner.action", "magic"),
     ("planner.candidates", 0),
     ("planner.eta", 1.5),
+    ("planner.guidance_samples", 0),
+    ("planner.guidance_samples", 2),  # with planner.goal's "token"
     ("planner.matrix", "cube"),
     ("planner.rho", 0.0),
     ("training.batch_size", 0),
@@ -93,6 +96,9 @@ WRONG = [
     ("training.objective.paradigm", "none"),
     ("training.objective.streams", "three"),
     ("training.objective.weight", "heavy"),
+    ("training.objective.history_clean", 0.9),  # with history_ramp's 0.2
+    ("training.objective.history_near", -0.1),
+    ("training.objective.history_ramp", 1.1),
     ("training.optimizer.clip", -1.0),
     ("training.optimizer.final", 1.5),
     ("training.optimizer.final", -0.5),

@@ -17,7 +17,7 @@ from dfplan.run import Run, checkpoints, load_weights
 from dfplan.tasks import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.step import Recipe, init_state
-from dfplan.types import UserError
+from dfplan.types import PyTree, UserError
 
 TASK = Task(
     "package:Walk-v0",
@@ -41,19 +41,20 @@ def saved(run, tmp_path):
     return tmp_path / "new" / "run"
 
 
-def same(a: Normalizer, b: Normalizer):
-    np.testing.assert_array_equal(a.mean, b.mean)
-    np.testing.assert_array_equal(a.std, b.std)
-    assert a.mean.dtype == b.mean.dtype == jnp.float32
+def same(a: PyTree, b: PyTree):
+    for mine, other in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(mine, other)
+        assert mine.dtype == other.dtype
 
 
 def test_round_trip(run, saved):
     back = Run.load(saved)
     for field in dataclasses.fields(Run):
-        if field.name not in ("states", "actions"):
+        if field.name not in ("states", "actions", "support"):
             assert getattr(back, field.name) == getattr(run, field.name), field.name
     same(back.states, run.states)
     same(back.actions, run.actions)
+    same(back.support, run.support)
     assert back.layout.goal_dims == (0, 1) and back.config.planner.rows == (5, 4, 3)
     assert back.model == run.model and back.planner == run.planner
     assert back.command == "dfplan train walk --out x" and back.versions["jax"] == jax.__version__
@@ -161,6 +162,19 @@ def test_planner_settings(run):
     assert changed.config.planner.candidates == 16 and run.config.planner.candidates != 16
     with pytest.raises(UserError, match=r"'planner.candidate'.*valid: .*candidates"):
         run.with_planner({"candidate": 1})
+
+
+def test_windows_of_automatic_length_are_settled_by_the_data(tiny_data, tiny_config, tmp_path):
+    config = tiny_config.override({"data.tokens": 0, "data.stride": 2})
+    trips = dataclasses.replace(tiny_data, trips=np.full(200, 30))
+    run = Run.create(TASK, config, trips)
+    assert run.config.data.tokens == 20  # a third more than the 15 tokens of a trip
+    assert run.planner.horizon == 19
+    assert run.config == config.override({"data.tokens": 20})
+    run.save(tmp_path)
+    assert Run.load(tmp_path).config.data.tokens == 20
+    assert Run.create(TASK, config, tiny_data).config.data.tokens == 32  # it shows no trips
+    assert Run.create(TASK, tiny_config, trips).config == tiny_config
 
 
 def other_data(data, **changes):

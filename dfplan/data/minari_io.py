@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from dfplan.data.layout import Layout, find_goal_dims, layout_from_spaces
+from dfplan.data.trips import NO_TRIPS, trips
 from dfplan.types import UserError, one_line
 
 
@@ -19,6 +20,8 @@ class Trajectories:
         state: `[N, S]` float32, SI units; an episode of n actions has n + 1 states.
         action: `[N, A]` float32; the last row of each episode is zero and belongs to no step.
         start, length: `[E]` int64, rows of each episode.
+        trips: `[K]` int64, control steps between two changes of `desired_goal` within an episode;
+            empty where the data shows none.
         layout: how states were made.
         dataset_id: the Minari id.
         fingerprint: SHA-256 over the arrays, hexadecimal.
@@ -28,6 +31,7 @@ class Trajectories:
     action: np.ndarray
     start: np.ndarray
     length: np.ndarray
+    trips: np.ndarray
     layout: Layout
     dataset_id: str
     fingerprint: str
@@ -92,7 +96,7 @@ def load_trajectories(dataset_id: str, goal_dims: tuple[int, ...] | None = None)
     dataset = open_dataset(dataset_id)
     spaces = dataset.observation_space, dataset.action_space
     layout = layout_from_spaces(*spaces, goal_dims)
-    states, actions = _read_episodes(dataset, layout, dataset_id)
+    states, actions, taken = _read_episodes(dataset, layout, dataset_id)
     if layout.append_achieved:
         joined = np.concatenate(states)
         dim = layout.observation_dim
@@ -100,10 +104,12 @@ def load_trajectories(dataset_id: str, goal_dims: tuple[int, ...] | None = None)
         if found is not None:
             layout = layout_from_spaces(*spaces, found)
             states = [state[:, :dim] for state in states]
-    return from_episodes(states, actions, layout, dataset_id)
+    return from_episodes(states, actions, layout, dataset_id, np.concatenate(taken))
 
 
-def from_episodes(states: list, actions: list, layout: Layout, dataset_id: str) -> Trajectories:
+def from_episodes(
+    states: list, actions: list, layout: Layout, dataset_id: str, trips: np.ndarray = NO_TRIPS
+) -> Trajectories:
     """Join episodes, each states `[n+1, S]` with actions `[n+1, A]` (last row unused)."""
     length = np.array([len(s) for s in states], np.int64)
     start = np.cumsum(length) - length
@@ -112,10 +118,11 @@ def from_episodes(states: list, actions: list, layout: Layout, dataset_id: str) 
     for array in (state, action, length):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
-    return Trajectories(state, action, start, length, layout, dataset_id, digest.hexdigest())
+    fingerprint = digest.hexdigest()
+    return Trajectories(state, action, start, length, trips, layout, dataset_id, fingerprint)
 
 
-def _read_episodes(dataset, layout: Layout, dataset_id: str) -> tuple[list, list]:
+def _read_episodes(dataset, layout: Layout, dataset_id: str) -> tuple[list, list, list]:
     try:
         episodes = [e for e in dataset.iterate_episodes() if len(e)]
     except (OSError, KeyError) as error:
@@ -123,7 +130,7 @@ def _read_episodes(dataset, layout: Layout, dataset_id: str) -> tuple[list, list
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
-    return list(states), list(actions)
+    return list(states), list(actions), [trips(layout.goal(e.observations)) for e in episodes]
 
 
 def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,8 @@ class DataConfig:
         frames: "last" keeps the state at the token's own step; "stack" the `stride` states up to it
             (Diffusion Forcing's frame stacking).
         actions: tokens also hold the `stride` actions that led there (for diffused actions).
-        tokens: state tokens per training window, without the goal token.
+        tokens: state tokens per training window, without the goal token; 0 takes as many as the
+            data's own trips to a goal ask for (`dfplan.data.trips`).
         goal_horizon: longest hindsight goal, in tokens; 0 means `tokens`.
         goal_decay: hindsight distances have density exp(-goal_decay * distance / goal_horizon).
         start_fraction: share of windows that begin at an episode's first step, as a plan after a
@@ -51,7 +52,9 @@ class DataConfig:
 
     def __post_init__(self):
         check_choice("data.frames", self.frames, FRAMES)
-        for name, low in (("stride", 1), ("tokens", 2), ("goal_horizon", 0), ("goal_decay", 0)):
+        if self.tokens != 0 and not self.tokens >= 2:
+            raise UserError(f"data.tokens must be at least 2, or 0 (automatic), got {self.tokens}")
+        for name, low in (("stride", 1), ("goal_horizon", 0), ("goal_decay", 0)):
             if not getattr(self, name) >= low:  # NaN is no number to use either
                 raise UserError(f"data.{name} must be at least {low}, got {getattr(self, name)}")
         if not 0 <= self.start_fraction <= 1:
@@ -66,7 +69,7 @@ class TokenLayout:
     Attributes:
         state_dim, action_dim: of the task.
         goal_dims: places of the goal in the state; empty without a goal token.
-        stride, frames, actions: see `DataConfig`.
+        stride, frames, actions, rest_dims: see `DataConfig`.
     """
 
     state_dim: int
@@ -75,6 +78,7 @@ class TokenLayout:
     stride: int
     frames: str
     actions: bool
+    rest_dims: tuple[int, ...] = ()
 
     @classmethod
     def create(cls, layout: Layout, config: DataConfig) -> "TokenLayout":
@@ -94,6 +98,7 @@ class TokenLayout:
             config.stride,
             config.frames,
             config.actions,
+            config.rest_dims,
         )
 
     @property

@@ -19,11 +19,13 @@ class Sample(NamedTuple):
 
     Attributes:
         tokens: `[B, T, D]` at level 0.
+        complete: int32, how many of the first tokens are at level 0; all but where `stop` ended it.
         carry: the denoiser's, after the last evaluation.
         trajectory: `[M+1, B, T, D]` the tokens before the first and after each step, or None.
     """
 
     tokens: Float[Array, "B T D"]
+    complete: Array
     carry: PyTree
     trajectory: Float[Array, "M B T D"] | None
 
@@ -55,6 +57,7 @@ def sample(
     solver: Solver,
     keys: Key[Array, "B"],
     window: Windows | None = None,
+    stop: Callable[[Array, Array], Array] | None = None,
     trajectory: bool = False,
 ) -> Sample:
     """Denoise `start` along a scheduling matrix (Chen et al. 2024, algorithm 2).
@@ -69,7 +72,8 @@ def sample(
         keys: one per row, for the solver's noise.
         window: what each step computes; all tokens when None. `diffusion.matrix.windows` gives
             the smallest for a causal denoiser with a cache.
-        trajectory: also return every intermediate state.
+        stop: given the tokens and how many of the first ones are complete, whether to end early.
+        trajectory: also return every intermediate state; it goes to the matrix's end.
     """
     rows, tokens, features = start.shape
     if window is None:
@@ -96,15 +100,28 @@ def sample(
         new, local = solver.step(schedule, seen, x0, local, here, there, noise)
         put = _writer(begin)
         x, memory = put(x, new), jax.tree.map(put, memory, local)
-        return (x, memory, carry), (x if trajectory else None)
+        return (x, memory, carry), x
 
     count = len(matrix_levels) - 1
     levels = jnp.asarray(matrix_levels)
+    complete = jnp.asarray(np.cumprod(matrix_levels == 0, axis=1).sum(axis=1), jnp.int32)
     steps = (jnp.arange(count), jnp.asarray(window.start), levels[:-1], levels[1:])
-    (x, _, carry), states = jax.lax.scan(body, (start, Memory.empty(start), carry), steps)
-    if states is not None:
-        states = jnp.concatenate([start[None], states])
-    return Sample(x, carry, states)
+    state = (start, Memory.empty(start), carry)
+    if trajectory:
+        (x, _, carry), states = jax.lax.scan(body, state, steps)
+        return Sample(x, complete[count], carry, jnp.concatenate([start[None], states]))
+
+    def goes_on(loop):
+        index, (x, *_) = loop
+        over = jnp.bool_(False) if stop is None else stop(x, complete[index])
+        return (index < count) & ~over
+
+    def advance(loop):
+        index, state = loop
+        return index + 1, body(state, jax.tree.map(lambda a: a[index], steps))[0]
+
+    index, (x, _, carry) = jax.lax.while_loop(goes_on, advance, (jnp.int32(0), state))
+    return Sample(x, complete[index], carry, None)
 
 
 def _writer(begin: Array) -> Callable[[Array, Array], Array]:

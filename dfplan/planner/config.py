@@ -22,8 +22,6 @@ class PlannerConfig:
 
     Attributes:
         horizon: future tokens per plan; 0 means as many as in training.
-        variable_horizon: a replan looks only a quarter further than the last plan still needed to
-            arrive, in steps of a quarter of the horizon.
         candidates: plans per call, N; the best is followed.
         matrix: scheduling matrix, "full_sequence", "autoregressive", "pyramid", "trapezoid" or
             "custom".
@@ -39,6 +37,12 @@ class PlannerConfig:
         history_level: noise level in [0, 1] that the observed history is declared to have.
         goal: "token" (the goal is a clean token), "guidance" (gradient) or "both".
         guidance_scale: strength of the gradient.
+        guidance_samples: futures that the gradient is the mean of, each with other noise in the
+            tokens that are still pure noise; as many times the computation. More than 1 goes with
+            the goals "guidance" and "both".
+        support: price, in control steps, of each step that a candidate spends where the data has
+            never been in the goal's dimensions; 0 turns that off. Without effect where there are
+            more than three of them.
         goal_tolerance: distance at which a plan counts as arrived, in the goal's units.
         replan_every: control steps between plans.
         action: from plan to action by a "tracker" that the task supplies, by "inverse" dynamics or
@@ -49,7 +53,6 @@ class PlannerConfig:
     """
 
     horizon: int = 0
-    variable_horizon: bool = False
     candidates: int = 4
     matrix: str = "autoregressive"
     slope: float = 1.0
@@ -63,6 +66,8 @@ class PlannerConfig:
     history_level: float = 0.0
     goal: str = "token"
     guidance_scale: float = 0.1
+    guidance_samples: int = 1
+    support: float = 5.0
     goal_tolerance: float = 0.1
     replan_every: int = 10
     action: str = "inverse"
@@ -73,14 +78,19 @@ class PlannerConfig:
         check_choice("planner.action", self.action, ACTIONS)
         check_choice("planner.solver", self.solver, SOLVERS)
         self._check_values()
+        if self.guidance_samples > 1 and self.goal == "token":
+            raise UserError(
+                f"planner.guidance_samples {self.guidance_samples} averages a gradient, and "
+                "planner.goal 'token' has none; valid here: 1, or the goals guidance, both"
+            )
         object.__setattr__(self, "rows", tuple(self.rows))
 
     def _check_values(self) -> None:
-        self._need("variable_horizon", lambda x: isinstance(x, bool), "true or false")
-        lows = {"horizon": 0, "candidates": 1, "steps": 1, "history": 1, "replan_every": 1}
+        lows = dict.fromkeys(("candidates", "steps", "history", "replan_every"), 1)
+        lows |= {"horizon": 0, "guidance_samples": 1}
         for name, low in lows.items():
             self._need(name, lambda x, low=low: _whole(x) and x >= low, f"an integer from {low} up")
-        for name in ("slope", "clip", "guidance_scale"):
+        for name in ("slope", "clip", "guidance_scale", "support"):
             self._need(name, lambda x: _finite(x) and x >= 0, "a number from 0 up")
         for name in ("rho", "goal_tolerance"):
             self._need(name, lambda x: _finite(x) and x > 0, "a number above 0")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Key
 
 from dfplan.diffusion.matrix import levels, windows
+from dfplan.diffusion.redraw import redraw
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.costs import goal_distance
 from dfplan.guidance.guide import gradient_guidance
@@ -18,16 +20,18 @@ from dfplan.nets.cache import KVCache, repeat
 from dfplan.nets.transformer import CausalTransformer
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.select import arrival
+from dfplan.planner.select import arrival, hold, outside
+from dfplan.support import Support
 from dfplan.types import Array, Denoiser, PyTree, UserError
 
 
 class Weights(NamedTuple):
-    """What training found: parameters and normalisers."""
+    """What training found: parameters, normalisers, and where the data has been (or None)."""
 
     params: PyTree
     states: Normalizer
     actions: Normalizer
+    support: Support | None = None
 
 
 class History(NamedTuple):
@@ -51,7 +55,10 @@ class Plan(NamedTuple):
         actions: `[B, P*stride, A]`, or None when tokens hold no actions.
         arrival: `[B]` control steps to the goal; more than the plan has if it never arrives, or
             has no goal.
-        candidates: `[B, N, P+1, S]`. cost: `[B, N]`. best: `[B]` index of the chosen one.
+        candidates: `[B, N, P+1, S]`, as far as they were sampled when the best had arrived; from
+            there on a state repeats, that of arrival with the goal's place and at rest.
+        cost: `[B, N]`, control steps to the goal, more for those spent where the data never was.
+        best: `[B]` index of the chosen one.
         denoising: `[B, M+1, N, P+1, S]` every step of the sampling; None unless asked for.
     """
 
@@ -95,37 +102,43 @@ class Planner:
                 f"planner.steps {self.config.steps} is more than the model's diffusion.levels; "
                 f"valid: 1 to {grid}"
             )
-        self._matrix(self.horizon)
+        self.config.make_matrix(self.horizon)
 
-    @functools.partial(jax.jit, static_argnames=("self", "horizon", "denoising"))
+    @functools.partial(jax.jit, static_argnames=("self", "denoising"))
     def plan(
         self,
         weights: Weights,
         keys: Key[Array, "B"],
         history: History,
         goal: Float[Array, "B G"] | None,
-        horizon: int | None = None,
         denoising: bool = False,
     ) -> Plan:
-        """Plan for a batch of robots; compiled once per batch size and horizon.
+        """Plan for a batch of robots; compiled once per batch size.
+
+        Sampling ends when the best candidate of every robot has arrived: a candidate that has not
+        by then can no longer win, and no token depends on a later one. So a plan is as long as it
+        needs to be, up to the horizon. Gradient guidance and tokens with actions look further than
+        the arrival; those are sampled to the end.
 
         Args:
             weights: trained weights.
             keys: one random key per robot; a robot's plan does not depend on its batch.
             history: what was observed.
             goal: in SI units; None for a task without goals, or to plan towards none.
-            horizon: P, future tokens; `self.horizon` when None. No token depends on a later one,
-                so candidates of a shorter plan are the beginnings of a longer one's.
-            denoising: also return every step of the sampling.
+            denoising: also return every step of the sampling, which then goes to the end.
         """
-        count, future = self.config.candidates, horizon or self.horizon
+        count, future = self.config.candidates, self.horizon
         net = self.model.denoiser(weights.params)
-        k_known, k_start, k_noise = jax.vmap(lambda k: jax.random.split(k, 3), out_axes=1)(keys)
+        k_known, k_start, k_noise, k_futures = jax.vmap(
+            lambda k: jax.random.split(k, 4), out_axes=1
+        )(keys)
         cache, offset = self._encode_known(net, weights, k_known, history, goal, future)
         k_start, k_noise = (_per_candidate(k, count) for k in (k_start, k_noise))
-        matrix = self._matrix(future)
+        matrix = self.config.make_matrix(future)
+        present = history.frames[:, -1, -1]
+        ends = self._ends_early(goal)
         result = sample(
-            self._denoiser(net, weights, offset, goal),
+            self._denoiser(net, weights, offset, goal, _per_candidate(k_futures, count)),
             repeat(cache, count),
             token_noise(k_start, jnp.arange(future), self.model.layout.features),
             self.levels(matrix),
@@ -133,11 +146,14 @@ class Planner:
             solver=self.config.make_solver(),
             keys=k_noise,
             window=None if self._guided(goal) else windows(matrix),
+            stop=self._decided(weights, present, goal) if ends else None,
             trajectory=denoising,
         )
-        present = history.frames[:, -1, -1]
         candidates = self._with_present(result.tokens, weights, present)
-        cost, best = self._choose(candidates, goal)
+        if ends:
+            candidates = self._held(candidates, result.complete, goal, weights.support)
+        arrives, cost = self._cost(candidates, goal, weights.support)
+        best = jnp.argmin(cost, axis=1)
         trace = None
         if result.trajectory is not None:
             decode = functools.partial(self._with_present, weights=weights, present=present)
@@ -145,7 +161,7 @@ class Planner:
         return Plan(
             _pick(candidates, best),
             self._actions(result.tokens, weights, best) if self.model.layout.actions else None,
-            _pick(cost, best),
+            _pick(arrives, best),
             candidates,
             cost,
             best,
@@ -167,13 +183,40 @@ class Planner:
         """Whether a gradient guides: it asks for every future token, also those not in motion."""
         return goal is not None and self.config.goal != "token"
 
-    def _matrix(self, future: int) -> np.ndarray:
-        """The full horizon's matrix, or for fewer tokens its first columns, until all are clean."""
-        matrix = self.config.make_matrix(max(future, self.horizon))
-        if future >= self.horizon:
-            return matrix
-        clean = (matrix[:, :future] == 0).all(axis=1)
-        return matrix[: int(clean.argmax()) + 1, :future]
+    def _ends_early(self, goal: Array | None) -> bool:
+        """Whether all that is asked for is known once the best candidate has arrived."""
+        layout = self.model.layout
+        known = goal is not None and layout.has_goal
+        return known and not layout.actions and not self._guided(goal)
+
+    def _decided(self, weights: Weights, present: Array, goal: Array | None) -> Callable:
+        """Whether each robot has a candidate that none of those still on their way can beat."""
+
+        def decided(tokens: Array, complete: Array) -> Array:
+            reached = hold(self._with_present(tokens, weights, present), complete)
+            _, cost = self._cost(reached, goal, weights.support)
+            return jnp.all(cost.min(axis=1) <= complete * self.model.layout.stride)
+
+        return decided
+
+    def _held(
+        self, candidates: Array, complete: Array, goal: Array | None, support: Support | None
+    ) -> Array:
+        """Candidates up to where their robot's best one has arrived, and at rest after that.
+
+        That is the same in any batch, whose other robots may have asked for more tokens.
+        """
+        assert goal is not None
+        layout = self.model.layout
+        candidates = hold(candidates, complete)
+        _, cost = self._cost(candidates, goal, support)
+        candidates = hold(candidates, cost.min(axis=1, keepdims=True) / layout.stride)
+        arrives, _ = self._cost(candidates, goal, support)
+        token = jnp.arange(candidates.shape[2])
+        after = token > jnp.ceil(arrives / layout.stride)[..., None]
+        rest = candidates.at[..., jnp.asarray(layout.rest_dims, jnp.int32)].set(0.0)
+        rest = rest.at[..., jnp.asarray(layout.goal_dims)].set(goal[:, None, None])
+        return jnp.where(after[..., None], rest, candidates)
 
     def _encode_known(
         self,
@@ -210,7 +253,12 @@ class Planner:
         return cache, tokens.shape[1]
 
     def _denoiser(
-        self, net: CausalTransformer, weights: Weights, offset: int, goal: Array | None
+        self,
+        net: CausalTransformer,
+        weights: Weights,
+        offset: int,
+        goal: Array | None,
+        keys: Key[Array, "BN"],
     ) -> Denoiser:
         def denoise(carry, x, level, start):
             output, carry = net.extend(carry, x, level, offset + start)
@@ -221,11 +269,13 @@ class Planner:
         assert goal is not None
         cost = goal_distance(self.model.layout.goal_dims)
         goals = jnp.repeat(goal, self.config.candidates, axis=0)
+        samples = self.config.guidance_samples
         return gradient_guidance(
             denoise,
             lambda x0: cost(self._decode(x0, weights), goals),
             self.model.schedule.alpha_sigma,
             self.config.guidance_scale,
+            functools.partial(redraw, keys, count=samples) if samples > 1 else None,
         )
 
     def _decode(self, tokens: Array, weights: Weights) -> Array:
@@ -245,16 +295,21 @@ class Planner:
         chunk = chunk.reshape(len(best), self.config.candidates, -1, layout.action_dim)
         return _pick(chunk, best)
 
-    def _choose(self, candidates: Array, goal: Array | None) -> tuple[Array, Array]:
-        """Cost `[B, N]` (control steps to the goal) and the index of the cheapest."""
-        if goal is None or not self.model.layout.has_goal:
-            never = candidates.shape[2] * self.model.layout.stride
-            cost = jnp.full(candidates.shape[:2], float(never))
-        else:
-            position = candidates[..., jnp.asarray(self.model.layout.goal_dims)]
-            goals = jnp.broadcast_to(goal[:, None], (*candidates.shape[:2], goal.shape[-1]))
-            cost = arrival(position, goals, self.config.goal_tolerance) * self.model.layout.stride
-        return cost, jnp.argmin(cost, axis=1)
+    def _cost(
+        self, candidates: Array, goal: Array | None, support: Support | None
+    ) -> tuple[Array, Array]:
+        """Control steps until each candidate arrives, and what it costs, both `[B, N]`."""
+        layout = self.model.layout
+        if goal is None or not layout.has_goal:
+            never = jnp.full(candidates.shape[:2], float(candidates.shape[2] * layout.stride))
+            return never, never
+        position = candidates[..., jnp.asarray(layout.goal_dims)]
+        goals = jnp.broadcast_to(goal[:, None], (*candidates.shape[:2], goal.shape[-1]))
+        token = arrival(position, goals, self.config.goal_tolerance)
+        cost = token
+        if support is not None and self.config.support > 0:
+            cost = cost + self.config.support * outside(position, token, support)
+        return token * layout.stride, cost * layout.stride
 
     @functools.partial(jax.jit, static_argnames=("self",))
     def inverse_action(

@@ -180,10 +180,12 @@ def test_plan_writes_its_numbers_and_a_picture(dfplan, run, place):
     plan = read(place / "new" / "p.json")
     assert plan["start"] == [1, 1, 0, 0]
     assert plan["goal"] == [-1, 1]
-    assert np.shape(plan["candidates"]) == (4, 24, 4)
+    tokens = Run.load(run).config.data.tokens
+    assert np.shape(plan["candidates"]) == (4, tokens, 4)
     assert plan["states"] == plan["candidates"][plan["best"]]
     np.testing.assert_allclose(plan["states"][0], plan["start"], atol=1e-5)
-    assert f"plan of 23 states, {23 * plan['stride']} control steps" in done.out
+    future = tokens - 1
+    assert f"plan of {future} states, {future * plan['stride']} control steps" in done.out
     with Image.open(place / "new" / "p.png") as image:
         assert image.format == "PNG"
     assert dfplan("plan", run, *where, "--json", "q.json").code == 0

@@ -159,10 +159,16 @@ START = ["plan", "RUN", "--start", "1", "1"]
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["eval", "nowhere"], ["nowhere is no run"]),
-        (["eval", "."], [". is no run"]),
-        (["info", "."], [". is no run"]),
-        (["plan", ".", "--start", "1", "1"], [". is no run"]),
+        (["eval", "nowhere"], ["nowhere is neither a run", "valid tasks: pointmaze-"]),
+        (["eval", "."], [". is neither a run (it has no config.json) nor a task"]),
+        (["info", "."], [". is neither a run"]),
+        (["plan", ".", "--start", "1", "1"], [". is neither a run"]),
+        (["eval", "pointmaze"], ["task pointmaze comes with no checkpoint", "dfplan train"]),
+        (["pack", "nowhere", "--out", "new"], ["nowhere is no run"]),
+        (["pack", "RUN"], ["--out is missing"]),
+        (["pack", "RUN", "--out", "RUN"], ["RUN exists and is not empty"]),
+        (["pack", "RUN", "--out", "file"], ["file exists and is not empty"]),
+        (["pack", "RUN", "--out", "file/new"], ["cannot write file/new"]),
         (["eval", "--episodes", "1", "RUN"], ["must stand before all options"]),
         (["eval", "--episodes", "1", "."], ["must stand before all options"]),
         (["eval", "RUN", "--episodes", "0"], ["--episodes", "got 0"]),
@@ -170,7 +176,7 @@ START = ["plan", "RUN", "--start", "1", "1"]
         ([*EVAL, "--seed", str(2**31)], ["--seed", f"below {2**31}"]),
         ([*EVAL, "--episodes", "many"], ["--episodes", "'many'"]),
         ([*EVAL, "--episode", "3"], ["--episode"]),
-        ([*EVAL, "--planner.history", "24"], ["planner.history 24", "1 to 23"]),
+        ([*EVAL, "--planner.history", "99"], ["planner.history 99", "valid: 1 to"]),
         ([*EVAL, "--task", "bogus"], ["'bogus'", "pointmaze-umaze"]),
         ([*EVAL, "--env", "Bogus-v0"], ["'Bogus-v0'"]),
         ([*EVAL, "--env", "Pendulum-v1"], ["3 states", "1 actions", "4 states", "2 actions"]),
@@ -192,7 +198,7 @@ START = ["plan", "RUN", "--start", "1", "1"]
     ],
     ids=str,
 )
-def test_eval_plan_and_info(refused, run, place, args, says):
+def test_eval_plan_info_and_pack(refused, run, place, args, says):
     (place / "file").touch()
     args = [arg.replace("RUN", str(run)) for arg in args]
     refused(*args, says=[text.replace("RUN", str(run)) for text in says])

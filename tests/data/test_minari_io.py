@@ -104,6 +104,25 @@ def test_an_achieved_goal_outside_the_observation_is_appended(minari_home):
     assert load_trajectories(ID, goal_dims=(0, 1)).layout.goal_dims == (0, 1)
 
 
+@pytest.mark.parametrize("inside", [True, False], ids=["inside", "appended"])
+def test_trips_are_read_from_the_goals_of_each_episode(minari_home, inside):
+    observations, actions = goal_episodes(inside)
+    first, second = (o["desired_goal"] for o in observations)
+    first[1:], first[4:] = 1, 2  # of 4 steps
+    second[2:], second[3:, 1], second[6:] = 1, 5, 3  # of 6
+    write(observations, actions, GOAL_SPACE)
+    data = load_trajectories(ID)
+    # From one change to the next; from an episode's last to the next one's first there is none.
+    assert data.trips.tolist() == [3, 1, 3] and data.trips.dtype == np.int64
+
+
+def test_data_that_shows_no_trips(minari_home):
+    write(*goal_episodes(inside=True), GOAL_SPACE)
+    write(*random_episodes(5, 7), box(3), "dfplan/box-v0")
+    for name in (ID, "dfplan/box-v0"):
+        assert load_trajectories(name).trips.shape == (0,)
+
+
 def test_one_episode_that_disagrees_moves_the_goal_outside(minari_home):
     observations, actions = goal_episodes(inside=True)
     observations[1]["achieved_goal"] = observations[1]["achieved_goal"] + 1

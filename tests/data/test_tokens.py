@@ -13,7 +13,8 @@ from dfplan.types import UserError
     ("field", "value", "words"),
     [
         ("stride", 0, "at least 1, got 0"),
-        ("tokens", 1, "at least 2, got 1"),
+        ("tokens", 1, r"at least 2, or 0 \(automatic\), got 1"),
+        ("tokens", -3, "at least 2, or 0 .*, got -3"),
         ("goal_horizon", -1, "at least 0, got -1"),
         ("goal_decay", -0.5, "at least 0, got -0.5"),
         ("goal_decay", float("nan"), "at least 0, got nan"),

@@ -309,6 +309,32 @@ def test_trajectory():
     np.testing.assert_allclose(plain.tokens, result.tokens, atol=1e-6)
 
 
+def test_stopping_early_leaves_the_first_tokens_as_they_would_be():
+    exact = Exact(SCHEDULE)
+    matrix = levels(autoregressive(TOKENS, 4), 4, RHO)
+    keys = jax.random.split(jax.random.key(1), 2)
+    start = jax.random.normal(jax.random.key(0), (2, TOKENS, FEATURES))
+
+    def denoise(count, x, level, begin):
+        return exact((), x, level, begin)[0], count + 1
+
+    def run_until(stop):
+        return sample(
+            denoise, jnp.int32(0), start, matrix, schedule=SCHEDULE, solver=Solver(eta=1.0),
+            keys=keys, stop=stop,
+        )  # fmt: skip
+
+    full = run_until(None)
+    assert full.complete == TOKENS and full.carry == 4 * TOKENS
+    for wanted in (0, 1, 3):
+        early = run_until(lambda tokens, complete, wanted=wanted: complete >= wanted)
+        assert early.complete == wanted and early.carry == 4 * wanted
+        np.testing.assert_allclose(early.tokens[:, :wanted], full.tokens[:, :wanted], atol=1e-5)
+        np.testing.assert_array_equal(early.tokens[:, wanted:], start[:, wanted:])
+    large = run_until(lambda tokens, complete: jnp.abs(tokens).max() < 0)
+    assert large.complete == TOKENS
+
+
 def test_noise_of_a_token_is_its_own():
     keys = jax.random.split(jax.random.key(0), 3)
     noise = jax.jit(token_noise, static_argnums=2)

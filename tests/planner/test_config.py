@@ -13,13 +13,19 @@ BAD = [
     ("goal", "none", "token, guidance, both"),
     ("action", "pid", "tracker, inverse, diffused"),
     ("solver", "euler", "ddim, ancestral, multistep"),
-    ("variable_horizon", "no", "true or false"),
+    ("support", -1.0, "number from 0"),
     ("rows", (5, 6), "integers from 0 to planner.steps, 5"),
     ("rows", (5, -1), "integers from 0 to planner.steps, 5"),
     ("rows", (5, 2.5), "integers from 0 to planner.steps, 5"),
     *((name, -1, "integer from 0") for name in ("horizon",)),
-    *((n, 0, "integer from 1") for n in ("candidates", "steps", "history", "replan_every")),
+    *(
+        (n, x, "integer from 1")
+        for n in ("candidates", "steps", "history", "replan_every", "guidance_samples")
+        for x in (0, True)
+    ),
+    ("guidance_samples", 4, "goal 'token' has none; valid here: 1, or the goals guidance, both"),
     *((n, 2.5, "integer") for n in ("horizon", "candidates", "steps", "history", "replan_every")),
+    ("guidance_samples", 2.5, "integer"),
     *((n, -0.1, "number from 0 up") for n in ("slope", "clip", "guidance_scale")),
     *((n, 0.0, "number above 0") for n in ("rho", "goal_tolerance")),
     *((n, x, r"number in \[0, 1\]") for n in ("history_level", "eta") for x in (-0.1, 1.1)),
@@ -40,6 +46,9 @@ def test_bad_values_are_named(name, value, needed):
 def test_the_bounds_themselves_are_good():
     PlannerConfig(horizon=0, candidates=1, steps=1, history=1, replan_every=1, slope=0, clip=0)
     PlannerConfig(guidance_scale=0, history_level=1.0, eta=1, matrix="pyramid", goal="both")
+    PlannerConfig(guidance_samples=1, goal="token")
+    for goal in ("guidance", "both"):
+        assert PlannerConfig(guidance_samples=4, goal=goal).guidance_samples == 4
     PlannerConfig(candidates=np.int64(3), rho=np.float32(2))  # pyright: ignore
 
 

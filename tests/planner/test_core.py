@@ -12,11 +12,13 @@ from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.matrix import levels
+from dfplan.diffusion.redraw import redraw
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.guide import gradient_guidance
 from dfplan.model import Model
 from dfplan.planner.core import Planner
-from dfplan.planner.select import arrival
+from dfplan.planner.select import arrival, outside
+from dfplan.support import Support
 from dfplan.types import UserError
 
 from .conftest import (
@@ -61,6 +63,8 @@ SETTINGS = {
     "custom": {"matrix": "custom", "rows": tuple(CUSTOM.ravel().tolist())},
 }
 SLOW = ("pyramid-0.5", "pyramid-2.5")
+TOLERANCE = 1.0
+NEAR = jnp.array([[-3.5, -2.5], [-2.0, -2.5]])
 DIFFUSED = make_model(frames="stack", actions=True)
 
 
@@ -82,13 +86,12 @@ def test_one_compiled_program_per_shape():
     for _ in range(2):
         plan(planner, make_keys(0, 1), row(history, 0), GOAL[:1])
     assert Planner.plan._cache_size() == before + 2
-    for _ in range(2):
-        plan(planner, history=history, horizon=2)
-    assert Planner.plan._cache_size() == before + 3
 
 
-@functools.partial(jax.jit, static_argnames=("model", "solver", "scale"))
-def full_pass(model, solver, scale, params, known, known_level, start, matrix_levels, keys, goal):
+@functools.partial(jax.jit, static_argnames=("model", "solver", "scale", "samples"))
+def full_pass(
+    model, solver, scale, samples, params, known, known_level, start, matrix_levels, keys, goal
+):
     """Sampling that evaluates all tokens, the known ones included, at every step."""
     net = model.denoiser(params)
 
@@ -102,9 +105,10 @@ def full_pass(model, solver, scale, params, known, known_level, start, matrix_le
         return jnp.sum((STATES.decode(tokens[..., -4:])[..., :2] - goal[:, None]) ** 2, (1, 2))
 
     if scale:
-        denoise = gradient_guidance(denoise, cost, model.schedule.alpha_sigma, scale)
+        copies = functools.partial(redraw, keys[1], count=samples)
+        denoise = gradient_guidance(denoise, cost, model.schedule.alpha_sigma, scale, copies)
     return sample(
-        denoise, (), start, matrix_levels, schedule=model.schedule, solver=solver, keys=keys
+        denoise, (), start, matrix_levels, schedule=model.schedule, solver=solver, keys=keys[0]
     ).tokens
 
 
@@ -129,16 +133,17 @@ def known_tokens(planner, keys, history, goal):
 def reference(planner, keys, history, goal):
     """Tokens `[B, N, P, D]`, normalised."""
     model, config = planner.model, planner.config
-    split = [jax.random.split(k, 3) for k in keys]
+    split = [jax.random.split(k, 4) for k in keys]
     known, level = known_tokens(planner, [s[0] for s in split], history, goal)
-    start, noise = (
-        jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2)
+    start, *noise = (
+        jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2, 3)
     )
     matrix = levels(config.make_matrix(HORIZON), STEPS, config.rho)
     tokens = full_pass(
         model,
         config.make_solver(),
         0.0 if config.goal == "token" else config.guidance_scale,
+        config.guidance_samples,
         make_weights(model).params,
         jnp.repeat(jnp.asarray(known, jnp.float32), CANDIDATES, axis=0),
         jnp.repeat(jnp.asarray(level, jnp.float32), CANDIDATES, axis=0),
@@ -178,8 +183,11 @@ def test_plans_equal_a_computation_without_cache_and_windows(name):
     check_against_reference(make_planner(MODEL, **SETTINGS[name]))
 
 
-def test_guided_plans_equal_it_too():
-    check_against_reference(make_planner(MODEL, goal="both", guidance_scale=0.05))
+@pytest.mark.parametrize("samples", [1, 3])
+def test_guided_plans_equal_it_too(samples):
+    check_against_reference(
+        make_planner(MODEL, goal="both", guidance_scale=0.05, guidance_samples=samples)
+    )
 
 
 def test_discrete_levels_are_the_ones_that_were_learned():
@@ -205,14 +213,70 @@ def test_a_plan_does_not_depend_on_its_batch():
             np.testing.assert_allclose(mine[0], ours[b], atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "name", ["autoregressive", pytest.param("trapezoid", marks=pytest.mark.slow), "custom"]
-)
-def test_a_shorter_plan_is_the_beginning_of_a_longer_one(name):
-    planner = make_planner(MODEL, **SETTINGS[name])
-    long, short = plan(planner), plan(planner, horizon=2)
-    assert short.candidates.shape == (BATCH, CANDIDATES, 3, 4)
-    np.testing.assert_allclose(short.candidates, long.candidates[:, :, :3], atol=1e-4, rtol=1e-4)
+def arriving(**config):
+    """Its goals are so wide that candidates arrive, at different tokens."""
+    return make_planner(MODEL, goal_tolerance=TOLERANCE, **config)
+
+
+@pytest.mark.parametrize("name", ["autoregressive", "pyramid-1", "full_sequence"])
+def test_ending_at_the_arrival_changes_no_plan(name):
+    planner = arriving(**SETTINGS[name])
+    early = plan(planner, goal=NEAR)
+    full = plan(planner, goal=NEAR, denoising=True)
+    assert (early.arrival <= HORIZON * STRIDE).any() and np.ptp(early.arrival) > 0
+    for mine, ours in zip(early[:-1], full[:-1], strict=True):
+        if mine is not None:
+            np.testing.assert_allclose(mine, ours, atol=1e-4, rtol=1e-4)
+
+
+def test_a_candidate_is_what_was_sampled_and_after_its_arrival_at_rest():
+    model = make_model(rest_dims=(2, 3))
+    planner = make_planner(model, goal_tolerance=TOLERANCE)
+    result, sampled = plan(planner, goal=NEAR), plan(make_planner(model), goal=NEAR)
+    token = np.ceil(result.arrival / STRIDE).astype(int)
+    assert (token < HORIZON).any()
+    for b in range(BATCH):
+        np.testing.assert_allclose(
+            result.states[b, : token[b] + 1],
+            sampled.candidates[b, result.best[b], : token[b] + 1],
+            atol=1e-4,
+        )
+        held = np.concatenate([NEAR[b], [0.0, 0.0]])
+        np.testing.assert_allclose(
+            result.states[b, token[b] + 1 :], np.tile(held, (HORIZON - token[b], 1)), atol=1e-6
+        )
+
+
+def test_plans_that_arrive_do_not_depend_on_their_batch_either():
+    planner, keys, history = arriving(), make_keys(), make_history(MODEL)
+    together = plan(planner, keys, history, goal=NEAR)
+    for b in range(BATCH):
+        alone = plan(planner, keys[b : b + 1], row(history, b), NEAR[b : b + 1])
+        for mine, ours in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
+            np.testing.assert_allclose(mine[0], ours[b], atol=1e-4, rtol=1e-4)
+
+
+def test_a_candidate_pays_for_the_way_where_the_data_never_was():
+    planner, weights = unguided(), make_weights(MODEL)
+    candidates = np.asarray(plan(planner).candidates)[..., :2]
+    goal = jnp.asarray(candidates[:, 0, 3])  # each robot's candidate 0 arrives at token 3
+    hole = np.floor((candidates[0, 0, 1] + 20) * 2).astype(int)  # and robot 0's passes here
+    visited = np.ones((80, 80), bool)
+    visited[tuple(hole)] = False
+    support = Support(jnp.full(2, -20.0), jnp.full(2, 0.5), jnp.asarray(visited))
+    args = make_keys(), make_history(MODEL), goal
+    free = planner.plan(weights, *args)
+    priced = planner.plan(weights._replace(support=support), *args)
+    away = outside(jnp.asarray(candidates), free.cost / STRIDE, support)
+    assert away[0, 0] > 0
+    np.testing.assert_allclose(
+        priced.cost, free.cost + planner.config.support * STRIDE * away, rtol=1e-3
+    )
+    np.testing.assert_array_equal(priced.best, np.argmin(priced.cost, axis=1))
+    dear = changed(planner, support=1e4).plan(weights._replace(support=support), *args)
+    assert free.best[0] == 0 and dear.best[0] == 1
+    off = changed(planner, support=0.0).plan(weights._replace(support=support), *args)
+    np.testing.assert_array_equal(off.cost, free.cost)
 
 
 def test_keys_change_plans_and_candidates_differ():
