@@ -8,10 +8,10 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint wheel clean
+.PHONY: help setup demo maze2d test lint wheel clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(STAMP) ## make .venv with both packages and the tools (PYTHON=python3.12 chooses)
 
@@ -37,6 +37,9 @@ demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/
 	$(BIN)/dfplan train pointmaze-umaze --preset small --out $(DEMO)/train
 	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --seed 20000 --references --out $(DEMO)
 
+maze2d: setup ## collect, train and evaluate on D4RL's mazes (hours); goes on where it was interrupted
+	@$(BIN)/python -m experiments.maze2d.run
+
 test: setup ## run all tests (JOBS=2 processes)
 	@$(BIN)/python -m pytest --quiet --numprocesses $(JOBS)
 
@@ -51,4 +54,4 @@ wheel: setup ## build both wheels and use them in a clean environment
 
 clean: ## remove .venv, built packages and caches; runs/ stays
 	@rm -rf .venv build dist envs/dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	@find dfplan envs tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find dfplan envs experiments tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,207 @@
+"""The ablations: what is changed in each, one thing at a time."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.maze2d.study import MAZES
+
+LARGER = ("medium", "large")
+PURSUIT = "dfplan_envs.pointmaze.pursuit:track"
+CLOCK = "dfplan_envs.pointmaze.tracking:track"
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A run trained for an ablation, with training seed 0.
+
+    Attributes:
+        name: of its folder.
+        settings: dotted settings other than the default preset's.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One row of an ablation.
+
+    Attributes:
+        label: what it is called.
+        planner: settings of the planner other than the run's.
+        tracker: "module:function" other than the run's; empty for that one.
+        network: of its own; None for the run of training seed 0 in the table.
+        share: of the ablations' episodes that are played: fewer where plans cost much.
+    """
+
+    label: str
+    planner: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tracker: str = ""
+    network: Network | None = None
+    share: float = 1.0
+
+    def episodes(self, seeds: range) -> range:
+        """The first ones of the ablations' episodes, as many as are played."""
+        return seeds[: max(round(self.share * len(seeds)), 1)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ablation:
+    """A list of variants.
+
+    Attributes:
+        name: on the command line.
+        title: of its table.
+        variants: in order.
+        mazes: where it is measured.
+        axis: what the labels are, where they are numbers: such an ablation is drawn as a curve.
+        note: what a reader has to know.
+    """
+
+    name: str
+    title: str
+    variants: tuple[Variant, ...]
+    mazes: tuple[str, ...] = LARGER
+    axis: str = ""
+    note: str = ""
+
+
+def _over(
+    setting: str, values: Sequence[Any], shares: Mapping[Any, float] | None = None
+) -> tuple[Variant, ...]:
+    """A variant for each value of one planner setting."""
+    shares = shares or {}
+    return tuple(Variant(str(v), {setting: v}, share=shares.get(v, 1.0)) for v in values)
+
+
+def _goal(label: str, goal: str, samples: int = 1) -> Variant:
+    settings = {"goal": goal, "matrix": "pyramid", "replan_every": 25}
+    share = {1: 0.4, 4: 0.2}[samples]
+    return Variant(label, {**settings, "guidance_samples": samples}, share=share)
+
+
+def _trained(label: str, name: str, settings: Mapping[str, Any], **more: Any) -> Variant:
+    return Variant(label, network=Network(name, settings), **more)
+
+
+def _history(clean: float, ramp: float) -> dict[str, float]:
+    return {
+        "training.objective.history_clean": clean,
+        "training.objective.history_ramp": ramp,
+    }
+
+
+ADAMW = {"training.optimizer.name": "adamw"}
+# As many sequences as 4,000 steps of 32.
+BATCH = {"training.batch_size": 128, "training.steps": 1_000}
+SAME = (
+    "Trained at equal computation: as many tokens go through the network as with the default "
+    "preset, so steps times batch size times streams is the same."
+)
+
+PLANNING = (
+    Ablation(
+        "candidates",
+        "Candidates per plan",
+        _over("candidates", (1, 4, 16, 64), {64: 0.3}),
+        MAZES,
+        "candidates",
+    ),
+    Ablation(
+        "matrix",
+        "Scheduling matrix",
+        _over("matrix", ("autoregressive", "pyramid", "full_sequence")),
+        MAZES,
+    ),
+    Ablation(
+        "steps",
+        "Sampling steps per token",
+        _over("steps", (2, 3, 5, 10, 20, 50), {20: 0.6, 50: 0.4}),
+        MAZES,
+        "sampling steps",
+    ),
+    Ablation(
+        "replan",
+        "Control steps between plans",
+        _over("replan_every", (1, 5, 10, 25, 50), {1: 0.4}),
+        axis="control steps between plans",
+    ),
+    Ablation(
+        "goal",
+        "How a plan knows its goal",
+        (
+            _goal("goal token", "token"),
+            _goal("gradient guidance", "guidance"),
+            _goal("gradient guidance, mean of 4 futures", "guidance", 4),
+            _goal("both", "both"),
+            _goal("both, mean of 4 futures", "both", 4),
+        ),
+        note="Pyramid and a plan every 25 control steps in all rows: a gradient asks for every "
+        "token at every sampling step; token by token it would cost five times as much.",
+    ),
+    Ablation(
+        "support",
+        "Price of steps where the data has never been",
+        _over("support", (0.0, 1.0, 5.0, 25.0)),
+        note="In control steps per step; 0 turns it off.",
+    ),
+    Ablation(
+        "follow",
+        "From plan to action",
+        (
+            Variant("full-force pursuit of the path", {"action": "tracker"}, PURSUIT),
+            Variant("tracking by the plan's clock", {"action": "tracker"}, CLOCK),
+            Variant("inverse dynamics", {"action": "inverse"}),
+            _trained(
+                "diffused actions",
+                "actions",
+                {"data.actions": True},
+                planner={"action": "diffused"},
+            ),
+        ),
+        MAZES,
+        note="Diffused actions have a network of their own, trained for as many steps.",
+    ),
+)
+
+TRAINING = (
+    Ablation(
+        "optimizer",
+        "Optimiser and batch size",
+        (
+            Variant("Muon, batch 32"),
+            _trained("Muon, batch 128", "muon-128", BATCH),
+            _trained("AdamW, batch 32", "adamw-32", ADAMW),
+            _trained("AdamW, batch 128", "adamw-128", {**ADAMW, **BATCH}),
+        ),
+        note=SAME,
+    ),
+    Ablation(
+        "streams",
+        "One stream or two",
+        (
+            Variant("two streams"),
+            _trained(
+                "single stream",
+                "single",
+                {"training.objective.streams": "single", "training.steps": 8_000},
+            ),
+        ),
+        note=SAME,
+    ),
+    Ablation(
+        "history",
+        "Levels of the history stream in training",
+        (
+            _trained("all nearly clean", "history-clean", _history(1.0, 0.0)),
+            Variant("0.6 nearly clean, 0.2 rising, 0.2 independent"),
+            _trained(
+                "0.2 nearly clean, 0.2 rising, 0.6 independent", "history-mixed", _history(0.2, 0.2)
+            ),
+        ),
+        note="Trained for as many steps as the default preset.",
+    ),
+)
+ABLATIONS = {ablation.name: ablation for ablation in (*PLANNING, *TRAINING)}
