@@ -13,13 +13,6 @@ SCORES: dict[str, dict[str, float]] = {
 """D4RL's reference returns (d4rl/infos.py), of a random policy and of its own controller."""
 
 COLLECT_STEPS = {"UMaze": 500_000, "Medium": 1_000_000, "Large": 1_000_000}
-TOKENS = {
-    "UMaze": {"data.stride": 10, "data.tokens": 24},
-    "Medium": {"data.stride": 10, "data.tokens": 40},
-    "Large": {"data.stride": 12, "data.tokens": 56},
-}
-"""One token every 0.10 or 0.12 s, and a third more of them than the longest route takes the data's
-controller: a goal as far as the window is long is too rare in it to be learned."""
 
 
 def _record(maze: str, env: str, description: str, score: Any, tolerance: float) -> dict[str, Any]:
@@ -31,15 +24,19 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
         "collector": "dfplan_envs.pointmaze.collect:collect",
         "collect_steps": COLLECT_STEPS[maze],
         "policy": "dfplan_envs.pointmaze.controller:WaypointPolicy",
-        "tracker": "dfplan_envs.pointmaze.tracking:track",
+        "tracker": "dfplan_envs.pointmaze.pursuit:track",
+        "checkpoint": f"dfplan_envs:checkpoints/pointmaze-{maze.lower()}",
         "score": score,
         "preset": {
-            **TOKENS[maze],
+            # A token every 0.12 s; as many as the data's own trips ask for.
+            "data.stride": 12,
+            "data.tokens": 0,
             "data.goal_decay": 0.5,
             "data.start_fraction": 0.1,
             "data.rest_dims": [2, 3],
             "planner.action": "tracker",
             "planner.goal_tolerance": tolerance,
+            "planner.replan_every": 20,
         },
     }
 
@@ -66,6 +63,7 @@ def _tasks() -> dict[str, dict[str, Any]]:
         **_record("Medium", "dfplan/PointMaze_D4RL-v0", "your own map, random goals", None, 0.5),
         "description": "your own map (env_kwargs: maze_map), D4RL's protocol, random goals",
         "dataset": "dfplan/pointmaze-v0",
+        "checkpoint": "",
     }
     return tasks
 

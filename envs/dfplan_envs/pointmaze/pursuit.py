@@ -1,0 +1,165 @@
+"""Pursue planned states of a PointMaze at full force: the plan's path, not its clock."""
+
+import math
+
+import numpy as np
+
+from dfplan_envs.pointmaze.model import DT, MAX_SPEED
+
+# Gymnasium-Robotics' point.xml: a ball of radius 0.1 m and 1000 kg / m^3, on two motors of gear 100
+# and joints of damping 1. Not read from a compiled model: a tracker is given none.
+MASS = 4 / 3 * math.pi * 0.1**3 * 1000
+"""Of the ball, in kilograms."""
+FORCE = 100.0
+"""Of action 1 along an axis, in newtons."""
+DAMPING = 1.0
+"""Newtons per metre per second."""
+ACCELERATION = FORCE / MASS
+"""Of action 1 along an axis, in metres per second squared: 23.9."""
+TOP_SPEED = (MASS * MAX_SPEED + DT * FORCE) / (MASS + DT * DAMPING)
+"""Metres per second along an axis: speed is clipped before a step, and its force adds to that."""
+
+SAMPLE_EVERY = 3
+"""Control steps between samples of the path, at most: 0.16 m at full speed."""
+SLACK = 0.1
+"""Metres within which two distances count as equal."""
+SETTLE = 0.04
+"""Seconds in which the last centimetres are driven, so that rest is not bang-bang."""
+
+
+def track(
+    states: np.ndarray,
+    stride: int,
+    elapsed: np.ndarray | int,
+    state: np.ndarray,
+    goal: np.ndarray | None = None,
+    *,
+    lookahead: float = 1.2,
+    skip_radius: float = 0.25,
+    hold_radius: float = 0.5,
+) -> np.ndarray:
+    """Action that drives the ball along a plan's path as fast as it goes.
+
+    Plans learned from data are as slow as the data's controller, so their velocities only shape the
+    path: a cubic Hermite spline through positions and velocities. The ball steers straight for the
+    point `lookahead` metres further on the path than itself, each axis as fast as it can be and
+    still stop there; so it brakes for a corner's one leg while it speeds up for the other. Once
+    that point is past the path's first within `hold_radius` of the goal, or the ball is that near,
+    it steers for the goal and rests there; without a goal, at the path's end.
+
+    Where the ball stands on the path is the last point within `skip_radius`: a detour that comes
+    back to the ball is left out, and one that comes back on itself cannot hold the ball at its
+    turn. Where there is none, it is the nearest point, and of equally near ones the first. A wall
+    is too thick for either to reach over.
+
+    Args:
+        states: [B, T, 4] planned x, y, vx, vy in SI units, one every `stride` control steps.
+        stride: control steps between tokens.
+        elapsed: [B] or scalar, control steps since states[:, 0]; without effect.
+        state: [B, 4] present state.
+        goal: [B, 2] in metres, or None.
+        lookahead: metres along the path, of its faster axis, at full speed; half as many at rest.
+            From 0.6 on there is no braking on a straight line; more cuts corners more.
+        skip_radius: metres.
+        hold_radius: metres.
+
+    Returns:
+        action [B, 2], float32, in [-1, 1].
+
+    Raises:
+        ValueError: if `states` is not [B, T, 4] or `stride` is not positive.
+    """
+    states, state = np.asarray(states, np.float64), np.asarray(state, np.float64)
+    if states.ndim != 3 or states.shape[1] < 1 or states.shape[2] != 4:
+        raise ValueError(f"states must be [B, T, 4], got shape {states.shape}")
+    if stride <= 0:
+        raise ValueError(f"stride must be positive, got {stride}")
+    path, position = sample_path(states, stride), state[:, :2]
+    here = _locate(_distance(path, position), skip_radius)
+    # A slow ball may be leaning on a wall that lies between it and the far target.
+    pace = np.minimum(np.abs(state[:, 2:]).max(axis=1) / MAX_SPEED, 1.0)
+    target, index = _ahead(path, here, lookahead * (1 + pace) / 2)
+    if goal is not None:
+        goal = np.asarray(goal, np.float64)
+        near = _distance(path, goal) <= hold_radius
+        arrived = near.any(axis=1) & (index >= near.argmax(axis=1))
+        arrived |= np.linalg.norm(position - goal, axis=1) <= hold_radius
+        target = np.where(arrived[:, None], goal, target)
+    return _drive(target - position, state[:, 2:])
+
+
+def sample_path(states: np.ndarray, stride: int) -> np.ndarray:
+    """Positions on the cubic Hermite spline through a plan's tokens, and the last token's.
+
+    Args:
+        states: [B, T, 4] planned x, y, vx, vy in SI units.
+        stride: control steps between tokens.
+
+    Returns:
+        [B, 2, N] x and y in metres, N = (T - 1) ceil(stride / 3) + 1.
+    """
+    batch, count = len(states), math.ceil(stride / SAMPLE_EVERY)
+    s = np.arange(count) / count
+    basis = np.stack([(1 + 2 * s) * (1 - s) ** 2, s * s * (3 - 2 * s), s * (1 - s) ** 2])
+    basis = np.concatenate([basis, [s * s * (s - 1)]])
+    columns = states.swapaxes(1, 2)
+    p, v = columns[:, :2], columns[:, 2:] * (stride * DT)
+    knots = np.stack([p[..., :-1], p[..., 1:], v[..., :-1], v[..., 1:]], axis=-1)
+    samples = (knots.reshape(-1, 4) @ basis).reshape(batch, 2, -1)
+    return np.concatenate([samples, p[..., -1:]], axis=2)
+
+
+def _distance(path: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """Metres [B, N] from a point [B, 2] to each sample of a path [B, 2, N]."""
+    x, y = path[:, 0] - point[:, :1], path[:, 1] - point[:, 1:]
+    return np.sqrt(x * x + y * y)
+
+
+def _locate(distance: np.ndarray, radius: float) -> np.ndarray:
+    """Index [B] of the sample at which the ball stands, from its distances [B, N] to all."""
+    within = distance <= radius
+    last = distance.shape[1] - 1 - within[:, ::-1].argmax(axis=1)
+    # The first part of the path that comes about as near as any, at its nearest sample.
+    padded = np.pad(distance, ((0, 0), (1, 1)), constant_values=np.inf)
+    lowest = (distance <= padded[:, :-2]) & (distance <= padded[:, 2:])
+    lowest &= distance <= distance.min(axis=1, keepdims=True) + SLACK
+    return np.where(within.any(axis=1), last, lowest.argmax(axis=1))
+
+
+def _ahead(
+    path: np.ndarray, here: np.ndarray, lookahead: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The point [B, 2] `lookahead` [B] metres after sample `here` [B], at most the path's last.
+
+    Also the index [B] of the first sample that is as far. Lengths are those of the faster axis,
+    which tell the time that they take.
+    """
+    steps = np.abs(np.diff(path, axis=2))
+    length = np.zeros((len(path), path.shape[2]))
+    np.cumsum(np.maximum(steps[:, 0], steps[:, 1]), axis=1, out=length[:, 1:])
+    rows = np.arange(len(path))
+    wanted = np.minimum(length[rows, here] + lookahead, length[:, -1])
+    index = (length >= wanted[:, None]).argmax(axis=1)
+    before = np.maximum(index - 1, 0)
+    gap = length[rows, index] - length[rows, before]
+    part = np.divide(length[rows, index] - wanted, gap, out=np.zeros_like(gap), where=gap > 0)
+    end, start = path[rows, :, index], path[rows, :, before]
+    return end + part[:, None] * (start - end), index
+
+
+def _drive(offset: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """Action [B, 2] straight towards a target at `offset` [B, 2] metres, to be at rest there."""
+    gap = np.abs(offset)
+    longest = gap.max(axis=1, keepdims=True)
+    share = np.divide(gap, longest, out=np.zeros_like(gap), where=longest > 0)
+    speed = np.copysign(np.minimum(TOP_SPEED * share, _stopping_speed(gap)), offset)
+    # The force that makes it the speed after this step: MuJoCo's Euler step, damping implicit.
+    velocity = np.clip(velocity, -MAX_SPEED, MAX_SPEED)
+    force = (MASS * (speed - velocity)) / DT + DAMPING * speed
+    return np.clip(force / FORCE, -1.0, 1.0).astype(np.float32)
+
+
+def _stopping_speed(gap: np.ndarray) -> np.ndarray:
+    """The highest speed from which an axis stops within `gap` metres, steps being discrete."""
+    half = ACCELERATION * DT / 2
+    return np.minimum(np.sqrt(half**2 + 2 * ACCELERATION * gap) - half, gap / SETTLE)
