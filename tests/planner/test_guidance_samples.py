@@ -60,7 +60,10 @@ def test_the_key_decides():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"matrix": "pyramid", "solver": "multistep"}, {"matrix": "full_sequence", "eta": 0.0}],
+    [
+        pytest.param({"matrix": "pyramid", "solver": "multistep"}, marks=pytest.mark.slow),
+        {"matrix": "full_sequence", "eta": 0.0},
+    ],
     ids=["pyramid", "full_sequence"],
 )
 def test_every_matrix_takes_them(settings):
