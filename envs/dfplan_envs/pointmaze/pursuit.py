@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from dfplan_envs.pointmaze.model import DT, MAX_SPEED
+from dfplan_envs.pointmaze.tracking import check_plan
 
 # Gymnasium-Robotics' point.xml: a ball of radius 0.1 m and 1000 kg / m^3, on two motors of gear 100
 # and joints of damping 1. Not read from a compiled model: a tracker is given none.
@@ -69,11 +70,7 @@ def track(
     Raises:
         ValueError: if `states` is not [B, T, 4] or `stride` is not positive.
     """
-    states, state = np.asarray(states, np.float64), np.asarray(state, np.float64)
-    if states.ndim != 3 or states.shape[1] < 1 or states.shape[2] != 4:
-        raise ValueError(f"states must be [B, T, 4], got shape {states.shape}")
-    if stride <= 0:
-        raise ValueError(f"stride must be positive, got {stride}")
+    states, state = check_plan(states, stride), np.asarray(state, np.float64)
     path, position = sample_path(states, stride), state[:, :2]
     here = _locate(_distance(path, position), skip_radius)
     # A slow ball may be leaning on a wall that lies between it and the far target.

@@ -41,11 +41,7 @@ def track(
     Raises:
         ValueError: if `states` is not [B, T, 4] or `stride` is not positive.
     """
-    states, state = np.asarray(states, np.float64), np.asarray(state, np.float64)
-    if states.ndim != 3 or states.shape[1] < 1 or states.shape[2] != 4:
-        raise ValueError(f"states must be [B, T, 4], got shape {states.shape}")
-    if stride <= 0:
-        raise ValueError(f"stride must be positive, got {stride}")
+    states, state = check_plan(states, stride), np.asarray(state, np.float64)
     ahead = (np.broadcast_to(elapsed, len(states)) + lookahead) / stride
     target = interpolate(states, ahead, stride * dt)
     if goal is not None:
@@ -54,6 +50,20 @@ def track(
         target = np.where(near, np.concatenate([goal, np.zeros_like(goal)], axis=-1), target)
     error = target - state
     return np.clip(kp * error[:, :2] + kd * error[:, 2:], -1.0, 1.0).astype(np.float32)
+
+
+def check_plan(states: np.ndarray, stride: int) -> np.ndarray:
+    """Planned states [B, T, 4] as float64.
+
+    Raises:
+        ValueError: if they have another shape or `stride` is not positive.
+    """
+    states = np.asarray(states, np.float64)
+    if states.ndim != 3 or states.shape[1] < 1 or states.shape[2] != 4:
+        raise ValueError(f"states must be [B, T, 4], got shape {states.shape}")
+    if stride <= 0:
+        raise ValueError(f"stride must be positive, got {stride}")
+    return states
 
 
 def interpolate(states: np.ndarray, time: np.ndarray, interval: float) -> np.ndarray:
