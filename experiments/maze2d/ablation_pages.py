@@ -11,7 +11,7 @@ from experiments.maze2d.ablations import ABLATIONS, Ablation
 from experiments.maze2d.bootstrap import mean_interval
 from experiments.maze2d.markdown import EMPTY, cell, number, table
 from experiments.maze2d.pages import fill_readme, write_page
-from experiments.maze2d.study import MAPS, Study
+from experiments.maze2d.study import TITLES, Study
 
 HEADER = (
     "episodes",
@@ -56,7 +56,7 @@ def full_table(ablation: Ablation, found: dict[str, dict[str, dict[str, Any]]]) 
     parts = [f"## {ablation.title}", *([ablation.note] if ablation.note else [])]
     for maze, measured in found.items():
         rows = [[label, *_cells(record)] for label, record in measured.items()]
-        parts.append(f"**{MAPS[maze]}**\n\n{table(['', *HEADER], rows)}")
+        parts.append(f"**{TITLES[maze]}**\n\n{table(['', *HEADER], rows)}")
     return "\n\n".join(parts)
 
 
@@ -67,7 +67,7 @@ def score_table(ablation: Ablation, found: dict[str, dict[str, dict[str, Any]]])
         [label, *(cell(score(measured.get(label))) for measured in found.values())]
         for label in labels
     ]
-    return f"**{ablation.title}**\n\n{table(['', *(MAPS[maze] for maze in found)], rows)}"
+    return f"**{ablation.title}**\n\n{table(['', *(TITLES[maze] for maze in found)], rows)}"
 
 
 def score(record: dict[str, Any] | None, name: str = "normalized_score") -> dict[str, float] | None:

@@ -3,7 +3,7 @@
 from dfplan.cli import main
 from dfplan.cli.common import console
 from dfplan.data.minari_io import local_ids
-from experiments.maze2d.study import Study, task
+from experiments.maze2d.study import Study, arguments, task
 
 SEED = "0"
 
@@ -19,5 +19,5 @@ def collect(study: Study) -> None:
         where = task(maze)
         if where.dataset in there:
             console.print(f"{where.dataset}: collected before")
-        elif code := main(["collect", where.name, "--seed", SEED]):
+        elif code := main(["collect", *arguments(maze), "--seed", SEED]):
             raise SystemExit(code)

@@ -22,7 +22,7 @@ from dfplan.tasks import Task
 from dfplan.types import UserError
 from experiments.maze2d import records
 from experiments.maze2d.environment import environment, first_observations
-from experiments.maze2d.study import GOALS, Study, task
+from experiments.maze2d.study import Study, task
 
 LATENCY_CALLS = 50
 
@@ -86,7 +86,7 @@ def is_trained(directory: Path) -> bool:
 
 def evaluate(study: Study) -> None:
     """Evaluate every trained run of the study on both kinds of goal."""
-    for maze, seed, goal in itertools.product(study.mazes, study.seeds, GOALS):
+    for maze, seed, goal in itertools.product(study.mazes, study.seeds, study.goals):
         trained, where = Trained.load(study.run(maze, seed)), task(maze, goal)
         answer(
             study.result(maze, seed, goal),

@@ -16,7 +16,7 @@ from experiments.maze2d.ablate import TABLE_SEED
 from experiments.maze2d.ablation_pages import gather_ablation, score
 from experiments.maze2d.ablations import ABLATIONS, Ablation
 from experiments.maze2d.evaluate import Trained, drive
-from experiments.maze2d.study import MAPS, Study, task
+from experiments.maze2d.study import TITLES, Study, task
 
 CASES = 6
 DPI = 100
@@ -79,7 +79,7 @@ def draw_curves(path: Path, ablation: Ablation, found: dict[str, dict[str, Any]]
     axes = figure.subplots(1, len(found), squeeze=False)[0]
     for ax, (maze, measured) in zip(axes, found.items(), strict=True):
         _curve(ax, ablation, measured)
-        ax.set_title(MAPS[maze], fontsize=10, color=INK)
+        ax.set_title(TITLES[maze], fontsize=10, color=INK)
     name_axes(axes[0], (ablation.axis, "normalised score"), "")
     axes[-1].legend(fontsize=8, frameon=False, labelcolor=INK)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from experiments.maze2d.bootstrap import mean_interval, ratio_interval
 from experiments.maze2d.cost import training_cost
 from experiments.maze2d.evaluate import is_trained
 from experiments.maze2d.reference import NAMES
-from experiments.maze2d.study import GOALS, Study, task
+from experiments.maze2d.study import Study, task
 
 RATIOS = ("normalized_score", "latched_score", "first_reach")
 
@@ -21,7 +21,7 @@ def gather(study: Study) -> dict[str, Any]:
         "tasks": {
             task(maze, goal).name: gather_task(study, maze, goal)
             for maze in study.mazes
-            for goal in GOALS
+            for goal in study.goals
         },
         "cost": {maze: _cost(study, maze) for maze in study.mazes},
     }

@@ -12,6 +12,7 @@ from experiments.maze2d.ablations import ABLATIONS
 from experiments.maze2d.collect import collect
 from experiments.maze2d.evaluate import evaluate
 from experiments.maze2d.figures import draw_figures
+from experiments.maze2d.maps import measure_maps
 from experiments.maze2d.reference import measure_references
 from experiments.maze2d.study import MAZES, TRAINING_SEEDS, Study
 from experiments.maze2d.table import write_table
@@ -26,7 +27,11 @@ MAIN: dict[str, Callable[[Study], None]] = {
     "references": measure_references,
     "table": write_table,
 }
-MORE: dict[str, Callable[[Study], None]] = {"figures": draw_figures, "videos": draw_videos}
+MORE: dict[str, Callable[[Study], None]] = {
+    "maps": measure_maps,
+    "figures": draw_figures,
+    "videos": draw_videos,
+}
 STAGES = (*MAIN, "ablations", *MORE)
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from dfplan.tasks import Task, get_task
+from experiments.maze2d.own_maps import OWN, own_arguments, own_task
 
 HERE = Path(__file__).parent
 MAZES = ("umaze", "medium", "large")
@@ -17,7 +18,7 @@ TUNING = range(7_000, 8_000)
 """Of the episodes that settings were chosen on; none of them is in a result."""
 GOALS = {"random": "", "fixed": "-fixed"}
 """Kinds of goal, and how the tasks' names end: Multi2D and Maze2D."""
-MAPS = {"umaze": "UMaze", "medium": "Medium", "large": "Large"}
+TITLES = {"umaze": "UMaze", "medium": "Medium", "large": "Large"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Study:
 
     Attributes:
         mazes, seeds: mazes and training seeds.
+        goals: kinds of goal.
         runs: folder of the trained runs.
         results: folder of the measurements.
         pages: folder of table.md, ablations.md, figures and the README that is filled in.
@@ -34,6 +36,7 @@ class Study:
 
     mazes: tuple[str, ...] = MAZES
     seeds: tuple[int, ...] = TRAINING_SEEDS
+    goals: tuple[str, ...] = tuple(GOALS)
     runs: Path = Path("runs/maze2d")
     results: Path = Path("runs/maze2d")
     pages: Path = HERE
@@ -76,6 +79,13 @@ class Study:
         return self.results / "ablations" / "references" / f"{maze}-{name}.json"
 
 
+def arguments(maze: str) -> list[str]:
+    """What `dfplan collect` and `train` are told of a maze."""
+    return own_arguments(maze) if maze in OWN else [task(maze).name]
+
+
 def task(maze: str, goal: str = "random") -> Task:
-    """The task of a maze and a kind of goal."""
+    """The task of a maze and a kind of goal; maps of one's own have random goals."""
+    if maze in OWN:
+        return own_task(maze)
     return get_task(f"pointmaze-{maze}{GOALS[goal]}")

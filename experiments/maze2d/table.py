@@ -8,7 +8,7 @@ from experiments.maze2d.gather import gather
 from experiments.maze2d.markdown import EMPTY, cell, number, table
 from experiments.maze2d.pages import fill_readme, write_page
 from experiments.maze2d.published import PUBLISHED
-from experiments.maze2d.study import GOALS, MAPS, MAZES, Study, task
+from experiments.maze2d.study import GOALS, MAZES, TITLES, Study, task
 
 HEADER = ("raw return", "normalised", "latched", "first reach, steps", "reach rate", "success rate")
 DIGITS = dict.fromkeys(METRICS, 1) | {"reach_rate": 2, "success_rate": 2}
@@ -83,14 +83,14 @@ def _published(tasks: dict[str, Any], goal: str) -> str:
         if figures := getattr(entry, goal):
             what = f"{entry.metric} ({entry.paper})"
             rows.append([entry.method, *(number(figure) for figure in figures), what])
-    header = ["", *MAPS.values(), "what the number is"]
-    return f"**{KINDS[goal]}**\n\n{table(header, rows, text=(0, len(MAPS) + 1))}"
+    header = ["", *TITLES.values(), "what the number is"]
+    return f"**{KINDS[goal]}**\n\n{table(header, rows, text=(0, len(TITLES) + 1))}"
 
 
 def _cost(cost: dict[str, list[dict[str, Any]]]) -> str:
     rows = [
         [
-            f"{MAPS[maze]}, seed {run['seed']}",
+            f"{TITLES[maze]}, seed {run['seed']}",
             number(run["wall_minutes"]),
             number(run["cpu_minutes"]),
             EMPTY if run["cores"] is None else str(run["cores"]),

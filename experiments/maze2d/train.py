@@ -12,7 +12,7 @@ from dfplan.cli import main
 from dfplan.cli.common import console
 from experiments.maze2d import records
 from experiments.maze2d.evaluate import is_trained
-from experiments.maze2d.study import Study, task
+from experiments.maze2d.study import Study, arguments
 
 CPU_FILE = "cpu.json"
 
@@ -55,7 +55,7 @@ def new_command(
     directory: Path, maze: str, seed: int, settings: Mapping[str, Any] | None = None
 ) -> list[str]:
     """Arguments of `dfplan` that train a new run."""
-    command = ["train", task(maze).name, "--training.seed", str(seed)]
+    command = ["train", *arguments(maze), "--training.seed", str(seed)]
     for name, value in (settings or {}).items():
         option = f"--{name.replace('_', '-')}"
         command += [option] if value is True else [option, str(value)]

@@ -142,5 +142,5 @@ def test_stages_by_name(capsys, tmp_path):
 
 def test_the_readme_has_its_markers():
     text = (HERE / "README.md").read_text()
-    for name in ("table", "ablations"):
+    for name in ("table", "maps", "ablations"):
         assert text.count(f"<!-- {name}: begin -->") == text.count(f"<!-- {name}: end -->") == 1
