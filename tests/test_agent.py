@@ -18,7 +18,7 @@ from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
-from dfplan.nets.transformer import TransformerConfig
+from dfplan.nets.config import NetConfig
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.core import Plan, Planner, Weights
@@ -94,7 +94,7 @@ def see(state, goal=(9.0, 9.0)):
 def real():
     """A planner with inverse dynamics, and its weights, all random."""
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
-    net = TransformerConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
+    net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
     model, rng = Model(tokens, net, DiffusionConfig()), np.random.default_rng(0)
 
     def draw(leaf):
