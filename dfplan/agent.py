@@ -288,7 +288,7 @@ class Agent:
     def _due(self, goal: np.ndarray | None) -> np.ndarray:
         """Whether each row needs a plan, `[B]` bool: it has none, or an old one."""
         goal = np.full_like(self._goal, np.nan) if goal is None else goal
-        same = np.isclose(goal, self._goal, rtol=0, atol=0, equal_nan=True).all(axis=-1)
+        same = ((goal == self._goal) | (np.isnan(goal) & np.isnan(self._goal))).all(axis=-1)
         self.elapsed[~same] = NO_PLAN  # a plan to another goal is none
         self._goal = goal.copy()
         return (self.elapsed == NO_PLAN) | (self.elapsed >= self.planner.config.replan_every)
