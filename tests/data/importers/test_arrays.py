@@ -50,8 +50,8 @@ def test_no_value_is_rounded(npz, imported):
     observations[0, 0] = 1 / 3
     actions = np.full((12, 2), 2**24 + 1)
     _, episodes, _ = imported("numpy", npz(observations=observations, actions=actions))
-    assert episodes[0].observations[0, 0] == 1 / 3
-    assert (episodes[0].actions == 2**24 + 1).all()
+    assert episodes[0].observations[0, 0] == np.float64(1 / 3)
+    np.testing.assert_array_equal(episodes[0].actions, np.float64(2**24 + 1))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,16 @@ def test_other_files(home, refusal):
 )
 def test_bounds(npz, refusal, bounds, says):
     assert says in refusal("numpy", npz(), form=Form(action_bounds=bounds))
+
+
+def test_bounds_of_actions_that_are_left_out(npz, imported):
+    actions = coded(2, 0.05)
+    actions[ends()] = 999
+    dataset, episodes, _ = imported(
+        "numpy", npz(actions=actions), form=Form(action_bounds=(0, 300))
+    )
+    check_dropped(episodes)
+    assert dataset.action_space.high.tolist() == [300, 300]
 
 
 def test_goal_dimensions_without_goals(npz, refusal):

@@ -137,11 +137,16 @@ def test_what_does_not_fit(hdf5, refusal, more, says):
 
 
 def test_values_that_are_not_finite_have_a_place(hdf5, refusal):
-    observations = coded(3)
-    observations[5, 1], observations[9, 0] = np.nan, np.inf
-    message = refusal("d4rl", hdf5(observations=observations))
-    assert "observations, row 5 (episode 1, step 1), dimension 1 is nan;" in message
-    assert message.endswith("(2 are not)")
+    for row, place in {
+        3: "episode 0, step 3",
+        4: "episode 1, step 0",
+        5: "episode 1, step 1",
+    }.items():
+        observations = coded(3)
+        observations[row, 1], observations[9, 0] = np.nan, np.inf
+        message = refusal("d4rl", hdf5(observations=observations))
+        assert f"observations, row {row} ({place}), dimension 1 is nan;" in message
+        assert message.endswith("(2 are not)")
 
 
 def test_the_unknown_observation_after_an_episode_counts_too(hdf5, refusal):
