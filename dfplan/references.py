@@ -57,7 +57,7 @@ class PolicyBatch:
 
 def _row(observation: Any, i: int) -> Any:
     if isinstance(observation, Mapping):
-        return {key: value[i] for key, value in observation.items()}
+        return {key: _row(value, i) for key, value in observation.items()}
     return observation[i]
 
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import jax
 
-from dfplan.config import Config
+from dfplan.config import Config, as_tuple
 from dfplan.data.layout import Layout, layout_from_spaces
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.tokens import TokenLayout
@@ -181,8 +181,7 @@ class Run:
 
     @classmethod
     def _from_record(cls, record: dict[str, Any]) -> "Run":
-        layout: dict[str, Any] = record["layout"]
-        layout = {k: tuple(v) if isinstance(v, list) else v for k, v in layout.items()}
+        layout = {name: as_tuple(value) for name, value in record["layout"].items()}
         return cls(
             Task.from_dict(record["task"]),
             Config.from_dict(record["config"]),
