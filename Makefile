@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo maze2d test lint docs wheel clean
+.PHONY: help setup sb3 demo maze2d test lint docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,10 @@ $(STAMP): pyproject.toml envs/pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --editable '.[dev,docs]' --editable ./envs --constraint constraints.txt
 	@touch $@
+
+sb3: setup ## add Stable-Baselines3 and PyTorch, without which their tests are skipped
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --editable '.[sb3]' --constraint constraints.txt
 
 demo: export MINARI_DATASETS_PATH := $(CURDIR)/$(DEMO)/datasets
 demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/demo

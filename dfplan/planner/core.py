@@ -16,8 +16,8 @@ from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.costs import goal_distance
 from dfplan.guidance.guide import gradient_guidance
 from dfplan.model import Model
-from dfplan.nets.cache import KVCache, repeat
-from dfplan.nets.transformer import CausalTransformer
+from dfplan.nets.cache import repeat
+from dfplan.nets.network import Network
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.select import arrival, hold, outside
@@ -220,13 +220,13 @@ class Planner:
 
     def _encode_known(
         self,
-        net: CausalTransformer,
+        net: Network,
         weights: Weights,
         keys: Array,
         history: History,
         goal: Array | None,
         future: int,
-    ) -> tuple[KVCache, int]:
+    ) -> tuple[PyTree, int]:
         """Goal and history into an empty cache, once per plan; also the number of their tokens."""
         layout, schedule = self.model.layout, self.model.schedule
         tokens = layout.encode(
@@ -254,7 +254,7 @@ class Planner:
 
     def _denoiser(
         self,
-        net: CausalTransformer,
+        net: Network,
         weights: Weights,
         offset: int,
         goal: Array | None,
