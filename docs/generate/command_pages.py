@@ -10,8 +10,8 @@ from dfplan.cli import COMMANDS, main
 INTRODUCTION = """# Commands
 
 What `--help` of each command prints, without a task or a run: given one, as in
-`dfplan train pointmaze-large --help`, it shows that one's own defaults. Under `train`, the settings of
-`--data`, `--net` and so on are those of [Settings](settings.md).
+`dfplan train pointmaze-large --help`, it shows that one's own defaults. Under `train`, the settings
+of `--data`, `--net` and so on are those of [Settings](settings.md).
 """
 
 

@@ -1,8 +1,8 @@
 """Pages of Markdown, and running what their code blocks show, in this process and small.
 
-A block in `python` runs in its page's namespace, or becomes a file where it has a title; one in `text`
-right after it is what it prints. A block in `sh` holds commands. What cannot run here says why, in a
-comment on the line before it: <!-- not run: reason -->.
+A block in `python` runs in its page's namespace, or becomes a file where it has a title; where it
+prints, the block in `text` after it is what it prints. A block in `sh` holds commands. What cannot
+run here says why, in a comment on the line before it: <!-- not run: reason -->.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import os
 import re
 import runpy
 import shlex
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,15 +70,24 @@ def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]
             code = compile("\n" * block.line + block.text, str(page), "exec")
             with contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(code, scope)
-            printed = out.getvalue()
+            printed = out.getvalue() or None
         elif block.language == "sh":
             for line in block.text.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
                 if words[:1] == ["python"]:
-                    scope |= runpy.run_path(words[1], run_name="__main__")
+                    scope |= run_script(words[1])
                 elif words:
                     command(words)
     return scope
+
+
+def run_script(path: str) -> dict[str, Any]:
+    """As `python path` does, which looks for modules beside the script first."""
+    sys.path.insert(0, str(Path(path).resolve().parent))
+    try:
+        return runpy.run_path(path, run_name="__main__")
+    finally:
+        sys.path.pop(0)
 
 
 class Shell:
