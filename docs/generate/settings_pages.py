@@ -14,10 +14,10 @@ from dfplan.tasks import all_tasks
 SETTINGS = """# Settings
 
 Everything that decides a run: `dfplan.config.Config`, a frozen dataclass of dataclasses, kept in
-the run's `config.json`. On the command line `data.goal_decay` is `--data.goal-decay`; `eval` and `plan`
-take those of `planner` alone, as the others belong to the weights. The defaults are those of the
-dataclasses; a [preset](presets.md) and a task have theirs go on top. An unknown setting, or a value
-out of range, is refused with one line that says what is valid.
+the run's `config.json`. On the command line `data.goal_decay` is `--data.goal-decay`; `eval` and
+`plan` take those of `planner` alone, as the others belong to the weights. The defaults are those of
+the dataclasses; a [preset](presets.md) and a task have theirs go on top. An unknown setting, or a
+value out of range, is refused with one line that says what is valid.
 """
 
 PAGE_OF_PRESETS = """# Presets
