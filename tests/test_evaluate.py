@@ -297,9 +297,11 @@ def test_evaluate_takes_an_environment_in_every_form():
         evaluate(Still(), PendulumEnv, episodes=3, max_steps=20),
         evaluate(Still(), PendulumEnv(), episodes=3, max_steps=20),
     ]
-    assert found == found[:1] * 5
+    for other in found[1:]:
+        assert other["raw_return"] == pytest.approx(found[0]["raw_return"])
     assert -250 < found[0]["raw_return"]["mean"] < 0 and found[0]["reach_rate"] is None
-    assert evaluate(Still(), make, episodes=3, seed=5) != found[0]
+    elsewhere = evaluate(Still(), make, episodes=3, seed=5)["raw_return"]
+    assert elsewhere != pytest.approx(found[0]["raw_return"])
     score = {"min": 0.0, "max": -1.0}
     scored = evaluate(Still(), make, episodes=3, score=score)
     mean = found[0]["raw_return"]["mean"]

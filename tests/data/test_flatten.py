@@ -1,5 +1,7 @@
 """Flattening: the order of the numbers, batches, and what does not fit."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 from gymnasium import spaces
@@ -21,6 +23,11 @@ def test_entries_follow_each_other_in_alphabetical_order():
     assert length(shape) == 7
     flat = flatten(VALUE, shape, "observation")
     assert flat.dtype == np.float32 and flat.tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_order_of_the_space_s_own_entries_does_not_matter():
+    ordered = spaces.Dict(OrderedDict(b=box(2), a=box(1)))
+    assert list(ordered) == ["b", "a"] and shape_of(ordered) == (("a", (1,)), ("b", (2,)))
 
 
 def test_a_batch_keeps_its_axes():
