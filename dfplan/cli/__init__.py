@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": "make one plan for a given start and goal",
     "info": "show what a run holds",
     "pack": "copy a run with only what evaluation needs",
+    "export": "write a run's compiled planner, for use without Flax",
 }
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
