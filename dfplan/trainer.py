@@ -6,6 +6,7 @@ from pathlib import Path
 from dfplan.config import Config
 from dfplan.data.minari_io import load_trajectories
 from dfplan.data.windows import make_corpus
+from dfplan.extras import need
 from dfplan.run import Run, checkpoints
 from dfplan.tasks import Task
 from dfplan.training.checkpoint import CheckpointStore
@@ -36,8 +37,9 @@ def train(
         command: kept in config.json.
 
     Raises:
-        UserError: when `out` holds a run, the dataset is missing or cannot be used, or settings do
-            not fit it or each other; nothing is written then. Later, as `fit`.
+        UserError: when `out` holds a run, the dataset is missing or cannot be used, settings do not
+            fit it or each other, or wandb is wanted and missing; nothing is written then. Later,
+            as `fit`.
     """
     out = Path(out)
     if (out / "config.json").exists():
@@ -47,6 +49,8 @@ def train(
     data = load_trajectories(task.dataset, goal_dims)
     run = Run.create(task, config, data, command)
     corpus = make_corpus(data, run.config.data, run.states, run.actions)
+    if config.training.wandb:
+        need("wandb", "wandb", "training.wandb")
     # Built now, so that what they refuse is refused before anything is written or trained.
     recipe, _ = _recipe(run), run.planner
     run.save(out)
