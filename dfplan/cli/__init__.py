@@ -14,6 +14,7 @@ COMMANDS = {
     "eval": "drive an environment with a trained planner, and measure it",
     "plan": "make one plan for a given start and goal",
     "render": "film episodes with the plans that are followed",
+    "report": "write a page about a run: training, evaluation, plans, video, settings",
     "info": "show what a run holds",
     "pack": "copy a run with only what evaluation needs",
     "export": "write a run's compiled planner, for use without Flax",

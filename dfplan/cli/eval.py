@@ -39,6 +39,7 @@ from dfplan.evaluate import (
 from dfplan.find import find_run
 from dfplan.planner.config import PlannerConfig
 from dfplan.references import references
+from dfplan.report.result import cell
 from dfplan.run import load_weights
 from dfplan.tasks import Task
 from dfplan.types import UserError
@@ -80,8 +81,8 @@ class Args:
     planner: PlannerConfig = PlannerConfig()
 
 
-def main(argv: Sequence[str]) -> int:
-    """Evaluate a run."""
+def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
+    """Evaluate a run, and say where its pictures are."""
     name = first_positional(argv)
     found = find_run(name) if name else None
     default = Args(Path(name), planner=found.run.config.planner) if found else None
@@ -122,7 +123,8 @@ def main(argv: Sequence[str]) -> int:
         write_json(path, result)
     if args.out:
         for picture in draw_all(args.out, agent, task, episodes):
-            console.print(f"wrote {picture}")
+            if names_pictures:
+                console.print(f"wrote {picture}")
     return 0
 
 
@@ -164,7 +166,7 @@ def _table(result: dict[str, Any]) -> str:
     """Metrics down, the planner and its references across."""
     columns = {"planner": result["metrics"], **result.get("references", {})}
     rows = [("metric", *columns)]
-    rows += [(name, *(_cell(metrics[name]) for metrics in columns.values())) for name in METRICS]
+    rows += [(name, *(cell(metrics[name]) for metrics in columns.values())) for name in METRICS]
     rows = [row for row in rows if any(row[1:])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -176,9 +178,3 @@ def _table(result: dict[str, Any]) -> str:
             f"one plan takes {latency['p50']:.1f} ms, 99 % at most {latency['p99']:.1f} ms",
         ]
     )
-
-
-def _cell(value: dict[str, float] | None) -> str:
-    if value is None:
-        return ""
-    return f"{value['mean']:.2f} ({value['ci_low']:.2f} to {value['ci_high']:.2f})"

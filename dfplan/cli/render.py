@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -125,7 +126,7 @@ def _check_positions(positions: tuple[int, ...], dim: int) -> None:
 
 
 def shoot(
-    agent: Agent, task: Task, seeds: Sequence[int], size: int
+    agent: Agent, task: Task, seeds: Sequence[int], size: int, seconds: float = math.inf
 ) -> tuple[list[np.ndarray], float, str]:
     """Film one episode per seed.
 
@@ -134,6 +135,7 @@ def shoot(
         task: where; `positions` say where its plans lie.
         seeds: of the episodes.
         size: longest side of what matplotlib draws.
+        seconds: longest film of an episode.
 
     Returns:
         Frames, how many of them are a second, and what drew them, in words.
@@ -142,10 +144,12 @@ def shoot(
         make_picture, how = _choose(agent, env, task, size)
         rate = env.metadata.get("render_fps") or FPS
         every = max(round(rate / FPS), 1)
+        stay = max(round(AT_GOAL_SECONDS * rate), 1)
         frames: list[np.ndarray] = []
         for seed in seeds:
-            stay = max(round(AT_GOAL_SECONDS * rate), 1)
-            frames += film(agent, env, int(seed), make_picture, every=every, stay=stay)
+            frames += film(
+                agent, env, int(seed), make_picture, every=every, stay=stay, most=seconds * rate
+            )
     return frames, rate / every, how
 
 

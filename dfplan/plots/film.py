@@ -1,5 +1,6 @@
 """Film: an episode driven for its pictures."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.evaluate import success_flag
 
-Picture = Callable[[np.ndarray], np.ndarray]
+Picture = Callable[[np.ndarray], Any]
 """`picture(state [S])`: the present frame, uint8 `[H, W, 3]`; called once for each."""
 
 
@@ -20,7 +21,7 @@ def film(
     *,
     every: int,
     stay: int,
-    most: int | None = None,
+    most: float = math.inf,
 ) -> Iterator[np.ndarray]:
     """Frames of one episode, until it is over or has been at its goal for a while.
 
@@ -31,7 +32,7 @@ def film(
         make_picture: called after the reset, makes what draws a frame.
         every: control steps from one frame to the next.
         stay: steps at the goal after which it ends.
-        most: longest episode in steps; None for the environment's own end.
+        most: longest episode in steps; the environment may end it sooner.
     """
     observation, _ = env.reset(seed=seed)
     agent.reset(seed=[seed])
@@ -42,6 +43,6 @@ def film(
             yield picture(agent.layout.state(observation))
         observation, _, terminated, truncated, info = env.step(action)
         step += 1
-        over = terminated or truncated or step == most
+        over = terminated or truncated or step >= most
         stay -= bool(success_flag(info))
     yield picture(agent.layout.state(observation))

@@ -38,7 +38,7 @@ def test_the_exported_planner_plans(dfplan, run, place):
 
 def test_every_flag_exists(capfd, run):
     commands = [["collect"], ["train", "pointmaze-umaze"], ["eval", str(run)], ["plan", str(run)]]
-    commands += [["export", str(run)], ["render", str(run)]]
+    commands += [["export", str(run)], ["render", str(run)], ["report", str(run)]]
     capfd.readouterr()
     for args in [*commands, ["info"]]:
         assert main([*args, "--help"]) == 0
