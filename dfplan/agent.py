@@ -1,6 +1,6 @@
 """Agent: a planner as a Gymnasium user holds it, `reset` and `act`, for one environment or many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,14 @@ import numpy as np
 
 from dfplan.data.layout import Layout
 from dfplan.find import find_run
+from dfplan.guidance.costs import as_cost
+from dfplan.planner.batch import BatchPlanner
 from dfplan.planner.core import Plan, Planner, Weights
 from dfplan.planner.follow import make_follower
 from dfplan.planner.recorder import Recorder
 from dfplan.run import Run, load_weights
 from dfplan.tasks import load_function
-from dfplan.types import Array, Tracker, UserError
+from dfplan.types import Cost, Tracker, UserError, one_line
 
 NO_PLAN = -1
 
@@ -42,6 +44,8 @@ class Agent:
     Attributes:
         plan: the plans in force, NumPy arrays with one row per environment; None before any.
         elapsed: control steps since each environment's plan was made, `[B]`.
+        price: of plans, on top of their duration, or None: see `dfplan.guidance.costs`. Set it at
+            any time; it counts from the next plan on.
 
     Raises:
         UserError: when the planner needs a tracker and there is none.
@@ -57,11 +61,25 @@ class Agent:
         seed: int = 0,
     ):
         self.planner, self.weights, self.layout = planner, weights, layout
+        self._plans = BatchPlanner(planner, weights)
         self._follow = make_follower(planner, weights, tracker)
         self._recorder: Recorder | None = None
         self.plan: Plan | None = None
         self.elapsed = np.zeros(0, int)
+        self._price: Cost | None = None
         self.reset(seed=seed)
+
+    @property
+    def price(self) -> Cost | None:
+        """See the class."""
+        return self._price
+
+    @price.setter
+    def price(self, price: Callable | None) -> None:
+        if price is not None:
+            price = as_cost(price)
+            self._check_price(price)
+        self._price = price
 
     @classmethod
     def load(
@@ -92,14 +110,11 @@ class Agent:
         tracker = load_function(run.task.tracker) if wanted else None
         return cls(run.planner, weights, run.layout, tracker=tracker, seed=seed)
 
-    def reset(
-        self, mask: np.ndarray | None = None, *, seed: int | Sequence[int] | None = None
-    ) -> None:
+    def reset(self, mask: Any = None, *, seed: int | Sequence[int] | None = None) -> None:
         """Forget history and plans.
 
-        Call it before the first observation of an episode is acted on. Of a Gymnasium vector
-        environment that resets itself, that is right after the step that ended the last episode
-        under `AutoresetMode.SAME_STEP`, and one step later under `AutoresetMode.NEXT_STEP`.
+        Call it before the first observation of an episode is acted on. For a vector environment
+        that resets itself, `rollout` and the masks of `act` do it.
 
         Args:
             mask: `[B]` bool, the environments that begin a new episode; all when None.
@@ -114,36 +129,58 @@ class Agent:
             if seed is not None:
                 self._seed, self._seeds = seed, np.zeros(0, int)
             return
-        mask = np.asarray(mask, bool)
-        if mask.shape != self.elapsed.shape:
-            raise UserError(f"the mask has shape {mask.shape}; needed: {self.elapsed.shape}")
+        mask = self._mask(mask, len(self.elapsed))
         if seed is not None:
             self._seeds[mask] = _spread(seed, len(mask))[mask]
             self._count[mask] = 0
+        self._forget(mask)
+
+    def _forget(self, mask: np.ndarray) -> None:
+        assert self._recorder is not None
         self._recorder.forget(mask)
         self.elapsed[mask] = NO_PLAN
 
-    def act(self, observation: Any, goal: np.ndarray | None = None) -> np.ndarray:
+    def act(
+        self,
+        observation: Any,
+        goal: Any = None,
+        *,
+        episode_start: Any = None,
+        episode_over: Any = None,
+    ) -> np.ndarray:
         """The action for one observation, or one for each of a batch; plans where that is due.
 
+        The two masks tell of episodes what `reset` would otherwise be told. An environment that
+        resets itself in the step that ends an episode (`AutoresetMode.SAME_STEP`), or that you
+        reset, starts one with its next observation. One that resets itself a step later
+        (`AutoresetMode.NEXT_STEP`) shows the last observation, for which any action will do.
+
         Args:
-            observation: as the environment gives it.
+            observation: as the environment gives it; arrays or lists of any number type.
             goal: `[G]` or `[B, G]`, instead of the observation's own, or where it has none.
+            episode_start: `[B]` bool, the environments whose episode starts with this observation.
+            episode_over: `[B]` bool, the environments whose episode ended with this observation:
+                nothing is planned for them, and their next observation starts an episode.
 
         Raises:
-            UserError: when the observation has another shape than the data had, holds NaN, or the
-                batch changes without a `reset()`.
+            UserError: when the observation has another shape than the data had, holds NaN, the
+                batch changes without a `reset()`, or a mask has another length.
         """
         state = self.layout.state(observation)
         single = state.ndim == 1
         state = np.atleast_2d(state)
+        start = self._mask(episode_start, len(state))
+        if start.any():
+            self.reset(None if start.all() else start)
         goal = self._goals(self.layout.goal(observation) if goal is None else goal, len(state))
-        recorder = self._look(state, goal)
+        over = self._mask(episode_over, len(state))
+        recorder = self._look(state, goal, over)
         assert self.plan is not None
         action = self._follow(self.plan.states, self.plan.actions, self.elapsed, state, goal)
         action = self.layout.clip_action(action)
         recorder.acted(action)
         self.elapsed += 1
+        self._forget(over)
         action = self.layout.shape_action(action)
         return action[0] if single else action
 
@@ -151,23 +188,30 @@ class Agent:
         self,
         observation: Any,
         state: Any = None,
-        episode_start: np.ndarray | None = None,
+        episode_start: Any = None,
         deterministic: bool = False,
     ) -> tuple[np.ndarray, Any]:
         """`act` in the form of Stable-Baselines3's policies, for its `evaluate_policy`.
 
+        As with a recurrent policy, a call with neither `state` nor `episode_start` remembers
+        nothing: it plans anew from this observation.
+
         Args:
             observation: as for `act`.
-            state: handed back as it is; the agent keeps its own.
-            episode_start: `[B]` bool, the environments whose episode begins with this observation.
+            state: what the last call returned, which is the memory of this agent; one agent
+                follows one (vector) environment at a time.
+            episode_start: as for `act`.
             deterministic: without effect; plans depend on seeds and observations alone.
 
         Returns:
-            The action, and `state`.
+            The action, and the state: the plans in force.
+
+        Raises:
+            UserError: as `act`.
         """
-        if episode_start is not None and np.any(episode_start):
-            self.reset(None if np.all(episode_start) else np.asarray(episode_start))
-        return self.act(observation), state
+        if state is None and episode_start is None:
+            self.reset()
+        return self.act(observation, episode_start=episode_start), self.plan
 
     def plan_from(
         self, state: np.ndarray, goal: np.ndarray | None = None, *, denoising: bool = False
@@ -185,7 +229,8 @@ class Agent:
             UserError: when they have another shape or hold NaN.
         """
         self.reset()
-        self._look(np.asarray(state, np.float32)[None], self._goals(goal, 1), denoising)
+        state = np.asarray(state, np.float32)[None]
+        self._look(state, self._goals(goal, 1), np.zeros(1, bool), denoising)
 
     def arrives(self) -> np.ndarray:
         """Whether each plan in force reaches its goal, `[B]` bool."""
@@ -194,27 +239,46 @@ class Agent:
         return np.asarray(self.plan.arrival) <= length
 
     def _look(
-        self, state: np.ndarray, goal: np.ndarray | None, denoising: bool = False
+        self,
+        state: np.ndarray,
+        goal: np.ndarray | None,
+        over: np.ndarray,
+        denoising: bool = False,
     ) -> Recorder:
-        """Take in the present, and plan where that is due."""
+        """Take in the present, and plan where that is due; not where an episode is `over`."""
         self._check(state, goal)
         if self._recorder is None:
             self._recorder = self._begin(len(state))
         self._recorder.observe(state)
         due = self._due(goal)
+        if self.plan is not None:
+            due &= ~over
+            self.elapsed[over] = 0  # whatever plan is left there serves for a last action
         if due.any():
             self._replan(np.flatnonzero(due), goal, denoising)
         return self._recorder
 
-    def _goals(self, goal: np.ndarray | None, batch: int) -> np.ndarray | None:
+    def _goals(self, goal: Any, batch: int) -> np.ndarray | None:
         if goal is None:
             return None
-        goal, dim = np.asarray(goal, np.float32), self.layout.goal_dim
+        dim = self.layout.goal_dim
         if not dim:
             raise UserError("a goal was given, but this planner was trained without goals")
+        try:
+            goal = np.asarray(goal, np.float32)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"goal is no array of numbers: {one_line(error)}") from error
         if goal.shape not in ((dim,), (batch, dim)):
             raise UserError(f"goal has shape {goal.shape}; needed: {(dim,)} or {(batch, dim)}")
         return np.broadcast_to(goal, (batch, dim))
+
+    def _mask(self, mask: Any, batch: int) -> np.ndarray:
+        if mask is None:
+            return np.zeros(batch, bool)
+        mask = np.atleast_1d(np.asarray(mask, bool))
+        if mask.shape != (batch,):
+            raise UserError(f"the mask has shape {mask.shape}; needed: {(batch,)}")
+        return mask
 
     def _begin(self, batch: int) -> Recorder:
         if len(self._seeds) != batch:
@@ -238,27 +302,34 @@ class Agent:
                 row, dim = map(int, np.argwhere(~np.isfinite(array))[0])
                 raise UserError(f"{name} {row} has {array[row, dim]} in dimension {dim}")
 
+    def _check_price(self, price: Cost) -> None:
+        """Try it on two plans that stand still at zero."""
+        goal = jnp.zeros((2, self.layout.goal_dim)) if self.layout.goal_dim else None
+        paid = np.asarray(price(jnp.zeros((2, 3, self.layout.state_dim)), goal))
+        if paid.shape != (2,) or not np.isfinite(paid).all():
+            raise UserError(
+                f"the price of 2 plans at zero is {paid.tolist()}; needed: 2 finite numbers"
+            )
+
     def _due(self, goal: np.ndarray | None) -> np.ndarray:
         """Whether each row needs a plan, `[B]` bool: it has none, or an old one."""
         goal = np.full_like(self._goal, np.nan) if goal is None else goal
-        same = np.isclose(goal, self._goal, rtol=0, atol=0, equal_nan=True).all(axis=-1)
+        same = ((goal == self._goal) | (np.isnan(goal) & np.isnan(self._goal))).all(axis=-1)
         self.elapsed[~same] = NO_PLAN  # a plan to another goal is none
         self._goal = goal.copy()
         return (self.elapsed == NO_PLAN) | (self.elapsed >= self.planner.config.replan_every)
 
     def _replan(self, due: np.ndarray, goal: np.ndarray | None, denoising: bool) -> None:
-        # Padded to a power of two by repeating a row, so that few batch sizes are ever compiled.
-        size = min(1 << (len(due) - 1).bit_length(), len(self.elapsed))
-        rows = np.concatenate([due, np.repeat(due[:1], size - len(due))])
         assert self._recorder is not None
-        plan = self.planner.plan(
-            self.weights,
-            _keys(jnp.asarray(self._seeds[rows]), jnp.asarray(self._count[rows])),
-            self._recorder.history(rows),
-            None if goal is None else jnp.asarray(goal[rows]),
+        plan = self._plans.plan(
+            self._seeds[due],
+            self._count[due],
+            self._recorder.history(due),
+            None if goal is None else goal[due],
+            limit=len(self.elapsed),
+            price=self._price,
             denoising=denoising,
         )
-        plan = jax.tree.map(lambda a: np.array(a)[: len(due)], plan)
         if self.plan is None:  # then every row is due
             self.plan = plan
         else:
@@ -276,9 +347,3 @@ def _spread(seed: int | Sequence[int], batch: int) -> np.ndarray:
     if seeds.shape != (batch,):
         raise UserError(f"{seeds.size} seeds for a batch of {batch} observations")
     return seeds
-
-
-@jax.jit
-@jax.vmap
-def _keys(seed: Array, count: Array) -> Array:
-    return jax.random.fold_in(jax.random.key(seed), count)

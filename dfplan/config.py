@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from dfplan.data.tokens import DataConfig
 from dfplan.diffusion.config import DiffusionConfig
-from dfplan.nets.transformer import TransformerConfig
+from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.types import UserError, check_choice
@@ -21,14 +21,14 @@ class Config:
 
     Attributes:
         data: from trajectories to tokens.
-        net: size of the denoiser.
+        net: kind and size of the denoiser.
         diffusion: noise schedule and parametrisation.
         training: length, batch, objective and optimiser.
         planner: how plans are sampled, chosen and followed.
     """
 
     data: DataConfig = DataConfig()
-    net: TransformerConfig = TransformerConfig()
+    net: NetConfig = NetConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     training: TrainingConfig = TrainingConfig()
     planner: PlannerConfig = PlannerConfig()

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from dfplan.data.tokens import TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.parametrize import to_x0
+from dfplan.nets.config import NetConfig
 from dfplan.nets.inverse import InverseDynamics
-from dfplan.nets.transformer import CausalTransformer, TransformerConfig
+from dfplan.nets.network import Network, make_network
 from dfplan.types import Array, PyTree
 
 INVERSE_WIDTH = 128
@@ -25,16 +26,16 @@ class Model:
 
     Attributes:
         layout: what a token holds.
-        net: size of the denoiser.
+        net: kind and size of the denoiser.
         diffusion: schedule and parametrisation.
     """
 
     layout: TokenLayout
-    net: TransformerConfig
+    net: NetConfig
     diffusion: DiffusionConfig
 
-    def _denoiser(self, rngs: nnx.Rngs) -> CausalTransformer:
-        return CausalTransformer(self.net, self.layout.features, self.layout.has_goal, rngs=rngs)
+    def _denoiser(self, rngs: nnx.Rngs) -> nnx.Module:
+        return make_network(self.net, self.layout.features, self.layout.has_goal, rngs=rngs)
 
     def _inverse(self, rngs: nnx.Rngs) -> InverseDynamics:
         return InverseDynamics(
@@ -58,7 +59,7 @@ class Model:
         parts = {"denoiser": self._denoiser(rngs), "inverse": self._inverse(rngs)}
         return {name: nnx.state(part, nnx.Param) for name, part in parts.items()}
 
-    def denoiser(self, params: PyTree) -> CausalTransformer:
+    def denoiser(self, params: PyTree) -> Network:
         """The denoiser with these parameters."""
         return nnx.merge(self._graphs["denoiser"], params["denoiser"])
 

@@ -5,12 +5,10 @@ Most tests give it a planner of plain NumPy; those that need real plans share tw
 
 from types import SimpleNamespace
 
-import gymnasium as gym
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from dfplan.agent import Agent
 from dfplan.config import Config
@@ -18,7 +16,7 @@ from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
-from dfplan.nets.transformer import TransformerConfig
+from dfplan.nets.config import NetConfig
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.core import Plan, Planner, Weights
@@ -83,6 +81,12 @@ def fake(layout=LAYOUT, seed=0, **config):
     return Agent(planner, None, layout, seed=seed), planner  # pyright: ignore
 
 
+@pytest.fixture
+def together(monkeypatch):
+    """Robots are planned for in one program, as on an accelerator."""
+    monkeypatch.setattr("dfplan.planner.batch.runs_apart", lambda: False)
+
+
 def see(state, goal=(9.0, 9.0)):
     """A goal observation, or a batch of them."""
     state = np.asarray(state, np.float64)
@@ -94,7 +98,7 @@ def see(state, goal=(9.0, 9.0)):
 def real():
     """A planner with inverse dynamics, and its weights, all random."""
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
-    net = TransformerConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
+    net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
     model, rng = Model(tokens, net, DiffusionConfig()), np.random.default_rng(0)
 
     def draw(leaf):
@@ -149,7 +153,7 @@ def test_it_plans_every_few_steps():
     assert elapsed == [1, 2, 3, 1, 2, 3, 1, 2]
 
 
-def test_it_plans_at_once_where_a_goal_moves():
+def test_it_plans_at_once_where_a_goal_moves(together):
     agent, planner = fake()
     goal = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
     agent.act(see(np.zeros((3, 2)), goal))
@@ -171,7 +175,7 @@ def test_a_goal_that_comes_and_goes_has_moved():
     assert not agent.arrives()[0]
 
 
-def test_reset_of_some_environments():
+def test_reset_of_some_environments(together):
     agent, planner = fake()
     for t in range(2):
         agent.act(see(np.full((3, 2), float(t))))
@@ -184,7 +188,7 @@ def test_reset_of_some_environments():
     assert agent.plan.states[:, 0, 0].tolist() == [0, 7, 0]
 
 
-def test_a_batch_of_plans_is_padded_to_few_sizes():
+def test_a_batch_of_plans_is_padded_to_few_sizes(together):
     agent, planner = fake()
     agent.act(see(np.zeros((7, 2))))
     for count in (3, 5, 6, 7):
@@ -217,74 +221,6 @@ def test_seeds_decide_plans():
     np.testing.assert_array_equal(agent.plan.states[1], before)
 
 
-class Point(gym.Env):
-    """A point that starts at random; episodes end after `length` steps."""
-
-    observation_space = gym.spaces.Dict(
-        {
-            key: gym.spaces.Box(-np.inf, np.inf, (2,), np.float64)
-            for key in ("observation", "achieved_goal", "desired_goal")
-        }
-    )
-    action_space = gym.spaces.Box(-1, 1, (2,), np.float32)
-
-    def __init__(self, length):
-        self.length = length
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.state, self.t = self.np_random.normal(size=2), 0
-        return see(self.state), {}
-
-    def step(self, action):
-        self.state, self.t = self.state + 0.1 * action, self.t + 1
-        return see(self.state), 0.0, self.t == self.length, False, {}
-
-
-LENGTHS = (4, 7)
-
-
-def alone(i, steps):
-    """First states and actions of environment `i` by itself, over episodes."""
-    agent, env = fake(seed=5 + i)[0], Point(LENGTHS[i])
-    observation, _ = env.reset(seed=i)
-    agent.reset()
-    found = []
-    for _ in range(steps):
-        action = agent.act(observation)
-        found.append((observation["observation"], action))
-        observation, _, terminated, _, _ = env.step(action)
-        if terminated:
-            observation, _ = env.reset()
-            agent.reset()
-    return found
-
-
-@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
-def test_vector_environments_that_reset_themselves(mode):
-    # Lengths are no multiple of `replan_every`, so no plan is made for a last observation.
-    envs = SyncVectorEnv([lambda n=n: Point(n) for n in LENGTHS], autoreset_mode=mode)
-    agent = fake(seed=5)[0]
-    observation, _ = envs.reset(seed=[0, 1])
-    over, found = np.zeros(2, bool), ([], [])
-    for _ in range(20):
-        action = agent.act(observation)
-        for i in range(2):
-            if not (mode == AutoresetMode.NEXT_STEP and over[i]):  # that action is ignored
-                found[i].append((observation["observation"][i].copy(), action[i]))
-        observation, _, terminated, truncated, _ = envs.step(action)
-        before, over = over, terminated | truncated
-        begins = over if mode == AutoresetMode.SAME_STEP else before
-        agent.reset(mask=begins)
-    envs.close()
-    for i, steps in enumerate(found):
-        assert len(steps) > 2 * LENGTHS[i]
-        wanted = alone(i, len(steps))
-        for mine, theirs in zip(steps, wanted, strict=True):
-            np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-6)
-            np.testing.assert_allclose(mine[1], theirs[1], rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("observation", "message"),
     [
@@ -296,6 +232,7 @@ def test_vector_environments_that_reset_themselves(mode):
         (see([0.0, np.nan]), "observation 0 has nan in dimension 1"),
         (see([[0.0, 0.0], [np.inf, 0.0]]), "observation 1 has inf in dimension 0"),
         (see([0.0, 0.0], (np.nan, 0.0)), "goal 0 has nan in dimension 0"),
+        ({**see([0.0, 0.0]), "observation": [[0.0, 0.0], [0.0]]}, "observation is no array"),
     ],
 )
 def test_observations_that_cannot_be_used(observation, message):
@@ -312,6 +249,9 @@ def test_a_batch_that_changes():
         agent.act(see(np.zeros((3, 2))))
     with pytest.raises(UserError, match=r"mask has shape \(3,\); needed: \(2,\)"):
         agent.reset(mask=np.ones(3, bool))
+    for name in ("episode_start", "episode_over"):
+        with pytest.raises(UserError, match=r"mask has shape \(3,\); needed: \(2,\)"):
+            agent.act(see(np.zeros((2, 2))), **{name: [True, False, False]})
     agent.reset()
     assert agent.act(see(np.zeros((3, 2)))).shape == (3, 2)
     agent.reset(seed=[1, 2])
@@ -323,6 +263,8 @@ def test_goals_that_do_not_fit():
     agent, _ = fake(BOX)
     with pytest.raises(UserError, match=r"goal has shape \(3,\); needed: \(2,\) or \(1, 2\)"):
         agent.act(np.zeros(2), goal=np.zeros(3))
+    with pytest.raises(UserError, match="goal is no array of numbers"):
+        agent.act(np.zeros(2), goal=[[1.0, 2.0], [1.0]])
     with pytest.raises(UserError, match=r"states have shape \(1, 3\)"):
         agent.plan_from(np.zeros(3))
     goalless, _ = fake(Layout(2, 2))
@@ -331,7 +273,7 @@ def test_goals_that_do_not_fit():
     assert goalless.act(np.zeros(2)).shape == (2,)
 
 
-def test_actions_get_their_shape_and_bounds():
+def test_actions_get_their_shape_and_bounds(together):
     layout = Layout(
         2, 2, (0, 1), True, action_shape=(2, 1), action_low=(-0.01, -2.0), action_high=(0.02, 2.0)
     )
@@ -349,7 +291,7 @@ def test_actions_get_their_shape_and_bounds():
     np.testing.assert_array_equal(recorded.swapaxes(0, 1), actions[1:EVERY, ..., 0])
 
 
-def test_one_plan_from_a_state_to_a_goal():
+def test_one_plan_from_a_state_to_a_goal(together):
     agent, planner = fake()
     agent.act(see(np.zeros((2, 2))))
     agent.plan_from(np.array([0.0, 1.0]), np.array([0.0, 4.0]), denoising=True)
@@ -379,13 +321,66 @@ def test_the_tracker_of_a_run():
 
 def test_predict_resets_where_an_episode_starts():
     one, other = (fake(replan_every=5)[0] for _ in range(2))
-    state = np.zeros((3, 2))
+    observation, memory = see(np.zeros((3, 2))), None
     starts = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)
-    kept = object()
     for start in starts:
-        action, back = one.predict(see(state), kept, start, deterministic=True)
+        action, memory = one.predict(observation, memory, start, deterministic=True)
         other.reset(None if start.all() else start)
-        np.testing.assert_array_equal(action, other.act(see(state)))
+        np.testing.assert_array_equal(action, other.act(observation))
         np.testing.assert_array_equal(one.elapsed, other.elapsed)
-        assert back is kept
     assert one.elapsed.tolist() == [4, 2, 4]
+    one.predict(observation, memory)
+    assert one.elapsed.tolist() == [5, 3, 5]
+
+
+def test_predict_without_a_state_remembers_nothing():
+    agent, planner = fake(replan_every=5, history=2)
+    for t in range(3):
+        agent.predict(see([0.0, float(t)]))
+        assert len(planner.calls) == t + 1 and agent.elapsed.tolist() == [1]
+        assert planner.calls[-1].history.level.tolist() == [[1, 0]]
+    agent.predict(see(np.zeros((2, 2))))  # the batch may change, too
+
+
+def test_masks_tell_of_episodes():
+    told, asked = fake(replan_every=5)[0], fake(replan_every=5)[0]
+    observation = see(np.zeros((3, 2)))
+    for begins in ([0, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1]):
+        asked.reset(np.array(begins, bool))
+        wanted = asked.act(observation)
+        np.testing.assert_array_equal(told.act(observation, episode_start=begins), wanted)
+    single = fake()[0]
+    for _ in range(2):
+        single.act(see([0.0, 0.0]), episode_start=True)
+        assert single.elapsed.tolist() == [1]
+
+
+def test_nothing_is_planned_for_a_last_observation(together):
+    agent, planner = fake()
+    over = np.array([False, True])
+    for last in (None, None, None):
+        agent.act(see(np.zeros((2, 2))), episode_over=last)
+    goals = np.array([[9.0, 9.0], [8.0, 8.0]])  # not even where the goal has moved
+    agent.act(see(np.zeros((2, 2)), goals), episode_over=over)
+    assert planner.rows == [2, 1] and agent.elapsed.tolist() == [1, -1]
+    agent.act(see(np.ones((2, 2)), goals))
+    assert planner.rows == [2, 1, 1] and agent.elapsed.tolist() == [2, 1]
+    history = planner.calls[-1].history
+    assert history.level.tolist() == [[1, 0]] and (np.asarray(history.frames) == 1).all()
+    assert agent.plan.states[:, 0].tolist() == [[0, 0], [1, 1]]
+
+
+def test_an_episode_that_is_over_before_anything_was_planned():
+    agent, _ = fake()
+    assert agent.act(see(np.zeros((2, 2))), episode_over=[True, True]).shape == (2, 2)
+    assert agent.elapsed.tolist() == [-1, -1]
+
+
+def test_numbers_of_any_kind():
+    wanted = fake(BOX)[0].act(np.array([0.5, 1.0], np.float32), goal=np.array([3.0, 4.0]))
+    for state, goal in (([0.5, 1], [3, 4]), (np.array([0.5, 1.0]), (3, 4)), ((0.5, 1.0), [3.0, 4])):
+        np.testing.assert_array_equal(fake(BOX)[0].act(state, goal=goal), wanted)
+    batch = fake(BOX)[0].act([[0.5, 1.0], [0.5, 1.0]], goal=[3, 4])
+    np.testing.assert_array_equal(batch[0], wanted)
+    lists = {k: v.tolist() for k, v in see([0.5, 1.0], (3.0, 4.0)).items()}
+    np.testing.assert_array_equal(fake()[0].act(lists), wanted)

@@ -11,6 +11,7 @@ import pytest
 
 from dfplan import trainer
 from dfplan.data import minari_io
+from dfplan.nets.config import KINDS
 from dfplan.run import Run, load_weights
 from dfplan.tasks import Task
 from dfplan.trainer import resume, train
@@ -66,7 +67,10 @@ def contents(directory):
     return {p.relative_to(directory): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
 
 
-def test_train_and_resume(dataset, tiny_config, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_train_and_resume(dataset, tiny_config, tmp_path, kind):
+    net = dataclasses.replace(tiny_config.net, kind=kind)
+    tiny_config = dataclasses.replace(tiny_config, net=net)
     seen = []
     options = {"goal_dims": GOAL, "report": lambda step, metrics: seen.append(step)}
     run = train(TASK, tiny_config, tmp_path / "a", until=4, command="dfplan train", **options)

@@ -1,6 +1,7 @@
 """The command line. This module imports nothing heavy, so that `dfplan --help` answers at once."""
 
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from dfplan import __version__
 COMMANDS = {
     "tasks": "list the tasks of the installed packages",
     "collect": "make a dataset for a task, or with random actions in any environment",
+    "import": "make a dataset of files of D4RL, OGBench, LeRobot or NumPy",
+    "dataset": "show what a dataset holds and what would hurt training; list those here",
     "train": "train a planner on a dataset",
     "eval": "drive an environment with a trained planner, and measure it",
     "plan": "make one plan for a given start and goal",
@@ -57,11 +60,15 @@ def _run(args: list[str]) -> int:
     from dfplan.types import UserError
 
     try:
-        return importlib.import_module(f"dfplan.cli.{args[0]}").main(args[1:])
+        return importlib.import_module(f"dfplan.cli.{_module(args[0])}").main(args[1:])
     except UserError as error:
         return _say(f"error: {error}", USAGE)
     except SystemExit as stop:  # tyro's, after --help or a usage error
         return int(stop.code or OK)
+
+
+def _module(command: str) -> str:
+    return f"{command}_" if keyword.iskeyword(command) else command
 
 
 def _say(message: str, code: int) -> int:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dfplan.types import Array
+from dfplan.types import Array, PyTree
 
 
 class KVCache(NamedTuple):
@@ -30,6 +30,9 @@ def write(buffer: Array, new: Array, start: Array) -> Array:
     return jax.lax.dynamic_update_slice_in_dim(buffer, new, start, axis=2)
 
 
-def repeat(cache: KVCache, times: int) -> KVCache:
-    """Every row `times` times in a row: one history shared by several candidate plans."""
+def repeat(cache: PyTree, times: int) -> PyTree:
+    """Every row `times` times in a row: one history shared by several candidate plans.
+
+    Of any network's cache, whose leaves all have the batch first.
+    """
     return jax.tree.map(lambda a: jnp.repeat(a, times, axis=0), cache)

@@ -1,6 +1,5 @@
 """Causal transformer denoiser with a noise level per token and a KV cache."""
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -10,44 +9,10 @@ from flax import nnx
 from jaxtyping import Bool, Float, Int
 
 from dfplan.nets.cache import KVCache, write
-from dfplan.nets.layers import PRODUCTS, Linear, Modulation, rms_norm, rotate, value_features
-from dfplan.types import Array, UserError, check_choice
-
-
-@dataclasses.dataclass(frozen=True)
-class TransformerConfig:
-    """Size of the denoiser.
-
-    Attributes:
-        width: features per token inside the network.
-        layers: attention and MLP pairs.
-        heads: attention heads; `width / heads` must be even (rotary positions).
-        mlp_ratio: MLP width over `width`.
-        octaves: frequencies of the input's Fourier features; 0 turns them off.
-        dtype: "float32" or "bfloat16" products of the dense layers; all else is float32.
-
-    Raises:
-        UserError: when a value is out of range.
-    """
-
-    width: int = 128
-    layers: int = 4
-    heads: int = 4
-    mlp_ratio: int = 4
-    octaves: int = 4
-    dtype: str = "float32"
-
-    def __post_init__(self):
-        check_choice("net.dtype", self.dtype, PRODUCTS)
-        for name in ("width", "layers", "heads", "mlp_ratio"):
-            if getattr(self, name) < 1:
-                raise UserError(f"net.{name} must be at least 1, got {getattr(self, name)}")
-        if self.octaves < 0:
-            raise UserError(f"net.octaves must be at least 0, got {self.octaves}")
-        if self.width % (2 * self.heads):
-            raise UserError(
-                f"net.width {self.width} must be a multiple of 2 * net.heads = {2 * self.heads}"
-            )
+from dfplan.nets.config import NetConfig
+from dfplan.nets.layers import Linear, rms_norm, rotate
+from dfplan.nets.trunk import Trunk
+from dfplan.types import Array
 
 
 def causal_mask(tokens: int) -> Bool[Array, "T T"]:
@@ -58,7 +23,7 @@ def causal_mask(tokens: int) -> Bool[Array, "T T"]:
 class Block(nnx.Module):
     """Pre-norm attention and MLP, both modulated by the token's level."""
 
-    def __init__(self, config: TransformerConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: NetConfig, *, rngs: nnx.Rngs):
         width, hidden = config.width, config.mlp_ratio * config.width
         small = nnx.initializers.normal(0.02 / (2 * config.layers) ** 0.5)
         linear = functools.partial(Linear, dtype=config.dtype, rngs=rngs)
@@ -137,7 +102,7 @@ def two_stream_attention(
     return (jnp.einsum("bhqk,bhkd->bhqd", weight, v[:, :, :tokens]) + own * own_v) / total
 
 
-class CausalTransformer(nnx.Module):
+class CausalTransformer(Trunk):
     """Maps noised tokens and their levels to a prediction per token (x0, eps or v).
 
     Args:
@@ -147,35 +112,20 @@ class CausalTransformer(nnx.Module):
         rngs: initialisation.
     """
 
-    def __init__(self, config: TransformerConfig, features: int, has_goal: bool, *, rngs: nnx.Rngs):
-        dtype = config.dtype
-        self.config, self.features, self.has_goal = config, features, has_goal
-        inputs = features * (1 + 2 * config.octaves)
-        self.embed = Linear(inputs, config.width, dtype=dtype, rngs=rngs)
-        self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (config.width,)))
-        self.modulation = Modulation(config.width, config.layers, dtype=dtype, rngs=rngs)
-        self.blocks = nnx.List([Block(config, rngs=rngs) for _ in range(config.layers)])
-        self.head = Linear(
-            config.width,
-            features,
-            dtype="float32",
-            rngs=rngs,
-            kernel_init=nnx.initializers.normal(1e-3),
-        )
+    def __init__(self, config: NetConfig, features: int, has_goal: bool, *, rngs: nnx.Rngs):
+        super().__init__(config, features, has_goal, Block, rngs=rngs)
 
     def _forward(
         self, x: Array, level: Array, position: Array, attend: Callable, drop: int = 0
     ) -> Array:
         """Predictions of all tokens but the first `drop`."""
-        h = self.embed(value_features(x, self.config.octaves))
-        if self.has_goal:
-            h = h + jnp.where((position == 0)[:, None], self.goal_embed[...], 0)
-        modulation = self.modulation(level)
-        for i, block in enumerate(self.blocks):
+
+        def apply(i, h, modulation):
             last = i == len(self.blocks) - 1
             seen = functools.partial(attend, i)
-            h = block(h, modulation[i], position, seen, drop if last else 0)
-        return self.head(rms_norm(h))
+            return self.blocks[i](h, modulation, position, seen, drop if last else 0)
+
+        return self.forward(x, level, position, apply)
 
     def __call__(
         self,

@@ -31,7 +31,7 @@ class ObjectiveConfig:
         paradigm: noise levels "independent" per token (Diffusion Forcing), "shared" by all
             (full-sequence diffusion) or "teacher_forcing" (clean history).
         streams: "single" trains each token at the level it is shown with; "two" draws the levels
-            of history and target apart, at twice the tokens (`CausalTransformer.two_streams`); it
+            of history and target apart, at twice the tokens (`Network.two_streams`); it
             goes with the paradigms "independent" and "teacher_forcing".
         weight: of a token by its signal-to-noise ratio: "uniform", "min_snr" or "fused_min_snr".
         history_clean, history_ramp: of two streams, the shares of histories that are nearly clean,

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from dfplan.nets.transformer import CausalTransformer, TransformerConfig, causal_mask
+from dfplan.nets.config import NetConfig
+from dfplan.nets.gru import RecurrentDenoiser
+from dfplan.nets.network import make_network
+from dfplan.nets.transformer import CausalTransformer, causal_mask
 
 FEATURES = 3
 
@@ -18,13 +21,11 @@ def random_like(shape, rng):
     return 1 + 0.3 * rng.normal(size=shape)
 
 
-def make_net(has_goal: bool = True, **config) -> CausalTransformer:
+def make_net(has_goal: bool = True, **config) -> CausalTransformer | RecurrentDenoiser:
     sizes = {"width": 24, "layers": 2, "heads": 2, "mlp_ratio": 2, "octaves": 2} | config
     graph, shapes = nnx.split(
         nnx.eval_shape(
-            lambda: CausalTransformer(
-                TransformerConfig(**sizes), FEATURES, has_goal, rngs=nnx.Rngs(0)
-            )
+            lambda: make_network(NetConfig(**sizes), FEATURES, has_goal, rngs=nnx.Rngs(0))
         )
     )
     rng = np.random.default_rng(0)

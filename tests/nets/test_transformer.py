@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from dfplan.nets.transformer import CausalTransformer, TransformerConfig, attention, causal_mask
+from dfplan.nets.config import NetConfig
+from dfplan.nets.transformer import CausalTransformer, attention, causal_mask
 from dfplan.types import UserError
 
 from .conftest import make_net
@@ -26,7 +27,7 @@ from .conftest import make_net
 )
 def test_bad_config_names_the_setting(setting, words):
     with pytest.raises(UserError) as error:
-        TransformerConfig(**setting)
+        NetConfig(**setting)
     message = str(error.value)
     assert "\n" not in message and all(word in message for word in words)
 
@@ -34,7 +35,7 @@ def test_bad_config_names_the_setting(setting, words):
 def test_output_has_a_row_per_token_and_starts_small():
     @jax.jit
     def fresh_output():
-        config = TransformerConfig(width=8, heads=2, layers=1, octaves=0)
+        config = NetConfig(width=8, heads=2, layers=1, octaves=0)
         net = CausalTransformer(config, 5, False, rngs=nnx.Rngs(0))
         return net(jnp.ones((2, 4, 5)), jnp.full((2, 4), 0.5))
 

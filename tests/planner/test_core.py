@@ -199,6 +199,12 @@ def test_discrete_levels_are_the_ones_that_were_learned():
         make_planner(model, steps=11)
 
 
+@pytest.mark.parametrize("matrix", ["autoregressive", "pyramid"])
+def test_plans_of_a_recurrent_network_equal_it_too(matrix):
+    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
+    check_against_reference(make_planner(model, matrix=matrix))
+
+
 def test_stacked_frames_and_diffused_actions_equal_it_too():
     check_against_reference(make_planner(DIFFUSED, action="diffused"))
 

@@ -15,7 +15,7 @@ from dfplan.data.windows import batch_key, make_corpus
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.loss import diffuse
 from dfplan.model import Model
-from dfplan.nets.transformer import TransformerConfig
+from dfplan.nets.config import NetConfig
 from dfplan.normalize import Normalizer
 from dfplan.training.config import TrainingConfig
 from dfplan.training.optimizer import OptimizerConfig
@@ -86,7 +86,7 @@ def test_training_finds_the_posterior_mean_of_a_gaussian():
     config = DataConfig(tokens=4)
     model = Model(
         TokenLayout.create(data.layout, config),
-        TransformerConfig(width=16, layers=2, heads=2, octaves=1),
+        NetConfig(width=16, layers=2, heads=2, octaves=1),
         DiffusionConfig(),
     )
     optimizer = OptimizerConfig(learning_rate=5e-3, warmup=50, final=0.0)

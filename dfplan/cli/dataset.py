@@ -1,0 +1,189 @@
+"""`dfplan dataset`."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import tyro
+from rich import box
+from rich.table import Table
+
+from dfplan.cli.common import (
+    File,
+    check_outputs,
+    console,
+    first_positional,
+    need_at_least,
+    parse,
+    write_json,
+)
+from dfplan.cli.progress import step_bar
+from dfplan.data.layout import Layout
+from dfplan.data.minari_io import local_ids, open_dataset
+from dfplan.data.profile.findings import findings
+from dfplan.data.profile.measure import measure
+from dfplan.data.profile.profile import Dimension, Profile, summary
+from dfplan.data.profile.sample import take_sample
+from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.data.trips import window_tokens
+from dfplan.plots.dataset import draw_dataset
+from dfplan.types import UserError, check_choice
+
+COMMANDS = ("show", "list")
+
+DatasetId = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Show:
+    """Show what a dataset holds, what dfplan makes of it, and what would hurt training.
+
+    Attributes:
+        dataset: Minari id.
+        goal_dims: places of the goal in the state, as for `dfplan train`.
+        stride: control steps per token, as for `dfplan train --data.stride`.
+        json: also write it to this file.
+        plot: draw some trajectories and the histogram of each dimension in this file.
+    """
+
+    dataset: DatasetId
+    goal_dims: tuple[int, ...] = ()
+    stride: int = 1
+    json: File = None
+    plot: File = None
+
+
+@dataclasses.dataclass(frozen=True)
+class List:
+    """List the datasets of the local Minari folder.
+
+    Attributes:
+        json: also write the list to this file.
+    """
+
+    json: File = None
+
+
+Args = Annotated[Show, tyro.conf.subcommand("show")] | Annotated[List, tyro.conf.subcommand("list")]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Show a dataset, or list those that are here."""
+    name = first_positional(argv)
+    if name:
+        check_choice("command of dfplan dataset", name, COMMANDS)
+    args: Any = parse(Args, "dataset", argv)  # pyright: ignore[reportArgumentType]
+    check_outputs(args.json)
+    return _list(args) if isinstance(args, List) else _show(args)
+
+
+def _list(args: List) -> int:
+    records = [_record(dataset_id) for dataset_id in local_ids()]
+    write_json(args.json, records)
+    if not records:
+        console.print("no datasets here; make one with dfplan collect or dfplan import")
+        return 0
+    table = _table("dataset", "episodes", "steps", "problem")
+    for record in records:
+        counts = [f"{record[name]:,}" if record[name] else "-" for name in ("episodes", "steps")]
+        table.add_row(record["dataset"], *counts, record["problem"])
+    console.print(table)
+    return 0
+
+
+def _record(dataset_id: str) -> dict[str, Any]:
+    try:
+        dataset = open_dataset(dataset_id)
+    except UserError as error:
+        return {"dataset": dataset_id, "episodes": None, "steps": None, "problem": str(error)}
+    counts = {"episodes": int(dataset.total_episodes), "steps": int(dataset.total_steps)}
+    return {"dataset": dataset_id, **counts, "problem": ""}
+
+
+def _show(args: Show) -> int:
+    need_at_least(1, stride=args.stride)
+    if args.plot and args.plot.suffix.lower() != ".png":
+        raise UserError(f"--plot {args.plot} must end in .png")
+    check_outputs(args.plot)
+    total = int(open_dataset(args.dataset).total_steps)
+    with step_bar("reading", max(total, 1)) as advance:
+        profile = measure(args.dataset, args.goal_dims or None, advance)
+    found = findings(profile, args.stride)
+    facts = _facts(profile, args.stride)
+    for name, value in facts.items():
+        console.print(f"{name:<14}{value}")
+    if profile.layout:
+        console.print(_dimensions(profile))
+    for sentence in found:
+        console.print(f"warning: {sentence}")
+    if not found:
+        console.print("nothing found that would hurt training")
+    write_json(args.json, {**profile.to_dict(), "stride": args.stride, "warnings": found})
+    if args.plot and profile.layout:
+        draw_dataset(args.plot, profile, take_sample(args.dataset, profile.layout))
+    for path in filter(None, (args.json, args.plot and profile.layout and args.plot)):
+        console.print(f"wrote {path}")
+    return 0
+
+
+def _facts(profile: Profile, stride: int) -> dict[str, str]:
+    ends = ", ".join(f"{n:,} {name}" for name, n in profile.ends.items() if n)
+    facts = {
+        "dataset": profile.dataset_id,
+        "episodes": f"{len(profile.length):,}" + (f": {ends}" if ends else ""),
+        "steps": f"{profile.steps:,}; {_range(profile.length)} per episode",
+        "observations": profile.spaces["observation"],
+        "actions": profile.spaces["action"],
+    }
+    if profile.layout is None:
+        return facts
+    facts["returns"] = _range(profile.returns)
+    facts["state"] = f"{profile.layout.state_dim} numbers; {_goal(profile, profile.layout)}"
+    facts["tokens"] = _tokens(profile, profile.layout, stride)
+    return facts
+
+
+def _goal(profile: Profile, layout: Layout) -> str:
+    if not layout.goal_dim:
+        return "no goal (--goal-dims names its dimensions in the state)"
+    where = f"the goal is its dimensions {', '.join(map(str, layout.goal_dims))}"
+    if not len(profile.trips):
+        return where
+    return f"{where}; {len(profile.trips):,} ways from goal to goal, {_range(profile.trips)} steps"
+
+
+def _tokens(profile: Profile, layout: Layout, stride: int) -> str:
+    config = DataConfig(stride=stride)
+    size = TokenLayout.create(layout, config).features
+    text = f"{size} numbers each at stride {stride}; windows of {config.tokens}"
+    if len(profile.trips):
+        text += f", or {window_tokens(profile.trips, stride)} as the ways ask for (--data.tokens 0)"
+    return text
+
+
+def _range(values: Any) -> str:
+    numbers = summary(values)
+    if numbers is None:
+        return "none"
+    low, median, high = (f"{numbers[name]:,.6g}" for name in ("min", "median", "max"))
+    return f"{low} to {high}, median {median}"
+
+
+def _dimensions(profile: Profile) -> Table:
+    table = _table("dimension", "min", "mean", "std", "max", "at ends", "NaN", "jumps")
+    for dimension in (*profile.state, *profile.action, *profile.goal, *profile.reward):
+        table.add_row(dimension.name, *_cells(dimension))
+    return table
+
+
+def _cells(d: Dimension) -> list[str]:
+    numbers = [f"{value:.4g}" for value in (d.low, d.mean, d.std, d.high)]
+    shares = [f"{share:.1%}" if share else "-" for share in (d.at_ends, d.missing)]
+    return [*numbers, *shares, f"{d.jumps:,}" if d.jumps else "-"]
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="right" if i else "left", no_wrap=True)
+    return table

@@ -1,0 +1,1 @@
+"""Importers: files of other toolkits as Minari datasets."""

@@ -1,0 +1,34 @@
+"""NumPy's NPZ and NPY files as sources. Nothing in them is unpickled."""
+
+import contextlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dfplan.data.importers.source import Source
+from dfplan.types import UserError, one_line
+
+
+@contextlib.contextmanager
+def open_npz(path: Path) -> Iterator[Source]:
+    """The arrays of an NPZ file.
+
+    Raises:
+        UserError: when it is missing or no NPZ.
+    """
+    try:
+        file = np.load(path)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read as NPZ: {one_line(error)}") from error
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise UserError(f"{path} cannot be read as NPZ: it holds a single array")
+    with file:
+        yield Source(str(path), tuple(file.files), lambda name: file[name])
+
+
+def open_npy(paths: Sequence[Path]) -> Source:
+    """NPY files as columns, each named as its file."""
+    files = {path.stem: path for path in paths}
+    return Source(", ".join(map(str, paths)), tuple(files), lambda name: np.load(files[name]))

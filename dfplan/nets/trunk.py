@@ -1,0 +1,57 @@
+"""What the denoisers share: tokens in, blocks modulated by the level, predictions out."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Float, Int
+
+from dfplan.nets.config import NetConfig
+from dfplan.nets.layers import Linear, Modulation, rms_norm, value_features
+from dfplan.types import Array
+
+
+class Trunk(nnx.Module):
+    """Embedding, modulation, blocks and head; what passes between tokens is the subclass's.
+
+    Args:
+        config: sizes.
+        features: D, features per token.
+        has_goal: the first token of every sequence is the goal.
+        make_block: makes one of the blocks.
+        rngs: initialisation.
+    """
+
+    def __init__(
+        self,
+        config: NetConfig,
+        features: int,
+        has_goal: bool,
+        make_block: Callable[..., nnx.Module],
+        *,
+        rngs: nnx.Rngs,
+    ):
+        width, dtype = config.width, config.dtype
+        self.config, self.features, self.has_goal = config, features, has_goal
+        self.embed = Linear(features * (1 + 2 * config.octaves), width, dtype=dtype, rngs=rngs)
+        self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,)))
+        self.modulation = Modulation(width, config.layers, dtype=dtype, rngs=rngs)
+        self.blocks = nnx.List([make_block(config, rngs=rngs) for _ in range(config.layers)])
+        small = nnx.initializers.normal(1e-3)
+        self.head = Linear(width, features, dtype="float32", rngs=rngs, kernel_init=small)
+
+    def forward(
+        self,
+        x: Float[Array, "B T D"],
+        level: Float[Array, "B T"],
+        position: Int[Array, "T"],
+        apply: Callable[[int, Array, list[Array]], Array],
+    ) -> Float[Array, "B T D"]:
+        """Predictions; `apply(i, h, modulation)` is block i."""
+        h = self.embed(value_features(x, self.config.octaves))
+        if self.has_goal:
+            h = h + jnp.where((position == 0)[:, None], self.goal_embed[...], 0)
+        for i, modulation in enumerate(self.modulation(level)):
+            h = apply(i, h, modulation)
+        return self.head(rms_norm(h))

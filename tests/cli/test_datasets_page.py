@@ -1,0 +1,58 @@
+"""What docs/datasets.md shows works as it stands there."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+PAGE = Path(__file__).parents[2].joinpath("docs", "datasets.md").read_text()
+COMMANDS = [
+    shlex.split(line)[1:]
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("dfplan ")
+]
+ROWS = 60
+
+
+@pytest.fixture
+def files(place, monkeypatch):
+    """The files that the page names, small, and a place of their own for the datasets."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(place))
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    state = np.cumsum(np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32), axis=0)
+    action = np.tanh(state[:, :2])
+    ends = np.arange(ROWS) % 20 == 19
+    columns = {"observations": state, "actions": action, "terminals": ends}
+    with h5py.File("maze2d-umaze-v1.hdf5", "w") as file:
+        more = {"rewards": state[:, 0], "timeouts": ends, "infos/goal": state[:, 2:]}
+        for name, array in {**columns, **more}.items():
+            file[name] = array
+    positions = {"qpos": state[:, :2], "qvel": state[:, 2:]}
+    for name in ("pointmaze-medium-navigate-v0", "pointmaze-medium-navigate-v0-val"):
+        np.savez(f"{name}.npz", **columns, **positions)
+    np.savez("walks.npz", observations=state, actions=action, episode_lengths=[20, 40])
+    np.save("observations.npy", state)
+    np.save("actions.npy", action[1:])
+    info, data = Path("pusht/meta/info.json"), Path("pusht/data/chunk-000/file-000.parquet")
+    for path in (info, data):
+        path.parent.mkdir(parents=True)
+    info.write_text(json.dumps({"codebase_version": "v3.0"}))
+    table = {"observation.state": state.tolist(), "action": action.tolist()}
+    marks = {"episode_index": np.arange(ROWS) // 20, "frame_index": np.arange(ROWS) % 20}
+    pq.write_table(pa.table({**table, "next.reward": state[:, 0], **marks}), data)
+
+
+def test_every_command_runs(dfplan, files, place):
+    assert {args[0] for args in COMMANDS} == {"import", "dataset", "train"}
+    for args in COMMANDS:
+        if args[0] != "train":  # test_import.py trains on an imported file
+            done = dfplan(*args)
+            assert (done.code, done.err) == (0, ""), args
+    assert (place / "maze2d.png").is_file() and (place / "maze2d.json").is_file()

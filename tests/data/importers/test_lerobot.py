@@ -1,0 +1,101 @@
+"""LeRobot datasets: episodes over several files, columns by name."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+from dfplan.data.importers.source import Columns
+
+from .conftest import LENGTHS, check_dropped, coded
+
+
+@pytest.mark.parametrize("cuts", [(), (6,), (4, 7), (1, 2, 3)], ids=str)
+def test_episodes_over_several_files(lerobot, imported, cuts):
+    _, episodes, notes = imported("lerobot", lerobot(cuts))
+    check_dropped(episodes)
+    assert "columns left out: task" in notes
+
+
+def test_version_2_has_a_file_per_episode(lerobot, imported):
+    check_dropped(imported("lerobot", lerobot((4, 7), "v2.1"))[1])
+
+
+def test_other_columns_and_lists_without_a_fixed_size(lerobot, imported):
+    path = lerobot(
+        **{"environment": coded(2, 7).tolist(), "gripper": coded(1, 9)[:, 0], "next.reward": None}
+    )
+    columns = Columns(("environment", "gripper"), ("gripper",))
+    _, episodes, notes = imported("lerobot", path, columns=columns)
+    expected = np.concatenate([coded(2, 7), coded(1, 9)], axis=1)
+    np.testing.assert_allclose(episodes[0].observations, expected[:4])
+    np.testing.assert_array_equal(episodes[0].actions, coded(1, 9)[:3])
+    assert any("no rewards" in note for note in notes)
+
+
+def changed(array, row, value):
+    array = array.copy()
+    array[row] = value
+    return array
+
+
+EPISODES = np.repeat(np.arange(3), LENGTHS)
+FRAMES = np.concatenate([np.arange(n) for n in LENGTHS])
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"action": None}, "no column 'action'; it has: observation.state, next.reward"),
+        ({"action": ["left"] * 12}, "column 'action': file-000.parquet holds string; needed: numb"),
+        ({"action": [[1.0, 2]] * 11 + [[1.0]]}, "has lists of 1 to 2 numbers"),
+        ({"action": [[1.0, 2]] * 11 + [None]}, "has no value in 1 of 6 rows"),
+        ({"next.reward": [1.0] * 9 + [None] * 3}, "has no value in 3 of 6 rows"),
+        (
+            {"observation.state": changed(coded(3), (8, 2), np.nan)},
+            "observation.state, row 8 (episode 2, step 1), dimension 2 is nan",
+        ),
+        (
+            {"frame_index": changed(FRAMES, 5, 2)},
+            "episode 1 has frame_index 2 in the place of 1; needed: all frames",
+        ),
+        ({"frame_index": FRAMES + 1}, "episode 0 has frame_index 1 in the place of 0"),
+        ({"episode_index": changed(EPISODES, slice(7, 12), 0)}, "episode 0 stands in two places"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit(lerobot, refusal, more, says):
+    path = lerobot(**more)
+    message = refusal("lerobot", path)
+    assert says in message and str(path) in message
+
+
+def test_a_column_that_one_file_lacks(lerobot, refusal):
+    path = lerobot()
+    other = lerobot(name="other", action=None)
+    file = "data/chunk-001/file-000.parquet"
+    (other / file).rename(path / file)
+    assert "column 'action': file-000.parquet lacks it" in refusal("lerobot", path)
+
+
+def test_no_lerobot_dataset(lerobot, home, refusal):
+    assert "is no LeRobot dataset" in refusal("lerobot", home)
+    assert "is a LeRobot dataset v1.6; valid: v2, v3" in refusal("lerobot", lerobot((), "v1.6"))
+    path = lerobot(name="other")
+    (path / "data" / "chunk-000" / "file-000.parquet").write_bytes(b"no")
+    assert "cannot be read as Parquet" in refusal("lerobot", path)
+    for file in path.glob("data/*/*"):
+        file.unlink()
+    assert "holds no data/chunk-*/*.parquet" in refusal("lerobot", path)
+
+
+def test_without_pyarrow_it_names_the_extra(lerobot, refusal, monkeypatch):
+    path, real = lerobot(), builtins.__import__
+
+    def missing(name, *args, **kwargs):
+        if name.startswith("pyarrow"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert "need pyarrow: pip install 'dfplan[lerobot]'" in refusal("lerobot", path)

@@ -1,0 +1,35 @@
+"""What is written is whole, or not there at all."""
+
+import pytest
+
+from dfplan.data.importers.formats import read_files
+from dfplan.data.importers.write import Form, write_rows
+from dfplan.types import UserError
+
+from .conftest import ID
+
+
+def test_an_interrupt_leaves_no_dataset(npz, home):
+    rows = read_files("numpy", [npz()])
+
+    def stop(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_rows(rows, ID, Form(), "test", stop)
+    assert not (home / "datasets" / ID).exists()
+
+
+def test_a_dataset_that_exists_is_kept(npz, home):
+    rows = read_files("numpy", [npz()])
+    write_rows(rows, ID, Form(), "test")
+    before = (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes()
+    with pytest.raises(UserError, match="exists already"):
+        write_rows(rows, ID, Form(), "test")
+    assert (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes() == before
+
+
+def test_progress_ends_at_the_last_row(npz, home):
+    done = []
+    write_rows(read_files("numpy", [npz()]), ID, Form(), "test", done.append)
+    assert done[-1] == 12

@@ -1,0 +1,68 @@
+"""The examples do what they say, with less of it."""
+
+import dataclasses
+import runpy
+from pathlib import Path
+
+import pytest
+from gymnasium.vector import AutoresetMode
+
+from dfplan.agent import Agent
+from dfplan.data.minari_io import load_trajectories
+from dfplan.tasks import get_task
+from dfplan.trainer import train
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+TESTED = {
+    "one_environment",
+    "vector_environments",
+    "collect_with_planner",
+    "plain_callable",
+    "sb3_evaluate_policy",  # in test_sb3.py
+}
+
+
+def example(name: str):
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return example("one_environment")(3)
+
+
+def test_each_is_short_and_tested():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == TESTED
+    readme = EXAMPLES.parent.joinpath("README.md").read_text()
+    for path in EXAMPLES.glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 40
+        assert f"(examples/{path.name})" in readme
+
+
+def test_one_environment_reaches_its_goals(alone):
+    assert min(alone) > 200  # of 300
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_vector_environments_give_what_one_gives(alone, mode):
+    found = example("vector_environments")(episodes=3, envs=3, mode=mode)
+    assert found == pytest.approx(alone, abs=2)  # a step sooner or later, by float rounding
+
+
+def test_a_function_of_the_observation():
+    following, forgetful = example("plain_callable")(steps=600)
+    assert following > 400  # it turns to the second goal, too
+    assert forgetful > 10
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`.*` is set to None:UserWarning")
+def test_what_a_planner_collects_can_be_trained_on(tmp_path, monkeypatch, tiny_config):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    assert example("collect_with_planner")(episodes=2).total_steps == 600
+    data = load_trajectories("my/planned-v0")
+    assert data.state.shape == (602, 4) and data.layout.goal_dims == (0, 1)
+    assert abs(data.action).max() <= 1
+    task = dataclasses.replace(get_task("pointmaze-umaze"), dataset="my/planned-v0")
+    train(task, tiny_config.override({"training.steps": 2}), tmp_path / "run")
+    assert Agent.load(tmp_path / "run").layout == data.layout
