@@ -133,15 +133,18 @@ class Planner:
             lambda k: jax.random.split(k, 4), out_axes=1
         )(keys)
         cache, offset = self._encode_known(net, weights, k_known, history, goal, future)
-        k_start, k_noise = (_per_candidate(k, count) for k in (k_start, k_noise))
+        k_start, k_noise, k_futures = (
+            _per_candidate(k, count) for k in (k_start, k_noise, k_futures)
+        )
         matrix = self.config.make_matrix(future)
+        matrix_levels = self.levels(matrix)
         present = history.frames[:, -1, -1]
         ends = self._ends_early(goal)
         result = sample(
-            self._denoiser(net, weights, offset, goal, _per_candidate(k_futures, count)),
+            self._denoiser(net, weights, matrix_levels, offset, goal, k_futures),
             repeat(cache, count),
             token_noise(k_start, jnp.arange(future), self.model.layout.features),
-            self.levels(matrix),
+            matrix_levels,
             schedule=self.model.schedule,
             solver=self.config.make_solver(),
             keys=k_noise,
@@ -256,12 +259,15 @@ class Planner:
         self,
         net: Network,
         weights: Weights,
+        matrix_levels: np.ndarray,
         offset: int,
         goal: Array | None,
         keys: Key[Array, "BN"],
     ) -> Denoiser:
+        modulation = net.at_levels(jnp.asarray(np.unique(matrix_levels)))
+
         def denoise(carry, x, level, start):
-            output, carry = net.extend(carry, x, level, offset + start)
+            output, carry = net.extend(carry, x, level, offset + start, modulation)
             return self.model.x0(x, output, level), carry
 
         if not self._guided(goal):
