@@ -54,8 +54,10 @@ def _run(args: list[str]) -> int:
         return OK
     if args[0] not in COMMANDS:
         return _say(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
+    from dfplan.compilation import keep_compiled
     from dfplan.types import UserError
 
+    keep_compiled()
     try:
         return importlib.import_module(f"dfplan.cli.{_module(args[0])}").main(args[1:])
     except UserError as error:
