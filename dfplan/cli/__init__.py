@@ -17,6 +17,7 @@ COMMANDS = {
     "eval": "drive an environment with a trained planner, and measure it",
     "plan": "make one plan for a given start and goal",
     "info": "show what a run holds",
+    "bench": "time the planning and the training of a run on this machine",
     "pack": "copy a run with only what evaluation needs",
 }
 
