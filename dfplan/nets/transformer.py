@@ -13,7 +13,7 @@ from dfplan.nets.cache import KVCache, write
 from dfplan.nets.config import NetConfig
 from dfplan.nets.layers import Linear, Rotation, rms_norm, rotate
 from dfplan.nets.trunk import Trunk
-from dfplan.types import Array
+from dfplan.types import Array, ArrayLike
 
 
 def causal_mask(tokens: int) -> Bool[Array, "T T"]:
@@ -124,7 +124,7 @@ class CausalTransformer(Trunk):
         self,
         x: Array,
         shared: Array,
-        position: Array,
+        position: ArrayLike,
         attend: Callable,
         drop: int = 0,
         rotation: Rotation | None = None,
@@ -145,7 +145,7 @@ class CausalTransformer(Trunk):
         x: Float[Array, "B T D"],
         level: Float[Array, "B T"],
         *,
-        position: Int[Array, "T"] | None = None,
+        position: Int[ArrayLike, "T"] | None = None,
         mask: Bool[Array, "#B T T"] | None = None,
     ) -> Float[Array, "B T D"]:
         """All tokens at once.
@@ -158,13 +158,12 @@ class CausalTransformer(Trunk):
                 a query that sees no key at all has a finite but meaningless output.
         """
         tokens = x.shape[1]
-        position = np.arange(tokens) if position is None else position
         mask = causal_mask(tokens)[None] if mask is None else mask
         shared = self.modulation.shared(level)
         return self._forward(
             x,
             shared,
-            position,
+            np.arange(tokens) if position is None else position,
             lambda i, q, k, v: attention(q, k.swapaxes(2, 3), v, mask[:, None]),
         )
 
