@@ -49,7 +49,7 @@ def bench_plan(
         batch, horizon, p50_ms and p99_ms, gflop, floor_ms, over_floor (p50 over the floor), and
         memory_mb, that of one program with its arguments, None where XLA does not tell.
     """
-    history, plans = _history(planner, weights, batch), BatchPlanner(planner, weights)
+    history, plans = random_history(planner, weights, batch), BatchPlanner(planner, weights)
     seeds, counts = np.arange(batch), np.zeros(batch, int)
     call = functools.partial(plans.plan, seeds, counts, history, None, limit=batch)
     p50, p99 = np.percentile(1000 * timed(call, seconds), [50, 99])
@@ -170,8 +170,8 @@ def _memory(planner: Planner, weights: Weights, history: History) -> float | Non
     return sum(sizes) / 1e6
 
 
-def _history(planner: Planner, weights: Weights, batch: int) -> History:
-    """Random observations, as far from the data's mean as the data's own."""
+def random_history(planner: Planner, weights: Weights, batch: int) -> History:
+    """Random observations of `batch` robots, as far from the data's mean as the data's own."""
     layout, tokens = planner.model.layout, planner.config.history
     rng = np.random.default_rng(0)
     frames = rng.normal(size=(batch, tokens, layout.frame_count, layout.state_dim))
