@@ -59,6 +59,8 @@ def test_known_levels_are_looked_up(gru, go_on, tokens):
     plain, _ = go_on(cache, x, level, start)
     looked_up, _ = gru.extend(cache, x, level, start, gru.at_levels(levels))
     np.testing.assert_allclose(looked_up, plain, atol=1e-5)
+    other, _ = gru.extend(cache, x, level, start, gru.at_levels(1.0 - levels))
+    assert np.abs(other - plain).max() > 1e-3
 
 
 @pytest.mark.parametrize("what", ["value", "level"])
