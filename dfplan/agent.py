@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.compilation import keep_compiled
 from dfplan.data.layout import Layout
 from dfplan.find import find_run
 from dfplan.guidance.costs import as_cost
@@ -85,7 +86,7 @@ class Agent:
     def load(
         cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
     ) -> "Agent":
-        """The agent of a trained run.
+        """The agent of a trained run; its compiled programs are kept, see `keep_compiled`.
 
         Args:
             directory: of the run, or the name of a task that comes trained, as `find_run` takes it.
@@ -95,6 +96,7 @@ class Agent:
         Raises:
             UserError: when the run is missing or damaged, or a setting is unknown.
         """
+        keep_compiled()
         found = find_run(directory)
         run = found.run.with_planner(planner or {})
         return cls.of(run, load_weights(run, found.directory), seed=seed)

@@ -6,9 +6,18 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from dfplan.compilation import OPT_OUT
 from dfplan.config import Config
 from dfplan.data.layout import Layout
 from dfplan.data.minari_io import Trajectories, from_episodes
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_kept():
+    """Tests neither read nor fill the user's compilation cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(OPT_OUT, "1")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ class PlannerConfig:
     matrix: str = "autoregressive"
     slope: float = 1.0
     rows: tuple[int, ...] = ()
-    steps: int = 5
+    steps: int = 3
     rho: float = 1.5
     solver: str = "ddim"
     eta: float = 1.0

@@ -136,17 +136,18 @@ class Planner:
             lambda k: jax.random.split(k, 4), out_axes=1
         )(keys)
         cache, offset = self._encode_known(net, weights, k_known, history, goal, future)
-        k_start, k_noise = (_per_candidate(k, count) for k in (k_start, k_noise))
+        k_start, k_noise, k_futures = (
+            _per_candidate(k, count) for k in (k_start, k_noise, k_futures)
+        )
         matrix = self.config.make_matrix(future)
+        matrix_levels = self.levels(matrix)
         present = history.frames[:, -1, -1]
         ends = self._ends_early(goal, price)
         result = sample(
-            self._denoiser(
-                net, weights, offset, present, goal, price, _per_candidate(k_futures, count)
-            ),
+            self._denoiser(net, weights, matrix_levels, offset, present, goal, price, k_futures),
             repeat(cache, count),
             token_noise(k_start, jnp.arange(future), self.model.layout.features),
-            self.levels(matrix),
+            matrix_levels,
             schedule=self.model.schedule,
             solver=self.config.make_solver(),
             keys=k_noise,
@@ -267,14 +268,17 @@ class Planner:
         self,
         net: Network,
         weights: Weights,
+        matrix_levels: np.ndarray,
         offset: int,
         present: Array,
         goal: Array | None,
         price: Cost | None,
         keys: Key[Array, "BN"],
     ) -> Denoiser:
+        modulation = net.at_levels(jnp.asarray(np.unique(matrix_levels)))
+
         def denoise(carry, x, level, start):
-            output, carry = net.extend(carry, x, level, offset + start)
+            output, carry = net.extend(carry, x, level, offset + start, modulation)
             return self.model.x0(x, output, level), carry
 
         if not self._guided(goal, price):

@@ -14,9 +14,9 @@ BAD = [
     ("action", "pid", "tracker, inverse, diffused"),
     ("solver", "euler", "ddim, ancestral, multistep"),
     ("support", -1.0, "number from 0"),
-    ("rows", (5, 6), "integers from 0 to planner.steps, 5"),
-    ("rows", (5, -1), "integers from 0 to planner.steps, 5"),
-    ("rows", (5, 2.5), "integers from 0 to planner.steps, 5"),
+    ("rows", (3, 4), "integers from 0 to planner.steps, 3"),
+    ("rows", (3, -1), "integers from 0 to planner.steps, 3"),
+    ("rows", (3, 2.5), "integers from 0 to planner.steps, 3"),
     *((name, -1, "integer from 0") for name in ("horizon",)),
     *(
         (n, x, "integer from 1")

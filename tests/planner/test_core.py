@@ -186,7 +186,7 @@ def test_plans_equal_a_computation_without_cache_and_windows(name):
 @pytest.mark.parametrize("samples", [1, 3])
 def test_guided_plans_equal_it_too(samples):
     check_against_reference(
-        make_planner(MODEL, goal="both", guidance_scale=0.05, guidance_samples=samples)
+        make_planner(MODEL, goal="both", guidance_scale=0.02, guidance_samples=samples)
     )
 
 
