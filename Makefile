@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sb3 demo maze2d robustness test lint wheel clean
+.PHONY: help setup sb3 demo maze2d robustness test lint docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml envs/pyproject.toml constraints.txt
 	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	@echo "installing dfplan and dfplan-envs for Python $(VERSION) in .venv (a minute or two)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --editable '.[dev]' --editable ./envs --constraint constraints.txt
+	  --editable '.[dev,docs]' --editable ./envs --constraint constraints.txt
 	@touch $@
 
 sb3: setup ## add Stable-Baselines3 and PyTorch, without which their tests are skipped
@@ -55,6 +55,10 @@ lint: setup ## style, types and layers
 	@$(BIN)/ruff format --check --quiet || { echo "run: ruff format" >&2; exit 1; }
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports --no-logo
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: setup ## build the documentation in build/site; a warning is an error
+	@$(BIN)/mkdocs build --strict --quiet
 
 wheel: setup ## build both wheels and use them in a clean environment
 	@scripts/check_wheels.sh $(BIN)/python

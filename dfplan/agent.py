@@ -1,14 +1,16 @@
 """Agent: a planner as a Gymnasium user holds it, `reset` and `act`, for one environment or many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from dfplan.data.layout import Layout
 from dfplan.find import find_run
+from dfplan.guidance.costs import as_cost
 from dfplan.motion import Motion
 from dfplan.planner.batch import BatchPlanner
 from dfplan.planner.core import Plan, Planner, Weights
@@ -16,7 +18,7 @@ from dfplan.planner.follow import make_follower
 from dfplan.planner.observer import Observer
 from dfplan.run import Run, load_weights
 from dfplan.tasks import load_function
-from dfplan.types import Tracker, UserError, one_line
+from dfplan.types import Cost, Tracker, UserError, one_line
 
 NO_PLAN = -1
 MISSING = "; where numbers may be missing, set planner.missing true"
@@ -48,6 +50,8 @@ class Agent:
         elapsed: control steps since each environment's plan was made, `[B]`.
         state: `[B, S]` the states that were last acted on: as observed, or as estimated from what
             was.
+        price: of plans, on top of their duration, or None: see `dfplan.guidance.costs`. Set it at
+            any time; it counts from the next plan on.
 
     Raises:
         UserError: when the planner needs a tracker and there is none; at the first observation,
@@ -73,7 +77,20 @@ class Agent:
         self._observer: Observer | None = None
         self.plan: Plan | None = None
         self.elapsed = np.zeros(0, int)
+        self._price: Cost | None = None
         self.reset(seed=seed)
+
+    @property
+    def price(self) -> Cost | None:
+        """See the class."""
+        return self._price
+
+    @price.setter
+    def price(self, price: Callable | None) -> None:
+        if price is not None:
+            price = as_cost(price)
+            self._check_price(price)
+        self._price = price
 
     @classmethod
     def load(
@@ -303,6 +320,15 @@ class Agent:
                 hint = MISSING if name == "observation" and np.isnan(value) else ""
                 raise UserError(f"{name} {row} has {value} in dimension {dim}{hint}")
 
+    def _check_price(self, price: Cost) -> None:
+        """Try it on two plans that stand still at zero."""
+        goal = jnp.zeros((2, self.layout.goal_dim)) if self.layout.goal_dim else None
+        paid = np.asarray(price(jnp.zeros((2, 3, self.layout.state_dim)), goal))
+        if paid.shape != (2,) or not np.isfinite(paid).all():
+            raise UserError(
+                f"the price of 2 plans at zero is {paid.tolist()}; needed: 2 finite numbers"
+            )
+
     def _due(self, goal: np.ndarray | None) -> np.ndarray:
         """Whether each row needs a plan, `[B]` bool: it has none, or an old one."""
         goal = np.full_like(self._goal, np.nan) if goal is None else goal
@@ -319,6 +345,7 @@ class Agent:
             self._observer.history(due),
             None if goal is None else goal[due],
             limit=len(self.elapsed),
+            price=self._price,
             denoising=denoising,
         )
         if self.plan is None:  # then every row is due

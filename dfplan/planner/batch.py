@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from dfplan.planner.core import History, Plan, Planner, Weights
-from dfplan.types import Array
+from dfplan.types import Array, Cost
 
 
 class BatchPlanner:
@@ -27,7 +27,7 @@ class BatchPlanner:
 
     def __init__(self, planner: Planner, weights: Weights):
         self._planner, self._weights = planner, weights
-        self._compiled: set[tuple[bool, bool]] = set()
+        self._compiled: set[tuple] = set()
 
     def plan(
         self,
@@ -37,6 +37,7 @@ class BatchPlanner:
         goal: np.ndarray | None,
         limit: int,
         *,
+        price: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
         """The plans, NumPy arrays that belong to the caller.
@@ -46,27 +47,30 @@ class BatchPlanner:
             history: what was observed.
             goal: `[B, G]`, SI units; None for none.
             limit: the size that no batch is padded beyond.
-            denoising: as of `Planner.plan`.
+            price, denoising: as of `Planner.plan`.
         """
         history = jax.tree.map(np.asarray, history)
-        one = functools.partial(self._program, seeds, counts, history, goal, denoising)
+        one = functools.partial(self._program, seeds, counts, history, goal, price, denoising)
         if not runs_apart():
             size = min(1 << (len(seeds) - 1).bit_length(), limit)
             rows = np.r_[: len(seeds), np.zeros(size - len(seeds), int)]
             return jax.tree.map(lambda a: a[: len(seeds)].copy(), one(rows))
         rows = [slice(i, i + 1) for i in range(len(seeds))]
-        kind = (goal is None, denoising)
+        kind = (goal is None, jax.tree.structure(price), denoising)
         # Threads that all meet a new program would each compile it.
         known = 0 if kind in self._compiled else 1
         plans = [*map(one, rows[:known]), *_in_threads(one, rows[known:])]
         self._compiled.add(kind)
         return jax.tree.map(lambda *parts: np.concatenate(parts), *plans)
 
-    def _program(self, seeds, counts, history: History, goal, denoising: bool, rows) -> Plan:
+    def _program(
+        self, seeds, counts, history: History, goal, price: Cost | None, denoising: bool, rows
+    ) -> Plan:
         plan = self._planner.plan(
             self._weights,
             _keys(seeds[rows], counts[rows]),
             *jax.tree.map(lambda a: a[rows], (history, goal)),
+            price=price,
             denoising=denoising,
         )
         return jax.tree.map(np.asarray, plan)

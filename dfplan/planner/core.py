@@ -20,9 +20,9 @@ from dfplan.nets.cache import repeat
 from dfplan.nets.network import Network
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.select import arrival, hold, outside
+from dfplan.planner.select import arrival, between, hold, outside
 from dfplan.support import Support
-from dfplan.types import Array, Denoiser, PyTree, UserError
+from dfplan.types import Array, Cost, Denoiser, PyTree, UserError
 
 
 class Weights(NamedTuple):
@@ -114,6 +114,7 @@ class Planner:
         keys: Key[Array, "B"],
         history: History,
         goal: Float[Array, "B G"] | None,
+        price: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
         """Plan for a batch of robots; compiled once per batch size.
@@ -128,6 +129,8 @@ class Planner:
             keys: one random key per robot; a robot's plan does not depend on its batch.
             history: what was observed.
             goal: in SI units; None for a task without goals, or to plan towards none.
+            price: of the plan's states at every control step, in control steps: its gradient guides
+                the sampling (times `guidance_scale`), and candidates pay it.
             denoising: also return every step of the sampling, which then goes to the end.
         """
         count, future = self.config.candidates, self.horizon
@@ -140,16 +143,24 @@ class Planner:
         matrix = self.config.make_matrix(future)
         past = self._filtered(weights, history, known)
         present = past[:, -1]
-        ends = self._ends_early(goal)
+        ends = self._ends_early(goal, price)
         result = sample(
-            self._denoiser(net, weights, known.shape[1], goal, _per_candidate(k_futures, count)),
+            self._denoiser(
+                net,
+                weights,
+                known.shape[1],
+                present,
+                goal,
+                price,
+                _per_candidate(k_futures, count),
+            ),
             repeat(cache, count),
             token_noise(k_start, jnp.arange(future), self.model.layout.features),
             self.levels(matrix),
             schedule=self.model.schedule,
             solver=self.config.make_solver(),
             keys=k_noise,
-            window=None if self._guided(goal) else windows(matrix),
+            window=None if self._guided(goal, price) else windows(matrix),
             stop=self._decided(weights, present, goal) if ends else None,
             trajectory=denoising,
         )
@@ -157,6 +168,8 @@ class Planner:
         if ends:
             candidates = self._held(candidates, result.complete, goal, weights.support)
         arrives, cost = self._cost(candidates, goal, weights.support)
+        if price is not None:
+            cost = cost + self._price(candidates, goal, price)
         best = jnp.argmin(cost, axis=1)
         trace = None
         if result.trajectory is not None:
@@ -192,15 +205,19 @@ class Planner:
             return found
         return np.where(matrix > 0, np.clip(np.round(found * grid), 1, grid) / grid, 0.0)
 
-    def _guided(self, goal: Array | None) -> bool:
+    def _guided(self, goal: Array | None, price: Cost | None) -> bool:
         """Whether a gradient guides: it asks for every future token, also those not in motion."""
+        return price is not None or self._pulled(goal)
+
+    def _pulled(self, goal: Array | None) -> bool:
+        """Whether the goal itself guides by its gradient."""
         return goal is not None and self.config.goal != "token"
 
-    def _ends_early(self, goal: Array | None) -> bool:
+    def _ends_early(self, goal: Array | None, price: Cost | None) -> bool:
         """Whether all that is asked for is known once the best candidate has arrived."""
         layout = self.model.layout
         known = goal is not None and layout.has_goal
-        return known and not layout.actions and not self._guided(goal)
+        return known and not layout.actions and not self._guided(goal, price)
 
     def _decided(self, weights: Weights, present: Array, goal: Array | None) -> Callable:
         """Whether each robot has a candidate that none of those still on their way can beat."""
@@ -270,26 +287,43 @@ class Planner:
         net: Network,
         weights: Weights,
         offset: int,
+        present: Array,
         goal: Array | None,
+        price: Cost | None,
         keys: Key[Array, "BN"],
     ) -> Denoiser:
         def denoise(carry, x, level, start):
             output, carry = net.extend(carry, x, level, offset + start)
             return self.model.x0(x, output, level), carry
 
-        if not self._guided(goal):
+        if not self._guided(goal, price):
             return denoise
-        assert goal is not None
-        cost = goal_distance(self.model.layout.goal_dims)
-        goals = jnp.repeat(goal, self.config.candidates, axis=0)
+        goals = None if goal is None else jnp.repeat(goal, self.config.candidates, axis=0)
+        distance = goal_distance(self.model.layout.goal_dims)
+
+        def cost(x0: Array) -> Array:
+            paid = jnp.zeros(len(x0))
+            if self._pulled(goal):
+                paid += distance(self._decode(x0, weights), goals)
+            if price is not None:
+                candidates = self._with_present(x0, weights, present)
+                paid += self._price(candidates, goal, price).reshape(-1)
+            return paid
+
         samples = self.config.guidance_samples
         return gradient_guidance(
             denoise,
-            lambda x0: cost(self._decode(x0, weights), goals),
+            cost,
             self.model.schedule.alpha_sigma,
             self.config.guidance_scale,
             functools.partial(redraw, keys, count=samples) if samples > 1 else None,
         )
+
+    def _price(self, candidates: Array, goal: Array | None, price: Cost) -> Array:
+        """What candidates `[B, N, P+1, S]` pay at every control step, `[B, N]`."""
+        ways = between(candidates, self.model.layout.stride)
+        goals = None if goal is None else jnp.repeat(goal, ways.shape[1], axis=0)
+        return price(ways.reshape(-1, *ways.shape[2:]), goals).reshape(ways.shape[:2])
 
     def _decode(self, tokens: Array, weights: Weights) -> Array:
         """The state at each token's own step, SI units."""

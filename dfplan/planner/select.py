@@ -34,6 +34,19 @@ def arrival(
     return jnp.where(inside.any(-1), first - jnp.clip(back, 0.0, 1.0), never)
 
 
+def between(plan: Float[Array, "*b T S"], stride: int) -> Float[Array, "*b L S"]:
+    """The plan at every control step, on straight lines from token to token: L = (T-1) stride + 1.
+
+    Args:
+        plan: states, one a token.
+        stride: control steps per token.
+    """
+    share = jnp.arange(1, stride + 1)[:, None] / stride
+    begin, end = plan[..., :-1, None, :], plan[..., 1:, None, :]
+    way = (begin + share * (end - begin)).reshape(*plan.shape[:-2], -1, plan.shape[-1])
+    return jnp.concatenate([plan[..., :1, :], way], axis=-2)
+
+
 def outside(
     position: Float[Array, "*b T G"], arrival: Float[Array, "*b"], support: Support
 ) -> Float[Array, "*b"]:

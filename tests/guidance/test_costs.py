@@ -5,7 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.guidance.costs import discs, goal_distance, smoothness, total
+from dfplan.guidance.costs import (
+    discs,
+    goal_distance,
+    keep_out,
+    scaled,
+    smoothness,
+    speed_limit,
+    total,
+    waypoints,
+)
 from dfplan.types import UserError
 
 # Two rows of three states (x, y, speed).
@@ -67,6 +76,9 @@ COSTS = {
     "goal_distance": goal_distance((0, 1)),
     "smoothness": smoothness((0, 1)),
     "discs": discs((0, 1), jnp.array([[0.5, 0.5]]), 1.0),
+    "keep_out": keep_out((0, 1), [-0.5, -2.0], [1.0, 2.0]),
+    "speed_limit": speed_limit((1, 2), 0.5),
+    "waypoints": waypoints((0, 1), [[0.5, 0.5], [-1.0, 0.0]]),
     "total": total(goal_distance((0, 1)), smoothness((0,))),
 }
 
@@ -94,3 +106,55 @@ def test_discs_push_outwards_and_never_to_nan():
     np.testing.assert_allclose(push, [[[1, 0], [0, -1], [0, 0]]], atol=1e-5)
     for state in (0.0, -1e-6, 1e-7):
         assert jnp.isfinite(gradient(jnp.full((1, 1, 2), state))).all()
+
+
+def test_boxes_by_hand():
+    box = keep_out((0, 1), [0.5, -1.0], [jnp.inf, 2.0])
+    # From the nearest face: outside, 0.5, 1; and 0.5 three times.
+    np.testing.assert_allclose(box(STATES, None), [0.25 + 1, 3 * 0.25])
+    with pytest.raises(UserError, match=r"low \[1.0\] is not below high \[1.0\]"):
+        keep_out((0,), [1.0], [1.0])
+
+
+def test_speed_limits_by_hand():
+    limit = speed_limit((0, 1), 1.0)
+    np.testing.assert_allclose(
+        limit(STATES, None), [(10**0.5 - 1) ** 2, 3 * (2**0.5 - 1) ** 2], rtol=1e-5
+    )
+
+
+def test_waypoints_are_passed_in_order():
+    there = waypoints((0, 1), [[0.0, 0.0], [3.0, 1.0]])
+    np.testing.assert_allclose(there(STATES, None), [0, 2 + 4], atol=1e-6)
+    # The other way round both are given one state: each of the three costs 10, 5 + 1 and 10.
+    back = waypoints((0, 1), [[3.0, 1.0], [0.0, 0.0]])
+    np.testing.assert_allclose(back(STATES, None), [6, 6], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda dims: discs(dims, jnp.zeros((1, 2)), 1.0),
+        lambda dims: keep_out(dims, jnp.zeros(2), jnp.ones(2)),
+        lambda dims: waypoints(dims, jnp.zeros((1, 2))),
+    ],
+    ids=["discs", "keep_out", "waypoints"],
+)
+def test_points_have_as_many_coordinates_as_dimensions(make):
+    with pytest.raises(UserError, match="needs 3 coordinates"):
+        make((0, 1, 2))
+
+
+def test_other_numbers_compile_nothing():
+    compiled = []
+
+    @jax.jit
+    def price(cost, states):
+        compiled.append(1)
+        return cost(states, None)
+
+    for radius, weight in ((1.0, 2.0), (2.0, 3.0)):
+        disc = discs((0, 1), jnp.zeros((1, 2)), radius)
+        paid = price(total(scaled(disc, weight)), STATES)
+        np.testing.assert_allclose(paid, weight * disc(STATES, None), rtol=1e-6)
+    assert len(compiled) == 1

@@ -1,0 +1,36 @@
+"""The commands' page: what each one's own --help prints."""
+
+import contextlib
+import io
+import os
+from unittest import mock
+
+from dfplan.cli import COMMANDS, main
+
+INTRODUCTION = """# Commands
+
+What `--help` of each command prints, without a task or a run: given one, as in
+`dfplan train pointmaze-large --help`, it shows that one's own defaults. Under `train`, the settings
+of `--data`, `--net` and so on are those of [Settings](settings.md).
+"""
+
+
+def pages() -> dict[str, str]:
+    """Text of the page by its path below reference/."""
+    parts = [INTRODUCTION, _block("dfplan", ["--help"])]
+    parts += [_block(f"dfplan {name}", [name, "--help"]) for name in COMMANDS]
+    return {"commands.md": "\n".join(parts)}
+
+
+def _block(title: str, argv: list[str]) -> str:
+    return f"## {title}\n\n```text\n{help_of(argv)}\n```\n"
+
+
+def help_of(argv: list[str]) -> str:
+    """What the command line prints, 100 columns wide."""
+    printed = io.StringIO()
+    with mock.patch.dict(os.environ, COLUMNS="100"), contextlib.redirect_stdout(printed):
+        code = main(argv)
+    if code:
+        raise RuntimeError(f"dfplan {' '.join(argv)} ended with code {code}")
+    return "\n".join(line.rstrip() for line in printed.getvalue().strip().splitlines())

@@ -1,0 +1,6 @@
+"""The site's own modules, which MkDocs finds beside its hooks."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "generate"))

@@ -1,0 +1,76 @@
+"""The reference has all that there is: modules, commands, settings."""
+
+import dataclasses
+import re
+
+import pytest
+
+from dfplan.cli import COMMANDS
+from dfplan.config import Config, flatten
+from dfplan.presets import PRESETS
+from dfplan.tasks import all_tasks
+
+
+def test_every_public_module_has_its_place():
+    import api_pages
+
+    pages = api_pages.pages()
+    shown = [name for text in pages.values() for name in re.findall(r"^::: (\S+)$", text, re.M)]
+    assert len(shown) == len(set(shown))
+    assert {"dfplan.agent", "dfplan.cli", "dfplan.diffusion.matrix"} <= set(shown)
+    assert "dfplan_envs.pointmaze.pursuit" in shown
+    assert "::: dfplan.nets.cache" in pages["api/dfplan.nets.md"]
+
+
+def test_every_command_shows_its_help():
+    import command_pages
+
+    (page,) = command_pages.pages().values()
+    for name in COMMANDS:
+        assert f"## dfplan {name}\n\n```text\nusage: dfplan {name} " in page
+    assert "--planner.candidates INT" in page
+    assert "\x1b" not in page
+
+
+def test_help_that_fails_is_an_error():
+    import command_pages
+
+    with pytest.raises(RuntimeError, match="dfplan nothing"):
+        command_pages.help_of(["nothing"])
+
+
+def test_every_setting_has_default_and_meaning():
+    import settings_pages
+
+    page = settings_pages.pages()["settings.md"]
+    rows = re.findall(r"^\| `([\w.]+)` \| `(.+?)` \| (.+) \|$", page, re.M)
+    defaults = flatten(Config().to_dict())
+    assert [name for name, _, _ in rows] == list(defaults)
+    for name, default, meaning in rows:
+        value = defaults[name]
+        assert default == (f'"{value}"' if isinstance(value, str) else str(value))
+        assert len(meaning) > 5
+
+
+def test_a_setting_without_a_docstring_is_an_error():
+    import settings_pages
+
+    @dataclasses.dataclass(frozen=True)
+    class Undocumented:
+        """Says nothing of its field."""
+
+        value: int = 1
+
+    with pytest.raises(KeyError, match="value"):
+        settings_pages._section("part", Undocumented())
+
+
+def test_presets_and_tasks_are_listed():
+    import settings_pages
+
+    page = settings_pages.pages()["presets.md"]
+    for name in PRESETS:
+        assert f"## {name}\n" in page
+    for name in all_tasks():
+        assert re.search(rf"^\*\*.*\b{name}\b.*\*\*$", page, re.M)
+    assert '| `training.optimizer.name` | `"muon"` |' in page
