@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,16 @@ FILES = ("plans.png", "denoising.gif", "episode.gif")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def draw_all(out: Path, agent: Agent, task: Task, episodes: Episodes) -> list[Path]:
+def draw_all(
+    out: Path, agent: Agent, task: Task, make: Callable[..., Any], episodes: Episodes
+) -> list[Path]:
     """Pictures of an evaluation, of the episodes that took longest to reach their goal.
 
     Args:
         out: directory for plans.png, denoising.gif and episode.gif.
         agent: as it was evaluated.
         task: environment it was evaluated in.
+        make: makes that environment as it was evaluated in, perturbed or not, given more arguments.
         episodes: what happened.
 
     Returns:
@@ -46,7 +49,7 @@ def draw_all(out: Path, agent: Agent, task: Task, episodes: Episodes) -> list[Pa
     cases = [_case(agent, episodes, int(e)) for e in hardest]
     _draw_cases(plans, agent, task, cases)
     _draw_denoising(denoising, agent, task, episodes, int(hardest[0]))
-    return [plans, denoising, *_film(film, agent, task, int(episodes.seeds[hardest[0]]))]
+    return [plans, denoising, *_film(film, agent, task, make, int(episodes.seeds[hardest[0]]))]
 
 
 def draw_plan(
@@ -150,11 +153,11 @@ def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e:
     env.close()
 
 
-def _film(path: Path, agent: Agent, task: Task, seed: int) -> list[Path]:
+def _film(path: Path, agent: Agent, task: Task, make: Callable[..., Any], seed: int) -> list[Path]:
     """Drive one episode again, rendered; empty where the environment does not render."""
     try:
         with noting_warnings():
-            frames = _frames(agent, task, seed)
+            frames = _frames(agent, make, seed)
     except Exception as error:  # no display, no driver, no such package: renderers raise many kinds
         console.print(f"note: no {path.name}, as {task.env} does not render: {one_line(error)}")
         return []
@@ -162,8 +165,8 @@ def _film(path: Path, agent: Agent, task: Task, seed: int) -> list[Path]:
     return [path]
 
 
-def _frames(agent: Agent, task: Task, seed: int) -> list[Any]:
-    with contextlib.closing(make_env(task.env, task.env_kwargs, render_mode="rgb_array")) as env:
+def _frames(agent: Agent, make: Callable[..., Any], seed: int) -> list[Any]:
+    with contextlib.closing(make(render_mode="rgb_array")) as env:
         if "rgb_array" not in env.metadata.get("render_modes", []):
             raise UserError("it has no mode rgb_array")
         fps = env.metadata.get("render_fps") or EPISODE_FPS

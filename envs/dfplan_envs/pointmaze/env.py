@@ -198,6 +198,10 @@ class PointMazeEnv(gym.Env):
             "desired_goal": self.goal.copy(),
         }
 
+    def may_hold_goal(self, point: np.ndarray) -> bool:
+        """Whether a goal may lie at a point (x, y): on the map, and in no wall."""
+        return self.maze.is_free(self.maze.cell(point))
+
     def compute_reward(
         self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any = None
     ) -> np.ndarray:
