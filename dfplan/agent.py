@@ -8,18 +8,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.compilation import keep_compiled
 from dfplan.data.layout import Layout
 from dfplan.find import find_run
 from dfplan.guidance.costs import as_cost
+from dfplan.motion import Motion
 from dfplan.planner.batch import BatchPlanner
 from dfplan.planner.core import Plan, Planner, Weights
 from dfplan.planner.follow import make_follower
-from dfplan.planner.recorder import Recorder
+from dfplan.planner.observer import Observer
 from dfplan.run import Run, load_weights
 from dfplan.tasks import load_function
 from dfplan.types import Cost, Tracker, UserError, one_line
 
 NO_PLAN = -1
+MISSING = "; where numbers may be missing, set planner.missing true"
 
 
 class Agent:
@@ -39,16 +42,22 @@ class Agent:
         weights: its weights.
         layout: how observations become states.
         tracker: follows plans of states, when `planner.config.action` is "tracker".
+        motion: what states are filtered by, when `planner.config` says that observations are noisy
+            or may be missing.
         seed: of the plans; environment i of a batch plans with `seed + i`.
 
     Attributes:
         plan: the plans in force, NumPy arrays with one row per environment; None before any.
         elapsed: control steps since each environment's plan was made, `[B]`.
+        state: `[B, S]` the states that were last acted on: as observed, or as estimated from what
+            was.
         price: of plans, on top of their duration, or None: see `dfplan.guidance.costs`. Set it at
             any time; it counts from the next plan on.
 
     Raises:
-        UserError: when the planner needs a tracker and there is none.
+        UserError: when the planner needs a tracker and there is none; at the first observation,
+            when it needs a motion and there is none, or declares as many noises as no state has
+            dimensions.
     """
 
     def __init__(
@@ -58,12 +67,15 @@ class Agent:
         layout: Layout,
         *,
         tracker: Tracker | None = None,
+        motion: Motion | None = None,
         seed: int = 0,
     ):
         self.planner, self.weights, self.layout = planner, weights, layout
         self._plans = BatchPlanner(planner, weights)
+        self._motion = motion
+        self.state = np.zeros((0, layout.state_dim), np.float32)
         self._follow = make_follower(planner, weights, tracker)
-        self._recorder: Recorder | None = None
+        self._observer: Observer | None = None
         self.plan: Plan | None = None
         self.elapsed = np.zeros(0, int)
         self._price: Cost | None = None
@@ -85,7 +97,7 @@ class Agent:
     def load(
         cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
     ) -> "Agent":
-        """The agent of a trained run.
+        """The agent of a trained run; its compiled programs are kept, see `keep_compiled`.
 
         Args:
             directory: of the run, or the name of a task that comes trained, as `find_run` takes it.
@@ -95,6 +107,7 @@ class Agent:
         Raises:
             UserError: when the run is missing or damaged, or a setting is unknown.
         """
+        keep_compiled()
         found = find_run(directory)
         run = found.run.with_planner(planner or {})
         return cls.of(run, load_weights(run, found.directory), seed=seed)
@@ -104,11 +117,13 @@ class Agent:
         """The agent of a run that is loaded already.
 
         Raises:
-            UserError: when the run's tracker cannot be loaded, or it needs one and has none.
+            UserError: when the run's tracker cannot be loaded, or it needs one and has none; or
+                when states are to be filtered, and the run holds no motion nor is its dataset here.
         """
         wanted = run.config.planner.action == "tracker" and run.task.tracker
         tracker = load_function(run.task.tracker) if wanted else None
-        return cls(run.planner, weights, run.layout, tracker=tracker, seed=seed)
+        motion = run.find_motion() if run.config.planner.filters else None
+        return cls(run.planner, weights, run.layout, tracker=tracker, motion=motion, seed=seed)
 
     def reset(self, mask: Any = None, *, seed: int | Sequence[int] | None = None) -> None:
         """Forget history and plans.
@@ -123,8 +138,8 @@ class Agent:
         Raises:
             UserError: when the mask or the seeds are not as many as the environments.
         """
-        if mask is None or self._recorder is None:
-            self._recorder, self.plan = None, None
+        if mask is None or self._observer is None:
+            self._observer, self.plan = None, None
             self.elapsed = np.zeros(0, int)
             if seed is not None:
                 self._seed, self._seeds = seed, np.zeros(0, int)
@@ -136,8 +151,8 @@ class Agent:
         self._forget(mask)
 
     def _forget(self, mask: np.ndarray) -> None:
-        assert self._recorder is not None
-        self._recorder.forget(mask)
+        assert self._observer is not None
+        self._observer.forget(mask)
         self.elapsed[mask] = NO_PLAN
 
     def act(
@@ -163,8 +178,9 @@ class Agent:
                 nothing is planned for them, and their next observation starts an episode.
 
         Raises:
-            UserError: when the observation has another shape than the data had, holds NaN, the
-                batch changes without a `reset()`, or a mask has another length.
+            UserError: when the observation has another shape than the data had, the batch changes
+                without a `reset()`, a mask has another length, or the observation holds NaN and
+                `planner.missing` is false.
         """
         state = self.layout.state(observation)
         single = state.ndim == 1
@@ -174,11 +190,12 @@ class Agent:
             self.reset(None if start.all() else start)
         goal = self._goals(self.layout.goal(observation) if goal is None else goal, len(state))
         over = self._mask(episode_over, len(state))
-        recorder = self._look(state, goal, over)
+        observer = self._look(state, goal, over)
         assert self.plan is not None
-        action = self._follow(self.plan.states, self.plan.actions, self.elapsed, state, goal)
+        plan = self.plan
+        action = self._follow(plan.states, plan.actions, self.elapsed, self.state, goal)
         action = self.layout.clip_action(action)
-        recorder.acted(action)
+        observer.acted(action)
         self.elapsed += 1
         self._forget(over)
         action = self.layout.shape_action(action)
@@ -244,19 +261,19 @@ class Agent:
         goal: np.ndarray | None,
         over: np.ndarray,
         denoising: bool = False,
-    ) -> Recorder:
+    ) -> Observer:
         """Take in the present, and plan where that is due; not where an episode is `over`."""
         self._check(state, goal)
-        if self._recorder is None:
-            self._recorder = self._begin(len(state))
-        self._recorder.observe(state)
+        if self._observer is None:
+            self._observer = self._begin(len(state))
+        self.state = self._observer.observe(state)
         due = self._due(goal)
         if self.plan is not None:
             due &= ~over
             self.elapsed[over] = 0  # whatever plan is left there serves for a last action
         if due.any():
             self._replan(np.flatnonzero(due), goal, denoising)
-        return self._recorder
+        return self._observer
 
     def _goals(self, goal: Any, batch: int) -> np.ndarray | None:
         if goal is None:
@@ -280,27 +297,30 @@ class Agent:
             raise UserError(f"the mask has shape {mask.shape}; needed: {(batch,)}")
         return mask
 
-    def _begin(self, batch: int) -> Recorder:
+    def _begin(self, batch: int) -> Observer:
         if len(self._seeds) != batch:
             self._seeds, self._count = _spread(self._seed, batch), np.zeros(batch, int)
         self.elapsed = np.full(batch, NO_PLAN)
         self._goal = np.full((batch, self.layout.goal_dim), np.nan)
-        config = self.planner.config
-        return Recorder(self.planner.model.layout, config.history, config.history_level, batch)
+        return Observer(self.planner, self.weights, self._motion, batch)
 
     def _check(self, state: np.ndarray, goal: np.ndarray | None) -> None:
         dim = self.layout.state_dim
         if state.ndim != 2 or state.shape[1] != dim or not len(state):
             raise UserError(f"states have shape {state.shape}; needed: one, or a batch, of {dim}")
-        if self._recorder is not None and len(state) != len(self.elapsed):
+        if self._observer is not None and len(state) != len(self.elapsed):
             raise UserError(
                 f"a batch of {len(state)} observations after one of {len(self.elapsed)}; "
                 "call reset() before the batch changes"
             )
+        if self.planner.config.missing:
+            state = np.nan_to_num(state, posinf=np.inf, neginf=-np.inf)
         for name, array in (("observation", state), ("goal", goal)):
             if array is not None and not np.isfinite(array).all():
                 row, dim = map(int, np.argwhere(~np.isfinite(array))[0])
-                raise UserError(f"{name} {row} has {array[row, dim]} in dimension {dim}")
+                value = array[row, dim]
+                hint = MISSING if name == "observation" and np.isnan(value) else ""
+                raise UserError(f"{name} {row} has {value} in dimension {dim}{hint}")
 
     def _check_price(self, price: Cost) -> None:
         """Try it on two plans that stand still at zero."""
@@ -320,11 +340,11 @@ class Agent:
         return (self.elapsed == NO_PLAN) | (self.elapsed >= self.planner.config.replan_every)
 
     def _replan(self, due: np.ndarray, goal: np.ndarray | None, denoising: bool) -> None:
-        assert self._recorder is not None
+        assert self._observer is not None
         plan = self._plans.plan(
             self._seeds[due],
             self._count[due],
-            self._recorder.history(due),
+            self._observer.history(due),
             None if goal is None else goal[due],
             limit=len(self.elapsed),
             price=self._price,

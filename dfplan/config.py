@@ -103,7 +103,7 @@ def _types(config: Any) -> dict[str, type]:
 
 def _checked(name: str, value: Any, kind: type) -> Any:
     """`value` as a setting of that type: JSON has lists for tuples, and may write 1 for 1.0."""
-    value = as_tuple(value)
+    value = _as_tuple(value)
     if kind is float and type(value) is int:
         return float(value)
     # JSON's true is no number, though Python's is.
@@ -112,6 +112,5 @@ def _checked(name: str, value: Any, kind: type) -> Any:
     return value
 
 
-def as_tuple(value: Any) -> Any:
-    """`value` with tuples for its lists, at every depth."""
-    return tuple(as_tuple(v) for v in value) if isinstance(value, list | tuple) else value
+def _as_tuple(value: Any) -> Any:
+    return tuple(_as_tuple(v) for v in value) if isinstance(value, list | tuple) else value

@@ -16,7 +16,8 @@ class Episodes:
         success: `[E, L+1]` bool, the environment's success flag, at the reset first; false where
             it does not say, None where it never does.
         length: `[E]` steps taken.
-        states: `[E, L+1, S]` states driven through, the last one repeated after the end.
+        states: `[E, L+1, S]` states driven through, the last one repeated after the end; the true
+            ones, where the environment says so of observations that are perturbed.
         goals: `[E, G]` the goals at the reset, or None.
     """
 

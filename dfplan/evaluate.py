@@ -109,6 +109,9 @@ def run_episodes(
 ) -> Episodes:
     """Play one episode per seed, side by side where an environment can be made for each.
 
+    The agent acts on what it observes. Rewards and success flags are the environment's own, and
+    states are those of `info["true_observation"]` where there is one.
+
     Args:
         agent: acts on the batch; it is reset with the seeds.
         make: makes one environment, with a time limit; or one environment, which then plays the
@@ -136,16 +139,17 @@ def run_episodes(
 def _play(agent: BatchAgent, envs: list[Any], seeds, state, goal, progress) -> Episodes:
     first = [env.reset(seed=int(seed)) for env, seed in zip(envs, seeds, strict=True)]
     observations, success = [o for o, _ in first], [[success_flag(info) for _, info in first]]
+    truth = [true_observation(o, info) for o, info in first]
     goals = goal(stack(observations))
     agent.reset(seed=[int(s) for s in seeds])
-    states, rewards = [state(stack(observations))], []
+    states, rewards = [state(stack(truth))], []
     live, length = np.ones(len(envs), bool), np.zeros(len(envs), int)
     while live.any():
         actions = agent.act(stack(observations))
         reward, flags = np.zeros(len(envs)), list(success[-1])
         for i in np.flatnonzero(live):
             observations[i], reward[i], terminated, truncated, info = envs[i].step(actions[i])
-            flags[i] = success_flag(info)
+            flags[i], truth[i] = success_flag(info), true_observation(observations[i], info)
             live[i] = not (terminated or truncated)
             length[i] += 1
             if not math.isfinite(reward[i]):
@@ -155,7 +159,7 @@ def _play(agent: BatchAgent, envs: list[Any], seeds, state, goal, progress) -> E
                 )
         success.append(flags)
         rewards.append(reward)
-        states.append(state(stack(observations)))
+        states.append(state(stack(truth)))
         if progress is not None and len(rewards) % 10 == 0:
             progress(len(rewards))
     flagged = any(f is not None for row in success for f in row)
@@ -163,6 +167,11 @@ def _play(agent: BatchAgent, envs: list[Any], seeds, state, goal, progress) -> E
     return Episodes(
         np.asarray(seeds), np.array(rewards).T, reached, length, np.stack(states, 1), goals
     )
+
+
+def true_observation(observation: Any, info: Mapping[str, Any]) -> Any:
+    """What would have been observed without perturbations of the sensors."""
+    return info.get("true_observation", observation)
 
 
 def success_flag(info: Mapping[str, Any]) -> bool | None:

@@ -1,12 +1,12 @@
 """pack: a copy of a run with only what evaluation needs, small enough to ship."""
 
 import contextlib
-import tempfile
 from pathlib import Path
 
+from dfplan.files import folder_size, new_directory
 from dfplan.run import Run, checkpoints, load_weights
 from dfplan.training.checkpoint import CheckpointStore
-from dfplan.types import PyTree, UserError, one_line
+from dfplan.types import PyTree
 
 
 def pack(directory: Path | str, out: Path | str) -> int:
@@ -29,18 +29,9 @@ def pack(directory: Path | str, out: Path | str) -> int:
     directory, out = Path(directory), Path(out)
     run = Run.load(directory)
     params = load_weights(run, directory).params
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"{out} exists and is not empty; name another directory")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as part:
-            copy = Path(part) / "run"
-            _write(run, params, directory, copy)
-            copy.replace(out)
-    except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise UserError(f"cannot write {out}: {reason}") from error
-    return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    with new_directory(out) as copy:
+        _write(run, params, directory, copy)
+    return folder_size(out)
 
 
 def _write(run: Run, params: PyTree, directory: Path, copy: Path) -> None:

@@ -37,6 +37,8 @@ class RandomPolicy:
 class PolicyBatch:
     """One policy for each environment of a batch, in the form that is evaluated.
 
+    A policy knows nothing of missing numbers: it is shown the last ones that there were.
+
     Args:
         make: makes a policy from a seed.
     """
@@ -44,15 +46,25 @@ class PolicyBatch:
     def __init__(self, make: Callable[[int], Policy]):
         self._make = make
         self._policies: list[Policy] = []
+        self._seen: Any = None
 
     def reset(self, mask: np.ndarray | None = None, *, seed: Sequence[int] = ()) -> None:
         """Begin an episode in as many environments as there are seeds."""
         self._policies = [self._make(s) for s in seed]
+        self._seen: Any = None
 
     def act(self, observation: Any) -> np.ndarray:
         """Actions `[B, A]` for a batch of observations."""
+        observation = self._seen = _held(observation, self._seen)
         rows = [_row(observation, i) for i in range(len(self._policies))]
         return np.stack([p.act(row) for p, row in zip(self._policies, rows, strict=True)])
+
+
+def _held(observation: Any, seen: Any) -> Any:
+    """The observation, with what is missing as it was seen last, or 0 where it never was."""
+    if isinstance(observation, Mapping):
+        return {k: _held(v, None if seen is None else seen[k]) for k, v in observation.items()}
+    return np.where(np.isnan(observation), 0.0 if seen is None else seen, observation)
 
 
 def _row(observation: Any, i: int) -> Any:

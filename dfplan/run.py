@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import jax
+import numpy as np
 
-from dfplan.config import Config, as_tuple
+from dfplan.config import Config
 from dfplan.data.layout import Layout, layout_from_spaces
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.tokens import TokenLayout
 from dfplan.data.trips import window_tokens
 from dfplan.data.windows import fit_normalizers
 from dfplan.model import Model
+from dfplan.motion import Motion
 from dfplan.normalize import Normalizer
 from dfplan.planner.core import Planner, Weights
 from dfplan.support import Support
@@ -46,6 +48,7 @@ class Run:
         fingerprint: of the dataset.
         command: the command line that trained it.
         versions: of Python and of packages, when it was trained.
+        motion: fitted to the dataset; None in a run that was trained before these were kept.
     """
 
     task: Task
@@ -57,6 +60,7 @@ class Run:
     fingerprint: str
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    motion: Motion | None = None
 
     @classmethod
     def create(cls, task: Task, config: Config, data: Trajectories, command: str = "") -> "Run":
@@ -67,7 +71,8 @@ class Run:
             config = config.override({"data.tokens": tokens})
         support = Support.fit(data.state[:, list(data.layout.goal_dims)])
         marks = data.fingerprint, command, _versions()
-        return cls(task, config, data.layout, states, actions, support, *marks)
+        motion = fit_motion(data, states, actions)
+        return cls(task, config, data.layout, states, actions, support, *marks, motion=motion)
 
     @property
     def model(self) -> Model:
@@ -91,6 +96,28 @@ class Run:
     def goal_dims(self) -> tuple[int, ...] | None:
         """What names the goal's places to a reader of the dataset's or environment's spaces."""
         return None if self.layout.append_achieved else self.layout.goal_dims
+
+    def find_motion(self) -> Motion:
+        """The motion that it holds; fitted to its dataset where it holds none.
+
+        Raises:
+            UserError: when there is none, and the dataset is not here or another one.
+        """
+        if self.motion is not None:
+            return self.motion
+        return fit_motion(self.load_data(), self.states, self.actions)
+
+    def load_data(self) -> Trajectories:
+        """The dataset that it was trained on, read as it was then.
+
+        Raises:
+            UserError: when it is not here, or has other states, goals or actions.
+        """
+        layout = self.layout
+        goal = self.goal_dims, layout.goal_from, layout.goal_value
+        data = load_trajectories(self.task.dataset, *goal)
+        self.check_dataset(data)
+        return data
 
     def with_planner(self, changes: Mapping[str, Any]) -> "Run":
         """This run with planner settings changed, such as `{"candidates": 16}`.
@@ -140,6 +167,7 @@ class Run:
             "layout": dataclasses.asdict(self.layout),
             "normalizer": {"states": self.states.to_dict(), "actions": self.actions.to_dict()},
             "support": self.support and self.support.to_dict(),
+            "motion": self.motion and self.motion.to_dict(),
             "command": self.command,
             "versions": self.versions,
         }
@@ -181,18 +209,24 @@ class Run:
 
     @classmethod
     def _from_record(cls, record: dict[str, Any]) -> "Run":
-        layout = {name: as_tuple(value) for name, value in record["layout"].items()}
         return cls(
             Task.from_dict(record["task"]),
             Config.from_dict(record["config"]),
-            Layout(**layout),
+            Layout.from_dict(record["layout"]),
             Normalizer.from_dict(record["normalizer"]["states"]),
             Normalizer.from_dict(record["normalizer"]["actions"]),
             record["support"] and Support.from_dict(record["support"]),
             record["dataset"]["fingerprint"],
             record["command"],
             record["versions"],
+            Motion.from_dict(record["motion"]) if record.get("motion") else None,
         )
+
+
+def fit_motion(data: Trajectories, states: Normalizer, actions: Normalizer) -> Motion:
+    """The motion of a dataset, in the units of these normalisers."""
+    state, action = np.asarray(states.encode(data.state)), np.asarray(actions.encode(data.action))
+    return Motion.fit(state, action, data.start, data.length)
 
 
 def load_weights(run: Run, directory: Path | str) -> Weights:

@@ -37,6 +37,8 @@ class Task:
             has an `act(observation)`: a reference for evaluations.
         tracker: "module:function" that follows a plan of states; see `dfplan.types.Tracker`.
         checkpoint: "package:folder" of a trained run that comes with the task; or empty.
+        positions: places in the state of x, y and, where there is one, z in the world, metres, for
+            films; empty when it has none.
         score: returns "min" and "max" that stand for a normalised score of 0 and 100.
         preset: settings that go with the task, dotted.
     """
@@ -51,6 +53,7 @@ class Task:
     policy: str = ""
     tracker: str = ""
     checkpoint: str = ""
+    positions: tuple[int, ...] = ()
     score: Mapping[str, float] | None = None
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -61,7 +64,7 @@ class Task:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Task":
         """Inverse of `to_dict`."""
-        return cls(**values)
+        return cls(**{**values, "positions": tuple(values.get("positions", ()))})
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from dfplan.config import Config
 from dfplan.data.make_env import name_env, opened
 from dfplan.data.minari_io import load_trajectories
 from dfplan.data.windows import make_corpus
+from dfplan.extras import need
 from dfplan.run import Run, checkpoints
 from dfplan.tasks import Task
 from dfplan.training.checkpoint import CheckpointStore
@@ -43,8 +44,9 @@ def train(
         command: kept in config.json.
 
     Raises:
-        UserError: when `out` holds a run, the dataset is missing or cannot be used, or settings do
-            not fit it or each other; nothing is written then. Later, as `fit`.
+        UserError: when `out` holds a run, the dataset is missing or cannot be used, settings do not
+            fit it or each other, or wandb is wanted and missing; nothing is written then. Later,
+            as `fit`.
     """
     out = Path(out)
     if (out / "config.json").exists():
@@ -54,6 +56,8 @@ def train(
     data = load_trajectories(task.dataset, goal_dims, goal_from, goal_value)
     run = _with_id(Run.create(task, config, data, command))
     corpus = make_corpus(data, run.config.data, run.states, run.actions)
+    if config.training.wandb:
+        need("wandb", "wandb", "training.wandb")
     # Built now, so that what they refuse is refused before anything is written or trained.
     recipe, _ = _recipe(run), run.planner
     run.save(out)
@@ -71,9 +75,7 @@ def resume(out: Path | str, *, until: int | None = None, report: Report | None =
     run = Run.load(out)
     with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
         store.check_resumable()
-    goal = run.goal_dims, run.layout.goal_from, run.layout.goal_value
-    data = load_trajectories(run.task.dataset, *goal)
-    run.check_dataset(data)
+    data = run.load_data()
     if data.fingerprint != run.fingerprint:
         raise UserError(
             f"dataset {run.task.dataset!r} is not the one that {out} was trained on: "

@@ -1,11 +1,23 @@
-"""A dataset and settings so small that training on them takes a moment."""
+"""A dataset and settings so small that training on them takes a moment; a reader of pages."""
+
+import re
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
+from dfplan.compilation import OPT_OUT
 from dfplan.config import Config
 from dfplan.data.layout import Layout
 from dfplan.data.minari_io import Trajectories, from_episodes
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_kept():
+    """Tests neither read nor fill the user's compilation cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(OPT_OUT, "1")
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +53,40 @@ def tiny_config() -> Config:
             "training.optimizer.warmup": 10,
         }
     )
+
+
+class Html(HTMLParser):
+    """A page: its texts, its attributes as (tag, name, value), and what it would fetch.
+
+    It checks that tags close in order.
+    """
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.open, self.texts, self.attributes = [], [], []
+        self.feed(html)
+        self.close()
+        assert not self.open
+        places = [v for _, k, v in self.attributes if k in ("src", "href", "xlink:href")]
+        places += re.findall(r"url\(([^)]*)\)", html) + re.findall(r"@import[^;]*", html)
+        self.outside = [place for place in places if not place.startswith(("data:", "#"))]
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, *attribute) for attribute in attrs]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, *attribute) for attribute in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data.strip())
+
+
+@pytest.fixture(scope="session")
+def read_html():
+    """`read_html(text)`: an `Html`."""
+    return Html

@@ -3,6 +3,7 @@
 Most tests give it a planner of plain NumPy; those that need real plans share two programs.
 """
 
+import dataclasses
 from types import SimpleNamespace
 
 import jax
@@ -16,6 +17,7 @@ from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
+from dfplan.motion import Motion
 from dfplan.nets.config import NetConfig
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
@@ -68,6 +70,7 @@ class FakePlanner:
             np.stack([arrival, never], 1),
             np.zeros(len(keys), int),
             trace,
+            np.asarray(history.frames)[:, :, -1],
         )
 
     @property
@@ -229,9 +232,9 @@ def test_seeds_decide_plans():
         ({**see(np.zeros((2, 2))), "desired_goal": np.zeros((3, 2))}, r"goal has shape \(3, 2\)"),
         (see(np.zeros((0, 2))), r"shape \(0, 2\)"),
         (np.zeros(2), "needed: a dict"),
-        (see([0.0, np.nan]), "observation 0 has nan in dimension 1"),
-        (see([[0.0, 0.0], [np.inf, 0.0]]), "observation 1 has inf in dimension 0"),
-        (see([0.0, 0.0], (np.nan, 0.0)), "goal 0 has nan in dimension 0"),
+        (see([0.0, np.nan]), "observation 0 has nan in dimension 1; .*planner.missing true"),
+        (see([[0.0, 0.0], [np.inf, 0.0]]), "observation 1 has inf in dimension 0$"),
+        (see([0.0, 0.0], (np.nan, 0.0)), "goal 0 has nan in dimension 0$"),
         ({**see([0.0, 0.0]), "observation": [[0.0, 0.0], [0.0]]}, "observation is no array"),
     ],
 )
@@ -384,3 +387,55 @@ def test_numbers_of_any_kind():
     np.testing.assert_array_equal(batch[0], wanted)
     lists = {k: v.tolist() for k, v in see([0.5, 1.0], (3.0, 4.0)).items()}
     np.testing.assert_array_equal(fake()[0].act(lists), wanted)
+
+
+def filtering(real, **config):
+    """An agent of the real planner that keeps what its tracker is shown; states stand still."""
+    planner, weights = real
+    shown = []
+
+    def tracker(states, stride, elapsed, state, goal):
+        shown.append(state.copy())
+        return np.tile(np.array(weights.actions.mean), (len(state), 1))
+
+    config = dataclasses.replace(planner.config, action="tracker", **config)
+    planner = dataclasses.replace(planner, config=config)
+    far = np.full(2, 99.0)
+    motion = Motion(np.zeros((2, 5)), 1e-6 * np.eye(2), -far, far)
+    return Agent(planner, weights, LAYOUT, tracker=tracker, motion=motion), shown
+
+
+def test_what_is_missing_is_acted_on_as_estimated(real):
+    agent, shown = filtering(real, missing=True)
+    here, gone = np.array([[0.3, -0.2], [-0.1, 0.4]], np.float32), np.full((2, 2), np.nan)
+    for t in range(2 * EVERY + 1):
+        agent.act(see(here if t == 0 else gone, np.ones((2, 2))))
+    np.testing.assert_array_equal(shown[0], here)
+    np.testing.assert_allclose(shown[-1], here, atol=1e-3)
+    np.testing.assert_array_equal(agent.state, shown[-1])
+    assert np.isfinite(agent.plan.states).all()
+    with pytest.raises(UserError, match="observation 1 has inf"):
+        agent.act(see([[np.nan, 0.0], [0.0, np.inf]], np.ones((2, 2))))
+
+
+def test_noise_that_is_declared_is_filtered(real):
+    agent, shown = filtering(real, observation_noise=(0.5,), missing=False)
+    here, rng = np.array([0.3, -0.2]), np.random.default_rng(0)
+    seen = here + 0.5 * rng.normal(size=(60, 2))
+    for reading in seen:
+        agent.act(see(reading, (1.0, 1.0)))
+    error = np.abs(np.array(shown)[:, 0] - here).mean(axis=-1)
+    assert error[-20:].mean() < 0.3 * np.abs(seen - here).mean()
+    # The plan begins where the network says that the robot is, given a reading of known noise.
+    begin = agent.plan.states[0, 0]
+    np.testing.assert_array_equal(begin, agent.plan.history[0, -1])
+    assert not np.allclose(begin, seen[-1 - (60 - 1) % EVERY])
+
+
+def test_filtering_needs_a_motion_and_as_many_noises_as_dimensions(real):
+    agent, _ = filtering(real, observation_noise=(0.1, 0.1, 0.1))
+    with pytest.raises(UserError, match="has 3 numbers; needed: 1 or 2"):
+        agent.act(see([0.0, 0.0]))
+    planner = dataclasses.replace(real[0], config=dataclasses.replace(real[0].config, missing=True))
+    with pytest.raises(UserError, match="need a motion"):
+        Agent(planner, real[1], LAYOUT).act(see([0.0, 0.0]))

@@ -339,3 +339,31 @@ def test_latency_is_that_of_a_call_that_plans():
     found = plan_latency(agent, ["a", "b", "c"], calls=6)
     assert agent.planned == 7 and agent.seen == ["a", "b", "c", "a", "b", "c", "a"]
     assert 10 <= found["p50"] <= found["p99"] < 500
+
+
+def test_the_agent_sees_observations_and_states_are_true():
+    class Blind(Toy):
+        """Observes nothing but NaN, and says what there would have been."""
+
+        def _observe(self):
+            return {**super()._observe(), "observation": np.full(2, np.nan)}
+
+        def _info(self):
+            return {**super()._info(), "true_observation": Toy._observe(self)}
+
+    class Still(Echo):
+        def act(self, observation):
+            assert np.isnan(observation["observation"]).all()
+            return np.array([env.buffer for env in Toy.made])
+
+    found = run_episodes(
+        Still(),
+        lambda: Blind(ends={6: 3}),
+        np.array([5, 6, 7]),
+        state=lambda o: o["observation"],
+        goal=lambda o: o["desired_goal"],
+    )
+    clean = play(ends={6: 3})
+    np.testing.assert_array_equal(found.states, clean.states)
+    np.testing.assert_array_equal(found.success, clean.success)
+    assert found.goals.tolist() == clean.goals.tolist()

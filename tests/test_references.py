@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 
 from dfplan.evaluate import measure, run_episodes
-from dfplan.references import references
+from dfplan.references import PolicyBatch, references
 from dfplan.tasks import Task, get_task
 
 
@@ -39,3 +39,20 @@ def test_random_actions_follow_their_seed_and_ignore_the_others():
     np.testing.assert_array_equal(actions([4])[:, 0], both[:, 1])
     assert np.abs(both[:, 0] - both[:, 1]).min() > 0
     assert set(references(Task("Pendulum-v1", "my/pend-v0"), env)) == {"random"}
+
+
+def test_a_policy_is_shown_the_last_numbers_there_were():
+    seen = []
+
+    class Policy:
+        def act(self, observation):
+            seen.append(observation["observation"].tolist())
+            return np.zeros(1)
+
+    policies = PolicyBatch(lambda seed: Policy())
+    nan = np.nan
+    for episode in ([[nan, 1.0], [2.0, nan], [nan, nan], [3.0, 4.0]], [[nan, 5.0]]):
+        policies.reset(seed=[0])
+        for reading in episode:
+            policies.act({"observation": np.array([reading]), "desired_goal": np.zeros((1, 1))})
+    assert seen == [[0, 1], [2, 1], [2, 1], [3, 4], [0, 5]]

@@ -50,11 +50,12 @@ def same(a: PyTree, b: PyTree):
 def test_round_trip(run, saved):
     back = Run.load(saved)
     for field in dataclasses.fields(Run):
-        if field.name not in ("states", "actions", "support"):
+        if field.name not in ("states", "actions", "support", "motion"):
             assert getattr(back, field.name) == getattr(run, field.name), field.name
     same(back.states, run.states)
     same(back.actions, run.actions)
     same(back.support, run.support)
+    same(vars(back.motion), vars(run.motion))
     assert back.layout.goal_dims == (0, 1) and back.config.planner.rows == (5, 4, 3)
     assert back.model == run.model and back.planner == run.planner
     assert back.command == "dfplan train walk --out x" and back.versions["jax"] == jax.__version__
@@ -253,3 +254,17 @@ def test_check_env_with_goals(run, append):
     goals.check_env(env(goal_dict(3)))
     with pytest.raises(UserError, match=f"has {6 if append else 4} states, 2 goals"):
         goals.check_env(env(goal_dict(4)))
+
+
+def test_a_run_without_a_motion_fits_it_to_its_dataset(run, tiny_data, tmp_path, monkeypatch):
+    dataclasses.replace(run, motion=None).save(tmp_path)
+    old = Run.load(tmp_path)
+    assert old.motion is None
+    monkeypatch.setattr("dfplan.run.load_trajectories", lambda name, *goal: tiny_data)
+    same(vars(old.find_motion()), vars(run.motion))
+    monkeypatch.setattr(
+        "dfplan.run.load_trajectories", lambda name, *goal: other_data(tiny_data, observation_dim=5)
+    )
+    with pytest.raises(UserError, match="has 5 states"):
+        old.find_motion()
+    assert run.find_motion() is run.motion

@@ -1,6 +1,7 @@
 """From a task to a run on disk, and on with it; nothing is left where nothing can be trained."""
 
 import dataclasses
+import sys
 from types import SimpleNamespace
 
 import gymnasium as gym
@@ -212,3 +213,13 @@ def test_runs_on_goal_dicts_resume(dataset, tiny_config, tmp_path, within):
     assert run.layout.goal_dims == ((2, 0) if within else (3, 4))
     assert run.layout.append_achieved != within
     assert resume(tmp_path, until=0).layout == run.layout == Run.load(tmp_path).layout
+
+
+def test_missing_wandb_is_noticed_before_anything_is_written(
+    dataset, tiny_config, monkeypatch, tmp_path
+):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    config = tiny_config.override({"training.wandb": "mazes"})
+    with pytest.raises(UserError, match=r"training.wandb needs wandb"):
+        train(TASK, config, tmp_path / "run", goal_dims=GOAL)
+    assert not list(tmp_path.iterdir())

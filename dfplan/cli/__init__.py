@@ -16,8 +16,12 @@ COMMANDS = {
     "train": "train a planner on a dataset",
     "eval": "drive an environment with a trained planner, and measure it",
     "plan": "make one plan for a given start and goal",
+    "render": "film episodes with the plans that are followed",
+    "report": "write a page about a run: training, evaluation, plans, video, settings",
     "info": "show what a run holds",
+    "bench": "time the planning and the training of a run on this machine",
     "pack": "copy a run with only what evaluation needs",
+    "export": "write a run's compiled planner, for use without Flax",
 }
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -56,8 +60,10 @@ def _run(args: list[str]) -> int:
         return OK
     if args[0] not in COMMANDS:
         return _say(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
+    from dfplan.compilation import keep_compiled
     from dfplan.types import UserError
 
+    keep_compiled()
     try:
         return importlib.import_module(f"dfplan.cli.{_module(args[0])}").main(args[1:])
     except UserError as error:

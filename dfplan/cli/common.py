@@ -182,10 +182,18 @@ def write_json(path: Path | None, record: Any) -> None:
     Raises:
         UserError: when it cannot be written.
     """
-    if path is None:
-        return
+    if path is not None:
+        write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, and its folder.
+
+    Raises:
+        UserError: when it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record, indent=2) + "\n")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error

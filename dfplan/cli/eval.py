@@ -1,11 +1,12 @@
 """`dfplan eval`."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import tyro
 
 from dfplan.agent import Agent
 from dfplan.cli.common import (
@@ -37,8 +38,10 @@ from dfplan.evaluate import (
     run_episodes,
 )
 from dfplan.find import find_run
+from dfplan.perturb import parse_perturbation, perturbed
 from dfplan.planner.config import PlannerConfig
 from dfplan.references import references
+from dfplan.report.result import cell
 from dfplan.run import load_weights
 from dfplan.tasks import Task
 from dfplan.types import UserError
@@ -61,6 +64,9 @@ class Args:
         task: another task to evaluate on, with the same states and actions.
         env: another Gymnasium id to evaluate on, likewise.
         env_kwargs: arguments of gymnasium.make as a JSON object.
+        perturb: NAME=VALUE[,OPTION=VALUE...], once or more, the first one nearest to the
+            environment, such as obs_noise=0.2,0.2,0,0 or push=0.5,duration=10; that numbers may be
+            missing is declared to the planner by itself, noise is by planner.observation-noise.
         max_steps: longest episode, for environments that have no time limit of their own.
         references: also measure random actions and the data's controller, on the same seeds.
         out: directory for result.json, plans.png, denoising.gif and episode.gif.
@@ -73,6 +79,9 @@ class Args:
     task: Text = None
     env: Text = None
     env_kwargs: Text = None
+    perturb: Annotated[
+        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="STR")
+    ] = ()
     max_steps: Integer = None
     references: bool = False
     out: Folder = None
@@ -80,8 +89,8 @@ class Args:
     planner: PlannerConfig = PlannerConfig()
 
 
-def main(argv: Sequence[str]) -> int:
-    """Evaluate a run."""
+def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
+    """Evaluate a run, and say where its pictures are."""
     name = first_positional(argv)
     found = find_run(name) if name else None
     default = Args(Path(name), planner=found.run.config.planner) if found else None
@@ -90,12 +99,19 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"the run {args.run} must stand before all options")
     need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
+    perturbations = [parse_perturbation(text) for text in args.perturb]
     run = found.run.with_planner(dataclasses.asdict(args.planner))
+    if any(perturbation.drops for perturbation in perturbations):
+        run = run.with_planner({"missing": True})
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
     if args.max_steps:
         limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
         task = dataclasses.replace(task, env_kwargs=limited, score=None)
-    env = make_env(task.env, task.env_kwargs)
+
+    def make(**more: Any) -> Any:
+        return perturbed(make_env(task.env, task.env_kwargs, **more), perturbations)
+
+    env = make()
     limit = env.spec.max_episode_steps if env.spec else None
     if limit is None:
         raise UserError(f"environment {task.env!r} has no time limit; give one with --max-steps")
@@ -109,11 +125,11 @@ def main(argv: Sequence[str]) -> int:
         )
     agent = Agent.of(run, load_weights(run, found.directory))
     seeds = np.arange(args.seed, args.seed + args.episodes)
-    episodes = _play("evaluating", agent, agent.layout, task, limit, seeds)
-    result = _result(found.name, task, agent, env, episodes)
+    episodes = _play("evaluating", agent, agent.layout, make, limit, seeds)
+    result = _result(found.name, task, agent, env, episodes, args.perturb)
     if args.references:
         result["references"] = {
-            name: _metrics(_play(name, policy, agent.layout, task, limit, seeds), task)
+            name: _metrics(_play(name, policy, agent.layout, make, limit, seeds), task)
             for name, policy in references(task, env).items()
         }
     env.close()
@@ -121,18 +137,24 @@ def main(argv: Sequence[str]) -> int:
     for path in results:
         write_json(path, result)
     if args.out:
-        for picture in draw_all(args.out, agent, task, episodes):
-            console.print(f"wrote {picture}")
+        for picture in draw_all(args.out, agent, task, make, episodes):
+            if names_pictures:
+                console.print(f"wrote {picture}")
     return 0
 
 
 def _play(
-    what: str, agent: BatchAgent, layout: Layout, task: Task, limit: int, seeds: np.ndarray
+    what: str,
+    agent: BatchAgent,
+    layout: Layout,
+    make: Callable[[], Any],
+    limit: int,
+    seeds: np.ndarray,
 ) -> Episodes:
     with step_bar(what, limit) as advance:
         return run_episodes(
             agent,
-            lambda: make_env(task.env, task.env_kwargs),
+            make,
             seeds,
             state=layout.state,
             goal=layout.goal,
@@ -145,7 +167,12 @@ def _metrics(episodes: Episodes, task: Task) -> dict[str, Any]:
 
 
 def _result(
-    checkpoint: str, task: Task, agent: Agent, env: Any, episodes: Episodes
+    checkpoint: str,
+    task: Task,
+    agent: Agent,
+    env: Any,
+    episodes: Episodes,
+    perturbations: Sequence[str],
 ) -> dict[str, Any]:
     observations = [env.reset(seed=int(seed))[0] for seed in episodes.seeds[:10]]
     latency = plan_latency(agent, observations, LATENCY_CALLS)
@@ -154,7 +181,7 @@ def _result(
         "checkpoint": checkpoint,
         "episodes": len(episodes.seeds),
         "seeds": [int(s) for s in episodes.seeds],
-        "perturbations": [],
+        "perturbations": list(perturbations),
         "planner": dataclasses.asdict(agent.planner.config),
         "metrics": {**_metrics(episodes, task), "latency_ms": latency},
     }
@@ -164,7 +191,7 @@ def _table(result: dict[str, Any]) -> str:
     """Metrics down, the planner and its references across."""
     columns = {"planner": result["metrics"], **result.get("references", {})}
     rows = [("metric", *columns)]
-    rows += [(name, *(_cell(metrics[name]) for metrics in columns.values())) for name in METRICS]
+    rows += [(name, *(cell(metrics[name]) for metrics in columns.values())) for name in METRICS]
     rows = [row for row in rows if any(row[1:])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -176,9 +203,3 @@ def _table(result: dict[str, Any]) -> str:
             f"one plan takes {latency['p50']:.1f} ms, 99 % at most {latency['p99']:.1f} ms",
         ]
     )
-
-
-def _cell(value: dict[str, float] | None) -> str:
-    if value is None:
-        return ""
-    return f"{value['mean']:.2f} ({value['ci_low']:.2f} to {value['ci_high']:.2f})"

@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from dfplan.cli.common import File, RunDir, check_outputs, console, parse, write_json
 from dfplan.cli.latest import latest_step
 from dfplan.config import flatten
-from dfplan.find import find_run
+from dfplan.find import Found, find_run
 from dfplan.model import parameter_count
 from dfplan.run import Run, load_weights
 
@@ -27,10 +28,22 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Print what a run holds."""
     args = parse(Args, "info", argv)
-    run, directory, _ = find_run(args.run)
+    found = find_run(args.run)
     check_outputs(args.json)
+    known, settings = facts(found), flatten(found.run.config.to_dict())
+    rows = {**known, **settings}
+    width = max(map(len, rows)) + 2
+    for name, value in rows.items():
+        console.print(f"{name:<{width}}{value}")
+    write_json(args.json, {**known, "settings": settings})
+    return 0
+
+
+def facts(found: Found) -> dict[str, Any]:
+    """What there is to say of a run, beside its settings."""
+    run, directory, _ = found
     step = latest_step(directory)
-    facts = {
+    return {
         "directory": str(directory),
         "task": run.task.name or "(own)",
         "env": run.task.env,
@@ -43,13 +56,6 @@ def main(argv: Sequence[str]) -> int:
         "command": run.command,
         "versions": ", ".join(f"{k} {v}" for k, v in run.versions.items()),
     }
-    settings = flatten(run.config.to_dict())
-    rows = {**facts, **settings}
-    width = max(map(len, rows)) + 2
-    for name, value in rows.items():
-        console.print(f"{name:<{width}}{value}")
-    write_json(args.json, {**facts, "settings": settings})
-    return 0
 
 
 def _sizes(run: Run) -> str:

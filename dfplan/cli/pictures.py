@@ -1,9 +1,10 @@
 """The pictures that `dfplan eval --out` and `dfplan plan --png` write."""
 
 import contextlib
+import itertools
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.cli.common import console
 from dfplan.data.make_env import make_env
-from dfplan.evaluate import Episodes, success_flag
+from dfplan.evaluate import Episodes
 from dfplan.plots.denoising import animate_denoising
 from dfplan.plots.episode import write_episode
+from dfplan.plots.film import film
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.scene import axis_names, drawer, goal_point, picture_dims, points
 from dfplan.tasks import Task
@@ -27,13 +29,16 @@ FILES = ("plans.png", "denoising.gif", "episode.gif")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def draw_all(out: Path, agent: Agent, task: Task, episodes: Episodes) -> list[Path]:
+def draw_all(
+    out: Path, agent: Agent, task: Task, make: Callable[..., Any], episodes: Episodes
+) -> list[Path]:
     """Pictures of an evaluation, of the episodes that took longest to reach their goal.
 
     Args:
         out: directory for plans.png, denoising.gif and episode.gif.
         agent: as it was evaluated.
         task: environment it was evaluated in.
+        make: makes that environment as it was evaluated in, perturbed or not, given more arguments.
         episodes: what happened.
 
     Returns:
@@ -44,7 +49,7 @@ def draw_all(out: Path, agent: Agent, task: Task, episodes: Episodes) -> list[Pa
     cases = [_case(agent, episodes, int(e)) for e in hardest]
     _draw_cases(plans, agent, task, cases)
     _draw_denoising(denoising, agent, task, episodes, int(hardest[0]))
-    return [plans, denoising, *_film(film, agent, task, int(episodes.seeds[hardest[0]]))]
+    return [plans, denoising, *_film(film, agent, task, make, int(episodes.seeds[hardest[0]]))]
 
 
 def draw_plan(
@@ -148,11 +153,11 @@ def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e:
     env.close()
 
 
-def _film(path: Path, agent: Agent, task: Task, seed: int) -> list[Path]:
+def _film(path: Path, agent: Agent, task: Task, make: Callable[..., Any], seed: int) -> list[Path]:
     """Drive one episode again, rendered; empty where the environment does not render."""
     try:
-        with _noting_warnings():
-            frames = _frames(agent, task, seed)
+        with noting_warnings():
+            frames = _frames(agent, make, seed)
     except Exception as error:  # no display, no driver, no such package: renderers raise many kinds
         console.print(f"note: no {path.name}, as {task.env} does not render: {one_line(error)}")
         return []
@@ -160,29 +165,20 @@ def _film(path: Path, agent: Agent, task: Task, seed: int) -> list[Path]:
     return [path]
 
 
-def _frames(agent: Agent, task: Task, seed: int) -> list[Any]:
-    with contextlib.closing(make_env(task.env, task.env_kwargs, render_mode="rgb_array")) as env:
+def _frames(agent: Agent, make: Callable[..., Any], seed: int) -> list[Any]:
+    with contextlib.closing(make(render_mode="rgb_array")) as env:
         if "rgb_array" not in env.metadata.get("render_modes", []):
             raise UserError("it has no mode rgb_array")
         fps = env.metadata.get("render_fps") or EPISODE_FPS
         every = max(round(fps / EPISODE_FPS), 1)
-        observation, _ = env.reset(seed=seed)
-        agent.reset(seed=[seed])
-        frames, step, over, left = [env.render()], 0, False, FRAMES
-        while not over and left:
-            observation, _, terminated, truncated, info = env.step(agent.act(observation))
-            step, over = step + 1, terminated or truncated
-            if success_flag(info):
-                left = min(left, EPISODE_FPS)  # a second at the goal is enough
-            if step % every == 0 or over:
-                frames.append(env.render())
-                left -= 1
-    return frames
+        stay = EPISODE_FPS * every  # a second at the goal is enough
+        frames = film(agent, env, seed, lambda: lambda _: env.render(), every=every, stay=stay)
+        return list(itertools.islice(frames, FRAMES))
 
 
 @contextlib.contextmanager
-def _noting_warnings() -> Iterator[None]:
-    """Shows each different warning as one plain line, without Gymnasium's colours and file name."""
+def noting_warnings() -> Iterator[None]:
+    """Show each different warning as one plain line, without Gymnasium's colours and file name."""
     with warnings.catch_warnings(record=True) as caught:
         yield
     for text in dict.fromkeys(str(warning.message) for warning in caught):

@@ -75,6 +75,11 @@ class Layout:
         if not np.isfinite(self.goal_value).all():
             raise UserError(f"goal-value {self.goal_value} has a number that is not finite")
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Layout":
+        """Inverse of `dataclasses.asdict`, also after JSON, which has lists for tuples."""
+        return cls(**{name: _as_tuple(value) for name, value in values.items()})
+
     @property
     def state_dim(self) -> int:
         """Length of the state vector."""
@@ -145,6 +150,10 @@ class Layout:
         if key == "observation":
             return self._observation(observation[key])
         return flatten(observation[key], _shape(self.goal_shape, self.goal_dim), key)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
 
 
 def _shape(shape: Shape | None, dim: int) -> Shape:

@@ -85,17 +85,13 @@ def sample(
 
     def body(state, step):
         x, memory, carry = state
-        index, begin, levels_from, levels_to = step
+        begin, levels_from, levels_to, noise = step
         here, there = (
             jnp.broadcast_to(part(levels, begin), (rows, width))
             for levels in (levels_from, levels_to)
         )
         seen = part(x, begin)
         x0, carry = denoise(carry, seen, here, begin)
-        noise = None
-        if solver.noisy:
-            step_keys = jax.vmap(lambda key: jax.random.fold_in(key, index))(keys)
-            noise = token_noise(step_keys, begin + jnp.arange(width), features)
         local = jax.tree.map(lambda array: part(array, begin), memory)
         new, local = solver.step(schedule, seen, x0, local, here, there, noise)
         put = _writer(begin)
@@ -105,7 +101,9 @@ def sample(
     count = len(matrix_levels) - 1
     levels = jnp.asarray(matrix_levels)
     complete = jnp.asarray(np.cumprod(matrix_levels == 0, axis=1).sum(axis=1), jnp.int32)
-    steps = (jnp.arange(count), jnp.asarray(window.start), levels[:-1], levels[1:])
+    begins = jnp.asarray(window.start)
+    noise = _step_noise(keys, begins, width, features) if solver.noisy else None
+    steps = (begins, levels[:-1], levels[1:], noise)
     state = (start, Memory.empty(start), carry)
     if trajectory:
         (x, _, carry), states = jax.lax.scan(body, state, steps)
@@ -122,6 +120,16 @@ def sample(
 
     index, (x, _, carry) = jax.lax.while_loop(goes_on, advance, (jnp.int32(0), state))
     return Sample(x, complete[index], carry, None)
+
+
+def _step_noise(keys: Array, begins: Array, width: int, features: int) -> Array:
+    """Noise of every step `[M, B, W, D]`: many draws at once cost little more than a few."""
+
+    def one(index: Array, begin: Array) -> Array:
+        step_keys = jax.vmap(lambda key: jax.random.fold_in(key, index))(keys)
+        return token_noise(step_keys, begin + jnp.arange(width), features)
+
+    return jax.vmap(one)(jnp.arange(len(begins)), begins)
 
 
 def _writer(begin: Array) -> Callable[[Array, Array], Array]:

@@ -6,17 +6,20 @@ mean "observed" and the other "unknown".
 """
 
 import dataclasses
+import functools
 import math
 from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from dfplan.types import Array, UserError, check_choice
 
 MAX_LOG_SNR = 40.0
 MAX_SIGMOID_WIDTH = 80.0
+LEVEL_GRID = 4096
 
 
 class Schedule(Protocol):
@@ -151,3 +154,24 @@ def log_snr(alpha: Float[Array, "*b"], sigma: Float[Array, "*b"]) -> Float[Array
     tiny = jnp.float32(jnp.finfo(jnp.float32).tiny)
     log = 2 * (jnp.log(jnp.maximum(alpha, tiny)) - jnp.log(jnp.maximum(sigma, tiny)))
     return jnp.clip(log, -MAX_LOG_SNR, MAX_LOG_SNR)
+
+
+def level_at(schedule: Schedule, ratio: Float[np.ndarray, "*b"]) -> Float[np.ndarray, "*b"]:
+    """The level at which sigma / alpha is `ratio`.
+
+    It is that of a reading with so much noise: `x0 + ratio eps`, times alpha, is a token there.
+    Found between the points of a grid, by the angle of (alpha, sigma), in NumPy.
+
+    Args:
+        schedule: of the noise.
+        ratio: from 0 up; infinity, of what is missing, is level 1.
+    """
+    return np.interp(np.arctan(ratio), *_angles(schedule)).astype(np.float32)
+
+
+@functools.cache
+def _angles(schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:
+    # Closer near 0, where a sigma that grows as the root of the level is steep.
+    level = np.linspace(0, 1, LEVEL_GRID + 1) ** 2
+    alpha, sigma = (np.asarray(a, np.float64) for a in schedule.alpha_sigma(jnp.asarray(level)))
+    return np.arctan2(sigma, alpha), level

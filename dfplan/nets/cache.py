@@ -12,7 +12,9 @@ class KVCache(NamedTuple):
     """Keys (already rotated) and values of every layer, float32.
 
     Attributes:
-        k, v: tuples over layers of `[B, heads, capacity, dim]`.
+        k: tuple over layers of `[B, heads, dim, capacity]`: products of few queries with keys that
+            lie so take a quarter of the time.
+        v: tuple over layers of `[B, heads, capacity, dim]`.
     """
 
     k: tuple[Array, ...]
@@ -21,13 +23,13 @@ class KVCache(NamedTuple):
     @classmethod
     def zeros(cls, layers: int, batch: int, capacity: int, heads: int, dim: int) -> "KVCache":
         """An empty cache; unwritten places are never attended to, their position is ahead."""
-        blank = [jnp.zeros((batch, heads, capacity, dim)) for _ in range(2 * layers)]
-        return cls(tuple(blank[:layers]), tuple(blank[layers:]))
+        k, v = (batch, heads, dim, capacity), (batch, heads, capacity, dim)
+        return cls(*(tuple(jnp.zeros(shape) for _ in range(layers)) for shape in (k, v)))
 
 
-def write(buffer: Array, new: Array, start: Array) -> Array:
-    """`buffer` `[B, heads, capacity, dim]` with `new` `[B, heads, W, dim]` at tokens `start` on."""
-    return jax.lax.dynamic_update_slice_in_dim(buffer, new, start, axis=2)
+def write(buffer: Array, new: Array, start: Array, axis: int) -> Array:
+    """`buffer` with `new` at tokens `start` on; `axis` is that of the tokens in both."""
+    return jax.lax.dynamic_update_slice_in_dim(buffer, new, start, axis=axis)
 
 
 def repeat(cache: PyTree, times: int) -> PyTree:

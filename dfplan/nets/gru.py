@@ -77,13 +77,13 @@ class RecurrentDenoiser(Trunk):
     def __init__(self, config: NetConfig, features: int, has_goal: bool, *, rngs: nnx.Rngs):
         super().__init__(config, features, has_goal, RecurrentBlock, rngs=rngs)
 
-    def _forward(self, x: Array, level: Array, position: Array, remember: Callable) -> Array:
+    def _forward(self, x: Array, shared: Array, position: Array, remember: Callable) -> Array:
         """Predictions of all tokens; `remember(layer, cell, y)` gives the latents after them."""
 
         def apply(i, h, modulation):
             return self.blocks[i](h, modulation, functools.partial(remember, i))
 
-        return self.forward(x, level, position, apply)
+        return self.forward(x, shared, position, apply)
 
     def __call__(
         self, x: Float[Array, "B T D"], level: Float[Array, "B T"]
@@ -94,9 +94,8 @@ class RecurrentDenoiser(Trunk):
             x: noised tokens, normalised units.
             level: noise level of each token in [0, 1].
         """
-        return self._forward(
-            x, level, jnp.arange(x.shape[1]), lambda _, cell, y: _scan(cell, _nothing(y), y)
-        )
+        shared, position = self.modulation.shared(level), jnp.arange(x.shape[1])
+        return self._forward(x, shared, position, lambda _, cell, y: _scan(cell, _nothing(y), y))
 
     def two_streams(
         self, x: Float[Array, "B {2*T} D"], level: Float[Array, "B {2*T}"]
@@ -114,7 +113,7 @@ class RecurrentDenoiser(Trunk):
             return jnp.concatenate([z, cell(before, target)[0]], axis=1)
 
         position = jnp.tile(jnp.arange(tokens), 2)
-        return self._forward(x, level, position, remember)[:, tokens:]
+        return self._forward(x, self.modulation.shared(level), position, remember)[:, tokens:]
 
     def init_cache(self, batch: int, capacity: int) -> Latents:
         """Free memory for sequences of up to `capacity` tokens."""
@@ -127,6 +126,7 @@ class RecurrentDenoiser(Trunk):
         x: Float[Array, "B W D"],
         level: Float[Array, "B W"],
         start: Int[Array, ""],
+        modulation: Callable[[Array], Array] | None = None,
     ) -> tuple[Float[Array, "B W D"], Latents]:
         """Evaluate the window of W tokens that begins at `start`, given the latents before it.
 
@@ -139,6 +139,7 @@ class RecurrentDenoiser(Trunk):
             level: their noise levels in [0, 1].
             start: position of the window's first token. `start + W` must not pass the capacity,
                 which cannot be checked: `start` is traced, and JAX would clamp it.
+            modulation: `[B, W]` levels to what `at_levels` gives, where few levels are known.
         """
         latents = list(cache.z)
 
@@ -148,7 +149,8 @@ class RecurrentDenoiser(Trunk):
             latents[i] = jax.lax.dynamic_update_slice_in_dim(latents[i], z, start, axis=1)
             return z
 
-        out = self._forward(x, level, start + jnp.arange(x.shape[1]), remember)
+        shared = (modulation or self.modulation.shared)(level)
+        out = self._forward(x, shared, start + jnp.arange(x.shape[1]), remember)
         return out, Latents(tuple(latents))
 
 

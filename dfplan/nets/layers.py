@@ -1,11 +1,14 @@
 """Building blocks of the denoisers: features of levels and values, rotary positions, modulation."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Float, Int
 
-from dfplan.types import Array
+from dfplan.types import Array, ArrayLike
 
 LEVEL_FREQUENCIES = 16
 
@@ -88,15 +91,42 @@ class Linear(nnx.Module):
         return y if self.bias is None else y + self.bias[...][outputs]
 
 
-def rotate(
-    x: Float[Array, "*b T dim"], position: Int[Array, "T"], base: float = 1000.0
-) -> Float[Array, "*b T dim"]:
-    """Rotary position embedding (Su et al. 2021), halves convention; `dim` even."""
-    half = x.shape[-1] // 2
-    angle = position[:, None] * base ** (-jnp.arange(half) / half)
-    sin, cos = jnp.sin(angle), jnp.cos(angle)
-    a, b = jnp.split(x, 2, axis=-1)
-    return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+class Rotation(NamedTuple):
+    """Cosines and sines of rotary positions, `[T, 1, dim]`, computed once for all layers."""
+
+    cos: Float[ArrayLike, "T 1 dim"]
+    sin: Float[ArrayLike, "T 1 dim"]
+
+    @classmethod
+    def at(cls, position: Int[ArrayLike, "T"], dim: int, base: float = 1000.0) -> "Rotation":
+        """Of these positions, for heads of `dim` features (even).
+
+        Of a NumPy array it is a constant of the program that uses it.
+        """
+        xp = position.__array_namespace__()
+        rate = np.tile(base ** (-np.arange(dim // 2) / (dim // 2)), 2).astype(np.float32)
+        angle = position.astype(np.float32)[:, None, None] * rate
+        return cls(xp.cos(angle), xp.sin(angle))
+
+    def window(self, start: Array, width: int) -> "Rotation":
+        """Of `width` positions from `start` on."""
+        return Rotation(*(jax.lax.dynamic_slice_in_dim(jnp.asarray(a), start, width) for a in self))
+
+    def after(self, drop: int) -> "Rotation":
+        """Of all but the first `drop` positions."""
+        return Rotation(self.cos[drop:], self.sin[drop:])
+
+
+def rotate(x: Float[Array, "*b T heads dim"], by: Rotation) -> Float[Array, "*b T heads dim"]:
+    """Rotary position embedding (Su et al. 2021), halves convention; `dim` even.
+
+    The halves change places in a product with a constant matrix: on CPUs that takes half the time
+    of slices and a concatenation, forward and backward.
+    """
+    dim = x.shape[-1]
+    swap = jnp.asarray(np.kron([[0.0, 1.0], [-1.0, 0.0]], np.eye(dim // 2)), x.dtype)
+    swapped = jnp.dot(x.reshape(-1, dim), swap, precision="highest").reshape(x.shape)
+    return x * by.cos + swapped * by.sin
 
 
 def rms_norm(x: Float[Array, "*b C"]) -> Float[Array, "*b C"]:
@@ -118,9 +148,12 @@ class Modulation(nnx.Module):
         gate_open = jnp.zeros((layers, 6, width)).at[:, 2].set(1.0).at[:, 5].set(1.0)
         self.offset = nnx.Param(gate_open)
 
-    def __call__(self, level: Float[Array, "B T"]) -> list[list[Array]]:
-        """Six `[B, T, C]` for each layer: shift, scale, gate of attention, then of the MLP."""
-        shared = self.project(nnx.silu(self.embed(level_features(level))))
+    def shared(self, level: Float[Array, "*b"]) -> Float[Array, "*b {6*C}"]:
+        """What all layers share, of each level."""
+        return self.project(nnx.silu(self.embed(level_features(level))))
+
+    def per_layer(self, shared: Float[Array, "*b {6*C}"]) -> list[list[Array]]:
+        """Six `[*b, C]` for each layer: shift, scale, gate of attention, then of the MLP."""
         # Split, not indexed: the gradient is then one concatenation instead of six padded sums.
         parts = jnp.split(shared, 6, axis=-1)
         return [[p + o for p, o in zip(parts, own, strict=True)] for own in self.offset[...]]

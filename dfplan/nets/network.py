@@ -1,5 +1,6 @@
 """What every denoising network can do, and the kinds there are."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from flax import nnx
@@ -34,8 +35,16 @@ class Network(Protocol):
         x: Float[Array, "B W D"],
         level: Float[Array, "B W"],
         start: Int[Array, ""],
+        modulation: Callable[[Array], Array] | None = None,
     ) -> tuple[Float[Array, "B W D"], PyTree]:
-        """Predictions of a window, given the cached tokens before it; and the cache with both."""
+        """Predictions of a window, given the cached tokens before it; and the cache with both.
+
+        `modulation` is what `at_levels` gives, where it knows all these levels.
+        """
+        ...
+
+    def at_levels(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
+        """The modulation of a few levels, rising, computed once for many calls of `extend`."""
         ...
 
 

@@ -5,14 +5,15 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Float, Int
 
 from dfplan.nets.cache import KVCache, write
 from dfplan.nets.config import NetConfig
-from dfplan.nets.layers import Linear, rms_norm, rotate
+from dfplan.nets.layers import Linear, Rotation, rms_norm, rotate
 from dfplan.nets.trunk import Trunk
-from dfplan.types import Array
+from dfplan.types import Array, ArrayLike
 
 
 def causal_mask(tokens: int) -> Bool[Array, "T T"]:
@@ -37,17 +38,18 @@ class Block(nnx.Module):
         self,
         h: Float[Array, "B T C"],
         modulation: list[Array],
-        position: Array,
+        rotation: Rotation,
         attend: Callable,
         drop: int = 0,
     ) -> Float[Array, "B {T-drop} C"]:
-        """`attend(q, k, v)` decides which keys there are and which are seen.
+        """`attend(q, k, v)`, all `[B, heads, *, dim]`, decides which keys there are and are seen.
 
         The first `drop` tokens are only keys and values to the others.
         """
         y = rms_norm(h) * (1 + modulation[1]) + modulation[0]
-        q, k, v = (self._split_heads(a) for a in self._project(y, drop))
-        mixed = attend(rotate(q, position[drop:]), rotate(k, position), v)
+        q, k, v = (a.reshape(*a.shape[:-1], self.heads, -1) for a in self._project(y, drop))
+        q, k = rotate(q, rotation.after(drop)), rotate(k, rotation)
+        mixed = attend(*(a.swapaxes(1, 2) for a in (q, k, v)))
         h = h[:, drop:]
         _, _, gate_a, shift_m, scale_m, gate_m = (m[:, drop:] for m in modulation)
         h = h + gate_a * self.out(mixed.swapaxes(1, 2).reshape(h.shape))
@@ -62,20 +64,18 @@ class Block(nnx.Module):
         query = self.qkv.part(y[:, drop:], slice(0, width))
         return [query, *jnp.split(self.qkv.part(y, slice(width, None)), 2, axis=-1)]
 
-    def _split_heads(self, a: Float[Array, "B T C"]) -> Float[Array, "B heads T dim"]:
-        return a.reshape(*a.shape[:-1], self.heads, -1).swapaxes(1, 2)
-
 
 def attention(
     q: Float[Array, "B heads Q dim"],
-    k: Float[Array, "B heads S dim"],
+    k: Float[Array, "B heads dim S"],
     v: Float[Array, "B heads S dim"],
     mask: Bool[Array, "#B #1 Q S"],
 ) -> Float[Array, "B heads Q dim"]:
-    """Softmax attention in float32."""
-    score = jnp.einsum("bhqd,bhkd->bhqk", q, k) / q.shape[-1] ** 0.5
-    weight = jax.nn.softmax(jnp.where(mask, score, -1e30), axis=-1)
-    return jnp.einsum("bhqk,bhkd->bhqd", weight, v)
+    """Softmax attention in float32; `k` is transposed, as the product asks for it."""
+    score = jnp.einsum("bhqd,bhdk->bhqk", q * q.shape[-1] ** -0.5, k)
+    score = jnp.where(mask, score, -1e30)
+    weight = jnp.exp(score - jax.lax.stop_gradient(score.max(-1, keepdims=True)))
+    return jnp.einsum("bhqk,bhkd->bhqd", weight, v) / weight.sum(-1, keepdims=True)
 
 
 def two_stream_attention(
@@ -115,24 +115,37 @@ class CausalTransformer(Trunk):
     def __init__(self, config: NetConfig, features: int, has_goal: bool, *, rngs: nnx.Rngs):
         super().__init__(config, features, has_goal, Block, rngs=rngs)
 
+    @property
+    def head_dim(self) -> int:
+        """Features per attention head."""
+        return self.config.width // self.config.heads
+
     def _forward(
-        self, x: Array, level: Array, position: Array, attend: Callable, drop: int = 0
+        self,
+        x: Array,
+        shared: Array,
+        position: ArrayLike,
+        attend: Callable,
+        drop: int = 0,
+        rotation: Rotation | None = None,
     ) -> Array:
-        """Predictions of all tokens but the first `drop`."""
+        """Predictions of all tokens but the first `drop`; `shared` is their modulation."""
+        if rotation is None:
+            rotation = Rotation.at(position, self.head_dim)
 
         def apply(i, h, modulation):
             last = i == len(self.blocks) - 1
             seen = functools.partial(attend, i)
-            return self.blocks[i](h, modulation, position, seen, drop if last else 0)
+            return self.blocks[i](h, modulation, rotation, seen, drop if last else 0)
 
-        return self.forward(x, level, position, apply)
+        return self.forward(x, shared, position, apply)
 
     def __call__(
         self,
         x: Float[Array, "B T D"],
         level: Float[Array, "B T"],
         *,
-        position: Int[Array, "T"] | None = None,
+        position: Int[ArrayLike, "T"] | None = None,
         mask: Bool[Array, "#B T T"] | None = None,
     ) -> Float[Array, "B T D"]:
         """All tokens at once.
@@ -145,10 +158,13 @@ class CausalTransformer(Trunk):
                 a query that sees no key at all has a finite but meaningless output.
         """
         tokens = x.shape[1]
-        position = jnp.arange(tokens) if position is None else position
         mask = causal_mask(tokens)[None] if mask is None else mask
+        shared = self.modulation.shared(level)
         return self._forward(
-            x, level, position, lambda i, q, k, v: attention(q, k, v, mask[:, None])
+            x,
+            shared,
+            np.arange(tokens) if position is None else position,
+            lambda i, q, k, v: attention(q, k.swapaxes(2, 3), v, mask[:, None]),
         )
 
     def two_streams(
@@ -161,15 +177,16 @@ class CausalTransformer(Trunk):
         one stream ties the two together.
         """
         tokens = x.shape[1] // 2
-        position = jnp.tile(jnp.arange(tokens), 2)
+        position = np.tile(np.arange(tokens), 2)
+        shared = self.modulation.shared(level)
         return self._forward(
-            x, level, position, lambda i, q, k, v: two_stream_attention(q, k, v), drop=tokens
+            x, shared, position, lambda i, q, k, v: two_stream_attention(q, k, v), drop=tokens
         )
 
     def init_cache(self, batch: int, capacity: int) -> KVCache:
         """An empty cache for sequences of up to `capacity` tokens."""
         c = self.config
-        return KVCache.zeros(c.layers, batch, capacity, c.heads, c.width // c.heads)
+        return KVCache.zeros(c.layers, batch, capacity, c.heads, self.head_dim)
 
     def extend(
         self,
@@ -177,6 +194,7 @@ class CausalTransformer(Trunk):
         x: Float[Array, "B W D"],
         level: Float[Array, "B W"],
         start: Int[Array, ""],
+        modulation: Callable[[Array], Array] | None = None,
     ) -> tuple[Float[Array, "B W D"], KVCache]:
         """Evaluate the window of W tokens that begins at `start`, given the cached ones before it.
 
@@ -191,15 +209,20 @@ class CausalTransformer(Trunk):
             level: their noise levels in [0, 1].
             start: position of the window's first token. `start + W` must not pass the capacity,
                 which cannot be checked: `start` is traced, and JAX would clamp it.
+            modulation: `[B, W]` levels to what `at_levels` gives, where few levels are known.
         """
         position = start + jnp.arange(x.shape[1])
-        capacity = cache.k[0].shape[2]
+        capacity = cache.v[0].shape[2]
         mask = (jnp.arange(capacity) <= position[:, None])[None, None]
         keys, values = list(cache.k), list(cache.v)
 
         def attend(i, q, k, v):
-            keys[i], values[i] = write(keys[i], k, start), write(values[i], v, start)
+            keys[i] = write(keys[i], k.swapaxes(2, 3), start, axis=3)
+            values[i] = write(values[i], v, start, axis=2)
             return attention(q, keys[i], values[i], mask)
 
-        out = self._forward(x, level, position, attend)
+        shared = (modulation or self.modulation.shared)(level)
+        # A constant table: computed from `start`, XLA would do so anew in each layer and head.
+        rotation = Rotation.at(np.arange(capacity), self.head_dim).window(start, x.shape[1])
+        out = self._forward(x, shared, position, attend, rotation=rotation)
         return out, KVCache(tuple(keys), tuple(values))

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from dfplan.nets.config import NetConfig
 from dfplan.nets.layers import Linear, Modulation, rms_norm, value_features
-from dfplan.types import Array
+from dfplan.types import Array, ArrayLike
 
 
 class Trunk(nnx.Module):
@@ -44,14 +44,22 @@ class Trunk(nnx.Module):
     def forward(
         self,
         x: Float[Array, "B T D"],
-        level: Float[Array, "B T"],
-        position: Int[Array, "T"],
+        shared: Float[Array, "B T {6*C}"],
+        position: Int[ArrayLike, "T"],
         apply: Callable[[int, Array, list[Array]], Array],
     ) -> Float[Array, "B T D"]:
-        """Predictions; `apply(i, h, modulation)` is block i."""
+        """Predictions; `shared` is the tokens' modulation, `apply(i, h, modulation)` block i."""
         h = self.embed(value_features(x, self.config.octaves))
         if self.has_goal:
             h = h + jnp.where((position == 0)[:, None], self.goal_embed[...], 0)
-        for i, modulation in enumerate(self.modulation(level)):
+        for i, modulation in enumerate(self.modulation.per_layer(shared)):
             h = apply(i, h, modulation)
         return self.head(rms_norm(h))
+
+    def at_levels(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
+        """The modulation of a few levels, rising, computed now: `extend` then looks it up.
+
+        It depends on nothing but the level, and a plan goes through the same few again and again.
+        """
+        table = self.modulation.shared(levels)
+        return lambda level: table[jnp.searchsorted(levels, level, method="compare_all")]

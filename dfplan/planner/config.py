@@ -34,7 +34,12 @@ class PlannerConfig:
         eta: noise that DDIM adds, 0 (none) to 1 (ancestral).
         clip: bound on clean estimates, normalised units; 0 for none.
         history: observed tokens that a plan is conditioned on, H, the present included.
-        history_level: noise level in [0, 1] that the observed history is declared to have.
+        history_level: noise level in [0, 1] that the observed history is declared to have, at
+            least.
+        observation_noise: standard deviation of the observation's noise, SI units: one number for
+            all dimensions of the state, or one for each; -1 where it is to be estimated. States are
+            filtered then, and history is declared as noisy as what is known of it.
+        missing: whether observations may hold NaN, for what is missing; it is filled in then.
         goal: "token" (the goal is a clean token), "guidance" (gradient) or "both".
         guidance_scale: strength of the gradient.
         guidance_samples: futures that the gradient is the mean of, each with other noise in the
@@ -57,13 +62,15 @@ class PlannerConfig:
     matrix: str = "autoregressive"
     slope: float = 1.0
     rows: tuple[int, ...] = ()
-    steps: int = 5
+    steps: int = 3
     rho: float = 1.5
     solver: str = "ddim"
     eta: float = 1.0
     clip: float = 0.0
     history: int = 1
     history_level: float = 0.0
+    observation_noise: tuple[float, ...] = ()
+    missing: bool = False
     goal: str = "token"
     guidance_scale: float = 0.1
     guidance_samples: int = 1
@@ -84,6 +91,12 @@ class PlannerConfig:
                 "planner.goal 'token' has none; valid here: 1, or the goals guidance, both"
             )
         object.__setattr__(self, "rows", tuple(self.rows))
+        object.__setattr__(self, "observation_noise", tuple(self.observation_noise))
+
+    @property
+    def filters(self) -> bool:
+        """Whether states are estimated, and not just observed."""
+        return self.missing or any(self.observation_noise)
 
     def _check_values(self) -> None:
         lows = dict.fromkeys(("candidates", "steps", "history", "replan_every"), 1)
@@ -96,6 +109,11 @@ class PlannerConfig:
             self._need(name, lambda x: _finite(x) and x > 0, "a number above 0")
         for name in ("history_level", "eta"):
             self._need(name, lambda x: _finite(x) and 0 <= x <= 1, "a number in [0, 1]")
+        self._need(
+            "observation_noise",
+            lambda x: all(_finite(s) and (s >= 0 or s == -1) for s in tuple(x)),
+            "numbers from 0 up, or -1 (estimated)",
+        )
         whole = f"integers from 0 to planner.steps, {self.steps}"
         self._need(
             "rows", lambda x: all(_whole(k) and 0 <= k <= self.steps for k in tuple(x)), whole

@@ -60,6 +60,8 @@ class Plan(NamedTuple):
         cost: `[B, N]`, control steps to the goal, more for those spent where the data never was.
         best: `[B]` index of the chosen one.
         denoising: `[B, M+1, N, P+1, S]` every step of the sampling; None unless asked for.
+        history: `[B, H, S]` the state at each history token, given what was observed up to it: the
+            observation where it was declared clean, imputed where it was missing.
     """
 
     states: Float[Array, "B P S"]
@@ -69,6 +71,7 @@ class Plan(NamedTuple):
     cost: Float[Array, "B N"]
     best: Array
     denoising: Array | None
+    history: Float[Array, "B H S"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,18 +138,21 @@ class Planner:
         k_known, k_start, k_noise, k_futures = jax.vmap(
             lambda k: jax.random.split(k, 4), out_axes=1
         )(keys)
-        cache, offset = self._encode_known(net, weights, k_known, history, goal, future)
-        k_start, k_noise = (_per_candidate(k, count) for k in (k_start, k_noise))
+        cache, known = self._encode_known(net, weights, k_known, history, goal, future)
+        k_start, k_noise, k_futures = (
+            _per_candidate(k, count) for k in (k_start, k_noise, k_futures)
+        )
         matrix = self.config.make_matrix(future)
-        present = history.frames[:, -1, -1]
+        matrix_levels = self.levels(matrix)
+        past = self._filtered(weights, history, known)
+        present = past[:, -1]
         ends = self._ends_early(goal, price)
+        offset = known.shape[1]
         result = sample(
-            self._denoiser(
-                net, weights, offset, present, goal, price, _per_candidate(k_futures, count)
-            ),
+            self._denoiser(net, weights, matrix_levels, offset, present, goal, price, k_futures),
             repeat(cache, count),
             token_noise(k_start, jnp.arange(future), self.model.layout.features),
-            self.levels(matrix),
+            matrix_levels,
             schedule=self.model.schedule,
             solver=self.config.make_solver(),
             keys=k_noise,
@@ -173,7 +179,16 @@ class Planner:
             cost,
             best,
             trace,
+            past,
         )
+
+    def _filtered(self, weights: Weights, history: History, known: Array) -> Array:
+        """The history's states: as observed where they are clean, else as they are estimated.
+
+        A causal network's estimate of a token takes in the tokens up to it, so this is filtering.
+        """
+        estimate = self._decode(known[:, -history.level.shape[1] :], weights)
+        return jnp.where(history.level[..., None] > 0, estimate, history.frames[:, :, -1])
 
     def levels(self, matrix: np.ndarray) -> np.ndarray:
         """The matrix's levels in [0, 1]; of a model of discrete levels, the nearest of those.
@@ -237,8 +252,8 @@ class Planner:
         history: History,
         goal: Array | None,
         future: int,
-    ) -> tuple[PyTree, int]:
-        """Goal and history into an empty cache, once per plan; also the number of their tokens."""
+    ) -> tuple[PyTree, Array]:
+        """Goal and history into an empty cache, once per plan; also clean estimates of them."""
         layout, schedule = self.model.layout, self.model.schedule
         tokens = layout.encode(
             weights.states.encode(history.frames), weights.actions.encode(history.actions)
@@ -260,21 +275,24 @@ class Planner:
         missing = (level >= 1.0)[..., None]
         noisy = jnp.where(missing, noise, alpha[..., None] * tokens)
         cache = net.init_cache(len(tokens), tokens.shape[1] + future)
-        _, cache = net.extend(cache, noisy, level, jnp.int32(0))
-        return cache, tokens.shape[1]
+        output, cache = net.extend(cache, noisy, level, jnp.int32(0))
+        return cache, self.model.x0(noisy, output, level)
 
     def _denoiser(
         self,
         net: Network,
         weights: Weights,
+        matrix_levels: np.ndarray,
         offset: int,
         present: Array,
         goal: Array | None,
         price: Cost | None,
         keys: Key[Array, "BN"],
     ) -> Denoiser:
+        modulation = net.at_levels(jnp.asarray(np.unique(matrix_levels)))
+
         def denoise(carry, x, level, start):
-            output, carry = net.extend(carry, x, level, offset + start)
+            output, carry = net.extend(carry, x, level, offset + start, modulation)
             return self.model.x0(x, output, level), carry
 
         if not self._guided(goal, price):

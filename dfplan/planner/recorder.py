@@ -13,15 +13,15 @@ class Recorder:
     Args:
         layout: what a token holds.
         tokens: H, history tokens of a plan, the present included.
-        level: noise level declared for what was observed.
         batch: B.
     """
 
-    def __init__(self, layout: TokenLayout, tokens: int, level: float, batch: int):
-        self._layout, self._level = layout, level
+    def __init__(self, layout: TokenLayout, tokens: int, batch: int):
+        self._layout = layout
         self._steps = np.arange(1 - tokens, 1) * layout.stride
         back = (tokens - 1) * layout.stride
         self._states = np.zeros((batch, back + layout.frame_count, layout.state_dim), np.float32)
+        self._levels = np.zeros(self._states.shape[:2], np.float32)
         self._actions = np.zeros((batch, back + layout.stride, layout.action_dim), np.float32)
         self._age = np.full(batch, -1)
 
@@ -30,13 +30,16 @@ class Recorder:
         self._age[mask] = -1
         self._actions[mask] = 0.0
 
-    def observe(self, state: np.ndarray) -> None:
-        """Add the present states [B, S]."""
+    def observe(self, state: np.ndarray, level: np.ndarray | float) -> None:
+        """Add the present states [B, S], and the noise level declared for them, one or [B]."""
+        level = np.broadcast_to(np.float32(level), len(state))
         fresh = self._age < 0
         # Before an episode's first step there is nothing; training repeats its first state there.
         self._states[fresh] = state[fresh, None]
-        self._states[:, :-1] = self._states[:, 1:]
-        self._states[:, -1] = state
+        self._levels[fresh] = level[fresh, None]
+        for kept, new in ((self._states, state), (self._levels, level)):
+            kept[:, :-1] = kept[:, 1:]
+            kept[:, -1] = new
         self._age += 1
 
     def acted(self, action: np.ndarray) -> None:
@@ -45,12 +48,16 @@ class Recorder:
         self._actions[:, -1] = action
 
     def history(self, rows: np.ndarray) -> History:
-        """History tokens of the robots `rows` [K]; those before their episode are missing."""
+        """History tokens of the robots `rows` [K]; those before their episode are missing.
+
+        A token is as noisy as the noisiest of its frames.
+        """
         frames = self._steps[:, None] + np.arange(1 - self._layout.frame_count, 1)
         actions = self._steps[:, None] + np.arange(-self._layout.stride, 0)
+        level = self._levels[rows][:, frames - 1].max(axis=-1)
         missing = self._age[rows, None] + self._steps < 0
         return History(
             jnp.asarray(self._states[rows][:, frames - 1]),
             jnp.asarray(self._actions[rows][:, actions]),
-            jnp.asarray(np.where(missing, 1.0, self._level), jnp.float32),
+            jnp.asarray(np.where(missing, 1.0, level), jnp.float32),
         )

@@ -27,7 +27,7 @@ def write_episode(
     if not len(frames) or not fps > 0:
         raise ValueError(f"an episode needs frames and fps above 0, got {len(frames)} at {fps}")
     every = int(np.ceil(fps / FASTEST))
-    kept = [_scaled(np.asarray(frame), size) for frame in frames[::every]]
+    kept = [scaled(np.asarray(frame), size) for frame in frames[::every]]
     write_gif(path, kept, _milliseconds(len(kept), fps / every))
 
 
@@ -36,7 +36,8 @@ def _milliseconds(count: int, fps: float) -> list[int]:
     return [int(t) for t in 10 * np.diff(np.round(100 * np.arange(count + 1) / fps))]
 
 
-def _scaled(frame: np.ndarray, size: int) -> np.ndarray:
+def scaled(frame: np.ndarray, size: int) -> np.ndarray:
+    """The frame, smaller where its longest side has more than `size` pixels."""
     from PIL import Image
 
     height, width = frame.shape[:2]

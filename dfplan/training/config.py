@@ -21,6 +21,7 @@ class TrainingConfig:
         log_every: steps per call of the compiled program and per line of metrics, which a
             checkpoint in between makes shorter.
         save_every: steps between checkpoints; the last step is always saved.
+        wandb: project of Weights & Biases to log to as well (extra `wandb`); empty for none.
         objective, optimizer: see there.
 
     Raises:
@@ -33,6 +34,7 @@ class TrainingConfig:
     ema: float = 0.999
     log_every: int = 50
     save_every: int = 2_000
+    wandb: str = ""
     objective: ObjectiveConfig = ObjectiveConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
 

@@ -1,6 +1,7 @@
 """The training loop: the one place where training has side effects."""
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.interrupt import deferred_interrupts
 from dfplan.training.metrics import MetricLog
 from dfplan.training.step import Recipe, TrainState, init_state, train_until
+from dfplan.training.wandb_log import WandbLog
 from dfplan.types import UserError
 
 Report = Callable[[int, dict[str, float]], None]
+Log = MetricLog | WandbLog
 
 
 def fit(
@@ -36,13 +39,14 @@ def fit(
     Args:
         recipe: what to train.
         corpus: what to train on.
-        directory: of the run; gets checkpoints/, metrics.jsonl and tensorboard/.
+        directory: of the run; gets checkpoints/, metrics.jsonl and tensorboard/, and with
+            `training.wandb` wandb/.
         until: stop, with a checkpoint, at this step; the schedule is the whole run's.
         report: called with the step and its metrics after every `log_every` steps.
 
     Raises:
         UserError: when the loss or the gradient is no longer finite (the last checkpoint stays), or
-            the checkpoint to go on from is damaged.
+            the checkpoint to go on from is damaged, or W&B does not begin a run.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint has been written.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -54,9 +58,13 @@ def fit(
             state = init_state(recipe)
         else:
             state = store.load_state(jax.eval_shape(lambda: init_state(recipe)))
-        log = MetricLog(directory, int(state.step))
-        stack.callback(log.close)
-        return _run(recipe, corpus, state, end, store, log, report)
+        logs: list[Log] = [MetricLog(directory, int(state.step))]
+        stack.callback(logs[0].close)
+        if recipe.training.wandb:
+            settings = {name: dataclasses.asdict(part) for name, part in recipe._asdict().items()}
+            logs.append(WandbLog(recipe.training.wandb, directory, settings))
+            stack.callback(logs[-1].close)
+        return _run(recipe, corpus, state, end, store, logs, report)
 
 
 def _run(
@@ -65,7 +73,7 @@ def _run(
     state: TrainState,
     end: int,
     store: CheckpointStore,
-    log: MetricLog,
+    logs: list[Log],
     report: Report | None,
 ) -> TrainState:
     config, step = recipe.training, int(state.step)
@@ -80,7 +88,8 @@ def _run(
                 raise _diverged(step, store)
             seconds = time.perf_counter() - started
             scalars["tokens_per_second"] = recipe.tokens_per_step * (step - before) / seconds
-            log.write(step, scalars)
+            for log in logs:
+                log.write(step, scalars)
             if report is not None:
                 report(step, scalars)
             if step % config.save_every == 0 or step == end or interrupted():

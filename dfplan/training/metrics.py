@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 
 class MetricLog:
     """Appends scalars to `metrics.jsonl` and `tensorboard/` in a run's directory.
@@ -40,6 +42,21 @@ class MetricLog:
         """Flush and close both."""
         self._file.close()
         self._board.close()
+
+
+def read_metrics(directory: Path) -> dict[str, np.ndarray]:
+    """What a run has recorded in `metrics.jsonl`: `[N, 2]` steps and values, by name.
+
+    Empty where there is no such file; lines that are damaged are left out.
+    """
+    path = Path(directory) / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    found: dict[str, list[tuple[float, float]]] = {}
+    for record in (json.loads(line) for line in lines if _step(line) < float("inf")):
+        step = record.pop("step")
+        for name, value in record.items():
+            found.setdefault(name, []).append((step, value))
+    return {name: np.array(curve, float) for name, curve in found.items()}
 
 
 def _drop_after(path: Path, step: int) -> None:

@@ -26,6 +26,7 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
         "policy": "dfplan_envs.pointmaze.controller:WaypointPolicy",
         "tracker": "dfplan_envs.pointmaze.pursuit:track",
         "checkpoint": f"dfplan_envs:checkpoints/pointmaze-{maze.lower()}",
+        "positions": [0, 1],
         "score": score,
         "preset": {
             # A token every 0.12 s; as many as the data's own trips ask for.

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from dfplan.cli.latest import latest_step
 from dfplan.cli.progress import step_bar
 from dfplan.data.make_env import make_env
 from dfplan.evaluate import BatchAgent, Episodes, interval, measure, plan_latency, run_episodes
+from dfplan.perturb import Perturb, perturbed
 from dfplan.run import Run, checkpoints, load_weights
 from dfplan.tasks import Task
 from dfplan.types import UserError
@@ -115,12 +116,14 @@ def evaluate_run(trained: Trained, where: Task, seeds: range) -> dict[str, Any]:
     return {"checkpoint": str(trained.directory), **record}
 
 
-def drive(agent: BatchAgent, where: Task, seeds: range) -> Episodes:
-    """One episode per seed, side by side."""
+def drive(
+    agent: BatchAgent, where: Task, seeds: range, perturbations: Sequence[Perturb] = ()
+) -> Episodes:
+    """One episode per seed, side by side, with the environment perturbed or not."""
     with step_bar(f"{where.name}, {len(seeds)} episodes", environment(where).steps) as advance:
         return run_episodes(
             agent,
-            lambda: make_env(where.env, where.env_kwargs),
+            lambda: perturbed(make_env(where.env, where.env_kwargs), perturbations),
             np.asarray(seeds),
             state=lambda observation: observation["observation"],
             goal=lambda observation: observation["desired_goal"],

@@ -99,7 +99,7 @@ class Shell:
     """
 
     LIMITS = {"--episodes": 1, "--steps": 6000, "--training.steps": 250, "--until": 10}
-    DEFAULTS = {"collect": "--steps", "eval": "--episodes"}
+    DEFAULTS = {"collect": "--steps", "eval": "--episodes", "report": "--episodes"}
     RESULTS = range(20_000, 2**31)  # seeds whose episodes no test plays
 
     def __init__(self, patch: Any, train: list[str]):
@@ -127,6 +127,8 @@ class Shell:
                 args += [name, str(limit)]
         if args[0] == "train" and not args[1].startswith("-"):
             args += self._train
+        if args[0] in ("render", "report"):
+            args += ["--max-steps", "12"]
         if args[0] == "eval" and "--out" in args:  # pictures, which take long
             del args[args.index("--out") : args.index("--out") + 2]
         if "--seed" in args and int(args[args.index("--seed") + 1]) in self.RESULTS:

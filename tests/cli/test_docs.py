@@ -66,7 +66,8 @@ def test_every_block_says_what_it_is(page):
 
 
 def test_every_flag_exists(capfd, run):
-    named = {"train": ["pointmaze-umaze"], "eval": [str(run)], "plan": [str(run)]}
+    named = {"train": ["pointmaze-umaze"]}
+    named |= {command: [str(run)] for command in ("eval", "plan", "render", "export")}
     capfd.readouterr()
     for command in COMMANDS:
         assert main([command, *named.get(command, []), "--help"]) == 0

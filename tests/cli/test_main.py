@@ -60,7 +60,8 @@ def test_help_shows_the_defaults_of_task_and_preset(dfplan):
     done = dfplan("train", "pointmaze-large", "--preset", "small", "--help")
     text = " ".join(done.out.replace("│", " ").split())
     assert "--data.stride INT control steps per token. (default: 12)" in text
-    assert "--net.width INT features per token inside the network. (default: 96)" in text
+    width = "--net.width INT features per token inside the network, and of a latent."
+    assert f"{width} (default: 96)" in text
 
 
 def test_help_of_eval_shows_the_run_own_planner(dfplan, run):

@@ -5,13 +5,13 @@ import gymnasium
 import pytest
 
 from dfplan.cli.common import check_outputs, console
-from dfplan.cli.pictures import _noting_warnings
+from dfplan.cli.pictures import noting_warnings
 from dfplan.cli.progress import detail_bar
 from dfplan.types import UserError
 
 
 def test_warnings_become_one_plain_line_each(capfd):
-    with _noting_warnings():
+    with noting_warnings():
         for _ in range(2):
             gymnasium.logger.warn("frames are drawn\nwith matplotlib")
         warnings.warn("something else", UserWarning, stacklevel=1)

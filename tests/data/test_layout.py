@@ -1,5 +1,8 @@
 """Layouts: which observations and actions are read, and what is said of the others."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 from gymnasium import spaces
@@ -237,6 +240,13 @@ def test_a_goal_dict_is_one_like_any_other_where_no_goal_is_wanted():
     assert (layout.state_dim, layout.goal_dim, layout.gives_goal) == (8, 0, False)
     # Alphabetical: achieved_goal, desired_goal, observation.
     assert layout.state(OBSERVATION).tolist() == [10, 11, 20, 21, 0, 1, 2, 3]
+
+
+def test_json_keeps_a_layout():
+    space = spaces.Dict({"joint": box(2, 3), "hand": spaces.Dict({"tip": box(2)})})
+    layout = layout_from_spaces(space, box(2), (0,), (3,))
+    back = Layout.from_dict(json.loads(json.dumps(dataclasses.asdict(layout))))
+    assert back == layout and back.observation_shape[1] == ("joint", (2, 3))
 
 
 def test_actions_get_the_shape_of_their_space_back():

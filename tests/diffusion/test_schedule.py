@@ -13,6 +13,7 @@ from dfplan.diffusion.schedule import (
     Cosine,
     LinearBeta,
     Sigmoid,
+    level_at,
     log_snr,
     make_schedule,
 )
@@ -159,3 +160,15 @@ def test_what_is_wrong_is_named(make, words):
     with pytest.raises(UserError) as error:
         make()
     assert all(word in str(error.value) for word in words)
+
+
+@EVERY
+def test_the_level_of_a_noise(schedule):
+    """At it, sigma over alpha is the noise's standard deviation in units of the data's."""
+    ratio = np.array([0.0, 0.02, 0.1, 0.5, 1.0, 3.0, 30.0, np.inf])
+    level = level_at(schedule, ratio)
+    assert level.dtype == np.float32 and level[0] == 0 and level[-1] == 1
+    assert (np.diff(level) > 0).all()
+    alpha, sigma = schedule.alpha_sigma(jnp.asarray(level[1:-1]))
+    np.testing.assert_allclose(sigma / alpha, ratio[1:-1], rtol=2e-3)
+    np.testing.assert_array_equal(level_at(schedule, ratio.reshape(2, 4)), level.reshape(2, 4))

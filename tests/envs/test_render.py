@@ -16,9 +16,9 @@ BLUE = np.array([43, 108, 176])
 @pytest.fixture
 def no_opengl(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "off")
-    render.has_opengl.cache_clear()
+    render._renders.cache_clear()
     yield
-    render.has_opengl.cache_clear()
+    render._renders.cache_clear()
 
 
 def make():
@@ -74,10 +74,10 @@ def test_fallback_is_fast(no_opengl):
 def test_probe_survives_a_driver_that_fails(monkeypatch):
     monkeypatch.setattr(render, "_PROBE", "import os; os.abort()")
     monkeypatch.delenv("MUJOCO_GL", raising=False)
-    render.has_opengl.cache_clear()
+    render._renders.cache_clear()
     with pytest.warns(UserWarning, match="MUJOCO_GL=egl"):
         assert render.has_opengl() is False
-    render.has_opengl.cache_clear()
+    render._renders.cache_clear()
 
 
 def test_draw_in_metres():
@@ -93,3 +93,20 @@ def test_draw_in_metres():
     assert disc.radius == 0.45 and ax.get_aspect() == 1.0
     assert len(ax.collections[0].get_paths()) == len(env.maze.walls)
     assert ax.get_xlim() == (-2.5, 2.5) and ax.get_ylim() == (-2.5, 2.5)
+
+
+def test_renderer_is_reached_as_in_gymnasium_environments():
+    env = make()
+    env.reset(seed=0)
+    assert env.unwrapped.mujoco_renderer is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = env.render().astype(int)
+        if not render.has_opengl():
+            assert env.unwrapped.mujoco_renderer is None
+            return
+    env.unwrapped.mujoco_renderer.viewer.add_marker(size=np.full(3, 2.0), pos=np.zeros(3))
+    marked = env.render().astype(int)
+    assert np.abs(marked - plain)[200:280, 200:280].mean() > 30
+    assert np.abs(env.render() - plain).max() == 0
+    env.close()

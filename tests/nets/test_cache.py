@@ -63,6 +63,18 @@ def test_start_is_traced(net, tokens):
     assert len(traces) == 1
 
 
+def test_known_levels_are_looked_up(net, tokens):
+    """Only what is asked for may differ from computing the modulation of each token."""
+    levels = jnp.array([0.0, 0.25, 0.7, 1.0])
+    x, level = tokens[0], levels[jnp.arange(16).reshape(2, 8) % 4]
+    cache, start = net.init_cache(2, 8), jnp.int32(0)
+    plain, _ = net.extend(cache, x, level, start)
+    looked_up, _ = net.extend(cache, x, level, start, net.at_levels(levels))
+    np.testing.assert_allclose(looked_up, plain, atol=1e-6)
+    other, _ = net.extend(cache, x, level, start, net.at_levels(1.0 - levels))
+    assert np.abs(other - plain).max() > 1e-3
+
+
 def test_repeat_shares_each_row_with_its_candidates(net, full, extend, tokens):
     x, level = tokens
     _, cache = extend(net.init_cache(2, 8), x[:, :3], level[:, :3], jnp.int32(0))
@@ -94,12 +106,14 @@ def test_gradient_through_the_cache_equals_the_full_pass(net, tokens):
 
 
 def test_write_replaces_only_its_window():
-    buffer = write(jnp.zeros((1, 2, 6, 3)), jnp.ones((1, 2, 2, 3)), jnp.int32(3))
+    buffer = write(jnp.zeros((1, 2, 6, 3)), jnp.ones((1, 2, 2, 3)), jnp.int32(3), axis=2)
     assert buffer[0, 0, :, 0].tolist() == [0, 0, 0, 1, 1, 0]
 
 
 def test_empty_cache_can_be_donated():
     """Its buffers are distinct; shared ones cannot be donated."""
-    leaves = jax.tree.leaves(KVCache.zeros(2, 1, 4, 2, 6))
+    cache = KVCache.zeros(2, 1, 4, 2, 6)
+    leaves = jax.tree.leaves(cache)
     assert len(leaves) == 4 and len({leaf.unsafe_buffer_pointer() for leaf in leaves}) == 4
-    assert {leaf.shape for leaf in leaves} == {(1, 2, 4, 6)}
+    assert {k.shape for k in cache.k} == {(1, 2, 6, 4)}
+    assert {v.shape for v in cache.v} == {(1, 2, 4, 6)}

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.nets.layers import Modulation
+from dfplan.nets.layers import Modulation, Rotation
 from dfplan.nets.transformer import causal_mask
 
 from .conftest import make_net
@@ -64,19 +64,19 @@ def test_custom_mask_can_look_ahead(full, tokens):
 
 def test_level_conditions_every_layer(net, tokens, monkeypatch):
     x, level = tokens
-    plain = Modulation.__call__
+    plain = Modulation.per_layer
 
     @jax.jit
     def other_level_in(layer):
-        def swapped(self, level):
-            pairs = zip(plain(self, level), plain(self, 1.0 - level), strict=True)
+        def swapped(self, shared):
+            pairs = zip(plain(self, shared), plain(self, self.shared(1.0 - level)), strict=True)
             return [
                 [jnp.where(i == layer, b, a) for a, b in zip(*pair, strict=True)]
                 for i, pair in enumerate(pairs)
             ]
 
         with monkeypatch.context() as patch:
-            patch.setattr(Modulation, "__call__", swapped)
+            patch.setattr(Modulation, "per_layer", swapped)
             return net(x, level)
 
     nowhere = other_level_in(-1)
@@ -86,11 +86,12 @@ def test_level_conditions_every_layer(net, tokens, monkeypatch):
 
 def test_each_part_of_the_modulation_is_used(net):
     parts = np.random.default_rng(0).normal(size=(6, 2, 8, net.config.width))
+    rotation = Rotation.at(np.arange(8), net.head_dim)
 
     @jax.jit
     def run(parts):
         h = jnp.sin(jnp.arange(parts[0].size, dtype=jnp.float32)).reshape(parts[0].shape)
-        return net.blocks[0](h, list(parts), jnp.arange(8), lambda q, k, v: v + q + k)
+        return net.blocks[0](h, list(parts), rotation, lambda q, k, v: v + q + k)
 
     for i in range(6):
         other = parts + 0.2 * (np.arange(6) == i)[:, None, None, None]

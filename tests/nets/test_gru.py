@@ -52,6 +52,17 @@ def test_repeat_shares_each_row_with_its_candidates(gru, whole, go_on, tokens):
     np.testing.assert_allclose(out, whole(*both)[:, 3:], atol=1e-5)
 
 
+def test_known_levels_are_looked_up(gru, go_on, tokens):
+    levels = jnp.array([0.0, 0.25, 0.7, 1.0])
+    x, level = tokens[0], levels[jnp.arange(16).reshape(2, 8) % 4]
+    cache, start = gru.init_cache(2, 8), jnp.int32(0)
+    plain, _ = go_on(cache, x, level, start)
+    looked_up, _ = gru.extend(cache, x, level, start, gru.at_levels(levels))
+    np.testing.assert_allclose(looked_up, plain, atol=1e-5)
+    other, _ = gru.extend(cache, x, level, start, gru.at_levels(1.0 - levels))
+    assert np.abs(other - plain).max() > 1e-3
+
+
 @pytest.mark.parametrize("what", ["value", "level"])
 def test_a_token_changes_its_own_and_later_outputs_only(whole, tokens, what):
     x, level = tokens

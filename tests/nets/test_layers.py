@@ -1,7 +1,5 @@
 """Building blocks."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +8,7 @@ from flax import nnx
 
 from dfplan.nets.layers import (
     Linear,
+    Rotation,
     bfloat16_product,
     level_features,
     rms_norm,
@@ -24,7 +23,8 @@ def normal(*shape):
 
 @jax.jit
 def scores(q, k, position):
-    return jnp.einsum("qd,kd->qk", rotate(q, position), rotate(k, position))
+    by = Rotation.at(position, q.shape[-1])
+    return jnp.einsum("qhd,khd->qk", rotate(q[:, None], by), rotate(k[:, None], by))
 
 
 def test_rotary_scores_depend_on_relative_position_only():
@@ -36,12 +36,19 @@ def test_rotary_scores_depend_on_relative_position_only():
     )
 
 
-def test_rotation_keeps_length_and_position_zero():
-    x = normal(2, 3, 5, 8)
-    y = jax.jit(rotate)(x, jnp.arange(5))
-    length = functools.partial(np.linalg.norm, axis=-1)
-    np.testing.assert_allclose(length(y), length(x), rtol=1e-5)
-    np.testing.assert_array_equal(np.asarray(y)[..., 0, :], np.asarray(x)[..., 0, :])
+def test_rotation_by_the_formula_in_any_window():
+    x, position = normal(2, 5, 3, 8), np.array([0, 1, 2, 7, 30])
+    y = jax.jit(lambda x, p: rotate(x, Rotation.at(p, 8)))(x, position)
+    a, b = np.split(np.asarray(x), 2, axis=-1)
+    turned = (a + 1j * b) * np.exp(1j * position[:, None] * 1000.0 ** -(np.arange(4) / 4))[:, None]
+    wanted = np.concatenate([turned.real, turned.imag], axis=-1)
+    np.testing.assert_allclose(y, wanted, atol=1e-5)
+    table = Rotation.at(np.arange(40), 8)
+    assert all(isinstance(part, np.ndarray) for part in table)
+    ahead = rotate(x[:, 3:4], table.window(jnp.int32(7), 1))
+    np.testing.assert_allclose(ahead, wanted[:, 3:4], atol=1e-5)
+    late = rotate(x[:, 3:], Rotation.at(jnp.asarray(position), 8).after(3))
+    np.testing.assert_allclose(late, wanted[:, 3:], atol=1e-5)
 
 
 def test_rms_norm_does_not_see_scale_and_bears_zero():

@@ -14,9 +14,13 @@ BAD = [
     ("action", "pid", "tracker, inverse, diffused"),
     ("solver", "euler", "ddim, ancestral, multistep"),
     ("support", -1.0, "number from 0"),
-    ("rows", (5, 6), "integers from 0 to planner.steps, 5"),
-    ("rows", (5, -1), "integers from 0 to planner.steps, 5"),
-    ("rows", (5, 2.5), "integers from 0 to planner.steps, 5"),
+    *(
+        ("observation_noise", x, r"numbers from 0 up, or -1 \(estimated\)")
+        for x in ((-0.5,), (0.1, math.nan), (math.inf,), ("1",))
+    ),
+    ("rows", (3, 4), "integers from 0 to planner.steps, 3"),
+    ("rows", (3, -1), "integers from 0 to planner.steps, 3"),
+    ("rows", (3, 2.5), "integers from 0 to planner.steps, 3"),
     *((name, -1, "integer from 0") for name in ("horizon",)),
     *(
         (n, x, "integer from 1")
@@ -49,6 +53,7 @@ def test_the_bounds_themselves_are_good():
     PlannerConfig(guidance_samples=1, goal="token")
     for goal in ("guidance", "both"):
         assert PlannerConfig(guidance_samples=4, goal=goal).guidance_samples == 4
+    PlannerConfig(observation_noise=(0, 0.5, -1))
     PlannerConfig(candidates=np.int64(3), rho=np.float32(2))  # pyright: ignore
 
 
@@ -61,3 +66,12 @@ def test_a_config_is_hashable_and_makes_what_it_names():
     assert (solver.kind, solver.eta, solver.clip) == ("ddim", 0.5, 3.0)
     ramp = PlannerConfig(matrix="pyramid", slope=2.0, steps=3).make_matrix(2)
     np.testing.assert_array_equal(ramp[:, 1], [3, 3, 3, 2, 1, 0])
+
+
+def test_states_are_filtered_where_something_is_noisy_or_missing():
+    filters = [
+        PlannerConfig(observation_noise=noise, missing=missing).filters
+        for noise, missing in (((), False), ((0.0, 0.0), False), ((), True), ((0.0, 0.1), False))
+    ]
+    assert filters == [False, False, True, True]
+    assert PlannerConfig(observation_noise=(-1.0,)).filters

@@ -23,13 +23,13 @@ def episode():
     return state, np.append(100 + step[:-1], 0).astype(np.float32)[:, None]
 
 
-def drive(recorder, steps, row=0, batch=1):
+def drive(recorder, steps, row=0, batch=1, level=0.25):
     """Robot `row` goes through `steps` steps of the episode; yields the history at each."""
     state, action = episode()
     for t in range(steps + 1):
         seen = np.full((batch, 2), -1.0, np.float32)
         seen[row] = state[t]
-        recorder.observe(seen)
+        recorder.observe(seen, level)
         yield recorder.history(np.arange(batch))
         done = np.full((batch, 1), -5.0, np.float32)
         done[row] = action[t]
@@ -50,7 +50,7 @@ def test_history_tokens_are_those_of_training(stride, frames, actions):
         batch_key(0, 0), corpus, layout, config, 64
     )
     begin = np.rint(STATES.decode(batch.state)[:, 1]).astype(int)
-    histories = list(drive(Recorder(layout, TOKENS, 0.25, 1), LENGTH))
+    histories = list(drive(Recorder(layout, TOKENS, 1), LENGTH))
     compared = set()
     for window, first in zip(np.asarray(batch.tokens), begin, strict=True):
         # At step t the history's tokens stand for t - 2, t - 1 and t strides; the window's last
@@ -72,22 +72,32 @@ def test_history_tokens_are_those_of_training(stride, frames, actions):
 
 def test_tokens_from_before_the_episode_are_missing():
     layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=3))
-    levels = [h.level[0].tolist() for h in drive(Recorder(layout, TOKENS, 0.25, 1), 7)]
+    levels = [h.level[0].tolist() for h in drive(Recorder(layout, TOKENS, 1), 7)]
     assert levels == 3 * [[1, 1, 0.25]] + 3 * [[1, 0.25, 0.25]] + 2 * [[0.25] * 3]
 
 
 def test_forgetting_some_robots():
     layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=2, frames="stack", actions=True))
-    recorder = Recorder(layout, TOKENS, 0.0, 2)
+    recorder = Recorder(layout, TOKENS, 2)
     list(drive(recorder, 7, row=1, batch=2))
     kept = recorder.history(np.array([1]))
     recorder.forget(np.array([True, False]))
     for a, b in zip(recorder.history(np.array([1])), kept, strict=True):
         np.testing.assert_array_equal(a, b)
-    fresh = Recorder(layout, TOKENS, 0.0, 1)
+    fresh = Recorder(layout, TOKENS, 1)
     for ours, alone in zip(drive(recorder, 6, row=0, batch=2), drive(fresh, 6), strict=True):
         for a, b in zip(ours, alone, strict=True):
             np.testing.assert_array_equal(a[:1], b)
     both = recorder.history(np.array([1, 0, 1]))  # in any order, padded with repeats
     np.testing.assert_array_equal(both.frames[0], both.frames[2])
     np.testing.assert_array_equal(both.frames[1], fresh.history(np.array([0])).frames[0])
+
+
+def test_a_token_is_as_noisy_as_the_noisiest_of_its_frames():
+    layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=2, frames="stack"))
+    recorder, levels = Recorder(layout, 2, 1), []
+    for level in (0.1, 0.4, 0.2, 0.3):
+        recorder.observe(np.zeros((1, 2), np.float32), np.array([level]))
+        levels.append(recorder.history(np.array([0])).level[0])
+        recorder.acted(np.zeros((1, 1), np.float32))
+    np.testing.assert_allclose(levels, [[1, 0.1], [1, 0.4], [0.1, 0.4], [0.4, 0.3]])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfplan.training.metrics import MetricLog
+from dfplan.training.metrics import MetricLog, read_metrics
 
 from .events import scalars
 
@@ -39,3 +39,12 @@ def test_line_that_a_killed_run_left_is_dropped(tmp_path, rest):
         file.write(rest)
     write(tmp_path, 2, 3)
     assert read(tmp_path) == ({1: 1.0, 2: 2.0, 3: 23.0}, 3)
+
+
+def test_read_back_by_name(tmp_path):
+    assert read_metrics(tmp_path) == {}
+    write(tmp_path, 0, 1, 2)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "extra": 5.0}\n{"step": 4, "lo')
+    found = {name: curve.tolist() for name, curve in read_metrics(tmp_path).items()}
+    assert found == {"loss": [[1, 1], [2, 2]], "rate": [[1, 1], [2, 1]], "extra": [[3, 5]]}

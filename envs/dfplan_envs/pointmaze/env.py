@@ -10,6 +10,7 @@ import gymnasium as gym
 import mujoco
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
 from dfplan_envs.pointmaze.draw import draw_maze
 from dfplan_envs.pointmaze.maps import MazeMap, parse_map
@@ -197,6 +198,10 @@ class PointMazeEnv(gym.Env):
             "desired_goal": self.goal.copy(),
         }
 
+    def may_hold_goal(self, point: np.ndarray) -> bool:
+        """Whether a goal may lie at a point (x, y): on the map, and in no wall."""
+        return self.maze.is_free(self.maze.cell(point))
+
     def compute_reward(
         self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any = None
     ) -> np.ndarray:
@@ -231,10 +236,15 @@ class PointMazeEnv(gym.Env):
             return None
         if self._renderer is None:
             self._renderer = make_renderer(
-                self.model, self.maze, self.protocol.radius, self.frame_size
+                self.model, self.data, self.maze, self.protocol.radius, self.frame_size
             )
         self.model.site("target").pos = (*self.goal, WALL_HEIGHT / 2)
         return self._renderer.frame(self.data, self.goal)
+
+    @property
+    def mujoco_renderer(self) -> MujocoRenderer | None:
+        """Gymnasium's renderer, as its MuJoCo environments have it; None where none is in use."""
+        return getattr(self._renderer, "mujoco", None)
 
     def close(self) -> None:
         """Free the renderer."""

@@ -12,18 +12,21 @@ from typing import Protocol
 import gymnasium as gym
 import mujoco
 import numpy as np
+from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
 from dfplan_envs.pointmaze.draw import BALL_COLOR, draw_maze
 from dfplan_envs.pointmaze.maps import Maze
 
 _PROBE = """
 import mujoco
+from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>")
-renderer = mujoco.Renderer(model, 16, 16)
-renderer.update_scene(mujoco.MjData(model))
-print("frame", renderer.render().shape)
+renderer = MujocoRenderer(model, mujoco.MjData(model), width=16, height=16)
+print("frame", renderer.render("rgb_array").shape)
 """
 BALL_RADIUS = 0.1
+MOST_GEOMS = 4_000
+"""In a scene: walls, and what others draw into it."""
 
 
 class Renderer(Protocol):
@@ -39,21 +42,23 @@ class Renderer(Protocol):
 
 
 def make_renderer(
-    model: mujoco.MjModel, maze: Maze, radius: float, size: tuple[int, int]
+    model: mujoco.MjModel, data: mujoco.MjData, maze: Maze, radius: float, size: tuple[int, int]
 ) -> Renderer:
     """The renderer that works here, for a success radius in metres and a (height, width)."""
     if has_opengl():
-        return MujocoRenderer(model, maze, size)
+        return MujocoFrames(model, data, maze, size)
     return AggRenderer(maze, radius, size)
 
 
-@cache
 def has_opengl() -> bool:
-    """Whether MuJoCo renders off-screen in this process's environment; warns once if not.
+    """Whether MuJoCo renders off-screen with MUJOCO_GL as it is now; warns once if not."""
+    return _renders(os.environ.get("MUJOCO_GL", "").lower().strip())
 
-    A child process tries it: a missing or broken driver can print, hang or kill the process.
-    """
-    if os.environ.get("MUJOCO_GL", "").lower().strip() not in ("off", "disable", "disabled"):
+
+@cache
+def _renders(backend: str) -> bool:
+    """A child process tries it: a missing or broken driver can print, hang or kill the process."""
+    if backend not in ("off", "disable", "disabled"):
         try:
             probe = subprocess.run(
                 [sys.executable, "-c", _PROBE],
@@ -73,28 +78,37 @@ def has_opengl() -> bool:
     return False
 
 
-class MujocoRenderer:
-    """MuJoCo's own off-screen renderer, looking down from above."""
+class MujocoFrames:
+    """Gymnasium's off-screen renderer of MuJoCo, looking down from above.
 
-    def __init__(self, model: mujoco.MjModel, maze: Maze, size: tuple[int, int]):
-        model.vis.global_.offheight = max(model.vis.global_.offheight, size[0])
-        model.vis.global_.offwidth = max(model.vis.global_.offwidth, size[1])
+    Attributes:
+        mujoco: Gymnasium's renderer.
+    """
+
+    def __init__(
+        self, model: mujoco.MjModel, data: mujoco.MjData, maze: Maze, size: tuple[int, int]
+    ):
+        height, width = size
+        model.vis.global_.offheight = max(model.vis.global_.offheight, height)
+        model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
+        extent = max(maze.shape[0], maze.shape[1] * height / width)
+        distance = 1.05 * extent / 2 / np.tan(np.radians(model.vis.global_.fovy / 2))
+        camera = {"elevation": -90, "azimuth": 90, "distance": distance, "lookat": np.zeros(3)}
         self._model = model
-        self._renderer = mujoco.Renderer(model, *size)
-        self._camera = mujoco.MjvCamera()
-        self._camera.elevation, self._camera.azimuth = -90, 90
-        extent = max(maze.shape[0], maze.shape[1] * size[0] / size[1])
-        self._camera.distance = 1.05 * extent / 2 / np.tan(np.radians(model.vis.global_.fovy / 2))
+        self.mujoco = MujocoRenderer(
+            model, data, camera, width=width, height=height, max_geom=MOST_GEOMS
+        )
 
     def frame(self, data: mujoco.MjData, goal: np.ndarray) -> np.ndarray:
         """The present frame, uint8 [H, W, 3]."""
         mujoco.mj_forward(self._model, data)
-        self._renderer.update_scene(data, self._camera)
-        return self._renderer.render()
+        frame = self.mujoco.render("rgb_array")
+        assert isinstance(frame, np.ndarray)
+        return frame
 
     def close(self) -> None:
         """Free the OpenGL context."""
-        self._renderer.close()
+        self.mujoco.close()
 
 
 class AggRenderer:

@@ -1,0 +1,92 @@
+"""`dfplan bench`."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dfplan.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
+from dfplan.cli.common import (
+    File,
+    RunDir,
+    check_outputs,
+    console,
+    first_positional,
+    need_at_least,
+    parse,
+    write_json,
+)
+from dfplan.find import find_run
+from dfplan.planner.config import PlannerConfig
+from dfplan.run import load_weights
+from dfplan.training.step import Recipe
+from dfplan.types import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Args:
+    """Time the planning and the training of a run, beside what the machine could do.
+
+    Plans are timed to the end of their horizon; `dfplan eval` tells what one takes on a task, where
+    it ends at the arrival. The floor is the FLOPs counted by XLA over the machine's rate of matrix
+    products, measured in the same run.
+
+    Attributes:
+        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`);
+            before all options.
+        batches: robots that are planned for at once.
+        horizons: future tokens per plan; 0 for the run's own.
+        seconds: spent on each measurement, about.
+        plans_only: leave training out.
+        json: also write the result to this file.
+    """
+
+    run: RunDir
+    batches: tuple[int, ...] = (1, 16)
+    horizons: tuple[int, ...] = (0,)
+    seconds: float = 2.0
+    plans_only: bool = False
+    json: File = None
+    planner: PlannerConfig = PlannerConfig()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Time a run."""
+    name = first_positional(argv)
+    found = find_run(name) if name else None
+    default = Args(Path(name), planner=found.run.config.planner) if found else None
+    args = parse(Args, "bench", argv, default)
+    if not found:
+        raise UserError(f"the run {args.run} must stand before all options")
+    need_at_least(1, batches=min(args.batches, default=0))
+    need_at_least(0, horizons=min(args.horizons, default=-1))
+    if not args.seconds >= 0:
+        raise UserError(f"--seconds must be at least 0, got {args.seconds}")
+    check_outputs(args.json)
+    run = found.run.with_planner(dataclasses.asdict(args.planner))
+    weights = load_weights(run, found.directory)
+    gemm = gemm_rate(run.model, args.seconds)
+    result: dict[str, Any] = {"run": found.name, "machine": machine(gemm)}
+    console.print("  ".join(f"{k} {_text(v)}" for k, v in result["machine"].items()))
+    if not args.plans_only:
+        recipe = Recipe(run.model, run.config.data, run.config.training)
+        result["training"] = bench_training(recipe, gemm, args.seconds)
+        console.print("training: " + _line(result["training"]))
+    planners = [with_horizon(run.planner, h or run.planner.horizon) for h in args.horizons]
+    result["plans"] = []
+    for planner in planners:
+        for batch in args.batches:
+            result["plans"].append(bench_plan(planner, weights, batch, gemm, args.seconds))
+            console.print("plan: " + _line(result["plans"][-1]))
+    write_json(args.json, result)
+    return 0
+
+
+def _line(row: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {_text(value)}" for name, value in row.items())
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -1,0 +1,76 @@
+"""`dfplan export`."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from dfplan.cli.common import (
+    File,
+    Folder,
+    RunDir,
+    check_outputs,
+    console,
+    first_positional,
+    need_at_least,
+    parse,
+    write_json,
+)
+from dfplan.exporter import PLATFORMS_BUILT, export
+from dfplan.extras import need
+from dfplan.find import find_run
+from dfplan.onnx import export_denoiser
+from dfplan.planner.config import PlannerConfig
+from dfplan.run import load_weights
+from dfplan.types import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Args:
+    """Write a run's compiled planner as files that need JAX and NumPy alone.
+
+    `dfplan.export.load(DIR)` reads them, without Flax. The planner's settings default to those of
+    the run, and are fixed in the files.
+
+    Attributes:
+        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`);
+            before all options.
+        out: directory to write; must not exist, or be empty.
+        batch: numbers of robots to plan for at once; smaller batches use the next larger.
+        platforms: what it is to run on, of cpu, cuda, rocm and tpu; need not be on this machine.
+        onnx: also write the denoiser alone, for ONNX runtimes, to this file.
+        json: also write directory and size to this file.
+    """
+
+    run: RunDir
+    out: Folder = None
+    batch: tuple[int, ...] = (1,)
+    platforms: tuple[str, ...] = PLATFORMS_BUILT
+    onnx: File = None
+    json: File = None
+    planner: PlannerConfig = PlannerConfig()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Export a run."""
+    name = first_positional(argv)
+    found = find_run(name) if name else None
+    default = Args(Path(name), planner=found.run.config.planner) if found else None
+    args = parse(Args, "export", argv, default)
+    if not found:
+        raise UserError(f"the run {args.run} must stand before all options")
+    if args.out is None:
+        raise UserError("--out is missing: the directory to write")
+    for batch in args.batch:
+        need_at_least(1, batch=batch)
+    check_outputs(args.json, args.onnx)
+    if args.onnx:
+        need("jax2onnx", "onnx", "--onnx")
+    run = found.run.with_planner(dataclasses.asdict(args.planner))
+    weights = load_weights(run, found.directory)
+    if args.onnx:
+        export_denoiser(run, weights, args.onnx)
+        console.print(f"wrote {args.onnx}")
+    size = export(run, weights, args.out, batches=args.batch, platforms=args.platforms)
+    console.print(f"{args.out}: {size / 1e6:.2f} MB; next: dfplan.export.load({str(args.out)!r})")
+    write_json(args.json, {"directory": str(args.out), "bytes": size})
+    return 0

@@ -1,0 +1,90 @@
+"""The reference architecture in both libraries: one training step, and one guided plan."""
+
+import functools
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from dfplan.bench import bench_training, random_history, timed
+from dfplan.data.layout import Layout
+from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.diffusion.config import DiffusionConfig
+from dfplan.model import Model
+from dfplan.nets.config import NetConfig
+from dfplan.normalize import Normalizer
+from dfplan.planner.batch import BatchPlanner
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.core import Planner, Weights
+from dfplan.training.config import TrainingConfig
+from dfplan.training.step import Recipe
+from experiments.latency import sizes
+
+ACTIONS = 2
+"""Of the task; the tokens hold none."""
+
+
+def measure_dfplan(gemm: float, seconds: float) -> dict[str, float]:
+    """Milliseconds of a training step and of a guided plan with dfplan.
+
+    Its sequences hold a goal token besides the reference's tokens.
+    """
+    data = DataConfig(tokens=sizes.TOKENS)
+    layout = Layout(sizes.FEATURES, ACTIONS, goal_dims=(0, 1))
+    model = Model(TokenLayout.create(layout, data), _net(), DiffusionConfig())
+    recipe = Recipe(model, data, TrainingConfig(batch_size=sizes.BATCH))
+    training = bench_training(recipe, gemm, seconds)
+    return {"training_ms": training["ms_per_step"], "plan_ms": _guided_plan(model, seconds)}
+
+
+def measure_torch(seconds: float) -> dict[str, Any] | None:
+    """The same with PyTorch; None where that is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    from experiments.latency.reference import Reference, Trainer, guided_plan
+
+    torch.manual_seed(0)
+    net, levels = Reference().eval(), torch.as_tensor(_planner_levels())
+    return {
+        "version": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "training_ms": _median_ms(Trainer(), seconds),
+        "plan_ms": _median_ms(functools.partial(guided_plan, net, levels), seconds),
+    }
+
+
+def _net() -> NetConfig:
+    return NetConfig(
+        width=sizes.WIDTH,
+        layers=sizes.LAYERS,
+        heads=sizes.HEADS,
+        mlp_ratio=sizes.HIDDEN // sizes.WIDTH,
+    )
+
+
+def _config() -> PlannerConfig:
+    return PlannerConfig(
+        candidates=1, matrix=sizes.MATRIX, steps=sizes.STEPS, rho=1.0, goal="guidance"
+    )
+
+
+def _planner_levels() -> np.ndarray:
+    return (_config().make_matrix(sizes.FUTURE) / sizes.STEPS).astype(np.float32)
+
+
+def _guided_plan(model: Model, seconds: float) -> float:
+    def plain(dim: int) -> Normalizer:
+        return Normalizer(jnp.zeros(dim), jnp.ones(dim))
+
+    weights = Weights(model.init(0), plain(sizes.FEATURES), plain(ACTIONS))
+    planner = Planner(model, _config(), sizes.FUTURE)
+    plans = BatchPlanner(planner, weights)
+    history, goal = random_history(planner, weights, 1), np.ones((1, 2), np.float32)
+    seeds, counts = np.zeros(1, int), np.zeros(1, int)
+    return _median_ms(lambda: plans.plan(seeds, counts, history, goal, limit=1), seconds)
+
+
+def _median_ms(call: Any, seconds: float) -> float:
+    return 1000 * float(np.median(timed(call, seconds)))

@@ -1,0 +1,83 @@
+"""The reference architecture in PyTorch's own layers: one training step, and a guided plan."""
+
+import itertools
+import math
+
+import torch
+from torch import nn
+
+from experiments.latency.sizes import BATCH, FEATURES, FUTURE, HEADS, HIDDEN, LAYERS, TOKENS, WIDTH
+
+GUIDANCE = 0.1
+
+
+class Reference(nn.Module):
+    """A causal transformer; the level of each token is embedded together with it."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Sequential(nn.Linear(FEATURES + WIDTH, WIDTH), nn.SiLU())
+        self.position = nn.Parameter(0.02 * torch.randn(TOKENS, WIDTH))
+        layer = nn.TransformerEncoderLayer(WIDTH, HEADS, HIDDEN, dropout=0.0, batch_first=True)
+        self.blocks = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
+        self.head = nn.Linear(WIDTH, FEATURES)
+        self.rate = torch.exp(-math.log(1e4) * torch.arange(WIDTH // 2) / (WIDTH // 2))
+        self.mask = nn.Transformer.generate_square_subsequent_mask(TOKENS)
+
+    def forward(self, x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        """Clean estimates `[B, T, D]` of tokens `[B, T, D]` at levels `[B, T]`."""
+        angle = 1000 * level[..., None] * self.rate
+        h = torch.cat([x, angle.sin(), angle.cos()], dim=-1)
+        return self.head(self.blocks(self.embed(h) + self.position, mask=self.mask, is_causal=True))
+
+
+class Trainer:
+    """One optimiser step at a time, on random windows."""
+
+    def __init__(self):
+        self.net = Reference()
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=1e-4)
+        self.clean = torch.randn(BATCH, TOKENS, FEATURES)
+
+    def __call__(self) -> None:
+        """Noise each token at a level of its own, denoise, descend."""
+        level = torch.rand(BATCH, TOKENS)
+        alpha, sigma = _alpha_sigma(level)
+        x = alpha * self.clean + sigma * torch.randn_like(self.clean)
+        loss = (self.net(x, level) - self.clean).square().mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def guided_plan(net: Reference, levels: torch.Tensor) -> torch.Tensor:
+    """Denoise the future along a matrix, pulled to a goal by a gradient through the network.
+
+    Args:
+        net: the network.
+        levels: `[M+1, FUTURE]` levels of the future tokens after each step; the present is clean.
+
+    Returns:
+        `[1, TOKENS, FEATURES]`.
+    """
+    x = torch.randn(1, TOKENS, FEATURES)
+    present, goal = torch.zeros(1, TOKENS - FUTURE), torch.ones(2)
+    for here, there in itertools.pairwise(levels):
+        level = torch.cat([present, here[None]], dim=1)
+        x = x.detach().requires_grad_()
+        clean = net(x, level)
+        cost = (clean[..., :2] - goal).square().sum()
+        (pull,) = torch.autograd.grad(cost, x)
+        with torch.no_grad():
+            alpha, sigma = _alpha_sigma(level)
+            noise = (x - alpha * clean) / sigma.clamp_min(1e-3) - GUIDANCE * sigma * pull
+            alpha, sigma = _alpha_sigma(torch.cat([present, there[None]], dim=1))
+            moved = alpha * clean + sigma * noise
+            still = torch.cat([present == 0, (here == there)[None]], dim=1)
+            x = torch.where(still[..., None], x, moved)
+    return x.detach()
+
+
+def _alpha_sigma(level: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    angle = math.pi / 2 * level[..., None]
+    return angle.cos(), angle.sin()

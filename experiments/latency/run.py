@@ -1,0 +1,93 @@
+"""Measure the latencies: python -m experiments.latency.run [--seconds 3] [--out DIR]."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dfplan.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
+from dfplan.cli.common import console, write_json
+from dfplan.compilation import keep_compiled
+from dfplan.find import find_run
+from dfplan.run import load_weights
+from dfplan.training.step import Recipe
+from experiments.latency.compare import measure_dfplan, measure_torch
+from experiments.latency.figure import draw
+from experiments.maze2d.markdown import number, table
+
+HERE = Path(__file__).parent
+RUN = "pointmaze-large"
+HORIZONS = (16, 64, 128, 512)
+BATCHES = (1, 16, 256)
+MOST = 256 * 64
+"""Tokens that are planned at once; more would take minutes a call on two cores."""
+COLUMNS = ("batch", "horizon", "p50_ms", "p99_ms", "gflop", "floor_ms", "over_floor", "memory_mb")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, and write latency.json, latency.md and latency.png."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.latency.run", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0, help="spent on each figure, about")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of what is written")
+    parser.add_argument("--horizons", type=int, nargs="+", default=HORIZONS)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    keep_compiled()
+    result = measure(args.horizons, args.batches, args.seconds)
+    text = page(result)
+    console.print(text)
+    write_json(args.out / "latency.json", result)
+    (args.out / "latency.md").write_text(text + "\n")
+    draw(args.out / "latency.png", result["plans"])
+    return 0
+
+
+def measure(horizons: Sequence[int], batches: Sequence[int], seconds: float) -> dict[str, Any]:
+    """All figures, measured one after the other in this process."""
+    found = find_run(RUN)
+    run, weights = found.run, load_weights(found.run, found.directory)
+    gemm = gemm_rate(run.model, seconds)
+    recipe = Recipe(run.model, run.config.data, run.config.training)
+    pairs = [(h, b) for h in horizons for b in batches if h * b <= MOST]
+    return {
+        "run": found.name,
+        "machine": machine(gemm),
+        "training": bench_training(recipe, gemm, seconds),
+        "plans": [
+            bench_plan(with_horizon(run.planner, h), weights, b, gemm, seconds) for h, b in pairs
+        ],
+        "reference": {"dfplan": measure_dfplan(gemm, seconds), "torch": measure_torch(seconds)},
+    }
+
+
+def page(result: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    where, training = result["machine"], result["training"]
+    parts = [
+        f"{where['device']}, {where['cores']} cores, {where['gemm_gflops']:.0f} GFLOP/s in float32 "
+        f"products, jax {where['jax']}.",
+        f"Training: {training['tokens_per_second']:,.0f} tokens/s, "
+        f"{training['over_floor']:.1f} times the floor.",
+        table(COLUMNS, [[_cell(row[name]) for name in COLUMNS] for row in result["plans"]], ()),
+        _beside_torch(**result["reference"]),
+    ]
+    return "\n\n".join(parts)
+
+
+def _beside_torch(dfplan: dict[str, float], torch: dict[str, Any] | None) -> str:
+    rows = []
+    for name, key in (("training step", "training_ms"), ("guided plan", "plan_ms")):
+        other = torch[key] if torch else None
+        ratio = other / dfplan[key] if other else None
+        rows.append([name, number(dfplan[key], 0), number(other, 0), number(ratio, 2)])
+    version = f"PyTorch {torch['version']}" if torch else "PyTorch (not installed)"
+    return table(("", "dfplan, ms", f"{version}, ms", "ratio"), rows)
+
+
+def _cell(value: float | None) -> str:
+    return number(value, 0 if isinstance(value, int) or (value or 0) >= 100 else 1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

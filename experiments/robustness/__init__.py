@@ -1,0 +1,1 @@
+"""The planner under noise, dropouts and pushes."""

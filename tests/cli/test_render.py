@@ -1,0 +1,54 @@
+"""`dfplan render`: what it films, with what, and what it says of that."""
+
+import json
+import os
+import warnings
+
+import pytest
+from PIL import Image
+
+from dfplan.cli.render import off_screen
+from dfplan_envs.pointmaze.render import has_opengl
+
+SHORT = ["--seed", "7000", "--max-steps", "12"]
+
+
+def pictures(path):
+    with Image.open(path) as image:
+        return image.n_frames, image.size
+
+
+def test_without_opengl_matplotlib_draws_and_that_is_said(dfplan, run, place, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "off")
+    done = dfplan("render", run, *SHORT, "--episodes", 2, "--out", "new/v.gif", "--size", 200)
+    assert (done.code, done.err) == (0, "")
+    assert "wrote new/v.gif: 8 frames, drawn with matplotlib\n" in done.out
+    count, size = pictures(place / "new" / "v.gif")
+    assert 2 <= count <= 8 and size == (200, 200)
+
+
+def test_mujoco_films_where_it_can(dfplan, run, place):
+    with off_screen(), warnings.catch_warnings(action="ignore"):
+        if not has_opengl():
+            pytest.skip("MuJoCo does not render here")
+    done = dfplan("render", run, *SHORT, "--out", "v.gif", "--size", 100, "--json", "v.json")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "wrote v.gif: 4 frames, rendered by MuJoCo\n"
+    assert json.loads((place / "v.json").read_text())["frames"] == 4
+    assert pictures(place / "v.gif")[1] == (100, 100)
+
+
+def test_off_screen_leaves_the_environment_as_it_was(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    with off_screen():
+        assert os.environ["MUJOCO_GL"] == "egl"
+    assert "MUJOCO_GL" not in os.environ
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    with off_screen():
+        assert os.environ["MUJOCO_GL"] == "osmesa"
+    monkeypatch.delenv("MUJOCO_GL")
+    monkeypatch.setenv("DISPLAY", ":0")
+    with off_screen():
+        assert "MUJOCO_GL" not in os.environ

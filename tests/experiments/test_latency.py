@@ -1,0 +1,66 @@
+"""The latency experiment: its page, its picture, and the PyTorch reference's guided plan."""
+
+import numpy as np
+import pytest
+
+from experiments.latency import compare, sizes
+from experiments.latency.figure import draw
+from experiments.latency.run import COLUMNS, page
+
+PLANS = [
+    {**dict.fromkeys(COLUMNS, 1.25), "batch": batch, "horizon": horizon, "p50_ms": 1234.5}
+    for batch in (1, 16)
+    for horizon in (16, 64)
+]
+RESULT = {
+    "machine": {"device": "cpu cpu", "cores": 2, "jax": "0", "gemm_gflops": 99.6},
+    "training": {"tokens_per_second": 3951.0, "over_floor": 3.11},
+    "plans": PLANS,
+    "reference": {"dfplan": {"training_ms": 200.0, "plan_ms": 50.0}, "torch": None},
+}
+
+
+def test_the_page_holds_what_was_measured():
+    lines = page(RESULT).splitlines()
+    assert "2 cores, 100 GFLOP/s" in lines[0]
+    assert "| 16 | 64 | 1,234 | 1.2 | 1.2 | 1.2 | 1.2 | 1.2 |" in lines
+    assert "|  | dfplan, ms | PyTorch (not installed), ms | ratio |" in lines
+    assert "| training step | 200 | – | – |" in lines
+    torch = {"version": "2.13.0", "training_ms": 100.0, "plan_ms": 125.0}
+    beside = page({**RESULT, "reference": {**RESULT["reference"], "torch": torch}})
+    assert "| training step | 200 | 100 | 0.50 |" in beside
+    assert "| guided plan | 50 | 125 | 2.50 |" in beside
+
+
+def test_the_picture(tmp_path):
+    draw(tmp_path / "plans.png", PLANS)
+    assert (tmp_path / "plans.png").stat().st_size > 10_000
+
+
+def test_the_reference_plan_walks_the_whole_matrix():
+    torch = pytest.importorskip("torch")
+    from experiments.latency.reference import Reference, guided_plan
+
+    levels = compare._planner_levels()
+    assert levels.shape == (130, sizes.FUTURE)
+    seen = []
+
+    def halved(x, level):
+        seen.append(level[0].numpy())
+        return 0.5 * x.tanh()
+
+    torch.manual_seed(0)
+    plan = guided_plan(halved, torch.as_tensor(levels))
+    assert plan.shape == (1, sizes.TOKENS, sizes.FEATURES)
+    np.testing.assert_allclose(np.stack(seen)[:, 1:], levels[:-1])
+    assert (np.stack(seen)[:, 0] == 0).all()
+    # A future token ends as a clean estimate, which this net keeps below a half.
+    assert plan[0, 1:].abs().max() <= 0.5 < plan[0, 0].abs().max()
+    x = torch.randn(2, sizes.TOKENS, sizes.FEATURES)
+    net = Reference().eval()
+    changed = x.clone()
+    changed[:, 40] += 1
+    level = torch.full((2, sizes.TOKENS), 0.5)
+    with torch.no_grad():
+        moved = (net(x, level) - net(changed, level)).abs().amax((0, 2)) > 0
+    assert not moved[:40].any() and moved[40:].all()

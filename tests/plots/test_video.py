@@ -1,0 +1,39 @@
+"""Videos as files."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from dfplan.plots.video import check_video, write_video
+from dfplan.types import UserError
+
+FRAMES = [np.full((31, 45, 3), shade, np.uint8) for shade in (0, 90, 180, 250)]
+
+
+def test_gif(tmp_path, read_gif):
+    write_video(tmp_path / "new" / "a.gif", FRAMES, 10, 30)
+    frames, durations = read_gif(tmp_path / "new" / "a.gif")
+    assert frames.shape == (4, 21, 30, 3) and durations == [100] * 4
+
+
+def test_mp4(tmp_path):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    write_video(tmp_path / "new" / "a.MP4", FRAMES, 10, 400)
+    reader = ffmpeg.read_frames(str(tmp_path / "new" / "a.MP4"))
+    facts = next(reader)
+    assert facts["size"] == (44, 30) and facts["fps"] == 10
+    shades = [np.frombuffer(frame, np.uint8).mean() for frame in reader]
+    np.testing.assert_allclose(shades, [0, 90, 180, 250], atol=4)
+
+
+def test_mp4_names_its_extra(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(UserError, match=r'MP4 video needs imageio-ffmpeg: .*"dfplan\[video\]"'):
+        check_video(tmp_path / "a.mp4")
+    check_video(tmp_path / "a.gif")
+
+
+def test_other_formats(tmp_path):
+    with pytest.raises(UserError, match=r"end in \.gif or \.mp4, got .*a\.avi"):
+        write_video(tmp_path / "a.avi", FRAMES, 10, 30)

@@ -1,0 +1,48 @@
+"""Curves as SVG: what is drawn, in which colours, and nothing from outside."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+
+from dfplan.report.curves import MOST, TEXT, draw_curves, thin
+
+
+def curve(values):
+    return np.stack([np.arange(1.0, len(values) + 1), np.array(values, float)], axis=1)
+
+
+def texts(svg):
+    return [e.text for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("}text")]
+
+
+def test_each_metric_has_a_panel_and_the_loss_is_first():
+    metrics = {name: curve([3, 2, 1]) for name in ("grad_norm", "loss", "inverse_loss")}
+    svg = draw_curves(metrics)
+    titles = [text for text in texts(svg) if text in ("grad norm", "loss", "inverse loss")]
+    assert titles == ["loss", "grad norm", "inverse loss"]
+    assert all(f'id="{name}"' in svg for name in metrics)
+
+
+def test_text_has_the_colour_of_the_page():
+    svg = draw_curves({"loss": curve([3, 2, 1])})
+    assert "currentColor" in svg and TEXT not in svg
+
+
+def test_all_that_is_referenced_is_within():
+    svg = draw_curves({"loss": curve([3, 2, 1]), "rate": curve([1, 1, 1])})
+    used = re.findall(r'(?:href="|url\()([^")]*)', svg)
+    assert used and all(place.startswith("#") for place in used)
+    assert set(re.findall(r'id="([^"]*)"', svg)) >= {place[1:] for place in used}
+    assert svg.startswith("<svg") and "purl.org" not in svg
+
+
+def test_losses_that_are_no_logarithm_s_are_drawn():
+    for values in ([1, 0, -1], [np.nan, np.inf]):
+        ElementTree.fromstring(draw_curves({"loss": curve(values)}))
+
+
+def test_long_curves_are_thinned_over_their_range():
+    long = curve(np.tile([0.0, 4.0, 2.0], MOST))
+    np.testing.assert_array_equal(thin(long), [(3 * (i + 1), 0.0, 2.0, 4.0) for i in range(MOST)])
+    np.testing.assert_array_equal(thin(curve([5, np.nan])), [(1, 5, 5, 5)])
