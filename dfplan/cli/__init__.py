@@ -11,11 +11,12 @@ from dfplan import __version__
 COMMANDS = {
     "tasks": "list the tasks of the installed packages",
     "collect": "make a dataset for a task, or with random actions in any environment",
-    "import": "make a dataset of files of D4RL, OGBench, LeRobot or NumPy",
+    "import": "make a dataset of files of D4RL, OGBench, LeRobot, NumPy or CSV",
     "dataset": "show what a dataset holds and what would hurt training; list those here",
     "train": "train a planner on a dataset",
     "eval": "drive an environment with a trained planner, and measure it",
     "plan": "make one plan for a given start and goal",
+    "predict": "continue trajectories, and measure how often they stay in the intervals",
     "info": "show what a run holds",
     "pack": "copy a run with only what evaluation needs",
 }
