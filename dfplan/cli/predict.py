@@ -43,11 +43,7 @@ from dfplan.run import load_weights
 from dfplan.types import UserError
 
 SAMPLES = 64
-STANDS_FOR = {
-    "mean": "of the mean",
-    "best": "of the best sample",
-    "final": "of the mean, at the end",
-}
+ERRORS = {"mean": "mean", "best": "best sample", "final": "mean, at the end"}
 
 
 @dataclasses.dataclass(frozen=True)
