@@ -1,7 +1,7 @@
 """Evaluation: episodes on any Gymnasium environment, and metrics with their intervals."""
 
 import contextlib
-import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -9,7 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dfplan.types import UserError
+from dfplan.agent import Agent
+from dfplan.data.make_env import check_env_object, make_env
+from dfplan.episodes import Episodes, join
+from dfplan.types import Environment, UserError
 
 RESAMPLES = 5_000
 METRICS = (
@@ -34,53 +37,85 @@ class BatchAgent(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
-class Episodes:
-    """What happened in `E` episodes of at most `L` steps.
-
-    Attributes:
-        seeds: `[E]`, of the environment.
-        reward: `[E, L]`, 0 after the end.
-        success: `[E, L+1]` bool, the environment's success flag, at the reset first; false where
-            it does not say, None where it never does.
-        length: `[E]` steps taken.
-        states: `[E, L+1, S]` states driven through, the last one repeated after the end; the true
-            ones, where the environment says so of observations that are perturbed.
-        goals: `[E, G]` the goals at the reset, or None.
-    """
-
-    seeds: np.ndarray
-    reward: np.ndarray
-    success: np.ndarray | None
-    length: np.ndarray
-    states: np.ndarray
-    goals: np.ndarray | None
-
-
 def stack(observations: list[Any]) -> Any:
     """One batched observation of many, as a vector environment would give it."""
     if isinstance(observations[0], Mapping):
-        return {k: np.stack([o[k] for o in observations]) for k in observations[0]}
+        return {k: stack([o[k] for o in observations]) for k in observations[0]}
     return np.stack(observations)
+
+
+def evaluate(
+    agent: Agent,
+    env: Environment,
+    *,
+    episodes: int = 50,
+    seed: int = 1000,
+    env_kwargs: dict[str, Any] | None = None,
+    max_steps: int | None = None,
+    score: Mapping[str, float] | None = None,
+) -> dict[str, dict[str, float] | None]:
+    """Play episodes with an agent, and measure it as `dfplan eval` does.
+
+    Args:
+        agent: the agent.
+        env: a Gymnasium id, a function that makes an environment, or an environment. The first two
+            are played side by side, which takes far less time.
+        episodes: how many.
+        seed: of the first episode; episode i has `seed` + i.
+        env_kwargs: arguments of `gymnasium.make` or of the function.
+        max_steps: longest episode; needed where no time limit of the environment's own is known.
+        score: returns that stand for a normalised score of 0 and 100, "min" and "max".
+
+    Returns:
+        Of each metric `{"mean", "ci_low", "ci_high"}`, see `measure` and `interval`.
+
+    Raises:
+        UserError: when the environment cannot be made, has no known time limit or is not the one
+            that the agent knows.
+    """
+    limited = functools.partial(_limited, max_steps=max_steps)
+    if isinstance(env, str):
+        where = lambda: limited(make_env(env, env_kwargs))  # noqa: E731
+    elif callable(env):
+        where = lambda: limited(env(**(env_kwargs or {})))  # noqa: E731
+    else:
+        where = limited(env)
+    seeds = np.arange(seed, seed + episodes)
+    layout = agent.layout
+    played = run_episodes(agent, where, seeds, state=layout.state, goal=layout.goal)
+    return {name: interval(values) for name, values in measure(played, score).items()}
+
+
+def _limited(env: Any, max_steps: int | None) -> Any:
+    """The environment with an end to its episodes."""
+    from gymnasium.wrappers import TimeLimit
+
+    check_env_object(env)
+    if max_steps is not None:
+        return TimeLimit(env, max_steps)
+    if env.spec is None or env.spec.max_episode_steps is None:
+        raise UserError(f"environment {env} has no time limit that is known; give max_steps")
+    return env
 
 
 def run_episodes(
     agent: BatchAgent,
-    make: Callable[[], Any],
+    make: Callable[[], Any] | Any,
     seeds: np.ndarray,
     *,
     state: Callable[[Any], np.ndarray],
     goal: Callable[[Any], np.ndarray | None],
     progress: Callable[[int], None] | None = None,
 ) -> Episodes:
-    """Play one episode per seed, all of them side by side.
+    """Play one episode per seed, side by side where an environment can be made for each.
 
     The agent acts on what it observes. Rewards and success flags are the environment's own, and
     states are those of `info["true_observation"]` where there is one.
 
     Args:
         agent: acts on the batch; it is reset with the seeds.
-        make: makes one environment, with a time limit.
+        make: makes one environment, with a time limit; or one environment, which then plays the
+            episodes one after the other and stays open.
         seeds: `[E]`, of the environments' resets.
         state: state of an observation. goal: its goal.
         progress: called with the number of steps done, every 10 steps.
@@ -90,6 +125,9 @@ def run_episodes(
     """
     if not len(seeds):
         raise UserError("no seeds, so no episodes; give at least one")
+    if not callable(make):
+        one = [_play(agent, [make], seeds[i : i + 1], state, goal, None) for i in range(len(seeds))]
+        return join(one)
     with contextlib.ExitStack() as opened:
         envs = []
         for _ in seeds:

@@ -178,9 +178,8 @@ def load(directory: Path | str) -> ExportedPlanner:
         about = json.loads((folder / ABOUT).read_text())
         if about["format"] != FORMAT:
             raise UserError(f"{folder}: format {about['format']}; valid here: {FORMAT}")
+        layout = Layout.from_dict(about["layout"])
         _check_platform(folder, about["platforms"])
-        layout: dict[str, Any] = about["layout"]
-        layout = {k: tuple(v) if isinstance(v, list) else v for k, v in layout.items()}
         with np.load(folder / WEIGHTS, allow_pickle=False) as file:
             weights = {name: jnp.asarray(file[name]) for name in file.files}
         plans, inverses = (
@@ -191,7 +190,7 @@ def load(directory: Path | str) -> ExportedPlanner:
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"{folder} is damaged: {one_line(error)}") from error
-    return ExportedPlanner(Layout(**layout), about, weights, plans, inverses)
+    return ExportedPlanner(layout, about, weights, plans, inverses)
 
 
 def _check_platform(folder: Path, platforms: list[str]) -> None:

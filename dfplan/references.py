@@ -69,7 +69,7 @@ def _held(observation: Any, seen: Any) -> Any:
 
 def _row(observation: Any, i: int) -> Any:
     if isinstance(observation, Mapping):
-        return {key: value[i] for key, value in observation.items()}
+        return {key: _row(value, i) for key, value in observation.items()}
     return observation[i]
 
 

@@ -105,9 +105,19 @@ class Run:
         """
         if self.motion is not None:
             return self.motion
-        data = load_trajectories(self.task.dataset, self.goal_dims)
+        return fit_motion(self.load_data(), self.states, self.actions)
+
+    def load_data(self) -> Trajectories:
+        """The dataset that it was trained on, read as it was then.
+
+        Raises:
+            UserError: when it is not here, or has other states, goals or actions.
+        """
+        layout = self.layout
+        goal = self.goal_dims, layout.goal_from, layout.goal_value
+        data = load_trajectories(self.task.dataset, *goal)
         self.check_dataset(data)
-        return fit_motion(data, self.states, self.actions)
+        return data
 
     def with_planner(self, changes: Mapping[str, Any]) -> "Run":
         """This run with planner settings changed, such as `{"candidates": 16}`.
@@ -199,12 +209,10 @@ class Run:
 
     @classmethod
     def _from_record(cls, record: dict[str, Any]) -> "Run":
-        layout: dict[str, Any] = record["layout"]
-        layout = {k: tuple(v) if isinstance(v, list) else v for k, v in layout.items()}
         return cls(
             Task.from_dict(record["task"]),
             Config.from_dict(record["config"]),
-            Layout(**layout),
+            Layout.from_dict(record["layout"]),
             Normalizer.from_dict(record["normalizer"]["states"]),
             Normalizer.from_dict(record["normalizer"]["actions"]),
             record["support"] and Support.from_dict(record["support"]),

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from dfplan.types import UserError, one_line
+from dfplan.types import Environment, UserError, one_line
 
 GROUP = "dfplan.tasks"
 
@@ -25,7 +25,8 @@ class Task:
     """What to plan for.
 
     Attributes:
-        env: Gymnasium id; "module:id" imports the module that registers it.
+        env: Gymnasium id; "module:id" imports the module that registers it. For `dfplan.trainer`
+            also an environment, or a function that makes one.
         dataset: Minari id.
         name: of a task that a package ships; empty for a user's own.
         description: one line.
@@ -42,7 +43,7 @@ class Task:
         preset: settings that go with the task, dotted.
     """
 
-    env: str
+    env: Environment
     dataset: str
     name: str = ""
     description: str = ""
@@ -138,7 +139,7 @@ def load_function(path: str) -> Callable[..., Any]:
     module, _, name = path.partition(":")
     try:
         function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
+    except Exception as error:  # whatever happens in someone else's module
         reason = one_line(error)
         raise UserError(f"cannot load {path!r} ({reason}); expected 'module:function'") from error
     if not callable(function):

@@ -1,9 +1,11 @@
 """train: from a task and its settings to a trained run on disk."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 
 from dfplan.config import Config
+from dfplan.data.make_env import name_env, opened
 from dfplan.data.minari_io import load_trajectories
 from dfplan.data.windows import make_corpus
 from dfplan.extras import need
@@ -21,6 +23,8 @@ def train(
     out: Path | str,
     *,
     goal_dims: tuple[int, ...] | None = None,
+    goal_from: tuple[int, ...] = (),
+    goal_value: tuple[float, ...] = (),
     until: int | None = None,
     report: Report | None = None,
     command: str = "",
@@ -28,10 +32,13 @@ def train(
     """Train a new run.
 
     Args:
-        task: names environment and dataset.
+        task: environment and dataset. An environment that is no id is checked against the dataset,
+            and kept as the id and arguments that made it, or as none where it has no such.
         config: settings.
         out: directory of the run; must not hold one.
         goal_dims: places of the goal in the state, for datasets that do not show them.
+        goal_from: places in the observation where the goal to reach stands.
+        goal_value: the goal to reach, where it is always the same.
         until: stop at this step, to be resumed later.
         report: called with step and metrics now and then.
         command: kept in config.json.
@@ -46,8 +53,8 @@ def train(
         raise UserError(f"{out} already holds a run; resume it with --resume, or name another")
     if checkpoints(out).exists():
         raise UserError(f"{out} holds checkpoints without a config.json; name another")
-    data = load_trajectories(task.dataset, goal_dims)
-    run = Run.create(task, config, data, command)
+    data = load_trajectories(task.dataset, goal_dims, goal_from, goal_value)
+    run = _with_id(Run.create(task, config, data, command))
     corpus = make_corpus(data, run.config.data, run.states, run.actions)
     if config.training.wandb:
         need("wandb", "wandb", "training.wandb")
@@ -68,8 +75,7 @@ def resume(out: Path | str, *, until: int | None = None, report: Report | None =
     run = Run.load(out)
     with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
         store.check_resumable()
-    data = load_trajectories(run.task.dataset, run.goal_dims)
-    run.check_dataset(data)
+    data = run.load_data()
     if data.fingerprint != run.fingerprint:
         raise UserError(
             f"dataset {run.task.dataset!r} is not the one that {out} was trained on: "
@@ -78,6 +84,17 @@ def resume(out: Path | str, *, until: int | None = None, report: Report | None =
     corpus = make_corpus(data, run.config.data, run.states, run.actions)
     fit(_recipe(run), corpus, Path(out), until=until, report=report)
     return run
+
+
+def _with_id(run: Run) -> Run:
+    """The run with its environment as an id; one given otherwise must fit the dataset."""
+    if isinstance(run.task.env, str):
+        return run
+    with opened(run.task.env, run.task.env_kwargs) as env:
+        run.check_env(env)
+        env_id, env_kwargs = name_env(env)
+    task = dataclasses.replace(run.task, env=env_id, env_kwargs=env_kwargs)
+    return dataclasses.replace(run, task=task)
 
 
 def _recipe(run: Run) -> Recipe:

@@ -9,6 +9,8 @@ import numpy as np
 Array = jax.Array
 ArrayLike = jax.Array | np.ndarray
 PyTree = Any
+Environment = Any
+"""A Gymnasium id, an environment (`gymnasium.Env`), or a function that makes one."""
 
 
 class UserError(Exception):

@@ -1,11 +1,16 @@
 """Metrics with known answers, and episodes of a scripted environment."""
 
+import functools
 import time
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control.pendulum import PendulumEnv
 
-from dfplan.evaluate import METRICS, Episodes, interval, measure, plan_latency, run_episodes
+from dfplan.data.layout import Layout
+from dfplan.episodes import Episodes
+from dfplan.evaluate import METRICS, evaluate, interval, measure, plan_latency, run_episodes
 from dfplan.types import UserError
 
 UMAZE = {"min": 23.85, "max": 161.86}
@@ -254,6 +259,60 @@ def test_environments_are_closed_when_the_next_cannot_be_made(made):
     with pytest.raises(RuntimeError, match="no memory"):
         run_episodes(Echo(), make, np.arange(3), state=lambda o: o, goal=lambda o: None)
     assert [env.closed for env in made] == [1, 1]
+
+
+def test_one_environment_plays_episode_after_episode(made):
+    class Alone(Echo):
+        def act(self, observation):
+            assert observation["observation"].shape == (1, 2)
+            return observation["observation"]
+
+    agent, env = Alone(), Toy(ends={6: 3})
+    seeds = np.array([5, 6, 7])
+    found = run_episodes(
+        agent, env, seeds, state=lambda o: o["observation"], goal=lambda o: o["desired_goal"]
+    )
+    assert agent.resets == [(None, [5]), (None, [6]), (None, [7])] and env.closed == 0
+    together = play(ends={6: 3})
+    for one, other in zip(vars(found).values(), vars(together).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Still(Echo):
+    """An agent of Pendulum that lets it swing."""
+
+    layout = Layout(3, 1)
+
+    def act(self, observation):
+        return np.zeros((len(observation), 1), np.float32)
+
+
+def test_evaluate_takes_an_environment_in_every_form():
+    make = functools.partial(gymnasium.make, "Pendulum-v1", max_episode_steps=20)
+    kwargs = {"max_episode_steps": 20}
+    found = [
+        evaluate(Still(), "Pendulum-v1", episodes=3, env_kwargs=kwargs),
+        evaluate(Still(), make, episodes=3),
+        evaluate(Still(), make(), episodes=3),
+        evaluate(Still(), PendulumEnv, episodes=3, max_steps=20),
+        evaluate(Still(), PendulumEnv(), episodes=3, max_steps=20),
+    ]
+    for other in found[1:]:
+        assert other["raw_return"] == pytest.approx(found[0]["raw_return"])
+    assert -250 < found[0]["raw_return"]["mean"] < 0 and found[0]["reach_rate"] is None
+    elsewhere = evaluate(Still(), make, episodes=3, seed=5)["raw_return"]
+    assert elsewhere != pytest.approx(found[0]["raw_return"])
+    score = {"min": 0.0, "max": -1.0}
+    scored = evaluate(Still(), make, episodes=3, score=score)
+    mean = found[0]["raw_return"]["mean"]
+    assert scored["normalized_score"]["mean"] == pytest.approx(-100 * mean)
+
+
+def test_what_cannot_be_evaluated():
+    with pytest.raises(UserError, match="no time limit that is known; give max_steps"):
+        evaluate(Still(), PendulumEnv())
+    with pytest.raises(UserError, match="dict is no environment; valid: a Gymnasium id"):
+        evaluate(Still(), {})
 
 
 def test_no_seeds():

@@ -82,6 +82,45 @@ def test_train_and_resume(dataset, tiny_config, tmp_path, kind):
     jax.tree.map(np.testing.assert_array_equal, resumed, straight)
 
 
+class Walk(gym.Env):
+    observation_space, action_space = box(3), box(2)
+
+
+def test_an_environment_object_is_kept_as_what_made_it(dataset, tiny_config, tmp_path):
+    def env_of(env, name):
+        run = train(Task(env, "tiny-v0"), tiny_config, tmp_path / name, until=0, goal_dims=GOAL)
+        saved = Run.load(tmp_path / name).task
+        assert saved == run.task
+        return saved.env, saved.env_kwargs
+
+    gym.register("Walk-v0", entry_point=lambda speed=1, hook=None: Walk())
+    try:
+        assert env_of(gym.make("Walk-v0", speed=2), "made") == ("Walk-v0", {"speed": 2})
+        assert env_of(lambda: gym.make("Walk-v0"), "function") == ("Walk-v0", {})
+        # What JSON cannot hold cannot be made again from a file.
+        assert env_of(gym.make("Walk-v0", hook=print), "hook") == ("", {})
+        assert env_of(Walk(), "bare") == ("", {})
+    finally:
+        del gym.registry["Walk-v0"]
+
+
+def test_an_environment_object_that_is_not_the_data_s(dataset, tiny_config, tmp_path):
+    env = Walk()
+    env.observation_space = box(4)
+    with pytest.raises(UserError, match=r"has 4 states, 2 goals.*trained with 3 states"):
+        train(Task(env, "tiny-v0"), tiny_config, tmp_path / "run", until=0, goal_dims=GOAL)
+    assert not (tmp_path / "run").exists()
+
+
+def test_where_the_goal_comes_from_is_kept(dataset, tiny_config, tmp_path):
+    run = train(TASK, tiny_config, tmp_path / "a", until=0, goal_dims=(0,), goal_from=(2,))
+    assert run.layout.goal(np.arange(3.0)).tolist() == [2]
+    assert resume(tmp_path / "a", until=1).layout == run.layout == Run.load(tmp_path / "a").layout
+    run = train(TASK, tiny_config, tmp_path / "b", until=0, goal_dims=(0,), goal_value=(0.5,))
+    assert run.layout.goal(np.arange(3.0)).tolist() == [0.5]
+    assert resume(tmp_path / "b", until=1).layout == run.layout == Run.load(tmp_path / "b").layout
+
+
 def test_run_that_exists_is_not_touched(dataset, tiny_config, tmp_path, monkeypatch):
     train(TASK, tiny_config, tmp_path, until=0, goal_dims=GOAL)
     before = contents(tmp_path)

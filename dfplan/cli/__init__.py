@@ -10,7 +10,7 @@ from dfplan import __version__
 
 COMMANDS = {
     "tasks": "list the tasks of the installed packages",
-    "collect": "make a dataset for a task, or with random actions in any environment",
+    "collect": "make a dataset: a task's, or with your policy in any environment",
     "import": "make a dataset of files of D4RL, OGBench, LeRobot, NumPy or CSV",
     "dataset": "show what a dataset holds and what would hurt training; list those here",
     "train": "train a planner on a dataset",
@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         be used, 130 when it was interrupted.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    if "" not in sys.path:  # the current directory, behind all that is installed
+        sys.path.append("")
     try:
         code = _run(args)
         sys.stdout.flush()

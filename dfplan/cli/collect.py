@@ -1,8 +1,10 @@
 """`dfplan collect`."""
 
 import dataclasses
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from dfplan.cli.common import (
     File,
@@ -18,9 +20,9 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.data.collect import check_free, collect_random, whole_or_nothing
+from dfplan.data.collect import check_free, collect, whole_or_nothing
 from dfplan.data.make_env import make_env
-from dfplan.tasks import load_function
+from dfplan.tasks import Task, load_function
 from dfplan.types import UserError, one_line
 
 
@@ -28,13 +30,17 @@ from dfplan.types import UserError, one_line
 class Args:
     """Make a dataset and write it to the local Minari folder ($MINARI_DATASETS_PATH).
 
-    A task brings its own controller. In any other environment (--env and --dataset) the actions are
-    random, which is enough to try the tools and rarely to plan well.
+    A task brings its own controller. In any other environment (--env and --dataset) --policy names
+    yours; without one the actions are random, which is enough to try the tools and rarely to plan
+    well.
 
     Attributes:
         task: name of a task; see `dfplan tasks`.
         env: Gymnasium id, instead of the task's.
         dataset: Minari id to write, instead of the task's; must be free.
+        policy: what acts, as "module:function", also of the current directory: either
+            function(env, seed=...), which makes an object with act(observation) for each episode,
+            or function(observation), which gives the action.
         env_kwargs: arguments of gymnasium.make as a JSON object, such as '{"maze_map": [...]}'.
         steps: control steps; the task's own number by default.
         seed: seeds everything; the same seed gives the same data.
@@ -44,6 +50,7 @@ class Args:
     task: TaskName = ""
     env: Text = None
     dataset: Text = None
+    policy: Text = None
     env_kwargs: Text = None
     steps: Integer = None
     seed: int = 0
@@ -60,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     check_free(task.dataset)
     make_env(task.env, task.env_kwargs).close()
     check_outputs(args.json)
-    collector = load_function(task.collector) if task.collector else collect_random
+    collector = _collector(task, args.policy)
     begin = time.perf_counter()
     with whole_or_nothing(task.dataset), step_bar("collecting", steps) as advance:
         try:
@@ -78,3 +85,9 @@ def main(argv: Sequence[str]) -> int:
     console.print(f"{task.dataset}: {steps:,} steps in {seconds:.1f} s")
     write_json(args.json, {"dataset": task.dataset, "steps": steps, "seconds": seconds})
     return 0
+
+
+def _collector(task: Task, policy: str | None) -> Callable[..., Any]:
+    if policy:
+        return functools.partial(collect, policy=load_function(policy))
+    return load_function(task.collector) if task.collector else collect

@@ -118,10 +118,10 @@ def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
     run.check_env(env)
     results = [args.json, args.out and args.out / "result.json"]
     check_outputs(*results, *(args.out / file for file in FILES if args.out))
-    if run.layout.goal_dim and not run.layout.dict_observation:
+    if run.layout.goal_dim and not run.layout.gives_goal:
         console.print(
             f"note: observations of {task.env} hold no goal, so the planner is given none; "
-            "in Python, Agent.act takes one"
+            "train with --goal-from or --goal-value; in Python, Agent.act takes one"
         )
     agent = Agent.of(run, load_weights(run, found.directory))
     seeds = np.arange(args.seed, args.seed + args.episodes)

@@ -28,6 +28,7 @@ from dfplan.cli.common import (
 from dfplan.cli.latest import latest_step
 from dfplan.cli.progress import detail_bar
 from dfplan.config import Config, flatten
+from dfplan.data.layout import Layout
 from dfplan.data.make_env import UnknownEnvError, make_env
 from dfplan.presets import make_config
 from dfplan.run import Run
@@ -35,6 +36,8 @@ from dfplan.tasks import Task, get_task
 from dfplan.trainer import resume, train
 from dfplan.training.loop import Report
 from dfplan.types import UserError
+
+GOAL = ("goal_dims", "goal_from", "goal_value")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Args:
         dataset: Minari id, instead of the task's.
         env_kwargs: arguments of gymnasium.make as a JSON object.
         goal_dims: places of the goal in the state, for datasets without goals of their own.
+        goal_from: places in the observation where the goal to reach stands, as many.
+        goal_value: the goal to reach where it is always the same, such as 0 0 for a distance.
         preset: size of network and training: small, default or large.
         out: directory of the new run; must not hold one.
         resume: go on with the run in --out, with its own settings.
@@ -62,6 +67,8 @@ class Args:
     dataset: Text = None
     env_kwargs: Text = None
     goal_dims: tuple[int, ...] = ()
+    goal_from: tuple[int, ...] = ()
+    goal_value: tuple[float, ...] = ()
     preset: str = "default"
     out: Folder = None
     resume: bool = False
@@ -120,6 +127,8 @@ def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
         args.config,
         out,
         goal_dims=args.goal_dims or None,
+        goal_from=args.goal_from,
+        goal_value=args.goal_value,
         until=args.until,
         report=report,
         command=shlex.join(["dfplan", "train", *argv]),
@@ -138,8 +147,9 @@ def _check_same(run: Run, args: Args) -> None:
     """Check that what else stands on the command line is what the run was begun with."""
     task = choose_env(run.task, args.task or None, args.env, args.env_kwargs)
     task = dataclasses.replace(task, dataset=args.dataset or task.dataset)
-    begun = _settings(run.task, run.layout.goal_dims, run.config)
-    given = _settings(task, args.goal_dims or run.layout.goal_dims, args.config)
+    begun = _settings(run.task, run.layout, run.config)
+    goal = {name: getattr(args, name) or getattr(run.layout, name) for name in GOAL}
+    given = _settings(task, dataclasses.replace(run.layout, **goal), args.config)
     for name, value in given.items():
         if value != begun[name]:
             raise UserError(
@@ -148,9 +158,10 @@ def _check_same(run: Run, args: Args) -> None:
             )
 
 
-def _settings(task: Task, goal_dims: tuple[int, ...], config: Config) -> dict[str, Any]:
+def _settings(task: Task, layout: Layout, config: Config) -> dict[str, Any]:
     where = {"env": task.env, "env_kwargs": task.env_kwargs, "dataset": task.dataset}
-    return {**where, "goal_dims": goal_dims, **flatten(config.to_dict())}
+    goal = {name: getattr(layout, name) for name in GOAL}
+    return {**where, **goal, **flatten(config.to_dict())}
 
 
 def _how_to_go_on(out: Path) -> str:

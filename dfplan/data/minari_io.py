@@ -81,13 +81,19 @@ def local_ids() -> list[str]:
             return []
 
 
-def load_trajectories(dataset_id: str, goal_dims: tuple[int, ...] | None = None) -> Trajectories:
+def load_trajectories(
+    dataset_id: str,
+    goal_dims: tuple[int, ...] | None = None,
+    goal_from: tuple[int, ...] = (),
+    goal_value: tuple[float, ...] = (),
+) -> Trajectories:
     """Read a Minari dataset into flat arrays.
 
     Args:
         dataset_id: Minari id.
         goal_dims: places of the goal in the state; None finds them for goal-Dict observations and
-            means no goal for Box observations.
+            means no goal for others. Empty means none for any.
+        goal_from, goal_value: where the goal to reach stands, or what it is; see `Layout`.
 
     Raises:
         UserError: unknown id, unsupported spaces, no steps, arrays of another shape than the
@@ -95,7 +101,7 @@ def load_trajectories(dataset_id: str, goal_dims: tuple[int, ...] | None = None)
     """
     dataset = open_dataset(dataset_id)
     spaces = dataset.observation_space, dataset.action_space
-    layout = layout_from_spaces(*spaces, goal_dims)
+    layout = layout_from_spaces(*spaces, goal_dims, goal_from, goal_value)
     states, actions, taken = _read_episodes(dataset, layout, dataset_id)
     if layout.append_achieved:
         joined = np.concatenate(states)

@@ -54,6 +54,62 @@ def test_a_run_with_goals_says_where_the_environment_gives_none(dfplan, place):
     assert "note: observations of Pendulum-v1 hold no goal" in done.out
 
 
+POLICY = """
+class Policy:
+    def __init__(self, env, seed=0):
+        self.space = env.action_space
+        self.space.seed(seed)
+
+    def act(self, observation):
+        return self.space.sample() / 2
+
+def swing(observation):
+    return observation[2:]
+
+def broken(observation):
+    return observation.gone
+"""
+
+
+def test_three_commands_from_an_environment_to_an_agent(dfplan, place):
+    (place / "own_policy_1.py").write_text(POLICY)
+    names = ["--env", "Pendulum-v1", "--dataset", "my/swing-v0"]
+    collect = ["collect", *names, "--steps", 400, "--policy"]
+    refused = dfplan(*collect, "own_policy_1:broken")
+    assert refused.code == 2 and refused.err.count("\n") == 1
+    assert "policy 'broken' failed: AttributeError" in refused.err
+    assert "own_policy_1.py:14)" in refused.err
+    for bad in ("own_policy_1:none", "no_such_module_1:swing", "own_policy_1"):
+        refused = dfplan(*collect, bad)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert f"cannot load {bad!r}" in refused.err and "'module:function'" in refused.err
+    assert dfplan(*collect, "own_policy_1:Policy").code == 0
+    assert dfplan(*collect, "own_policy_1:Policy").code == 2  # the id is taken
+    train = ["train", *names, "--out", "run", "--goal-dims", 0, 1]
+    assert dfplan(*train, "--goal-value", 1, 0, *TINY, *SMALLER).code == 0
+    done = dfplan("eval", "run", "--episodes", 1, "--json", "e.json")
+    assert done.code == 0 and "note" not in done.out
+    assert read(place / "e.json")["metrics"]["raw_return"]["mean"] < 0
+    refused = dfplan(*train, "--goal-value", 1, 1, "--resume")
+    assert refused.code == 2 and "goal_value" in refused.err
+
+
+def test_a_goal_that_stands_in_the_observation(dfplan, place):
+    names = ["--env", "Reacher-v5", "--dataset", "my/reach-v0"]
+    assert dfplan("collect", *names, "--steps", 200).code == 0
+    train = ["train", *names, "--out", "run", "--goal-dims", 8, 9, "--goal-from", 4, 5]
+    assert dfplan(*train, *TINY, *SMALLER).code == 0
+    done = dfplan("eval", "run", "--episodes", 1)
+    assert done.code == 0 and "note: observations" not in done.out
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "MountainCar-v0", "FrozenLake-v1"])
+def test_actions_that_cannot_be_planned_are_refused_at_once(dfplan, place, env):
+    refused = dfplan("collect", "--env", env, "--dataset", "my/discrete-v0")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "Discrete(" in refused.err and "supported: " in refused.err
+
+
 def test_training_notes_an_environment_that_is_not_here(dfplan, place):
     names = ["--dataset", "my/pend-v1"]
     assert dfplan("collect", "--env", "Pendulum-v1", *names, "--steps", 200).code == 0

@@ -1,5 +1,6 @@
-"""Random data from any environment, and how environments are made."""
+"""Data of a policy in any environment, and how environments are made."""
 
+import functools
 import warnings
 
 import gymnasium as gym
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 from gymnasium.envs.classic_control.pendulum import PendulumEnv
 
-from dfplan.data.collect import collect_random
-from dfplan.data.make_env import make_env
+from dfplan.data.collect import collect as record
+from dfplan.data.make_env import make_env, name_env
 from dfplan.data.minari_io import load_trajectories
 from dfplan.types import UserError
 
@@ -34,7 +35,7 @@ def registered():
 
 def collect(dataset_id="dfplan/random-v0", **kwargs):
     settings = {"steps": 70, "env_kwargs": SHORT} | kwargs
-    return collect_random("Pendulum-v1", dataset_id, **settings)
+    return record("Pendulum-v1", dataset_id, **settings)
 
 
 def refusal(call, *args, **kwargs) -> str:
@@ -83,7 +84,7 @@ def test_the_same_seed_gives_the_same_data(minari_home):
 
 def test_goal_observations_and_an_id_that_names_its_module(minari_home):
     env_id = "dfplan_envs:dfplan/PointMaze_UMaze_D4RL-v0"
-    collect_random(env_id, "dfplan/maze-v0", steps=20)
+    record(env_id, "dfplan/maze-v0", steps=20)
     data = load_trajectories("dfplan/maze-v0")
     assert data.layout.goal_dims == (0, 1) and data.state.shape == (21, 4)
 
@@ -120,17 +121,84 @@ def test_arguments_of_an_environment():
     assert "'Pendulum-v1'" in message and "'gravity'" in message
 
 
+def test_what_makes_an_environment_again():
+    env = gym.make("Pendulum-v1", g=5.0, max_episode_steps=30)
+    assert name_env(env) == ("Pendulum-v1", {"g": 5.0, "max_episode_steps": 30})
+    assert name_env(gym.make("Pendulum-v1", g=5.0)) == ("Pendulum-v1", {"g": 5.0})
+    assert name_env(gym.wrappers.RescaleAction(env, -1.0, 1.0)) == ("", {})
+    assert name_env(PendulumEnv()) == ("", {})
+
+
 def test_what_collection_refuses(minari_home, registered):
     assert "steps must be at least 1, got 0" in refusal(collect, steps=0)
     assert "seed must be at least 0, got -1" in refusal(collect, seed=-1)
     for bad in ("no-version", "bad id-v0", "", "../x-v0"):
         assert f"{bad!r} is malformed; valid: name-v0" in refusal(collect, bad)
-    assert "did you mean" in refusal(collect_random, "Pendulm-v1", "x-v0", steps=1)
-    assert "Discrete(2)" in refusal(collect_random, "CartPole-v1", "x-v0", steps=1)
-    message = refusal(collect_random, "Test/Unbounded-v0", "x-v0", steps=1)
+    assert "did you mean" in refusal(record, "Pendulm-v1", "x-v0", steps=1)
+    assert "Discrete(2)" in refusal(record, "CartPole-v1", "x-v0", steps=1)
+    message = refusal(record, "Test/Unbounded-v0", "x-v0", steps=1)
     assert "supported: Box with bounds" in message
-    message = refusal(collect_random, "Test/Class-v0", "x-v0", steps=1)
-    assert "Minari cannot record 'Test/Class-v0'" in message and "entry_point" in message
+
+
+class Push:
+    """A policy that is made for each episode: pushes against the swing, with the seed's force."""
+
+    def __init__(self, env, seed):
+        self.force = np.random.default_rng(seed).uniform(0.5, 1)
+
+    def act(self, observation):
+        return [-self.force * np.sign(observation[2])]
+
+
+def test_a_policy_acts_in_whatever_an_environment_is_given_as(minari_home, monkeypatch):
+    """The same steps come of an id, a function that makes one and an object, which stays open."""
+    closed = []
+    env = gym.make("Pendulum-v1", **SHORT)
+    record("Pendulum-v1", "my/id-v0", steps=40, policy=Push, env_kwargs=SHORT)
+    make = functools.partial(gym.make, "Pendulum-v1")
+    record(make, "my/function-v0", steps=40, policy=Push, env_kwargs=SHORT)
+    monkeypatch.setattr(PendulumEnv, "close", lambda self: closed.append(self))
+    record(env, "my/object-v0", steps=40, policy=Push)
+    assert env.unwrapped not in closed
+    ours, *same = (load_trajectories(f"my/{n}-v0") for n in ("id", "function", "object"))
+    assert {data.fingerprint for data in same} == {ours.fingerprint}
+    np.testing.assert_array_equal(np.sign(ours.action[:30, 0]), -np.sign(ours.state[:30, 2]))
+    force = np.abs(ours.action[[1, 32], 0])
+    assert 0.5 <= force.min() < force.max() <= 1  # each episode has a policy of its own
+
+
+def test_a_function_of_an_observation_is_a_policy(minari_home):
+    def brake(observation):
+        return -observation[2:]
+
+    dataset = record("Pendulum-v1", "my/brake-v0", steps=20, policy=brake)
+    data = load_trajectories("my/brake-v0")
+    np.testing.assert_array_equal(data.action[:20], np.clip(-data.state[:20, 2:], -2, 2))
+    assert dataset.storage.metadata["algorithm_name"] == "brake, seed 0"
+
+
+@pytest.mark.parametrize("env", ["Test/Class-v0", PendulumEnv])
+def test_environments_that_no_entry_point_names(minari_home, registered, env):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        record(env, "my/class-v0", steps=20)
+    assert len(load_trajectories("my/class-v0").state) == 21
+
+
+def test_a_policy_that_fails_leaves_nothing(minari_home):
+    def late(observation):
+        if observation[0] < 2:
+            raise ValueError("no\nidea")
+
+    message = refusal(record, "Pendulum-v1", "my/late-v0", steps=20, policy=late)
+    assert message.startswith("policy 'late' failed: ValueError: no idea (") and ".py:" in message
+    assert list(minari_home.iterdir()) == []
+
+
+def test_what_is_no_environment(minari_home):
+    assert "int is no environment; valid: a Gymnasium id" in refusal(record, 3, "a-v0", steps=1)
+    message = refusal(record, lambda: None, "a-v0", steps=1)
+    assert "NoneType is no environment" in message
 
 
 def test_a_taken_id_is_refused_before_anything_runs(minari_home):
@@ -153,13 +221,13 @@ def test_nothing_is_left_when_the_environment_fails(minari_home, monkeypatch):
 
 
 def test_an_interrupted_dataset_leaves_nothing(minari_home, monkeypatch):
-    def half(env, dataset_id, seed):
+    def half(env, dataset_id, seed, policy):
         (minari_home / dataset_id / "data").mkdir(parents=True)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("dfplan.data.collect._write", half)
         with pytest.raises(KeyboardInterrupt):
-            collect_random("Pendulum-v1", "my/half-v0", steps=20)
+            record("Pendulum-v1", "my/half-v0", steps=20)
     assert not list(minari_home.rglob("half-v0"))
-    assert collect_random("Pendulum-v1", "my/half-v0", steps=20).total_steps == 20
+    assert record("Pendulum-v1", "my/half-v0", steps=20).total_steps == 20

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from dfplan.data.profile.findings import FEW_STEPS, findings
 from dfplan.data.profile.measure import measure
@@ -58,7 +59,8 @@ def test_nothing_is_found_in_sound_data(write):
 
 
 def test_spaces_that_cannot_be_read_are_all_that_is_said(write):
-    observations = np.zeros((6, 3, 2))
-    write([(observations, np.zeros((5, 1), np.float32), np.zeros(5), "truncated")], box(3, 2))
+    observations = np.zeros((6, 3, 2), np.uint8)
+    image = spaces.Box(0, 255, (3, 2), np.uint8)
+    write([(observations, np.zeros((5, 1), np.float32), np.zeros(5), "truncated")], image)
     (sentence,) = findings(measure(ID))
-    assert sentence.startswith("dfplan cannot train on it: observation space Box(-inf, inf, (3, 2)")
+    assert sentence.startswith("dfplan cannot train on it: observation space Box(0, 255, (3, 2)")

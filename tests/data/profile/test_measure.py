@@ -95,8 +95,11 @@ def test_a_dimension_without_any_value_has_no_number_in_json(write):
 
 @pytest.mark.parametrize(
     ("space", "says"),
-    [(spaces.MultiBinary(3), "MultiBinary(3) is not supported"), (box(3, 2), "is not supported")],
-    ids=["binary", "matrix"],
+    [
+        (spaces.MultiBinary(3), "MultiBinary(3) is not supported"),
+        (spaces.Box(0, 255, (3, 2), np.uint8), "is not supported"),
+    ],
+    ids=["binary", "image"],
 )
 def test_spaces_that_dfplan_does_not_read(write, space, says):
     shape = (6, *space.shape)

@@ -1,0 +1,87 @@
+"""Flatten: the numbers of a Box, or of a Dict of Boxes, as one vector."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from dfplan.types import UserError, one_line
+
+Shape = tuple[Any, ...]
+"""Of a Box its shape, `(2, 3)`; of a Dict its entries, `(("arm", (7,)), ("hand", (2, 3)))`."""
+
+SUPPORTED = "a Box of numbers, or a Dict of those; images are not read"
+
+
+def shape_of(space) -> Shape:
+    """Shape of a Gymnasium space; the entries of a Dict in alphabetical order, at every depth.
+
+    Raises:
+        UserError: for any other space, for images and for an empty Dict.
+    """
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Dict) and len(space):
+        return tuple((str(key), shape_of(space[key])) for key in sorted(space, key=str))
+    if not isinstance(space, spaces.Box) or _is_image(space):
+        text = " ".join(str(space).split())
+        raise UserError(f"observation space {text} is not supported; supported: {SUPPORTED}")
+    return tuple(map(int, space.shape))
+
+
+def _is_image(space) -> bool:
+    return space.dtype == np.uint8 and len(space.shape) >= 2
+
+
+def length(shape: Shape) -> int:
+    """How many numbers there are."""
+    if _is_dict(shape):
+        return sum(length(inner) for _, inner in shape)
+    return math.prod(shape)
+
+
+def flatten(value: Any, shape: Shape, what: str) -> np.ndarray:
+    """One vector `[..., n]` float32 of an observation, or of a batch of them; a copy.
+
+    Args:
+        value: an array of that shape, or a dict of them, with batch axes before it.
+        shape: see `shape_of`.
+        what: its name in errors.
+
+    Raises:
+        UserError: when it has another structure or shape.
+    """
+    if not _is_dict(shape):
+        return _vector(value, shape, what)
+    keys = [key for key, _ in shape]
+    if not isinstance(value, dict):
+        raise UserError(f"{what} is a {type(value).__name__}; needed: a dict with {_names(keys)}")
+    for key in keys:
+        if key not in value:
+            found = _names(value) or "nothing"
+            raise UserError(f"{what} has {found} and no {key}; needed: {_names(keys)}")
+    parts = [flatten(value[key], inner, f"{what} {key!r}") for key, inner in shape]
+    return np.concatenate(parts, axis=-1)
+
+
+def _vector(x: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
+    if isinstance(x, dict):
+        raise UserError(f"{what} is a dict with {_names(x)}; needed: an array")
+    try:
+        x = np.array(x, np.float32)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{what} is no array of numbers: {one_line(error)}") from error
+    batch = x.ndim - len(shape)
+    if batch < 0 or x.shape[batch:] != shape:
+        raise UserError(
+            f"{what} has shape {x.shape}; needed: ({', '.join(['...', *map(str, shape)])})"
+        )
+    return x.reshape(*x.shape[:batch], math.prod(shape))
+
+
+def _is_dict(shape: Shape) -> bool:
+    return bool(shape) and not isinstance(shape[0], int)
+
+
+def _names(keys) -> str:
+    return ", ".join(map(str, keys))

@@ -1,0 +1,43 @@
+"""A mediocre controller of Reacher: too weak in most episodes, and noisy in all."""
+
+import numpy as np
+
+LINKS = (0.1, 0.11)
+GAINS = (0.25, 16.0)
+DAMPING = 0.03
+NOISE = 0.1
+HOLD = 1
+"""Control steps that a draw of the noise lasts."""
+
+
+class Controller:
+    """Jacobian-transpose control: the joints turn as if a spring drew the fingertip to the target.
+
+    The spring's stiffness is drawn for each episode, evenly in its logarithm: with most of them the
+    arm comes late or not at all, with the stiffest it overshoots.
+
+    Args:
+        env: gives the action space.
+        seed: of stiffness and noise.
+    """
+
+    def __init__(self, env, seed: int = 0):
+        self._space, self._rng = env.action_space, np.random.default_rng(seed)
+        self._gain = np.exp(self._rng.uniform(*np.log(GAINS)))
+        self._steps, self._noise = 0, np.zeros(2)
+
+    def act(self, observation: np.ndarray) -> np.ndarray:
+        """Torques `[2]` for an observation of Reacher-v5 `[10]`."""
+        if self._steps % HOLD == 0:
+            self._noise = NOISE * self._rng.normal(size=2)
+        self._steps += 1
+        first, second = np.arctan2(observation[2:4], observation[:2])
+        x, y = _link(LINKS[0], first) + _link(LINKS[1], first + second)
+        outer = _link(LINKS[1], first + second)
+        jacobian = np.array([[-y, -outer[1]], [x, outer[0]]])
+        torque = self._gain * jacobian.T @ -observation[8:10] - DAMPING * observation[6:8]
+        return np.clip(torque + self._noise, self._space.low, self._space.high)
+
+
+def _link(length: float, angle: float) -> np.ndarray:
+    return length * np.array([np.cos(angle), np.sin(angle)])
