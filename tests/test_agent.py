@@ -47,7 +47,7 @@ class FakePlanner:
         self.horizon = HORIZON
         self.calls = []
 
-    def plan(self, weights, keys, history, goal, *, denoising):
+    def plan(self, weights, keys, history, goal, *, price=None, denoising):
         horizon = self.horizon
         self.calls.append(SimpleNamespace(rows=len(keys), history=history))
         present = np.asarray(history.frames)[:, -1, -1]

@@ -46,7 +46,8 @@ class Args:
     desired_goal; without any, `dfplan train --goal-dims` says where in the state goals are.
 
     Attributes:
-        format: d4rl (HDF5), ogbench (NPZ), lerobot (a folder) or numpy (NPZ, or NPY files).
+        format: d4rl (HDF5), ogbench (NPZ), lerobot (a folder), numpy (NPZ, or NPY files) or csv
+            (tracks: id, time, x, y).
         paths: files, joined in their order.
         dataset: Minari id to write; must be free.
         observations: columns that make the observation; the format's own by default.

@@ -98,8 +98,19 @@ class Shell:
         train: settings for training on a task by its name.
     """
 
-    LIMITS = {"--episodes": 1, "--steps": 6000, "--training.steps": 250, "--until": 10}
-    DEFAULTS = {"collect": "--steps", "eval": "--episodes", "report": "--episodes"}
+    LIMITS = {
+        "--episodes": 1,
+        "--steps": 6000,
+        "--training.steps": 250,
+        "--until": 10,
+        "--windows": 4,
+    }
+    DEFAULTS = {
+        "collect": "--steps",
+        "eval": "--episodes",
+        "report": "--episodes",
+        "predict": "--windows",
+    }
     RESULTS = range(20_000, 2**31)  # seeds whose episodes no test plays
 
     def __init__(self, patch: Any, train: list[str]):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dfplan.data.importers import arrays, d4rl, lerobot, ogbench
+from dfplan.data.importers import arrays, d4rl, lerobot, ogbench, tracks
 from dfplan.data.importers.rows import Rows
 from dfplan.data.importers.source import Columns
 from dfplan.types import UserError, check_choice
@@ -13,6 +13,7 @@ FORMATS: dict[str, Callable[[Sequence[Path], Columns, int | None], Rows]] = {
     "ogbench": ogbench.read,
     "lerobot": lerobot.read,
     "numpy": arrays.read,
+    "csv": tracks.read,
 }
 
 

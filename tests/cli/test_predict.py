@@ -1,0 +1,52 @@
+"""`dfplan predict`: forecasts of a dataset, of what nobody knows, and of a CSV of tracks."""
+
+import json
+
+import numpy as np
+
+from .conftest import TINY
+
+DATA = ("--dataset", "dfplan/pointmaze-umaze-v0")
+FEW = ("--planner.candidates", 5, "--planner.horizon", 3, "--planner.steps", 2)
+
+
+def test_forecasts_are_measured_and_drawn(dfplan, run, place):
+    more = ("--windows", 6, "--calibration", DATA[1], "--json", "p.json", "--png", "p.png")
+    done = dfplan("predict", run, *DATA, *FEW, *more)
+    assert (done.code, done.err) == (0, "")
+    assert "6 forecasts of 3 states, 36 control steps, after 1 observed; 5 samples each" in done.out
+    assert "truths in the 90% interval" in done.out
+    record = json.loads((place / "p.json").read_text())
+    assert np.shape(record["mean"]) == (6, 3, 4)
+    low, high = np.array(record["intervals"]["0.9"])
+    assert low.shape == (6, 3, 4) and (low <= high).all()
+    assert 0 <= record["measured"]["coverage_90%"]["mean"] <= 1
+    assert record["stretch"]["0.9"] != 1
+    assert (place / "p.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_tracks_of_a_csv_from_file_to_forecast(dfplan, place):
+    rows = [f"{i},{t},{np.cos(t / 5 + i):.4f},{np.sin(t / 5 + i):.4f}" for i in range(9)
+            for t in range(60)]  # fmt: skip
+    (place / "walks.csv").write_text("\n".join(["id,time,x,y", *rows]))
+    assert dfplan("import", "csv", "walks.csv", "--dataset", "my/walks-v0").code == 0
+    train = ("train", "--dataset", "my/walks-v0", "--env", "none", "--out", "walks", *TINY)
+    assert dfplan(*train, "--data.tokens", 6).code == 0
+    asked = ("--planner.history", 3, "--planner.candidates", 5, "--json", "w.json")
+    done = dfplan("predict", "walks", "--dataset", "my/walks-v0", "--unknown", *asked)
+    assert (done.code, done.err) == (0, "")
+    assert "truth" not in done.out
+    record = json.loads((place / "w.json").read_text())
+    assert record["step"] == [59] * 9 and np.shape(record["mean"]) == (9, 3, 2)
+
+
+def test_what_is_refused(dfplan, run):
+    for args, says in (
+        ((), "name a run before all options"),
+        ((run,), "--dataset is missing"),
+        ((run, *DATA, "--windows", 0), "--windows must be at least 1, got 0"),
+        ((run, *DATA, "--png", "p.gif"), "--png p.gif must end in .png"),
+        ((run, "--dataset", "my/none-v0"), "no dataset 'my/none-v0' here"),
+    ):
+        done = dfplan("predict", *args)
+        assert done.code == 2 and says in done.err

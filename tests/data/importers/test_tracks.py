@@ -1,0 +1,69 @@
+"""CSV of tracks: order, gaps, and what is refused."""
+
+import numpy as np
+import pytest
+
+from dfplan.data.importers.formats import read_files
+from dfplan.data.importers.source import Columns
+from dfplan.types import UserError
+
+TRACKS = """id,time,x,y,note
+b,0.4,10,1,-
+a,0.8,2,0,-
+a,0.4,1,0,-
+a,0.0,0,0,-
+b,0.8,11,1,-
+a,2.0,9,9,-
+a,2.4,9,8,-
+c,0.0,5,5,-
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def call(text, *more, **columns):
+        path = tmp_path / "tracks.csv"
+        path.write_text(text)
+        return read_files("csv", [path], Columns(**columns), *more)
+
+    return call
+
+
+def test_tracks_in_the_order_of_their_times_and_cut_where_steps_are_missing(read):
+    rows = read(TRACKS)
+    assert rows.length.tolist() == [3, 2, 2]  # a, a after the gap, b; c has but one place
+    assert rows.observation[:, 0].tolist() == [0, 1, 2, 9, 9, 10, 11]
+    np.testing.assert_array_equal(rows.action[:2], [[1, 0], [1, 0]])
+    assert rows.action[rows.used].tolist() == [[1, 0], [1, 0], [0, -1], [1, 0]]
+    assert any("ways from each place" in note for note in rows.notes)
+
+
+def test_a_limit_and_other_columns(read):
+    text = "id,time,u\n" + "".join(f"1,{t},{t * t}\n" for t in range(6))
+    rows = read(text, 3, observations=("u",))
+    assert rows.length.tolist() == [3, 3] and rows.observation.shape == (6, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,x,y\n1,0,0\n", "has no column 'time'; it has: id, x, y"),
+        ("", "has no column 'id'; it has: none"),
+        ("id,time,x,y\n", "has no rows below its column names"),
+        ("id,time,x,y\n1,0,0,0\n1,1,oops,0\n", "line 3: x is 'oops'; needed: a number"),
+        ("id,time,x,y\n1,0,0\n1,1,0,0\n", "line 2: y is None; needed: a number"),
+        ("id,time,x,y\n1,0,0,0\n1,0,1,0\n", "track 1 is at time 0 twice"),
+        ("id,time,x,y\n1,0,0,0\n1,1,1,0\n1,2.5,1,0\n", "from time 1 to 2.5; needed: equal steps"),
+        ("id,time,x,y\n1,0,0,0\n2,1,1,0\n", "has no track of two rows"),
+        ("id,time,x,y\n1,0,0,0\n1,1,nan,0\n", "row 1"),
+    ],
+)
+def test_what_is_refused(read, text, says):
+    with pytest.raises(UserError) as error:
+        read(text)
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def test_actions_cannot_be_named(read):
+    with pytest.raises(UserError, match="no actions"):
+        read(TRACKS, actions=("x",))
