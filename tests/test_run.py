@@ -31,7 +31,7 @@ TASK = Task(
 
 @pytest.fixture
 def run(tiny_data, tiny_config):
-    config = tiny_config.override({"data.rest_dims": [2], "planner.rows": [5, 4, 3]})
+    config = tiny_config.override({"data.rest_dims": [2], "planner.rows": [3, 2, 1]})
     return Run.create(TASK, config, tiny_data, "dfplan train walk --out x")
 
 
@@ -56,7 +56,7 @@ def test_round_trip(run, saved):
     same(back.actions, run.actions)
     same(back.support, run.support)
     same(vars(back.motion), vars(run.motion))
-    assert back.layout.goal_dims == (0, 1) and back.config.planner.rows == (5, 4, 3)
+    assert back.layout.goal_dims == (0, 1) and back.config.planner.rows == (3, 2, 1)
     assert back.model == run.model and back.planner == run.planner
     assert back.command == "dfplan train walk --out x" and back.versions["jax"] == jax.__version__
     assert [p.name for p in saved.iterdir()] == ["config.json"]
