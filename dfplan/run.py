@@ -107,15 +107,15 @@ class Run:
             return self.motion
         return fit_motion(self.load_data(), self.states, self.actions)
 
-    def load_data(self) -> Trajectories:
-        """The dataset that it was trained on, read as it was then.
+    def load_data(self, dataset_id: str = "") -> Trajectories:
+        """The dataset that it was trained on, or that of the id, read as it was then.
 
         Raises:
             UserError: when it is not here, or has other states, goals or actions.
         """
         layout = self.layout
         goal = self.goal_dims, layout.goal_from, layout.goal_value
-        data = load_trajectories(self.task.dataset, *goal)
+        data = load_trajectories(dataset_id or self.task.dataset, *goal)
         self.check_dataset(data)
         return data
 

@@ -115,6 +115,7 @@ def test_an_environment_object_that_is_not_the_data_s(dataset, tiny_config, tmp_
 def test_where_the_goal_comes_from_is_kept(dataset, tiny_config, tmp_path):
     run = train(TASK, tiny_config, tmp_path / "a", until=0, goal_dims=(0,), goal_from=(2,))
     assert run.layout.goal(np.arange(3.0)).tolist() == [2]
+    assert not run.load_data("tiny-v0").state[:, 2].any()  # hidden, as in training
     assert resume(tmp_path / "a", until=1).layout == run.layout == Run.load(tmp_path / "a").layout
     run = train(TASK, tiny_config, tmp_path / "b", until=0, goal_dims=(0,), goal_value=(0.5,))
     assert run.layout.goal(np.arange(3.0)).tolist() == [0.5]

@@ -22,7 +22,6 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.evaluate import interval as mean_interval
 from dfplan.find import find_run
 from dfplan.forecast import (
@@ -93,8 +92,8 @@ def main(argv: Sequence[str]) -> int:
     need_at_least(1, windows=args.windows)
     check_outputs(args.json, args.png)
     run = found.run.with_planner(dataclasses.asdict(args.planner))
-    data = _load(run, args.dataset)
-    held = _load(run, args.calibration) if args.calibration else None
+    data = run.load_data(args.dataset)
+    held = run.load_data(args.calibration) if args.calibration else None
     planner, weights = run.planner, load_weights(run, found.directory)
     stretch = dict.fromkeys(LEVELS, 1.0)
     if held is not None:
@@ -116,12 +115,6 @@ def main(argv: Sequence[str]) -> int:
     for path in filter(None, (args.json, args.png)):
         console.print(f"wrote {path}")
     return 0
-
-
-def _load(run: Any, dataset_id: str) -> Trajectories:
-    data = load_trajectories(dataset_id, run.goal_dims)
-    run.check_dataset(data)
-    return data
 
 
 def _sample(
