@@ -11,7 +11,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.export import ABOUT, FORMAT, PLATFORMS, WEIGHTS, program_name
+from dfplan.export import ABOUT, FORMAT, PLATFORMS, WEIGHTS, ExportedPlan, program_name
 from dfplan.files import folder_size, new_directory
 from dfplan.planner.core import History, Weights
 from dfplan.run import Run
@@ -88,7 +88,8 @@ def _plan_program(run: Run, weights: Weights, batch: int) -> tuple[Callable, lis
     def program(arrays, key_data, frames, actions, level, goal=None):
         keys = jax.random.wrap_key_data(key_data)
         plan = planner.plan(restore(arrays), keys, History(frames, actions, level), goal)
-        return {name: a for name, a in plan._asdict().items() if a is not None}
+        found = {name: getattr(plan, name) for name in ExportedPlan._fields}
+        return {name: a for name, a in found.items() if a is not None}
 
     shapes = [
         (tokens, layout.frame_count, layout.state_dim),
