@@ -1,8 +1,10 @@
 """A dataset and settings so small that training on them takes a moment; a reader of pages."""
 
+import os
 import re
 from html.parser import HTMLParser
 
+import jax
 import numpy as np
 import pytest
 
@@ -18,6 +20,15 @@ def nothing_kept():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(OPT_OUT, "1")
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def compiled_once(tmp_path_factory):
+    """What one test has compiled, another one of these processes reads back."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    jax.config.update("jax_compilation_cache_dir", str(shared / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 @pytest.fixture(scope="session")

@@ -79,11 +79,14 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Predict."""
     name = first_positional(argv)
-    if not name:
-        raise UserError("name a run before all options")
-    found = find_run(name)
-    planned = dataclasses.replace(found.run.config.planner, candidates=SAMPLES)
-    args = parse(Args, "predict", argv, Args(Path(name), planner=planned))
+    found = find_run(name) if name else None
+    default = None
+    if found:
+        planned = dataclasses.replace(found.run.config.planner, candidates=SAMPLES)
+        default = Args(Path(name), planner=planned)
+    args = parse(Args, "predict", argv, default)
+    if not found:
+        raise UserError(f"the run {args.run} must stand before all options")
     if args.dataset is None:
         raise UserError("--dataset is missing: the Minari id of the trajectories to continue")
     if args.png and args.png.suffix.lower() != ".png":

@@ -136,7 +136,7 @@ def test_an_environment_without_a_time_limit_needs_one(dfplan, place, run):
 
 
 def test_map_of_ones_own(dfplan, run, place):
-    names = ["pointmaze", "--dataset", "my/maze-v0", "--env-kwargs", MAP]
+    names = ["pointmaze", "--dataset", "my/map-v0", "--env-kwargs", MAP]
     # As many steps and tokens as the shared run has, so that nothing is compiled anew.
     assert dfplan("collect", *names, "--steps", 6000).code == 0
     assert dfplan("train", *names, "--out", "run", *TINY, "--data.tokens", 18).code == 0

@@ -42,7 +42,7 @@ def test_tracks_of_a_csv_from_file_to_forecast(dfplan, place):
 
 def test_what_is_refused(dfplan, run):
     for args, says in (
-        ((), "name a run before all options"),
+        (("--seed", 1, run), "must stand before all options"),
         ((run,), "--dataset is missing"),
         ((run, *DATA, "--windows", 0), "--windows must be at least 1, got 0"),
         ((run, *DATA, "--png", "p.gif"), "--png p.gif must end in .png"),

@@ -114,5 +114,7 @@ def test_goal_dimensions_without_goals(npz, refusal):
 
 
 def test_an_unknown_format(npz, refusal):
-    assert refusal("npz", npz()) == ("unknown format 'npz'; valid: d4rl, ogbench, lerobot, numpy")
+    assert (
+        refusal("npz", npz()) == "unknown format 'npz'; valid: d4rl, ogbench, lerobot, numpy, csv"
+    )
     assert refusal("numpy") == "name a file to import"
