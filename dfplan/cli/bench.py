@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dfplan.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
@@ -11,12 +10,10 @@ from dfplan.cli.common import (
     RunDir,
     check_outputs,
     console,
-    first_positional,
     need_at_least,
-    parse,
+    parse_with_run,
     write_json,
 )
-from dfplan.find import find_run
 from dfplan.planner.config import PlannerConfig
 from dfplan.run import load_weights
 from dfplan.training.step import Recipe
@@ -52,12 +49,9 @@ class Args:
 
 def main(argv: Sequence[str]) -> int:
     """Time a run."""
-    name = first_positional(argv)
-    found = find_run(name) if name else None
-    default = Args(Path(name), planner=found.run.config.planner) if found else None
-    args = parse(Args, "bench", argv, default)
-    if not found:
-        raise UserError(f"the run {args.run} must stand before all options")
+    args, found = parse_with_run(
+        Args, "bench", argv, lambda name, found: Args(name, planner=found.run.config.planner)
+    )
     need_at_least(1, batches=min(args.batches, default=0))
     need_at_least(0, horizons=min(args.horizons, default=-1))
     if not args.seconds >= 0:

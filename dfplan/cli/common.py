@@ -6,13 +6,14 @@ import io
 import itertools
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
 from rich.console import Console
 
+from dfplan.find import Found, find_run
 from dfplan.tasks import Task, all_tasks, get_task
 from dfplan.types import UserError
 
@@ -70,6 +71,26 @@ def _sentence(box: str) -> str:
 def first_positional(argv: Sequence[str]) -> str:
     """The argument before all options, or an empty string."""
     return argv[0] if argv and not argv[0].startswith("-") else ""
+
+
+def parse_with_run(
+    args_type: type[T], command: str, argv: Sequence[str], defaults: Callable[[Path, Found], T]
+) -> tuple[T, Found]:
+    """Parse a command whose first argument is a run, which its other settings' defaults come from.
+
+    Args:
+        args_type, command, argv: as of `parse`.
+        defaults: makes the arguments' defaults from the run's name and the run.
+
+    Raises:
+        UserError: as `parse` and `find_run`; when something stands before the run.
+    """
+    name = first_positional(argv)
+    found = find_run(name) if name else None
+    args: Any = parse(args_type, command, argv, defaults(Path(name), found) if found else None)
+    if not found:
+        raise UserError(f"the run {args.run} must stand before all options")
+    return args, found
 
 
 def option(argv: Sequence[str], name: str) -> str | None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,9 +18,8 @@ from dfplan.cli.common import (
     check_seed,
     choose_env,
     console,
-    first_positional,
     need_at_least,
-    parse,
+    parse_with_run,
     write_json,
 )
 from dfplan.cli.pictures import FILES, draw_all
@@ -37,7 +35,6 @@ from dfplan.evaluate import (
     plan_latency,
     run_episodes,
 )
-from dfplan.find import find_run
 from dfplan.perturb import parse_perturbation, perturbed
 from dfplan.planner.config import PlannerConfig
 from dfplan.references import references
@@ -91,12 +88,9 @@ class Args:
 
 def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
     """Evaluate a run, and say where its pictures are."""
-    name = first_positional(argv)
-    found = find_run(name) if name else None
-    default = Args(Path(name), planner=found.run.config.planner) if found else None
-    args = parse(Args, "eval", argv, default)
-    if not found:
-        raise UserError(f"the run {args.run} must stand before all options")
+    args, found = parse_with_run(
+        Args, "eval", argv, lambda name, found: Args(name, planner=found.run.config.planner)
+    )
     need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
     perturbations = [parse_perturbation(text) for text in args.perturb]

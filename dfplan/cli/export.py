@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 from dfplan.cli.common import (
     File,
@@ -10,14 +9,12 @@ from dfplan.cli.common import (
     RunDir,
     check_outputs,
     console,
-    first_positional,
     need_at_least,
-    parse,
+    parse_with_run,
     write_json,
 )
 from dfplan.exporter import PLATFORMS_BUILT, export
 from dfplan.extras import need
-from dfplan.find import find_run
 from dfplan.onnx import export_denoiser
 from dfplan.planner.config import PlannerConfig
 from dfplan.run import load_weights
@@ -52,12 +49,9 @@ class Args:
 
 def main(argv: Sequence[str]) -> int:
     """Export a run."""
-    name = first_positional(argv)
-    found = find_run(name) if name else None
-    default = Args(Path(name), planner=found.run.config.planner) if found else None
-    args = parse(Args, "export", argv, default)
-    if not found:
-        raise UserError(f"the run {args.run} must stand before all options")
+    args, found = parse_with_run(
+        Args, "export", argv, lambda name, found: Args(name, planner=found.run.config.planner)
+    )
     if args.out is None:
         raise UserError("--out is missing: the directory to write")
     for batch in args.batch:

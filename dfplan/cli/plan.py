@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,11 @@ from dfplan.cli.common import (
     check_seed,
     choose_env,
     console,
-    first_positional,
-    parse,
+    parse_with_run,
     write_json,
 )
 from dfplan.cli.pictures import draw_plan
 from dfplan.data.layout import Layout
-from dfplan.find import find_run
 from dfplan.planner.config import PlannerConfig
 from dfplan.run import load_weights
 from dfplan.types import UserError
@@ -54,14 +51,12 @@ class Args:
 
 def main(argv: Sequence[str]) -> int:
     """Plan once."""
-    name = first_positional(argv)
-    found = find_run(name) if name else None
-    default = None
-    if found:
-        default = Args(Path(name), tyro.MISSING, planner=found.run.config.planner)
-    args = parse(Args, "plan", argv, default)
-    if not found:
-        raise UserError(f"the run {args.run} must stand before all options")
+    args, found = parse_with_run(
+        Args,
+        "plan",
+        argv,
+        lambda name, found: Args(name, tyro.MISSING, planner=found.run.config.planner),
+    )
     check_seed(args.seed)
     run = found.run.with_planner(dataclasses.asdict(args.planner))
     start, goal = _start(run.layout, args.start), _goal(run.layout, args.goal)

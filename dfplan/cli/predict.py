@@ -16,14 +16,13 @@ from dfplan.cli.common import (
     check_outputs,
     check_seed,
     console,
-    first_positional,
     need_at_least,
-    parse,
+    parse_with_run,
     write_json,
 )
 from dfplan.cli.progress import step_bar
 from dfplan.evaluate import interval as mean_interval
-from dfplan.find import find_run
+from dfplan.find import Found
 from dfplan.forecast import (
     LEVELS,
     Windows,
@@ -78,15 +77,7 @@ class Args:
 
 def main(argv: Sequence[str]) -> int:
     """Predict."""
-    name = first_positional(argv)
-    found = find_run(name) if name else None
-    default = None
-    if found:
-        planned = dataclasses.replace(found.run.config.planner, candidates=SAMPLES)
-        default = Args(Path(name), planner=planned)
-    args = parse(Args, "predict", argv, default)
-    if not found:
-        raise UserError(f"the run {args.run} must stand before all options")
+    args, found = parse_with_run(Args, "predict", argv, _defaults)
     if args.dataset is None:
         raise UserError("--dataset is missing: the Minari id of the trajectories to continue")
     if args.png and args.png.suffix.lower() != ".png":
@@ -118,6 +109,10 @@ def main(argv: Sequence[str]) -> int:
     for path in filter(None, (args.json, args.png)):
         console.print(f"wrote {path}")
     return 0
+
+
+def _defaults(name: Path, found: Found) -> Args:
+    return Args(name, planner=dataclasses.replace(found.run.config.planner, candidates=SAMPLES))
 
 
 def _sample(

@@ -21,14 +21,12 @@ from dfplan.cli.common import (
     check_seed,
     choose_env,
     console,
-    first_positional,
     need_at_least,
-    parse,
+    parse_with_run,
     write_json,
 )
 from dfplan.cli.pictures import noting_warnings
 from dfplan.data.make_env import UnknownEnvError, make_env
-from dfplan.find import find_run
 from dfplan.planner.config import PlannerConfig
 from dfplan.plots.film import Picture, film
 from dfplan.plots.overlay import OverlayPicture, viewer
@@ -82,12 +80,9 @@ class Args:
 
 def main(argv: Sequence[str]) -> int:
     """Film a run."""
-    name = first_positional(argv)
-    found = find_run(name) if name else None
-    default = Args(Path(name), planner=found.run.config.planner) if found else None
-    args = parse(Args, "render", argv, default)
-    if not found:
-        raise UserError(f"the run {args.run} must stand before all options")
+    args, found = parse_with_run(
+        Args, "render", argv, lambda name, found: Args(name, planner=found.run.config.planner)
+    )
     need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     need_at_least(16, size=args.size)
     check_seed(args.seed)
