@@ -10,7 +10,7 @@ LARGER = ("medium", "large")
 PURSUIT = "dfplan_envs.pointmaze.pursuit:track"
 CLOCK = "dfplan_envs.pointmaze.tracking:track"
 BUDGET = 1_500
-"""Steps of batch 32 that a network of an ablation is trained for: the default preset's are 4,000."""
+"""Steps of batch 32 that an ablation's network is trained for; the default preset's are 4,000."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +89,10 @@ def _trained(label: str, name: str, settings: Mapping[str, Any], **more: Any) ->
     return Variant(label, network=Network(name, budget), **more)
 
 
+def _tracked(tracker: str) -> dict[str, Any]:
+    return {"planner": {"action": "tracker"}, "tracker": tracker}
+
+
 def _history(clean: float, ramp: float) -> dict[str, float]:
     return {
         "training.objective.history_clean": clean,
@@ -157,8 +161,8 @@ PLANNING = (
         "follow",
         "From plan to action",
         (
-            _trained("full-force pursuit of the path", "base", {}, tracker=PURSUIT),
-            _trained("tracking by the plan's clock", "base", {}, tracker=CLOCK),
+            _trained("full-force pursuit of the path", "base", {}, **_tracked(PURSUIT)),
+            _trained("tracking by the plan's clock", "base", {}, **_tracked(CLOCK)),
             _trained("inverse dynamics", "base", {}, planner={"action": "inverse"}),
             _trained(
                 "diffused actions",
