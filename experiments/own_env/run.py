@@ -18,7 +18,7 @@ from dfplan.tasks import Task
 from dfplan.trainer import resume, train
 from experiments.maze2d.bootstrap import mean_interval
 from experiments.own_env.cloning import Cloning
-from experiments.own_env.controller import Controller
+from experiments.own_env.reacher import Controller
 
 TASK = Task("Reacher-v5", "own/reacher-v0")
 STEPS = 60 * 50

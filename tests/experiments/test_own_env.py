@@ -7,12 +7,12 @@ from dfplan.data.make_env import make_env
 from dfplan.data.minari_io import from_episodes
 from experiments.own_env import run
 from experiments.own_env.cloning import Cloning
-from experiments.own_env.controller import Controller
+from experiments.own_env.reacher import Controller
 
 
 def test_the_controller_pulls_the_fingertip_to_the_target(monkeypatch):
-    monkeypatch.setattr("experiments.own_env.controller.NOISE", 0.0)
-    monkeypatch.setattr("experiments.own_env.controller.GAINS", (8.0, 8.0))
+    monkeypatch.setattr("experiments.own_env.reacher.NOISE", 0.0)
+    monkeypatch.setattr("experiments.own_env.reacher.GAINS", (8.0, 8.0))
     env = make_env(run.TASK.env)
     for seed in range(7000, 7004):
         observation, _ = env.reset(seed=seed)
