@@ -1,5 +1,6 @@
 """Forecasts: samples of how observed trajectories go on, and whether their spread is right."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -96,6 +97,9 @@ def sample_futures(
         seed: of the samples; those of a window depend on its place in the list alone.
         advance: told how many windows are done.
     """
+    # A goal of reward would be asked for without being given; a forecast is of what is usual.
+    config = dataclasses.replace(planner.config, goal="none", guidance_samples=1)
+    planner = dataclasses.replace(planner, config=config)
     count = len(history.level)
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(count))
     size = min(count, max(1, ROWS // planner.config.candidates))

@@ -115,7 +115,7 @@ def load_trajectories(
     episodes = _read_episodes(dataset, dataset_id)
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
     taken = [trips(layout.goal(e.observations)) for e in episodes]
-    found = _read_rewards(episodes, dataset_id) if rewards else ()
+    reward, over = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
         dim = layout.observation_dim
@@ -123,7 +123,8 @@ def load_trajectories(
         if dims is not None:
             layout = layout_from_spaces(*spaces, dims)
             states = [state[:, :dim] for state in states]
-    return from_episodes(states, actions, layout, dataset_id, np.concatenate(taken), *found)
+    joined = np.concatenate(taken)
+    return from_episodes(states, actions, layout, dataset_id, joined, reward, over)
 
 
 def from_episodes(

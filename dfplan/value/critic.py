@@ -1,7 +1,10 @@
 """Critic: what states and plans are worth, as an ensemble of small networks."""
 
 import dataclasses
+import itertools
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -67,15 +70,23 @@ class Critic:
 
     def save(self, path: Path) -> None:
         """Write a .npz file."""
-        scalars = {k: v for k, v in vars(self).items() if k != "nets"}
-        arrays = {f"nets/{k}": v for k, v in self.nets.items()} | scalars
-        np.savez(path, **{k: np.asarray(v) for k, v in arrays.items()})
+        numbers = {k: v for k, v in vars(self).items() if k != "nets"}
+        numbers |= {f"nets/{k}": v for k, v in self.nets.items()}
+        arrays: dict[str, Any] = {k: np.asarray(v) for k, v in numbers.items()}
+        np.savez(path, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Critic":
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {k: jnp.asarray(file[k]) for k in file.files}
+        """Read what `save` wrote.
+
+        Raises:
+            OSError, ValueError: when there is none, or it is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {k: jnp.asarray(file[k]) for k in file.files}
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{path.name}: {error}") from error
         nets = {k.removeprefix("nets/"): v for k, v in arrays.items() if k.startswith("nets/")}
         return cls(nets, **{k: v for k, v in arrays.items() if not k.startswith("nets/")})
 
@@ -85,7 +96,7 @@ def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:
     nets = {}
     for name, inputs in (("value", state_dim), ("step", 2 * state_dim)):
         sizes = (inputs, width, width, 2)
-        for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (a, b) in enumerate(itertools.pairwise(sizes)):
             key, k = jax.random.split(key)
             nets[f"{name}/{i}/kernel"] = jax.random.normal(k, (a, b)) / a**0.5
             nets[f"{name}/{i}/bias"] = jnp.zeros(b)
