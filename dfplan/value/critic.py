@@ -85,7 +85,7 @@ class Critic:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {k: jnp.asarray(file[k]) for k in file.files}
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, ValueError) as error:
             raise ValueError(f"{path.name}: {error}") from error
         nets = {k.removeprefix("nets/"): v for k, v in arrays.items() if k.startswith("nets/")}
         return cls(nets, **{k: v for k, v in arrays.items() if not k.startswith("nets/")})

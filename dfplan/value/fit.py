@@ -14,12 +14,9 @@ from dfplan.value.config import ValueConfig
 from dfplan.value.critic import SPREAD, Critic, evaluate, init_member
 from dfplan.value.returns import Returns
 
-CHECKS = 8
-"""Times that members are tried on the episodes kept from them; each keeps its best weights."""
-TRIED = 4096
-"""Rows that they are tried on."""
-AVERAGE = 0.99
-"""Of the weights, from which the value after a truncated episode is taken."""
+AVERAGE = 0.98
+"""Of the weights, by which the value after a truncated episode is told, and which are kept."""
+DECAY = 1e-2
 MIN_SCALE = 1e-6
 
 
@@ -126,8 +123,8 @@ def _float(x: Any) -> Array:
     return jnp.asarray(x, jnp.float32)
 
 
-def _loss(nets: Any, old: Any, rows: Rows, here: Array, use: Array) -> tuple[Array, Array]:
-    """Of one member, over the rows `here` where `use`; also the part that it is judged by."""
+def _loss(nets: Any, old: Any, rows: Rows, here: Array, use: Array) -> Array:
+    """Of one member, over the rows `here` where `use`."""
     state = rows.state[here]
     out = evaluate(nets, "value", state)
     beyond = evaluate(old, "value", rows.state[rows.last[here]])[..., 0]
@@ -140,8 +137,7 @@ def _loss(nets: Any, old: Any, rows: Rows, here: Array, use: Array) -> tuple[Arr
     missed = (rows.reward[here] - step[..., 0]) ** 2
     ends = optax.sigmoid_binary_cross_entropy(step[..., 1], rows.ended[here])
     known, whole = use * rows.known[here], use * rows.whole[here]
-    judged = _mean(off**2, known) + _mean(missed + ends, whole)
-    return judged + 0.1 * _mean(spread, known), judged
+    return _mean(off**2 + spread, known) + _mean(missed + ends, whole)
 
 
 def _mean(x: Array, weight: Array) -> Array:
@@ -150,42 +146,26 @@ def _mean(x: Array, weight: Array) -> Array:
 
 @functools.partial(jax.jit, static_argnames="config")
 def _train(rows: Rows, fold: Array, config: ValueConfig, key: Array) -> dict[str, Array]:
-    """All members' weights, each those of the check at which its left-out episodes fit best."""
-    k_init, k_tried, k_batch = jax.random.split(key, 3)
+    """All members' weights, each learned from the episodes that are not kept from it."""
+    k_init, k_batch = jax.random.split(key)
     count, members = len(rows.state), jnp.arange(config.members)
     width, dim = config.width, rows.state.shape[1]
     nets = jax.vmap(lambda k: init_member(k, dim, width))(jax.random.split(k_init, config.members))
     optimizer = optax.adamw(
-        optax.cosine_decay_schedule(config.learning_rate, config.steps), weight_decay=1e-3
+        optax.cosine_decay_schedule(config.learning_rate, config.steps), weight_decay=DECAY
     )
-    tried = jax.random.randint(k_tried, (min(TRIED, count),), 0, count)
-
-    def of_all(nets, old, here, kept):
-        """The members' losses: on the rows kept from them, or on the others."""
-        use = (fold[here] == members[:, None]) == kept
-        return jax.vmap(_loss, (0, 0, None, None, 0))(nets, old, rows, here, use)
+    each = jax.vmap(_loss, (0, 0, None, None, 0))
 
     def step(carry, i):
         nets, old, opt = carry
         here = jax.random.randint(jax.random.fold_in(k_batch, i), (config.batch_size,), 0, count)
-        grads = jax.grad(lambda nets: of_all(nets, old, here, False)[0].sum())(nets)
+        use = fold[here] != members[:, None]
+        grads = jax.grad(lambda nets: each(nets, old, rows, here, use).sum())(nets)
         updates, opt = optimizer.update(grads, opt, nets)
         nets = optax.apply_updates(nets, updates)
         old = jax.tree.map(lambda o, n: AVERAGE * o + (1 - AVERAGE) * n, old, nets)
         return (nets, old, opt), None
 
-    def check(carry, steps):
-        state, best, least = carry
-        state, _ = jax.lax.scan(step, state, steps)
-        judged = of_all(state[1], state[1], tried, True)[1]
-        better = judged < least
-        best = jax.tree.map(
-            lambda b, o: jnp.where(better.reshape(-1, *[1] * (o.ndim - 1)), o, b), best, state[1]
-        )
-        return (state, best, jnp.minimum(judged, least)), None
-
-    rounds = min(CHECKS, config.steps)
-    steps = jnp.arange(config.steps // rounds * rounds).reshape(rounds, -1)
-    begin = (nets, nets, optimizer.init(nets)), nets, jnp.full(config.members, jnp.inf)
-    (_, best, _), _ = jax.lax.scan(check, begin, steps)
-    return best
+    begin = nets, nets, optimizer.init(nets)
+    (_, old, _), _ = jax.lax.scan(step, begin, jnp.arange(config.steps))
+    return old
