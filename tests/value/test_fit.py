@@ -67,7 +67,7 @@ def test_a_rank_compares_returns_from_the_same_state():
     reward = np.stack([3 * place + luck * (1 + place), np.zeros(400)], 1)
     state = np.stack([place, np.full(400, 3.0)], 1)
     ranks = rank(*fitted(state, reward, 2, True))[::2]
-    assert np.corrcoef(ranks, luck)[0, 1] > 0.95
+    assert np.corrcoef(ranks, luck)[0, 1] > 0.9
     assert abs(np.corrcoef(ranks, place)[0, 1]) < 0.15
     np.testing.assert_allclose(np.quantile(ranks, [0, 1]), [0, 1], atol=0.3)
 
