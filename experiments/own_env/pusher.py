@@ -1,4 +1,4 @@
-"""A mediocre controller of Pusher: it reaches past the object in some episodes, and is noisy in all."""
+"""A mediocre controller of Pusher: beside the object in some episodes, and noisy in all."""
 
 import mujoco
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 SPEEDS = (0.1, 0.6)
 """Metres per second of the hand."""
 PUSH = 0.06
-"""Metres per second with the object in hand: contacts are soft, and a quick hand goes through it."""
+"""Metres per second with the object in hand; contacts are soft: a quick hand goes through it."""
 ERRORS = 0.04
 """Standard deviation, metres, of where an episode takes the object to be."""
 GRIP, HOVER, LOW = 0.09, 0.16, 0.06
@@ -65,7 +65,7 @@ class Controller:
         return np.array([*(goal[:2] - back if self._low else around), thing[2]])
 
     def _kinematics(self, joints: np.ndarray) -> np.ndarray:
-        """Jacobian `[3, 7]` of the hand's place by the arm's joints; its turn is then in the data."""
+        """Jacobian `[3, 7]` of the hand's place by the arm's joints; leaves its turn in `_data`."""
         self._data.qpos[:7] = joints
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_comPos(self._model, self._data)
