@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
+from dfplan.data import minari_io
 from dfplan.data.layout import Layout
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.windows import sample_batch
@@ -17,6 +18,7 @@ from dfplan.exporter import export
 from dfplan.planner.core import Weights
 from dfplan.run import Run
 from dfplan.tasks import Task
+from dfplan.trainer import train
 from dfplan.training.step import Recipe, init_state, train_until
 from dfplan.types import UserError
 

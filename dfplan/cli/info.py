@@ -53,6 +53,7 @@ def facts(found: Found) -> dict[str, Any]:
         "states, goals, actions": _sizes(run),
         "checkpoint": f"step {step} of {run.config.training.steps}" if step else "none yet",
         "parameters": parameter_count(load_weights(run, directory).params) if step else None,
+        "returns explained": run.critic and round(float(run.critic.explained), 3),
         "command": run.command,
         "versions": ", ".join(f"{k} {v}" for k, v in run.versions.items()),
     }
