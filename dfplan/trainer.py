@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from dfplan.config import Config
+from dfplan.data.layout import Layout
 from dfplan.data.make_env import name_env, opened
 from dfplan.data.minari_io import load_trajectories
 from dfplan.extras import need
@@ -58,6 +59,8 @@ def train(
         _check_no_goal(goal_dims, goal_from, goal_value)
         goal_dims = ()
     data = load_trajectories(task.dataset, goal_dims, goal_from, goal_value, rewards=rewards)
+    if rewards and config.planner.action == "tracker":
+        _check_tracked(data.layout)
     run = _with_id(Run.create(task, config, data, command))
     corpus = run.corpus(data)
     if config.training.wandb:
@@ -95,6 +98,16 @@ def _check_no_goal(*named: tuple | None) -> None:
         raise UserError(
             f"data.goal 'reward' plans for rewards and to no state; leave out goal-{names[0]}, "
             "or set data.goal 'state'"
+        )
+
+
+def _check_tracked(layout: Layout) -> None:
+    """Check that a tracker knows the states: those of a goal Dict taken whole are none it knows."""
+    entries = [part[0] for part in layout.observation_shape or () if isinstance(part, tuple)]
+    if "desired_goal" in entries:
+        raise UserError(
+            "data.goal 'reward' takes whole observations for states, which the task's tracker does "
+            "not know; valid here: --planner.action inverse"
         )
 
 

@@ -24,7 +24,8 @@ def test_the_controller_pulls_the_fingertip_to_the_target(monkeypatch):
 
 def test_the_other_takes_the_object_towards_its_goal(monkeypatch):
     monkeypatch.setattr("experiments.own_env.pusher.ERRORS", 0.0)
-    monkeypatch.setattr("experiments.own_env.pusher.SPEEDS", (0.5, 0.5))
+    monkeypatch.setattr("experiments.own_env.pusher.SPEEDS", (0.4, 0.4))
+    monkeypatch.setattr("experiments.own_env.pusher.NOISE", 0.0)
     env = make_env(cases.PUSHER.env)
     observation, _ = env.reset(seed=7006)
     controller, begin = pusher.Controller(env, 0), _to_go(observation)
