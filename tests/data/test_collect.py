@@ -236,10 +236,12 @@ def test_an_interrupted_dataset_leaves_nothing(minari_home, monkeypatch):
 
 def test_what_another_process_has_written_meanwhile_stays(minari_home):
     other = minari_home / "my" / "both-v0" / "data"
-    with (
-        pytest.raises(UserError, match="'my/both-v0' exists already"),
-        whole_or_nothing("my/both-v0"),
-    ):
-        other.mkdir(parents=True)
-        record("Pendulum-v1", "my/both-v0", steps=20)
+
+    def collect_beside_another():
+        with whole_or_nothing("my/both-v0"):
+            other.mkdir(parents=True)
+            record("Pendulum-v1", "my/both-v0", steps=20)
+
+    with pytest.raises(UserError, match="'my/both-v0' exists already"):
+        collect_beside_another()
     assert other.is_dir()
