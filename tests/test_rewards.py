@@ -1,6 +1,7 @@
 """Reward as a goal, from a dataset to actions: what it rewards is what is done."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import gymnasium as gym
 import jax
@@ -90,11 +91,12 @@ def test_the_return_that_is_asked_for_is_got(job):
 
 def test_the_candidate_that_brings_most_is_driven(job):
     run, weights = job
-    there = driven(run, weights, goal="none")
+    how = {"goal": "none", "candidates": 16}
+    there = driven(run, weights, **how)
     names = ("base", "scale", "reward_base", "reward_scale")
     turned = {name: -getattr(run.critic, name) for name in names}
     weights = weights._replace(critic=dataclasses.replace(run.critic, **turned))
-    assert there > 1 and driven(run, weights, goal="none") < -1
+    assert there > driven(run, weights, **how) + 1.5
 
 
 def test_the_token_of_a_window_tells_how_good_its_return_was(job, data):
@@ -176,6 +178,15 @@ def test_rewards_are_read_where_they_are_asked_for(dataset):
     other = minari_io.load_trajectories("some-v0", rewards=True)
     assert other.fingerprint != data.fingerprint
     assert minari_io.load_trajectories("some-v0").fingerprint == plain.fingerprint
+
+
+def test_a_tracker_of_other_states_is_refused(monkeypatch, tiny_config, tmp_path):
+    shape = (("achieved_goal", (1,)), ("desired_goal", (1,)), ("observation", (1,)))
+    whole = SimpleNamespace(layout=Layout(3, 1, observation_shape=shape))
+    monkeypatch.setattr("dfplan.trainer.load_trajectories", lambda *args, **kwargs: whole)
+    config = tiny_config.override({"data.goal": "reward", "planner.action": "tracker"})
+    with pytest.raises(UserError, match=r"valid here: --planner\.action inverse"):
+        train(Task("Some-v0", "some-v0"), config, tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dfplan.value.fit import expected, fit_critic, folds, rank
 from dfplan.value.returns import returns
 
 # Every test has 800 rows of one dimension, so that all share one compiled program.
-CONFIG = ValueConfig(discount=0.9, members=2, width=32, steps=1_000, batch_size=128)
+CONFIG = ValueConfig(discount=0.9, members=2, width=32, steps=1_000, batch_size=64)
 
 
 def fitted(state, reward, length, terminated, config=CONFIG):
