@@ -1,6 +1,5 @@
 """Forecasts: samples of how observed trajectories go on, and whether their spread is right."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -88,7 +87,8 @@ def sample_futures(
 ) -> np.ndarray:
     """Samples `[W, N, P, S]` of what follows each history, SI units; N is `planner.candidates`.
 
-    Every one is drawn to the end of the horizon, towards no goal.
+    Every one is drawn to the end of the horizon, towards no goal; a planner for reward that is to
+    forecast what is usual has the goal "none".
 
     Args:
         planner: with as many candidates as samples are wanted.
@@ -97,9 +97,6 @@ def sample_futures(
         seed: of the samples; those of a window depend on its place in the list alone.
         advance: told how many windows are done.
     """
-    # A goal of reward would be asked for without being given; a forecast is of what is usual.
-    config = dataclasses.replace(planner.config, goal="none", guidance_samples=1)
-    planner = dataclasses.replace(planner, config=config)
     count = len(history.level)
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(count))
     size = min(count, max(1, ROWS // planner.config.candidates))

@@ -1,6 +1,7 @@
 """Reward as a goal, from a dataset to actions: what it rewards is what is done."""
 
 import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 
 import gymnasium as gym
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
+from dfplan.cli.predict import _defaults
 from dfplan.data import minari_io
 from dfplan.data.layout import Layout
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.windows import sample_batch
 from dfplan.export import load
 from dfplan.exporter import export
+from dfplan.find import Found
 from dfplan.planner.core import Weights
 from dfplan.run import Run
 from dfplan.tasks import Task
@@ -178,6 +181,11 @@ def test_rewards_are_read_where_they_are_asked_for(dataset):
     other = minari_io.load_trajectories("some-v0", rewards=True)
     assert other.fingerprint != data.fingerprint
     assert minari_io.load_trajectories("some-v0").fingerprint == plain.fingerprint
+
+
+def test_a_forecast_is_of_what_is_usual(job):
+    found = _defaults(Path("run"), Found(job[0], Path("run"), "run"))
+    assert found.planner.goal == "none" and found.planner.candidates > 4
 
 
 def test_a_tracker_of_other_states_is_refused(monkeypatch, tiny_config, tmp_path):
