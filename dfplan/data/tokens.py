@@ -24,9 +24,6 @@ class DataConfig:
     """How trajectories become token sequences.
 
     Attributes:
-        goal: what plans are for: "state", to reach one (or to imitate, where no goal is named), or
-            "reward", for as much of it as there is to get. The first token then holds how good a
-            window's return is, see `TokenLayout.rank_token`.
         stride: control steps per token.
         frames: "last" keeps the state at the token's own step; "stack" the `stride` states up to it
             (Diffusion Forcing's frame stacking).
@@ -40,12 +37,14 @@ class DataConfig:
         rest_dims: state dimensions that are zero at rest. A state at or after the goal repeats the
             goal's state with these at zero, so that plans learn to arrive and stay. Tokens with
             actions end at the goal instead: no action is known that stays.
+        goal: what plans are for: "state", to reach one (or to imitate, where no goal is named), or
+            "reward", for as much of it as there is to get. The first token then holds how good a
+            window's return is, see `TokenLayout.rank_token`.
 
     Raises:
         UserError: when a value is out of range.
     """
 
-    goal: str = "state"
     stride: int = 1
     frames: str = "last"
     actions: bool = False
@@ -54,6 +53,7 @@ class DataConfig:
     goal_decay: float = 1.0
     start_fraction: float = 0.0
     rest_dims: tuple[int, ...] = ()
+    goal: str = "state"
 
     def __post_init__(self):
         check_choice("data.goal", self.goal, GOALS)
