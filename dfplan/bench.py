@@ -194,4 +194,5 @@ def _corpus(model: Model) -> Corpus:
     )
     row = jnp.arange(ROWS, dtype=jnp.int32)
     first, last = jnp.zeros_like(row), jnp.full_like(row, ROWS - 1)
-    return Corpus(state, action, first, last, row[: -layout.stride], state[0], action[0])
+    begin = row[: -layout.stride]
+    return Corpus(state, action, first, last, begin, state[0], action[0], row / ROWS)

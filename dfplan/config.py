@@ -11,6 +11,7 @@ from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.types import UserError, check_choice
+from dfplan.value.config import ValueConfig
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ class Config:
         diffusion: noise schedule and parametrisation.
         training: length, batch, objective and optimiser.
         planner: how plans are sampled, chosen and followed.
+        value: what is learned of rewards, where they are the goal.
     """
 
     data: DataConfig = DataConfig()
@@ -32,6 +34,7 @@ class Config:
     diffusion: DiffusionConfig = DiffusionConfig()
     training: TrainingConfig = TrainingConfig()
     planner: PlannerConfig = PlannerConfig()
+    value: ValueConfig = ValueConfig()
 
     def override(self, changes: Mapping[str, Any]) -> "Config":
         """A copy with dotted settings changed, such as `{"data.stride": 10}`.

@@ -95,7 +95,7 @@ def _plan_program(run: Run, weights: Weights, batch: int) -> tuple[Callable, lis
         (tokens, layout.frame_count, layout.state_dim),
         (tokens, layout.stride, layout.action_dim),
         (tokens,),
-        *([(len(layout.goal_dims),)] if layout.has_goal else []),
+        *([(len(layout.goal_dims),)] if layout.goal_dims else []),
     ]
     return program, [jax.ShapeDtypeStruct((batch, 2), jnp.uint32), *_floats(batch, shapes)]
 

@@ -87,7 +87,8 @@ def sample_futures(
 ) -> np.ndarray:
     """Samples `[W, N, P, S]` of what follows each history, SI units; N is `planner.candidates`.
 
-    Every one is drawn to the end of the horizon, towards no goal.
+    Every one is drawn to the end of the horizon, towards no goal; a planner for reward that is to
+    forecast what is usual has the goal "none".
 
     Args:
         planner: with as many candidates as samples are wanted.

@@ -1,6 +1,7 @@
 """Run: a trained planner on disk, complete in itself.
 
 RUN/config.json    what was trained on what, and how
+RUN/value.npz      what states and plans are worth, where the goal is reward
 RUN/checkpoints/   Orbax
 RUN/metrics.jsonl  RUN/tensorboard/
 """
@@ -21,17 +22,20 @@ from dfplan.data.layout import Layout, layout_from_spaces
 from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.tokens import TokenLayout
 from dfplan.data.trips import window_tokens
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.windows import Corpus, fit_normalizers, make_corpus
 from dfplan.model import Model
 from dfplan.motion import Motion
 from dfplan.normalize import Normalizer
 from dfplan.planner.core import Planner, Weights
+from dfplan.rewards import learn_critic, rank_returns
 from dfplan.support import Support
 from dfplan.tasks import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError, one_line
+from dfplan.value.critic import Critic
 
 FORMAT = 1
+VALUE = "value.npz"
 PACKAGES = ("dfplan", "jax", "flax", "optax", "orbax-checkpoint", "gymnasium", "minari", "numpy")
 
 
@@ -49,6 +53,7 @@ class Run:
         command: the command line that trained it.
         versions: of Python and of packages, when it was trained.
         motion: fitted to the dataset; None in a run that was trained before these were kept.
+        critic: learned from the dataset's rewards; None where they are no goal. `value.npz` has it.
     """
 
     task: Task
@@ -61,6 +66,7 @@ class Run:
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     motion: Motion | None = None
+    critic: Critic | None = None
 
     @classmethod
     def create(cls, task: Task, config: Config, data: Trajectories, command: str = "") -> "Run":
@@ -72,7 +78,25 @@ class Run:
         support = Support.fit(data.state[:, list(data.layout.goal_dims)])
         marks = data.fingerprint, command, _versions()
         motion = fit_motion(data, states, actions)
-        return cls(task, config, data.layout, states, actions, support, *marks, motion=motion)
+        run = cls(task, config, data.layout, states, actions, support, *marks, motion=motion)
+        if not run.rewarded:
+            return run
+        stride, seed = config.data.stride, config.training.seed
+        critic = learn_critic(data, states, config.value, stride=stride, seed=seed)
+        return dataclasses.replace(run, critic=critic)
+
+    @property
+    def rewarded(self) -> bool:
+        """Whether its goal is reward."""
+        return self.config.data.goal == "reward"
+
+    def corpus(self, data: Trajectories) -> Corpus:
+        """Its dataset as training takes it."""
+        config, rank = self.config, None
+        if self.critic is not None:
+            given = data, self.states, self.critic, config.value
+            rank = rank_returns(*given, stride=config.data.stride)
+        return make_corpus(data, config.data, self.states, self.actions, rank)
 
     @property
     def model(self) -> Model:
@@ -115,7 +139,8 @@ class Run:
         """
         layout = self.layout
         goal = self.goal_dims, layout.goal_from, layout.goal_value
-        data = load_trajectories(dataset_id or self.task.dataset, *goal)
+        name = dataset_id or self.task.dataset
+        data = load_trajectories(name, *goal, rewards=self.rewarded)
         self.check_dataset(data)
         return data
 
@@ -168,6 +193,7 @@ class Run:
             "normalizer": {"states": self.states.to_dict(), "actions": self.actions.to_dict()},
             "support": self.support and self.support.to_dict(),
             "motion": self.motion and self.motion.to_dict(),
+            "value": self.critic is not None,
             "command": self.command,
             "versions": self.versions,
         }
@@ -181,6 +207,8 @@ class Run:
         path, part = directory / "config.json", directory / "config.json.part"
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            if self.critic is not None:
+                self.critic.save(directory / VALUE)
             part.write_text(text + "\n")
             part.replace(path)
         except OSError as error:
@@ -200,7 +228,10 @@ class Run:
             record = json.loads(path.read_text())
             if record["format"] != FORMAT:
                 raise UserError(f"format {record['format']}; valid here: {FORMAT}")
-            return cls._from_record(record)
+            run = cls._from_record(record)
+            if not record.get("value"):
+                return run
+            return dataclasses.replace(run, critic=Critic.load(path.parent / VALUE))
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
@@ -240,7 +271,7 @@ def load_weights(run: Run, directory: Path | str) -> Weights:
         params = store.load_weights(jax.eval_shape(lambda: run.model.init(0)))
     finally:
         store.close()
-    return Weights(params, run.states, run.actions, run.support)
+    return Weights(params, run.states, run.actions, run.support, run.critic)
 
 
 def checkpoints(directory: Path | str) -> Path:

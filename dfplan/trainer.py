@@ -5,9 +5,9 @@ import dataclasses
 from pathlib import Path
 
 from dfplan.config import Config
+from dfplan.data.layout import Layout
 from dfplan.data.make_env import name_env, opened
 from dfplan.data.minari_io import load_trajectories
-from dfplan.data.windows import make_corpus
 from dfplan.extras import need
 from dfplan.run import Run, checkpoints
 from dfplan.tasks import Task
@@ -38,7 +38,8 @@ def train(
         out: directory of the run; must not hold one.
         goal_dims: places of the goal in the state, for datasets that do not show them.
         goal_from: places in the observation where the goal to reach stands.
-        goal_value: the goal to reach, where it is always the same.
+        goal_value: the goal to reach, where it is always the same. With `data.goal` "reward" there
+            is none of the three, and observations are taken whole, desired goals included.
         until: stop at this step, to be resumed later.
         report: called with step and metrics now and then.
         command: kept in config.json.
@@ -53,9 +54,15 @@ def train(
         raise UserError(f"{out} already holds a run; resume it with --resume, or name another")
     if checkpoints(out).exists():
         raise UserError(f"{out} holds checkpoints without a config.json; name another")
-    data = load_trajectories(task.dataset, goal_dims, goal_from, goal_value)
+    rewards = config.data.goal == "reward"
+    if rewards:
+        _check_no_goal(goal_dims, goal_from, goal_value)
+        goal_dims = ()
+    data = load_trajectories(task.dataset, goal_dims, goal_from, goal_value, rewards=rewards)
+    if rewards and config.planner.action == "tracker":
+        _check_tracked(data.layout)
     run = _with_id(Run.create(task, config, data, command))
-    corpus = make_corpus(data, run.config.data, run.states, run.actions)
+    corpus = run.corpus(data)
     if config.training.wandb:
         need("wandb", "wandb", "training.wandb")
     # Built now, so that what they refuse is refused before anything is written or trained.
@@ -81,9 +88,27 @@ def resume(out: Path | str, *, until: int | None = None, report: Report | None =
             f"dataset {run.task.dataset!r} is not the one that {out} was trained on: "
             f"fingerprint {data.fingerprint[:12]}, then {run.fingerprint[:12]}"
         )
-    corpus = make_corpus(data, run.config.data, run.states, run.actions)
-    fit(_recipe(run), corpus, Path(out), until=until, report=report)
+    fit(_recipe(run), run.corpus(data), Path(out), until=until, report=report)
     return run
+
+
+def _check_no_goal(*named: tuple | None) -> None:
+    names = [n for n, v in zip(("dims", "from", "value"), named, strict=True) if v]
+    if names:
+        raise UserError(
+            f"data.goal 'reward' plans for rewards and to no state; leave out goal-{names[0]}, "
+            "or set data.goal 'state'"
+        )
+
+
+def _check_tracked(layout: Layout) -> None:
+    """Check that a tracker knows the states: those of a goal Dict taken whole are none it knows."""
+    entries = [part[0] for part in layout.observation_shape or () if isinstance(part, tuple)]
+    if "desired_goal" in entries:
+        raise UserError(
+            "data.goal 'reward' takes whole observations for states, which the task's tracker does "
+            "not know; valid here: --planner.action inverse"
+        )
 
 
 def _with_id(run: Run) -> Run:

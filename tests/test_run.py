@@ -260,10 +260,10 @@ def test_a_run_without_a_motion_fits_it_to_its_dataset(run, tiny_data, tmp_path,
     dataclasses.replace(run, motion=None).save(tmp_path)
     old = Run.load(tmp_path)
     assert old.motion is None
-    monkeypatch.setattr("dfplan.run.load_trajectories", lambda name, *goal: tiny_data)
+    monkeypatch.setattr("dfplan.run.load_trajectories", lambda *goal, **rewards: tiny_data)
     same(vars(old.find_motion()), vars(run.motion))
     monkeypatch.setattr(
-        "dfplan.run.load_trajectories", lambda name, *goal: other_data(tiny_data, observation_dim=5)
+        "dfplan.run.load_trajectories", lambda *_, **__: other_data(tiny_data, observation_dim=5)
     )
     with pytest.raises(UserError, match="has 5 states"):
         old.find_motion()

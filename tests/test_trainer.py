@@ -125,7 +125,7 @@ def test_where_the_goal_comes_from_is_kept(dataset, tiny_config, tmp_path):
 def test_run_that_exists_is_not_touched(dataset, tiny_config, tmp_path, monkeypatch):
     train(TASK, tiny_config, tmp_path, until=0, goal_dims=GOAL)
     before = contents(tmp_path)
-    monkeypatch.setattr(trainer, "load_trajectories", lambda *a: pytest.fail("data was read"))
+    monkeypatch.setattr(trainer, "load_trajectories", lambda *a, **k: pytest.fail("data was read"))
     with pytest.raises(UserError, match="already holds a run; resume it with --resume") as error:
         train(TASK, tiny_config, tmp_path, goal_dims=GOAL)
     assert str(tmp_path) in str(error.value)

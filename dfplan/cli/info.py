@@ -53,9 +53,15 @@ def facts(found: Found) -> dict[str, Any]:
         "states, goals, actions": _sizes(run),
         "checkpoint": f"step {step} of {run.config.training.steps}" if step else "none yet",
         "parameters": parameter_count(load_weights(run, directory).params) if step else None,
+        **_learned(run),
         "command": run.command,
         "versions": ", ".join(f"{k} {v}" for k, v in run.versions.items()),
     }
+
+
+def _learned(run: Run) -> dict[str, float]:
+    """How much of the returns a critic foresees, where the goal is reward."""
+    return {"returns explained": round(float(run.critic.explained), 3)} if run.critic else {}
 
 
 def _sizes(run: Run) -> str:

@@ -110,6 +110,7 @@ def _record(agent: Agent, start: np.ndarray, goal: np.ndarray | None) -> dict[st
         "stride": agent.planner.model.layout.stride,
         "arrival": None if goal is None else float(plan.arrival[0]),
         "arrives": None if goal is None else bool(agent.arrives()[0]),
+        "worth": -float(plan.cost[0].min()) if agent.planner.model.layout.rewarded else None,
         "best": int(plan.best[0]),
         "states": plan.states[0].tolist(),
         "candidates": plan.candidates[0].tolist(),
@@ -119,6 +120,8 @@ def _record(agent: Agent, start: np.ndarray, goal: np.ndarray | None) -> dict[st
 def _sentence(record: dict[str, Any]) -> str:
     tokens, stride = len(record["states"]) - 1, record["stride"]
     length = f"{tokens} states, {tokens * stride} control steps"
+    if record["worth"] is not None:
+        return f"plan of {length}; worth {record['worth']:.4g} in discounted rewards"
     if record["goal"] is None:
         return f"plan of {length}"
     if record["arrives"]:

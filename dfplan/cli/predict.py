@@ -112,7 +112,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _defaults(name: Path, found: Found) -> Args:
-    return Args(name, planner=dataclasses.replace(found.run.config.planner, candidates=SAMPLES))
+    config = dataclasses.replace(found.run.config.planner, candidates=SAMPLES)
+    if found.run.rewarded:  # its token would ask for more than what is usual
+        config = dataclasses.replace(config, goal="none", guidance_samples=1)
+    return Args(name, planner=config)
 
 
 def _sample(

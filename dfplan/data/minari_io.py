@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import importlib.util
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +26,9 @@ class Trajectories:
         layout: how states were made.
         dataset_id: the Minari id.
         fingerprint: SHA-256 over the arrays, hexadecimal.
+        reward: `[N]` of the step that begins at each row, zero on the last of each episode; None
+            where rewards were not asked for.
+        terminated: `[E]` bool, episodes that the task ended; None likewise.
     """
 
     state: np.ndarray
@@ -35,6 +39,8 @@ class Trajectories:
     layout: Layout
     dataset_id: str
     fingerprint: str
+    reward: np.ndarray | None = None
+    terminated: np.ndarray | None = None
 
 
 def open_dataset(dataset_id: str):
@@ -86,6 +92,8 @@ def load_trajectories(
     goal_dims: tuple[int, ...] | None = None,
     goal_from: tuple[int, ...] = (),
     goal_value: tuple[float, ...] = (),
+    *,
+    rewards: bool = False,
 ) -> Trajectories:
     """Read a Minari dataset into flat arrays.
 
@@ -94,49 +102,82 @@ def load_trajectories(
         goal_dims: places of the goal in the state; None finds them for goal-Dict observations and
             means no goal for others. Empty means none for any.
         goal_from, goal_value: where the goal to reach stands, or what it is; see `Layout`.
+        rewards: also read what steps were rewarded with, and which episodes terminated.
 
     Raises:
         UserError: unknown id, unsupported spaces, no steps, arrays of another shape than the
-            spaces say, NaN or infinite values (naming the first episode and step).
+            spaces say, NaN or infinite values (naming the first episode and step); rewards that
+            are asked for and all the same.
     """
     dataset = open_dataset(dataset_id)
     spaces = dataset.observation_space, dataset.action_space
     layout = layout_from_spaces(*spaces, goal_dims, goal_from, goal_value)
-    states, actions, taken = _read_episodes(dataset, layout, dataset_id)
+    episodes = _read_episodes(dataset, dataset_id)
+    states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
+    taken = [trips(layout.goal(e.observations)) for e in episodes]
+    reward, over = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
         dim = layout.observation_dim
-        found = find_goal_dims(joined[:, :dim], joined[:, dim:])
-        if found is not None:
-            layout = layout_from_spaces(*spaces, found)
+        dims = find_goal_dims(joined[:, :dim], joined[:, dim:])
+        if dims is not None:
+            layout = layout_from_spaces(*spaces, dims)
             states = [state[:, :dim] for state in states]
-    return from_episodes(states, actions, layout, dataset_id, np.concatenate(taken))
+    joined = np.concatenate(taken)
+    return from_episodes(states, actions, layout, dataset_id, joined, reward, over)
 
 
 def from_episodes(
-    states: list, actions: list, layout: Layout, dataset_id: str, trips: np.ndarray = NO_TRIPS
+    states: Sequence,
+    actions: Sequence,
+    layout: Layout,
+    dataset_id: str,
+    trips: np.ndarray = NO_TRIPS,
+    rewards: Sequence | None = None,
+    terminated: np.ndarray | None = None,
 ) -> Trajectories:
-    """Join episodes, each states `[n+1, S]` with actions `[n+1, A]` (last row unused)."""
+    """Join episodes, each states `[n+1, S]` with actions `[n+1, A]` (last row unused).
+
+    Rewards are `[n+1]` likewise, and then it is said which episodes `[E]` terminated.
+    """
     length = np.array([len(s) for s in states], np.int64)
     start = np.cumsum(length) - length
     state, action = np.concatenate(states), np.concatenate(actions)
+    reward = None if rewards is None else np.concatenate(rewards)
+    known = (state, action, length) + (() if reward is None else (reward, terminated))
     digest = hashlib.sha256()
-    for array in (state, action, length):
+    for array in map(np.asarray, known):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     fingerprint = digest.hexdigest()
-    return Trajectories(state, action, start, length, trips, layout, dataset_id, fingerprint)
+    parts = state, action, start, length, trips, layout, dataset_id, fingerprint
+    return Trajectories(*parts, reward, terminated)
 
 
-def _read_episodes(dataset, layout: Layout, dataset_id: str) -> tuple[list, list, list]:
+def _read_episodes(dataset, dataset_id: str) -> list:
     try:
         episodes = [e for e in dataset.iterate_episodes() if len(e)]
     except (OSError, KeyError) as error:
         raise UserError(f"dataset {dataset_id!r} cannot be read: {one_line(error)}") from error
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
-    states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
-    return list(states), list(actions), [trips(layout.goal(e.observations)) for e in episodes]
+    return episodes
+
+
+def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """Rewards `[n+1]` of each episode, and which of them terminated."""
+    rewards = []
+    for episode in episodes:
+        reward = np.asarray(episode.rewards, np.float32).reshape(len(episode), 1)
+        _check_finite(f"dataset {dataset_id!r}, episode {episode.id}", "reward", reward)
+        rewards.append(np.append(reward[:, 0], np.float32(0)))
+    every = np.concatenate([reward[:-1] for reward in rewards])
+    if every.min() == every.max():
+        raise UserError(
+            f"dataset {dataset_id!r}: every reward is {every[0]:g}, so there is nothing to "
+            "maximise; plan towards states instead (data.goal 'state'), or give another dataset"
+        )
+    return rewards, np.array([bool(np.asarray(e.terminations)[-1]) for e in episodes])
 
 
 def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from dfplan.normalize import Normalizer
 from dfplan.types import Array, UserError, check_choice
 
 FRAMES = ("last", "stack")
+GOALS = ("state", "reward")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,9 @@ class DataConfig:
         rest_dims: state dimensions that are zero at rest. A state at or after the goal repeats the
             goal's state with these at zero, so that plans learn to arrive and stay. Tokens with
             actions end at the goal instead: no action is known that stays.
+        goal: what plans are for: "state", to reach one (or to imitate, where no goal is named), or
+            "reward", for as much of it as there is to get. The first token then holds how good a
+            window's return is, see `TokenLayout.rank_token`.
 
     Raises:
         UserError: when a value is out of range.
@@ -49,8 +53,10 @@ class DataConfig:
     goal_decay: float = 1.0
     start_fraction: float = 0.0
     rest_dims: tuple[int, ...] = ()
+    goal: str = "state"
 
     def __post_init__(self):
+        check_choice("data.goal", self.goal, GOALS)
         check_choice("data.frames", self.frames, FRAMES)
         if self.tokens != 0 and not self.tokens >= 2:
             raise UserError(f"data.tokens must be at least 2, or 0 (automatic), got {self.tokens}")
@@ -70,6 +76,7 @@ class TokenLayout:
         state_dim, action_dim: of the task.
         goal_dims: places of the goal in the state; empty without a goal token.
         stride, frames, actions, rest_dims: see `DataConfig`.
+        rewarded: the goal is reward; `goal_dims` is empty then.
     """
 
     state_dim: int
@@ -79,6 +86,7 @@ class TokenLayout:
     frames: str
     actions: bool
     rest_dims: tuple[int, ...] = ()
+    rewarded: bool = False
 
     @classmethod
     def create(cls, layout: Layout, config: DataConfig) -> "TokenLayout":
@@ -99,12 +107,13 @@ class TokenLayout:
             config.frames,
             config.actions,
             config.rest_dims,
+            config.goal == "reward",
         )
 
     @property
     def has_goal(self) -> bool:
-        """Sequences begin with a goal token."""
-        return bool(self.goal_dims)
+        """Sequences begin with a goal token: a state's, or a return's."""
+        return bool(self.goal_dims) or self.rewarded
 
     @property
     def frame_count(self) -> int:
@@ -144,3 +153,14 @@ class TokenLayout:
         """A normalised goal as a token; see `goal_token`."""
         dims = jnp.asarray(self.goal_dims, jnp.int32)
         return jnp.zeros((*goal.shape[:-1], self.features)).at[..., dims].set(goal)
+
+    def rank_token(self, rank: Float[Array, "*b"]) -> Float[Array, "*b D"]:
+        """How good a return is as a token: one number, zeros beside it.
+
+        The number is the return's quantile among those that the data had from such states, 0 to 1,
+        stretched to mean 0 and variance 1. So asking for much asks for what the data could do from
+        where the robot is, where a return itself (Chen et al. 2021, Ajay et al. 2022) would have to
+        be in reach from there.
+        """
+        token = jnp.zeros((*jnp.shape(rank), self.features))
+        return token.at[..., 0].set((2 * rank - 1) * 3**0.5)

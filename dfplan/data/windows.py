@@ -21,6 +21,7 @@ class Corpus(NamedTuple):
         first, last: `[N]` int32, first and last row of each row's episode.
         begin: `[M]` int32, rows at which a window may start.
         rest: `[S]` and idle: `[A]`, the normalised values of a zero state and a zero action.
+        rank: `[N]`, how good the return from each row is, 0 to 1; None where rewards are no goal.
     """
 
     state: Array
@@ -30,6 +31,7 @@ class Corpus(NamedTuple):
     begin: Array
     rest: Array
     idle: Array
+    rank: Array | None = None
 
 
 class Batch(NamedTuple):
@@ -58,9 +60,13 @@ def fit_normalizers(data: Trajectories) -> tuple[Normalizer, Normalizer]:
 
 
 def make_corpus(
-    data: Trajectories, config: DataConfig, states: Normalizer, actions: Normalizer
+    data: Trajectories,
+    config: DataConfig,
+    states: Normalizer,
+    actions: Normalizer,
+    rank: np.ndarray | None = None,
 ) -> Corpus:
-    """Normalise a dataset and put it on the device.
+    """Normalise a dataset and put it on the device, with the ranks of its returns if there are any.
 
     Raises:
         UserError: when no episode has as many steps as a token.
@@ -82,6 +88,7 @@ def make_corpus(
         jnp.asarray(begin, jnp.int32),
         states.encode(jnp.zeros(data.state.shape[1])),
         actions.encode(jnp.zeros(data.action.shape[1])),
+        None if rank is None else jnp.asarray(rank, jnp.float32),
     )
 
 
@@ -92,7 +99,7 @@ def sample_batch(
 
     A window starts at a uniformly drawn row, or at the first of its episode (`start_fraction`).
     With a goal token, the goal is a state reached later in the same episode (hindsight), at a
-    truncated-exponential distance of at least one step.
+    truncated-exponential distance of at least one step; or how good the return from there was.
     """
     k_begin, k_goal, k_gap, k_start = jax.random.split(key, 4)
     begin = corpus.begin[jax.random.randint(k_begin, (batch,), 0, corpus.begin.shape[0])]
@@ -105,6 +112,10 @@ def sample_batch(
     valid = here <= last[:, None]
     actions = _actions_before(corpus, config, here, first, last) if config.actions else None
     transition = _transition(k_gap, corpus, config, begin)
+    if layout.rewarded:
+        assert corpus.rank is not None
+        goal = layout.rank_token(corpus.rank[begin])[:, None]
+        return _with_goal(goal, layout.encode(frames, actions), valid, transition)
     if not layout.has_goal:
         return Batch(layout.encode(frames, actions), valid, *transition)
     goal_row = begin + _goal_distance(k_goal, last - begin, config)
@@ -116,7 +127,11 @@ def sample_batch(
         frames = jnp.where(reached[..., None], _at_rest(goal, corpus, config), frames)
         valid = jnp.ones_like(valid)  # up to the goal it is data, from there on at rest
     goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims)])[:, None]
-    tokens = jnp.concatenate([goal, layout.encode(frames, actions)], axis=1)
+    return _with_goal(goal, layout.encode(frames, actions), valid, transition)
+
+
+def _with_goal(goal: Array, tokens: Array, valid: Array, transition: tuple) -> Batch:
+    tokens = jnp.concatenate([goal, tokens], axis=1)
     return Batch(tokens, jnp.pad(valid, ((0, 0), (1, 0)), constant_values=True), *transition)
 
 

@@ -12,7 +12,7 @@ from dfplan.diffusion.matrix import MATRICES, make_matrix
 from dfplan.diffusion.solver import SOLVERS, Solver
 from dfplan.types import UserError, check_choice
 
-GOALS = ("token", "guidance", "both")
+GOALS = ("token", "guidance", "both", "none")
 ACTIONS = ("tracker", "inverse", "diffused")
 
 
@@ -40,7 +40,11 @@ class PlannerConfig:
             all dimensions of the state, or one for each; -1 where it is to be estimated. States are
             filtered then, and history is declared as noisy as what is known of it.
         missing: whether observations may hold NaN, for what is missing; it is filled in then.
-        goal: "token" (the goal is a clean token), "guidance" (gradient) or "both".
+        goal: "token" (the goal is a clean token), "guidance" (gradient), "both", or "none": then it
+            only chooses among candidates. A goal of reward is followed likewise: its token asks for
+            a return, its gradient is that of the plan's value.
+        quantile: the return that the token of a reward asks for, 0 to 1: 0.9 is better than nine of
+            ten that the data had from such states.
         guidance_scale: strength of the gradient.
         guidance_samples: futures that the gradient is the mean of, each with other noise in the
             tokens that are still pure noise; as many times the computation. More than 1 goes with
@@ -72,6 +76,7 @@ class PlannerConfig:
     observation_noise: tuple[float, ...] = ()
     missing: bool = False
     goal: str = "token"
+    quantile: float = 0.9
     guidance_scale: float = 0.1
     guidance_samples: int = 1
     support: float = 5.0
@@ -85,10 +90,10 @@ class PlannerConfig:
         check_choice("planner.action", self.action, ACTIONS)
         check_choice("planner.solver", self.solver, SOLVERS)
         self._check_values()
-        if self.guidance_samples > 1 and self.goal == "token":
+        if self.guidance_samples > 1 and self.goal in ("token", "none"):
             raise UserError(
                 f"planner.guidance_samples {self.guidance_samples} averages a gradient, and "
-                "planner.goal 'token' has none; valid here: 1, or the goals guidance, both"
+                f"planner.goal {self.goal!r} has none; valid here: 1, or the goals guidance, both"
             )
         object.__setattr__(self, "rows", tuple(self.rows))
         object.__setattr__(self, "observation_noise", tuple(self.observation_noise))
@@ -107,7 +112,7 @@ class PlannerConfig:
             self._need(name, lambda x: _finite(x) and x >= 0, "a number from 0 up")
         for name in ("rho", "goal_tolerance"):
             self._need(name, lambda x: _finite(x) and x > 0, "a number above 0")
-        for name in ("history_level", "eta"):
+        for name in ("history_level", "eta", "quantile"):
             self._need(name, lambda x: _finite(x) and 0 <= x <= 1, "a number in [0, 1]")
         self._need(
             "observation_noise",

@@ -21,17 +21,23 @@ from dfplan.nets.network import Network
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.select import arrival, between, hold, outside
+from dfplan.rewards import worth
 from dfplan.support import Support
 from dfplan.types import Array, Cost, Denoiser, PyTree, UserError
+from dfplan.value.critic import Critic
 
 
 class Weights(NamedTuple):
-    """What training found: parameters, normalisers, and where the data has been (or None)."""
+    """What training found: parameters, normalisers, and where the data has been (or None).
+
+    With rewards for a goal, also what states and plans are worth.
+    """
 
     params: PyTree
     states: Normalizer
     actions: Normalizer
     support: Support | None = None
+    critic: Critic | None = None
 
 
 class History(NamedTuple):
@@ -57,7 +63,8 @@ class Plan(NamedTuple):
             has no goal.
         candidates: `[B, N, P+1, S]`, as far as they were sampled when the best had arrived; from
             there on a state repeats, that of arrival with the goal's place and at rest.
-        cost: `[B, N]`, control steps to the goal, more for those spent where the data never was.
+        cost: `[B, N]`, control steps to the goal, more for those spent where the data never was;
+            with rewards for a goal, less the discounted rewards that are expected.
         best: `[B]` index of the chosen one.
         denoising: `[B, M+1, N, P+1, S]` every step of the sampling; None unless asked for.
         history: `[B, H, S]` the state at each history token, given what was observed up to it: the
@@ -164,6 +171,8 @@ class Planner:
         if ends:
             candidates = self._held(candidates, result.complete, goal, weights.support)
         arrives, cost = self._cost(candidates, goal, weights.support)
+        if self.model.layout.rewarded:
+            cost = -worth(weights.critic, weights.states, candidates)
         if price is not None:
             cost = cost + self._price(candidates, goal, price)
         best = jnp.argmin(cost, axis=1)
@@ -207,7 +216,8 @@ class Planner:
 
     def _pulled(self, goal: Array | None) -> bool:
         """Whether the goal itself guides by its gradient."""
-        return goal is not None and self.config.goal != "token"
+        asked = goal is not None or self.model.layout.rewarded
+        return asked and self.config.goal in ("guidance", "both")
 
     def _ends_early(self, goal: Array | None, price: Cost | None) -> bool:
         """Whether all that is asked for is known once the best candidate has arrived."""
@@ -262,11 +272,9 @@ class Planner:
         if grid:
             level = jnp.round(level * grid) / grid
         if layout.has_goal:
-            known = goal is not None and self.config.goal in ("token", "both")
+            token, known = self._goal_token(weights, goal, len(level))
             goal_level = jnp.full((len(level), 1), 0.0 if known else 1.0)
-            if goal is None:
-                goal = jnp.zeros((len(level), len(layout.goal_dims)))
-            tokens = jnp.concatenate([layout.goal_token(goal, weights.states)[:, None], tokens], 1)
+            tokens = jnp.concatenate([token[:, None], tokens], 1)
             level = jnp.concatenate([goal_level, level], axis=1)
         alpha, _ = schedule.alpha_sigma(level)
         noise = jax.vmap(lambda k: jax.random.normal(k, tokens.shape[1:]))(keys)
@@ -277,6 +285,16 @@ class Planner:
         cache = net.init_cache(len(tokens), tokens.shape[1] + future)
         output, cache = net.extend(cache, noisy, level, jnp.int32(0))
         return cache, self.model.x0(noisy, output, level)
+
+    def _goal_token(self, weights: Weights, goal: Array | None, batch: int) -> tuple[Array, bool]:
+        """The sequence's first token, and whether it is shown."""
+        layout = self.model.layout
+        shown = self.config.goal in ("token", "both")
+        if layout.rewarded:
+            return layout.rank_token(jnp.full(batch, self.config.quantile)), shown
+        if goal is None:
+            return jnp.zeros((batch, layout.features)), False
+        return layout.goal_token(goal, weights.states), shown
 
     def _denoiser(
         self,
@@ -302,7 +320,11 @@ class Planner:
 
         def cost(x0: Array) -> Array:
             paid = jnp.zeros(len(x0))
-            if self._pulled(goal):
+            if self._pulled(goal) and weights.critic is not None:
+                candidates = self._with_present(x0, weights, present)
+                gain = worth(weights.critic, weights.states, candidates).reshape(-1)
+                paid -= gain / weights.critic.scale
+            elif self._pulled(goal):
                 paid += distance(self._decode(x0, weights), goals)
             if price is not None:
                 candidates = self._with_present(x0, weights, present)

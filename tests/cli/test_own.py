@@ -160,3 +160,21 @@ def test_map_of_ones_own(dfplan, run, place):
 def test_environments_of_the_installed_packages_need_no_import(dfplan):
     names = ["--env", "dfplan/PointMaze_UMaze_D4RL-v0", "--dataset", "my/random-v0"]
     assert dfplan("collect", *names, "--steps", 20).code == 0
+
+
+def test_a_goal_of_reward(dfplan, place):
+    names = ["--env", "Pendulum-v1", "--dataset", "my/pend-v3"]
+    assert dfplan("collect", *names, "--steps", 250).code == 0
+    train = ["train", *names, "--data.goal", "reward", "--value.steps", 20, *TINY, *SMALLER]
+    refused = dfplan(*train, "--goal-dims", 0, "--out", "none")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "leave out goal-dims" in refused.err and not (place / "none").exists()
+    assert dfplan(*train, "--out", "run").code == 0
+    assert dfplan("train", "--out", "run", "--resume").code == 0
+    done = dfplan("eval", "run", "--episodes", 1, "--planner.quantile", 0.8)
+    assert done.code == 0 and "note" not in done.out
+    assert "returns explained" in dfplan("info", "run").out
+    done = dfplan("plan", "run", "--start", 1, 0, 0, "--json", "p.json")
+    plan = read(place / "p.json")
+    assert f"worth {plan['worth']:.4g} in discounted rewards" in done.out
+    assert plan["worth"] < 0

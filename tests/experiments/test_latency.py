@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.latency import compare, sizes
+from experiments.latency import compare, exported, sizes
 from experiments.latency.figure import draw
 from experiments.latency.run import COLUMNS, REFERENCE, page
 
@@ -69,3 +69,10 @@ def test_the_reference_plan_walks_the_whole_matrix():
     with torch.no_grad():
         moved = (net(x, level) - net(changed, level)).abs().amax((0, 2)) > 0
     assert not moved[:40].any() and moved[40:].all()
+
+
+def test_stages_of_an_exported_planner_are_told_in_both_clocks():
+    once = np.array([[1.0, 0.5], [2.0, 0.25], [3.0, 1.5], [0.1, 0.05]])
+    *_, first, later = exported.page({"first": [once], "later": [once, 3 * once]}).splitlines()
+    assert first == "| first | 1.00 (0.50) | 2.00 (0.25) | 3.00 (1.50) | 0.10 (0.05) |"
+    assert later.startswith("| later | 2.00 (1.00) |")

@@ -5,21 +5,42 @@ import numpy as np
 from dfplan.data.layout import Layout
 from dfplan.data.make_env import make_env
 from dfplan.data.minari_io import from_episodes
-from experiments.own_env import run
+from experiments.own_env import cases, pusher, run
 from experiments.own_env.cloning import Cloning
-from experiments.own_env.controller import Controller
+from experiments.own_env.reacher import Controller
 
 
 def test_the_controller_pulls_the_fingertip_to_the_target(monkeypatch):
-    monkeypatch.setattr("experiments.own_env.controller.NOISE", 0.0)
-    monkeypatch.setattr("experiments.own_env.controller.GAINS", (8.0, 8.0))
-    env = make_env(run.TASK.env)
+    monkeypatch.setattr("experiments.own_env.reacher.NOISE", 0.0)
+    monkeypatch.setattr("experiments.own_env.reacher.GAINS", (8.0, 8.0))
+    env = make_env(cases.REACHER.env)
     for seed in range(7000, 7004):
         observation, _ = env.reset(seed=seed)
-        controller, begin = Controller(env, seed), np.linalg.norm(observation[list(run.VECTOR)])
+        controller, begin = Controller(env, seed), np.linalg.norm(observation[list(cases.VECTOR)])
         for _ in range(50):
             observation, *_ = env.step(controller.act(observation))
-        assert np.linalg.norm(observation[list(run.VECTOR)]) < 0.5 * begin
+        assert np.linalg.norm(observation[list(cases.VECTOR)]) < 0.5 * begin
+
+
+def test_the_other_takes_the_object_towards_its_goal(monkeypatch):
+    monkeypatch.setattr("experiments.own_env.pusher.ERRORS", 0.0)
+    monkeypatch.setattr("experiments.own_env.pusher.SPEEDS", (0.4, 0.4))
+    monkeypatch.setattr("experiments.own_env.pusher.NOISE", 0.0)
+    env = make_env(cases.PUSHER.env)
+    observation, _ = env.reset(seed=7006)
+    controller, begin = pusher.Controller(env, 0), _to_go(observation)
+    for _ in range(100):
+        observation, *_ = env.step(controller.act(observation))
+    assert _to_go(observation) < begin - 0.03
+
+
+def _to_go(observation):
+    return np.linalg.norm(observation[pusher.OBJECT] - observation[pusher.GOAL])
+
+
+def test_a_case_knows_its_planner():
+    found = cases.CASES["reacher-reward"].planner
+    assert found["candidates"] == 16 and not any("." in name for name in found)
 
 
 def test_the_clone_does_what_the_data_did():

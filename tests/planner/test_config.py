@@ -10,7 +10,7 @@ from dfplan.types import UserError
 
 BAD = [
     ("matrix", "zigzag", "full_sequence, autoregressive, pyramid, trapezoid, custom"),
-    ("goal", "none", "token, guidance, both"),
+    ("goal", "near", "token, guidance, both, none"),
     ("action", "pid", "tracker, inverse, diffused"),
     ("solver", "euler", "ddim, ancestral, multistep"),
     ("support", -1.0, "number from 0"),
@@ -32,7 +32,11 @@ BAD = [
     ("guidance_samples", 2.5, "integer"),
     *((n, -0.1, "number from 0 up") for n in ("slope", "clip", "guidance_scale")),
     *((n, 0.0, "number above 0") for n in ("rho", "goal_tolerance")),
-    *((n, x, r"number in \[0, 1\]") for n in ("history_level", "eta") for x in (-0.1, 1.1)),
+    *(
+        (n, x, r"number in \[0, 1\]")
+        for n in ("history_level", "eta", "quantile")
+        for x in (-0.1, 1.1)
+    ),
     *(
         (name, x, "a number")
         for name in ("slope", "clip", "guidance_scale", "rho", "goal_tolerance", "eta")

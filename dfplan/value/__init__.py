@@ -1,0 +1,1 @@
+"""Value: what the future is worth, learned from the rewards in the data."""
