@@ -58,6 +58,8 @@ TMAZE: dict[str, Any] = {
         # A token every 0.2 s. History reaches back 3.8 s, over the slowest way to the junction.
         "data.stride": 20,
         "data.tokens": 28,
+        "data.start_fraction": 0.5,
+        "data.before_start": 19,
         "planner.history": 20,
         "planner.action": "tracker",
         "planner.candidates": 1,

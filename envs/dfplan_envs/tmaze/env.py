@@ -69,9 +69,7 @@ class TMazeEnv(PointMazeEnv):
         start = foot + self.np_random.uniform(-START_NOISE, START_NOISE, 2)
         return super().reset(options={"start": start, "goal": self.arms[self._arm]})
 
-    def step(
-        self, action: np.ndarray
-    ) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Push the ball for 0.01 s."""
         self._elapsed += 1
         observation, reward, terminated, truncated, info = super().step(action)
