@@ -61,6 +61,7 @@ TMAZE: dict[str, Any] = {
         "data.start_fraction": 0.5,
         "data.before_start": 19,
         "planner.history": 20,
+        "planner.horizon": 8,
         "planner.action": "tracker",
         "planner.candidates": 1,
         "planner.replan_every": 20,
