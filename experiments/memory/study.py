@@ -11,7 +11,12 @@ from experiments.maze2d.study import TRAINING_SEEDS, TUNING
 HERE = Path(__file__).parent
 EVALUATION = range(34_000, 34_100)
 """Of the episodes in the tables; fixed before any result on them was looked at."""
-SMALL = {"net.width": 64, "net.layers": 2, "training.ema": 0.99}
+SMALL = {
+    "net.width": 64,
+    "net.layers": 2,
+    "training.batch_size": 16,
+    "training.ema": 0.99,
+}
 NETWORKS = {"full": 1_200, "brief": 300}
 """Training steps of the T-maze's networks."""
 NOISE = "obs_noise=0.2,0.2,0,0"
