@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.data.make_env import make_env
 from dfplan.plots.style import DRIVEN, INK, PLAN
+from dfplan_envs.pointmaze.draw import draw_maze
+from dfplan_envs.pointmaze.maps import parse_map
+from dfplan_envs.tmaze.env import MAP
 from experiments.maze2d import records
 from experiments.maze2d.bootstrap import mean_interval
 from experiments.maze2d.evaluate import Trained
@@ -73,9 +75,7 @@ def _draw(ax: Any, study: Study, name: str) -> None:
     row = TMAZE[name]
     agent = Trained.load(study.run(row, study.seeds[0]), row.planner).agent()
     played = drive(study, row, agent, study.evaluation[:SHOWN])
-    env = make_env(study.task(row).env).unwrapped
-    env.goal = np.full(2, np.nan)  # either arm may be right
-    env.draw(ax)
+    draw_maze(ax, parse_map(MAP), np.full(2, np.nan), 0.0)  # either arm may be right
     for states, length in zip(played.states, played.length, strict=True):
         color = PLAN if states[0, CUE] < 0 else DRIVEN
         ax.plot(*states[: length + 1, :2].T, color=color, linewidth=1, alpha=0.8)
