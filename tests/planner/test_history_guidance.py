@@ -43,6 +43,7 @@ def plan(planner):
     return planner.plan(make_weights(planner.model), make_keys(), make_history(MODEL), GOAL)
 
 
+@pytest.mark.slow
 def test_weight_zero_is_the_plan_without():
     zero = changed(PLAIN, history_guidance=(0.0,), history_guidance_levels=(0.5,))
     for with_zero, without in zip(*map(jax.tree.leaves, (plan(zero), plan(PLAIN))), strict=True):
@@ -92,6 +93,7 @@ def test_it_equals_a_computation_without_cache_and_windows(kind):
     np.testing.assert_allclose(plan(planner).candidates[:, :, 1:], wanted, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_plan_does_not_depend_on_its_batch():
     planner = changed(GUIDED, history_guidance_levels=(0.5,), history_guidance_keep=0)
     keys, history = make_keys(), make_history(MODEL)
@@ -123,3 +125,4 @@ def test_settings_that_do_not_fit_each_other():
     with pytest.raises(UserError, match=r"keep 2 leaves nothing .* valid: 0 to 1"):
         PlannerConfig(history=2, history_guidance=(1.0,), history_guidance_keep=2)
     assert PlannerConfig(history_guidance=[0.5]).guides_history  # pyright: ignore
+    assert not PlannerConfig(history_guidance=(0.0,)).guides_history
