@@ -19,8 +19,7 @@ STAGES = ("measure", "table")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run some stages; what is measured is not measured again."""
     args = _parser().parse_args(argv)
-    seeds = (0,) if args.shipped else tuple(args.seeds)
-    study = Study(tuple(args.mazes), seeds, args.shipped, args.runs)
+    study = Study(tuple(args.mazes), tuple(args.seeds), args.runs)
     if args.rehearse:
         study = study.rehearsal(args.rehearse, args.episodes)
     try:
@@ -49,11 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--runs", type=Path, default=Study.runs, help="folder of the Maze2D comparison's runs"
-    )
-    parser.add_argument(
-        "--shipped",
-        action="store_true",
-        help="measure the planners that come trained instead, in a table of their own",
     )
     parser.add_argument(
         "--only", nargs="+", choices=CONDITIONS, default=(), metavar="CONDITION", help="to measure"

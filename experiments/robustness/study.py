@@ -3,8 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from dfplan.tasks import checkpoint_folder
-from experiments.maze2d.study import TRAINING_SEEDS, TUNING, task
+from experiments.maze2d.study import TRAINING_SEEDS, TUNING
 
 HERE = Path(__file__).parent
 MAZES = ("medium", "large")
@@ -18,7 +17,6 @@ class Study:
 
     Attributes:
         mazes, seeds: mazes and training seeds, whose runs the Maze2D comparison trains.
-        shipped: measure the planners that come trained instead, one for each maze.
         runs: folder of those runs.
         results: folder of the measurements.
         pages: folder of table.md, table.json and the README that is filled in.
@@ -27,7 +25,6 @@ class Study:
 
     mazes: tuple[str, ...] = MAZES
     seeds: tuple[int, ...] = TRAINING_SEEDS
-    shipped: bool = False
     runs: Path = Path("runs/maze2d")
     results: Path = Path("runs/robustness")
     pages: Path = HERE
@@ -38,18 +35,10 @@ class Study:
         pages = folder / "pages"
         return dataclasses.replace(self, results=folder, pages=pages, evaluation=TUNING[:episodes])
 
-    @property
-    def name(self) -> str:
-        """Of the table's files, and of its place in the README."""
-        return "shipped" if self.shipped else "table"
-
     def run(self, maze: str, seed: int) -> Path:
         """The trained run of a maze."""
-        if self.shipped:
-            return checkpoint_folder(task(maze))
         return self.runs / f"{maze}-{seed}"
 
     def result(self, maze: str, seed: int, condition: str) -> Path:
         """Where the measurement of a run under a condition lies."""
-        run = f"{maze}-shipped" if self.shipped else f"{maze}-{seed}"
-        return self.results / run / f"{condition}.json"
+        return self.results / f"{maze}-{seed}" / f"{condition}.json"

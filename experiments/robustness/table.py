@@ -34,11 +34,11 @@ def write_table(study: Study) -> None:
     """Write the table of what has been measured so far, and print it."""
     found = {task(maze).name: gather(study, maze) for maze in study.mazes}
     text = render(found)
-    write_json(study.pages / f"{study.name}.json", found)
-    write_page(study.pages / f"{study.name}.md", f"# Robustness\n\n{text}\n")
+    write_json(study.pages / "table.json", found)
+    write_page(study.pages / "table.md", f"# Robustness\n\n{text}\n")
     readme = study.pages / "README.md"
     source = readme if readme.is_file() else HERE / "README.md"
-    write_page(readme, fill(source.read_text(), study.name, text))
+    write_page(readme, fill(source.read_text(), "table", text))
     console.print(text)
 
 

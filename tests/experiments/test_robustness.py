@@ -97,15 +97,3 @@ def test_the_command_refuses_what_there_is_not(tmp_path, capsys):
     assert "valid: measure, table" in capsys.readouterr().err
     assert run.main(["measure", "--runs", str(tmp_path), "--rehearse", str(tmp_path / "r")]) == 2
     assert "robustness: error:" in capsys.readouterr().err
-
-
-def test_planners_that_come_trained_have_a_table_of_their_own(tmp_path):
-    own, shipped = Study(("large",), (0,)), Study(("large",), (0,), shipped=True)
-    assert (shipped.run("large", 0) / "config.json").is_file()
-    assert own.result("large", 0, "clean") != shipped.result("large", 0, "clean")
-    shipped = shipped.rehearsal(tmp_path, 2)
-    write_table(shipped)
-    page = (shipped.pages / "README.md").read_text()
-    assert page.count("**pointmaze-large**, not measured yet") == 1
-    assert (shipped.pages / "shipped.json").is_file()
-    assert not (shipped.pages / "table.json").exists()
