@@ -52,8 +52,10 @@ def render(study: Study, name: str) -> str:
             values = {m: np.array([f[m] for f in found]) for m in columns}
             size = f"{len(found)} x {values[next(iter(columns))].shape[1]}"
             cells = (cell(mean_interval(values[m]), d) for m, (_, d) in columns.items())
-            lines.append([row.label, size, *cells])
-    header = ["", "training seeds x episodes", *(title for title, _ in columns.values())]
+            each = ", ".join(f"{v:.2f}" for v in values[next(iter(columns))].mean(axis=1))
+            lines.append([row.label, size, *cells, each])
+    titles = [title for title, _ in columns.values()]
+    header = ["", "training seeds x episodes", *titles, f"{titles[0]} of each seed"]
     return table(header, lines)
 
 

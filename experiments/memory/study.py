@@ -57,8 +57,7 @@ TMAZE = {
     "none": Row("no history: the present alone", {"history": 1}, "full"),
     "guided": Row("history of 3.8 s, guided away from the present alone", guidance(1.0), "full"),
     "brief": Row("trained for a quarter as long: history of 3.8 s", {}, "brief"),
-    "brief-1": Row("the same, guided with weight 1", guidance(1.0), "brief"),
-    "brief-3": Row("the same, guided with weight 3", guidance(3.0), "brief"),
+    "brief-1": Row("the same, guided away from the present alone", guidance(1.0), "brief"),
 }
 MEDIUM = {
     "noise-1": Row("noise, history of 1 token", {**NOISY, "history": 1}, perturb=(NOISE,)),
