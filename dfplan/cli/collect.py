@@ -88,6 +88,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _collector(task: Task, policy: str | None) -> Callable[..., Any]:
-    if policy:
-        return functools.partial(collect, policy=load_function(policy))
-    return load_function(task.collector) if task.collector else collect
+    if task.collector and not policy:
+        return load_function(task.collector)
+    policy = policy or task.policy
+    return functools.partial(collect, policy=load_function(policy)) if policy else collect

@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 
     Attributes:
         tokens: `[B, T, D]`, normalised; the goal first where the task has one.
-        valid: `[B, T]` bool, False on padding past the end of an episode.
+        valid: `[B, T]` bool, False on padding past the end of an episode and before its start.
         state, next_state: `[B, S]` normalised; `gap`: `[B]` float; `action`: `[B, A]` normalised:
             one transition over `gap` control steps per sequence, for the inverse dynamics.
     """
@@ -97,7 +97,8 @@ def sample_batch(
 ) -> Batch:
     """Draw `batch` windows; the same key gives the same batch.
 
-    A window starts at a uniformly drawn row, or at the first of its episode (`start_fraction`).
+    A window starts at a uniformly drawn row, or at the first of its episode (`start_fraction`) or
+    up to `before_start` tokens before that, by any number of control steps.
     With a goal token, the goal is a state reached later in the same episode (hindsight), at a
     truncated-exponential distance of at least one step; or how good the return from there was.
     """
@@ -106,10 +107,16 @@ def sample_batch(
     at_start = jax.random.uniform(k_start, (batch,)) < config.start_fraction
     begin = jnp.where(at_start, corpus.first[begin], begin)
     first, last = corpus.first[begin], corpus.last[begin]
-    here = begin[:, None] + config.stride * jnp.arange(config.tokens)
+    origin = begin
+    if config.before_start:
+        most = config.before_start * config.stride
+        early = jax.random.randint(jax.random.fold_in(k_start, 1), (batch,), 0, most + 1)
+        origin = begin - jnp.where(at_start, early, 0)
+    here = origin[:, None] + config.stride * jnp.arange(config.tokens)
     back = jnp.arange(1 - layout.frame_count, 1)
     frames = corpus.state[_within(here[..., None] + back, first, last)]
-    valid = here <= last[:, None]
+    begun = here >= first[:, None]
+    valid = begun & (here <= last[:, None])
     actions = _actions_before(corpus, config, here, first, last) if config.actions else None
     transition = _transition(k_gap, corpus, config, begin)
     if layout.rewarded:
@@ -125,7 +132,7 @@ def sample_batch(
     else:
         reached = here[..., None] + back >= goal_row[:, None, None]
         frames = jnp.where(reached[..., None], _at_rest(goal, corpus, config), frames)
-        valid = jnp.ones_like(valid)  # up to the goal it is data, from there on at rest
+        valid = begun  # up to the goal it is data, from there on at rest
     goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims)])[:, None]
     return _with_goal(goal, layout.encode(frames, actions), valid, transition)
 

@@ -14,6 +14,7 @@ from dfplan.types import UserError, check_choice
 
 GOALS = ("token", "guidance", "both", "none")
 ACTIONS = ("tracker", "inverse", "diffused")
+TUPLES = ("rows", "observation_noise", "history_guidance", "history_guidance_levels")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,13 @@ class PlannerConfig:
         history: observed tokens that a plan is conditioned on, H, the present included.
         history_level: noise level in [0, 1] that the observed history is declared to have, at
             least.
+        history_guidance: weights w_i that push the plan away from those it would be after blurred
+            histories, `D + sum_i w_i (D - D_i)`; empty or zeros for none. One more computation of
+            the plan for each.
+        history_guidance_levels: noise levels in (0, 1] that those histories are blurred to, one for
+            each weight; 1 is no history at all.
+        history_guidance_keep: the latest history tokens that stay as they are in all of them; with
+            1 only the present.
         observation_noise: standard deviation of the observation's noise, SI units: one number for
             all dimensions of the state, or one for each; -1 where it is to be estimated. States are
             filtered then, and history is declared as noisy as what is known of it.
@@ -73,6 +81,9 @@ class PlannerConfig:
     clip: float = 0.0
     history: int = 1
     history_level: float = 0.0
+    history_guidance: tuple[float, ...] = ()
+    history_guidance_levels: tuple[float, ...] = (1.0,)
+    history_guidance_keep: int = 0
     observation_noise: tuple[float, ...] = ()
     missing: bool = False
     goal: str = "token"
@@ -95,17 +106,37 @@ class PlannerConfig:
                 f"planner.guidance_samples {self.guidance_samples} averages a gradient, and "
                 f"planner.goal {self.goal!r} has none; valid here: 1, or the goals guidance, both"
             )
-        object.__setattr__(self, "rows", tuple(self.rows))
-        object.__setattr__(self, "observation_noise", tuple(self.observation_noise))
+        for name in TUPLES:
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.guides_history:
+            self._check_history_guidance()
 
     @property
     def filters(self) -> bool:
         """Whether states are estimated, and not just observed."""
         return self.missing or any(self.observation_noise)
 
+    @property
+    def guides_history(self) -> bool:
+        """Whether blurred histories guide the plan."""
+        return any(self.history_guidance)
+
+    def _check_history_guidance(self) -> None:
+        weights, levels = len(self.history_guidance), len(self.history_guidance_levels)
+        if weights != levels:
+            raise UserError(
+                f"planner.history_guidance has {weights} weights and "
+                f"planner.history_guidance_levels {levels} levels; needed: one for each"
+            )
+        if self.history_guidance_keep >= self.history:
+            raise UserError(
+                f"planner.history_guidance_keep {self.history_guidance_keep} leaves nothing to "
+                f"blur of planner.history {self.history}; valid: 0 to {self.history - 1}"
+            )
+
     def _check_values(self) -> None:
         lows = dict.fromkeys(("candidates", "steps", "history", "replan_every"), 1)
-        lows |= {"horizon": 0, "guidance_samples": 1}
+        lows |= {"horizon": 0, "guidance_samples": 1, "history_guidance_keep": 0}
         for name, low in lows.items():
             self._need(name, lambda x, low=low: _whole(x) and x >= low, f"an integer from {low} up")
         for name in ("slope", "clip", "guidance_scale", "support"):
@@ -118,6 +149,12 @@ class PlannerConfig:
             "observation_noise",
             lambda x: all(_finite(s) and (s >= 0 or s == -1) for s in tuple(x)),
             "numbers from 0 up, or -1 (estimated)",
+        )
+        self._need("history_guidance", lambda x: all(map(_finite, tuple(x))), "finite numbers")
+        self._need(
+            "history_guidance_levels",
+            lambda x: all(_finite(k) and 0 < k <= 1 for k in tuple(x)),
+            "numbers above 0, to 1",
         )
         whole = f"integers from 0 to planner.steps, {self.steps}"
         self._need(

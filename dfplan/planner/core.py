@@ -15,10 +15,12 @@ from dfplan.diffusion.redraw import redraw
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.costs import goal_distance
 from dfplan.guidance.guide import gradient_guidance
+from dfplan.guidance.history import history_guidance
 from dfplan.model import Model
 from dfplan.nets.cache import repeat
 from dfplan.nets.network import Network
 from dfplan.normalize import Normalizer
+from dfplan.planner.blur import add_noise, raise_level
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.select import arrival, between, hold, outside
 from dfplan.rewards import worth
@@ -146,6 +148,12 @@ class Planner:
             lambda k: jax.random.split(k, 4), out_axes=1
         )(keys)
         cache, known = self._encode_known(net, weights, k_known, history, goal, future)
+        carry = repeat(cache, count)
+        if self.config.guides_history:
+            encode = functools.partial(self._encode_known, net, weights, k_known)
+            blurred = self._blurred(weights, k_known, history)
+            others = [repeat(encode(h, goal, future)[0], count) for h in blurred]
+            carry = jax.tree.map(lambda *a: jnp.stack(a), carry, *others)
         k_start, k_noise, k_futures = (
             _per_candidate(k, count) for k in (k_start, k_noise, k_futures)
         )
@@ -157,7 +165,7 @@ class Planner:
         offset = known.shape[1]
         result = sample(
             self._denoiser(net, weights, matrix_levels, offset, present, goal, price, k_futures),
-            repeat(cache, count),
+            carry,
             token_noise(k_start, jnp.arange(future), self.model.layout.features),
             matrix_levels,
             schedule=self.model.schedule,
@@ -198,6 +206,19 @@ class Planner:
         """
         estimate = self._decode(known[:, -history.level.shape[1] :], weights)
         return jnp.where(history.level[..., None] > 0, estimate, history.frames[:, :, -1])
+
+    def _blurred(self, weights: Weights, keys: Array, history: History) -> list[History]:
+        """The history at each of the levels that guide, all with the same noise."""
+        grid, found = self.model.diffusion.levels, []
+        k_states, k_actions = (jax.vmap(jax.random.fold_in, (0, None))(keys, i) for i in (1, 2))
+        for to in self.config.history_guidance_levels:
+            to = np.clip(np.round(to * grid), 1, grid) / grid if grid else to
+            raised = raise_level(history.level, to, self.config.history_guidance_keep)
+            blur = functools.partial(add_noise, self.model.schedule)
+            frames = blur(k_states, history.level, raised, history.frames, weights.states)
+            actions = blur(k_actions, history.level, raised, history.actions, weights.actions)
+            found.append(History(frames, actions, raised))
+        return found
 
     def levels(self, matrix: np.ndarray) -> np.ndarray:
         """The matrix's levels in [0, 1]; of a model of discrete levels, the nearest of those.
@@ -313,6 +334,8 @@ class Planner:
             output, carry = net.extend(carry, x, level, offset + start, modulation)
             return self.model.x0(x, output, level), carry
 
+        if self.config.guides_history:
+            denoise = history_guidance(denoise, self.config.history_guidance)
         if not self._guided(goal, price):
             return denoise
         goals = None if goal is None else jnp.repeat(goal, self.config.candidates, axis=0)

@@ -83,20 +83,21 @@ class Noised(NamedTuple):
     level: Float[Array, "B S"]
 
 
-def _streams(
-    key: Array, model: Model, config: ObjectiveConfig, tokens: Float[Array, "B T D"]
-) -> Noised:
+def _streams(key: Array, model: Model, config: ObjectiveConfig, batch: Batch) -> Noised:
+    """Levels as the paradigm draws them; tokens that are not there are pure noise in any."""
+    tokens = batch.tokens
     rows, length = tokens.shape[:2]
     has_goal, steps = model.layout.has_goal, model.diffusion.levels
     if config.streams == "single":
         draw = LevelDraw(config.paradigm, steps)
-        return Noised(tokens, draw.draw(key, rows, length, has_goal))
+        level = draw.draw(key, rows, length, has_goal)
+        return Noised(tokens, jnp.where(batch.valid, level, 1.0))
     k_history, k_target = jax.random.split(key)
     draw = config.two_stream_draw(steps)
     history = draw.draw_history(k_history, rows, length, has_goal)
     level = jnp.concatenate([history, draw.draw_targets(k_target, rows, length)], axis=1)
-    both = jnp.concatenate([tokens, tokens], axis=1)
-    return Noised(both, level)
+    both, valid = (jnp.concatenate([a, a], axis=1) for a in (tokens, batch.valid))
+    return Noised(both, jnp.where(valid, level, 1.0))
 
 
 def denoising_loss(
@@ -104,12 +105,13 @@ def denoising_loss(
 ) -> Float[Array, ""]:
     """Mean squared error of the network's prediction over the tokens that have noise to remove.
 
-    Padding stands at the end of a sequence, where a causal network lets it influence nothing, so
-    it needs no attention mask; it is left out of the mean. So are clean tokens, which have nothing
+    Padding is pure noise, of which nothing can be learned, so it needs no attention mask: past the
+    end of an episode, where a causal network lets it influence nothing anyway, and before its start
+    as in a planner's history. It is left out of the mean. So are clean tokens, which have nothing
     to learn from, and the goal, which is given or missing but never sampled.
     """
     k_level, k_noise = jax.random.split(key)
-    noised = _streams(k_level, model, config, batch.tokens)
+    noised = _streams(k_level, model, config, batch)
     x, eps = diffuse(k_noise, model.schedule, noised.clean, noised.level)
     denoiser = model.denoiser(params)
     evaluate = denoiser.two_streams if config.streams == "two" else denoiser

@@ -5,6 +5,7 @@ from typing import Any
 import gymnasium as gym
 
 POINTMAZE = "dfplan_envs.pointmaze.env:PointMazeEnv"
+TMAZE = "dfplan_envs.tmaze.env:TMazeEnv"
 EPISODE_STEPS = {"UMaze": 300, "Medium": 600, "Large": 800}
 
 ENV_SPECS: dict[str, dict[str, Any]] = {
@@ -24,6 +25,8 @@ for _name, _steps in EPISODE_STEPS.items():
             "max_episode_steps": _steps,
             "kwargs": {"maze_map": _name, **_kwargs},
         }
+ENTRY_POINTS = dict.fromkeys(ENV_SPECS, POINTMAZE) | {"dfplan/TMaze-v0": TMAZE}
+ENV_SPECS["dfplan/TMaze-v0"] = {"max_episode_steps": 600, "kwargs": {}}
 
 
 def register_envs() -> None:
@@ -34,4 +37,4 @@ def register_envs() -> None:
     """
     for env_id, spec in ENV_SPECS.items():
         if env_id not in gym.registry:
-            gym.register(env_id, entry_point=POINTMAZE, **spec)
+            gym.register(env_id, entry_point=ENTRY_POINTS[env_id], **spec)

@@ -42,6 +42,33 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
     }
 
 
+TMAZE: dict[str, Any] = {
+    "description": "T-maze: a cue at the start names the arm to go to; needs memory",
+    "env": "dfplan/TMaze-v0",
+    "env_kwargs": {},
+    "dataset": "dfplan/tmaze-v0",
+    "collector": "",
+    "collect_steps": 150_000,
+    "policy": "dfplan_envs.tmaze.policy:CuePolicy",
+    "tracker": "dfplan_envs.tmaze.tracking:track",
+    "checkpoint": "",
+    "positions": [0, 1],
+    "score": None,
+    "preset": {
+        # A token every 0.2 s. History reaches back 3.8 s, over the slowest way to the junction.
+        "data.stride": 20,
+        "data.tokens": 28,
+        "data.start_fraction": 0.5,
+        "data.before_start": 19,
+        "planner.history": 20,
+        "planner.horizon": 8,
+        "planner.action": "tracker",
+        "planner.candidates": 1,
+        "planner.replan_every": 20,
+    },
+}
+
+
 def _tasks() -> dict[str, dict[str, Any]]:
     tasks = {}
     for maze, score in SCORES.items():
@@ -66,7 +93,7 @@ def _tasks() -> dict[str, dict[str, Any]]:
         "dataset": "dfplan/pointmaze-v0",
         "checkpoint": "",
     }
-    return tasks
+    return tasks | {"tmaze": TMAZE}
 
 
 TASKS: dict[str, dict[str, Any]] = _tasks()

@@ -171,3 +171,28 @@ def test_share_of_windows_at_the_start_of_their_episode(fraction):
     _, step = places(layout.states(batch.tokens)[:, 0, 0])
     share = fraction + (1 - fraction) / 100
     assert abs((step == 0).mean() - share) <= 4 * (share * (1 - share) / 4000) ** 0.5
+
+
+@pytest.mark.parametrize("goal_dims", [(), (1,)], ids=["no-goal", "goal"])
+def test_windows_reach_back_before_their_episode(goal_dims):
+    config = DataConfig(stride=2, tokens=4, start_fraction=1.0, before_start=2)
+    batch, _ = sampled(config, 2000, goal_dims, lengths=(100,))
+    first = len(goal_dims)
+    _, step = places(batch.tokens[batch.valid[:, -1], first:])
+    if goal_dims:  # up to the goal, where tokens repeat it
+        step = step[goal_steps(batch) >= 6]
+    early = 6 - step[:, -1]
+    wanted = 2 * np.arange(4) - early[:, None]
+    np.testing.assert_array_equal(step, np.maximum(wanted, 0))
+    share = np.bincount(early, minlength=5) / len(early)
+    assert len(share) == 5 and abs(share - 0.2).max() < 0.08
+    begun = batch.valid[:, first:]
+    assert begun[:, 2:].all() and (np.diff(begun.astype(int), axis=1) >= 0).all()
+    # At 0 to 4 steps before, one token is missing from 1 step on and two from 3 on.
+    assert abs((~begun).mean(axis=0)[:2] - [0.8, 0.4]).max() < 0.05
+    assert (places(batch.state)[1] == 0).all()  # the transition is of the episode
+
+
+def test_a_window_keeps_a_token_of_its_episode():
+    with pytest.raises(UserError, match=r"data.before_start 4 .* of 4; valid: 0 to 3"):
+        DataConfig(tokens=4, before_start=4)

@@ -11,7 +11,7 @@ ENV_IDS = sorted(ENV_SPECS)
 
 def make_kwargs(env_id: str) -> dict:
     """What gymnasium.make needs besides the id."""
-    needs_map = "maze_map" not in ENV_SPECS[env_id]["kwargs"]
+    needs_map = env_id in ("dfplan/PointMaze_D4RL-v0", "dfplan/PointMaze_Robotics-v0")
     return {"maze_map": USER_MAP} if needs_map else {}
 
 

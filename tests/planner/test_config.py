@@ -18,6 +18,9 @@ BAD = [
         ("observation_noise", x, r"numbers from 0 up, or -1 \(estimated\)")
         for x in ((-0.5,), (0.1, math.nan), (math.inf,), ("1",))
     ),
+    *(("history_guidance", x, "finite numbers") for x in ((math.nan,), ("1",))),
+    *(("history_guidance_levels", (x,), "above 0, to 1") for x in (0.0, 1.1, math.nan)),
+    ("history_guidance_keep", -1, "integer from 0"),
     ("rows", (3, 4), "integers from 0 to planner.steps, 3"),
     ("rows", (3, -1), "integers from 0 to planner.steps, 3"),
     ("rows", (3, 2.5), "integers from 0 to planner.steps, 3"),

@@ -228,3 +228,13 @@ def test_inverse_loss_is_the_actions_squared_error(recipe, params, batch):
 def test_two_streams_do_not_go_with_shared_levels():
     with pytest.raises(UserError, match=r"streams 'two'.*'shared'.*valid here: single"):
         ObjectiveConfig("shared", "two")
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+def test_tokens_that_are_not_there_are_pure_noise(streams):
+    valid = np.ones((64, TOKENS), bool)
+    valid[:, :2] = False
+    grad, model, _ = told_gradient(ObjectiveConfig(streams=streams), False, valid)
+    level = np.asarray(model.level).reshape(64, -1, TOKENS)
+    assert (level[..., :2] == 1).all() and (level[..., 2:] < 1).mean() > 0.8
+    np.testing.assert_array_equal(grad > 0, valid)

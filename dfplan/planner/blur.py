@@ -1,0 +1,45 @@
+"""Blur: a history that is known less well, with noise added to what was observed."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, Key
+
+from dfplan.diffusion.schedule import Schedule
+from dfplan.normalize import Normalizer
+from dfplan.types import Array
+
+
+def raise_level(level: Float[Array, "B H"], to: float, keep: int) -> Float[Array, "B H"]:
+    """The levels, but at least `to` for all tokens except the latest `keep`."""
+    older = jnp.arange(level.shape[1]) < level.shape[1] - keep
+    return jnp.where(older, jnp.maximum(level, to), level)
+
+
+def add_noise(
+    schedule: Schedule,
+    keys: Key[Array, "B"],
+    level: Float[Array, "B H"],
+    raised: Float[Array, "B H"],
+    values: Float[Array, "B H N D"],
+    normalizer: Normalizer,
+) -> Float[Array, "B H N D"]:
+    """Observed values, SI units, with as much noise as takes them from one level to another.
+
+    A value that is declared to be at a level carries noise of sigma / alpha, normalised units; the
+    difference of the variances is added. At level 1 the planner puts pure noise there itself.
+
+    Args:
+        schedule: of the noise.
+        keys: one per robot.
+        level: declared so far. raised: wanted, nowhere lower.
+        values: observed.
+        normalizer: theirs.
+    """
+
+    def variance(level: Array) -> Array:
+        alpha, sigma = schedule.alpha_sigma(level)
+        return jnp.where(level < 1, (sigma / jnp.where(level < 1, alpha, 1.0)) ** 2, 0.0)
+
+    deviation = jnp.sqrt(jnp.maximum(variance(raised) - variance(level), 0.0))
+    noise = jax.vmap(lambda key: jax.random.normal(key, values.shape[1:]))(keys)
+    return values + deviation[..., None, None] * normalizer.std * noise

@@ -1,0 +1,1 @@
+"""A task that needs memory, and guidance by histories."""

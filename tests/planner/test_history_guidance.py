@@ -1,0 +1,128 @@
+"""Plans that blurred histories guide, against a plain computation."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.diffusion.matrix import levels
+from dfplan.diffusion.sampler import sample, token_noise
+from dfplan.diffusion.schedule import Cosine
+from dfplan.planner.blur import add_noise, raise_level
+from dfplan.planner.config import PlannerConfig
+from dfplan.types import UserError
+
+from .conftest import (
+    BATCH,
+    CANDIDATES,
+    GOAL,
+    HORIZON,
+    STATES,
+    STEPS,
+    changed,
+    make_history,
+    make_keys,
+    make_model,
+    make_planner,
+    make_weights,
+    row,
+)
+from .test_core import known_tokens
+
+MODEL = make_model()
+WEIGHT = 0.7
+PLAIN = make_planner(MODEL)
+GUIDED = changed(PLAIN, history_guidance=(WEIGHT,), history_guidance_keep=1)
+
+
+@functools.cache
+def plan(planner):
+    return planner.plan(make_weights(planner.model), make_keys(), make_history(MODEL), GOAL)
+
+
+@pytest.mark.slow
+def test_weight_zero_is_the_plan_without():
+    zero = changed(PLAIN, history_guidance=(0.0,), history_guidance_levels=(0.5,))
+    for with_zero, without in zip(*map(jax.tree.leaves, (plan(zero), plan(PLAIN))), strict=True):
+        np.testing.assert_array_equal(with_zero, without)
+    assert abs(plan(GUIDED).candidates - plan(PLAIN).candidates)[:, :, 1:].max() > 1e-2
+
+
+@pytest.mark.parametrize("kind", ["transformer", pytest.param("gru", marks=pytest.mark.slow)])
+def test_it_equals_a_computation_without_cache_and_windows(kind):
+    """D + w (D - D'), where D' knows the goal and the present alone."""
+    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind=kind))
+    planner = dataclasses.replace(GUIDED, model=model)
+    history = make_history(model)
+    blurred = history._replace(level=history.level.at[:, :-1].set(1.0))
+    split = [jax.random.split(k, 4) for k in make_keys()]
+    start, noise = (
+        jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2)
+    )
+    known = [known_tokens(planner, [s[0] for s in split], h, GOAL) for h in (history, blurred)]
+    known = [[jnp.repeat(jnp.float32(a), CANDIDATES, axis=0) for a in k] for k in known]
+    net = model.denoiser(make_weights(model).params)
+
+    def denoise(carry, x, level, begin):
+        found = []
+        for tokens, token_levels in known:
+            output = net(
+                jnp.concatenate([tokens, x], axis=1), jnp.concatenate([token_levels, level], axis=1)
+            )
+            found.append(model.x0(x, output[:, tokens.shape[1] :], level))
+        return found[0] + WEIGHT * (found[0] - found[1]), carry
+
+    config = planner.config
+    plain = jax.jit(
+        lambda: (
+            sample(
+                denoise,
+                (),
+                token_noise(start, jnp.arange(HORIZON), model.layout.features),
+                levels(config.make_matrix(HORIZON), STEPS, config.rho),
+                schedule=model.schedule,
+                solver=config.make_solver(),
+                keys=noise,
+            ).tokens
+        )
+    )()
+    wanted = STATES.decode(plain.reshape(BATCH, CANDIDATES, HORIZON, -1))
+    np.testing.assert_allclose(plan(planner).candidates[:, :, 1:], wanted, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_plan_does_not_depend_on_its_batch():
+    planner = changed(GUIDED, history_guidance_levels=(0.5,), history_guidance_keep=0)
+    keys, history = make_keys(), make_history(MODEL)
+    for b in range(BATCH):
+        alone = planner.plan(make_weights(MODEL), keys[b : b + 1], row(history, b), GOAL[b : b + 1])
+        np.testing.assert_allclose(
+            alone.candidates[0], plan(planner).candidates[b], atol=1e-4, rtol=1e-4
+        )
+
+
+def test_a_blurred_history_is_as_noisy_as_its_level_says():
+    level = jnp.broadcast_to(jnp.array([0.0, 0.2, 1.0, 0.0]), (4_000, 4))
+    raised = raise_level(level, 0.5, keep=1)
+    np.testing.assert_allclose(raised[0], [0.5, 0.5, 1.0, 0.0])
+    np.testing.assert_array_equal(raise_level(level, 0.1, keep=0)[0], jnp.array([0.1, 0.2, 1, 0.1]))
+    keys = jax.random.split(jax.random.key(0), len(level))
+    values = jnp.broadcast_to(jnp.array([3.0, -1.0, 0.5, 2.0]), (*level.shape, 1, 4))
+    noise = np.asarray(add_noise(Cosine(), keys, level, raised, values, STATES) - values)[:, :, 0]
+    scale = noise.std(axis=0) / np.asarray(STATES.std)
+    at = {k: np.tan(np.pi / 2 * k) ** 2 for k in (0.2, 0.5)}  # variance over the clean scale
+    np.testing.assert_allclose(scale[0], np.sqrt(at[0.5]), rtol=0.05)
+    np.testing.assert_allclose(scale[1], np.sqrt(at[0.5] - at[0.2]), rtol=0.05)
+    assert (noise[:, 2:] == 0).all()
+
+
+def test_settings_that_do_not_fit_each_other():
+    with pytest.raises(UserError, match=r"2 weights and .* 1 levels; needed: one for each"):
+        PlannerConfig(history=2, history_guidance=(1.0, 0.5))
+    with pytest.raises(UserError, match=r"keep 2 leaves nothing .* valid: 0 to 1"):
+        PlannerConfig(history=2, history_guidance=(1.0,), history_guidance_keep=2)
+    assert PlannerConfig(history_guidance=[0.5]).guides_history  # pyright: ignore
+    assert not PlannerConfig(history_guidance=(0.0,)).guides_history
