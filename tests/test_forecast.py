@@ -51,8 +51,8 @@ def test_windows_hold_what_was_seen_and_what_followed():
     np.testing.assert_array_equal(found.future[2, :, 0], [205, 207, 209])
     assert (np.asarray(found.history.level) == 0.25).all()
     assert len(held_out(make_data(30), make_planner(), 7, seed=0).step) == 7
-    longer = held_out(make_data(9, 5, 10), make_planner(), 100, seed=0, tokens=1)
-    assert longer.future.shape == (10, 1, 2)  # 5, 1 and 6 - 2 places of 4 steps less
+    nearer = held_out(make_data(9, 5, 10), make_planner(), 100, seed=0, tokens=1)
+    assert nearer.future.shape == (5 + 1 + 6, 1, 2)
 
 
 def test_the_latest_of_every_episode():

@@ -47,11 +47,11 @@ class Rollout:
 
 
 COMMON: dict[str, Any] = {
-    "net.width": 96,
+    "net.width": 64,
     "data.stride": 12,
     "data.tokens": WINDOW,
-    "training.steps": 1_000,
-    "training.save_every": 1_000,
+    "training.steps": 1_200,
+    "training.save_every": 1_200,
 }
 """On top of the default preset, for all."""
 TWO = {"training.objective.streams": "two", "training.batch_size": 32}

@@ -1,4 +1,4 @@
-"""The transformer that looks ahead: what its outputs depend on, and windows against the full pass."""
+"""The transformer that looks ahead: what outputs depend on, and windows against the full pass."""
 
 import jax
 import jax.numpy as jnp
