@@ -18,7 +18,12 @@ USES: dict[str, dict[str, Mapping[str, Any]]] = {
     "pointmaze-medium": {
         "autoregressive": {"matrix": "autoregressive"},
         "pyramid": {"matrix": "pyramid", "slope": 1.0, "candidates": 8},
-        "full_sequence": {"matrix": "full_sequence", "steps": 10, "candidates": 16},
+        "full_sequence": {
+            "matrix": "full_sequence",
+            "steps": 10,
+            "candidates": 16,
+            "support": 20.0,
+        },
     },
     "pointmaze-large": {
         "autoregressive": {"matrix": "autoregressive"},
