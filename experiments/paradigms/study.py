@@ -75,11 +75,11 @@ PARADIGMS = {
         {**FULL, "net.attention": "bidirectional"},
     ),
 }
-STEPS = 10
+STEPS = 5
 """Denoising steps per token of every paradigm but regression, which has one."""
 BY_TOKEN = {"matrix": "autoregressive", "history": WINDOW // 2, "horizon": 1, "steps": STEPS}
 BY_WINDOW = {"matrix": "full_sequence", "history": 1, "horizon": 0, "steps": STEPS}
-STABLE = 0.05
+STABLE = 0.01
 """Level that Diffusion Forcing's history is declared to have."""
 ROLLOUTS = {
     "forcing": Rollout("**Diffusion Forcing**", "forcing", {**BY_TOKEN, "history_level": STABLE}),
@@ -114,7 +114,7 @@ class Study:
     results: Path = Path("runs/paradigms")
     pages: Path = HERE
     evaluation: range = EVALUATION
-    rollouts: int = 100
+    rollouts: int = 64
     lengths: tuple[int, ...] = LENGTHS
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 

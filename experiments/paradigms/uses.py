@@ -27,7 +27,7 @@ USES: dict[str, dict[str, Mapping[str, Any]]] = {
     },
     "pointmaze-large": {
         "autoregressive": {"matrix": "autoregressive"},
-        "pyramid": {"matrix": "pyramid", "slope": 1.0, "candidates": 8},
+        "pyramid": {"matrix": "pyramid", "slope": 2.0, "candidates": 8, "support": 20.0},
         "full_sequence": {
             "matrix": "full_sequence",
             "steps": 10,
