@@ -70,3 +70,16 @@ def test_training_beside_its_floor():
     assert found["tokens_per_second"] == pytest.approx(1000 * 5 * 6 / found["ms_per_step"])
     # Forward, and twice that backward; a goal token goes with the six.
     assert found["gflop"] > 3 * dense_flops(5 * 7) / 1e9
+
+
+def test_a_call_makes_the_steps_that_its_time_is_shared_by(monkeypatch):
+    made = []
+
+    def note(recipe, corpus, state, stop):
+        made.append(int(stop - state.step))
+        return state._replace(step=stop), {}
+
+    monkeypatch.setattr(bench, "train_until", note)
+    monkeypatch.setattr(bench, "timed", lambda call, seconds: [call() or 0.8])
+    found = bench.bench_training(Recipe(MODEL, DATA, TrainingConfig(batch_size=5)), GEMM, 0.0)
+    assert made == [bench.STEPS] and found["ms_per_step"] == 800 / bench.STEPS

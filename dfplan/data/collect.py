@@ -79,11 +79,15 @@ def collect(
                 return _write(env, dataset_id, seed, policy)
 
 
+class TakenError(UserError):
+    """A dataset of this id is there, which is another writer's."""
+
+
 def check_free(dataset_id: str) -> None:
     """Check that a local dataset of this id can be written.
 
     Raises:
-        UserError: when the id is malformed or taken.
+        UserError: when the id is malformed; TakenError when it is taken.
     """
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.storage import get_dataset_path
@@ -96,7 +100,7 @@ def check_free(dataset_id: str) -> None:
         ) from error
     path = get_dataset_path(dataset_id)
     if path.exists():
-        raise UserError(f"dataset {dataset_id!r} exists already, in {path}; give another id")
+        raise TakenError(f"dataset {dataset_id!r} exists already, in {path}; give another id")
 
 
 @contextlib.contextmanager
@@ -111,6 +115,8 @@ def whole_or_nothing(dataset_id: str) -> Iterator[None]:
     check_free(dataset_id)
     try:
         yield
+    except TakenError:  # meanwhile another process has written one, which stays
+        raise
     except BaseException:
         shutil.rmtree(get_dataset_path(dataset_id), ignore_errors=True)
         raise

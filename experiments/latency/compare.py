@@ -20,25 +20,26 @@ from dfplan.training.config import TrainingConfig
 from dfplan.training.step import Recipe
 from experiments.latency import sizes
 
+DATA = DataConfig(tokens=sizes.TOKENS)
 ACTIONS = 2
 """Of the task; the tokens hold none."""
 
 
 def measure_dfplan(gemm: float, seconds: float) -> dict[str, float]:
-    """Milliseconds of a training step and of a guided plan with dfplan.
+    """Milliseconds of a training step, in float32 and bfloat16, and of a guided plan with dfplan.
 
     Its sequences hold a goal token besides the reference's tokens.
     """
-    data = DataConfig(tokens=sizes.TOKENS)
-    layout = Layout(sizes.FEATURES, ACTIONS, goal_dims=(0, 1))
-    model = Model(TokenLayout.create(layout, data), _net(), DiffusionConfig())
-    recipe = Recipe(model, data, TrainingConfig(batch_size=sizes.BATCH))
-    training = bench_training(recipe, gemm, seconds)
-    return {"training_ms": training["ms_per_step"], "plan_ms": _guided_plan(model, seconds)}
+    model = _model("float32")
+    return {
+        "training_ms": _training(model, gemm, seconds),
+        "training_bf16_ms": _training(_model("bfloat16"), gemm, seconds),
+        "plan_ms": _guided_plan(model, seconds),
+    }
 
 
 def measure_torch(seconds: float) -> dict[str, Any] | None:
-    """The same with PyTorch; None where that is not installed."""
+    """The same with PyTorch, training compiled as well; None where that is not installed."""
     try:
         import torch
     except ImportError:
@@ -51,16 +52,30 @@ def measure_torch(seconds: float) -> dict[str, Any] | None:
         "version": torch.__version__,
         "threads": torch.get_num_threads(),
         "training_ms": _median_ms(Trainer(), seconds),
+        "training_bf16_ms": _median_ms(Trainer(bfloat16=True), seconds),
+        "training_compiled_ms": _median_ms(Trainer(compiled=True), seconds),
+        "training_bf16_compiled_ms": _median_ms(Trainer(bfloat16=True, compiled=True), seconds),
         "plan_ms": _median_ms(functools.partial(guided_plan, net, levels), seconds),
     }
 
 
-def _net() -> NetConfig:
+def _model(dtype: str) -> Model:
+    layout = Layout(sizes.FEATURES, ACTIONS, goal_dims=(0, 1))
+    return Model(TokenLayout.create(layout, DATA), _net(dtype), DiffusionConfig())
+
+
+def _training(model: Model, gemm: float, seconds: float) -> float:
+    recipe = Recipe(model, DATA, TrainingConfig(batch_size=sizes.BATCH))
+    return bench_training(recipe, gemm, seconds)["ms_per_step"]
+
+
+def _net(dtype: str) -> NetConfig:
     return NetConfig(
         width=sizes.WIDTH,
         layers=sizes.LAYERS,
         heads=sizes.HEADS,
         mlp_ratio=sizes.HIDDEN // sizes.WIDTH,
+        dtype=dtype,
     )
 
 

@@ -32,11 +32,18 @@ class Reference(nn.Module):
 
 
 class Trainer:
-    """One optimiser step at a time, on random windows."""
+    """One optimiser step at a time, on random windows.
 
-    def __init__(self):
-        self.net = Reference()
-        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=1e-4)
+    Args:
+        bfloat16: autocast to bfloat16.
+        compiled: by torch.compile.
+    """
+
+    def __init__(self, *, bfloat16: bool = False, compiled: bool = False):
+        self.cast = torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
+        net = Reference()
+        self.optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
+        self.net = torch.compile(net) if compiled else net
         self.clean = torch.randn(BATCH, TOKENS, FEATURES)
 
     def __call__(self) -> None:
@@ -44,7 +51,8 @@ class Trainer:
         level = torch.rand(BATCH, TOKENS)
         alpha, sigma = _alpha_sigma(level)
         x = alpha * self.clean + sigma * torch.randn_like(self.clean)
-        loss = (self.net(x, level) - self.clean).square().mean()
+        with self.cast:
+            loss = (self.net(x, level) - self.clean).square().mean()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

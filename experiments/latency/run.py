@@ -75,12 +75,22 @@ def page(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+REFERENCE = (
+    ("training step, float32", "training_ms"),
+    ("training step, bfloat16", "training_bf16_ms"),
+    ("training step, float32, torch.compile", "training_compiled_ms"),
+    ("training step, bfloat16, torch.compile", "training_bf16_compiled_ms"),
+    ("guided plan", "plan_ms"),
+)
+
+
 def _beside_torch(dfplan: dict[str, float], torch: dict[str, Any] | None) -> str:
     rows = []
-    for name, key in (("training step", "training_ms"), ("guided plan", "plan_ms")):
+    for name, key in REFERENCE:
+        # JAX always compiles, so dfplan's step has no other figure for torch.compile.
+        own = dfplan[key.replace("_compiled", "")]
         other = torch[key] if torch else None
-        ratio = other / dfplan[key] if other else None
-        rows.append([name, number(dfplan[key], 0), number(other, 0), number(ratio, 2)])
+        rows.append([name, number(own, 0), number(other, 0), number(other and other / own, 2)])
     version = f"PyTorch {torch['version']}" if torch else "PyTorch (not installed)"
     return table(("", "dfplan, ms", f"{version}, ms", "ratio"), rows)
 

@@ -140,6 +140,8 @@ class Shell:
             args += self._train
         if args[0] in ("render", "report"):
             args += ["--max-steps", "12"]
+        if args[0] == "bench":  # whose other horizons are programs of their own
+            args += ["--seconds", "0", "--horizons", "3", "--batches", "1"]
         if args[0] == "eval" and "--out" in args:  # pictures, which take long
             del args[args.index("--out") : args.index("--out") + 2]
         if "--seed" in args and int(args[args.index("--seed") + 1]) in self.RESULTS:

@@ -10,6 +10,7 @@ import pytest
 from gymnasium.envs.classic_control.pendulum import PendulumEnv
 
 from dfplan.data.collect import collect as record
+from dfplan.data.collect import whole_or_nothing
 from dfplan.data.make_env import make_env, name_env
 from dfplan.data.minari_io import load_trajectories
 from dfplan.types import UserError
@@ -231,3 +232,16 @@ def test_an_interrupted_dataset_leaves_nothing(minari_home, monkeypatch):
             record("Pendulum-v1", "my/half-v0", steps=20)
     assert not list(minari_home.rglob("half-v0"))
     assert record("Pendulum-v1", "my/half-v0", steps=20).total_steps == 20
+
+
+def test_what_another_process_has_written_meanwhile_stays(minari_home):
+    other = minari_home / "my" / "both-v0" / "data"
+
+    def collect_beside_another():
+        with whole_or_nothing("my/both-v0"):
+            other.mkdir(parents=True)
+            record("Pendulum-v1", "my/both-v0", steps=20)
+
+    with pytest.raises(UserError, match="'my/both-v0' exists already"):
+        collect_beside_another()
+    assert other.is_dir()

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.latency import compare, sizes
 from experiments.latency.figure import draw
-from experiments.latency.run import COLUMNS, page
+from experiments.latency.run import COLUMNS, REFERENCE, page
 
 PLANS = [
     {**dict.fromkeys(COLUMNS, 1.25), "batch": batch, "horizon": horizon, "p50_ms": 1234.5}
@@ -16,7 +16,10 @@ RESULT = {
     "machine": {"device": "cpu cpu", "cores": 2, "jax": "0", "gemm_gflops": 99.6},
     "training": {"tokens_per_second": 3951.0, "over_floor": 3.11},
     "plans": PLANS,
-    "reference": {"dfplan": {"training_ms": 200.0, "plan_ms": 50.0}, "torch": None},
+    "reference": {
+        "dfplan": {"training_ms": 200.0, "training_bf16_ms": 160.0, "plan_ms": 50.0},
+        "torch": None,
+    },
 }
 
 
@@ -25,10 +28,12 @@ def test_the_page_holds_what_was_measured():
     assert "2 cores, 100 GFLOP/s" in lines[0]
     assert "| 16 | 64 | 1,234 | 1.2 | 1.2 | 1.2 | 1.2 | 1.2 |" in lines
     assert "|  | dfplan, ms | PyTorch (not installed), ms | ratio |" in lines
-    assert "| training step | 200 | – | – |" in lines
-    torch = {"version": "2.13.0", "training_ms": 100.0, "plan_ms": 125.0}
+    assert "| training step, float32 | 200 | – | – |" in lines
+    steps = {name: 80.0 for _, name in REFERENCE if "training" in name}
+    torch = {**steps, "version": "2.13.0", "training_ms": 100.0, "plan_ms": 125.0}
     beside = page({**RESULT, "reference": {**RESULT["reference"], "torch": torch}})
-    assert "| training step | 200 | 100 | 0.50 |" in beside
+    assert "| training step, float32 | 200 | 100 | 0.50 |" in beside
+    assert "| training step, bfloat16, torch.compile | 160 | 80 | 0.50 |" in beside
     assert "| guided plan | 50 | 125 | 2.50 |" in beside
 
 
