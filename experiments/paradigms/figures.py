@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.data.make_env import make_env
-from dfplan.plots.scene import drawer
 from dfplan.plots.style import DRIVEN, INK, PLAN, START_MARK, name_axes
-from dfplan.tasks import get_task
+from dfplan_envs.pointmaze.draw import draw_maze
 from experiments.maze2d.bootstrap import mean_interval
-from experiments.paradigms.study import ROLLOUTS, SOURCE, Study
+from experiments.paradigms.rollouts import maze
+from experiments.paradigms.study import ROLLOUTS, Study
 from experiments.paradigms.table import curves
 
 SHOWN = 3
@@ -50,18 +49,14 @@ def ways(study: Study) -> Any:
     """A figure: the first rollouts of each way of going on, with the first training seed."""
     there = [name for name in ROLLOUTS if study.states(name, study.seeds[0]).is_file()]
     figure = _figure(2.6 * max(len(there), 1), 2.9)
-    env = make_env(get_task(SOURCE).env, get_task(SOURCE).env_kwargs)
-    draw = drawer(env)
     for ax, name in zip(np.atleast_1d(figure.subplots(1, len(there))), there, strict=True):
-        assert draw is not None
-        draw(ax)
+        draw_maze(ax, maze(), None, 0.0)
         states = np.load(study.states(name, study.seeds[0]))["states"][:SHOWN]
         for way in states:
             ax.plot(*way[:, :2].T, ".-", color=COLORS[name], linewidth=0.5, markersize=1.5)
             ax.plot(*way[0, :2], **{**START_MARK, "markersize": 5})
         ax.set_title(ROLLOUTS[name].label.replace("*", ""), fontsize=6, color=INK)
         ax.set_axis_off()
-    env.close()
     return figure
 
 
