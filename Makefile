@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sb3 demo maze2d robustness test lint docs wheel clean
+.PHONY: help setup sb3 demo maze2d robustness paradigms test lint docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +43,9 @@ demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/
 
 maze2d: setup ## collect, train and evaluate on D4RL's mazes (hours); goes on where it was interrupted
 	@$(BIN)/python -m experiments.maze2d.run
+
+paradigms: setup ## train and roll out paradigms; one network in three uses (an hour of one core)
+	@$(BIN)/python -m experiments.paradigms.run
 
 robustness: setup ## the runs of maze2d under noise, dropouts and pushes (an hour of one core)
 	@$(BIN)/python -m experiments.robustness.run

@@ -1,18 +1,14 @@
-"""Forecasts: samples of how observed trajectories go on, and whether their spread is right."""
+"""Forecasts: pieces of trajectories to go on from, and whether samples spread as they should."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from dfplan.data.minari_io import Trajectories
-from dfplan.planner.core import History, Planner, Weights
+from dfplan.planner.core import History, Planner
 from dfplan.types import UserError
 
-ROWS = 1024
-"""Samples that one compiled program draws, about."""
 LEVELS = (0.5, 0.9)
 
 
@@ -31,7 +27,9 @@ class Windows(NamedTuple):
     step: np.ndarray
 
 
-def held_out(data: Trajectories, planner: Planner, count: int, seed: int) -> Windows:
+def held_out(
+    data: Trajectories, planner: Planner, count: int, seed: int, tokens: int = 0
+) -> Windows:
     """Windows anywhere in a dataset, each place as likely as any other.
 
     Args:
@@ -39,12 +37,13 @@ def held_out(data: Trajectories, planner: Planner, count: int, seed: int) -> Win
         planner: says how many tokens are observed and how many follow.
         count: windows; no more than there are places are drawn.
         seed: of the draw.
+        tokens: that follow, where these are not the planner's horizon.
 
     Raises:
         UserError: when no episode is long enough.
     """
-    stride = planner.model.layout.stride
-    before, after = _before(planner), planner.horizon * stride
+    stride, tokens = planner.model.layout.stride, tokens or planner.horizon
+    before, after = _before(planner), tokens * stride
     places = np.maximum(data.length - before - after, 0)
     if not places.any():
         raise UserError(
@@ -57,7 +56,7 @@ def held_out(data: Trajectories, planner: Planner, count: int, seed: int) -> Win
     ends = np.cumsum(places)
     episode = np.searchsorted(ends, np.sort(drawn), side="right")
     step = np.sort(drawn) - (ends[episode] - places[episode]) + before
-    rows = (data.start[episode] + step)[:, None] + np.arange(1, planner.horizon + 1) * stride
+    rows = (data.start[episode] + step)[:, None] + np.arange(1, tokens + 1) * stride
     return Windows(_history(data, planner, episode, step), data.state[rows], episode, step)
 
 
@@ -76,39 +75,6 @@ def latest(data: Trajectories, planner: Planner) -> Windows:
         )
     step = data.length[episode] - 1
     return Windows(_history(data, planner, episode, step), None, episode, step)
-
-
-def sample_futures(
-    planner: Planner,
-    weights: Weights,
-    history: History,
-    seed: int,
-    advance: Callable[[int], None] = lambda done: None,
-) -> np.ndarray:
-    """Samples `[W, N, P, S]` of what follows each history, SI units; N is `planner.candidates`.
-
-    Every one is drawn to the end of the horizon, towards no goal; a planner for reward that is to
-    forecast what is usual has the goal "none".
-
-    Args:
-        planner: with as many candidates as samples are wanted.
-        weights: its weights.
-        history: `[W, H, ...]`.
-        seed: of the samples; those of a window depend on its place in the list alone.
-        advance: told how many windows are done.
-    """
-    count = len(history.level)
-    keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(count))
-    size = min(count, max(1, ROWS // planner.config.candidates))
-    found = []
-    for begin in range(0, count, size):
-        rows = np.arange(begin, min(begin + size, count))
-        # The last part is filled up with its own rows, as another size would compile anew.
-        filled = np.resize(rows, size)
-        plan = planner.plan(weights, keys[filled], _take(history, filled), None)
-        found.append(np.asarray(plan.candidates[: len(rows), :, 1:]))
-        advance(int(rows[-1]) + 1)
-    return np.concatenate(found)
 
 
 def interval(
@@ -189,7 +155,3 @@ def _history(
     level = np.full(at.shape, planner.config.history_level)
     parts = data.state[start + np.maximum(frames, 0)], action, level
     return History(*(jnp.asarray(part, jnp.float32) for part in parts))
-
-
-def _take(history: History, rows: np.ndarray) -> History:
-    return jax.tree.map(lambda a: a[rows], history)

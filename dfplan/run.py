@@ -113,6 +113,12 @@ class Run:
                 f"planner.history {config.history} leaves no token to plan: training had {tokens}; "
                 f"valid: 1 to {tokens - 1}"
             )
+        paradigm = self.config.training.objective.paradigm
+        if paradigm == "regression" and config.steps > 1:
+            raise UserError(
+                f"planner.steps {config.steps} asks for levels between clean and pure noise, which "
+                "a network of training.objective.paradigm 'regression' never saw; valid here: 1"
+            )
         horizon = config.horizon or tokens - config.history
         return Planner(self.model, config, horizon)
 

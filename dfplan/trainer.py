@@ -13,6 +13,7 @@ from dfplan.run import Run, checkpoints
 from dfplan.tasks import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.loop import Report, fit
+from dfplan.training.objective import check_model
 from dfplan.training.step import Recipe
 from dfplan.types import UserError
 
@@ -123,4 +124,5 @@ def _with_id(run: Run) -> Run:
 
 
 def _recipe(run: Run) -> Recipe:
+    check_model(run.config.training.objective, run.model)
     return Recipe(run.model, run.config.data, run.config.training)

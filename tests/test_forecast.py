@@ -6,11 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan import forecast
 from dfplan.data.layout import Layout
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.tokens import DataConfig, TokenLayout
-from dfplan.forecast import calibrate, errors, held_out, inside, interval, latest, sample_futures
+from dfplan.forecast import calibrate, errors, held_out, inside, interval, latest
 from dfplan.types import UserError
 
 LAYOUT = Layout(2, 1)
@@ -52,6 +51,8 @@ def test_windows_hold_what_was_seen_and_what_followed():
     np.testing.assert_array_equal(found.future[2, :, 0], [205, 207, 209])
     assert (np.asarray(found.history.level) == 0.25).all()
     assert len(held_out(make_data(30), make_planner(), 7, seed=0).step) == 7
+    nearer = held_out(make_data(9, 5, 10), make_planner(), 100, seed=0, tokens=1)
+    assert nearer.future.shape == (5 + 1 + 6, 1, 2)
 
 
 def test_the_latest_of_every_episode():
@@ -66,15 +67,6 @@ def test_episodes_that_are_too_short():
         held_out(make_data(8, 4), make_planner(), 5, seed=0)
     with pytest.raises(UserError, match="no episode of 3 states to observe; the longest has 2"):
         latest(make_data(2), make_planner())
-
-
-def test_every_window_is_sampled_whatever_fits_a_program(monkeypatch):
-    data, planner, told = make_data(40), make_planner(), []
-    windows = held_out(data, planner, 10, seed=0)
-    monkeypatch.setattr(forecast, "ROWS", 12)  # three windows of four samples
-    found = sample_futures(planner, None, windows.history, 0, told.append)
-    assert found.shape == (10, 4, 3, 2) and told == [3, 6, 9, 10]
-    np.testing.assert_array_equal(found[:, 0, 0, 0], windows.step + 1)
 
 
 @pytest.fixture(scope="module")

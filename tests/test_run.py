@@ -159,6 +159,12 @@ def test_planner_settings(run):
     assert run.with_planner({"horizon": 9}).planner.horizon == 9
     with pytest.raises(UserError, match=r"planner.history 8 leaves .* had 6; valid: 1 to 5"):
         run.with_planner({"history": 8}).planner  # noqa: B018
+    regression = run.config.override({"training.objective.paradigm": "regression"})
+    with pytest.raises(UserError, match=r"planner.steps 3 .*'regression' never saw; valid here: 1"):
+        dataclasses.replace(run, config=regression).planner  # noqa: B018
+    assert (
+        dataclasses.replace(run, config=regression).with_planner({"steps": 1, "rows": []}).planner
+    )
     changed = run.with_planner({"candidates": 16})
     assert changed.config.planner.candidates == 16 and run.config.planner.candidates != 16
     with pytest.raises(UserError, match=r"'planner.candidate'.*valid: .*candidates"):

@@ -139,6 +139,10 @@ def test_checkpoints_of_a_lost_run_are_not_taken_for_this_one(dataset, tiny_conf
     assert not (tmp_path / "config.json").exists()
 
 
+AHEAD = {"net.attention": "bidirectional"}
+TWO = {"training.objective.streams": "two", "planner.matrix": "pyramid"}
+
+
 def make_nan(dataset):
     dataset.episodes[3].observations[5, 1] = np.nan
 
@@ -156,9 +160,11 @@ def make_empty(dataset):
         (None, {"data.stride": 21}, TASK, "data.stride 21 is longer than every episode"),
         (None, {"data.rest_dims": [3]}, TASK, "data.rest_dims 3 is not in the state"),
         (None, {"planner.action": "diffused"}, TASK, "needs a model trained with data.actions"),
+        (None, AHEAD, TASK, "'autoregressive' keeps .*'bidirectional' leaves nothing to keep"),
+        (None, AHEAD | TWO, TASK, "streams 'two' learns .*'bidirectional' sees what comes after"),
         (None, {}, Task("W-v0", "tiny-v0", env_kwargs={"f": print}), "cannot be kept as JSON"),
     ],
-    ids=["nan", "empty", "missing", "stride", "rest", "planner", "kwargs"],
+    ids=["nan", "empty", "missing", "stride", "rest", "planner", "ahead", "streams", "kwargs"],
 )
 def test_nothing_is_left_where_nothing_can_be_trained(
     dataset, tiny_config, tmp_path, spoil, settings, task, message

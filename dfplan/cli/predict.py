@@ -32,8 +32,8 @@ from dfplan.forecast import (
     inside,
     interval,
     latest,
-    sample_futures,
 )
+from dfplan.futures import check_rolls, sample_futures
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.core import Planner, Weights
 from dfplan.plots.forecast import draw_forecasts
@@ -59,6 +59,8 @@ class Args:
         calibration: Minari id of other trajectories, on which intervals are stretched until they
             hold the share that they promise.
         unknown: go on from the end of every episode instead, where nothing is known.
+        tokens: to predict, also more than training had: windows of `--planner.horizon` tokens then
+            follow each other; 0 for one window.
         seed: of the windows and the samples.
         json: write the forecasts, and how good they are, to this file.
         png: draw six of them in this file.
@@ -69,6 +71,7 @@ class Args:
     windows: int = 200
     calibration: Text = None
     unknown: bool = False
+    tokens: int = 0
     seed: int = 0
     json: File = None
     png: File = None
@@ -84,21 +87,28 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--png {args.png} must end in .png")
     check_seed(args.seed)
     need_at_least(1, windows=args.windows)
+    need_at_least(0, tokens=args.tokens)
     check_outputs(args.json, args.png)
     run = found.run.with_planner(dataclasses.asdict(args.planner))
     data = run.load_data(args.dataset)
     held = run.load_data(args.calibration) if args.calibration else None
-    planner, weights = run.planner, load_weights(run, found.directory)
+    planner = run.planner
+    tokens = args.tokens or planner.horizon
+    if tokens > planner.horizon:
+        check_rolls(planner)
+    weights = load_weights(run, found.directory)
     stretch = dict.fromkeys(LEVELS, 1.0)
     if held is not None:
-        known = held_out(held, planner, args.windows, args.seed)
-        samples = _sample("calibrating", planner, weights, known, args.seed + 1)
+        known = held_out(held, planner, args.windows, args.seed, tokens)
+        samples = _sample("calibrating", planner, weights, known, args.seed + 1, tokens)
         assert known.future is not None
         stretch = {level: calibrate(samples, known.future, level) for level in LEVELS}
     windows = (
-        latest(data, planner) if args.unknown else held_out(data, planner, args.windows, args.seed)
+        latest(data, planner)
+        if args.unknown
+        else held_out(data, planner, args.windows, args.seed, tokens)
     )
-    samples = _sample("predicting", planner, weights, windows, args.seed)
+    samples = _sample("predicting", planner, weights, windows, args.seed, tokens)
     record = _record(args, planner, windows, samples, stretch)
     console.print(_sentence(record))
     if windows.future is not None:
@@ -119,10 +129,10 @@ def _defaults(name: Path, found: Found) -> Args:
 
 
 def _sample(
-    what: str, planner: Planner, weights: Weights, windows: Windows, seed: int
+    what: str, planner: Planner, weights: Weights, windows: Windows, seed: int, tokens: int
 ) -> np.ndarray:
     with step_bar(what, len(windows.step)) as advance:
-        return sample_futures(planner, weights, windows.history, seed, advance)
+        return sample_futures(planner, weights, windows.history, seed, advance, tokens)
 
 
 def _record(
@@ -140,7 +150,7 @@ def _record(
         "stretch": {str(level): factor for level, factor in stretch.items()},
         "stride": layout.stride,
         "observed_tokens": planner.config.history,
-        "predicted_tokens": planner.horizon,
+        "predicted_tokens": samples.shape[2],
         "samples": samples.shape[1],
         "episode": windows.episode.tolist(),
         "step": windows.step.tolist(),

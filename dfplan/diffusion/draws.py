@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from dfplan.types import Array, UserError, check_choice
 
-PARADIGMS = ("independent", "shared", "teacher_forcing")
+PARADIGMS = ("independent", "shared", "teacher_forcing", "regression")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,10 @@ class LevelDraw:
 
     - "independent": each token has its own, uniform (Chen et al. 2024, algorithm 1).
     - "shared": one for all tokens of a sequence (full-sequence diffusion; Janner et al. 2022).
-    - "teacher_forcing": clean up to a random token, which has a uniform level; pure noise after.
+    - "teacher_forcing": clean up to a random token, which has a uniform level; pure noise after
+      (next-token diffusion).
+    - "regression": the same, with that token at pure noise too: its estimate is then the mean of
+      what may follow (teacher-forced regression).
 
     On top of that a planner's known tokens are seen as a planner shows them: the goal clean,
     missing or noisy, and the present often nearly clean.
@@ -29,7 +32,7 @@ class LevelDraw:
         goal_clean, goal_missing: probabilities that a goal token is clean, or pure noise; otherwise
             it is drawn uniformly.
         present_clean: probability that the first state token's level is drawn below `near`; not
-            under teacher forcing, which draws its own.
+            under "teacher_forcing" and "regression", whose history is clean.
         near: bound of a nearly clean level.
 
     Raises:
@@ -52,7 +55,7 @@ class LevelDraw:
         k_level, k_goal, k_present, k_which = jax.random.split(key, 4)
         first = int(has_goal)
         level = self._paradigm(k_level, k_which, rows, tokens - first)
-        if self.paradigm != "teacher_forcing":
+        if self.paradigm in ("independent", "shared"):
             level = level.at[:, 0].set(self._present(k_present, level[:, 0]))
         if has_goal:
             goal = goal_level(k_goal, rows, self.goal_clean, self.goal_missing)
@@ -70,6 +73,8 @@ class LevelDraw:
         shared = jnp.broadcast_to(jax.random.uniform(key, (rows, 1)), (rows, tokens))
         if self.paradigm == "shared":
             return shared
+        if self.paradigm == "regression":
+            shared = jnp.ones_like(shared)
         which = jax.random.randint(k_which, (rows, 1), 0, tokens)
         here = jnp.arange(tokens)
         return jnp.where(here < which, 0.0, jnp.where(here == which, shared, 1.0))
@@ -86,6 +91,7 @@ class TwoStreamDraw:
         clean: probability of a nearly clean history, whose levels are below `near`.
         ramp: probability of a history whose levels rise; the rest is independent.
         near: bound of a nearly clean level.
+        pure: targets are all pure noise, for regression.
         steps, goal_clean, goal_missing: as for `LevelDraw`.
 
     Raises:
@@ -95,6 +101,7 @@ class TwoStreamDraw:
     clean: float = 0.6
     ramp: float = 0.2
     near: float = 0.1
+    pure: bool = False
     steps: int = 0
     goal_clean: float = 0.75
     goal_missing: float = 0.15
@@ -124,6 +131,8 @@ class TwoStreamDraw:
 
     def draw_targets(self, key: Array, rows: int, tokens: int) -> Float[Array, "B T"]:
         """Levels of the targets: uniform, and spread evenly over each sequence (stratified)."""
+        if self.pure:
+            return jnp.ones((rows, tokens))
         k_place, k_order = jax.random.split(key)
         place = jax.random.uniform(k_place, (rows, tokens))
         order = jax.random.permutation(

@@ -6,6 +6,7 @@ from typing import Protocol
 from flax import nnx
 from jaxtyping import Float, Int
 
+from dfplan.nets.bidirectional import BidirectionalTransformer
 from dfplan.nets.config import NetConfig
 from dfplan.nets.gru import RecurrentDenoiser
 from dfplan.nets.transformer import CausalTransformer
@@ -13,7 +14,7 @@ from dfplan.types import Array, PyTree
 
 
 class Network(Protocol):
-    """A causal denoiser: an output depends on its own token and on those before it."""
+    """A denoiser; if it is causal, an output depends on its own token and on those before it."""
 
     def __call__(self, x: Float[Array, "B T D"], level: Float[Array, "B T"]) -> Array:
         """Predictions `[B, T, D]` of all tokens at once."""
@@ -50,7 +51,7 @@ class Network(Protocol):
 
 def make_network(
     config: NetConfig, features: int, has_goal: bool, *, rngs: nnx.Rngs
-) -> CausalTransformer | RecurrentDenoiser:
+) -> CausalTransformer | BidirectionalTransformer | RecurrentDenoiser:
     """A fresh network of the configured kind.
 
     Args:
@@ -60,4 +61,5 @@ def make_network(
         rngs: initialisation.
     """
     kinds = {"transformer": CausalTransformer, "gru": RecurrentDenoiser}
-    return kinds[config.kind](config, features, has_goal, rngs=rngs)
+    make = kinds[config.kind] if config.causal else BidirectionalTransformer
+    return make(config, features, has_goal, rngs=rngs)

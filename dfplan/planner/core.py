@@ -115,6 +115,12 @@ class Planner:
                 f"valid: 1 to {grid}"
             )
         self.config.make_matrix(self.horizon)
+        if self.config.matrix == "autoregressive" and not self.model.net.causal:
+            raise UserError(
+                "planner.matrix 'autoregressive' keeps what it has computed of the tokens before, "
+                "and net.attention 'bidirectional' leaves nothing to keep; valid here: "
+                "full_sequence, pyramid, trapezoid, custom"
+            )
 
     @functools.partial(jax.jit, static_argnames=("self", "denoising"))
     def plan(
@@ -171,7 +177,7 @@ class Planner:
             schedule=self.model.schedule,
             solver=self.config.make_solver(),
             keys=k_noise,
-            window=None if self._guided(goal, price) else windows(matrix),
+            window=None if self._needs_all(goal, price) else windows(matrix),
             stop=self._decided(weights, present, goal) if ends else None,
             trajectory=denoising,
         )
@@ -230,6 +236,10 @@ class Planner:
         if not grid:
             return found
         return np.where(matrix > 0, np.clip(np.round(found * grid), 1, grid) / grid, 0.0)
+
+    def _needs_all(self, goal: Array | None, price: Cost | None) -> bool:
+        """Whether tokens not in motion are computed too: others, or a gradient, look at them."""
+        return not self.model.net.causal or self._guided(goal, price)
 
     def _guided(self, goal: Array | None, price: Cost | None) -> bool:
         """Whether a gradient guides: it asks for every future token, also those not in motion."""

@@ -18,6 +18,8 @@ from dfplan.diffusion.draws import (
 from dfplan.diffusion.loss import diffuse, masked_mse
 from dfplan.diffusion.parametrize import WEIGHTS, loss_weight, target
 from dfplan.model import Model
+from dfplan.nets.bidirectional import BidirectionalTransformer, two_streams_need_causality
+from dfplan.nets.network import Network
 from dfplan.types import Array, PyTree, UserError, check_choice
 
 STREAMS = ("single", "two")
@@ -29,15 +31,16 @@ class ObjectiveConfig:
 
     Attributes:
         paradigm: noise levels "independent" per token (Diffusion Forcing), "shared" by all
-            (full-sequence diffusion) or "teacher_forcing" (clean history).
+            (full-sequence diffusion), "teacher_forcing" (next-token diffusion: clean history) or
+            "regression" (clean history, and nothing of the next token: it is planned in 1 step).
         streams: "single" trains each token at the level it is shown with; "two" draws the levels
             of history and target apart, at twice the tokens (`Network.two_streams`); it
-            goes with the paradigms "independent" and "teacher_forcing".
+            goes with all paradigms but "shared".
         weight: of a token by its signal-to-noise ratio: "uniform", "min_snr" or "fused_min_snr".
         history_clean, history_ramp: of two streams, the shares of histories that are nearly clean,
             as sampling token by token meets them, and whose levels rise, as pyramids do; the rest
             is independent (`TwoStreamDraw`). Without effect on a single stream, and under
-            "teacher_forcing", whose history is clean.
+            "teacher_forcing" and "regression", whose history is clean.
         history_near: bound of a nearly clean level; likewise.
 
     Raises:
@@ -60,15 +63,48 @@ class ObjectiveConfig:
                 "training.objective.streams 'two' draws history and target apart, which the "
                 "paradigm 'shared' forbids; valid here: single"
             )
+        if self.paradigm == "regression" and self.weight != "uniform":
+            raise UserError(
+                f"training.objective.weight {self.weight!r} is 0 at pure noise, all that the "
+                "paradigm 'regression' learns from; valid here: uniform"
+            )
         prefix = "training.objective."
         check_shares(self, "history_clean", "history_ramp", "history_near", prefix=prefix)
         check_sum(self, "history_clean", "history_ramp", prefix)
 
     def two_stream_draw(self, steps: int) -> TwoStreamDraw:
         """Levels of history and target apart, of `steps` discrete levels (0: continuous)."""
-        if self.paradigm == "teacher_forcing":
-            return TwoStreamDraw(clean=1.0, ramp=0.0, near=0.0, steps=steps)
-        return TwoStreamDraw(self.history_clean, self.history_ramp, self.history_near, steps)
+        if self.next_token:
+            pure = self.paradigm == "regression"
+            return TwoStreamDraw(clean=1.0, ramp=0.0, near=0.0, pure=pure, steps=steps)
+        shares = self.history_clean, self.history_ramp, self.history_near
+        return TwoStreamDraw(*shares, steps=steps)
+
+    @property
+    def next_token(self) -> bool:
+        """Whether each token is learned after clean history alone."""
+        return self.paradigm in ("teacher_forcing", "regression")
+
+
+def check_model(config: ObjectiveConfig, model: Model) -> None:
+    """Check that a model can learn what is asked of it.
+
+    Raises:
+        UserError: when it cannot, naming the settings that do not go together.
+    """
+    if config.streams == "two" and not model.net.causal:
+        raise UserError(two_streams_need_causality())
+    if config.next_token and not model.net.causal:
+        raise UserError(
+            f"training.objective.paradigm {config.paradigm!r} predicts a token from those before "
+            "it, and net.attention 'bidirectional' sees what comes after; valid here: independent, "
+            "shared"
+        )
+    if config.paradigm == "regression" and model.diffusion.parametrization == "eps":
+        raise UserError(
+            "diffusion.parametrization 'eps' says nothing of a token at pure noise, all that the "
+            "paradigm 'regression' learns from; valid here: x0, v"
+        )
 
 
 class Noised(NamedTuple):
@@ -105,17 +141,16 @@ def denoising_loss(
 ) -> Float[Array, ""]:
     """Mean squared error of the network's prediction over the tokens that have noise to remove.
 
-    Padding is pure noise, of which nothing can be learned, so it needs no attention mask: past the
-    end of an episode, where a causal network lets it influence nothing anyway, and before its start
-    as in a planner's history. It is left out of the mean. So are clean tokens, which have nothing
-    to learn from, and the goal, which is given or missing but never sampled.
+    Padding is pure noise, of which nothing can be learned: past the end of an episode, where a causal
+    network lets it influence nothing and a bidirectional one is told not to see it, and before its
+    start as in a planner's history. It is left out of the mean. So are clean tokens, which have
+    nothing to learn from, and the goal, which is given or missing but never sampled.
     """
     k_level, k_noise = jax.random.split(key)
     noised = _streams(k_level, model, config, batch)
     x, eps = diffuse(k_noise, model.schedule, noised.clean, noised.level)
     denoiser = model.denoiser(params)
-    evaluate = denoiser.two_streams if config.streams == "two" else denoiser
-    output = evaluate(x, noised.level)
+    output = _evaluate(denoiser, config, x, noised.level, batch.valid)
     tokens = batch.tokens.shape[1]
     level, eps = noised.level[:, -tokens:], eps[:, -tokens:]
     alpha, sigma = model.schedule.alpha_sigma(level)
@@ -123,10 +158,21 @@ def denoising_loss(
         model.diffusion.parametrization, batch.tokens, eps, alpha[..., None], sigma[..., None]
     )
     learned = batch.valid & (level > 0) & (jnp.arange(tokens) >= int(model.layout.has_goal))
-    if config.paradigm == "teacher_forcing":
-        learned &= level < 1  # the tokens after the one being learned are not there yet
+    if config.next_token and config.streams == "single":
+        # The tokens after the first noisy one are not there yet.
+        learned &= jnp.cumsum(learned, axis=1) == 1
     weight = _weight(model, config, level, noised.level[:, :tokens])
     return masked_mse(output, wanted, weight, learned)
+
+
+def _evaluate(
+    denoiser: Network, config: ObjectiveConfig, x: Array, level: Array, valid: Array
+) -> Array:
+    if config.streams == "two":
+        return denoiser.two_streams(x, level)
+    if isinstance(denoiser, BidirectionalTransformer):
+        return denoiser(x, level, valid)
+    return denoiser(x, level)
 
 
 def _weight(

@@ -54,13 +54,13 @@ def stays_free(position: np.ndarray, tokens: np.ndarray, maze: Maze) -> np.ndarr
     """
     share = np.arange(POINTS + 1)[:, None] / POINTS
     begin, end = (np.expand_dims(p, 2) for p in (position[:, :-1], position[:, 1:]))
-    free = _is_free(begin + share * (end - begin), maze).all(axis=-1)
+    free = is_free(begin + share * (end - begin), maze).all(axis=-1)
     before = np.arange(position.shape[1] - 1) < tokens[:, None]
     return (free | ~before).all(axis=1)
 
 
-def _is_free(points: np.ndarray, maze: Maze) -> np.ndarray:
-    """Whether each point `[..., 2]` lies in a free cell of the map."""
+def is_free(points: np.ndarray, maze: Maze) -> np.ndarray:
+    """Whether each point `[..., 2]` in metres lies in a free cell of the map."""
     open_cells = np.array([[c != "#" for c in line] for line in maze.rows])
     rows, columns = len(maze.rows), len(maze.rows[0])
     row = np.floor(rows / 2 - points[..., 1]).astype(int)

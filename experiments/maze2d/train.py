@@ -27,12 +27,22 @@ def train(study: Study) -> None:
 def train_run(
     directory: Path, maze: str, seed: int, settings: Mapping[str, Any] | None = None
 ) -> None:
-    """Train a run to its end, from the start or from where it was interrupted.
+    """Train a run on a maze; as `train_command`.
 
     Args:
         directory: of the run.
         maze: names the task. seed: of the training.
         settings: dotted settings other than the default preset's.
+    """
+    train_command(directory, new_command(directory, maze, seed, settings))
+
+
+def train_command(directory: Path, new: list[str]) -> None:
+    """Train a run to its end, from the start or from where it was interrupted.
+
+    Args:
+        directory: of the run.
+        new: arguments of `dfplan` that begin it.
 
     Raises:
         SystemExit: with the command's exit code, when it fails or is interrupted.
@@ -41,7 +51,7 @@ def train_run(
         console.print(f"{directory}: trained before")
         return
     begun = (directory / "config.json").is_file()
-    command = resume_command(directory) if begun else new_command(directory, maze, seed, settings)
+    command = resume_command(directory) if begun else new
     begin = time.process_time()
     code = main(command)
     if directory.is_dir():
@@ -56,10 +66,16 @@ def new_command(
 ) -> list[str]:
     """Arguments of `dfplan` that train a new run."""
     command = ["train", *arguments(maze), "--training.seed", str(seed)]
-    for name, value in (settings or {}).items():
+    return [*command, *option_list(settings or {}), "--out", str(directory)]
+
+
+def option_list(settings: Mapping[str, Any]) -> list[str]:
+    """Dotted settings as options of the command line."""
+    options = []
+    for name, value in settings.items():
         option = f"--{name.replace('_', '-')}"
-        command += [option] if value is True else [option, str(value)]
-    return [*command, "--out", str(directory)]
+        options += [option] if value is True else [option, str(value)]
+    return options
 
 
 def resume_command(directory: Path) -> list[str]:

@@ -25,6 +25,16 @@ def test_forecasts_are_measured_and_drawn(dfplan, run, place):
     assert (place / "p.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_forecasts_go_on_beyond_a_window(dfplan, run, place):
+    more = ("--windows", 2, "--tokens", 8, "--planner.history-level", 0.05, "--json", "far.json")
+    done = dfplan("predict", run, *DATA, *FEW, *more)
+    assert (done.code, done.err) == (0, "")
+    assert "2 forecasts of 8 states, 96 control steps" in done.out
+    record = json.loads((place / "far.json").read_text())
+    assert np.shape(record["mean"]) == (2, 8, 4) and np.isfinite(record["mean"]).all()
+    assert "measured" in record
+
+
 def test_tracks_of_a_csv_from_file_to_forecast(dfplan, place):
     rows = [f"{i},{t},{np.cos(t / 5 + i):.4f},{np.sin(t / 5 + i):.4f}" for i in range(9)
             for t in range(60)]  # fmt: skip
@@ -45,6 +55,7 @@ def test_what_is_refused(dfplan, run):
         (("--seed", 1, run), "must stand before all options"),
         ((run,), "--dataset is missing"),
         ((run, *DATA, "--windows", 0), "--windows must be at least 1, got 0"),
+        ((run, *DATA, "--tokens", -1), "--tokens must be at least 0, got -1"),
         ((run, *DATA, "--png", "p.gif"), "--png p.gif must end in .png"),
         ((run, "--dataset", "my/none-v0"), "no dataset 'my/none-v0' here"),
     ):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.diffusion.draws import LevelDraw, TwoStreamDraw, goal_level
+from dfplan.diffusion.draws import PARADIGMS, LevelDraw, TwoStreamDraw, goal_level
 from dfplan.types import UserError
 
 ROWS, TOKENS = 8000, 6
@@ -58,6 +58,16 @@ def test_teacher_forcing_is_clean_then_one_level_then_noise():
         assert (rows[:, :token] == 0).all() and (rows[:, token + 1 :] == 1).all()
 
 
+def test_regression_is_clean_then_pure_noise():
+    level = draw(LevelDraw("regression"))
+    which = (level == 0).sum(axis=1)
+    for token in range(TOKENS):
+        assert_share(which == token, 1 / TOKENS)
+    assert set(np.unique(level)) == {0.0, 1.0} and (np.diff(level, axis=1) >= 0).all()
+    targets = TwoStreamDraw(pure=True).draw_targets(jax.random.key(0), ROWS, TOKENS)
+    assert (np.asarray(targets) == 1).all()
+
+
 @pytest.mark.parametrize("paradigm", ["independent", "shared"])
 @pytest.mark.parametrize("has_goal", [False, True])
 def test_the_present_is_often_nearly_clean(paradigm, has_goal):
@@ -72,7 +82,7 @@ def test_the_present_is_often_nearly_clean(paradigm, has_goal):
     assert always[:, int(has_goal)].max() <= 0.1
 
 
-@pytest.mark.parametrize("paradigm", ["independent", "shared", "teacher_forcing"])
+@pytest.mark.parametrize("paradigm", PARADIGMS)
 def test_goals_are_clean_missing_or_anything(paradigm):
     level = draw(LevelDraw(paradigm, goal_clean=0.5, goal_missing=0.2), has_goal=True)
     goal, rest = level[:, 0], level[:, 1:]
@@ -80,8 +90,8 @@ def test_goals_are_clean_missing_or_anything(paradigm):
     assert_share(goal == 1, 0.2)
     assert_uniform(goal[(goal > 0) & (goal < 1)])
     # The goal says nothing of the other tokens' levels.
-    assert np.abs(np.corrcoef(goal, rest[:, -1])[0, 1]) < 5 / ROWS**0.5
-    if paradigm == "teacher_forcing":
+    assert np.abs(np.corrcoef(goal, rest[:, 1])[0, 1]) < 5 / ROWS**0.5
+    if paradigm in ("teacher_forcing", "regression"):
         assert_share(rest[:, 0] > 0, 1 / (TOKENS - 1))
 
 
@@ -102,7 +112,7 @@ def test_discrete_levels_are_equally_likely_multiples(steps):
 
 
 @pytest.mark.parametrize("steps", [0, 5])
-@pytest.mark.parametrize("paradigm", ["independent", "shared", "teacher_forcing"])
+@pytest.mark.parametrize("paradigm", PARADIGMS)
 def test_levels_lie_on_the_grid_and_keep_the_ends(paradigm, steps):
     level = draw(LevelDraw(paradigm, steps=steps), has_goal=True)
     if steps:
@@ -200,7 +210,7 @@ def test_two_streams_on_the_grid_and_by_key():
 @pytest.mark.parametrize(
     ("make", "options", "words"),
     [
-        (LevelDraw, {"paradigm": "full"}, "independent, shared, teacher_forcing"),
+        (LevelDraw, {"paradigm": "full"}, "independent, shared, teacher_forcing, regression"),
         (LevelDraw, {"steps": -1}, "-1"),
         (LevelDraw, {"near": 1.5}, "near"),
         (LevelDraw, {"present_clean": -0.5}, "present_clean"),

@@ -40,6 +40,7 @@ from .conftest import (
     row,
 )
 
+AHEAD = "bidirectional"
 MODEL = make_model()
 ROWS = STEPS * HORIZON + 1  # as many as the longest matrix here has
 CUSTOM = np.array(
@@ -202,6 +203,12 @@ def test_discrete_levels_are_the_ones_that_were_learned():
 @pytest.mark.parametrize("matrix", ["autoregressive", "pyramid"])
 def test_plans_of_a_recurrent_network_equal_it_too(matrix):
     model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
+    check_against_reference(make_planner(model, matrix=matrix))
+
+
+@pytest.mark.parametrize("matrix", ["full_sequence", "pyramid"])
+def test_plans_of_a_network_that_looks_ahead_equal_it_too(matrix):
+    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
     check_against_reference(make_planner(model, matrix=matrix))
 
 
@@ -405,5 +412,8 @@ def test_inverse_actions_are_in_si_units():
 def test_planners_that_cannot_be():
     with pytest.raises(UserError, match=r"'diffused' needs .*data.actions true; valid here: tra"):
         make_planner(MODEL, action="diffused")
+    ahead = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
+    with pytest.raises(UserError, match=r"'autoregressive' keeps .*'bidirectional' .*valid.*full_"):
+        make_planner(ahead, matrix="autoregressive")
     with pytest.raises(UserError, match=r"rows of 5 tokens .* got 7 numbers"):
         make_planner(MODEL, matrix="custom", rows=(4,) * 7)

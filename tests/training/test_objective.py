@@ -1,5 +1,6 @@
 """What the training loss counts, and that every combination of its choices can be trained."""
 
+import dataclasses
 import itertools
 import math
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from dfplan.training.objective import (
     STREAMS,
     ObjectiveConfig,
     _weight,
+    check_model,
     denoising_loss,
     inverse_loss,
 )
@@ -83,7 +85,7 @@ def told_gradient(config, has_goal, valid, levels=0):
 
 @pytest.mark.parametrize("has_goal", [False, True], ids=["plain", "goal"])
 @pytest.mark.parametrize("streams", STREAMS)
-@pytest.mark.parametrize("paradigm", ["independent", "teacher_forcing"])
+@pytest.mark.parametrize("paradigm", ["independent", "teacher_forcing", "regression"])
 def test_loss_counts_noisy_tokens_alone(paradigm, streams, has_goal):
     config = ObjectiveConfig(paradigm, streams)
     valid = np.ones((64, TOKENS), bool)
@@ -93,10 +95,13 @@ def test_loss_counts_noisy_tokens_alone(paradigm, streams, has_goal):
     level = np.asarray(model.level[:, -TOKENS:])
     learned = valid & (level > 0)
     learned[:, : int(has_goal)] = False
-    if paradigm == "teacher_forcing":
-        learned &= level < 1
-        assert streams == "two" or learned.sum(axis=1).max() == 1
-    assert not learned.all() and (level == 0).any() and learned[:, -1].any()
+    if config.next_token and streams == "single":
+        first = learned.argmax(axis=1)  # the tokens after it are not there yet
+        learned &= np.arange(TOKENS) == first[:, None]
+    if paradigm == "regression":
+        assert (level[learned] == 1).all()
+    assert not learned.all() and learned[:, -1].any()
+    assert (level == 0).any() or (paradigm, streams) == ("regression", "two")
     np.testing.assert_array_equal(grad > 0, learned)
 
 
@@ -211,7 +216,8 @@ def test_every_combination_has_a_finite_loss_and_gradients(paradigm, streams):
     told = Told(has_goal=True)
     told.denoiser = lambda scale: ToldNet(lambda x: x * scale, told)
     batch, scale, key = told_batch(np.ones((64, TOKENS), bool)), jnp.full(3, 0.5), jax.random.key(2)
-    for weight, kind, levels in itertools.product(WEIGHTS, PARAMETRIZATIONS, (0, 4)):
+    weights = WEIGHTS if paradigm != "regression" else ("uniform",)
+    for weight, kind, levels in itertools.product(weights, PARAMETRIZATIONS, (0, 4)):
         told.diffusion = DiffusionConfig(parametrization=kind, levels=levels)
         config = ObjectiveConfig(paradigm, streams, weight)
         loss, grad = jax.value_and_grad(denoising_loss)(scale, told, config, key, batch)
@@ -223,6 +229,40 @@ def test_inverse_loss_is_the_actions_squared_error(recipe, params, batch):
     found = recipe.model.inverse(params)(batch.state, batch.next_state, batch.gap)
     expected = np.mean((np.asarray(found) - np.asarray(batch.action)) ** 2)
     np.testing.assert_allclose(inverse_loss(params, recipe.model, batch), expected, rtol=1e-5)
+
+
+def looking_ahead(model):
+    return dataclasses.replace(model, net=dataclasses.replace(model.net, attention="bidirectional"))
+
+
+def test_a_network_that_looks_ahead_does_not_see_padding(recipe, batch):
+    model = looking_ahead(recipe.model)
+    params = model.init(0)
+    params["denoiser"] = jax.tree.map(lambda p: p + 0.1, params["denoiser"])  # its head is small
+    valid = jnp.ones(batch.valid.shape, bool).at[:, -2:].set(False)
+    batch = batch._replace(valid=valid)
+    other = batch._replace(tokens=batch.tokens.at[:, -2:].add(5.0))
+    key, config = jax.random.key(0), ObjectiveConfig("shared")
+    loss = jax.jit(lambda b: denoising_loss(params, model, config, key, b))
+    assert loss(batch) == loss(other) > 0
+    seen = jnp.ones_like(valid)
+    assert loss(batch._replace(valid=seen)) != loss(other._replace(valid=seen))
+
+
+def test_what_a_model_cannot_learn(recipe):
+    ahead = looking_ahead(recipe.model)
+    eps = dataclasses.replace(recipe.model, diffusion=DiffusionConfig(parametrization="eps"))
+    check_model(ObjectiveConfig("shared"), ahead)
+    for config, model, says in (
+        (ObjectiveConfig(streams="two"), ahead, "'bidirectional' .*valid here: single"),
+        (ObjectiveConfig("regression"), ahead, "'regression' .*valid here: independent, shared"),
+        (ObjectiveConfig("teacher_forcing"), ahead, "'teacher_forcing' .*comes after"),
+        (ObjectiveConfig("regression"), eps, "'eps' says nothing .*valid here: x0, v"),
+    ):
+        with pytest.raises(UserError, match=says):
+            check_model(config, model)
+    with pytest.raises(UserError, match=r"weight 'min_snr' is 0 at pure noise.*valid.*uniform"):
+        ObjectiveConfig("regression", weight="min_snr")
 
 
 def test_two_streams_do_not_go_with_shared_levels():

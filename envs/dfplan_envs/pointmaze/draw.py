@@ -10,13 +10,13 @@ GOAL_COLOR = "#d1352b"
 BALL_COLOR = "#2b6cb0"
 
 
-def draw_maze(ax, maze: Maze, goal: np.ndarray, radius: float) -> None:
+def draw_maze(ax, maze: Maze, goal: np.ndarray | None, radius: float) -> None:
     """Walls as unit squares and the goal as a disc of the success radius, on a matplotlib Axes.
 
     Args:
         ax: the Axes; its limits become the map's and its aspect equal.
         maze: the map.
-        goal: (x, y) in metres.
+        goal: (x, y) in metres; None for none.
         radius: metres.
     """
     from matplotlib.collections import PatchCollection
@@ -28,9 +28,9 @@ def draw_maze(ax, maze: Maze, goal: np.ndarray, radius: float) -> None:
     ax.add_collection(
         PatchCollection(squares, facecolor=WALL_COLOR, edgecolor=WALL_COLOR, linewidth=0.3)
     )
-    x, y = goal
-    ax.add_patch(Circle((x, y), radius, facecolor=GOAL_COLOR, alpha=0.25, linewidth=0))
-    ax.plot([x], [y], marker="*", color=GOAL_COLOR, markersize=9, linestyle="none")
+    if goal is not None:
+        ax.add_patch(Circle(tuple(goal), radius, facecolor=GOAL_COLOR, alpha=0.25, linewidth=0))
+        ax.plot(*goal, marker="*", color=GOAL_COLOR, markersize=9, linestyle="none")
     rows, columns = maze.shape
     ax.set_facecolor(FLOOR_COLOR)
     ax.set_xlim(-columns / 2, columns / 2)
