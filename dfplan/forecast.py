@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.data.minari_io import Trajectories
-from dfplan.planner.core import History, Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import History, Weights
 from dfplan.types import UserError
 
 ROWS = 1024

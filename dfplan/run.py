@@ -25,7 +25,8 @@ from dfplan.data.windows import fit_normalizers
 from dfplan.model import Model
 from dfplan.motion import Motion
 from dfplan.normalize import Normalizer
-from dfplan.planner.core import Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import Weights
 from dfplan.support import Support
 from dfplan.tasks import Task
 from dfplan.training.checkpoint import CheckpointStore
