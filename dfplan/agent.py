@@ -1,11 +1,10 @@
 """Agent: a planner as a Gymnasium user holds it, `reset` and `act`, for one environment or many."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dfplan.compilation import keep_compiled
@@ -14,15 +13,23 @@ from dfplan.find import find_run
 from dfplan.guidance.costs import as_cost
 from dfplan.motion import Motion
 from dfplan.planner.batch import BatchPlanner
-from dfplan.planner.core import Plan, Planner, Weights
+from dfplan.planner.core import Planner
 from dfplan.planner.follow import make_follower
+from dfplan.planner.in_force import InForce
+from dfplan.planner.inputs import (
+    as_goals,
+    as_mask,
+    as_seeds,
+    check_finite,
+    check_price,
+    check_states,
+)
 from dfplan.planner.observer import Observer
+from dfplan.planner.plan import Plan, Weights
+from dfplan.planner.worker import Worker, background, inline
 from dfplan.run import Run, load_weights
 from dfplan.tasks import load_function
-from dfplan.types import Cost, Tracker, UserError, one_line
-
-NO_PLAN = -1
-MISSING = "; where numbers may be missing, set planner.missing true"
+from dfplan.types import Cost, Tracker
 
 
 class Agent:
@@ -45,10 +52,11 @@ class Agent:
         motion: what states are filtered by, when `planner.config` says that observations are noisy
             or may be missing.
         seed: of the plans; environment i of a batch plans with `seed + i`.
+        worker: has plans made; None for this thread, or one of its own where `act` has a deadline.
 
     Attributes:
         plan: the plans in force, NumPy arrays with one row per environment; None before any.
-        elapsed: control steps since each environment's plan was made, `[B]`.
+        elapsed: control steps since each environment's plan begins, `[B]`; -1 where it has none.
         state: `[B, S]` the states that were last acted on: as observed, or as estimated from what
             was.
         price: of plans, on top of their duration, or None: see `dfplan.guidance.costs`. Set it at
@@ -69,17 +77,29 @@ class Agent:
         tracker: Tracker | None = None,
         motion: Motion | None = None,
         seed: int = 0,
+        worker: Worker | None = None,
     ):
         self.planner, self.weights, self.layout = planner, weights, layout
-        self._plans = BatchPlanner(planner, weights)
-        self._motion = motion
+        self._plans, self._motion = BatchPlanner(planner, weights), motion
+        waits = planner.config.deadline_ms < 0
+        self._worker = worker or (inline if waits else background())
         self.state = np.zeros((0, layout.state_dim), np.float32)
         self._follow = make_follower(planner, weights, tracker)
         self._observer: Observer | None = None
-        self.plan: Plan | None = None
-        self.elapsed = np.zeros(0, int)
+        self._force: InForce | None = None
         self._price: Cost | None = None
+        self._rest = 0.0
         self.reset(seed=seed)
+
+    @property
+    def plan(self) -> Plan | None:
+        """See the class."""
+        return None if self._force is None else self._force.plan
+
+    @property
+    def elapsed(self) -> np.ndarray:
+        """See the class."""
+        return np.zeros(0, int) if self._force is None else self._force.elapsed
 
     @property
     def price(self) -> Cost | None:
@@ -90,7 +110,7 @@ class Agent:
     def price(self, price: Callable | None) -> None:
         if price is not None:
             price = as_cost(price)
-            self._check_price(price)
+            check_price(self.layout, price)
         self._price = price
 
     @classmethod
@@ -98,6 +118,8 @@ class Agent:
         cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
     ) -> "Agent":
         """The agent of a trained run; its compiled programs are kept, see `keep_compiled`.
+
+        With a deadline they are compiled at once, for one robot; else when they are needed.
 
         Args:
             directory: of the run, or the name of a task that comes trained, as `find_run` takes it.
@@ -110,11 +132,16 @@ class Agent:
         keep_compiled()
         found = find_run(directory)
         run = found.run.with_planner(planner or {})
-        return cls.of(run, load_weights(run, found.directory), seed=seed)
+        agent = cls.of(run, load_weights(run, found.directory), seed=seed)
+        if run.config.planner.deadline_ms >= 0:
+            agent.compile()
+        return agent
 
     @classmethod
-    def of(cls, run: Run, weights: Weights, *, seed: int = 0) -> "Agent":
-        """The agent of a run that is loaded already.
+    def of(
+        cls, run: Run, weights: Weights, *, seed: int = 0, worker: Worker | None = None
+    ) -> "Agent":
+        """The agent of a run that is loaded already; seed and worker as for the class.
 
         Raises:
             UserError: when the run's tracker cannot be loaded, or it needs one and has none; or
@@ -123,7 +150,18 @@ class Agent:
         wanted = run.config.planner.action == "tracker" and run.task.tracker
         tracker = load_function(run.task.tracker) if wanted else None
         motion = run.find_motion() if run.config.planner.filters else None
-        return cls(run.planner, weights, run.layout, tracker=tracker, motion=motion, seed=seed)
+        given = {"tracker": tracker, "motion": motion, "seed": seed, "worker": worker}
+        return cls(run.planner, weights, run.layout, **given)
+
+    def compile(self, batch: int = 1) -> None:
+        """Compile what `act` runs for so many environments, so that it does not have to wait.
+
+        Not what an `agent.price` or other padded sizes of a batch on an accelerator need besides.
+        """
+        plan = self._plans.compile(batch)
+        state, layout = np.asarray(plan.states)[:, 0], self.planner.model.layout
+        goal = state[:, list(layout.goal_dims)] if layout.has_goal else None
+        self._follow(plan.states, plan.actions, np.zeros(batch, int), state, goal)
 
     def reset(self, mask: Any = None, *, seed: int | Sequence[int] | None = None) -> None:
         """Forget history and plans.
@@ -139,21 +177,20 @@ class Agent:
             UserError: when the mask or the seeds are not as many as the environments.
         """
         if mask is None or self._observer is None:
-            self._observer, self.plan = None, None
-            self.elapsed = np.zeros(0, int)
+            self._observer, self._force = None, None
             if seed is not None:
                 self._seed, self._seeds = seed, np.zeros(0, int)
             return
-        mask = self._mask(mask, len(self.elapsed))
+        mask = as_mask(mask, len(self.elapsed))
         if seed is not None:
-            self._seeds[mask] = _spread(seed, len(mask))[mask]
+            self._seeds[mask] = as_seeds(seed, len(mask))[mask]
             self._count[mask] = 0
         self._forget(mask)
 
     def _forget(self, mask: np.ndarray) -> None:
-        assert self._observer is not None
+        assert self._observer is not None and self._force is not None
         self._observer.forget(mask)
-        self.elapsed[mask] = NO_PLAN
+        self._force.forget(mask)
 
     def act(
         self,
@@ -182,22 +219,29 @@ class Agent:
                 without a `reset()`, a mask has another length, or the observation holds NaN and
                 `planner.missing` is false.
         """
+        begin = time.perf_counter()
         state = self.layout.state(observation)
         single = state.ndim == 1
         state = np.atleast_2d(state)
-        start = self._mask(episode_start, len(state))
+        start = as_mask(episode_start, len(state))
         if start.any():
             self.reset(None if start.all() else start)
-        goal = self._goals(self.layout.goal(observation) if goal is None else goal, len(state))
-        over = self._mask(episode_over, len(state))
-        observer = self._look(state, goal, over)
-        assert self.plan is not None
-        plan = self.plan
-        action = self._follow(plan.states, plan.actions, self.elapsed, self.state, goal)
+        goal = self.layout.goal(observation) if goal is None else goal
+        goal = as_goals(self.layout, goal, len(state))
+        over = as_mask(episode_over, len(state))
+        observer, force = self._look(state, goal, over)
+        if self.planner.config.deadline_ms:
+            force.take(self._until(begin))
+        planned = time.perf_counter()
+        force.stand_still(self.state)
+        plan, elapsed = force.plan, np.maximum(force.elapsed, 0)
+        assert plan is not None
+        action = self._follow(plan.states, plan.actions, elapsed, self.state, goal)
         action = self.layout.clip_action(action)
         observer.acted(action)
-        self.elapsed += 1
+        force.advance()
         self._forget(over)
+        self._rest = max(time.perf_counter() - planned, 0.9 * self._rest)
         action = self.layout.shape_action(action)
         return action[0] if single else action
 
@@ -247,7 +291,9 @@ class Agent:
         """
         self.reset()
         state = np.asarray(state, np.float32)[None]
-        self._look(state, self._goals(goal, 1), np.zeros(1, bool), denoising)
+        goal = as_goals(self.layout, goal, 1)
+        _, force = self._look(state, goal, np.zeros(1, bool), denoising)
+        force.take(None)
 
     def arrives(self) -> np.ndarray:
         """Whether each plan in force reaches its goal, `[B]` bool."""
@@ -255,115 +301,36 @@ class Agent:
         length = self.planner.horizon * self.planner.model.layout.stride
         return np.asarray(self.plan.arrival) <= length
 
+    def _until(self, begin: float) -> float | None:
+        """Until when to wait for plans, if `act` began then; None for as long as it takes."""
+        deadline = self.planner.config.deadline_ms
+        return None if deadline < 0 else begin + deadline / 1000 - self._rest
+
     def _look(
         self,
         state: np.ndarray,
         goal: np.ndarray | None,
         over: np.ndarray,
         denoising: bool = False,
-    ) -> Observer:
-        """Take in the present, and plan where that is due; not where an episode is `over`."""
-        self._check(state, goal)
-        if self._observer is None:
-            self._observer = self._begin(len(state))
-        self.state = self._observer.observe(state)
-        due = self._due(goal)
-        if self.plan is not None:
-            due &= ~over
-            self.elapsed[over] = 0  # whatever plan is left there serves for a last action
-        if due.any():
-            self._replan(np.flatnonzero(due), goal, denoising)
-        return self._observer
+    ) -> tuple[Observer, InForce]:
+        """Take in the present, and ask for plans that are due; not where an episode is `over`."""
+        check_states(self.layout, state, None if self._force is None else len(self.elapsed))
+        check_finite(state, goal, self.planner.config.missing)
+        observer, force = self._begin(len(state))
+        self.state = observer.observe(state)
+        force.take(0.0)
+        due = force.due(goal)
+        if force.plan is not None:
+            due &= ~over  # whatever plan is left there serves for a last action
+        force.ask(due, observer, self.state, goal, price=self._price, denoising=denoising)
+        return observer, force
 
-    def _goals(self, goal: Any, batch: int) -> np.ndarray | None:
-        if goal is None:
-            return None
-        dim = self.layout.goal_dim
-        if not dim:
-            raise UserError("a goal was given, but this planner was trained without goals")
-        try:
-            goal = np.asarray(goal, np.float32)
-        except (TypeError, ValueError) as error:
-            raise UserError(f"goal is no array of numbers: {one_line(error)}") from error
-        if goal.shape not in ((dim,), (batch, dim)):
-            raise UserError(f"goal has shape {goal.shape}; needed: {(dim,)} or {(batch, dim)}")
-        return np.broadcast_to(goal, (batch, dim))
-
-    def _mask(self, mask: Any, batch: int) -> np.ndarray:
-        if mask is None:
-            return np.zeros(batch, bool)
-        mask = np.atleast_1d(np.asarray(mask, bool))
-        if mask.shape != (batch,):
-            raise UserError(f"the mask has shape {mask.shape}; needed: {(batch,)}")
-        return mask
-
-    def _begin(self, batch: int) -> Observer:
-        if len(self._seeds) != batch:
-            self._seeds, self._count = _spread(self._seed, batch), np.zeros(batch, int)
-        self.elapsed = np.full(batch, NO_PLAN)
-        self._goal = np.full((batch, self.layout.goal_dim), np.nan)
-        return Observer(self.planner, self.weights, self._motion, batch)
-
-    def _check(self, state: np.ndarray, goal: np.ndarray | None) -> None:
-        dim = self.layout.state_dim
-        if state.ndim != 2 or state.shape[1] != dim or not len(state):
-            raise UserError(f"states have shape {state.shape}; needed: one, or a batch, of {dim}")
-        if self._observer is not None and len(state) != len(self.elapsed):
-            raise UserError(
-                f"a batch of {len(state)} observations after one of {len(self.elapsed)}; "
-                "call reset() before the batch changes"
-            )
-        if self.planner.config.missing:
-            state = np.nan_to_num(state, posinf=np.inf, neginf=-np.inf)
-        for name, array in (("observation", state), ("goal", goal)):
-            if array is not None and not np.isfinite(array).all():
-                row, dim = map(int, np.argwhere(~np.isfinite(array))[0])
-                value = array[row, dim]
-                hint = MISSING if name == "observation" and np.isnan(value) else ""
-                raise UserError(f"{name} {row} has {value} in dimension {dim}{hint}")
-
-    def _check_price(self, price: Cost) -> None:
-        """Try it on two plans that stand still at zero."""
-        goal = jnp.zeros((2, self.layout.goal_dim)) if self.layout.goal_dim else None
-        paid = np.asarray(price(jnp.zeros((2, 3, self.layout.state_dim)), goal))
-        if paid.shape != (2,) or not np.isfinite(paid).all():
-            raise UserError(
-                f"the price of 2 plans at zero is {paid.tolist()}; needed: 2 finite numbers"
-            )
-
-    def _due(self, goal: np.ndarray | None) -> np.ndarray:
-        """Whether each row needs a plan, `[B]` bool: it has none, or an old one."""
-        goal = np.full_like(self._goal, np.nan) if goal is None else goal
-        same = ((goal == self._goal) | (np.isnan(goal) & np.isnan(self._goal))).all(axis=-1)
-        self.elapsed[~same] = NO_PLAN  # a plan to another goal is none
-        self._goal = goal.copy()
-        return (self.elapsed == NO_PLAN) | (self.elapsed >= self.planner.config.replan_every)
-
-    def _replan(self, due: np.ndarray, goal: np.ndarray | None, denoising: bool) -> None:
-        assert self._observer is not None
-        plan = self._plans.plan(
-            self._seeds[due],
-            self._count[due],
-            self._observer.history(due),
-            None if goal is None else goal[due],
-            limit=len(self.elapsed),
-            price=self._price,
-            denoising=denoising,
-        )
-        if self.plan is None:  # then every row is due
-            self.plan = plan
-        else:
-            self.plan = self.plan._replace(denoising=None)
-            for old, new in zip(jax.tree.leaves(self.plan), jax.tree.leaves(plan), strict=True):
-                old[due] = new
-        self._count[due] += 1
-        self.elapsed[due] = 0
-
-
-def _spread(seed: int | Sequence[int], batch: int) -> np.ndarray:
-    """A seed for each of a batch."""
-    seeds = np.asarray(seed)
-    seeds = seeds + np.arange(batch) if seeds.ndim == 0 else seeds.copy()
-    if seeds.shape != (batch,):
-        raise UserError(f"{seeds.size} seeds for a batch of {batch} observations")
-    return seeds
+    def _begin(self, batch: int) -> tuple[Observer, InForce]:
+        """What observes and what plans, made anew after a `reset`."""
+        if self._observer is None or self._force is None:
+            if len(self._seeds) != batch:
+                self._seeds, self._count = as_seeds(self._seed, batch), np.zeros(batch, int)
+            made = self._plans, self._worker, self._seeds, self._count
+            self._observer = Observer(self.planner, self.weights, self._motion, batch)
+            self._force = InForce(self.planner, self.weights, *made)
+        return self._observer, self._force

@@ -15,7 +15,8 @@ from dfplan.data.windows import Corpus
 from dfplan.diffusion.matrix import windows
 from dfplan.model import Model
 from dfplan.planner.batch import BatchPlanner, runs_apart
-from dfplan.planner.core import History, Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import History, Weights
 from dfplan.training.step import Recipe, init_state, train_step, train_until
 
 ROWS = 10_000

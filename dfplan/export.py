@@ -36,7 +36,7 @@ def program_name(kind: str, batch: int) -> str:
 
 
 class ExportedPlan(NamedTuple):
-    """As `dfplan.planner.core.Plan`, in NumPy arrays: SI units, control steps.
+    """As `dfplan.planner.plan.Plan`, in NumPy arrays: SI units, control steps.
 
     Attributes:
         states: `[B, P+1, S]`, one every `stride` control steps, the present first.

@@ -13,7 +13,7 @@ import numpy as np
 
 from dfplan.export import ABOUT, FORMAT, PLATFORMS, WEIGHTS, ExportedPlan, program_name
 from dfplan.files import folder_size, new_directory
-from dfplan.planner.core import History, Weights
+from dfplan.planner.plan import History, Weights
 from dfplan.run import Run
 from dfplan.types import Array, UserError, check_choice
 

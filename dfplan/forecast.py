@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.data.minari_io import Trajectories
-from dfplan.planner.core import History, Planner
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import History
 from dfplan.types import UserError
 
 LEVELS = (0.5, 0.9)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key
 
-from dfplan.planner.core import History, Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import History, Weights
 from dfplan.types import Array, UserError
 
 ROWS = 1024

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dfplan.extras import need
-from dfplan.planner.core import Weights
+from dfplan.planner.plan import Weights
 from dfplan.run import Run
 from dfplan.types import UserError, one_line
 

@@ -26,7 +26,8 @@ from dfplan.data.windows import Corpus, fit_normalizers, make_corpus
 from dfplan.model import Model
 from dfplan.motion import Motion
 from dfplan.normalize import Normalizer
-from dfplan.planner.core import Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import Weights
 from dfplan.rewards import learn_critic, rank_returns
 from dfplan.support import Support
 from dfplan.tasks import Task

@@ -21,7 +21,8 @@ from dfplan.motion import Motion
 from dfplan.nets.config import NetConfig
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import Plan, Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import Plan, Weights
 from dfplan.run import Run
 from dfplan.tasks import Task
 from dfplan.types import UserError
@@ -47,7 +48,7 @@ class FakePlanner:
         self.horizon = HORIZON
         self.calls = []
 
-    def plan(self, weights, keys, history, goal, *, price=None, denoising):
+    def plan(self, weights, keys, history, goal, guess=None, *, price=None, denoising):
         horizon = self.horizon
         self.calls.append(SimpleNamespace(rows=len(keys), history=history))
         present = np.asarray(history.frames)[:, -1, -1]

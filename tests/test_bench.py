@@ -14,7 +14,8 @@ from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import Weights
 from dfplan.training.config import TrainingConfig
 from dfplan.training.step import Recipe
 

@@ -12,7 +12,7 @@ import pytest
 from dfplan.agent import Agent
 from dfplan.export import load
 from dfplan.exporter import export
-from dfplan.planner.core import History, Weights
+from dfplan.planner.plan import History, Weights
 from dfplan.run import Run
 from dfplan.tasks import Task
 from dfplan.types import UserError

@@ -13,7 +13,7 @@ from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.futures import sample_futures
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import History
+from dfplan.planner.plan import History
 from dfplan.types import UserError
 
 LAYOUT = Layout(2, 1)

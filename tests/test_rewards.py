@@ -19,7 +19,7 @@ from dfplan.data.windows import sample_batch
 from dfplan.export import load
 from dfplan.exporter import export
 from dfplan.find import Found
-from dfplan.planner.core import Weights
+from dfplan.planner.plan import Weights
 from dfplan.run import Run
 from dfplan.tasks import Task
 from dfplan.trainer import train

@@ -35,7 +35,8 @@ from dfplan.forecast import (
 )
 from dfplan.futures import check_rolls, sample_futures
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import Weights
 from dfplan.plots.forecast import draw_forecasts
 from dfplan.run import load_weights
 from dfplan.types import UserError

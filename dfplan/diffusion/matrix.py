@@ -25,6 +25,17 @@ def autoregressive(tokens: int, steps: int) -> np.ndarray:
     return pyramid(tokens, steps, slope=steps)
 
 
+def grouped(tokens: int, steps: int, size: int) -> np.ndarray:
+    """`size` tokens fall to 0 together before the next ones move: `autoregressive` by groups.
+
+    Raises:
+        UserError: when `size` is below 1.
+    """
+    if size < 1:
+        raise UserError(f"a group needs at least 1 token, got {size}")
+    return _staircase(steps * (np.arange(tokens) // size), steps)
+
+
 def pyramid(tokens: int, steps: int, slope: float = 1.0) -> np.ndarray:
     """Token t starts `slope * t` steps after the first one: uncertainty grows with time.
 

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from dfplan.planner.core import History, Plan, Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.warm import Guess
 from dfplan.types import Array, Cost
 
 
@@ -37,6 +40,7 @@ class BatchPlanner:
         goal: np.ndarray | None,
         limit: int,
         *,
+        guess: Guess | None = None,
         price: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
@@ -47,29 +51,53 @@ class BatchPlanner:
             history: what was observed.
             goal: `[B, G]`, SI units; None for none.
             limit: the size that no batch is padded beyond.
-            price, denoising: as of `Planner.plan`.
+            guess, price, denoising: as of `Planner.plan`.
         """
         history = jax.tree.map(np.asarray, history)
-        one = functools.partial(self._program, seeds, counts, history, goal, price, denoising)
+        inputs = (history, goal, guess)
+        one = functools.partial(self._program, seeds, counts, inputs, price, denoising)
         if not runs_apart():
             size = min(1 << (len(seeds) - 1).bit_length(), limit)
             rows = np.r_[: len(seeds), np.zeros(size - len(seeds), int)]
             return jax.tree.map(lambda a: a[: len(seeds)].copy(), one(rows))
         rows = [slice(i, i + 1) for i in range(len(seeds))]
-        kind = (goal is None, jax.tree.structure(price), denoising)
+        kind = (goal is None, guess is None, jax.tree.structure(price), denoising)
         # Threads that all meet a new program would each compile it.
         known = 0 if kind in self._compiled else 1
         plans = [*map(one, rows[:known]), *_in_threads(one, rows[known:])]
         self._compiled.add(kind)
         return jax.tree.map(lambda *parts: np.concatenate(parts), *plans)
 
-    def _program(
-        self, seeds, counts, history: History, goal, price: Cost | None, denoising: bool, rows
-    ) -> Plan:
+    def compile(self, batch: int) -> Plan:
+        """Run every program once, for so many robots that stand at the data's mean.
+
+        Returns:
+            Their plans.
+        """
+        planner, layout = self._planner, self._planner.model.layout
+        shape, steps = (batch, planner.config.history), planner.horizon * layout.stride
+        state, action = (
+            np.broadcast_to(np.asarray(norm.mean), (batch, 1, len(norm.mean)))
+            for norm in (self._weights.states, self._weights.actions)
+        )
+        history = History(
+            jnp.broadcast_to(state[:, None], (*shape, layout.frame_count, layout.state_dim)),
+            jnp.broadcast_to(action[:, None], (*shape, layout.stride, layout.action_dim)),
+            jnp.zeros(shape),
+        )
+        goal = state[:, 0, list(layout.goal_dims)] if layout.has_goal else None
+        none = np.zeros(batch, int)
+        make = functools.partial(self.plan, none, none, history, goal, batch)
+        if planner.config.warm:
+            actions = action.repeat(steps, axis=1) if layout.actions else None
+            make(guess=Guess(state.repeat(steps, axis=1), actions))
+        return make()
+
+    def _program(self, seeds, counts, inputs, price: Cost | None, denoising: bool, rows) -> Plan:
         plan = self._planner.plan(
             self._weights,
             _keys(seeds[rows], counts[rows]),
-            *jax.tree.map(lambda a: a[rows], (history, goal)),
+            *jax.tree.map(lambda a: a[rows], inputs),
             price=price,
             denoising=denoising,
         )

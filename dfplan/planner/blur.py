@@ -1,12 +1,34 @@
 """Blur: a history that is known less well, with noise added to what was observed."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float, Key
 
 from dfplan.diffusion.schedule import Schedule
+from dfplan.model import Model
 from dfplan.normalize import Normalizer
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.plan import History, Weights
 from dfplan.types import Array
+
+
+def blurred(
+    model: Model, config: PlannerConfig, weights: Weights, keys: Key[Array, "B"], history: History
+) -> list[History]:
+    """The history at each of the levels that guide, all with the same noise."""
+    grid, found = model.diffusion.levels, []
+    k_states, k_actions = (jax.vmap(jax.random.fold_in, (0, None))(keys, i) for i in (1, 2))
+    for to in config.history_guidance_levels:
+        to = np.clip(np.round(to * grid), 1, grid) / grid if grid else to
+        raised = raise_level(history.level, to, config.history_guidance_keep)
+        blur = functools.partial(add_noise, model.schedule)
+        frames = blur(k_states, history.level, raised, history.frames, weights.states)
+        actions = blur(k_actions, history.level, raised, history.actions, weights.actions)
+        found.append(History(frames, actions, raised))
+    return found
 
 
 def raise_level(level: Float[Array, "B H"], to: float, keep: int) -> Float[Array, "B H"]:

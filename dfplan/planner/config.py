@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.diffusion.matrix import MATRICES, make_matrix
+from dfplan.diffusion.matrix import MATRICES, grouped, make_matrix
 from dfplan.diffusion.solver import SOLVERS, Solver
 from dfplan.types import UserError, check_choice
 
@@ -62,6 +62,17 @@ class PlannerConfig:
             more than three of them.
         goal_tolerance: distance at which a plan counts as arrived, in the goal's units.
         replan_every: control steps between plans.
+        warm: noise level in (0, 1) that what is left of the last plan is put back to, for the next
+            one to be made of it; 0 plans from scratch each time. That is done anyway where the last
+            plan is not worth keeping: the robot is further off it than that noise or falls behind
+            it, it does not arrive or pays for its way, or the goal has moved.
+        warm_steps: denoising steps per token from there.
+        warm_tokens: tokens that take these steps together, one such group after the other.
+        deadline_ms: milliseconds that `act` may take: after them it goes on with the plan that it
+            has, and takes the new one when that is there. 0 never waits, -1 for as long as it
+            takes.
+        lead: control steps that a plan is asked for ahead of the time when it begins, from where
+            the plan in force leads to by then; the time that planning takes.
         action: from plan to action by a "tracker" that the task supplies, by "inverse" dynamics or
             by the plan's own "diffused" actions.
 
@@ -93,6 +104,11 @@ class PlannerConfig:
     support: float = 5.0
     goal_tolerance: float = 0.1
     replan_every: int = 10
+    warm: float = 0.0
+    warm_steps: int = 2
+    warm_tokens: int = 2
+    deadline_ms: float = -1.0
+    lead: int = 0
     action: str = "inverse"
 
     def __post_init__(self):
@@ -136,7 +152,8 @@ class PlannerConfig:
 
     def _check_values(self) -> None:
         lows = dict.fromkeys(("candidates", "steps", "history", "replan_every"), 1)
-        lows |= {"horizon": 0, "guidance_samples": 1, "history_guidance_keep": 0}
+        lows |= dict.fromkeys(("warm_steps", "warm_tokens"), 1)
+        lows |= {"horizon": 0, "guidance_samples": 1, "history_guidance_keep": 0, "lead": 0}
         for name, low in lows.items():
             self._need(name, lambda x, low=low: _whole(x) and x >= low, f"an integer from {low} up")
         for name in ("slope", "clip", "guidance_scale", "support"):
@@ -145,6 +162,12 @@ class PlannerConfig:
             self._need(name, lambda x: _finite(x) and x > 0, "a number above 0")
         for name in ("history_level", "eta", "quantile"):
             self._need(name, lambda x: _finite(x) and 0 <= x <= 1, "a number in [0, 1]")
+        self._need(
+            "deadline_ms",
+            lambda x: _finite(x) and (x >= 0 or x == -1),
+            "milliseconds from 0 up, or -1 (none)",
+        )
+        self._need("warm", lambda x: _finite(x) and 0 <= x < 1, "a number from 0, below 1")
         self._need(
             "observation_noise",
             lambda x: all(_finite(s) and (s >= 0 or s == -1) for s in tuple(x)),
@@ -169,6 +192,10 @@ class PlannerConfig:
     def make_matrix(self, horizon: int) -> np.ndarray:
         """The scheduling matrix `[M+1, horizon]`."""
         return make_matrix(self.matrix, horizon, self.steps, self.slope, self.rows)
+
+    def warm_matrix(self, horizon: int) -> np.ndarray:
+        """The scheduling matrix `[M+1, horizon]` from a guess on."""
+        return grouped(horizon, self.warm_steps, self.warm_tokens)
 
     def make_solver(self) -> Solver:
         """The per-token solver."""

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,68 +18,14 @@ from dfplan.guidance.history import history_guidance
 from dfplan.model import Model
 from dfplan.nets.cache import repeat
 from dfplan.nets.network import Network
-from dfplan.normalize import Normalizer
-from dfplan.planner.blur import add_noise, raise_level
+from dfplan.planner.blur import blurred
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.select import arrival, between, hold, outside
+from dfplan.planner.judge import Judge
+from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.select import hold
+from dfplan.planner.warm import Guess
 from dfplan.rewards import worth
-from dfplan.support import Support
 from dfplan.types import Array, Cost, Denoiser, PyTree, UserError
-from dfplan.value.critic import Critic
-
-
-class Weights(NamedTuple):
-    """What training found: parameters, normalisers, and where the data has been (or None).
-
-    With rewards for a goal, also what states and plans are worth.
-    """
-
-    params: PyTree
-    states: Normalizer
-    actions: Normalizer
-    support: Support | None = None
-    critic: Critic | None = None
-
-
-class History(NamedTuple):
-    """Observed tokens, oldest first, the present last; SI units.
-
-    Attributes:
-        frames: `[B, H, F, S]` states. actions: `[B, H, stride, A]`, the ones that led there.
-        level: `[B, H]` noise level declared for each token; 1 marks it as missing.
-    """
-
-    frames: Float[Array, "B H F S"]
-    actions: Float[Array, "B H stride A"]
-    level: Float[Array, "B H"]
-
-
-class Plan(NamedTuple):
-    """The chosen plan and what it was chosen from; SI units, control steps.
-
-    Attributes:
-        states: `[B, P+1, S]`, one every `stride` control steps, the present first.
-        actions: `[B, P*stride, A]`, or None when tokens hold no actions.
-        arrival: `[B]` control steps to the goal; more than the plan has if it never arrives, or
-            has no goal.
-        candidates: `[B, N, P+1, S]`, as far as they were sampled when the best had arrived; from
-            there on a state repeats, that of arrival with the goal's place and at rest.
-        cost: `[B, N]`, control steps to the goal, more for those spent where the data never was;
-            with rewards for a goal, less the discounted rewards that are expected.
-        best: `[B]` index of the chosen one.
-        denoising: `[B, M+1, N, P+1, S]` every step of the sampling; None unless asked for.
-        history: `[B, H, S]` the state at each history token, given what was observed up to it: the
-            observation where it was declared clean, imputed where it was missing.
-    """
-
-    states: Float[Array, "B P S"]
-    actions: Float[Array, "B L A"] | None
-    arrival: Float[Array, "B"]
-    candidates: Float[Array, "B N P S"]
-    cost: Float[Array, "B N"]
-    best: Array
-    denoising: Array | None
-    history: Float[Array, "B H S"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,10 +74,11 @@ class Planner:
         keys: Key[Array, "B"],
         history: History,
         goal: Float[Array, "B G"] | None,
+        guess: Guess | None = None,
         price: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
-        """Plan for a batch of robots; compiled once per batch size.
+        """Plan for a batch of robots; compiled once per batch size, and once more with guesses.
 
         Sampling ends when the best candidate of every robot has arrived: a candidate that has not
         by then can no longer win, and no token depends on a later one. So a plan is as long as it
@@ -144,59 +90,83 @@ class Planner:
             keys: one random key per robot; a robot's plan does not depend on its batch.
             history: what was observed.
             goal: in SI units; None for a task without goals, or to plan towards none.
+            guess: what plans may be like: sampling begins from it, at the level `warm`, and where
+                there are several candidates it is the last one itself.
             price: of the plan's states at every control step, in control steps: its gradient guides
                 the sampling (times `guidance_scale`), and candidates pay it.
             denoising: also return every step of the sampling, which then goes to the end.
         """
-        count, future = self.config.candidates, self.horizon
+        config, future = self.config, self.horizon
+        count = config.candidates if guess is None else max(config.candidates - 1, 1)
         net = self.model.denoiser(weights.params)
-        k_known, k_start, k_noise, k_futures = jax.vmap(
-            lambda k: jax.random.split(k, 4), out_axes=1
-        )(keys)
+        k_known, k_start, k_noise, k_futures = _split(keys, 4)
         cache, known = self._encode_known(net, weights, k_known, history, goal, future)
         carry = repeat(cache, count)
-        if self.config.guides_history:
+        if config.guides_history:
             encode = functools.partial(self._encode_known, net, weights, k_known)
-            blurred = self._blurred(weights, k_known, history)
-            others = [repeat(encode(h, goal, future)[0], count) for h in blurred]
+            others = [
+                repeat(encode(h, goal, future)[0], count)
+                for h in blurred(self.model, config, weights, k_known, history)
+            ]
             carry = jax.tree.map(lambda *a: jnp.stack(a), carry, *others)
         k_start, k_noise, k_futures = (
             _per_candidate(k, count) for k in (k_start, k_noise, k_futures)
         )
-        matrix = self.config.make_matrix(future)
-        matrix_levels = self.levels(matrix)
         past = self._filtered(weights, history, known)
         present = past[:, -1]
+        matrix = config.make_matrix(future) if guess is None else config.warm_matrix(future)
+        matrix_levels = self.levels(matrix, 1.0 if guess is None else config.warm)
+        start = token_noise(k_start, jnp.arange(future), self.model.layout.features)
+        guessed = None if guess is None else guess.encode(self.model.layout, weights)
+        if guessed is not None:
+            alpha, sigma = self.model.schedule.alpha_sigma(jnp.asarray(matrix_levels[0, 0]))
+            start = alpha * jnp.repeat(guessed, count, axis=0) + sigma * start
+        kept = guessed if config.candidates > 1 else None
         ends = self._ends_early(goal, price)
         offset = known.shape[1]
         result = sample(
             self._denoiser(net, weights, matrix_levels, offset, present, goal, price, k_futures),
             carry,
-            token_noise(k_start, jnp.arange(future), self.model.layout.features),
+            start,
             matrix_levels,
             schedule=self.model.schedule,
-            solver=self.config.make_solver(),
+            solver=config.make_solver(),
             keys=k_noise,
             window=None if self._needs_all(goal, price) else windows(matrix),
-            stop=self._decided(weights, present, goal) if ends else None,
+            stop=self._stop(weights, present, goal, kept) if ends else None,
             trajectory=denoising,
         )
-        candidates = self._with_present(result.tokens, weights, present)
+        candidates = self._candidates(result.tokens, result.complete, weights, present, kept)
         if ends:
-            candidates = self._held(candidates, result.complete, goal, weights.support)
-        arrives, cost = self._cost(candidates, goal, weights.support)
-        if self.model.layout.rewarded:
-            cost = -worth(weights.critic, weights.states, candidates)
-        if price is not None:
-            cost = cost + self._price(candidates, goal, price)
-        best = jnp.argmin(cost, axis=1)
+            assert goal is not None
+            candidates = self.judge.held(candidates, goal, weights.support)
         trace = None
         if result.trajectory is not None:
             decode = functools.partial(self._with_present, weights=weights, present=present)
             trace = jax.vmap(decode, out_axes=1)(result.trajectory)
+        actions = self._actions(_join(result.tokens, kept), weights, len(keys))
+        return self._choose(weights, candidates, actions, goal, price, trace, past)
+
+    def _choose(
+        self,
+        weights: Weights,
+        candidates: Float[Array, "B N P S"],
+        actions: Float[Array, "B N L A"] | None,
+        goal: Array | None,
+        price: Cost | None,
+        trace: Array | None,
+        past: Array,
+    ) -> Plan:
+        """The plan that the cheapest candidate is."""
+        arrives, cost = self.judge.cost(candidates, goal, weights.support)
+        if self.model.layout.rewarded:
+            cost = -worth(weights.critic, weights.states, candidates)
+        if price is not None:
+            cost = cost + self.judge.price(candidates, goal, price)
+        best = jnp.argmin(cost, axis=1)
         return Plan(
             _pick(candidates, best),
-            self._actions(result.tokens, weights, best) if self.model.layout.actions else None,
+            None if actions is None else _pick(actions, best),
             _pick(arrives, best),
             candidates,
             cost,
@@ -204,6 +174,11 @@ class Planner:
             trace,
             past,
         )
+
+    @property
+    def judge(self) -> Judge:
+        """What compares candidates."""
+        return Judge(self.model.layout, self.config)
 
     def _filtered(self, weights: Weights, history: History, known: Array) -> Array:
         """The history's states: as observed where they are clean, else as they are estimated.
@@ -213,25 +188,12 @@ class Planner:
         estimate = self._decode(known[:, -history.level.shape[1] :], weights)
         return jnp.where(history.level[..., None] > 0, estimate, history.frames[:, :, -1])
 
-    def _blurred(self, weights: Weights, keys: Array, history: History) -> list[History]:
-        """The history at each of the levels that guide, all with the same noise."""
-        grid, found = self.model.diffusion.levels, []
-        k_states, k_actions = (jax.vmap(jax.random.fold_in, (0, None))(keys, i) for i in (1, 2))
-        for to in self.config.history_guidance_levels:
-            to = np.clip(np.round(to * grid), 1, grid) / grid if grid else to
-            raised = raise_level(history.level, to, self.config.history_guidance_keep)
-            blur = functools.partial(add_noise, self.model.schedule)
-            frames = blur(k_states, history.level, raised, history.frames, weights.states)
-            actions = blur(k_actions, history.level, raised, history.actions, weights.actions)
-            found.append(History(frames, actions, raised))
-        return found
-
-    def levels(self, matrix: np.ndarray) -> np.ndarray:
-        """The matrix's levels in [0, 1]; of a model of discrete levels, the nearest of those.
+    def levels(self, matrix: np.ndarray, top: float = 1.0) -> np.ndarray:
+        """The matrix's levels in [0, `top`]; of a model of discrete levels, the nearest of those.
 
         None of them is moved to 0, which would take a noisy token for a clean one.
         """
-        found = levels(matrix, self.config.steps, self.config.rho)
+        found = np.float32(top) * levels(matrix, int(matrix[0, 0]), self.config.rho)
         grid = self.model.diffusion.levels
         if not grid:
             return found
@@ -256,34 +218,25 @@ class Planner:
         known = goal is not None and layout.has_goal
         return known and not layout.actions and not self._guided(goal, price)
 
-    def _decided(self, weights: Weights, present: Array, goal: Array | None) -> Callable:
-        """Whether each robot has a candidate that none of those still on their way can beat."""
+    def _stop(
+        self, weights: Weights, present: Array, goal: Array | None, kept: Array | None
+    ) -> Callable:
+        """What tells from the tokens, and how many are complete, that every best one is known."""
 
-        def decided(tokens: Array, complete: Array) -> Array:
-            reached = hold(self._with_present(tokens, weights, present), complete)
-            _, cost = self._cost(reached, goal, weights.support)
-            return jnp.all(cost.min(axis=1) <= complete * self.model.layout.stride)
+        def stop(tokens: Array, complete: Array) -> Array:
+            candidates = self._candidates(tokens, complete, weights, present, kept)
+            return self.judge.decided(candidates, complete, goal, weights.support)
 
-        return decided
+        return stop
 
-    def _held(
-        self, candidates: Array, complete: Array, goal: Array | None, support: Support | None
+    def _candidates(
+        self, tokens: Array, complete: Array, weights: Weights, present: Array, kept: Array | None
     ) -> Array:
-        """Candidates up to where their robot's best one has arrived, and at rest after that.
-
-        That is the same in any batch, whose other robots may have asked for more tokens.
-        """
-        assert goal is not None
-        layout = self.model.layout
-        candidates = hold(candidates, complete)
-        _, cost = self._cost(candidates, goal, support)
-        candidates = hold(candidates, cost.min(axis=1, keepdims=True) / layout.stride)
-        arrives, _ = self._cost(candidates, goal, support)
-        token = jnp.arange(candidates.shape[2])
-        after = token > jnp.ceil(arrives / layout.stride)[..., None]
-        rest = candidates.at[..., jnp.asarray(layout.rest_dims, jnp.int32)].set(0.0)
-        rest = rest.at[..., jnp.asarray(layout.goal_dims)].set(goal[:, None, None])
-        return jnp.where(after[..., None], rest, candidates)
+        """Candidates `[B, N, P+1, S]` as far as they are complete; the last is the one `kept`."""
+        found = hold(self._with_present(tokens, weights, present), complete)
+        if kept is None:
+            return found
+        return jnp.concatenate([found, self._with_present(kept, weights, present)], axis=1)
 
     def _encode_known(
         self,
@@ -348,7 +301,6 @@ class Planner:
             denoise = history_guidance(denoise, self.config.history_guidance)
         if not self._guided(goal, price):
             return denoise
-        goals = None if goal is None else jnp.repeat(goal, self.config.candidates, axis=0)
         distance = goal_distance(self.model.layout.goal_dims)
 
         def cost(x0: Array) -> Array:
@@ -357,11 +309,12 @@ class Planner:
                 candidates = self._with_present(x0, weights, present)
                 gain = worth(weights.critic, weights.states, candidates).reshape(-1)
                 paid -= gain / weights.critic.scale
-            elif self._pulled(goal):
+            elif goal is not None and self._pulled(goal):
+                goals = jnp.repeat(goal, len(x0) // len(goal), axis=0)
                 paid += distance(self._decode(x0, weights), goals)
             if price is not None:
                 candidates = self._with_present(x0, weights, present)
-                paid += self._price(candidates, goal, price).reshape(-1)
+                paid += self.judge.price(candidates, goal, price).reshape(-1)
             return paid
 
         samples = self.config.guidance_samples
@@ -373,44 +326,25 @@ class Planner:
             functools.partial(redraw, keys, count=samples) if samples > 1 else None,
         )
 
-    def _price(self, candidates: Array, goal: Array | None, price: Cost) -> Array:
-        """What candidates `[B, N, P+1, S]` pay at every control step, `[B, N]`."""
-        ways = between(candidates, self.model.layout.stride)
-        goals = None if goal is None else jnp.repeat(goal, ways.shape[1], axis=0)
-        return price(ways.reshape(-1, *ways.shape[2:]), goals).reshape(ways.shape[:2])
-
     def _decode(self, tokens: Array, weights: Weights) -> Array:
         """The state at each token's own step, SI units."""
         return weights.states.decode(self.model.layout.states(tokens)[..., -1, :])
 
     def _with_present(self, tokens: Array, weights: Weights, present: Array) -> Array:
         """Candidates `[B, N, P+1, S]` in SI units from tokens `[B*N, P, D]`."""
-        batch, count = len(present), self.config.candidates
-        states = self._decode(tokens, weights).reshape(batch, count, tokens.shape[1], -1)
-        first = jnp.broadcast_to(present[:, None, None], (batch, count, 1, states.shape[-1]))
+        batch, dim = present.shape
+        states = self._decode(tokens, weights).reshape(batch, -1, tokens.shape[1], dim)
+        first = jnp.broadcast_to(present[:, None, None], (*states.shape[:2], 1, dim))
         return jnp.concatenate([first, states], axis=2)
 
-    def _actions(self, tokens: Array, weights: Weights, best: Array) -> Array:
+    def _actions(self, tokens: Array, weights: Weights, batch: int) -> Array | None:
+        """Of candidates, `[B, N, P*stride, A]`, where tokens hold any."""
         layout = self.model.layout
+        if not layout.actions:
+            return None
         chunk = weights.actions.decode(layout.action_chunk(tokens))
-        chunk = chunk.reshape(len(best), self.config.candidates, -1, layout.action_dim)
-        return _pick(chunk, best)
-
-    def _cost(
-        self, candidates: Array, goal: Array | None, support: Support | None
-    ) -> tuple[Array, Array]:
-        """Control steps until each candidate arrives, and what it costs, both `[B, N]`."""
-        layout = self.model.layout
-        if goal is None or not layout.has_goal:
-            never = jnp.full(candidates.shape[:2], float(candidates.shape[2] * layout.stride))
-            return never, never
-        position = candidates[..., jnp.asarray(layout.goal_dims)]
-        goals = jnp.broadcast_to(goal[:, None], (*candidates.shape[:2], goal.shape[-1]))
-        token = arrival(position, goals, self.config.goal_tolerance)
-        cost = token
-        if support is not None and self.config.support > 0:
-            cost = cost + self.config.support * outside(position, token, support)
-        return token * layout.stride, cost * layout.stride
+        count = len(tokens) // batch
+        return chunk.reshape(batch, count, -1, layout.action_dim)
 
     @functools.partial(jax.jit, static_argnames=("self",))
     def inverse_action(
@@ -427,9 +361,22 @@ class Planner:
         )
 
 
+def _split(keys: Key[Array, "B"], count: int) -> Key[Array, "K B"]:
+    """So many keys of each robot's own."""
+    return jax.vmap(lambda k: jax.random.split(k, count), out_axes=1)(keys)
+
+
 def _per_candidate(keys: Key[Array, "B"], count: int) -> Key[Array, "BN"]:
     """One key per candidate, from each robot's own key."""
     return jax.vmap(lambda k: jax.random.split(k, count))(keys).reshape(-1)
+
+
+def _join(tokens: Array, kept: Array | None) -> Array:
+    """Tokens `[B*N, P, D]` with one more row for each robot, `[B, P, D]`, as its last."""
+    if kept is None:
+        return tokens
+    rows = tokens.reshape(len(kept), -1, *tokens.shape[1:])
+    return jnp.concatenate([rows, kept[:, None]], axis=1).reshape(-1, *tokens.shape[1:])
 
 
 def _pick(per_candidate: Array, best: Array) -> Array:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dfplan.planner.core import Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import Weights
 from dfplan.types import Tracker, UserError
 
 Follower = Callable[..., np.ndarray]

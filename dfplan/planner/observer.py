@@ -4,8 +4,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from dfplan.motion import Motion
-from dfplan.planner.core import History, Planner, Weights
+from dfplan.planner.core import Planner
 from dfplan.planner.estimate import Estimator, as_reading
+from dfplan.planner.plan import History, Weights
 from dfplan.planner.recorder import Recorder
 from dfplan.types import UserError
 
@@ -59,6 +60,6 @@ class Observer:
         if self._estimator is not None:
             self._estimator.acted(action)
 
-    def history(self, rows: np.ndarray) -> History:
-        """History tokens of the robots `rows` `[K]`, for a plan."""
-        return self._recorder.history(rows)
+    def history(self, rows: np.ndarray, ahead: np.ndarray | None = None) -> History:
+        """History tokens of the robots `rows` `[K]`, for a plan; see `Recorder.history`."""
+        return self._recorder.history(rows, ahead)

@@ -1,10 +1,12 @@
 """Recorder: what a batch of robots has observed and done, cut into history tokens on demand."""
 
+import copy
+
 import jax.numpy as jnp
 import numpy as np
 
 from dfplan.data.tokens import TokenLayout
-from dfplan.planner.core import History
+from dfplan.planner.plan import History
 
 
 class Recorder:
@@ -47,11 +49,18 @@ class Recorder:
         self._actions[:, :-1] = self._actions[:, 1:]
         self._actions[:, -1] = action
 
-    def history(self, rows: np.ndarray) -> History:
+    def history(self, rows: np.ndarray, ahead: np.ndarray | None = None) -> History:
         """History tokens of the robots `rows` [K]; those before their episode are missing.
 
         A token is as noisy as the noisiest of its frames.
+
+        Args:
+            rows: indices.
+            ahead: [K, d, S] states that are expected to follow, of which the last one is to count
+                as the present; they are as noisy as the last observation, and its action goes on.
         """
+        if ahead is not None and ahead.shape[1]:
+            return self._after(rows, ahead).history(np.arange(len(rows)))
         frames = self._steps[:, None] + np.arange(1 - self._layout.frame_count, 1)
         actions = self._steps[:, None] + np.arange(-self._layout.stride, 0)
         level = self._levels[rows][:, frames - 1].max(axis=-1)
@@ -61,3 +70,14 @@ class Recorder:
             jnp.asarray(self._actions[rows][:, actions]),
             jnp.asarray(np.where(missing, 1.0, level), jnp.float32),
         )
+
+    def _after(self, rows: np.ndarray, ahead: np.ndarray) -> "Recorder":
+        """A record of `rows` alone, in which what is expected has been observed."""
+        later = copy.copy(self)
+        later._states, later._levels, later._actions, later._age = (
+            a[rows] for a in (self._states, self._levels, self._actions, self._age)
+        )
+        for state in ahead.swapaxes(0, 1):
+            later.acted(later._actions[:, -1].copy())
+            later.observe(state, later._levels[:, -1].copy())
+        return later

@@ -141,10 +141,10 @@ def denoising_loss(
 ) -> Float[Array, ""]:
     """Mean squared error of the network's prediction over the tokens that have noise to remove.
 
-    Padding is pure noise, of which nothing can be learned: past the end of an episode, where a causal
-    network lets it influence nothing and a bidirectional one is told not to see it, and before its
-    start as in a planner's history. It is left out of the mean. So are clean tokens, which have
-    nothing to learn from, and the goal, which is given or missing but never sampled.
+    Padding is pure noise, of which nothing can be learned: past the end of an episode, where a
+    causal network lets it influence nothing and a bidirectional one is told not to see it, and
+    before its start as in a planner's history. It is left out of the mean. So are clean tokens,
+    which have nothing to learn from, and the goal, which is given or missing but never sampled.
     """
     k_level, k_noise = jax.random.split(key)
     noised = _streams(k_level, model, config, batch)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dfplan.forecast import Windows, held_out
 from dfplan.futures import sample_futures
-from dfplan.planner.core import History
+from dfplan.planner.plan import History
 from dfplan.run import Run, load_weights
 from dfplan.tasks import get_task
 from experiments.maze2d.environment import environment

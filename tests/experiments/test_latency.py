@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.latency import compare, exported, sizes
+from experiments.latency.episodes import beside
 from experiments.latency.figure import draw
 from experiments.latency.run import COLUMNS, REFERENCE, page
 
@@ -40,6 +41,12 @@ def test_the_page_holds_what_was_measured():
 def test_the_picture(tmp_path):
     draw(tmp_path / "plans.png", PLANS)
     assert (tmp_path / "plans.png").stat().st_size > 10_000
+
+
+def test_first_reaches_beside_those_of_the_same_episodes():
+    base = np.array([100.0, 50.0, 150.0])
+    assert beside(base + 10, base) == "+10.0 (+10.0 to +10.0)"
+    assert beside(base + [0, 10, -20], base).startswith("-3.3 (-20.0 to ")
 
 
 def test_the_reference_plan_walks_the_whole_matrix():

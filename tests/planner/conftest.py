@@ -15,7 +15,8 @@ from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import History, Planner, Weights
+from dfplan.planner.core import Planner
+from dfplan.planner.plan import History, Weights
 
 STRIDE, HORIZON, HISTORY, STEPS, CANDIDATES, BATCH = 2, 5, 3, 4, 2, 2
 LAYOUT = Layout(4, 2, goal_dims=(0, 1))

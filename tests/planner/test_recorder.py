@@ -1,5 +1,7 @@
 """What was observed against what training cuts from the same episode."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -101,3 +103,21 @@ def test_a_token_is_as_noisy_as_the_noisiest_of_its_frames():
         levels.append(recorder.history(np.array([0])).level[0])
         recorder.acted(np.zeros((1, 1), np.float32))
     np.testing.assert_allclose(levels, [[1, 0.1], [1, 0.4], [0.1, 0.4], [0.4, 0.3]])
+
+
+def test_what_is_expected_counts_as_observed():
+    layout = TokenLayout.create(Layout(2, 1), DataConfig(3, "stack", actions=True))
+    state, action = episode()
+    recorder, later = (Recorder(layout, TOKENS, 2) for _ in range(2))
+    before = list(itertools.islice(drive(recorder, LENGTH, row=1, batch=2), 5))[-1]
+    for t in range(7):
+        later.observe(np.stack([state[t]] * 2), 0.25)
+        if t < 6:
+            later.acted(np.stack([action[min(t, 3)]] * 2))  # that of step 3 goes on
+    row = np.array([1])
+    found = recorder.history(row, state[None, 5:7])
+    jax.tree.map(np.testing.assert_array_equal, found, later.history(row))
+    now = recorder.history(np.arange(2))  # nothing of it is kept
+    jax.tree.map(np.testing.assert_array_equal, now, before)
+    none = recorder.history(row, np.zeros((1, 0, 2), np.float32))
+    jax.tree.map(np.testing.assert_array_equal, none, recorder.history(row))
