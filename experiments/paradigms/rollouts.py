@@ -87,7 +87,7 @@ def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
 
 def observed(study: Study, run: Run) -> Windows:
     """The same windows for every way of going on, with the longest history that one asks for."""
-    longest = run.with_planner({**BY_TOKEN, "steps": 1}).planner
+    longest = run.with_planner({k: BY_TOKEN[k] for k in ("history", "horizon")}).planner
     data = run.load_data(study.held_out)
     return held_out(data, longest, study.rollouts, study.evaluation.start, tokens=1)
 
