@@ -51,7 +51,7 @@ robustness: setup ## the runs of maze2d under noise, dropouts and pushes (an hou
 	@$(BIN)/python -m experiments.robustness.run
 
 test: setup ## run all tests (JOBS=2 processes)
-	@$(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist loadgroup
+	@$(BIN)/python -m pytest --quiet --numprocesses $(JOBS)
 
 lint: setup ## style, types and layers
 	@$(BIN)/ruff check --quiet

@@ -1,8 +1,10 @@
 """A dataset and settings so small that training on them takes a moment; a reader of pages."""
 
+import gc
 import os
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,6 +14,8 @@ from dfplan.compilation import OPT_OUT
 from dfplan.config import Config
 from dfplan.data.layout import Layout
 from dfplan.data.minari_io import Trajectories, from_episodes
+
+MAPPINGS = 20_000
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,6 +33,16 @@ def compiled_once(tmp_path_factory):
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     jax.config.update("jax_compilation_cache_dir", str(shared / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_let_go():
+    """A compiled program takes mappings of memory, of which Linux gives a process some 65,000."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

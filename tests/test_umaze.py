@@ -11,7 +11,6 @@ from dfplan.tasks import get_task, load_function
 from dfplan.trainer import train
 
 EPISODES = 30
-pytestmark = pytest.mark.xdist_group("umaze")  # one process trains, for all of these tests
 
 
 @pytest.fixture(scope="module")
