@@ -16,6 +16,7 @@ from dfplan.data.layout import Layout
 from dfplan.data.minari_io import Trajectories, from_episodes
 
 MAPPINGS = 20_000
+QUICK = "jax_disable_most_optimizations"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -43,6 +44,25 @@ def programs_let_go():
     if maps.exists() and maps.read_bytes().count(b"\n") > MAPPINGS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(scope="module")
+def quick_to_compile():
+    """For modules where compiling is most of the time, and what is compiled runs briefly."""
+    before = jax.config.read(QUICK)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(QUICK.upper(), "1")
+        jax.config.update(QUICK, True)
+        yield
+        jax.config.update(QUICK, before)
+
+
+@pytest.fixture
+def quick_to_run(quick_to_compile):
+    """For training that takes longer than compiling it."""
+    jax.config.update(QUICK, False)
+    yield
+    jax.config.update(QUICK, True)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def test_whole_numbers_and_lists_become_what_a_setting_is():
     ("name", "valid"),
     [
         ("nett.width", "valid: data, net, diffusion, training, planner"),
-        ("net.widht", "valid: kind, width, layers, heads"),
+        ("net.widht", "valid: kind, attention, width, layers"),
         ("training.optimizer.lr", "valid: name, learning_rate"),
     ],
 )

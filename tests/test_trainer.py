@@ -19,6 +19,7 @@ from dfplan.types import UserError
 
 TASK = Task("Walk-v0", "tiny-v0")
 GOAL = (0, 1)
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 
 class Episode(SimpleNamespace):

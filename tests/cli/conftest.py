@@ -25,6 +25,11 @@ class Outcome:
     err: str
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quickly(quick_to_compile):
+    """Also in the processes that begin here."""
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory) -> Path:
     """Holds the datasets that the tests share, in datasets/, and their runs."""

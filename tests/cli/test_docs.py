@@ -3,7 +3,6 @@
 import re
 import shutil
 
-import jax
 import pytest
 
 from dfplan.cli import COMMANDS, main
@@ -16,15 +15,6 @@ README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
 DATASETS = ROOT / "docs" / "datasets.md"  # test_datasets_page.py has the files that it names
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9.-]*[a-z0-9]")
 NUMBER = re.compile(r"\d+\.\d+")
-
-
-@pytest.fixture(scope="module")
-def quick_to_compile():
-    """Compiling is most of the time here; what is compiled runs briefly."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture
@@ -49,12 +39,12 @@ def runs(page) -> bool:
     [page for page in PAGES if page not in (TUTORIAL, DATASETS) and runs(page)],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_a_page_runs(page, shell, quick_to_compile):
+def test_a_page_runs(page, shell):
     run_page(page, shell)
 
 
 @pytest.mark.slow
-def test_the_tutorial_reaches_goals(shell):
+def test_the_tutorial_reaches_goals(shell, quick_to_run):
     scope = run_page(TUTORIAL, shell)
     assert scope["reached"] >= 10
 

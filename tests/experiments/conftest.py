@@ -18,6 +18,11 @@ SETTINGS = {
 TINY = [part for name, value in SETTINGS.items() for part in (f"--{name}", str(value))]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quickly(quick_to_compile):
+    """Also what the runs are trained with."""
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> Path:
     """Holds the run umaze-0, and its dataset in datasets/."""
