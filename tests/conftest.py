@@ -1,5 +1,6 @@
 """A dataset and settings so small that training on them takes a moment; a reader of pages."""
 
+import contextlib
 import gc
 import os
 import re
@@ -46,15 +47,27 @@ def programs_let_go():
         gc.collect()
 
 
+@pytest.fixture(scope="session")
+def quick():
+    """A context in which programs compile quickly, here and in processes that begin here."""
+
+    @contextlib.contextmanager
+    def context():
+        before = jax.config.read(QUICK)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(QUICK.upper(), "1")
+            jax.config.update(QUICK, True)
+            yield
+            jax.config.update(QUICK, before)
+
+    return context
+
+
 @pytest.fixture(scope="module")
-def quick_to_compile():
+def quick_to_compile(quick):
     """For modules where compiling is most of the time, and what is compiled runs briefly."""
-    before = jax.config.read(QUICK)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(QUICK.upper(), "1")
-        jax.config.update(QUICK, True)
+    with quick():
         yield
-        jax.config.update(QUICK, before)
 
 
 @pytest.fixture

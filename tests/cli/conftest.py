@@ -27,7 +27,7 @@ class Outcome:
 
 @pytest.fixture(autouse=True, scope="module")
 def quickly(quick_to_compile):
-    """Also in the processes that begin here."""
+    """In all of these modules."""
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +48,9 @@ def place(home, tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(home) -> Path:
-    """A run on PointMaze-UMaze."""
-    with pytest.MonkeyPatch.context() as patch:
+def run(home, quick) -> Path:
+    """A run on PointMaze-UMaze, compiled as the tests that train the same again compile it."""
+    with pytest.MonkeyPatch.context() as patch, quick():
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
         assert main(["collect", "pointmaze-umaze", "--steps", "6000"]) == 0
         assert main(["train", "pointmaze-umaze", "--out", str(home / "run"), *TINY]) == 0

@@ -20,7 +20,7 @@ TINY = [part for name, value in SETTINGS.items() for part in (f"--{name}", str(v
 
 @pytest.fixture(autouse=True, scope="module")
 def quickly(quick_to_compile):
-    """Also what the runs are trained with."""
+    """In all of these modules."""
 
 
 @pytest.fixture(scope="session")

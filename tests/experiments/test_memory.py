@@ -11,6 +11,7 @@ from experiments.memory import run
 from experiments.memory.measure import drive
 from experiments.memory.pages import render, write_tables
 from experiments.memory.study import EVALUATION, TABLES, TMAZE, Row, Study
+from experiments.stages import USAGE
 
 
 def test_rows_are_what_planner_and_environments_take():
@@ -65,7 +66,7 @@ def test_from_episodes_to_the_page(tmp_path, capfd):
 
 
 def test_an_unknown_stage(capfd):
-    assert run.main(["meassure"]) == run.USAGE
+    assert run.main(["meassure"]) == USAGE
     assert (
         "unknown stage 'meassure'; valid: train, measure, table, figure" in capfd.readouterr().err
     )

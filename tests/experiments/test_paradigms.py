@@ -20,6 +20,7 @@ from experiments.paradigms.table import render_rollouts, render_uses, rollouts, 
 from experiments.paradigms.train import command
 from experiments.paradigms.uses import USES
 from experiments.robustness.study import EVALUATION as ROBUSTNESS
+from experiments.stages import USAGE
 
 MAZE = parse_map(["#####", "#   #", "#####"])  # free where |x| < 1.5 and |y| < 0.5
 LIMITS = Dynamics(residual=0.01, top_speed=5.1, speed=2.0, stride=10)
@@ -108,5 +109,5 @@ def test_uses_are_judged_by_their_reach_rate(tmp_path):
 
 
 def test_the_command_refuses_what_there_is_not(capsys):
-    assert run.main(["weigh"]) == run.USAGE
+    assert run.main(["weigh"]) == USAGE
     assert "valid: data, train, rollouts" in capsys.readouterr().err

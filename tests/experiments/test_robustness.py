@@ -15,6 +15,7 @@ from experiments.robustness.conditions import CONDITIONS, FILTER_TARGET
 from experiments.robustness.measure import errors, measure
 from experiments.robustness.study import EVALUATION, Study
 from experiments.robustness.table import render, write_table
+from experiments.stages import USAGE
 
 
 def test_conditions_are_what_planner_and_environment_take():
@@ -93,7 +94,7 @@ def test_from_a_run_to_the_table(runs, tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_refuses_what_there_is_not(tmp_path, capsys):
-    assert run.main(["weigh", "--runs", str(tmp_path)]) == run.USAGE
+    assert run.main(["weigh", "--runs", str(tmp_path)]) == USAGE
     assert "valid: measure, table" in capsys.readouterr().err
     assert run.main(["measure", "--runs", str(tmp_path), "--rehearse", str(tmp_path / "r")]) == 2
     assert "robustness: error:" in capsys.readouterr().err

@@ -25,13 +25,9 @@ STATES = Normalizer(jnp.array([1.0, -1.0, 0.5, 0.0]), jnp.array([2.0, 1.0, 0.5, 
 ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
 
 
-@pytest.fixture(autouse=True, scope="package")
-def quick_compilation():
-    """Most of these tests' time is XLA's; half of that goes into optimisations."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+@pytest.fixture(autouse=True, scope="module")
+def quickly(quick_to_compile):
+    """In all of these modules: half of XLA's time goes into optimisations."""
 
 
 def make_model(**data) -> Model:
