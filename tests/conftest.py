@@ -1,6 +1,5 @@
 """A dataset and settings so small that training on them takes a moment; a reader of pages."""
 
-import contextlib
 import gc
 import os
 import re
@@ -47,35 +46,28 @@ def programs_let_go():
         gc.collect()
 
 
-@pytest.fixture(scope="session")
-def quick():
-    """A context in which programs compile quickly, here and in processes that begin here."""
-
-    @contextlib.contextmanager
-    def context():
-        before = jax.config.read(QUICK)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(QUICK.upper(), "1")
-            jax.config.update(QUICK, True)
-            yield
-            jax.config.update(QUICK, before)
-
-    return context
-
-
-@pytest.fixture(scope="module")
-def quick_to_compile(quick):
-    """For modules where compiling is most of the time, and what is compiled runs briefly."""
-    with quick():
+@pytest.fixture(autouse=True, scope="session")
+def compiled_quickly():
+    """Here and in processes that begin here: most programs run for less time than they compile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(QUICK.upper(), "1")
+        jax.config.update(QUICK, True)
         yield
 
 
-@pytest.fixture
-def quick_to_run(quick_to_compile):
-    """For training that takes longer than compiling it."""
-    jax.config.update(QUICK, False)
-    yield
+@pytest.fixture(scope="module")
+def compiled_well():
+    """For modules that train longer than they compile.
+
+    What is compiled in one way does not serve the other: the two differ in their last bits.
+    """
+    jax.clear_caches()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(QUICK.upper())
+        jax.config.update(QUICK, False)
+        yield
     jax.config.update(QUICK, True)
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

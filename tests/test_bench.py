@@ -19,8 +19,6 @@ from dfplan.planner.plan import Weights
 from dfplan.training.config import TrainingConfig
 from dfplan.training.step import Recipe
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 GEMM = 1e9
 DATA = DataConfig(tokens=6)
 NET = NetConfig(width=32, layers=2, heads=2)

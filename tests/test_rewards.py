@@ -26,8 +26,6 @@ from dfplan.trainer import train
 from dfplan.training.step import Recipe, init_state, train_until
 from dfplan.types import UserError
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 EPISODES, STEPS = 100, 20
 SETTINGS = {
     "data.goal": "reward",

@@ -19,7 +19,6 @@ from dfplan.types import UserError
 
 TASK = Task("Walk-v0", "tiny-v0")
 GOAL = (0, 1)
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 
 class Episode(SimpleNamespace):

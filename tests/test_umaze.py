@@ -14,7 +14,7 @@ EPISODES = 30
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, compiled_well):
     home = tmp_path_factory.mktemp("umaze")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))

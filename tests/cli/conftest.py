@@ -25,11 +25,6 @@ class Outcome:
     err: str
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quickly(quick_to_compile):
-    """In all of these modules."""
-
-
 @pytest.fixture(scope="session")
 def home(tmp_path_factory) -> Path:
     """Holds the datasets that the tests share, in datasets/, and their runs."""
@@ -48,9 +43,9 @@ def place(home, tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(home, quick) -> Path:
-    """A run on PointMaze-UMaze, compiled as the tests that train the same again compile it."""
-    with pytest.MonkeyPatch.context() as patch, quick():
+def run(home) -> Path:
+    """A run on PointMaze-UMaze."""
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
         assert main(["collect", "pointmaze-umaze", "--steps", "6000"]) == 0
         assert main(["train", "pointmaze-umaze", "--out", str(home / "run"), *TINY]) == 0

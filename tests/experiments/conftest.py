@@ -18,11 +18,6 @@ SETTINGS = {
 TINY = [part for name, value in SETTINGS.items() for part in (f"--{name}", str(value))]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quickly(quick_to_compile):
-    """In all of these modules."""
-
-
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> Path:
     """Holds the run umaze-0, and its dataset in datasets/."""

@@ -10,8 +10,6 @@ from dfplan.nets.transformer import attention, two_stream_attention
 
 from .conftest import FEATURES, make_net
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 TOKENS = 8
 
 

@@ -6,7 +6,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
@@ -23,11 +22,6 @@ LAYOUT = Layout(4, 2, goal_dims=(0, 1))
 NET = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
 STATES = Normalizer(jnp.array([1.0, -1.0, 0.5, 0.0]), jnp.array([2.0, 1.0, 0.5, 3.0]))
 ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quickly(quick_to_compile):
-    """In all of these modules: half of XLA's time goes into optimisations."""
 
 
 def make_model(**data) -> Model:
