@@ -15,7 +15,7 @@ step "build"
 cd "$work"
 "$python" -m venv venv
 install() { venv/bin/pip install --quiet --disable-pip-version-check -c "$repo/constraints.txt" "$@"; }
-export MINARI_DATASETS_PATH=$work/datasets
+export MINARI_DATASETS_PATH=$work/datasets JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
 mkdir datasets
 
 step "dfplan alone, as on a machine that only trains"

@@ -17,6 +17,8 @@ from dfplan.data.minari_io import Trajectories, from_episodes
 
 MAPPINGS = 20_000
 QUICK = "jax_disable_most_optimizations"
+# Halves the time that XLA compiles; read once, when the first program is compiled.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 
 
 @pytest.fixture(autouse=True, scope="session")

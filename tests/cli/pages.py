@@ -95,7 +95,7 @@ class Shell:
 
     Args:
         patch: undone after the test.
-        train: settings for training on a task by its name.
+        train: settings for training.
     """
 
     LIMITS = {
@@ -136,7 +136,7 @@ class Shell:
                 args[value] = str(min(int(args[value]), limit))
             elif self.DEFAULTS.get(args[0]) == name:
                 args += [name, str(limit)]
-        if args[0] == "train" and not args[1].startswith("-"):
+        if args[0] == "train":
             args += self._train
         if args[0] in ("render", "report"):
             args += ["--max-steps", "12"]

@@ -2,12 +2,11 @@
 
 import pytest
 
-from .conftest import TINY
 from .pages import ROOT, Shell, run_page
 
 
 @pytest.mark.slow
 def test_the_tutorial_reaches_goals(place, monkeypatch, compiled_well):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(place))
-    scope = run_page(ROOT / "docs" / "tutorial.md", Shell(monkeypatch, TINY))
+    scope = run_page(ROOT / "docs" / "tutorial.md", Shell(monkeypatch, []))
     assert scope["reached"] >= 10
