@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import jax
 import numpy as np
 
-from dfplan.config import Config
+from dfplan.config import Config, flatten
 from dfplan.data.layout import Layout, layout_from_spaces
 from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.tokens import TokenLayout
@@ -70,9 +70,26 @@ class Run:
     critic: Critic | None = None
 
     @classmethod
-    def create(cls, task: Task, config: Config, data: Trajectories, command: str = "") -> "Run":
-        """A new run on a dataset, with the length of its windows settled."""
+    def create(
+        cls,
+        task: Task,
+        config: Config,
+        data: Trajectories,
+        command: str = "",
+        before: "Run | None" = None,
+    ) -> "Run":
+        """A new run on a dataset, with the length of its windows settled.
+
+        It takes the units of the run `before`, whose weights it begins with.
+
+        Raises:
+            UserError: when the run before has another layout or networks.
+        """
         states, actions = fit_normalizers(data)
+        if before is not None:
+            before.check_dataset(data)
+            _check_networks(before.config, config)
+            states, actions = before.states, before.actions
         if not config.data.tokens:
             tokens = window_tokens(data.trips, config.data.stride)
             config = config.override({"data.tokens": tokens})
@@ -290,6 +307,18 @@ def _shape(layout: Layout) -> str:
     kind = " (a goal Dict)" if layout.dict_observation else ""
     sizes = f"{layout.state_dim} states, {layout.goal_dim} goals and {layout.action_dim} actions"
     return sizes + kind
+
+
+def _check_networks(before: Config, config: Config) -> None:
+    """Check that weights of the one serve the other."""
+    parts = "net", "diffusion"
+    old, new = (flatten({p: c.to_dict()[p] for p in parts}) for c in (before, config))
+    for name, value in new.items():
+        if value != old[name]:
+            raise UserError(
+                f"{name} {value!r} needs other weights than those to begin with; valid here: "
+                f"{old[name]!r}"
+            )
 
 
 def _versions() -> dict[str, str]:

@@ -9,13 +9,14 @@ from dfplan.data.layout import Layout
 from dfplan.data.make_env import name_env, opened
 from dfplan.data.minari_io import load_trajectories
 from dfplan.extras import need
-from dfplan.run import Run, checkpoints
+from dfplan.find import find_run
+from dfplan.run import Run, checkpoints, load_weights
 from dfplan.tasks import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.loop import Report, fit
 from dfplan.training.objective import check_model
-from dfplan.training.step import Recipe
-from dfplan.types import UserError
+from dfplan.training.step import Recipe, init_state
+from dfplan.types import PyTree, UserError
 
 
 def train(
@@ -26,6 +27,7 @@ def train(
     goal_dims: tuple[int, ...] | None = None,
     goal_from: tuple[int, ...] = (),
     goal_value: tuple[float, ...] = (),
+    begin_with: Path | str | None = None,
     until: int | None = None,
     report: Report | None = None,
     command: str = "",
@@ -41,34 +43,48 @@ def train(
         goal_from: places in the observation where the goal to reach stands.
         goal_value: the goal to reach, where it is always the same. With `data.goal` "reward" there
             is none of the three, and observations are taken whole, desired goals included.
+        begin_with: a run, as `find_run` takes it, whose weights and units of states and actions
+            this one begins with; the places of a goal are its own then.
         until: stop at this step, to be resumed later.
         report: called with step and metrics now and then.
         command: kept in config.json.
 
     Raises:
         UserError: when `out` holds a run, the dataset is missing or cannot be used, settings do not
-            fit it or each other, or wandb is wanted and missing; nothing is written then. Later,
-            as `fit`.
+            fit it or each other, or the run to begin with, or wandb is wanted and missing; nothing
+            is written then. Later, as `fit`.
     """
     out = Path(out)
     if (out / "config.json").exists():
         raise UserError(f"{out} already holds a run; resume it with --resume, or name another")
     if checkpoints(out).exists():
         raise UserError(f"{out} holds checkpoints without a config.json; name another")
+    before = None if begin_with is None else find_run(begin_with)
+    if before is None and config.training.objective.loss == "consistency":
+        raise UserError(
+            "training.objective.loss 'consistency' learns from a run that was trained by "
+            "denoising; name it with --begin-with"
+        )
     rewards = config.data.goal == "reward"
     if rewards:
         _check_no_goal(goal_dims, goal_from, goal_value)
         goal_dims = ()
+    elif before is not None:
+        layout = before.run.layout
+        goal_dims, goal_from, goal_value = before.run.goal_dims, layout.goal_from, layout.goal_value
     data = load_trajectories(task.dataset, goal_dims, goal_from, goal_value, rewards=rewards)
     if rewards and config.planner.action == "tracker":
         _check_tracked(data.layout)
-    run = _with_id(Run.create(task, config, data, command))
+    run = _with_id(Run.create(task, config, data, command, before and before.run))
     corpus = run.corpus(data)
     if config.training.wandb:
         need("wandb", "wandb", "training.wandb")
     # Built now, so that what they refuse is refused before anything is written or trained.
     recipe, _ = _recipe(run), run.planner
+    weights = None if before is None else load_weights(before.run, before.directory)
     run.save(out)
+    if weights is not None:
+        _begin(recipe, weights.params, out)
     fit(recipe, corpus, out, until=until, report=report)
     return run
 
@@ -121,6 +137,13 @@ def _with_id(run: Run) -> Run:
         env_id, env_kwargs = name_env(env)
     task = dataclasses.replace(run.task, env=env_id, env_kwargs=env_kwargs)
     return dataclasses.replace(run, task=task)
+
+
+def _begin(recipe: Recipe, params: PyTree, out: Path) -> None:
+    """Write the checkpoint of step 0, with these weights."""
+    state = init_state(recipe, params)
+    with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
+        store.save(state)
 
 
 def _recipe(run: Run) -> Recipe:

@@ -107,6 +107,17 @@ def tiny_config() -> Config:
     )
 
 
+@pytest.fixture(scope="session")
+def same_bits():
+    def check(a, b):
+        assert jax.tree.structure(a) == jax.tree.structure(b)
+        for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+            assert x.dtype == y.dtype
+            np.testing.assert_array_equal(np.asarray(x), np.asarray(y))
+
+    return check
+
+
 class Html(HTMLParser):
     """A page: its texts, its attributes as (tag, name, value), and what it would fetch.
 

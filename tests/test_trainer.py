@@ -12,9 +12,11 @@ import pytest
 from dfplan import trainer
 from dfplan.data import minari_io
 from dfplan.nets.config import KINDS
-from dfplan.run import Run, load_weights
+from dfplan.run import Run, checkpoints, load_weights
 from dfplan.tasks import Task
 from dfplan.trainer import resume, train
+from dfplan.training.checkpoint import CheckpointStore
+from dfplan.training.step import Recipe, init_state
 from dfplan.types import UserError
 
 TASK = Task("Walk-v0", "tiny-v0")
@@ -137,6 +139,59 @@ def test_checkpoints_of_a_lost_run_are_not_taken_for_this_one(dataset, tiny_conf
     with pytest.raises(UserError, match=r"checkpoints without a config\.json; name another"):
         train(TASK, tiny_config, tmp_path, goal_dims=GOAL)
     assert not (tmp_path / "config.json").exists()
+
+
+DISTIL = {"training.objective.streams": "two", "training.objective.loss": "consistency"}
+
+
+def untrained(config, out):
+    """A run with fresh weights, and these."""
+    run = train(TASK, config, out, until=0, goal_dims=GOAL)
+    weights = run.model.init(3)
+    CheckpointStore(checkpoints(out)).save_weights(0, weights)
+    return run, weights
+
+
+def test_a_run_is_distilled(dataset, tiny_config, tmp_path, same_bits):
+    """From the weights and in the units of the one before, which stays the teacher."""
+    before, taught = untrained(tiny_config, tmp_path / "a")
+    for episode in dataset.episodes:
+        episode.observations *= 3
+    config = tiny_config.override(DISTIL)
+    run = train(TASK, config, tmp_path / "b", until=0, begin_with=tmp_path / "a")
+    assert run.layout == before.layout  # the goal's places are known without being named
+    same_bits((run.states, run.actions), (before.states, before.actions))
+    same_bits(load_weights(run, tmp_path / "b").params, taught)
+    resume(tmp_path / "b", until=3)
+    recipe = Recipe(run.model, config.data, config.training)
+    state = CheckpointStore(checkpoints(tmp_path / "b")).load_state(
+        jax.eval_shape(lambda: init_state(recipe))
+    )
+    same_bits(state.teacher, taught)
+    assert not np.array_equal(*(jax.tree.leaves(p)[0] for p in (state.params, taught)))
+
+
+def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
+    untrained(tiny_config, tmp_path / "a")
+    train(TASK, tiny_config, tmp_path / "empty", until=0, goal_dims=GOAL)
+    wider, steeper = {"net.width": 32}, {"diffusion.shift": 1.0}
+    for settings, begin, says in (
+        (DISTIL, None, "learns from a run .*name it with --begin-with"),
+        (wider, "a", "net.width 32 needs other weights than .*valid here: 16"),
+        (steeper, "a", "diffusion.shift 1.0 needs other weights than .*valid here: 0.0"),
+        ({}, "nowhere", "nowhere is neither a run"),
+        ({}, "empty", "holds no checkpoint"),
+    ):
+        config, out = tiny_config.override(settings), tmp_path / "b"
+        with pytest.raises(UserError, match=says):
+            train(TASK, config, out, begin_with=begin and tmp_path / begin, goal_dims=GOAL)
+        assert not out.exists()
+    dataset.observation_space = box(4)
+    for episode in dataset.episodes:
+        episode.observations = np.pad(episode.observations, ((0, 0), (0, 1)))
+    with pytest.raises(UserError, match=r"has 4 states.*trained with 3 states"):
+        train(TASK, tiny_config, tmp_path / "b", begin_with=tmp_path / "a")
+    assert not (tmp_path / "b").exists()
 
 
 AHEAD = {"net.attention": "bidirectional"}

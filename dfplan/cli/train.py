@@ -30,6 +30,7 @@ from dfplan.cli.progress import detail_bar
 from dfplan.config import Config, flatten
 from dfplan.data.layout import Layout
 from dfplan.data.make_env import UnknownEnvError, make_env
+from dfplan.find import find_run
 from dfplan.presets import make_config
 from dfplan.run import Run
 from dfplan.tasks import Task, get_task
@@ -56,6 +57,8 @@ class Args:
         goal_from: places in the observation where the goal to reach stands, as many.
         goal_value: the goal to reach where it is always the same, such as 0 0 for a distance.
         preset: size of network and training: small, default or large.
+        begin_with: a run, or a task that comes trained, whose weights this one begins with; its
+            settings are the defaults then.
         out: directory of the new run; must not hold one.
         resume: go on with the run in --out, with its own settings.
         until: stop at this step, to be resumed later.
@@ -70,6 +73,7 @@ class Args:
     goal_from: tuple[int, ...] = ()
     goal_value: tuple[float, ...] = ()
     preset: str = "default"
+    begin_with: Text = None
     out: Folder = None
     resume: bool = False
     until: Integer = None
@@ -81,9 +85,9 @@ def main(argv: Sequence[str]) -> int:
     """Train or resume."""
     name, preset = first_positional(argv), option(argv, "--preset") or "default"
     base = get_task(name) if name else Task("", "")
-    out = option(argv, "--out")
+    out, before = option(argv, "--out"), option(argv, "--begin-with")
     run = Run.load(out) if "--resume" in argv and out else None
-    config = make_config(base, preset)
+    config = find_run(before).run.config if before else make_config(base, preset)
     default = Args(preset=preset, config=run.config if run else config)
     args = parse(Args, "train", argv, default)
     if args.task != name:
@@ -120,7 +124,7 @@ def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
     if args.resume:
         resume(out, until=args.until, report=report)
         return
-    task = choose_task(args.task, args.env, args.dataset, args.env_kwargs)
+    task = _choose_task(args)
     _note_missing_env(task)
     train(
         task,
@@ -129,10 +133,20 @@ def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
         goal_dims=args.goal_dims or None,
         goal_from=args.goal_from,
         goal_value=args.goal_value,
+        begin_with=args.begin_with,
         until=args.until,
         report=report,
         command=shlex.join(["dfplan", "train", *argv]),
     )
+
+
+def _choose_task(args: Args) -> Task:
+    """The task that is asked for; without a name, that of the run to begin with."""
+    given = args.env, args.dataset, args.env_kwargs
+    if not args.begin_with or args.task:
+        return choose_task(args.task, *given)
+    task = choose_env(find_run(args.begin_with).run.task, None, args.env, args.env_kwargs)
+    return dataclasses.replace(task, dataset=args.dataset or task.dataset)
 
 
 def _note_missing_env(task: Task) -> None:

@@ -10,7 +10,7 @@ from dfplan.diffusion.parametrize import to_eps
 from dfplan.diffusion.schedule import Schedule, log_snr
 from dfplan.types import Array, UserError, check_choice
 
-SOLVERS = ("ddim", "ancestral", "multistep")
+SOLVERS = ("ddim", "ancestral", "multistep", "consistency")
 TINY = 1e-6
 
 
@@ -43,11 +43,14 @@ class Solver:
       any two levels; the same as DDIM with eta 1.
     - "multistep": DPM-Solver++(2M), second order (Lu et al. 2022, algorithm 2); first order on a
       token's first step and on the one that ends at level 0.
+    - "consistency": the clean estimate with fresh noise of the lower level (Song et al. 2023,
+      algorithm 1).
 
     Attributes:
         kind: see above.
         eta: of "ddim".
         clip: bound on the clean estimate's features, normalised units; None for none.
+        temperature: standard deviation of the noise that a step draws.
 
     Raises:
         UserError: when a value is unknown or out of range.
@@ -56,6 +59,7 @@ class Solver:
     kind: str = "ddim"
     eta: float = 0.0
     clip: float | None = None
+    temperature: float = 1.0
 
     def __post_init__(self):
         check_choice("solver", self.kind, SOLVERS)
@@ -63,11 +67,13 @@ class Solver:
             raise UserError(f"solver eta must be in [0, 1], got {self.eta}")
         if self.clip is not None and not self.clip > 0:
             raise UserError(f"solver clip must be above 0, got {self.clip}")
+        if not self.temperature >= 0:
+            raise UserError(f"solver temperature must be at least 0, got {self.temperature}")
 
     @property
     def noisy(self) -> bool:
         """Whether a step draws noise."""
-        return self.kind == "ancestral" or (self.kind == "ddim" and self.eta > 0)
+        return self.kind in ("ancestral", "consistency") or (self.kind == "ddim" and self.eta > 0)
 
     def step(
         self,
@@ -94,8 +100,13 @@ class Solver:
         if self.clip is not None:
             x0 = jnp.clip(x0, -self.clip, self.clip)
         start, end = schedule.alpha_sigma(level_from), schedule.alpha_sigma(level_to)
+        noise = None if noise is None else self.temperature * noise
         if self.kind == "multistep":
             new, after = _multistep(x, x0, memory, start, end)
+        elif self.kind == "consistency":
+            assert noise is not None
+            (alpha, sigma), after = _columns(end), memory
+            new = alpha * x0 + sigma * noise
         else:
             eta = 1.0 if self.kind == "ancestral" else self.eta
             new, after = _ddim(x, x0, start, end, eta, noise), memory

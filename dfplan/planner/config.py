@@ -31,9 +31,11 @@ class PlannerConfig:
             of them a row.
         steps: denoising steps per token, K.
         rho: step k of K stands at level (k / K) ** rho.
-        solver: "ddim", "ancestral" or "multistep".
+        solver: "ddim", "ancestral", "multistep" or "consistency".
         eta: noise that DDIM adds, 0 (none) to 1 (ancestral).
         clip: bound on clean estimates, normalised units; 0 for none.
+        temperature: standard deviation of all noise that sampling draws: below 1, plans are more
+            alike and likelier ones.
         history: observed tokens that a plan is conditioned on, H, the present included.
         history_level: noise level in [0, 1] that the observed history is declared to have, at
             least.
@@ -90,6 +92,7 @@ class PlannerConfig:
     solver: str = "ddim"
     eta: float = 1.0
     clip: float = 0.0
+    temperature: float = 1.0
     history: int = 1
     history_level: float = 0.0
     history_guidance: tuple[float, ...] = ()
@@ -156,7 +159,7 @@ class PlannerConfig:
         lows |= {"horizon": 0, "guidance_samples": 1, "history_guidance_keep": 0, "lead": 0}
         for name, low in lows.items():
             self._need(name, lambda x, low=low: _whole(x) and x >= low, f"an integer from {low} up")
-        for name in ("slope", "clip", "guidance_scale", "support"):
+        for name in ("slope", "clip", "temperature", "guidance_scale", "support"):
             self._need(name, lambda x: _finite(x) and x >= 0, "a number from 0 up")
         for name in ("rho", "goal_tolerance"):
             self._need(name, lambda x: _finite(x) and x > 0, "a number above 0")
@@ -199,7 +202,7 @@ class PlannerConfig:
 
     def make_solver(self) -> Solver:
         """The per-token solver."""
-        return Solver(self.solver, self.eta, self.clip or None)
+        return Solver(self.solver, self.eta, self.clip or None, self.temperature)
 
 
 def _whole(value: Any) -> bool:

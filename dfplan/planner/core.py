@@ -117,6 +117,7 @@ class Planner:
         matrix = config.make_matrix(future) if guess is None else config.warm_matrix(future)
         matrix_levels = self.levels(matrix, 1.0 if guess is None else config.warm)
         start = token_noise(k_start, jnp.arange(future), self.model.layout.features)
+        start = config.temperature * start
         guessed = None if guess is None else guess.encode(self.model.layout, weights)
         if guessed is not None:
             alpha, sigma = self.model.schedule.alpha_sigma(jnp.asarray(matrix_levels[0, 0]))

@@ -16,13 +16,15 @@ from dfplan.diffusion.draws import (
     check_sum,
 )
 from dfplan.diffusion.loss import diffuse, masked_mse
-from dfplan.diffusion.parametrize import WEIGHTS, loss_weight, target
+from dfplan.diffusion.parametrize import WEIGHTS, loss_weight, target, to_eps
 from dfplan.model import Model
 from dfplan.nets.bidirectional import BidirectionalTransformer, two_streams_need_causality
 from dfplan.nets.network import Network
+from dfplan.training.consistency import lower_estimate
 from dfplan.types import Array, PyTree, UserError, check_choice
 
 STREAMS = ("single", "two")
+LOSSES = ("denoising", "consistency")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,11 @@ class ObjectiveConfig:
             of history and target apart, at twice the tokens (`Network.two_streams`); it
             goes with all paradigms but "shared".
         weight: of a token by its signal-to-noise ratio: "uniform", "min_snr" or "fused_min_snr".
+        loss: what a token's estimate is to be: the clean token ("denoising"), or the network's own
+            estimate of the same token at a lower level ("consistency"), so that one sampling step
+            does what many do. That takes two streams, and the weights of a run that was trained by
+            denoising to begin with.
+        consistency_steps: K; under "consistency" that level is lower by 1 / K.
         history_clean, history_ramp: of two streams, the shares of histories that are nearly clean,
             as sampling token by token meets them, and whose levels rise, as pyramids do; the rest
             is independent (`TwoStreamDraw`). Without effect on a single stream, and under
@@ -50,6 +57,8 @@ class ObjectiveConfig:
     paradigm: str = "independent"
     streams: str = "single"
     weight: str = "uniform"
+    loss: str = "denoising"
+    consistency_steps: int = 8
     history_clean: float = 0.6
     history_ramp: float = 0.2
     history_near: float = 0.1
@@ -58,6 +67,7 @@ class ObjectiveConfig:
         check_choice("training.objective.paradigm", self.paradigm, PARADIGMS)
         check_choice("training.objective.streams", self.streams, STREAMS)
         check_choice("training.objective.weight", self.weight, WEIGHTS)
+        check_choice("training.objective.loss", self.loss, LOSSES)
         if self.streams == "two" and self.paradigm == "shared":
             raise UserError(
                 "training.objective.streams 'two' draws history and target apart, which the "
@@ -68,9 +78,29 @@ class ObjectiveConfig:
                 f"training.objective.weight {self.weight!r} is 0 at pure noise, all that the "
                 "paradigm 'regression' learns from; valid here: uniform"
             )
+        if self.loss == "consistency":
+            self._check_consistency()
         prefix = "training.objective."
         check_shares(self, "history_clean", "history_ramp", "history_near", prefix=prefix)
         check_sum(self, "history_clean", "history_ramp", prefix)
+
+    def _check_consistency(self) -> None:
+        if self.streams != "two":
+            raise UserError(
+                "training.objective.loss 'consistency' compares a token's estimates after one and "
+                f"the same history, which training.objective.streams {self.streams!r} does not "
+                "show; valid here: two"
+            )
+        if self.paradigm == "regression":
+            raise UserError(
+                "training.objective.loss 'consistency' compares levels, and the paradigm "
+                "'regression' has one; valid here: independent, teacher_forcing"
+            )
+        if self.consistency_steps < 2:
+            raise UserError(
+                "training.objective.consistency_steps must be at least 2, "
+                f"got {self.consistency_steps}"
+            )
 
     def two_stream_draw(self, steps: int) -> TwoStreamDraw:
         """Levels of history and target apart, of `steps` discrete levels (0: continuous)."""
@@ -137,7 +167,12 @@ def _streams(key: Array, model: Model, config: ObjectiveConfig, batch: Batch) ->
 
 
 def denoising_loss(
-    params: PyTree, model: Model, config: ObjectiveConfig, key: Array, batch: Batch
+    params: PyTree,
+    model: Model,
+    config: ObjectiveConfig,
+    key: Array,
+    batch: Batch,
+    teacher: PyTree | None = None,
 ) -> Float[Array, ""]:
     """Mean squared error of the network's prediction over the tokens that have noise to remove.
 
@@ -145,6 +180,8 @@ def denoising_loss(
     causal network lets it influence nothing and a bidirectional one is told not to see it, and
     before its start as in a planner's history. It is left out of the mean. So are clean tokens,
     which have nothing to learn from, and the goal, which is given or missing but never sampled.
+
+    With the weights of a `teacher` the clean tokens are those of `lower_estimate`.
     """
     k_level, k_noise = jax.random.split(key)
     noised = _streams(k_level, model, config, batch)
@@ -152,11 +189,14 @@ def denoising_loss(
     denoiser = model.denoiser(params)
     output = _evaluate(denoiser, config, x, noised.level, batch.valid)
     tokens = batch.tokens.shape[1]
-    level, eps = noised.level[:, -tokens:], eps[:, -tokens:]
-    alpha, sigma = model.schedule.alpha_sigma(level)
-    wanted = target(
-        model.diffusion.parametrization, batch.tokens, eps, alpha[..., None], sigma[..., None]
-    )
+    level = noised.level[:, -tokens:]
+    clean, eps = batch.tokens, eps[:, -tokens:]
+    alpha, sigma = (a[..., None] for a in model.schedule.alpha_sigma(level))
+    if teacher is not None:
+        steps, taught = config.consistency_steps, model.denoiser(teacher)
+        clean = lower_estimate(denoiser, taught, model, steps, x, noised.level)
+        eps = to_eps(x[:, -tokens:], clean, alpha, sigma)
+    wanted = target(model.diffusion.parametrization, clean, eps, alpha, sigma)
     learned = batch.valid & (level > 0) & (jnp.arange(tokens) >= int(model.layout.has_goal))
     if config.next_token and config.streams == "single":
         # The tokens after the first noisy one are not there yet.

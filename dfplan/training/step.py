@@ -23,12 +23,14 @@ class TrainState(NamedTuple):
         step: int32, steps done.
         params, ema: parameters and their exponential moving average.
         opt_state: of the optax transformation.
+        teacher: parameters that are learned from and stay; None where only data are.
     """
 
     step: Array
     params: PyTree
     ema: PyTree
     opt_state: PyTree
+    teacher: PyTree | None = None
 
 
 class Recipe(NamedTuple):
@@ -48,11 +50,20 @@ class Recipe(NamedTuple):
         return make_optimizer(self.training.optimizer, self.training.steps)
 
 
-def init_state(recipe: Recipe) -> TrainState:
-    """The state before the first step, on this process's first device."""
-    params = recipe.model.init(recipe.training.seed)
-    ema = jax.tree.map(jnp.copy, params)
-    state = TrainState(jnp.int32(0), params, ema, recipe.optimizer().init(params))
+def init_state(recipe: Recipe, params: PyTree = None) -> TrainState:
+    """The state before the first step, on this process's first device.
+
+    Args:
+        recipe: what to train.
+        params: to begin with; fresh ones when None.
+    """
+    if params is None:
+        params = recipe.model.init(recipe.training.seed)
+    distils = recipe.training.objective.loss == "consistency"
+    # A step gives its old state's memory away, part by part.
+    ema, teacher = (jax.tree.map(jnp.copy, params) for _ in range(2))
+    opt_state = recipe.optimizer().init(params)
+    state = TrainState(jnp.int32(0), params, ema, opt_state, teacher if distils else None)
     # Placed as one that was read from a checkpoint, or `train_until` would compile for both.
     return jax.device_put(state, jax.local_devices()[0])
 
@@ -68,7 +79,9 @@ def train_step(recipe: Recipe, corpus: Corpus, state: TrainState) -> tuple[Train
     batch = sample_batch(k_data, corpus, recipe.model.layout, recipe.data, config.batch_size)
 
     def total(params):
-        denoise = denoising_loss(params, recipe.model, config.objective, k_noise, batch)
+        denoise = denoising_loss(
+            params, recipe.model, config.objective, k_noise, batch, state.teacher
+        )
         inverse = inverse_loss(params, recipe.model, batch)
         return denoise + inverse, {"loss": denoise, "inverse_loss": inverse}
 
@@ -79,7 +92,7 @@ def train_step(recipe: Recipe, corpus: Corpus, state: TrainState) -> tuple[Train
     decay = jnp.minimum(config.ema, (1.0 + state.step) / (10.0 + state.step))
     ema = jax.tree.map(lambda e, p: decay * e + (1 - decay) * p, state.ema, params)
     metrics["grad_norm"] = optax.tree.norm(grads)
-    return TrainState(state.step + 1, params, ema, opt_state), metrics
+    return TrainState(state.step + 1, params, ema, opt_state, state.teacher), metrics
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)

@@ -1,7 +1,5 @@
 """One recipe for all tests, so that it is compiled once; tests stop it early with `until`."""
 
-import jax
-import numpy as np
 import pytest
 
 from dfplan.data.tokens import TokenLayout
@@ -28,14 +26,3 @@ def straight(recipe, corpus, tmp_path_factory):
     """The directory and the last state of a run of 7 steps that nothing interrupts."""
     directory = tmp_path_factory.mktemp("straight")
     return directory, fit(recipe, corpus, directory, until=7)
-
-
-@pytest.fixture(scope="session")
-def same_bits():
-    def check(a, b):
-        assert jax.tree.structure(a) == jax.tree.structure(b)
-        for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-            assert x.dtype == y.dtype
-            np.testing.assert_array_equal(np.asarray(x), np.asarray(y))
-
-    return check
