@@ -2,13 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from dfplan.cli.common import console
 from dfplan.compilation import keep_compiled
-from experiments.latency.episodes import MAZES, SEED, act_times, beside, make_agent, play
+from experiments.latency.episodes import MAZES, SEED, beside, make_agent, play, replan_times
 from experiments.maze2d.markdown import table
 
 COLUMNS = (
@@ -20,8 +19,6 @@ COLUMNS = (
     "replanning, CPU ms, p50",
     "p99",
 )
-TIMED = 20
-"""Episodes of which each `act` is timed, one environment at a time."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,18 +42,10 @@ def compare(maze: str, seeds: np.ndarray, warm: float) -> list[tuple]:
     for name, settings in (("from scratch", {"warm": 0.0}), ("warm", {"warm": warm})):
         rate, reach = play(make_agent(maze, settings), maze, seeds)
         base = reach if base is None else base
-        p50, p99 = replan_times(maze, seeds, settings)
+        p50, p99 = replan_times(make_agent(maze, settings), maze, seeds)
         figures = f"{rate.mean():.2f}", f"{reach.mean():.1f}", beside(reach, base)
         rows.append((maze, name, *figures, f"{p50:.1f}", f"{p99:.1f}"))
     return rows
-
-
-def replan_times(maze: str, seeds: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
-    """Median and 99th percentile of the `act`s that plan again, after a first pass to compile."""
-    agent = make_agent(maze, settings)
-    act_times(agent, maze, seeds[:1])
-    times, age = act_times(agent, maze, seeds[:TIMED])
-    return np.percentile(times[age == 0], [50, 99])
 
 
 if __name__ == "__main__":
