@@ -60,6 +60,9 @@ TMAZE: dict[str, Any] = {
         "data.tokens": 28,
         "data.start_fraction": 0.5,
         "data.before_start": 19,
+        # The cue is shown once: in a noised history it would mostly be lost.
+        "training.objective.history_clean": 1.0,
+        "training.objective.history_ramp": 0.0,
         "planner.history": 20,
         "planner.horizon": 8,
         "planner.action": "tracker",

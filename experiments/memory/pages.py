@@ -1,5 +1,6 @@
 """The README's tables, and the picture of paths by cue."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,11 @@ CUE = 4
 """Its place in the T-maze's state."""
 
 
-def write_tables(study: Study) -> None:
-    """Write and print the tables of what has been measured so far."""
+def write_tables(study: Study, tables: Sequence[str] = ()) -> None:
+    """Write and print some tables, or all, of what has been measured so far."""
     path = study.pages / "README.md"
     text = (path if path.is_file() else HERE / "README.md").read_text()
-    for name in TABLES:
+    for name in tables or TABLES:
         body = render(study, name)
         text = fill(text, name, body)
         console.print(body)

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     stages = {
         "train": lambda: train(study),
         "measure": lambda: measure(study, args.only),
-        "table": lambda: write_tables(study),
+        "table": lambda: write_tables(study, args.only),
         "figure": lambda: draw_paths(study),
     }
     return run_stages("memory", stages, args.stages)
