@@ -10,12 +10,16 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int
 
 from dfplan.data.layout import Layout
-from dfplan.planner.batch import plan_keys
+from dfplan.planner.batch import plan_keys, runs_apart
 from dfplan.planner.core import Planner
 from dfplan.planner.follow import Follower, make_follower
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.recorder import places
 from dfplan.types import Array, Tracker, UserError
+
+
+Episodes = tuple[Array, Array, Array | None]
+"""Seeds, first states and goals."""
 
 
 class Driven(NamedTuple):
@@ -74,7 +78,6 @@ class ClosedLoop:
         if config.action == "tracker" and self.tracker is None:
             raise UserError("planner.action 'tracker' needs a tracker of JAX arrays; give one")
 
-    @functools.partial(jax.jit, static_argnames=("self", "length"))
     def drive(
         self,
         weights: Weights,
@@ -83,6 +86,7 @@ class ClosedLoop:
         goals: Float[Array, "B G"] | None,
         *,
         length: int,
+        apart: bool | None = None,
     ) -> Driven:
         """Drive for `length` control steps.
 
@@ -91,9 +95,26 @@ class ClosedLoop:
             seeds: of the plans; an agent that is reset with them plans the same.
             states: where the robots begin.
             goals: where to; None for nowhere in particular.
-            length: L. It may take a second program for the plans where it is no multiple of
-                `replan_every`.
+            length: L.
+            apart: one episode after the other, so that no plan waits for the longest of a batch.
+                None does so on a CPU, which computes a batch no faster per episode.
         """
+        apart = runs_apart() if apart is None else apart
+        return self._compiled(weights, (seeds, states, goals), length, apart)
+
+    @functools.partial(jax.jit, static_argnames=("self", "length", "apart"))
+    def _compiled(self, weights: Weights, episodes: Episodes, length: int, apart: bool) -> Driven:
+        if not apart:
+            return self._together(weights, episodes, length)
+
+        def one(episode: Episodes) -> Driven:
+            single = jax.tree.map(lambda a: a[None], episode)
+            return jax.tree.map(lambda a: a[0], self._together(weights, single, length))
+
+        return jax.lax.map(one, jax.tree.map(jnp.asarray, episodes))
+
+    def _together(self, weights: Weights, episodes: Episodes, length: int) -> Driven:
+        seeds, states, goals = episodes
         every = self.planner.config.replan_every
         follow = make_follower(self.planner, weights, self.tracker, jnp)
 
