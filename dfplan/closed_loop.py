@@ -17,7 +17,6 @@ from dfplan.planner.plan import History, Weights
 from dfplan.planner.recorder import places
 from dfplan.types import Array, Tracker, UserError
 
-
 Episodes = tuple[Array, Array, Array | None]
 """Seeds, first states and goals."""
 
@@ -118,20 +117,18 @@ class ClosedLoop:
         every = self.planner.config.replan_every
         follow = make_follower(self.planner, weights, self.tracker, jnp)
 
-        def block(record: _Record, count: Array, steps: int = every) -> tuple[_Record, Driven]:
+        def block(record: _Record, count: Array) -> tuple[_Record, Driven]:
             keys = plan_keys(seeds, jnp.full_like(seeds, count))
             plan = self.planner.plan(weights, keys, self._history(record), goals)
             move = functools.partial(self._move, follow, plan.states, plan.actions, goals)
-            return jax.lax.scan(move, record, jnp.arange(steps))
+            return jax.lax.scan(move, record, jnp.arange(every))
 
-        whole, rest = divmod(length, every)
-        record, driven = jax.lax.scan(block, self._record(states), jnp.arange(whole))
-        driven = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), driven)
-        if rest:
-            _, last = block(record, jnp.int32(whole), rest)
-            driven = jax.tree.map(lambda *a: jnp.concatenate(a), driven, last)
-        reached = jnp.concatenate([states[None], driven.states])
-        return Driven(reached.swapaxes(0, 1), driven.actions.swapaxes(0, 1))
+        # The last plan is driven to its end too, which is then cut off.
+        blocks = jnp.arange(-(-length // every))
+        _, driven = jax.lax.scan(block, self._record(states), blocks)
+        driven = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:length], driven)
+        passed = jnp.concatenate([states[None], driven.states])
+        return Driven(passed.swapaxes(0, 1), driven.actions.swapaxes(0, 1))
 
     def _move(
         self,

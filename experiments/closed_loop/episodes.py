@@ -59,7 +59,9 @@ class Maze:
     def compiled(self, seeds: np.ndarray) -> Episodes:
         """The episodes of the seeds, in the compiled loop."""
         starts, goals = self._begin(seeds)
-        driven = self.loop.drive(self.weights, jnp.asarray(seeds), starts, goals, length=self.length)
+        driven = self.loop.drive(
+            self.weights, jnp.asarray(seeds), starts, goals, length=self.length
+        )
         states = np.asarray(driven.states)
         reward = self.rules.compute_reward(states[..., :2], np.asarray(goals)[:, None])
         lengths = np.full(len(seeds), self.length)

@@ -63,9 +63,7 @@ class Played:
 
     def row(self) -> tuple[str, ...]:
         """Score, reach rate, first reach with an interval, and steps per second."""
-        score, reach = (
-            cell(interval(self[name])) for name in ("normalized_score", "first_reach")
-        )
+        score, reach = (cell(interval(self[name])) for name in ("normalized_score", "first_reach"))
         return score, f"{self['reach_rate'].mean():.2f}", reach, f"{self.rate:,.0f}"
 
 
