@@ -167,6 +167,8 @@ class ClosedLoop:
 
 def _after(record: _Record, state: Array, action: Array) -> _Record:
     """The record a step later."""
-    pairs = ((record.states, state), (record.actions, action))
-    kept = (jnp.concatenate([old[:, 1:], new[:, None]], axis=1) for old, new in pairs)
-    return _Record(*kept, record.age + 1)
+
+    def push(kept: Array, new: Array) -> Array:
+        return jnp.concatenate([kept[:, 1:], new[:, None]], axis=1)
+
+    return _Record(push(record.states, state), push(record.actions, action), record.age + 1)

@@ -1,7 +1,9 @@
-"""ClosedLoop: the agent's episodes, in one compiled program."""
+"""ClosedLoop: the agent's episodes, in one compiled program.
+
+`tests/experiments/test_closed_loop.py` drives a maze with a tracker, one episode after the other.
+"""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -24,32 +26,29 @@ SEEDS, STARTS = np.array([3, 8]), np.array([[0.0, 0.5], [-1.0, 0.2]], np.float32
 GOALS = np.array([[1.0, 1.0], [-2.0, 0.0]], np.float32)
 
 
-def make(actions=True, **config) -> tuple[Planner, Weights]:
-    tokens = TokenLayout.create(LAYOUT, DataConfig(stride=2, actions=actions, tokens=6))
-    model = Model(
-        tokens, NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, octaves=1), DiffusionConfig()
-    )
-    # What training begins from is zero in places; all of it random tells plans apart.
-    leaves, shape = jax.tree.flatten(model.init(0))
-    rng = np.random.default_rng(0)
-    leaves = [jnp.float32(leaf + 0.3 * rng.normal(size=leaf.shape)) for leaf in leaves]
-    plain = Normalizer(jnp.zeros(2), jnp.ones(2))
+NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, octaves=1)
+
+
+def make(**config) -> Planner:
+    tokens = TokenLayout.create(LAYOUT, DataConfig(stride=2, actions=True, tokens=6))
     settings = {"steps": 2, "candidates": 2, "replan_every": 3, **config}
-    planner = Planner(model, PlannerConfig(**settings), 3)
-    return planner, Weights(jax.tree.unflatten(shape, leaves), plain, plain)
+    return Planner(Model(tokens, NET, DiffusionConfig()), PlannerConfig(**settings), 3)
+
+
+def random_weights(model: Model) -> Weights:
+    rng, plain = np.random.default_rng(0), Normalizer(np.zeros(2), np.ones(2))
+    shapes = jax.eval_shape(lambda: model.init(0))
+    params = jax.tree.map(lambda leaf: rng.normal(0, 0.5, leaf.shape).astype(np.float32), shapes)
+    return Weights(params, plain, plain)
 
 
 def step(state, action):
     return state + 0.1 * action - 0.01 * state
 
 
-def follow(states, stride, elapsed, state, goal):
-    return 3.0 * (states[:, 1] - state) + 0.1 * elapsed[:, None]
-
-
-def by_agent(planner, weights, tracker=None):
+def by_agent(planner, weights):
     """States and actions of an agent in the same dynamics."""
-    agent = Agent(planner, weights, LAYOUT, tracker=tracker)
+    agent = Agent(planner, weights, LAYOUT)
     agent.reset(seed=SEEDS.tolist())
     states, actions = [STARTS], []
     for _ in range(LENGTH):
@@ -58,26 +57,20 @@ def by_agent(planner, weights, tracker=None):
     return np.stack(states, axis=1), np.stack(actions, axis=1)
 
 
-@pytest.mark.parametrize(
-    ("settings", "tracker", "apart"),
-    [
-        ({"action": "diffused", "history": 3, "history_level": 0.1}, None, False),
-        ({"action": "tracker", "actions": False}, follow, True),
-    ],
-)
-def test_it_does_what_the_agent_does(settings, tracker, apart):
-    planner, weights = make(**settings)
-    states, actions = by_agent(planner, weights, tracker)
-    loop = ClosedLoop(planner, LAYOUT, step, tracker)
-    driven = loop.drive(weights, SEEDS, STARTS, GOALS, length=LENGTH, apart=apart)
+def test_it_does_what_the_agent_does():
+    planner = make(action="diffused", history=3, history_level=0.1)
+    weights = random_weights(planner.model)
+    states, actions = by_agent(planner, weights)
+    loop = ClosedLoop(planner, LAYOUT, step)
+    driven = loop.drive(weights, SEEDS, STARTS, GOALS, length=LENGTH, apart=False)
     assert driven.states.shape == (BATCH, LENGTH + 1, 2)
     np.testing.assert_allclose(driven.actions, actions, atol=1e-5)
     np.testing.assert_allclose(driven.states, states, atol=1e-5)
     assert np.abs(actions).max() == 0.5 and np.abs(actions[0] - actions[1]).max() > 0.1
     # The same loop made anew, with other seeds and goals, is the same program.
     programs = ClosedLoop._compiled._cache_size()
-    again = ClosedLoop(planner, LAYOUT, step, tracker)
-    other = again.drive(weights, SEEDS + 1, STARTS, -GOALS, length=LENGTH, apart=apart)
+    again = ClosedLoop(planner, LAYOUT, step)
+    other = again.drive(weights, SEEDS + 1, STARTS, -GOALS, length=LENGTH, apart=False)
     assert ClosedLoop._compiled._cache_size() == programs
     assert np.abs(other.actions - driven.actions).max() > 0.1
 
@@ -90,9 +83,9 @@ def test_it_does_what_the_agent_does(settings, tracker, apart):
 def test_what_only_an_agent_does_is_refused(settings):
     (name,) = settings
     with pytest.raises(UserError, match=f"planner.{name} .* valid in a closed loop: "):
-        ClosedLoop(make(**settings)[0], LAYOUT, step)
+        ClosedLoop(make(**settings), LAYOUT, step)
 
 
 def test_a_tracker_that_is_needed_is_asked_for():
     with pytest.raises(UserError, match="needs a tracker of JAX arrays"):
-        ClosedLoop(make(action="tracker")[0], LAYOUT, step)
+        ClosedLoop(make(action="tracker"), LAYOUT, step)

@@ -13,7 +13,7 @@ from dfplan.agent import Agent
 from dfplan.closed_loop import ClosedLoop
 from dfplan.data.make_env import make_env
 from dfplan.episodes import Episodes
-from dfplan.evaluate import run_episodes
+from dfplan.evaluate import run_episodes, stack
 from dfplan.find import find_run
 from dfplan.planner.plan import Weights
 from dfplan.run import Run, load_weights
@@ -50,11 +50,13 @@ class Maze:
         run = found.run
         make = functools.partial(make_env, run.task.env, run.task.env_kwargs)
         env = make()
-        physics = make_physics(env.unwrapped.maze, jnp)
+        rules: Any = env.unwrapped
+        physics = make_physics(rules.maze, jnp)
         tracker = functools.partial(track, xp=jnp)
         loop = ClosedLoop(run.planner, run.layout, physics.step, tracker)
+        assert env.spec is not None and env.spec.max_episode_steps is not None
         length = env.spec.max_episode_steps
-        return cls(run, load_weights(run, found.directory), make, length, env.unwrapped, loop)
+        return cls(run, load_weights(run, found.directory), make, length, rules, loop)
 
     def compiled(self, seeds: np.ndarray) -> Episodes:
         """The episodes of the seeds, in the compiled loop."""
@@ -75,6 +77,5 @@ class Maze:
     def _begin(self, seeds: np.ndarray) -> tuple[jax.Array, jax.Array]:
         """The environment's own starts and goals."""
         layout = self.run.layout
-        observations = [self.rules.reset(seed=int(seed))[0] for seed in seeds]
-        states, goals = ([read(o) for o in observations] for read in (layout.state, layout.goal))
-        return jnp.asarray(np.stack(states)), jnp.asarray(np.stack(goals))
+        observation = stack([self.rules.reset(seed=int(seed))[0] for seed in seeds])
+        return jnp.asarray(layout.state(observation)), jnp.asarray(layout.goal(observation))
