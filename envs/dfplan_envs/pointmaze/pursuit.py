@@ -138,7 +138,7 @@ def _ahead(xp: ModuleType, path: Array, here: Array, lookahead: Array) -> tuple[
     """
     steps = xp.abs(xp.diff(path, axis=2))
     length = xp.cumsum(xp.maximum(steps[:, 0], steps[:, 1]), axis=1)
-    length = xp.concatenate([xp.zeros_like(length[:, :1]), length], axis=1)
+    length = xp.concatenate([xp.zeros((len(path), 1)), length], axis=1)
     rows = xp.arange(len(path))
     wanted = xp.minimum(length[rows, here] + lookahead, length[:, -1])
     index = (length >= wanted[:, None]).argmax(axis=1)
