@@ -70,8 +70,9 @@ class Cost(Protocol):
         ...
 
 
-Tracker = Callable[..., np.ndarray]
+Tracker = Callable[..., Any]
 """`track(states [B,T,S], stride, elapsed [B], state [B,S], goal [B,G] | None, **settings)`.
 
-Returns the action `[B, A]` that follows a plan of states; NumPy, SI units.
+Returns the action `[B, A]` that follows a plan of states; NumPy (for `dfplan.closed_loop` JAX), SI
+units.
 """

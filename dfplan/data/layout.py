@@ -1,6 +1,7 @@
 """Layout: which numbers of a Gymnasium observation make a state, an action and a goal."""
 
 import dataclasses
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -125,11 +126,11 @@ class Layout:
             return np.broadcast_to(np.array(self.goal_value, np.float32), (*batch, self.goal_dim))
         return None
 
-    def clip_action(self, action: np.ndarray) -> np.ndarray:
-        """Action(s) `[..., A]` within the environment's bounds."""
+    def clip_action(self, action: Any, xp: ModuleType = np) -> Any:
+        """Action(s) `[..., A]` within the environment's bounds; arrays of `xp`."""
         if self.action_low is None or self.action_high is None:
             return action
-        return np.clip(action, *np.array([self.action_low, self.action_high], np.float32))
+        return xp.clip(action, *np.array([self.action_low, self.action_high], np.float32))
 
     def shape_action(self, action: np.ndarray) -> np.ndarray:
         """Action(s) `[..., A]` in the shape that the environment takes."""

@@ -96,7 +96,7 @@ class BatchPlanner:
     def _program(self, seeds, counts, inputs, price: Cost | None, denoising: bool, rows) -> Plan:
         plan = self._planner.plan(
             self._weights,
-            _keys(seeds[rows], counts[rows]),
+            plan_keys(seeds[rows], counts[rows]),
             *jax.tree.map(lambda a: a[rows], inputs),
             price=price,
             denoising=denoising,
@@ -126,5 +126,6 @@ def _cores() -> int:
 
 @jax.jit
 @jax.vmap
-def _keys(seed: Array, count: Array) -> Array:
+def plan_keys(seed: Array, count: Array) -> Array:
+    """The random keys of plans: of robots' seeds `[B]`, and of the plans had with them `[B]`."""
     return jax.random.fold_in(jax.random.key(seed), count)

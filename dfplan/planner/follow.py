@@ -2,6 +2,8 @@
 
 import functools
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -9,48 +11,55 @@ from dfplan.planner.core import Planner
 from dfplan.planner.plan import Weights
 from dfplan.types import Tracker, UserError
 
-Follower = Callable[..., np.ndarray]
-"""`follow(states, actions, elapsed, state, goal) -> action [B, A]`, all NumPy and SI units.
+Follower = Callable[..., Any]
+"""`follow(states, actions, elapsed, state, goal) -> action [B, A]`, all of one library, SI units.
 
 Planned states `[B, P+1, S]`, planned actions `[B, L, A]` or None, control steps since planning
 `[B]`, observed state `[B, S]`, goal `[B, G]` or None.
 """
 
 
-def make_follower(planner: Planner, weights: Weights, tracker: Tracker | None) -> Follower:
+def make_follower(
+    planner: Planner, weights: Weights, tracker: Tracker | None, xp: ModuleType = np
+) -> Follower:
     """The follower that `planner.config.action` names.
+
+    Args:
+        planner: names it. weights: inverse dynamics'.
+        tracker: where that is named; of the same library.
+        xp: `numpy`, or `jax.numpy` for one that JAX compiles.
 
     Raises:
         UserError: when actions are to come from a tracker and the task supplies none.
     """
     stride = planner.model.layout.stride
     if planner.config.action == "diffused":
-        return _replay
+        return functools.partial(_replay, xp)
     if planner.config.action == "inverse":
-        return functools.partial(_invert, planner, weights)
+        return functools.partial(_invert, xp, planner, weights)
     if tracker is None:
         raise UserError(
             "planner.action 'tracker' needs a tracker and this task has none; valid here: inverse"
         )
-    return functools.partial(_track, tracker, stride, planner.model.layout.action_dim)
+    return functools.partial(_track, xp, tracker, stride, planner.model.layout.action_dim)
 
 
-def _track(tracker: Tracker, stride: int, dim: int, states, actions, elapsed, state, goal):
-    action = np.asarray(tracker(states, stride, elapsed, state, goal), np.float32)
+def _track(xp, tracker: Tracker, stride: int, dim: int, states, actions, elapsed, state, goal):
+    action = xp.asarray(tracker(states, stride, elapsed, state, goal), dtype=xp.float32)
     if action.shape != (len(state), dim):
         raise UserError(f"the tracker gave actions {action.shape}; needed: {(len(state), dim)}")
     return action
 
 
-def _invert(planner: Planner, weights: Weights, states, actions, elapsed, state, goal):
+def _invert(xp, planner: Planner, weights: Weights, states, actions, elapsed, state, goal):
     """Towards the plan's next token, from where the robot is; past its end the last one repeats."""
     stride = planner.model.layout.stride
-    token = np.minimum(elapsed // stride + 1, states.shape[1] - 1)
-    gap = (stride - elapsed % stride).astype(np.float32)
-    later = np.take_along_axis(states, token[:, None, None], axis=1)[:, 0]
-    return np.asarray(planner.inverse_action(weights, state, later, gap))
+    token = xp.minimum(elapsed // stride + 1, states.shape[1] - 1)
+    gap = (stride - elapsed % stride).astype(xp.float32)
+    later = xp.take_along_axis(states, token[:, None, None], axis=1)[:, 0]
+    return xp.asarray(planner.inverse_action(weights, state, later, gap))
 
 
-def _replay(states, actions, elapsed, state, goal):
-    step = np.minimum(elapsed, actions.shape[1] - 1)
-    return np.take_along_axis(actions, step[:, None, None], axis=1)[:, 0]
+def _replay(xp, states, actions, elapsed, state, goal):
+    step = xp.minimum(elapsed, actions.shape[1] - 1)
+    return xp.take_along_axis(actions, step[:, None, None], axis=1)[:, 0]

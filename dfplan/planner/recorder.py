@@ -9,6 +9,20 @@ from dfplan.data.tokens import TokenLayout
 from dfplan.planner.plan import History
 
 
+def places(layout: TokenLayout, tokens: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where history tokens have their states and actions in a record whose last row is the present.
+
+    Args:
+        layout: what a token holds.
+        tokens: H, history tokens.
+
+    Returns:
+        `[H, F]` rows of the states and `[H, stride]` of the actions that led there, from -1 back.
+    """
+    steps = np.arange(1 - tokens, 1)[:, None] * layout.stride
+    return steps + np.arange(-layout.frame_count, 0), steps + np.arange(-layout.stride, 0)
+
+
 class Recorder:
     """The last control steps of `B` robots, as far back as a plan looks.
 
@@ -61,12 +75,11 @@ class Recorder:
         """
         if ahead is not None and ahead.shape[1]:
             return self._after(rows, ahead).history(np.arange(len(rows)))
-        frames = self._steps[:, None] + np.arange(1 - self._layout.frame_count, 1)
-        actions = self._steps[:, None] + np.arange(-self._layout.stride, 0)
-        level = self._levels[rows][:, frames - 1].max(axis=-1)
+        frames, actions = places(self._layout, len(self._steps))
+        level = self._levels[rows][:, frames].max(axis=-1)
         missing = self._age[rows, None] + self._steps < 0
         return History(
-            jnp.asarray(self._states[rows][:, frames - 1]),
+            jnp.asarray(self._states[rows][:, frames]),
             jnp.asarray(self._actions[rows][:, actions]),
             jnp.asarray(np.where(missing, 1.0, level), jnp.float32),
         )

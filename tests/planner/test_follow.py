@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,14 +15,17 @@ ACTIONS = np.arange(2 * TOKENS * STRIDE * 2, dtype=np.float32).reshape(2, -1, 2)
 STATE, GOAL = np.full((2, 4), 7.0, np.float32), np.ones((2, 2), np.float32)
 
 
-def follower(action, tracker=None, inverse_action=None):
+LIBRARIES = pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
+
+
+def follower(action, tracker=None, inverse_action=None, xp=np):
     layout = SimpleNamespace(stride=STRIDE, action_dim=2)
     planner = SimpleNamespace(
         config=SimpleNamespace(action=action),
         model=SimpleNamespace(layout=layout),
         inverse_action=inverse_action,
     )
-    return make_follower(planner, "weights", tracker)  # pyright: ignore
+    return make_follower(planner, "weights", tracker, xp)  # pyright: ignore
 
 
 def test_a_tracker_is_called_as_documented():
@@ -48,7 +52,8 @@ def test_a_tracker_that_is_missing_or_of_another_task():
         follow(STATES, None, np.zeros(2, int), STATE, GOAL)
 
 
-def test_inverse_dynamics_aim_at_the_next_token():
+@LIBRARIES
+def test_inverse_dynamics_aim_at_the_next_token(xp):
     calls = []
 
     def inverse_action(weights, state, later, gap):
@@ -56,22 +61,23 @@ def test_inverse_dynamics_aim_at_the_next_token():
         assert weights == "weights" and state is STATE
         return later[:, :2]
 
-    follow = follower("inverse", inverse_action=inverse_action)
+    follow = follower("inverse", inverse_action=inverse_action, xp=xp)
     #            elapsed: (next token, steps until there); the last token repeats past the end
     wanted = {0: (1, 3), 1: (1, 2), 2: (1, 1), 3: (2, 3), 5: (2, 1), 6: (3, 3), 9: (4, 3)}
     wanted |= {10: (4, 2), 11: (4, 1), 12: (4, 3), 13: (4, 2), 40: (4, 2)}
     for elapsed, (token, gap) in wanted.items():
         # The other robot is at another place of its plan.
-        action = follow(STATES, None, np.array([elapsed, 0]), STATE, GOAL)
+        action = follow(STATES, None, xp.asarray([elapsed, 0]), STATE, GOAL)
         later, gaps = calls.pop()
         np.testing.assert_array_equal(later, [STATES[0, token], STATES[1, 1]])
         assert gaps.tolist() == [gap, 3] and gaps.dtype == np.float32
         np.testing.assert_array_equal(action, later[:, :2])
 
 
-def test_diffused_actions_are_replayed_step_by_step():
-    follow = follower("diffused")
+@LIBRARIES
+def test_diffused_actions_are_replayed_step_by_step(xp):
+    follow = follower("diffused", xp=xp)
     for elapsed in range(TOKENS * STRIDE + 3):
         step = min(elapsed, TOKENS * STRIDE - 1)
-        action = follow(STATES, ACTIONS, np.array([elapsed, 1]), STATE, None)
+        action = follow(STATES, ACTIONS, xp.asarray([elapsed, 1]), STATE, None)
         np.testing.assert_array_equal(action, [ACTIONS[0, step], ACTIONS[1, 1]])

@@ -1,5 +1,8 @@
 """Track planned states of a PointMaze with a PD controller that looks ahead on the plan."""
 
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
 
@@ -52,13 +55,13 @@ def track(
     return np.clip(kp * error[:, :2] + kd * error[:, 2:], -1.0, 1.0).astype(np.float32)
 
 
-def check_plan(states: np.ndarray, stride: int) -> np.ndarray:
-    """Planned states [B, T, 4] as float64.
+def check_plan(states: Any, stride: int, xp: ModuleType = np) -> Any:
+    """Planned states [B, T, 4] as floats of `xp`, in NumPy float64.
 
     Raises:
         ValueError: if they have another shape or `stride` is not positive.
     """
-    states = np.asarray(states, np.float64)
+    states = xp.asarray(states, dtype=float)
     if states.ndim != 3 or states.shape[1] < 1 or states.shape[2] != 4:
         raise ValueError(f"states must be [B, T, 4], got shape {states.shape}")
     if stride <= 0:
