@@ -78,7 +78,7 @@ def bench_training(recipe: Recipe, gemm: float, seconds: float) -> dict[str, flo
     Returns:
         batch, tokens (of a window), ms_per_step, tokens_per_second, gflop, floor_ms, over_floor.
     """
-    corpus = _corpus(recipe.model)
+    corpus = random_corpus(recipe.model)
     state = init_state(recipe)
     lowered = jax.jit(train_step, static_argnums=0).lower(recipe, corpus, state)
 
@@ -186,7 +186,7 @@ def random_history(planner: Planner, weights: Weights, batch: int) -> History:
     )
 
 
-def _corpus(model: Model) -> Corpus:
+def random_corpus(model: Model) -> Corpus:
     """One episode of normal noise."""
     layout, rng = model.layout, np.random.default_rng(0)
     state, action = (

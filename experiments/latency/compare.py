@@ -31,11 +31,10 @@ def measure_dfplan(gemm: float, seconds: float) -> dict[str, float]:
 
     Its sequences hold a goal token besides the reference's tokens.
     """
-    model = _model("float32")
     return {
-        "training_ms": _training(model, gemm, seconds),
-        "training_bf16_ms": _training(_model("bfloat16"), gemm, seconds),
-        "plan_ms": _guided_plan(model, seconds),
+        "training_ms": _training("float32", gemm, seconds),
+        "training_bf16_ms": _training("bfloat16", gemm, seconds),
+        "plan_ms": _guided_plan(_model("float32"), seconds),
     }
 
 
@@ -65,9 +64,13 @@ def _model(dtype: str) -> Model:
     return Model(TokenLayout.create(layout, DATA), _net(dtype), DiffusionConfig())
 
 
-def _training(model: Model, gemm: float, seconds: float) -> float:
-    recipe = Recipe(model, DATA, TrainingConfig(batch_size=sizes.BATCH))
-    return bench_training(recipe, gemm, seconds)["ms_per_step"]
+def reference_recipe(dtype: str) -> Recipe:
+    """Training of the reference architecture with dfplan, in one precision."""
+    return Recipe(_model(dtype), DATA, TrainingConfig(batch_size=sizes.BATCH))
+
+
+def _training(dtype: str, gemm: float, seconds: float) -> float:
+    return bench_training(reference_recipe(dtype), gemm, seconds)["ms_per_step"]
 
 
 def _net(dtype: str) -> NetConfig:
