@@ -1,5 +1,9 @@
 """onnx: a run's denoiser, alone, as an ONNX file."""
 
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from dfplan.extras import need
@@ -30,14 +34,29 @@ def export_denoiser(run: Run, weights: Weights, path: Path | str) -> None:
     count = run.config.data.tokens + model.layout.has_goal
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        jax2onnx.to_onnx(
-            clean,
-            [("B", count, model.layout.features), ("B", count)],
-            input_names=["tokens", "level"],
-            output_names=["clean"],
-            model_name="denoiser",
-            return_mode="file",
-            output_path=path,
-        )
+        with _quiet():
+            jax2onnx.to_onnx(
+                clean,
+                [("B", count, model.layout.features), ("B", count)],
+                input_names=["tokens", "level"],
+                output_names=["clean"],
+                model_name="denoiser",
+                return_mode="file",
+                output_path=path,
+            )
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the converter's remarks on its own constants, dozens for one network."""
+    log = logging.getLogger("onnx_ir.serde")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Explicitly requested dtype float64", UserWarning)
+            yield
+    finally:
+        log.setLevel(before)

@@ -179,14 +179,23 @@ def test_what_cannot_be_exported(job, tmp_path, options, says):
         export(run, weights, out)
 
 
-def test_onnx(job, tmp_path):
+@pytest.mark.parametrize(
+    "net", [{}, {"net.attention": "bidirectional"}, {"net.kind": "gru"}], ids=str
+)
+def test_onnx(tiny_data, tiny_config, tmp_path, net, recwarn, caplog):
     pytest.importorskip("jax2onnx")
     runtime = pytest.importorskip("onnxruntime")
     from dfplan.onnx import export_denoiser
 
-    run, weights, _ = job
+    config = tiny_config.override({"net.layers": 1, **net})
+    run = Run.create(TASK, config, tiny_data)
+    weights = Weights(run.model.init(3), run.states, run.actions, run.support)
     export_denoiser(run, weights, tmp_path / "denoiser.onnx")
-    session = runtime.InferenceSession(str(tmp_path / "denoiser.onnx"))
+    assert not [record for record in caplog.records if record.name == "onnx_ir.serde"]
+    assert not [w for w in recwarn if "float64" in str(w.message)]
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(str(tmp_path / "denoiser.onnx"), options)
     rng = np.random.default_rng(0)
     tokens = rng.normal(size=(5, 7, 3)).astype(np.float32)
     level = rng.uniform(size=(5, 7)).astype(np.float32)

@@ -49,7 +49,7 @@ class BidirectionalTransformer(nnx.Module):
         """All tokens at once; those that are not `valid` are seen by none."""
         tokens = x.shape[1]
         seen = jnp.ones(x.shape[:2], bool) if valid is None else valid
-        mask = jnp.broadcast_to(seen[:, None], (len(x), tokens, tokens))
+        mask = jnp.broadcast_to(seen[:, None], (x.shape[0], tokens, tokens))
         return self.net(x, level, mask=mask)
 
     def two_streams(self, x: Array, level: Array) -> NoReturn:

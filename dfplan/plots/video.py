@@ -1,6 +1,8 @@
 """Video: frames as an animated GIF or an MP4 file."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +49,26 @@ def write_video(path: Path | str, frames: Sequence[np.ndarray], fps: float, size
     even = [_even(scaled(np.asarray(frame), size)) for frame in frames]
     height, width = even[0].shape[:2]
     writer = ffmpeg.write_frames(str(path), (width, height), fps=fps, macro_block_size=2)
-    writer.send(None)
+    with _no_fork():
+        writer.send(None)
     for frame in even:
         writer.send(frame)
     writer.close()
+
+
+@contextlib.contextmanager
+def _no_fork() -> Iterator[None]:
+    """Have ffmpeg started without a fork, which may hang beside JAX's threads, as JAX warns."""
+    name = "IMAGEIO_FFMPEG_NO_PREVENT_SIGINT"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _even(frame: np.ndarray) -> np.ndarray:

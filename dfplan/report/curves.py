@@ -45,13 +45,11 @@ def draw_curves(metrics: Mapping[str, np.ndarray]) -> str:
 
 
 def _panel(ax, name: str, curve: np.ndarray) -> None:
-    from matplotlib.ticker import LogFormatter
-
     steps, low, mean, high = thin(curve).T
     if name.endswith("loss") and (mean > 0).all():
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        ax.yaxis.set_minor_formatter(_between_powers())
         low = np.where(low > 0, low, mean)
     ax.fill_between(steps, low, high, color=CANDIDATE, alpha=0.3, linewidth=0)
     ax.plot(steps, mean, color=PLAN, linewidth=1.5, gid=name)
@@ -62,6 +60,17 @@ def _panel(ax, name: str, curve: np.ndarray) -> None:
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(TEXT)
+
+
+def _between_powers():
+    """Labels of a logarithmic axis where LogFormatter has some, 0.6 and not its 6e-01."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x, pos=None):
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
+    return Plain(minor_thresholds=(2, 0.5))
 
 
 def thin(curve: np.ndarray) -> np.ndarray:

@@ -3,10 +3,12 @@
 import contextlib
 import io
 import os
+import textwrap
 from unittest import mock
 
 from dfplan.cli import COMMANDS, main
 
+COLUMNS = 100
 INTRODUCTION = """# Commands
 
 What `--help` of each command prints, without a task or a run: given one, as in
@@ -27,10 +29,16 @@ def _block(title: str, argv: list[str]) -> str:
 
 
 def help_of(argv: list[str]) -> str:
-    """What the command line prints, 100 columns wide."""
+    """What the command line prints, `COLUMNS` wide; paragraphs, which a terminal wraps, are too."""
     printed = io.StringIO()
-    with mock.patch.dict(os.environ, COLUMNS="100"), contextlib.redirect_stdout(printed):
+    with mock.patch.dict(os.environ, COLUMNS=str(COLUMNS)), contextlib.redirect_stdout(printed):
         code = main(argv)
     if code:
         raise RuntimeError(f"dfplan {' '.join(argv)} ended with code {code}")
-    return "\n".join(line.rstrip() for line in printed.getvalue().strip().splitlines())
+    return "\n".join(_wrapped(line) for line in printed.getvalue().strip().splitlines())
+
+
+def _wrapped(line: str) -> str:
+    if line.startswith(" "):
+        return line.rstrip()
+    return textwrap.fill(line, COLUMNS, break_long_words=False, break_on_hyphens=False)

@@ -30,6 +30,8 @@ def test_every_command_shows_its_help():
         assert f"## dfplan {name}\n\n```text\nusage: dfplan {name} " in page
     assert "--planner.candidates INT" in page
     assert "\x1b" not in page
+    blocks = "".join(re.findall(r"^```text\n(.*?)^```", page, re.M | re.S))
+    assert max(map(len, blocks.splitlines())) <= 100
 
 
 def test_help_that_fails_is_an_error():

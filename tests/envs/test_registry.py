@@ -23,7 +23,8 @@ def test_check_env(env_id):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check_env(env.unwrapped)
-    messages = [str(w.message) for w in caught]
+    # Deprecations are the libraries' own, where an old one calls a new one.
+    messages = [str(w.message) for w in caught if not issubclass(w.category, DeprecationWarning)]
     assert [m for m in messages if not any(e in m for e in EXPECTED)] == []
 
 

@@ -1,6 +1,7 @@
 """The transformer that looks ahead: what outputs depend on, and windows against the full pass."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -34,6 +35,15 @@ def test_what_is_not_valid_is_not_seen(full_ahead, tokens):
     valid = jnp.ones(level.shape, bool).at[:, 5:].set(False)
     seen = full_ahead(x, level, valid)[:, :5]
     np.testing.assert_allclose(seen, full_ahead(x[:, :5], level[:, :5]), atol=1e-5)
+
+
+def test_a_batch_of_any_size_can_be_traced(ahead):
+    (batch,) = jax.export.symbolic_shape("B")
+    shapes = [
+        jax.ShapeDtypeStruct((batch, *rest), jnp.float32)
+        for rest in ((6, ahead.net.features), (6,))
+    ]
+    assert jax.eval_shape(ahead, *shapes).shape == shapes[0].shape
 
 
 def test_windows_to_the_end_equal_the_full_pass(ahead, full_ahead, tokens):

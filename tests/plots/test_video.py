@@ -1,6 +1,8 @@
 """Videos as files."""
 
+import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +27,21 @@ def test_mp4(tmp_path):
     assert facts["size"] == (44, 30) and facts["fps"] == 10
     shades = [np.frombuffer(frame, np.uint8).mean() for frame in reader]
     np.testing.assert_allclose(shades, [0, 90, 180, 250], atol=4)
+
+
+def test_ffmpeg_starts_without_a_fork(monkeypatch, tmp_path):
+    name, started = "IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", []
+
+    def write_frames(*_, **__):
+        started.append(os.environ.get(name))
+        while True:
+            yield
+
+    fake = SimpleNamespace(write_frames=write_frames)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", fake)
+    monkeypatch.delenv(name, raising=False)
+    write_video(tmp_path / "a.mp4", FRAMES, 10, 400)
+    assert started == ["1"] and name not in os.environ
 
 
 def test_mp4_names_its_extra(monkeypatch, tmp_path):

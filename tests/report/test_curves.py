@@ -42,6 +42,11 @@ def test_losses_that_are_no_logarithm_s_are_drawn():
         ElementTree.fromstring(draw_curves({"loss": curve(values)}))
 
 
+def test_labels_between_powers_of_ten_are_plain():
+    found = texts(draw_curves({"loss": curve([0.7, 0.3, 0.2])}))
+    assert {"0.2", "0.3", "0.6"} <= set(found) and not [text for text in found if "e" in text[1:2]]
+
+
 def test_long_curves_are_thinned_over_their_range():
     long = curve(np.tile([0.0, 4.0, 2.0], MOST))
     np.testing.assert_array_equal(thin(long), [(3 * (i + 1), 0.0, 2.0, 4.0) for i in range(MOST)])
