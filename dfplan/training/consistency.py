@@ -1,4 +1,4 @@
-"""Consistency: what a token's estimate is to be, so that one sampling step does what many do."""
+"""Consistency: what a token's estimate is to be, so that few sampling steps do what many do."""
 
 import jax
 import jax.numpy as jnp
