@@ -41,8 +41,8 @@ class ObjectiveConfig:
         weight: of a token by its signal-to-noise ratio: "uniform", "min_snr" or "fused_min_snr".
         loss: what a token's estimate is to be: the clean token ("denoising"), or the network's own
             estimate of the same token at a lower level ("consistency"), so that few sampling
-            steps do what many do. That takes two streams, and the weights of a run that was trained by
-            denoising to begin with.
+            steps do what many do. That takes two streams, and a run that was trained by denoising
+            to begin with.
         consistency_steps: K; under "consistency" that level is lower by 1 / K.
         history_clean, history_ramp: of two streams, the shares of histories that are nearly clean,
             as sampling token by token meets them, and whose levels rise, as pyramids do; the rest
