@@ -92,6 +92,7 @@ TRAIN = ["train", "pointmaze-umaze", "--out", "new"]
         (["train", "--out", "new"], ["dfplan tasks", "--env and --dataset"]),
         (["train", "--out", "new", "pointmaze-umaze"], ["'pointmaze-umaze' must stand before"]),
         (["train", "pointmaze-umaze"], ["--out is missing"]),
+        (["train", "--begin-with", "nowhere", "--out", "new"], ["nowhere is neither a run"]),
         ([*TRAIN, "--preset", "huge"], ["preset 'huge'", "valid: small, default, large"]),
         ([*TRAIN, "--dataset", "nope-v0"], ["'nope-v0'", "dfplan/pointmaze-umaze-v0"]),
         ([*TRAIN, "--planner.matrix", "piramid"], ["'piramid'", "pyramid"]),
