@@ -87,6 +87,8 @@ def main(argv: Sequence[str]) -> int:
     base = get_task(name) if name else Task("", "")
     out, before = option(argv, "--out"), option(argv, "--begin-with")
     run = Run.load(out) if "--resume" in argv and out else None
+    if run and before:
+        raise UserError("--begin-with begins a new run, and --resume goes on with one: name one")
     config = find_run(before).run.config if before else make_config(base, preset)
     default = Args(preset=preset, config=run.config if run else config)
     args = parse(Args, "train", argv, default)

@@ -16,6 +16,7 @@ ALL = {
     "ddim-1": Solver(eta=1.0),
     "ancestral": Solver("ancestral"),
     "multistep": Solver("multistep"),
+    "consistency": Solver("consistency"),
 }
 EVERY = pytest.mark.parametrize("solver", ALL.values(), ids=ALL.keys())
 # From and to, each token its own: among them pure noise, tiny levels, ones that end clean.
@@ -56,6 +57,22 @@ def test_a_draw_from_the_posterior_of_ho_et_al(solver):
     # The spread alone, relative to itself: right to the last digits even where noise is tiny.
     alone = step(solver, 0 * x, 0 * x, FROM, TO, jnp.ones_like(x))[0]
     np.testing.assert_allclose(alone, np.broadcast_to(spread, x.shape), rtol=1e-4)
+
+
+def test_consistency_is_the_estimate_with_fresh_noise():
+    x, x0, noise = random(0), random(1), random(2)
+    alpha, sigma = exact(TO)
+    found = step(ALL["consistency"], x, x0, FROM, TO, noise)[0]
+    np.testing.assert_allclose(found, alpha * x0 + sigma * noise, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", ["ancestral", "consistency"])
+def test_temperature_scales_the_noise_of_a_step(kind):
+    x, x0, noise = random(0), random(1), random(2)
+    cool = step(Solver(kind, temperature=0.25), x, x0, FROM, TO, noise)[0]
+    np.testing.assert_array_equal(cool, step(Solver(kind), x, x0, FROM, TO, 0.25 * noise)[0])
+    with pytest.raises(UserError, match="temperature must be at least 0, got -1"):
+        Solver(kind, temperature=-1)
 
 
 def test_ancestral_is_ddim_with_eta_one():
@@ -175,4 +192,4 @@ def test_bad_options(options, words):
 
 
 def test_which_solvers_draw_noise():
-    assert [s.noisy for s in ALL.values()] == [False, True, True, True, False]
+    assert [s.noisy for s in ALL.values()] == [False, True, True, True, False, True]
