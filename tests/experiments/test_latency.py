@@ -1,9 +1,11 @@
 """The latency experiment: its page, its picture, and the PyTorch reference's guided plan."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.latency import compare, exported, sizes
+from experiments.latency import compare, exported, options, sizes
 from experiments.latency.episodes import beside
 from experiments.latency.figure import draw
 from experiments.latency.run import COLUMNS, REFERENCE, page
@@ -47,6 +49,13 @@ def test_first_reaches_beside_those_of_the_same_episodes():
     base = np.array([100.0, 50.0, 150.0])
     assert beside(base + 10, base) == "+10.0 (+10.0 to +10.0)"
     assert beside(base + [0, 10, -20], base).startswith("-3.3 (-20.0 to ")
+
+
+def test_compiler_options_beside_none_of_them():
+    x = jnp.ones((8, 8))
+    found = options.ratios(jax.jit(jnp.dot).lower(x, x), lambda: (x, x), rounds=3)
+    assert len(found) == len(options.OPTIONS) and found[0] == "1.00"
+    assert all(0 < float(ratio) < 100 for ratio in found)
 
 
 def test_the_reference_plan_walks_the_whole_matrix():
