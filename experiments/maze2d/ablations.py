@@ -9,6 +9,8 @@ from experiments.maze2d.study import MAZES
 LARGER = ("medium", "large")
 PURSUIT = "dfplan_envs.pointmaze.pursuit:track"
 CLOCK = "dfplan_envs.pointmaze.tracking:track"
+STRIDE = 24
+"""Control steps per token of the mazes' preset."""
 BUDGET = 1_500
 """Steps of batch 32 that an ablation's network is trained for; the default preset's are 4,000."""
 
@@ -87,6 +89,12 @@ def _goal(label: str, goal: str, samples: int = 1) -> Variant:
 def _trained(label: str, name: str, settings: Mapping[str, Any], **more: Any) -> Variant:
     budget = {"training.steps": BUDGET, **settings}
     return Variant(label, network=Network(name, budget), **more)
+
+
+def _stride(steps: int) -> Variant:
+    if steps == STRIDE:
+        return Variant(str(steps))
+    return Variant(str(steps), network=Network(f"stride-{steps}", {"data.stride": steps}))
 
 
 def _tracked(tracker: str) -> dict[str, Any]:
@@ -177,6 +185,14 @@ PLANNING = (
 )
 
 TRAINING = (
+    Ablation(
+        "stride",
+        "Control steps per token",
+        tuple(_stride(steps) for steps in (12, STRIDE)),
+        MAZES,
+        "control steps per token",
+        note="Each network trained as the table's are, on windows as long in time.",
+    ),
     Ablation(
         "optimizer",
         "Optimiser and batch size",
