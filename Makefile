@@ -51,7 +51,7 @@ robustness: setup ## the runs of maze2d under noise, dropouts and pushes (an hou
 	@$(BIN)/python -m experiments.robustness.run
 
 test: setup ## run all tests (JOBS=2 processes)
-	@$(BIN)/python -m pytest --quiet --numprocesses $(JOBS)
+	@$(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist worksteal
 
 lint: setup ## style, types and layers
 	@$(BIN)/ruff check --quiet

@@ -190,7 +190,6 @@ TRAINING = (
         "Control steps per token",
         tuple(_stride(steps) for steps in (12, STRIDE)),
         MAZES,
-        "control steps per token",
         note="Each network trained as the table's are, on windows as long in time.",
     ),
     Ablation(
