@@ -16,11 +16,19 @@ def test_interrupted_training_saves_says_how_to_go_on_and_goes_on(dfplan, run, n
     args = ["train", "pointmaze-umaze", "--out", "a run", *options]
     # The log lines are a tenth of the run apart, so it is the log of metrics that shows progress.
     process = subprocess.Popen(
-        [*PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAM, *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell has put in the background ignores SIGINT, and so would this process.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
-    wait_for(os.path.join("a run", "metrics.jsonl"), process)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    try:
+        wait_for(os.path.join("a run", "metrics.jsonl"), process)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert err.count("\n") == 1
     assert err.startswith("dfplan: interrupted; saved at step ")
