@@ -161,4 +161,4 @@ def test_a_packed_run_is_not_trained_on(source, tmp_path):
 
 def test_a_packed_run_can_be_packed(source, tmp_path):
     size = pack(source, tmp_path / "packed")
-    assert abs(pack(tmp_path / "packed", tmp_path / "again") - size) < 0.05 * size
+    assert abs(pack(tmp_path / "packed", tmp_path / "again") - size) < 0.2 * size

@@ -59,7 +59,7 @@ def test_every_command_has_help(dfplan, command):
 def test_help_shows_the_defaults_of_task_and_preset(dfplan):
     done = dfplan("train", "pointmaze-large", "--preset", "small", "--help")
     text = " ".join(done.out.replace("│", " ").split())
-    assert "--data.stride INT control steps per token. (default: 12)" in text
+    assert "--data.stride INT control steps per token. (default: 24)" in text
     width = "--net.width INT features per token inside the network, and of a latent."
     assert f"{width} (default: 96)" in text
 

@@ -14,7 +14,7 @@ def test_forecasts_are_measured_and_drawn(dfplan, run, place):
     more = ("--windows", 6, "--calibration", DATA[1], "--json", "p.json", "--png", "p.png")
     done = dfplan("predict", run, *DATA, *FEW, *more)
     assert (done.code, done.err) == (0, "")
-    assert "6 forecasts of 3 states, 36 control steps, after 1 observed; 5 samples each" in done.out
+    assert "6 forecasts of 3 states, 72 control steps, after 1 observed; 5 samples each" in done.out
     assert "truths in the 90% interval" in done.out
     record = json.loads((place / "p.json").read_text())
     assert np.shape(record["mean"]) == (6, 3, 4)
@@ -29,7 +29,7 @@ def test_forecasts_go_on_beyond_a_window(dfplan, run, place):
     more = ("--windows", 2, "--tokens", 8, "--planner.history-level", 0.05, "--json", "far.json")
     done = dfplan("predict", run, *DATA, *FEW, *more)
     assert (done.code, done.err) == (0, "")
-    assert "2 forecasts of 8 states, 96 control steps" in done.out
+    assert "2 forecasts of 8 states, 192 control steps" in done.out
     record = json.loads((place / "far.json").read_text())
     assert np.shape(record["mean"]) == (2, 8, 4) and np.isfinite(record["mean"]).all()
     assert "measured" in record
