@@ -30,7 +30,7 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
         "score": score,
         "preset": {
             # A token every 0.24 s; as many as the data's own trips ask for. Every 0.12 s plans no
-            # better and takes twice the time.
+            # better and takes up to twice the time.
             "data.stride": 24,
             "data.tokens": 0,
             "data.goal_decay": 0.5,

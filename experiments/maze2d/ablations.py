@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.maze2d.study import MAZES
+from experiments.maze2d.study import MAZES, task
 
 LARGER = ("medium", "large")
 PURSUIT = "dfplan_envs.pointmaze.pursuit:track"
 CLOCK = "dfplan_envs.pointmaze.tracking:track"
-STRIDE = 24
+STRIDE: int = task(MAZES[0]).preset["data.stride"]
 """Control steps per token of the mazes' preset."""
 BUDGET = 1_500
 """Steps of batch 32 that an ablation's network is trained for; the default preset's are 4,000."""

@@ -296,3 +296,8 @@ def test_usage_errors_come_from_tyro(dfplan, place, args):
     assert "Traceback" not in done.err
     assert done.err
     assert not list(place.iterdir())
+
+
+def test_to_begin_and_to_go_on_at_once(refused, run):
+    args = ["train", "--begin-with", str(run), "--out", str(run), "--resume"]
+    refused(*args, says=["--begin-with begins", "--resume goes on", "name one"])
