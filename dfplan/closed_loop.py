@@ -13,8 +13,10 @@ from dfplan.data.layout import Layout
 from dfplan.planner.batch import plan_keys, runs_apart
 from dfplan.planner.core import Planner
 from dfplan.planner.follow import Follower, make_follower
-from dfplan.planner.plan import History, Weights
+from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.progress import Progress
 from dfplan.planner.recorder import places
+from dfplan.planner.warm import leads, make_guess
 from dfplan.types import Array, Tracker, UserError
 
 Episodes = tuple[Array, Array, Array | None]
@@ -56,8 +58,8 @@ class ClosedLoop:
         tracker: follows plans of states, when `planner.config.action` is "tracker"; of JAX arrays.
 
     Raises:
-        UserError: when the planner needs a tracker and there is none, or goes on while it plans,
-            begins from its last plan or filters what it observes.
+        UserError: when the planner needs a tracker and there is none, or goes on while it plans
+            or filters what it observes.
     """
 
     planner: Planner
@@ -67,7 +69,7 @@ class ClosedLoop:
 
     def __post_init__(self):
         config = self.planner.config
-        kept = {"observation_noise": (), "missing": False, "warm": 0, "lead": 0, "deadline_ms": -1}
+        kept = {"observation_noise": (), "missing": False, "lead": 0, "deadline_ms": -1}
         for name, plain in kept.items():
             value = getattr(config, name)
             if value != plain:
@@ -117,18 +119,47 @@ class ClosedLoop:
         every = self.planner.config.replan_every
         follow = make_follower(self.planner, weights, self.tracker, jnp)
 
-        def block(record: _Record, count: Array) -> tuple[_Record, Driven]:
-            keys = plan_keys(seeds, jnp.full_like(seeds, count))
-            plan = self.planner.plan(weights, keys, self._history(record), goals)
+        def block(carry: tuple[_Record, Plan], count: Array) -> tuple[tuple[_Record, Plan], Driven]:
+            record, last = carry
+            plan = self._plan(weights, seeds, count, self._history(record), goals, last)
             move = functools.partial(self._move, follow, plan.states, plan.actions, goals)
-            return jax.lax.scan(move, record, jnp.arange(every))
+            record, driven = jax.lax.scan(move, record, jnp.arange(every))
+            return (record, plan), driven
 
         # The last plan is driven to its end too, which is then cut off.
         blocks = jnp.arange(-(-length // every))
-        _, driven = jax.lax.scan(block, self._record(states), blocks)
+        record = self._record(states)
+        make = functools.partial(self.planner.plan, weights, plan_keys(seeds, seeds))
+        shapes = jax.eval_shape(make, self._history(record), goals)
+        none = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        _, driven = jax.lax.scan(block, (record, none), blocks)
         driven = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:length], driven)
         passed = jnp.concatenate([states[None], driven.states])
         return Driven(passed.swapaxes(0, 1), driven.actions.swapaxes(0, 1))
+
+    def _plan(
+        self,
+        weights: Weights,
+        seeds: Array,
+        count: Array,
+        history: History,
+        goals: Array | None,
+        last: Plan,
+    ) -> Plan:
+        """The plans number `count`, after the `last`: as the agent, from what is left of those."""
+        keys = plan_keys(seeds, jnp.full_like(seeds, count))
+        anew = functools.partial(self.planner.plan, weights, keys, history, goals)
+        config, model = self.planner.config, self.planner.model
+        if not config.warm:
+            return anew()
+        progress = Progress(model.layout, weights.states, jnp)
+        elapsed, present = jnp.full(len(seeds), config.replan_every), history.frames[:, -1, -1]
+        guess, warm = make_guess(progress, model.schedule, config, last, elapsed, present)
+        warm &= count > 0
+        begun = jax.lax.cond(warm.any(), lambda: anew(guess=guess), lambda: last)
+        warm &= leads(begun, config, progress.stride)
+        made = jax.lax.cond(warm.all(), lambda: begun, anew)
+        return jax.vmap(_choose)(warm, begun, made)
 
     def _move(
         self,
@@ -163,6 +194,10 @@ class ClosedLoop:
         level = jnp.where(seen, config.history_level, 1.0)
         level = jnp.broadcast_to(level, (len(record.states), config.history))
         return History(record.states[:, frames], record.actions[:, actions], level)
+
+
+def _choose(first: Array, one: Plan, other: Plan) -> Plan:
+    return jax.tree.map(functools.partial(jnp.where, first), one, other)
 
 
 def _after(record: _Record, state: Array, action: Array) -> _Record:

@@ -3,6 +3,8 @@
 `tests/experiments/test_closed_loop.py` drives a maze with a tracker, one episode after the other.
 """
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -46,13 +48,13 @@ def step(state, action):
     return state + 0.1 * action - 0.01 * state
 
 
-def by_agent(planner, weights):
+def by_agent(planner, weights, seeds=SEEDS, starts=STARTS, goals=GOALS):
     """States and actions of an agent in the same dynamics."""
     agent = Agent(planner, weights, LAYOUT)
-    agent.reset(seed=SEEDS.tolist())
-    states, actions = [STARTS], []
+    agent.reset(seed=seeds.tolist())
+    states, actions = [starts], []
     for _ in range(LENGTH):
-        actions.append(agent.act(states[-1], GOALS))
+        actions.append(agent.act(states[-1], goals))
         states.append(np.asarray(step(states[-1], actions[-1]), np.float32))
     return np.stack(states, axis=1), np.stack(actions, axis=1)
 
@@ -75,9 +77,38 @@ def test_it_does_what_the_agent_does():
     assert np.abs(other.actions - driven.actions).max() > 0.1
 
 
+def test_it_goes_on_from_its_last_plan_as_the_agent_does(monkeypatch):
+    # A goal so wide that some plans of random weights lead to it, and others do not.
+    settings = {"action": "diffused", "goal_tolerance": 1.5, "replan_every": 2, "history": 3}
+    planner, rng = make(**settings, warm=0.6), np.random.default_rng(0)
+    weights = random_weights(planner.model)
+    seeds, (starts, goals) = np.arange(8), rng.normal(0, 1, (2, 8, 2)).astype(np.float32)
+    states, actions = by_agent(planner, weights, seeds, starts, goals)
+    loop, anew = (ClosedLoop(p, LAYOUT, step) for p in (planner, make(**settings)))
+    drive = functools.partial(ClosedLoop.drive, length=LENGTH, apart=False)
+    driven, other = (drive(x, weights, seeds, starts, goals) for x in (loop, anew))
+    np.testing.assert_allclose(driven.actions, actions, atol=1e-5)
+    np.testing.assert_allclose(driven.states, states, atol=1e-5)
+    same = np.abs(other.actions - driven.actions).max(axis=(1, 2)) < 1e-5
+    assert 0 < same.sum() < 8
+    monkeypatch.setattr("dfplan.closed_loop.leads", lambda plan, *_: np.zeros(8, bool))
+    refused = ClosedLoop(make(**settings, warm=0.7), LAYOUT, step)
+    driven = drive(refused, weights, seeds, starts, goals)
+    np.testing.assert_allclose(driven.actions, other.actions, atol=1e-5)
+
+
+def test_it_goes_on_one_episode_after_the_other():
+    planner = make(action="diffused", goal_tolerance=1.5, replan_every=2, warm=0.6)
+    weights, drive = random_weights(planner.model), ClosedLoop(planner, LAYOUT, step).drive
+    apart, together = (
+        drive(weights, SEEDS, STARTS, GOALS, length=LENGTH, apart=a) for a in (True, False)
+    )
+    np.testing.assert_allclose(apart.actions, together.actions, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "settings",
-    [{"warm": 0.5}, {"lead": 2}, {"deadline_ms": 5.0}, {"missing": True}],
+    [{"lead": 2}, {"deadline_ms": 5.0}, {"missing": True}],
     ids=lambda settings: next(iter(settings)),
 )
 def test_what_only_an_agent_does_is_refused(settings):

@@ -169,9 +169,17 @@ def level_at(schedule: Schedule, ratio: Float[np.ndarray, "*b"]) -> Float[np.nda
     return np.interp(np.arctan(ratio), *_angles(schedule)).astype(np.float32)
 
 
+def ratio_at(schedule: Schedule, level: float) -> float:
+    """The ratio sigma / alpha at a level: the inverse of `level_at`."""
+    angles, levels = _angles(schedule)
+    return float(np.tan(np.interp(level, levels, angles)))
+
+
 @functools.cache
 def _angles(schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:
     # Closer near 0, where a sigma that grows as the root of the level is steep.
     level = np.linspace(0, 1, LEVEL_GRID + 1) ** 2
-    alpha, sigma = (np.asarray(a, np.float64) for a in schedule.alpha_sigma(jnp.asarray(level)))
+    with jax.ensure_compile_time_eval():  # a caller may be being compiled
+        alpha_sigma = schedule.alpha_sigma(jnp.asarray(level))
+    alpha, sigma = (np.asarray(a, np.float64) for a in alpha_sigma)
     return np.arctan2(sigma, alpha), level

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfplan.data.tokens import TokenLayout
-from dfplan.diffusion.schedule import Schedule, level_at
+from dfplan.diffusion.schedule import Schedule, ratio_at
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.progress import Progress
@@ -47,9 +47,9 @@ def make_guess(
     schedule: Schedule,
     config: PlannerConfig,
     plan: Plan,
-    elapsed: Int[np.ndarray, "B"],
-    present: Float[np.ndarray, "B S"],
-) -> tuple[Guess, Bool[np.ndarray, "B"]]:
+    elapsed: Int[ArrayLike, "B"],
+    present: Float[ArrayLike, "B S"],
+) -> tuple[Guess, Bool[ArrayLike, "B"]]:
     """What is left of plans, and for which robots that is worth going on from.
 
     A plan that is off by a distance is like a reading with so much noise. That of the level that it
@@ -58,29 +58,28 @@ def make_guess(
     its goal.
 
     Args:
-        progress: tells where robots are on their plans.
+        progress: tells where robots are on their plans; all arrays are of its kind.
         schedule: of the noise.
         config: of the planner; `warm` is the level that tokens are put back to.
         plan: in force. elapsed: control steps since it began.
         present: states, SI units.
     """
-    way = progress.way(np.asarray(plan.states))
+    way = progress.way(plan.states)
     last = way.shape[1] - 1
     at, away = progress.locate(way, elapsed, present)
-    step = np.minimum(at[:, None] + np.arange(1, last + 1), last)
+    step = (at[:, None] + np.arange(1, last + 1)).clip(max=last)
     rows = np.arange(len(at))[:, None]
-    actions = None if plan.actions is None else np.asarray(plan.actions)[rows, step - 1]
-    near = level_at(schedule, away) <= config.warm
-    behind = at < BEHIND * np.minimum(elapsed, plan.arrival)
+    actions = None if plan.actions is None else plan.actions[rows, step - 1]
+    near = away <= ratio_at(schedule, config.warm)
+    behind = at < BEHIND * plan.arrival.clip(max=elapsed)
     return Guess(way[rows, step], actions), leads(plan, config, progress.stride) & near & ~behind
 
 
-def leads(plan: Plan, config: PlannerConfig, stride: int) -> Bool[np.ndarray, "B"]:
+def leads(plan: Plan, config: PlannerConfig, stride: int) -> Bool[ArrayLike, "B"]:
     """Whether plans arrive, and pay for no more than a token of way outside the data's.
 
     A plan without a goal does not: nothing is known of what follows it.
     """
-    arrival, cost = np.asarray(plan.arrival), np.asarray(plan.cost)
-    paid = np.take_along_axis(cost, np.asarray(plan.best)[:, None], axis=1)[:, 0] - arrival
-    end = (np.asarray(plan.states).shape[1] - 1) * stride
-    return (arrival <= end) & (paid <= max(config.support * stride, ROUNDING))
+    paid = plan.cost[np.arange(len(plan.cost)), plan.best] - plan.arrival
+    end = (plan.states.shape[1] - 1) * stride
+    return (plan.arrival <= end) & (paid <= max(config.support * stride, ROUNDING))
