@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=SEED, help="of the first episode")
     parser.add_argument("--deadlines", type=float, nargs="+", default=(5, 10, 20, 50))
-    parser.add_argument("--warm", type=float, default=0.0, help="planner.warm")
+    parser.add_argument("--warm", type=float, default=0.8, help="planner.warm")
     args = parser.parse_args(argv)
     keep_compiled()
     seeds = args.seed + np.arange(args.episodes)

@@ -55,9 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def compare(maze: str, distilled: Path, seed: int, episodes: int) -> list[tuple]:
-    """A row of each way to sample."""
+    """A row of each way to sample, all plans from scratch."""
     seeds, rows, base = seed + np.arange(episodes), [], None
-    for name, settings in ROWS.items():
+    for name, changed in ROWS.items():
+        settings = {"warm": 0.0, **changed}
         run = find_run(distilled if name.startswith(DISTILLED) else f"pointmaze-{maze}").directory
         plans = validity(Trained.load(run, settings), task(maze), range(seed, seed + episodes))
         agent = make_agent(maze, settings, run=run)

@@ -11,6 +11,8 @@ PURSUIT = "dfplan_envs.pointmaze.pursuit:track"
 CLOCK = "dfplan_envs.pointmaze.tracking:track"
 STRIDE: int = task(MAZES[0]).preset["data.stride"]
 """Control steps per token of the mazes' preset."""
+SCRATCH = {"warm": 0.0}
+"""For what is about sampling: a plan that begins from the last one is sampled in its own way."""
 BUDGET = 1_500
 """Steps of batch 32 that an ablation's network is trained for; the default preset's are 4,000."""
 
@@ -73,15 +75,18 @@ class Ablation:
 
 
 def _over(
-    setting: str, values: Sequence[Any], shares: Mapping[Any, float] | None = None
+    setting: str,
+    values: Sequence[Any],
+    shares: Mapping[Any, float] | None = None,
+    base: Mapping[str, Any] = SCRATCH,
 ) -> tuple[Variant, ...]:
-    """A variant for each value of one planner setting."""
+    """A variant for each value of one planner setting, beside settings that all have."""
     shares = shares or {}
-    return tuple(Variant(str(v), {setting: v}, share=shares.get(v, 1.0)) for v in values)
+    return tuple(Variant(str(v), {**base, setting: v}, share=shares.get(v, 1.0)) for v in values)
 
 
 def _goal(label: str, goal: str, samples: int = 1) -> Variant:
-    settings = {"goal": goal, "matrix": "pyramid", "replan_every": 25}
+    settings = {**SCRATCH, "goal": goal, "matrix": "pyramid", "replan_every": 25}
     share = {1: 0.4, 4: 0.2}[samples]
     return Variant(label, {**settings, "guidance_samples": samples}, share=share)
 
@@ -143,8 +148,14 @@ PLANNING = (
     Ablation(
         "replan",
         "Control steps between plans",
-        _over("replan_every", (1, 5, 10, 25, 50), {1: 0.4}),
+        _over("replan_every", (1, 5, 10, 25, 50), {1: 0.4}, {}),
         axis="control steps between plans",
+    ),
+    Ablation(
+        "begin",
+        "What a plan begins from",
+        (Variant("the last plan, where it leads on"), Variant("pure noise", SCRATCH)),
+        MAZES,
     ),
     Ablation(
         "goal",

@@ -37,6 +37,8 @@ USES: dict[str, dict[str, Mapping[str, Any]]] = {
     },
 }
 """Settings of the planner by task and use, over those it comes with; chosen on tuning seeds."""
+SCRATCH = {"warm": 0.0}
+"""A plan that begins from the last one is sampled in its own way, not in the use's."""
 
 
 def use(study: Study) -> None:
@@ -49,7 +51,7 @@ def use(study: Study) -> None:
 def measure_use(study: Study, name: str, label: str, settings: Mapping[str, Any]) -> None:
     """Measure a trained planner, a task's or that of a run, with some settings."""
     found, where = find_run(name), get_task(name)
-    trained = Trained(found.run.with_planner(settings), found.directory)
+    trained = Trained(found.run.with_planner({**SCRATCH, **settings}), found.directory)
     answer(
         study.result("uses", f"{name}-{label}", 0),
         trained.asked(where, study.evaluation),
