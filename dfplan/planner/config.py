@@ -67,7 +67,8 @@ class PlannerConfig:
         warm: noise level in (0, 1) that what is left of the last plan is put back to, for the next
             one to be made of it; 0 plans from scratch each time. That is done anyway where the last
             plan is not worth keeping: the robot is further off it than that noise or falls behind
-            it, it does not arrive or pays for its way, or the goal has moved.
+            it, it does not arrive or pays for its way, or the goal has moved. `matrix` and `steps`
+            are of plans from scratch.
         warm_steps: denoising steps per token from there.
         warm_tokens: tokens that take these steps together, one such group after the other.
         deadline_ms: milliseconds that `act` may take: after them it goes on with the plan that it
