@@ -11,6 +11,7 @@ PURSUIT = "dfplan_envs.pointmaze.pursuit:track"
 CLOCK = "dfplan_envs.pointmaze.tracking:track"
 STRIDE: int = task(MAZES[0]).preset["data.stride"]
 """Control steps per token of the mazes' preset."""
+WARM: dict[str, float] = {"warm": task(MAZES[0]).preset["planner.warm"]}
 SCRATCH = {"warm": 0.0}
 """For what is about sampling: a plan that begins from the last one is sampled in its own way."""
 BUDGET = 1_500
@@ -154,7 +155,7 @@ PLANNING = (
     Ablation(
         "begin",
         "What a plan begins from",
-        (Variant("the last plan, where it leads on"), Variant("pure noise", SCRATCH)),
+        (Variant("the last plan, where it leads on", WARM), Variant("pure noise", SCRATCH)),
         MAZES,
     ),
     Ablation(
