@@ -14,12 +14,10 @@ from experiments.maze2d.ablations import ABLATIONS, Ablation, Variant
 from experiments.maze2d.evaluate import Trained, answer, evaluate_run
 from experiments.maze2d.open_loop import validity
 from experiments.maze2d.reference import ask
-from experiments.maze2d.study import Study, task
+from experiments.maze2d.study import SHOWN_SEED, Study, task
 from experiments.maze2d.train import train_run
 
 REFERENCES = ("controller", "bound")
-TABLE_SEED = 0
-"""Training seed of the runs whose planners are ablated."""
 
 
 def ablate(study: Study, names: Sequence[str] = ()) -> None:
@@ -45,7 +43,7 @@ def ablate(study: Study, names: Sequence[str] = ()) -> None:
 def _measure(study: Study, ablation: Ablation, maze: str, variant: Variant) -> None:
     directory = _network(study, maze, variant)
     if variant.network:
-        train_run(directory, maze, TABLE_SEED, variant.network.settings)
+        train_run(directory, maze, SHOWN_SEED, variant.network.settings)
     trained = Trained.load(directory, variant.planner, variant.tracker)
     where, seeds = task(maze), variant.episodes(study.ablation)
     asked, path = trained.asked(where, seeds), study.ablated(ablation.name, maze, variant.label)
@@ -67,4 +65,4 @@ def _network(study: Study, maze: str, variant: Variant) -> Path:
     """The run that a variant plans with."""
     if variant.network:
         return study.network(maze, variant.network.name)
-    return study.run(maze, TABLE_SEED)
+    return study.shown(maze)

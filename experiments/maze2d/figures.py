@@ -12,7 +12,6 @@ from dfplan.evaluate import Episodes
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.scene import drawer
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
-from experiments.maze2d.ablate import TABLE_SEED
 from experiments.maze2d.ablation_pages import gather_ablation, score
 from experiments.maze2d.ablations import ABLATIONS, Ablation
 from experiments.maze2d.evaluate import Trained, drive
@@ -36,7 +35,7 @@ def draw_figures(study: Study) -> None:
 
 def draw_maze(path: Path, study: Study, maze: str) -> None:
     """Draw the first plans and the driven paths of the first episodes, chosen by nothing else."""
-    agent, where = Trained.load(study.run(maze, TABLE_SEED)).agent(), task(maze)
+    agent, where = Trained.load(study.shown(maze)).agent(), task(maze)
     episodes = drive(agent, where, study.evaluation[:CASES])
     cases = [_case(agent, episodes, e) for e in range(len(episodes.seeds))]
     env = make_env(where.env, where.env_kwargs)

@@ -4,12 +4,14 @@ import dataclasses
 import re
 from pathlib import Path
 
-from dfplan.tasks import Task, get_task
+from dfplan.tasks import Task, checkpoint_folder, get_task
 from experiments.maze2d.own_maps import OWN, own_arguments, own_task
 
 HERE = Path(__file__).parent
 MAZES = ("umaze", "medium", "large")
 TRAINING_SEEDS = (0, 1, 2)
+SHOWN_SEED = 0
+"""Training seed of the runs whose planners are ablated, drawn and filmed."""
 EVALUATION = range(30_000, 30_100)
 """Of the episodes in the table; fixed before any result on them was looked at."""
 ABLATION = range(31_000, 31_050)
@@ -56,6 +58,12 @@ class Study:
     def run(self, maze: str, seed: int) -> Path:
         """The trained run of a maze."""
         return self.runs / f"{maze}-{seed}"
+
+    def shown(self, maze: str) -> Path:
+        """The run that is ablated, drawn and filmed: the one that comes trained, if none is here."""
+        run, where = self.run(maze, SHOWN_SEED), task(maze)
+        here = (run / "config.json").is_file() or not where.checkpoint
+        return run if here else checkpoint_folder(where)
 
     def network(self, maze: str, name: str) -> Path:
         """The run of a maze that was trained for an ablation."""

@@ -11,7 +11,6 @@ from dfplan.plots.episode import write_episode
 from dfplan.plots.film import film
 from dfplan.plots.plane import PlanePicture
 from dfplan.tasks import Task
-from experiments.maze2d.ablate import TABLE_SEED
 from experiments.maze2d.environment import environment, first_observations
 from experiments.maze2d.evaluate import Trained
 from experiments.maze2d.study import Study, task
@@ -27,7 +26,7 @@ SIZE = 400
 def draw_videos(study: Study) -> None:
     """Write a GIF for each maze, of the episode whose goal is farthest from its start."""
     for maze in study.mazes:
-        agent, where = Trained.load(study.run(maze, TABLE_SEED)).agent(), task(maze)
+        agent, where = Trained.load(study.shown(maze)).agent(), task(maze)
         path = study.pages / "figures" / f"episode-{maze}.gif"
         frames = _frames(agent, where, _farthest(where, study.evaluation))
         write_episode(path, frames, 1 / (EVERY * environment(where).maze.dt), SIZE)

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from dfplan.tasks import checkpoint_folder
 from experiments.maze2d import run
 from experiments.maze2d.ablate import ablate
 from experiments.maze2d.ablation_pages import write_ablations
@@ -89,6 +90,13 @@ def test_what_was_measured_in_one_ablation_stands_in_others(study, monkeypatch):
     assert len(calls) == len(set(calls)) == 4 + 6 - 1
     same = [study.ablated("candidates", "umaze", "4"), study.ablated("steps", "umaze", "3")]
     assert load(same[0]) == load(same[1])
+
+
+def test_without_a_run_the_one_that_comes_trained_is_shown(study, tmp_path):
+    assert study.shown("umaze") == study.run("umaze", 0)
+    bare = dataclasses.replace(study, runs=tmp_path)
+    assert bare.shown("umaze") == checkpoint_folder(task("umaze"))
+    assert bare.shown("maze") == bare.run("maze", 0)  # an own map comes with none
 
 
 def test_bound_is_what_the_metrics_make_of_its_first_steps(study):
