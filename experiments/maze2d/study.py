@@ -60,7 +60,7 @@ class Study:
         return self.runs / f"{maze}-{seed}"
 
     def shown(self, maze: str) -> Path:
-        """The run that is ablated, drawn and filmed: the one that comes trained, if none is here."""
+        """The run that is ablated and shown; if it is not there, the one that comes trained."""
         run, where = self.run(maze, SHOWN_SEED), task(maze)
         here = (run / "config.json").is_file() or not where.checkpoint
         return run if here else checkpoint_folder(where)
