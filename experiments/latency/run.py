@@ -5,20 +5,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dfplan.agent import Agent
 from dfplan.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.cli.common import console, write_json
 from dfplan.compilation import keep_compiled
-from dfplan.find import find_run
+from dfplan.evaluate import plan_latency
+from dfplan.find import Found, find_run
+from dfplan.planner.plan import Weights
 from dfplan.run import load_weights
 from dfplan.training.step import Recipe
 from experiments.latency.compare import measure_dfplan, measure_torch
+from experiments.latency.episodes import SEED
 from experiments.latency.figure import draw
+from experiments.maze2d.environment import first_observations
 from experiments.maze2d.markdown import number, table
 
 HERE = Path(__file__).parent
 RUN = "pointmaze-large"
 HORIZONS = (16, 64, 128, 512)
 BATCHES = (1, 16, 256)
+EPISODES = 50
 MOST = 256 * 64
 """Tokens that are planned at once; more would take minutes a call on two cores."""
 COLUMNS = ("batch", "horizon", "p50_ms", "p99_ms", "gflop", "floor_ms", "over_floor", "memory_mb")
@@ -57,8 +63,18 @@ def measure(horizons: Sequence[int], batches: Sequence[int], seconds: float) -> 
         "plans": [
             bench_plan(with_horizon(run.planner, h), weights, b, gemm, seconds) for h, b in pairs
         ],
-        "reference": {"dfplan": measure_dfplan(gemm, seconds), "torch": measure_torch(seconds)},
+        "reference": {
+            "dfplan": {**measure_dfplan(gemm, seconds), "own_plan_ms": own_plan(found, weights)},
+            "torch": measure_torch(seconds),
+        },
     }
+
+
+def own_plan(found: Found, weights: Weights) -> float:
+    """Median milliseconds of the trained planner's plan from scratch, on the task's episodes."""
+    seeds = range(SEED, SEED + EPISODES)
+    observations = first_observations(found.run.task, seeds)
+    return plan_latency(Agent.of(found.run, weights), observations)["p50"]
 
 
 def page(result: dict[str, Any]) -> str:
@@ -76,20 +92,21 @@ def page(result: dict[str, Any]) -> str:
 
 
 REFERENCE = (
-    ("training step, float32", "training_ms"),
-    ("training step, bfloat16", "training_bf16_ms"),
-    ("training step, float32, torch.compile", "training_compiled_ms"),
-    ("training step, bfloat16, torch.compile", "training_bf16_compiled_ms"),
-    ("guided plan", "plan_ms"),
+    # JAX always compiles, so dfplan's step has no other figure for torch.compile.
+    ("training step, float32", "training_ms", "training_ms"),
+    ("training step, bfloat16", "training_bf16_ms", "training_bf16_ms"),
+    ("training step, float32, torch.compile", "training_ms", "training_compiled_ms"),
+    ("training step, bfloat16, torch.compile", "training_bf16_ms", "training_bf16_compiled_ms"),
+    ("guided plan", "plan_ms", "plan_ms"),
+    (f"dfplan's own plan of {RUN}, the reference's guided one", "own_plan_ms", "plan_ms"),
 )
+"""Label, dfplan's figure and PyTorch's."""
 
 
 def _beside_torch(dfplan: dict[str, float], torch: dict[str, Any] | None) -> str:
     rows = []
-    for name, key in REFERENCE:
-        # JAX always compiles, so dfplan's step has no other figure for torch.compile.
-        own = dfplan[key.replace("_compiled", "")]
-        other = torch[key] if torch else None
+    for name, key, torch_key in REFERENCE:
+        own, other = dfplan[key], torch and torch[torch_key]
         rows.append([name, number(own, 0), number(other, 0), number(other and other / own, 2)])
     version = f"PyTorch {torch['version']}" if torch else "PyTorch (not installed)"
     return table(("", "dfplan, ms", f"{version}, ms", "ratio"), rows)
