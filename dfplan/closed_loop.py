@@ -17,7 +17,7 @@ from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.progress import Progress
 from dfplan.planner.recorder import places
 from dfplan.planner.warm import leads, make_guess
-from dfplan.types import Array, Tracker, UserError
+from dfplan.types import Array, ArrayLike, Tracker, UserError
 
 Episodes = tuple[Array, Array, Array | None]
 """Seeds, first states and goals."""
@@ -164,8 +164,8 @@ class ClosedLoop:
     def _move(
         self,
         follow: Follower,
-        planned: Array,
-        actions: Array | None,
+        planned: ArrayLike,
+        actions: ArrayLike | None,
         goals: Array | None,
         record: _Record,
         elapsed: Array,
@@ -196,7 +196,7 @@ class ClosedLoop:
         return History(record.states[:, frames], record.actions[:, actions], level)
 
 
-def _choose(first: Array, one: Plan, other: Plan) -> Plan:
+def _choose(first: ArrayLike, one: Plan, other: Plan) -> Plan:
     return jax.tree.map(functools.partial(jnp.where, first), one, other)
 
 

@@ -186,7 +186,7 @@ class InForce:
             return None, np.zeros(len(rows), bool)
         assert self._progress is not None
         plan = jax.tree.map(lambda a: a[rows], self.plan._replace(denoising=None))
-        return make_guess(
+        guess, warm = make_guess(
             self._progress,
             self._planner.model.schedule,
             config,
@@ -194,6 +194,7 @@ class InForce:
             np.maximum(self.elapsed[rows], 0) + steps,
             start,
         )
+        return guess, np.asarray(warm)
 
 
 def _seconds_to(until: float | None) -> float | None:

@@ -75,6 +75,6 @@ class Progress:
         at, _ = self.locate(way, elapsed, state)
         pace = np.where(elapsed > 0, at / np.maximum(elapsed, 1), 1.0)[:, None]
         step = np.round(at[:, None] + pace * np.arange(1, steps + 1)).astype(int)
-        found = way[np.arange(len(at))[:, None], np.minimum(step, way.shape[1] - 1)]
+        found = np.asarray(way)[np.arange(len(at))[:, None], np.minimum(step, way.shape[1] - 1)]
         found[..., self._rates] *= pace[..., None]
         return found

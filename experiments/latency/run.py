@@ -106,7 +106,7 @@ REFERENCE = (
 def _beside_torch(dfplan: dict[str, float], torch: dict[str, Any] | None) -> str:
     rows = []
     for name, key, torch_key in REFERENCE:
-        own, other = dfplan[key], torch and torch[torch_key]
+        own, other = dfplan[key], torch[torch_key] if torch else None
         rows.append([name, number(own, 0), number(other, 0), number(other and other / own, 2)])
     version = f"PyTorch {torch['version']}" if torch else "PyTorch (not installed)"
     return table(("", "dfplan, ms", f"{version}, ms", "ratio"), rows)
