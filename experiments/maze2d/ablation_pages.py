@@ -62,7 +62,9 @@ def full_table(ablation: Ablation, found: dict[str, dict[str, dict[str, Any]]]) 
 
 def score_table(ablation: Ablation, found: dict[str, dict[str, dict[str, Any]]]) -> str:
     """The normalised scores of an ablation, a column for each maze."""
-    labels = dict.fromkeys(label for measured in found.values() for label in measured)
+    measured_labels = {label for measured in found.values() for label in measured}
+    every = (*(v.label for v in ablation.variants), *REFERENCES)
+    labels = [label for label in every if label in measured_labels]
     rows = [
         [label, *(cell(score(measured.get(label))) for measured in found.values())]
         for label in labels
