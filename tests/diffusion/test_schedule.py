@@ -16,6 +16,7 @@ from dfplan.diffusion.schedule import (
     level_at,
     log_snr,
     make_schedule,
+    ratio_at,
 )
 from dfplan.types import UserError
 
@@ -172,3 +173,12 @@ def test_the_level_of_a_noise(schedule):
     alpha, sigma = schedule.alpha_sigma(jnp.asarray(level[1:-1]))
     np.testing.assert_allclose(sigma / alpha, ratio[1:-1], rtol=2e-3)
     np.testing.assert_array_equal(level_at(schedule, ratio.reshape(2, 4)), level.reshape(2, 4))
+
+
+@EVERY
+def test_the_ratio_at_a_level_is_found_at_that_level_while_another_program_is_compiled(schedule):
+    found = []
+    jax.jit(lambda x: found.extend(ratio_at(schedule, k) for k in (0.1, 0.5, 0.8)) or x)(0.0)
+    np.testing.assert_allclose(level_at(schedule, np.array(found)), [0.1, 0.5, 0.8], atol=1e-6)
+    alpha, sigma = schedule.alpha_sigma(jnp.float32(0.5))
+    np.testing.assert_allclose(found[1], sigma / alpha, rtol=1e-3)
