@@ -39,7 +39,7 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
             "planner.action": "tracker",
             "planner.goal_tolerance": tolerance,
             "planner.replan_every": 20,
-            # A plan from what is left of the last one leads there as soon, and takes less on long ways.
+            # A plan from what is left of the last one is as good, and sooner there on long ways.
             "planner.warm": 0.8,
         },
     }
