@@ -31,11 +31,18 @@ def nothing_kept():
 
 @pytest.fixture(autouse=True, scope="session")
 def compiled_once(tmp_path_factory):
-    """What one test has compiled, another one of these processes reads back."""
+    """What one test has compiled, another one of these processes or of theirs reads back."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    jax.config.update("jax_compilation_cache_dir", str(shared / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    kept = {
+        "jax_compilation_cache_dir": str(shared / "xla"),
+        "jax_persistent_cache_min_compile_time_secs": 0.2,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in kept.items():
+            jax.config.update(name, value)
+            patch.setenv(name.upper(), str(value))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

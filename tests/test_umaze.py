@@ -41,31 +41,23 @@ def score(run, count=EPISODES, **planner):
     return metrics
 
 
+# One test, as processes that share tests out would each train a network for theirs.
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "planner",
-    [
+def test_reaches_the_goals_and_stays(run, subtests):
+    for planner in (
         {"matrix": "autoregressive", "warm": 0.0},
         {"matrix": "pyramid", "warm": 0.0},
         {"matrix": "full_sequence", "warm": 0.0},
         {"warm": 0.8},
-    ],
-    ids=lambda planner: next(iter(planner.values())),
-)
-def test_reaches_the_goals_with_every_matrix_and_from_its_last_plan(run, planner):
-    metrics = score(run, **planner)
-    assert metrics["reach_rate"] >= 0.95
-    assert metrics["success_rate"] >= 0.95  # it stays there
-    assert metrics["first_reach"] <= 65  # the data's own controller takes 70
-
-
-@pytest.mark.slow
-def test_inverse_dynamics_drives_without_a_tracker(run):
-    assert score(run, action="inverse")["reach_rate"] >= 0.8
-
-
-@pytest.mark.slow
-def test_without_its_goal_the_planner_wanders(run):
-    # What makes the other tests mean something: the goal token is what leads to the goal.
-    metrics = score(run, 10, goal="guidance", guidance_scale=0.0, candidates=1)
-    assert metrics["first_reach"] >= 90
+    ):
+        with subtests.test(**planner):
+            metrics = score(run, **planner)
+            assert metrics["reach_rate"] >= 0.95
+            assert metrics["success_rate"] >= 0.95
+            assert metrics["first_reach"] <= 65  # the data's own controller takes 70
+    with subtests.test("inverse dynamics instead of a tracker"):
+        assert score(run, action="inverse")["reach_rate"] >= 0.8
+    # What makes the others mean something: the goal token is what leads to the goal.
+    with subtests.test("without its goal the planner wanders"):
+        metrics = score(run, 10, goal="guidance", guidance_scale=0.0, candidates=1)
+        assert metrics["first_reach"] >= 90

@@ -26,8 +26,10 @@ def shell(run, home, place, monkeypatch) -> Shell:
     monkeypatch.setattr("dfplan.find.checkpoint_folder", lambda task: run)
     (place / "runs" / "demo").mkdir(parents=True)
     (place / "runs" / "demo" / "train").symlink_to(run)
-    # As many tokens as the shared run has, so that nothing is compiled anew.
-    return Shell(monkeypatch, [*TINY, "--data.tokens", str(Run.load(run).config.data.tokens)])
+    # Trained as the shared run is, so that little is compiled anew.
+    tokens = Run.load(run).config.data.tokens
+    same = ["--data.tokens", str(tokens), "--planner.warm", "0"]
+    return Shell(monkeypatch, [*TINY, *same])
 
 
 def runs(page) -> bool:

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from dfplan.run import Run
+
 from .conftest import TINY
 from .test_job import METRICS
 
@@ -138,8 +140,9 @@ def test_an_environment_without_a_time_limit_needs_one(dfplan, place, run):
 def test_map_of_ones_own(dfplan, run, place):
     names = ["pointmaze", "--dataset", "my/map-v0", "--env-kwargs", MAP]
     # As many steps and tokens as the shared run has, so that nothing is compiled anew.
+    same = ["--data.tokens", Run.load(run).config.data.tokens, "--planner.warm", 0]
     assert dfplan("collect", *names, "--steps", 6000).code == 0
-    assert dfplan("train", *names, "--out", "run", *TINY, "--data.tokens", 18).code == 0
+    assert dfplan("train", *names, "--out", "run", *TINY, *same).code == 0
     more = dfplan("train", *names, "--out", "run", "--resume")
     assert "is at step 20 already" in more.out
     other = MAP.replace("O O", "OOO")
