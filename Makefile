@@ -25,12 +25,12 @@ $(STAMP): pyproject.toml envs/pyproject.toml constraints.txt
 	    $(PYTHON) -m venv --clear --without-pip .venv && \
 	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
 	@echo "installing dfplan and dfplan-envs for Python $(VERSION) in .venv (a minute or two)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --editable '.[dev,docs]' --editable ./envs --constraint constraints.txt
 	@touch $@
 
 sb3: setup ## add Stable-Baselines3 and PyTorch, without which their tests are skipped
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --editable '.[sb3]' --constraint constraints.txt
 
 demo: export MINARI_DATASETS_PATH := $(CURDIR)/$(DEMO)/datasets
