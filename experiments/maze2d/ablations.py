@@ -153,6 +153,16 @@ PLANNING = (
         axis="control steps between plans",
     ),
     Ablation(
+        "horizon",
+        "Variable or fixed horizon",
+        (
+            Variant("until it arrives", {**SCRATCH, "horizon": 0}),
+            *(Variant(f"{n} tokens", {**SCRATCH, "horizon": n}) for n in (8, 4, 2, 1)),
+        ),
+        note=f"A token stands for {STRIDE} control steps. Of candidates that do not arrive within "
+        "a fixed horizon, the one that ends nearest to the goal is followed.",
+    ),
+    Ablation(
         "begin",
         "What a plan begins from",
         (Variant("the last plan, where it leads on", WARM), Variant("pure noise", SCRATCH)),
