@@ -23,7 +23,7 @@ ROWS = 10_000
 """Of the corpus that training is timed on, and of the matrix product."""
 CALLS = (3, 100)
 """Timed calls of one measurement, at least and at most."""
-STEPS = 4
+STEPS = 16
 """Training steps of one call. A run makes `training.log_every` of them in one: each call begins in
 fresh memory, and the system hands out its pages one by one, for up to half of a step's time."""
 
