@@ -97,16 +97,22 @@ def bench_training(recipe: Recipe, gemm: float, seconds: float) -> dict[str, flo
     }
 
 
-def plan_flops(planner: Planner, batch: int) -> float:
+def plan_flops(planner: Planner, batch: int, guided: bool = False) -> float:
     """FLOPs of the network's evaluations in one plan, sampled to the end of the horizon.
 
     XLA counts those of one; a loop's body it would count once, however often it runs.
+
+    Args:
+        planner: with its horizon.
+        batch: robots.
+        guided: by a gradient, which is then counted; it asks for every token at every step.
     """
     matrix = planner.config.make_matrix(planner.horizon)
     known = planner.config.history + planner.model.layout.has_goal
     capacity, rows = known + planner.horizon, batch * planner.config.candidates
     once = _extend_flops(planner.model, batch, known, capacity)
-    step = _extend_flops(planner.model, rows, windows(matrix).width, capacity)
+    width = planner.horizon if guided else windows(matrix).width
+    step = _extend_flops(planner.model, rows, width, capacity, guided)
     return once + (len(matrix) - 1) * step
 
 
@@ -145,18 +151,23 @@ def _beside_floor(ms: float, flops: float, gemm: float) -> dict[str, float]:
     return {"gflop": flops / 1e9, "floor_ms": floor, "over_floor": ms / floor}
 
 
-def _extend_flops(model: Model, rows: int, width: int, capacity: int) -> float:
+def _extend_flops(
+    model: Model, rows: int, width: int, capacity: int, gradient: bool = False
+) -> float:
     """Of one evaluation of a window; without the modulation, which a plan computes but once."""
 
-    def extend(params, x, level, shared):
+    def extend(x, params, level, shared):
         net = model.denoiser(params)
         cache = net.init_cache(rows, capacity)
         return net.extend(cache, x, level, jnp.int32(0), lambda _: shared)[0]
 
     params = jax.eval_shape(lambda: model.init(0))
     shapes = (model.layout.features,), (), (6 * model.net.width,)
-    args = (jax.ShapeDtypeStruct((rows, width, *last), jnp.float32) for last in shapes)
-    return _flops(jax.jit(extend).lower(params, *args))
+    x, *rest = (jax.ShapeDtypeStruct((rows, width, *last), jnp.float32) for last in shapes)
+    if gradient:
+        summed = jax.value_and_grad(lambda *args: jnp.sum(extend(*args)))
+        return _flops(jax.jit(summed).lower(x, params, *rest))
+    return _flops(jax.jit(extend).lower(x, params, *rest))
 
 
 def _flops(lowered: Any) -> float:

@@ -44,6 +44,9 @@ def test_flops_are_those_of_the_windows_that_are_computed():
     known = one - 6 * step  # goal and present, of one robot, once
     assert dense_flops(2) < known < 1.5 * dense_flops(2)
     assert bench.plan_flops(planner(steps=1), 3) == pytest.approx(3 * one, rel=0.05)
+    # A gradient asks for all 6 tokens at each step, and goes through the network and back.
+    guided = bench.plan_flops(planner(steps=1), 1, guided=True) - known
+    assert 2 * dense_flops(6 * 4) < guided / 6 < 3 * dense_flops(6 * 4)
 
 
 def test_calls_are_timed_one_by_one_and_not_the_first():

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.bench import bench_training, random_history, timed
+from dfplan.bench import bench_training, plan_flops, random_history, timed
 from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
@@ -29,12 +29,19 @@ ACTIONS = 2
 def measure_dfplan(gemm: float, seconds: float) -> dict[str, float]:
     """Milliseconds of a training step, in float32 and bfloat16, and of a guided plan with dfplan.
 
-    Its sequences hold a goal token besides the reference's tokens.
+    With what the float32 products alone would take. Its sequences hold a goal token besides the
+    reference's tokens.
     """
+    training, half = (
+        bench_training(reference_recipe(dtype), gemm, seconds) for dtype in ("float32", "bfloat16")
+    )
+    planner = Planner(_model("float32"), _config(), sizes.FUTURE)
     return {
-        "training_ms": _training("float32", gemm, seconds),
-        "training_bf16_ms": _training("bfloat16", gemm, seconds),
-        "plan_ms": _guided_plan(_model("float32"), seconds),
+        "training_ms": training["ms_per_step"],
+        "training_bf16_ms": half["ms_per_step"],
+        "training_floor_ms": training["floor_ms"],
+        "plan_ms": _guided_plan(planner, seconds),
+        "plan_floor_ms": 1000 * plan_flops(planner, 1, guided=True) / gemm,
     }
 
 
@@ -69,10 +76,6 @@ def reference_recipe(dtype: str) -> Recipe:
     return Recipe(_model(dtype), DATA, TrainingConfig(batch_size=sizes.BATCH))
 
 
-def _training(dtype: str, gemm: float, seconds: float) -> float:
-    return bench_training(reference_recipe(dtype), gemm, seconds)["ms_per_step"]
-
-
 def _net(dtype: str) -> NetConfig:
     return NetConfig(
         width=sizes.WIDTH,
@@ -93,12 +96,11 @@ def _planner_levels() -> np.ndarray:
     return (_config().make_matrix(sizes.FUTURE) / sizes.STEPS).astype(np.float32)
 
 
-def _guided_plan(model: Model, seconds: float) -> float:
+def _guided_plan(planner: Planner, seconds: float) -> float:
     def plain(dim: int) -> Normalizer:
         return Normalizer(jnp.zeros(dim), jnp.ones(dim))
 
-    weights = Weights(model.init(0), plain(sizes.FEATURES), plain(ACTIONS))
-    planner = Planner(model, _config(), sizes.FUTURE)
+    weights = Weights(planner.model.init(0), plain(sizes.FEATURES), plain(ACTIONS))
     plans = BatchPlanner(planner, weights)
     history, goal = random_history(planner, weights, 1), np.ones((1, 2), np.float32)
     seeds, counts = np.zeros(1, int), np.zeros(1, int)

@@ -93,23 +93,26 @@ def page(result: dict[str, Any]) -> str:
 
 REFERENCE = (
     # JAX always compiles, so dfplan's step has no other figure for torch.compile.
-    ("training step, float32", "training_ms", "training_ms"),
-    ("training step, bfloat16", "training_bf16_ms", "training_bf16_ms"),
-    ("training step, float32, torch.compile", "training_ms", "training_compiled_ms"),
-    ("training step, bfloat16, torch.compile", "training_bf16_ms", "training_bf16_compiled_ms"),
-    ("guided plan", "plan_ms", "plan_ms"),
-    (f"dfplan's own plan of {RUN}, the reference's guided one", "own_plan_ms", "plan_ms"),
+    ("training step, float32", "training", "training_ms"),
+    ("training step, bfloat16", "training_bf16", "training_bf16_ms"),
+    ("training step, float32, torch.compile", "training", "training_compiled_ms"),
+    ("training step, bfloat16, torch.compile", "training_bf16", "training_bf16_compiled_ms"),
+    ("guided plan", "plan", "plan_ms"),
+    (f"dfplan's own plan of {RUN}, the reference's guided one", "own_plan", "plan_ms"),
 )
-"""Label, dfplan's figure and PyTorch's."""
+"""Label, name of dfplan's figures and PyTorch's."""
 
 
 def _beside_torch(dfplan: dict[str, float], torch: dict[str, Any] | None) -> str:
     rows = []
-    for name, key, torch_key in REFERENCE:
-        own, other = dfplan[key], torch[torch_key] if torch else None
-        rows.append([name, number(own, 0), number(other, 0), number(other and other / own, 2)])
+    for label, name, torch_key in REFERENCE:
+        own, floor = dfplan[f"{name}_ms"], dfplan.get(f"{name}_floor_ms")
+        other = torch[torch_key] if torch else None
+        ratio = number(other and other / own, 2)
+        rows.append([label, number(own, 0), number(floor, 0), number(other, 0), ratio])
     version = f"PyTorch {torch['version']}" if torch else "PyTorch (not installed)"
-    return table(("", "dfplan, ms", f"{version}, ms", "ratio"), rows)
+    columns = ("", "dfplan, ms", "its floor, ms", f"{version}, ms", "ratio")
+    return table(columns, rows)
 
 
 def _cell(value: float | None) -> str:

@@ -15,7 +15,14 @@ PLANS = [
     for batch in (1, 16)
     for horizon in (16, 64)
 ]
-OWN = {"training_ms": 200.0, "training_bf16_ms": 160.0, "plan_ms": 50.0, "own_plan_ms": 2.5}
+OWN = {
+    "training_ms": 200.0,
+    "training_floor_ms": 90.0,
+    "training_bf16_ms": 160.0,
+    "plan_ms": 50.0,
+    "plan_floor_ms": 20.0,
+    "own_plan_ms": 2.5,
+}
 RESULT = {
     "machine": {"device": "cpu cpu", "cores": 2, "jax": "0", "gemm_gflops": 99.6},
     "training": {"tokens_per_second": 3951.0, "over_floor": 3.11},
@@ -28,15 +35,15 @@ def test_the_page_holds_what_was_measured():
     lines = page(RESULT).splitlines()
     assert "2 cores, 100 GFLOP/s" in lines[0]
     assert "| 16 | 64 | 1,234 | 1.2 | 1.2 | 1.2 | 1.2 | 1.2 |" in lines
-    assert "|  | dfplan, ms | PyTorch (not installed), ms | ratio |" in lines
-    assert "| training step, float32 | 200 | – | – |" in lines
+    assert "|  | dfplan, ms | its floor, ms | PyTorch (not installed), ms | ratio |" in lines
+    assert "| training step, float32 | 200 | 90 | – | – |" in lines
     steps = {name: 80.0 for _, _, name in REFERENCE if "training" in name}
     torch = {**steps, "version": "2.13.0", "training_ms": 100.0, "plan_ms": 125.0}
     beside = page({**RESULT, "reference": {**RESULT["reference"], "torch": torch}})
-    assert "| training step, float32 | 200 | 100 | 0.50 |" in beside
-    assert "| training step, bfloat16, torch.compile | 160 | 80 | 0.50 |" in beside
-    assert "| guided plan | 50 | 125 | 2.50 |" in beside
-    assert "the reference's guided one | 2 | 125 | 50.00 |" in beside
+    assert "| training step, float32 | 200 | 90 | 100 | 0.50 |" in beside
+    assert "| training step, bfloat16, torch.compile | 160 | – | 80 | 0.50 |" in beside
+    assert "| guided plan | 50 | 20 | 125 | 2.50 |" in beside
+    assert "the reference's guided one | 2 | – | 125 | 50.00 |" in beside
 
 
 def test_the_picture(tmp_path):
