@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.data.windows import Corpus
-from dfplan.diffusion.matrix import windows
+from dfplan.diffusion.matrix import windows, windows_to_the_end
 from dfplan.model import Model
 from dfplan.planner.batch import BatchPlanner, runs_apart
 from dfplan.planner.core import Planner
@@ -105,15 +105,17 @@ def plan_flops(planner: Planner, batch: int, guided: bool = False) -> float:
     Args:
         planner: with its horizon.
         batch: robots.
-        guided: by a gradient, which is then counted; it asks for every token at every step.
+        guided: by a gradient, which is then counted, and asks for all tokens to the last one.
     """
     matrix = planner.config.make_matrix(planner.horizon)
     known = planner.config.history + planner.model.layout.has_goal
     capacity, rows = known + planner.horizon, batch * planner.config.candidates
     once = _extend_flops(planner.model, batch, known, capacity)
-    width = planner.horizon if guided else windows(matrix).width
-    step = _extend_flops(planner.model, rows, width, capacity, guided)
-    return once + (len(matrix) - 1) * step
+    phases = windows_to_the_end(matrix) if guided else (windows(matrix),)
+    return once + sum(
+        len(phase.start) * _extend_flops(planner.model, rows, phase.width, capacity, guided)
+        for phase in phases
+    )
 
 
 def timed(call: Callable[[], Any], seconds: float) -> np.ndarray:

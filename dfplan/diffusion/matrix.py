@@ -164,6 +164,10 @@ class Windows(NamedTuple):
     width: int
 
 
+PHASES = 4
+"""Of sampling with windows to the end; each is a program to compile."""
+
+
 def windows(matrix: np.ndarray) -> Windows:
     """The windows that make cached sampling equal to computing every token at every step.
 
@@ -171,12 +175,35 @@ def windows(matrix: np.ndarray) -> Windows:
     the last one that moves; and of those before, only the ones whose cached keys and values are
     stale: everything from the first token that the step before has moved.
     """
-    tokens, stale = matrix.shape[1], 0
-    start, width = [], 1
+    first, last = _needed(matrix)
+    width = int((last - first).max(initial=0)) + 1
+    return Windows(np.minimum(first, matrix.shape[1] - width).astype(np.int32), width)
+
+
+def windows_to_the_end(matrix: np.ndarray) -> tuple[Windows, ...]:
+    """Windows without the tokens that are complete, for what looks at all tokens after those.
+
+    They reach to the last token, so they get narrower as sampling goes on: in at most `PHASES`
+    phases, one after the other, each with as many steps as its `start` has entries.
+    """
+    tokens = matrix.shape[1]
+    first, _ = _needed(matrix)
+    never_back = np.minimum.accumulate(first[::-1])[::-1]
+    size = -(-tokens // PHASES)
+    begins, steps = np.unique(never_back // size * size, return_counts=True)
+    return tuple(
+        Windows(np.full(count, begin, np.int32), tokens - int(begin))
+        for begin, count in zip(begins, steps, strict=True)
+    )
+
+
+def _needed(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last token that each step needs."""
+    stale, first, last = 0, [], []
     for moves in np.diff(matrix, axis=0) != 0:
         moved = np.flatnonzero(moves)
-        first, last = (moved[0], moved[-1]) if len(moved) else (stale, stale)
-        start.append(min(first, stale))
-        width = max(width, int(last) - start[-1] + 1)
-        stale = first
-    return Windows(np.minimum(start, tokens - width).astype(np.int32), width)
+        begin, end = (moved[0], moved[-1]) if len(moved) else (stale, stale)
+        first.append(min(begin, stale))
+        last.append(end)
+        stale = begin
+    return np.array(first, int), np.array(last, int)

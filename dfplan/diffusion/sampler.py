@@ -1,6 +1,7 @@
 """Sampling: walk tokens down a scheduling matrix, computing only the tokens in motion."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -56,7 +57,7 @@ def sample(
     schedule: Schedule,
     solver: Solver,
     keys: Key[Array, "B"],
-    window: Windows | None = None,
+    windows: Sequence[Windows] = (),
     stop: Callable[[Array, Array], Array] | None = None,
     trajectory: bool = False,
 ) -> Sample:
@@ -70,70 +71,76 @@ def sample(
         schedule: of the noise.
         solver: of one step.
         keys: one per row, for the solver's noise.
-        window: what each step computes; all tokens when None. `diffusion.matrix.windows` gives
-            the smallest for a causal denoiser with a cache.
+        windows: what each step computes, in phases of as many steps as each has starts; all tokens
+            when there are none. `diffusion.matrix.windows` gives the smallest for a causal denoiser
+            with a cache.
         stop: given the tokens and how many of the first ones are complete, whether to end early.
         trajectory: also return every intermediate state; it goes to the matrix's end.
     """
-    rows, tokens, features = start.shape
-    if window is None:
-        window = Windows(np.zeros(len(matrix_levels) - 1, np.int32), tokens)
-    width = window.width
-
-    def part(array: Array, begin: Array) -> Array:
-        return jax.lax.dynamic_slice_in_dim(array, begin, width, axis=-1 if array.ndim == 1 else 1)
-
-    def body(state, step):
-        x, memory, carry = state
-        begin, levels_from, levels_to, noise = step
-        here, there = (
-            jnp.broadcast_to(part(levels, begin), (rows, width))
-            for levels in (levels_from, levels_to)
-        )
-        seen = part(x, begin)
-        x0, carry = denoise(carry, seen, here, begin)
-        local = jax.tree.map(lambda array: part(array, begin), memory)
-        new, local = solver.step(schedule, seen, x0, local, here, there, noise)
-        put = _writer(begin)
-        x, memory = put(x, new), jax.tree.map(put, memory, local)
-        return (x, memory, carry), x
-
-    count = len(matrix_levels) - 1
+    count, tokens, features = len(matrix_levels) - 1, *start.shape[1:]
     levels = jnp.asarray(matrix_levels)
     complete = jnp.asarray(np.cumprod(matrix_levels == 0, axis=1).sum(axis=1), jnp.int32)
-    begins = jnp.asarray(window.start)
-    noise = _step_noise(keys, begins, width, features) if solver.noisy else None
-    steps = (begins, levels[:-1], levels[1:], noise)
-    state = (start, Memory.empty(start), carry)
-    if trajectory:
-        (x, _, carry), states = jax.lax.scan(body, state, steps)
-        return Sample(x, complete[count], carry, jnp.concatenate([start[None], states]))
+    state, index, states = (start, Memory.empty(start), carry), jnp.int32(0), [start[None]]
 
-    def goes_on(loop):
+    def goes_on(loop, last: int):
         index, (x, *_) = loop
         over = jnp.bool_(False) if stop is None else stop(x, complete[index])
-        return (index < count) & ~over
+        return (index < last) & ~over
 
-    def advance(loop):
+    def advance(loop, body, steps, first: int):
         index, state = loop
-        return index + 1, body(state, jax.tree.map(lambda a: a[index], steps))[0]
+        return index + 1, body(state, jax.tree.map(lambda a: a[index - first], steps))[0]
 
-    index, (x, _, carry) = jax.lax.while_loop(goes_on, advance, (jnp.int32(0), state))
+    first = 0
+    for window in windows or (Windows(np.zeros(count, np.int32), tokens),):
+        last, begins = first + len(window.start), jnp.asarray(window.start)
+        noise = None
+        if solver.noisy:
+            noise = _step_noise(keys, jnp.arange(first, last), begins, window.width, features)
+        steps = begins, levels[first:last], levels[first + 1 : last + 1], noise
+        body = functools.partial(_step, denoise, schedule, solver, window.width)
+        if trajectory:
+            state, passed = jax.lax.scan(body, state, steps)
+            states.append(passed)
+        else:
+            index, state = jax.lax.while_loop(
+                functools.partial(goes_on, last=last),
+                functools.partial(advance, body=body, steps=steps, first=first),
+                (index, state),
+            )
+        first = last
+    x, _, carry = state
+    if trajectory:
+        return Sample(x, complete[count], carry, jnp.concatenate(states))
     return Sample(x, complete[index], carry, None)
 
 
-def _step_noise(keys: Array, begins: Array, width: int, features: int) -> Array:
-    """Noise of every step `[M, B, W, D]`: many draws at once cost little more than a few."""
+def _step(denoise: Denoiser, schedule: Schedule, solver: Solver, width: int, state, step):
+    """One row of the matrix to the next; the new state, and the tokens."""
+    x, memory, carry = state
+    begin, levels_from, levels_to, noise = step
+
+    def part(array: Array) -> Array:
+        return jax.lax.dynamic_slice_in_dim(array, begin, width, axis=-1 if array.ndim == 1 else 1)
+
+    def put(whole: Array, piece: Array) -> Array:
+        return jax.lax.dynamic_update_slice_in_dim(whole, piece, begin, axis=1)
+
+    here, there = (
+        jnp.broadcast_to(part(levels), (len(x), width)) for levels in (levels_from, levels_to)
+    )
+    seen = part(x)
+    x0, carry = denoise(carry, seen, here, begin)
+    new, local = solver.step(schedule, seen, x0, jax.tree.map(part, memory), here, there, noise)
+    x, memory = put(x, new), jax.tree.map(put, memory, local)
+    return (x, memory, carry), x
+
+
+def _step_noise(keys: Array, indices: Array, begins: Array, width: int, features: int) -> Array:
+    """Noise of steps `[M, B, W, D]`: many draws at once cost little more than a few."""
 
     def one(index: Array, begin: Array) -> Array:
         step_keys = jax.vmap(lambda key: jax.random.fold_in(key, index))(keys)
         return token_noise(step_keys, begin + jnp.arange(width), features)
 
-    return jax.vmap(one)(jnp.arange(len(begins)), begins)
-
-
-def _writer(begin: Array) -> Callable[[Array, Array], Array]:
-    def put(whole: Array, piece: Array) -> Array:
-        return jax.lax.dynamic_update_slice_in_dim(whole, piece, begin, axis=1)
-
-    return put
+    return jax.vmap(one)(indices, begins)

@@ -13,7 +13,7 @@ LOWEST_ALPHA = 0.2
 
 def gradient_guidance(
     denoise: Denoiser,
-    cost: Callable[[Float[Array, "B W D"]], Float[Array, "B"]],
+    cost: Callable[[Float[Array, "B T D"]], Float[Array, "B"]],
     alpha_sigma: Callable[[Array], tuple[Array, Array]],
     scale: float,
     copies: Callable[[Array, Array, Array], Float[Array, "K B W D"]] | None = None,
@@ -29,18 +29,25 @@ def gradient_guidance(
     is good over all that may come after it (Monte Carlo guidance of Chen et al. 2024). The
     estimate it shifts, and the carry, are those of the first copy, at K times the computation.
 
+    The carry is `denoise`'s and the clean estimates of all tokens, `[B, T, D]`: the cost is of
+    these, with the window's in place. So a window may leave out first tokens that are complete; the
+    first one evaluated has to hold every token.
+
     Args:
         denoise: the unguided denoiser.
-        cost: of clean tokens of the window, `[B, W, D]` normalised, one number per row.
+        cost: of all clean tokens, `[B, T, D]` normalised, one number per row.
         alpha_sigma: the noise schedule.
         scale: strength.
         copies: K versions of `(x, level, start)`'s tokens, the first `x` itself; None for x alone.
     """
 
     def guided(carry: PyTree, x: Array, level: Array, start: Array):
+        before, clean = carry
+
         def priced(x):
-            x0, after = denoise(carry, x, level, start)
-            return jnp.sum(cost(x0)), (x0, after)
+            x0, after = denoise(before, x, level, start)
+            whole = jax.lax.dynamic_update_slice_in_dim(clean, x0, start, axis=1)
+            return jnp.sum(cost(whole)), (x0, (after, whole))
 
         pull = jax.grad(priced, has_aux=True)
         if copies is None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.matrix import levels, windows
+from dfplan.diffusion.matrix import Windows, levels, windows, windows_to_the_end
 from dfplan.diffusion.redraw import redraw
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.costs import goal_distance
@@ -123,6 +123,8 @@ class Planner:
             alpha, sigma = self.model.schedule.alpha_sigma(jnp.asarray(matrix_levels[0, 0]))
             start = alpha * jnp.repeat(guessed, count, axis=0) + sigma * start
         kept = guessed if config.candidates > 1 else None
+        if self._guided(goal, price):
+            carry = carry, jnp.zeros_like(start)
         ends = self._ends_early(goal, price)
         offset = known.shape[1]
         result = sample(
@@ -133,7 +135,7 @@ class Planner:
             schedule=self.model.schedule,
             solver=config.make_solver(),
             keys=k_noise,
-            window=None if self._needs_all(goal, price) else windows(matrix),
+            windows=self._windows(matrix, self._guided(goal, price)),
             stop=self._stop(weights, present, goal, kept) if ends else None,
             trajectory=denoising,
         )
@@ -200,12 +202,14 @@ class Planner:
             return found
         return np.where(matrix > 0, np.clip(np.round(found * grid), 1, grid) / grid, 0.0)
 
-    def _needs_all(self, goal: Array | None, price: Cost | None) -> bool:
-        """Whether tokens not in motion are computed too: others, or a gradient, look at them."""
-        return not self.model.net.causal or self._guided(goal, price)
+    def _windows(self, matrix: np.ndarray, guided: bool) -> tuple[Windows, ...]:
+        """Which tokens are computed: of a network that looks ahead, all."""
+        if not self.model.net.causal:
+            return ()
+        return windows_to_the_end(matrix) if guided else (windows(matrix),)
 
     def _guided(self, goal: Array | None, price: Cost | None) -> bool:
-        """Whether a gradient guides: it asks for every future token, also those not in motion."""
+        """Whether a gradient guides: it asks for every later token, also those not in motion."""
         return price is not None or self._pulled(goal)
 
     def _pulled(self, goal: Array | None) -> bool:

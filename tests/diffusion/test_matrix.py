@@ -18,6 +18,7 @@ from dfplan.diffusion.matrix import (
     pyramid,
     trapezoid,
     windows,
+    windows_to_the_end,
 )
 from dfplan.types import UserError
 
@@ -149,7 +150,7 @@ def matrices(draw):
     return check_matrix(np.array(rows), tokens, steps)
 
 
-def follow_cache(matrix, window):
+def follow_cache(matrix, *windows):
     """Walk a cache through the steps, asserting that nothing stale is ever read.
 
     `version[t]` counts the changes of token t's value. The cached entry of t was computed from the
@@ -158,8 +159,8 @@ def follow_cache(matrix, window):
     tokens = matrix.shape[1]
     version = [0] * tokens
     cached = [None] * tokens
-    for begin, moves in zip(window.start, np.diff(matrix, axis=0) != 0, strict=True):
-        end = begin + window.width
+    ranges = [(begin, begin + window.width) for window in windows for begin in window.start]
+    for (begin, end), moves in zip(ranges, np.diff(matrix, axis=0) != 0, strict=True):
         assert begin >= 0 and end <= tokens
         moving = np.flatnonzero(moves)
         for t in range(moving[-1] + 1 if len(moving) else 0):
@@ -175,6 +176,7 @@ def follow_cache(matrix, window):
 @settings(max_examples=300, deadline=None)
 def test_windows_compute_all_that_moves_or_is_stale(matrix):
     follow_cache(matrix, windows(matrix))
+    follow_cache(matrix, *windows_to_the_end(matrix))
 
 
 @SIZES
@@ -191,6 +193,16 @@ def test_a_narrower_window_would_read_stale_entries(name):
     best = windows(matrix)
     with pytest.raises(AssertionError):
         follow_cache(matrix, best._replace(width=best.width - 1))
+
+
+def test_windows_to_the_end_leave_out_what_is_complete():
+    for matrix in (autoregressive(8, 4), pyramid(8, 4), full_sequence(8, 4)):
+        phases = windows_to_the_end(matrix)
+        assert phases[0].width == 8 and all(w.start[0] + w.width == 8 for w in phases)
+    # Of each token four steps, and one more while it is stale.
+    phases = windows_to_the_end(autoregressive(8, 4))
+    assert [(len(w.start), w.width) for w in phases] == [(9, 8), (8, 6), (8, 4), (7, 2)]
+    assert len(windows_to_the_end(full_sequence(8, 4))) == 1
 
 
 def test_widths_are_the_smallest():

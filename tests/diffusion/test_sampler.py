@@ -17,6 +17,7 @@ from dfplan.diffusion.matrix import (
     pyramid,
     trapezoid,
     windows,
+    windows_to_the_end,
 )
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.diffusion.schedule import Cosine, LinearBeta
@@ -227,8 +228,8 @@ def causal_with_cache(carry, x, level, start):
     return h + out, (first, second)
 
 
-@functools.partial(jax.jit, static_argnames=("solver", "width", "trajectory"))
-def run_cached(solver, start, matrix_levels, keys, begin, width, trajectory=False):
+@functools.partial(jax.jit, static_argnames=("solver", "widths", "trajectory"))
+def run_cached(solver, start, matrix_levels, keys, begins, widths, trajectory=False):
     junk = jnp.full_like(start, 50.0)  # what nobody has written must not be read
     return sample(
         causal_with_cache,
@@ -238,18 +239,21 @@ def run_cached(solver, start, matrix_levels, keys, begin, width, trajectory=Fals
         schedule=SCHEDULE,
         solver=solver,
         keys=keys,
-        window=Windows(begin, width),
+        windows=tuple(map(Windows, begins, widths)),
         trajectory=trajectory,
     )
 
 
-def cached(solver, matrix, start, keys, whole=False, **options):
-    steps, tokens = int(matrix.max()), matrix.shape[1]
+def cached(solver, matrix, start, keys, chosen=None, **options):
+    steps = int(matrix.max())
     matrix = np.pad(matrix, ((0, 26 - len(matrix)), (0, 0)))  # one length, so one program
-    begin, width = windows(matrix)
-    if whole:
-        begin, width = np.zeros(len(matrix) - 1, np.int32), tokens
-    return run_cached(solver, start, levels(matrix, steps, RHO), keys, begin, width, **options)
+    chosen = (windows(matrix),) if chosen is None else chosen(matrix)
+    begins, widths = zip(*chosen, strict=True)
+    return run_cached(solver, start, levels(matrix, steps, RHO), keys, begins, widths, **options)
+
+
+def everything(matrix):
+    return (Windows(np.zeros(len(matrix) - 1, np.int32), matrix.shape[1]),)
 
 
 @pytest.mark.parametrize(
@@ -260,8 +264,24 @@ def test_windows_change_nothing(name, solver):
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
     keys = jax.random.split(jax.random.key(0), 3)
     small = cached(SOLVERS[solver], matrix, start, keys).tokens
-    whole = cached(SOLVERS[solver], matrix, start, keys, whole=True).tokens
+    whole = cached(SOLVERS[solver], matrix, start, keys, everything).tokens
     np.testing.assert_allclose(small, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("trajectory", [False, True])
+@pytest.mark.parametrize("name", ["autoregressive", "pyramid"])
+def test_phases_of_windows_to_the_end_change_nothing(name, trajectory):
+    matrix = MATRICES[name](4)
+    start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
+    keys, options = jax.random.split(jax.random.key(0), 3), {"trajectory": trajectory}
+    solver = SOLVERS["ddim-1"]
+    assert len(windows_to_the_end(matrix)) > 1
+    phases = cached(solver, matrix, start, keys, windows_to_the_end, **options)
+    whole = cached(solver, matrix, start, keys, everything, **options)
+    np.testing.assert_allclose(phases.tokens, whole.tokens, atol=1e-5)
+    assert phases.complete == whole.complete
+    if trajectory:
+        np.testing.assert_allclose(phases.trajectory, whole.trajectory, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def end_mean(cost, scale, matrix=None, steps=64):
         guided = gradient_guidance(exact, cost, SCHEDULE.alpha_sigma, scale)
         return sample(
             guided,
-            (),
+            ((), jnp.zeros_like(start)),
             start,
             levels(matrix, steps, 1.5),
             schedule=SCHEDULE,
@@ -60,13 +60,15 @@ def guided_once(cost, scale, level=0.5):
     x = jax.random.normal(jax.random.key(0), (3, TOKENS, 1))
     where = jnp.full((3, TOKENS), level)
     guided = gradient_guidance(exact, cost, SCHEDULE.alpha_sigma, scale)
-    return exact("kept", x, where, 0)[0], guided("kept", x, where, 0), x
+    carry = jnp.int32(7), jnp.zeros_like(x)
+    return exact((), x, where, 0)[0], guided(carry, x, where, 0), x
 
 
 def test_scale_zero_is_the_identity():
-    plain, (shifted, carry), _ = guided_once(quadratic, 0.0)
+    plain, (shifted, (carry, clean)), _ = guided_once(quadratic, 0.0)
     np.testing.assert_array_equal(plain, shifted)
-    assert carry == "kept"
+    np.testing.assert_array_equal(plain, clean)
+    assert carry == 7
 
 
 def test_the_shift_is_down_the_gradient_through_the_denoiser():
@@ -89,7 +91,8 @@ def test_rows_are_guided_apart_and_known_tokens_not_at_all():
     assert (shifted[0] != plain[0]).all()
     level = jnp.full((3, TOKENS), 0.5).at[:, 1].set(0.0)
     guided = gradient_guidance(exact, quadratic, SCHEDULE.alpha_sigma, 0.5)
-    np.testing.assert_allclose(guided((), x, level, 0)[0][:, 1], x[:, 1], atol=1e-5)
+    shifted = guided(((), jnp.zeros_like(x)), x, level, 0)[0]
+    np.testing.assert_allclose(shifted[:, 1], x[:, 1], atol=1e-5)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
@@ -149,22 +152,25 @@ def test_several_futures_shift_by_the_mean_of_their_gradients():
     level = jnp.linspace(0.1, 1.0, 3 * TOKENS).reshape(3, TOKENS)
     carry, futures = {"seen": others[0] + 1}, jnp.stack([x, *others])
     options = (wavy, quadratic, SCHEDULE.alpha_sigma, 0.7)
+    pair = carry, jnp.zeros_like(x)
     moved = [
-        gradient_guidance(*options)(carry, future, level, 0)[0] - wavy(carry, future, level, 0)[0]
+        gradient_guidance(*options)(pair, future, level, 0)[0] - wavy(carry, future, level, 0)[0]
         for future in futures
     ]
     assert np.ptp(moved, axis=0).max() > 0.05
-    found, after = gradient_guidance(*options, lambda *_: futures)(carry, x, level, 0)
+    found, (after, clean) = gradient_guidance(*options, lambda *_: futures)(pair, x, level, 0)
     wanted = wavy(carry, x, level, 0)[0] + sum(moved) / len(moved)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     np.testing.assert_array_equal(after["seen"], x)  # the first copy's
+    np.testing.assert_allclose(clean, wavy(carry, x, level, 0)[0], atol=1e-6)
 
 
 def test_a_single_future_is_the_plain_gradient():
     x, level = jax.random.normal(jax.random.key(0), (3, TOKENS, 1)), jnp.full((3, TOKENS), 0.4)
     options, carry = (wavy, quadratic, SCHEDULE.alpha_sigma, 0.7), {"seen": x}
-    plain = gradient_guidance(*options)(carry, x, level, 0)[0]
-    single = gradient_guidance(*options, lambda x, *_: x[None])(carry, x, level, 0)[0]
+    pair = carry, jnp.zeros_like(x)
+    plain = gradient_guidance(*options)(pair, x, level, 0)[0]
+    single = gradient_guidance(*options, lambda x, *_: x[None])(pair, x, level, 0)[0]
     np.testing.assert_allclose(single, plain, atol=1e-6)
     assert abs(single - wavy(carry, x, level, 0)[0]).max() > 0.05
 
@@ -182,7 +188,8 @@ def test_several_futures_make_guidance_less_a_matter_of_chance(samples):
         guided = gradient_guidance(tipping, product, SCHEDULE.alpha_sigma, 1.0, copies)
         x = draw(jax.random.key(99))
         alpha, sigma = SCHEDULE.alpha_sigma(jnp.float32(0.5))
-        shift = guided({"seen": jnp.zeros_like(x)}, x, level, 0)[0][:, 0, 0] - 1
+        carry = {"seen": jnp.zeros_like(x)}, jnp.zeros_like(x)
+        shift = guided(carry, x, level, 0)[0][:, 0, 0] - 1
         return np.asarray(shift) * alpha / sigma**2
 
     others = [draw(key) for key in jax.random.split(jax.random.key(0), samples - 1)]
@@ -190,3 +197,31 @@ def test_several_futures_make_guidance_less_a_matter_of_chance(samples):
     np.testing.assert_allclose(np.abs(one), 1, atol=1e-5)
     np.testing.assert_allclose([one.mean(), several.mean()], 0, atol=5 / rows**0.5)
     np.testing.assert_allclose(several.var() * samples, one.var(), rtol=5 * (2 / rows) ** 0.5)
+
+
+def test_tokens_that_the_window_leaves_out_count_as_they_were_last_seen():
+    x, level = jax.random.normal(jax.random.key(0), (3, TOKENS, 1)), jnp.full((3, TOKENS), 0.4)
+    last = jax.random.normal(jax.random.key(1), x.shape)
+
+    def shift(clean, begin):
+        guided = gradient_guidance(untouched, bent, SCHEDULE.alpha_sigma, 0.7)
+        part = x[:, begin:], level[:, begin:]
+        found, (_, after) = guided(((), clean), *part, begin)
+        return found - part[0], after
+
+    whole, _ = shift(last, 0)
+    seen = last.at[:, 1:].set(0.0)
+    part, after = shift(seen, 1)
+    np.testing.assert_array_equal(after, seen.at[:, 1:].set(x[:, 1:]))
+    # `bent` is of all tokens at once: the first one's estimate decides the others' gradient.
+    replaced, _ = shift(last, 1)
+    np.testing.assert_array_equal(part, replaced)
+    assert abs(part - whole[:, 1:]).max() > 0.05
+
+
+def untouched(carry, x, level, start):
+    return x, carry
+
+
+def bent(x0):
+    return x0[..., 0].sum(axis=1) ** 2

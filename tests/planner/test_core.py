@@ -105,11 +105,13 @@ def full_pass(
     def cost(tokens):
         return jnp.sum((STATES.decode(tokens[..., -4:])[..., :2] - goal[:, None]) ** 2, (1, 2))
 
+    carry = ()
     if scale:
         copies = functools.partial(redraw, keys[1], count=samples)
         denoise = gradient_guidance(denoise, cost, model.schedule.alpha_sigma, scale, copies)
+        carry = carry, jnp.zeros_like(start)
     return sample(
-        denoise, (), start, matrix_levels, schedule=model.schedule, solver=solver, keys=keys[0]
+        denoise, carry, start, matrix_levels, schedule=model.schedule, solver=solver, keys=keys[0]
     ).tokens
 
 
