@@ -199,9 +199,9 @@ def test_windows_to_the_end_leave_out_what_is_complete():
     for matrix in (autoregressive(8, 4), pyramid(8, 4), full_sequence(8, 4)):
         phases = windows_to_the_end(matrix)
         assert phases[0].width == 8 and all(w.start[0] + w.width == 8 for w in phases)
-    # Of each token four steps, and one more while it is stale.
+    # Four steps of each token, and one more in which it is stale.
     phases = windows_to_the_end(autoregressive(8, 4))
-    assert [(len(w.start), w.width) for w in phases] == [(9, 8), (8, 6), (8, 4), (7, 2)]
+    assert [(len(w.start), w.width) for w in phases] == [(17, 8), (15, 4)]
     assert len(windows_to_the_end(full_sequence(8, 4))) == 1
 
 
