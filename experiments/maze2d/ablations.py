@@ -179,7 +179,7 @@ PLANNING = (
             _goal("both, mean of 4 futures", "both", 4),
         ),
         note="Pyramid and a plan every 25 control steps in all rows: a gradient asks for every "
-        "token at every sampling step; token by token it would cost five times as much.",
+        "token that is not complete at every sampling step, and token by token takes most steps.",
     ),
     Ablation(
         "support",
