@@ -80,39 +80,41 @@ def sample(
     count, tokens, features = len(matrix_levels) - 1, *start.shape[1:]
     levels = jnp.asarray(matrix_levels)
     complete = jnp.asarray(np.cumprod(matrix_levels == 0, axis=1).sum(axis=1), jnp.int32)
-    state, index, states = (start, Memory.empty(start), carry), jnp.int32(0), [start[None]]
+    windows = windows or (Windows(np.zeros(count, np.int32), tokens),)
+    ends = np.cumsum([len(window.start) for window in windows])
 
-    def goes_on(loop, last: int):
-        index, (x, *_) = loop
-        over = jnp.bool_(False) if stop is None else stop(x, complete[index])
-        return (index < last) & ~over
+    def over(x: Array, row: Array) -> Array:
+        return jnp.bool_(False) if stop is None else stop(x, complete[row])
 
-    def advance(loop, body, steps, first: int):
-        index, state = loop
-        return index + 1, body(state, jax.tree.map(lambda a: a[index - first], steps))[0]
-
-    first = 0
-    for window in windows or (Windows(np.zeros(count, np.int32), tokens),):
-        last, begins = first + len(window.start), jnp.asarray(window.start)
-        noise = None
-        if solver.noisy:
-            noise = _step_noise(keys, jnp.arange(first, last), begins, window.width, features)
-        steps = begins, levels[first:last], levels[first + 1 : last + 1], noise
+    state, row, states = (start, Memory.empty(start), carry), jnp.int32(0), [start[None]]
+    for window, end in zip(windows, ends, strict=True):
+        rows = np.arange(end - len(window.start), end)
+        noise = _step_noise(keys, rows, window, features) if solver.noisy else None
+        steps = jnp.asarray(window.start), levels[rows], levels[rows + 1], noise
         body = functools.partial(_step, denoise, schedule, solver, window.width)
         if trajectory:
             state, passed = jax.lax.scan(body, state, steps)
             states.append(passed)
         else:
-            index, state = jax.lax.while_loop(
-                functools.partial(goes_on, last=last),
-                functools.partial(advance, body=body, steps=steps, first=first),
-                (index, state),
-            )
-        first = last
+            row, state = _walk(body, steps, rows, over, row, state)
     x, _, carry = state
     if trajectory:
         return Sample(x, complete[count], carry, jnp.concatenate(states))
-    return Sample(x, complete[index], carry, None)
+    return Sample(x, complete[row], carry, None)
+
+
+def _walk(body: Callable, steps: PyTree, rows: np.ndarray, over: Callable, row: Array, state):
+    """From `row` to the end of `rows`, or until it is over; the row reached, and the state."""
+
+    def goes_on(loop):
+        row, (x, *_) = loop
+        return (row <= rows[-1]) & ~over(x, row)
+
+    def advance(loop):
+        row, state = loop
+        return row + 1, body(state, jax.tree.map(lambda a: a[row - rows[0]], steps))[0]
+
+    return jax.lax.while_loop(goes_on, advance, (row, state))
 
 
 def _step(denoise: Denoiser, schedule: Schedule, solver: Solver, width: int, state, step):
@@ -136,11 +138,11 @@ def _step(denoise: Denoiser, schedule: Schedule, solver: Solver, width: int, sta
     return (x, memory, carry), x
 
 
-def _step_noise(keys: Array, indices: Array, begins: Array, width: int, features: int) -> Array:
+def _step_noise(keys: Array, rows: np.ndarray, window: Windows, features: int) -> Array:
     """Noise of steps `[M, B, W, D]`: many draws at once cost little more than a few."""
 
-    def one(index: Array, begin: Array) -> Array:
-        step_keys = jax.vmap(lambda key: jax.random.fold_in(key, index))(keys)
-        return token_noise(step_keys, begin + jnp.arange(width), features)
+    def one(row: Array, begin: Array) -> Array:
+        step_keys = jax.vmap(lambda key: jax.random.fold_in(key, row))(keys)
+        return token_noise(step_keys, begin + jnp.arange(window.width), features)
 
-    return jax.vmap(one)(indices, begins)
+    return jax.vmap(one)(jnp.asarray(rows), jnp.asarray(window.start))
