@@ -21,6 +21,12 @@ QUICK = "jax_disable_most_optimizations"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 
 
+def pytest_collection_modifyitems(config, items):
+    """Among several processes slow tests go first, or one ends with them while the others wait."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def nothing_kept():
     """Tests neither read nor fill the user's compilation cache."""
