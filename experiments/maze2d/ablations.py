@@ -157,10 +157,10 @@ PLANNING = (
         "Variable or fixed horizon",
         (
             Variant("until it arrives", {**SCRATCH, "horizon": 0}),
-            *(Variant(f"{n} tokens", {**SCRATCH, "horizon": n}) for n in (8, 4, 2, 1)),
+            *(Variant(f"{STRIDE * n} steps", {**SCRATCH, "horizon": n}) for n in (8, 4, 2, 1)),
         ),
-        note=f"A token stands for {STRIDE} control steps. Of candidates that do not arrive within "
-        "a fixed horizon, the one that ends nearest to the goal is followed.",
+        note="In control steps. Of candidates that do not arrive within a fixed horizon, the one "
+        "that ends nearest to the goal is followed.",
     ),
     Ablation(
         "begin",
