@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.data.windows import Corpus
-from dfplan.diffusion.matrix import windows, windows_to_the_end
 from dfplan.model import Model
 from dfplan.planner.batch import BatchPlanner, runs_apart
 from dfplan.planner.core import Planner
@@ -111,10 +110,9 @@ def plan_flops(planner: Planner, batch: int, guided: bool = False) -> float:
     known = planner.config.history + planner.model.layout.has_goal
     capacity, rows = known + planner.horizon, batch * planner.config.candidates
     once = _extend_flops(planner.model, batch, known, capacity)
-    phases = windows_to_the_end(matrix) if guided else (windows(matrix),)
     return once + sum(
         len(phase.start) * _extend_flops(planner.model, rows, phase.width, capacity, guided)
-        for phase in phases
+        for phase in planner.windows(matrix, guided)
     )
 
 
@@ -158,18 +156,16 @@ def _extend_flops(
 ) -> float:
     """Of one evaluation of a window; without the modulation, which a plan computes but once."""
 
-    def extend(x, params, level, shared):
+    def extend(params, x, level, shared):
         net = model.denoiser(params)
         cache = net.init_cache(rows, capacity)
         return net.extend(cache, x, level, jnp.int32(0), lambda _: shared)[0]
 
     params = jax.eval_shape(lambda: model.init(0))
     shapes = (model.layout.features,), (), (6 * model.net.width,)
-    x, *rest = (jax.ShapeDtypeStruct((rows, width, *last), jnp.float32) for last in shapes)
-    if gradient:
-        summed = jax.value_and_grad(lambda *args: jnp.sum(extend(*args)))
-        return _flops(jax.jit(summed).lower(x, params, *rest))
-    return _flops(jax.jit(extend).lower(x, params, *rest))
+    args = [jax.ShapeDtypeStruct((rows, width, *last), jnp.float32) for last in shapes]
+    pulled = jax.value_and_grad(lambda *args: jnp.sum(extend(*args)), argnums=1)
+    return _flops(jax.jit(pulled if gradient else extend).lower(params, *args))
 
 
 def _flops(lowered: Any) -> float:

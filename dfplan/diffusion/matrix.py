@@ -153,10 +153,10 @@ def levels(matrix: np.ndarray, steps: int, rho: float = 1.0) -> np.ndarray:
 
 
 class Windows(NamedTuple):
-    """Which tokens each step has to compute: `width` of them from `start[m]` on.
+    """Which tokens each step of a phase has to compute: `width` of them from `start[m]` on.
 
     Attributes:
-        start: [M] int32.
+        start: [M] int32, one for each step.
         width: tokens per step, the same for all steps, so that one program serves them.
     """
 
@@ -167,6 +167,11 @@ class Windows(NamedTuple):
 PHASES = 2
 """Of sampling with windows to the end. Each is a network to compile: four of them save a tenth of a
 plan more, and take twice as long to compile as two."""
+
+
+def all_tokens(matrix: np.ndarray) -> Windows:
+    """Windows that leave nothing out."""
+    return Windows(np.zeros(len(matrix) - 1, np.int32), matrix.shape[1])
 
 
 def windows(matrix: np.ndarray) -> Windows:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.matrix import Windows
+from dfplan.diffusion.matrix import Windows, all_tokens
 from dfplan.diffusion.schedule import Schedule
 from dfplan.diffusion.solver import Memory, Solver
 from dfplan.types import Array, Denoiser, PyTree
@@ -71,17 +71,18 @@ def sample(
         schedule: of the noise.
         solver: of one step.
         keys: one per row, for the solver's noise.
-        windows: what each step computes, in phases of as many steps as each has starts; all tokens
-            when there are none. `diffusion.matrix.windows` gives the smallest for a causal denoiser
-            with a cache.
+        windows: what each step computes, a sequence of phases; all tokens when it is empty. For a
+            causal denoiser with a cache `diffusion.matrix.windows` gives the smallest, one phase,
+            and `windows_to_the_end` those for a gradient.
         stop: given the tokens and how many of the first ones are complete, whether to end early.
         trajectory: also return every intermediate state; it goes to the matrix's end.
     """
-    count, tokens, features = len(matrix_levels) - 1, *start.shape[1:]
+    count, features = len(matrix_levels) - 1, start.shape[2]
     levels = jnp.asarray(matrix_levels)
     complete = jnp.asarray(np.cumprod(matrix_levels == 0, axis=1).sum(axis=1), jnp.int32)
-    windows = windows or (Windows(np.zeros(count, np.int32), tokens),)
+    windows = windows or (all_tokens(matrix_levels),)
     ends = np.cumsum([len(window.start) for window in windows])
+    assert ends[-1] == count, f"windows for {ends[-1]} steps, and {count} in the matrix"
 
     def over(x: Array, row: Array) -> Array:
         return jnp.bool_(False) if stop is None else stop(x, complete[row])
@@ -96,23 +97,24 @@ def sample(
             state, passed = jax.lax.scan(body, state, steps)
             states.append(passed)
         else:
-            row, state = _walk(body, steps, rows, over, row, state)
+            row, state = _walk(body, steps, int(rows[0]), over, row, state)
     x, _, carry = state
     if trajectory:
         return Sample(x, complete[count], carry, jnp.concatenate(states))
     return Sample(x, complete[row], carry, None)
 
 
-def _walk(body: Callable, steps: PyTree, rows: np.ndarray, over: Callable, row: Array, state):
-    """From `row` to the end of `rows`, or until it is over; the row reached, and the state."""
+def _walk(body: Callable, steps: PyTree, first: int, over: Callable, row: Array, state: PyTree):
+    """The steps from row `first` on, until it is over; the row reached, and the state."""
+    end = first + len(steps[0])
 
     def goes_on(loop):
         row, (x, *_) = loop
-        return (row <= rows[-1]) & ~over(x, row)
+        return (row < end) & ~over(x, row)
 
     def advance(loop):
         row, state = loop
-        return row + 1, body(state, jax.tree.map(lambda a: a[row - rows[0]], steps))[0]
+        return row + 1, body(state, jax.tree.map(lambda a: a[row - first], steps))[0]
 
     return jax.lax.while_loop(goes_on, advance, (row, state))
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.matrix import Windows, levels, windows, windows_to_the_end
+from dfplan.diffusion.matrix import Windows, all_tokens, levels, windows, windows_to_the_end
 from dfplan.diffusion.redraw import redraw
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.costs import goal_distance
@@ -135,7 +135,7 @@ class Planner:
             schedule=self.model.schedule,
             solver=config.make_solver(),
             keys=k_noise,
-            windows=self._windows(matrix, self._guided(goal, price)),
+            windows=self.windows(matrix, self._guided(goal, price)),
             stop=self._stop(weights, present, goal, kept) if ends else None,
             trajectory=denoising,
         )
@@ -202,10 +202,15 @@ class Planner:
             return found
         return np.where(matrix > 0, np.clip(np.round(found * grid), 1, grid) / grid, 0.0)
 
-    def _windows(self, matrix: np.ndarray, guided: bool) -> tuple[Windows, ...]:
-        """Which tokens are computed: of a network that looks ahead, all."""
+    def windows(self, matrix: np.ndarray, guided: bool) -> tuple[Windows, ...]:
+        """Which tokens sampling computes, in phases: all where the network looks ahead.
+
+        Args:
+            matrix: of integers.
+            guided: by a gradient.
+        """
         if not self.model.net.causal:
-            return ()
+            return (all_tokens(matrix),)
         return windows_to_the_end(matrix) if guided else (windows(matrix),)
 
     def _guided(self, goal: Array | None, price: Cost | None) -> bool:

@@ -159,8 +159,8 @@ PLANNING = (
             Variant("until it arrives", {**SCRATCH, "horizon": 0}),
             *(Variant(f"{STRIDE * n} steps", {**SCRATCH, "horizon": n}) for n in (8, 4, 2, 1)),
         ),
-        note="In control steps. Of candidates that do not arrive within a fixed horizon, the one "
-        "that ends nearest to the goal is followed.",
+        note="In control steps. Of candidates that do not arrive within a fixed horizon and pay "
+        "as much for their way, the one that ends nearest to the goal is followed.",
     ),
     Ablation(
         "begin",
@@ -237,7 +237,6 @@ TRAINING = (
                 {"training.objective.streams": "single", "training.steps": 2 * BUDGET},
             ),
         ),
-        ("medium",),
         note=SAME,
     ),
     Ablation(

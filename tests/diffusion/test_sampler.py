@@ -9,6 +9,7 @@ import pytest
 
 from dfplan.diffusion.matrix import (
     Windows,
+    all_tokens,
     autoregressive,
     check_matrix,
     full_sequence,
@@ -253,7 +254,7 @@ def cached(solver, matrix, start, keys, chosen=None, **options):
 
 
 def everything(matrix):
-    return (Windows(np.zeros(len(matrix) - 1, np.int32), matrix.shape[1]),)
+    return (all_tokens(matrix),)
 
 
 @pytest.mark.parametrize(

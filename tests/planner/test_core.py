@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.tree_util import Partial
 
 from dfplan.data.layout import Layout
 from dfplan.data.tokens import DataConfig, TokenLayout
@@ -42,6 +43,7 @@ from .conftest import (
 
 AHEAD = "bidirectional"
 MODEL = make_model()
+RECURRENT = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
 ROWS = STEPS * HORIZON + 1  # as many as the longest matrix here has
 CUSTOM = np.array(
     [
@@ -193,6 +195,27 @@ def test_guided_plans_equal_it_too(samples):
     )
 
 
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (MODEL, {"guidance_samples": 2}),
+        (RECURRENT, {"history_guidance": (0.5,), "matrix": "pyramid"}),
+    ],
+    ids=["futures", "recurrent after a blurred history"],
+)
+def test_a_price_of_the_whole_plan_knows_the_tokens_that_are_complete(model, settings, monkeypatch):
+    def guided():
+        def far(states, goal):  # all at once, and not compiled before
+            return states[..., :2].sum(axis=(1, 2)) ** 2 / 1000
+
+        planner = make_planner(model, goal="both", guidance_scale=0.02, **settings)
+        return plan(planner, price=Partial(far)).candidates
+
+    found = guided()
+    monkeypatch.setattr("dfplan.diffusion.matrix.PHASES", 1)
+    np.testing.assert_allclose(found, guided(), atol=1e-4, rtol=1e-4)
+
+
 def test_discrete_levels_are_the_ones_that_were_learned():
     model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(levels=10))
     planner = make_planner(model, steps=5, rho=2.0)
@@ -204,8 +227,7 @@ def test_discrete_levels_are_the_ones_that_were_learned():
 
 @pytest.mark.parametrize("matrix", ["autoregressive", "pyramid"])
 def test_plans_of_a_recurrent_network_equal_it_too(matrix):
-    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
-    check_against_reference(make_planner(model, matrix=matrix))
+    check_against_reference(make_planner(RECURRENT, matrix=matrix))
 
 
 @pytest.mark.parametrize("matrix", ["full_sequence", "pyramid"])
