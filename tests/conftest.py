@@ -1,5 +1,6 @@
 """A dataset and settings so small that training on them takes a moment; a reader of pages."""
 
+import contextlib
 import gc
 import os
 import re
@@ -19,12 +20,6 @@ MAPPINGS = 20_000
 QUICK = "jax_disable_most_optimizations"
 # Halves the time that XLA compiles; read once, when the first program is compiled.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
-
-
-def pytest_collection_modifyitems(config, items):
-    """Among several processes slow tests go first, or one ends with them while the others wait."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -70,9 +65,9 @@ def compiled_quickly():
         yield
 
 
-@pytest.fixture(scope="module")
-def compiled_well():
-    """For modules that train longer than they compile.
+@contextlib.contextmanager
+def well_compiled():
+    """For what trains longer than it compiles.
 
     What is compiled in one way does not serve the other: the two differ in their last bits.
     """
@@ -83,6 +78,13 @@ def compiled_well():
         yield
     jax.config.update(QUICK, True)
     jax.clear_caches()
+
+
+@pytest.fixture(scope="module")
+def compiled_well():
+    """All of a module."""
+    with well_compiled():
+        yield
 
 
 @pytest.fixture(scope="session")

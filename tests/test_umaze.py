@@ -10,11 +10,13 @@ from dfplan.presets import make_config
 from dfplan.tasks import get_task, load_function
 from dfplan.trainer import train
 
+from .conftest import well_compiled
+
 EPISODES = 30
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, compiled_well):
+def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("umaze")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
@@ -22,7 +24,8 @@ def run(tmp_path_factory, compiled_well):
         task = get_task("pointmaze-umaze")
         load_function(task.collector)(task.env, task.dataset, steps=100_000, seed=0)
         config = make_config(task, "small").override({"training.steps": 450})
-        train(task, config, home / "run")
+        with well_compiled():
+            train(task, config, home / "run")
     return home / "run"
 
 
