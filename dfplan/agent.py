@@ -7,16 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.compilation import keep_compiled
-from dfplan.data.layout import Layout
-from dfplan.find import find_run
-from dfplan.guidance.costs import as_cost
-from dfplan.motion import Motion
-from dfplan.planner.batch import BatchPlanner
-from dfplan.planner.core import Planner
-from dfplan.planner.follow import make_follower
-from dfplan.planner.in_force import InForce
-from dfplan.planner.inputs import (
+from dfplan.control.active_plans import InForce
+from dfplan.control.batch import BatchPlanner
+from dfplan.control.executor import Worker, background, inline
+from dfplan.control.inputs import (
     as_goals,
     as_mask,
     as_seeds,
@@ -24,12 +18,18 @@ from dfplan.planner.inputs import (
     check_price,
     check_states,
 )
-from dfplan.planner.observer import Observer
+from dfplan.control.linear_dynamics import Motion
+from dfplan.control.low_level import make_follower
+from dfplan.control.observer import Observer
+from dfplan.guidance.costs import as_cost
 from dfplan.planner.plan import Plan, Weights
-from dfplan.planner.worker import Worker, background, inline
-from dfplan.run import Run, load_weights
-from dfplan.tasks import load_function
+from dfplan.planner.planner import Planner
+from dfplan.representation.layout import Layout
+from dfplan.runs.resolve import find_run
+from dfplan.runs.run import Run, load_weights
+from dfplan.tasks.registry import load_function
 from dfplan.types import Cost, Tracker
+from dfplan.util.compilation_cache import keep_compiled
 
 
 class Agent:

@@ -7,12 +7,12 @@ import jax
 from flax import nnx
 from jaxtyping import Float
 
-from dfplan.data.tokens import TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.parametrize import to_x0
 from dfplan.nets.config import NetConfig
 from dfplan.nets.inverse import InverseDynamics
 from dfplan.nets.network import Network, make_network
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, PyTree
 
 INVERSE_WIDTH = 128

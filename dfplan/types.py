@@ -73,6 +73,6 @@ class Cost(Protocol):
 Tracker = Callable[..., Any]
 """`track(states [B,T,S], stride, elapsed [B], state [B,S], goal [B,G] | None, **settings)`.
 
-Returns the action `[B, A]` that follows a plan of states; NumPy (for `dfplan.closed_loop` JAX), SI
-units.
+Returns the action `[B, A]` that follows a plan of states, in SI units; NumPy arrays, or JAX arrays
+for `dfplan.control.closed_loop`.
 """

@@ -11,10 +11,10 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.compilation import OPT_OUT
 from dfplan.config import Config
-from dfplan.data.layout import Layout
 from dfplan.data.minari_io import Trajectories, from_episodes
+from dfplan.representation.layout import Layout
+from dfplan.util.compilation_cache import OPT_OUT
 
 MAPPINGS = 20_000
 QUICK = "jax_disable_most_optimizations"

@@ -13,18 +13,18 @@ import pytest
 
 from dfplan.agent import Agent
 from dfplan.config import Config
-from dfplan.data.layout import Layout
-from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.control.linear_dynamics import Motion
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
-from dfplan.motion import Motion
 from dfplan.nets.config import NetConfig
-from dfplan.normalize import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import Planner
 from dfplan.planner.plan import Plan, Weights
-from dfplan.run import Run
-from dfplan.tasks import Task
+from dfplan.planner.planner import Planner
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.runs.run import Run
+from dfplan.tasks.registry import Task
 from dfplan.types import UserError
 
 STRIDE, HORIZON, EVERY = 2, 8, 3
@@ -88,7 +88,7 @@ def fake(layout=LAYOUT, seed=0, **config):
 @pytest.fixture
 def together(monkeypatch):
     """Robots are planned for in one program, as on an accelerator."""
-    monkeypatch.setattr("dfplan.planner.batch.runs_apart", lambda: False)
+    monkeypatch.setattr("dfplan.control.batch.runs_apart", lambda: False)
 
 
 def see(state, goal=(9.0, 9.0)):

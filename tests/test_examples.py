@@ -9,8 +9,8 @@ from gymnasium.vector import AutoresetMode
 
 from dfplan.agent import Agent
 from dfplan.data.minari_io import load_trajectories
-from dfplan.tasks import get_task
-from dfplan.trainer import train
+from dfplan.runs.train import train
+from dfplan.tasks.registry import get_task
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TESTED = {

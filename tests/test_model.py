@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.data.tokens import TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.parametrize import PARAMETRIZATIONS, target
 from dfplan.model import INVERSE_WIDTH, Model, parameter_count
+from dfplan.representation.tokens import TokenLayout
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import measure, run_episodes
-from dfplan.presets import make_config
-from dfplan.tasks import get_task, load_function
-from dfplan.trainer import train
+from dfplan.evaluation.evaluate import measure, run_episodes
+from dfplan.runs.presets import make_config
+from dfplan.runs.train import train
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.registry import get_task, load_function
 
 from .conftest import well_compiled
 

@@ -61,8 +61,8 @@ def _run(args: list[str]) -> int:
         return OK
     if args[0] not in COMMANDS:
         return _say(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
-    from dfplan.compilation import keep_compiled
     from dfplan.types import UserError
+    from dfplan.util.compilation_cache import keep_compiled
 
     keep_compiled()
     try:

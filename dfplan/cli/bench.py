@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from dfplan.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.cli.common import (
     File,
     RunDir,
@@ -14,8 +13,9 @@ from dfplan.cli.common import (
     parse_with_run,
     write_json,
 )
+from dfplan.evaluation.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.planner.config import PlannerConfig
-from dfplan.run import load_weights
+from dfplan.runs.run import load_weights
 from dfplan.training.step import Recipe
 from dfplan.types import UserError
 

@@ -21,8 +21,8 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.progress import step_bar
 from dfplan.data.collect import check_free, collect, whole_or_nothing
-from dfplan.data.make_env import make_env
-from dfplan.tasks import Task, load_function
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.registry import Task, load_function
 from dfplan.types import UserError, one_line
 
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypeVar
 import tyro
 from rich.console import Console
 
-from dfplan.find import Found, find_run
-from dfplan.tasks import Task, all_tasks, get_task
+from dfplan.runs.resolve import Found, find_run
+from dfplan.tasks.registry import Task, all_tasks, get_task
 from dfplan.types import UserError
 
 T = TypeVar("T")

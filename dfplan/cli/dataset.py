@@ -18,15 +18,15 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.data.layout import Layout
+from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import local_ids, open_dataset
 from dfplan.data.profile.findings import findings
 from dfplan.data.profile.measure import measure
 from dfplan.data.profile.profile import Dimension, Profile, summary
 from dfplan.data.profile.sample import take_sample
-from dfplan.data.tokens import DataConfig, TokenLayout
-from dfplan.data.trips import window_tokens
 from dfplan.plots.dataset import draw_dataset
+from dfplan.representation.layout import Layout
+from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.types import UserError, check_choice
 
 COMMANDS = ("show", "list")

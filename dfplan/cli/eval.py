@@ -24,9 +24,8 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.pictures import FILES, draw_all
 from dfplan.cli.progress import step_bar
-from dfplan.data.layout import Layout
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import (
+from dfplan.evaluation.baselines import references
+from dfplan.evaluation.evaluate import (
     METRICS,
     BatchAgent,
     Episodes,
@@ -35,12 +34,13 @@ from dfplan.evaluate import (
     plan_latency,
     run_episodes,
 )
-from dfplan.perturb import parse_perturbation, perturbed
 from dfplan.planner.config import PlannerConfig
-from dfplan.references import references
 from dfplan.report.result import cell
-from dfplan.run import load_weights
-from dfplan.tasks import Task
+from dfplan.representation.layout import Layout
+from dfplan.runs.run import load_weights
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.perturb import parse_perturbation, perturbed
+from dfplan.tasks.registry import Task
 from dfplan.types import UserError
 
 LATENCY_CALLS = 50

@@ -13,12 +13,12 @@ from dfplan.cli.common import (
     parse_with_run,
     write_json,
 )
-from dfplan.exporter import PLATFORMS_BUILT, export
-from dfplan.extras import need
-from dfplan.onnx import export_denoiser
+from dfplan.export.onnx import export_denoiser
+from dfplan.export.write import PLATFORMS_BUILT, export
 from dfplan.planner.config import PlannerConfig
-from dfplan.run import load_weights
+from dfplan.runs.run import load_weights
 from dfplan.types import UserError
+from dfplan.util.optional import need
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 from dfplan.cli.common import File, RunDir, check_outputs, console, parse, write_json
 from dfplan.cli.latest import latest_step
 from dfplan.config import flatten
-from dfplan.find import Found, find_run
 from dfplan.model import parameter_count
-from dfplan.run import Run, load_weights
+from dfplan.runs.resolve import Found, find_run
+from dfplan.runs.run import Run, load_weights
 
 
 @dataclasses.dataclass(frozen=True)

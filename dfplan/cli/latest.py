@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dfplan.run import checkpoints
+from dfplan.runs.run import checkpoints
 from dfplan.training.checkpoint import CheckpointStore
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from dfplan.cli.common import File, Folder, RunDir, check_outputs, console, parse, write_json
-from dfplan.pack import pack
+from dfplan.runs.pack import pack
 from dfplan.types import UserError
 
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import Episodes
+from dfplan.evaluation.evaluate import Episodes
 from dfplan.plots.denoising import animate_denoising
 from dfplan.plots.episode import write_episode
 from dfplan.plots.film import film
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.scene import axis_names, drawer, goal_point, picture_dims, points
-from dfplan.tasks import Task
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.registry import Task
 from dfplan.types import UserError, one_line
 
 PANELS = 6

@@ -19,9 +19,9 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.pictures import draw_plan
-from dfplan.data.layout import Layout
 from dfplan.planner.config import PlannerConfig
-from dfplan.run import load_weights
+from dfplan.representation.layout import Layout
+from dfplan.runs.run import load_weights
 from dfplan.types import UserError
 
 

@@ -21,9 +21,9 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.evaluate import interval as mean_interval
-from dfplan.find import Found
-from dfplan.forecast import (
+from dfplan.evaluation.evaluate import interval as mean_interval
+from dfplan.forecast.sample import check_rolls, sample_futures
+from dfplan.forecast.windows import (
     LEVELS,
     Windows,
     calibrate,
@@ -33,12 +33,12 @@ from dfplan.forecast import (
     interval,
     latest,
 )
-from dfplan.futures import check_rolls, sample_futures
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import Planner
 from dfplan.planner.plan import Weights
+from dfplan.planner.planner import Planner
 from dfplan.plots.forecast import draw_forecasts
-from dfplan.run import load_weights
+from dfplan.runs.resolve import Found
+from dfplan.runs.run import load_weights
 from dfplan.types import UserError
 
 SAMPLES = 64

@@ -26,15 +26,15 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.pictures import noting_warnings
-from dfplan.data.make_env import UnknownEnvError, make_env
 from dfplan.planner.config import PlannerConfig
 from dfplan.plots.film import Picture, film
 from dfplan.plots.overlay import OverlayPicture, viewer
 from dfplan.plots.plane import PlanePicture
 from dfplan.plots.scene import drawer, picture_dims
 from dfplan.plots.video import check_video, write_video
-from dfplan.run import load_weights
-from dfplan.tasks import Task
+from dfplan.runs.run import load_weights
+from dfplan.tasks.make_env import UnknownEnvError, make_env
+from dfplan.tasks.registry import Task
 from dfplan.types import UserError, one_line
 
 FPS = 25

@@ -25,12 +25,12 @@ from dfplan.cli.common import (
 from dfplan.cli.info import facts
 from dfplan.cli.render import off_screen, shoot
 from dfplan.config import Config, flatten
-from dfplan.find import Found, find_run
 from dfplan.plots.video import write_video
 from dfplan.report.curves import draw_curves
 from dfplan.report.page import Page, Picture, Setting, render_page
 from dfplan.report.result import figures, read_result, result_table
-from dfplan.run import load_weights
+from dfplan.runs.resolve import Found, find_run
+from dfplan.runs.run import load_weights
 from dfplan.training.metrics import read_metrics
 from dfplan.types import UserError
 

@@ -28,13 +28,13 @@ from dfplan.cli.common import (
 from dfplan.cli.latest import latest_step
 from dfplan.cli.progress import detail_bar
 from dfplan.config import Config, flatten
-from dfplan.data.layout import Layout
-from dfplan.data.make_env import UnknownEnvError, make_env
-from dfplan.find import find_run
-from dfplan.presets import make_config
-from dfplan.run import Run
-from dfplan.tasks import Task, get_task
-from dfplan.trainer import resume, train
+from dfplan.representation.layout import Layout
+from dfplan.runs.presets import make_config
+from dfplan.runs.resolve import find_run
+from dfplan.runs.run import Run
+from dfplan.runs.train import resume, train
+from dfplan.tasks.make_env import UnknownEnvError, make_env
+from dfplan.tasks.registry import Task, get_task
 from dfplan.training.loop import Report
 from dfplan.types import UserError
 

@@ -9,9 +9,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from dfplan.data.layout import layout_from_spaces
-from dfplan.data.make_env import opened
 from dfplan.data.policy import make_policy
+from dfplan.representation.layout import layout_from_spaces
+from dfplan.tasks.make_env import opened
 from dfplan.types import Environment, UserError
 
 REPORT_EVERY = 1000

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dfplan.data.layout import Layout, find_goal_dims, layout_from_spaces
-from dfplan.data.trips import NO_TRIPS, trips
+from dfplan.data.goal_intervals import NO_TRIPS, trips
+from dfplan.representation.layout import Layout, find_goal_dims, layout_from_spaces
 from dfplan.types import UserError, one_line
 
 

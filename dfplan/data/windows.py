@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfplan.data.minari_io import Trajectories
-from dfplan.data.tokens import DataConfig, TokenLayout
-from dfplan.normalize import Normalizer
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.types import Array, UserError
 
 

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Float, Int
 
+from dfplan.nets.backbone import Trunk
 from dfplan.nets.config import NetConfig
 from dfplan.nets.layers import Linear, rms_norm
-from dfplan.nets.trunk import Trunk
 from dfplan.types import Array
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Float, Int
 
+from dfplan.nets.backbone import Trunk
 from dfplan.nets.cache import KVCache, write
 from dfplan.nets.config import NetConfig
 from dfplan.nets.layers import Linear, Rotation, rms_norm, rotate
-from dfplan.nets.trunk import Trunk
 from dfplan.types import Array, ArrayLike
 
 

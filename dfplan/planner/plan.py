@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.data.tokens import TokenLayout
-from dfplan.normalize import Normalizer
-from dfplan.support import Support
+from dfplan.planner.support import Support
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike, PyTree
 from dfplan.value.critic import Critic
 

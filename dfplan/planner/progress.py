@@ -5,8 +5,8 @@ from types import ModuleType
 import numpy as np
 from jaxtyping import Float, Int
 
-from dfplan.data.tokens import TokenLayout
-from dfplan.normalize import Normalizer
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike
 
 PACE = 5

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from dfplan.support import Support
+from dfplan.planner.support import Support
 from dfplan.types import Array
 
 POINTS = 4

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluate import success_flag
+from dfplan.evaluation.evaluate import success_flag
 
 Picture = Callable[[np.ndarray], Any]
 """`picture(state [S])`: the present frame, uint8 `[H, W, 3]`; called once for each."""

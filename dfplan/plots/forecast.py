@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.layout import Layout
-from dfplan.forecast import Windows
+from dfplan.forecast.windows import Windows
 from dfplan.plots.scene import axis_names, picture_dims, points
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
+from dfplan.representation.layout import Layout
 
 SHOWN = 6
 COLUMNS = 3

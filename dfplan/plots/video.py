@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.extras import need
 from dfplan.plots.episode import scaled, write_episode
 from dfplan.types import UserError
+from dfplan.util.optional import need
 
 FORMATS = (".gif", ".mp4")
 

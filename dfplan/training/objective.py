@@ -8,14 +8,14 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from dfplan.data.windows import Batch
-from dfplan.diffusion.draws import (
+from dfplan.diffusion.loss import diffuse, masked_mse
+from dfplan.diffusion.noise_levels import (
     PARADIGMS,
     LevelDraw,
     TwoStreamDraw,
     check_shares,
     check_sum,
 )
-from dfplan.diffusion.loss import diffuse, masked_mse
 from dfplan.diffusion.parametrize import WEIGHTS, loss_weight, target, to_eps
 from dfplan.model import Model
 from dfplan.nets.bidirectional import BidirectionalTransformer, two_streams_need_causality

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dfplan.data.tokens import DataConfig
 from dfplan.data.windows import Corpus, batch_key, sample_batch
 from dfplan.model import Model
+from dfplan.representation.tokens import DataConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.training.objective import denoising_loss, inverse_loss
 from dfplan.training.optimizer import make_optimizer

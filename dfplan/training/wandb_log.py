@@ -4,8 +4,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from dfplan.extras import need
 from dfplan.types import UserError, one_line
+from dfplan.util.optional import need
 
 ID = "wandb_id.txt"
 

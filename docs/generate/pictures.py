@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dfplan.diffusion.draws import LevelDraw, TwoStreamDraw
 from dfplan.diffusion.matrix import autoregressive, full_sequence, pyramid, trapezoid, windows
+from dfplan.diffusion.noise_levels import LevelDraw, TwoStreamDraw
 from dfplan.plots.style import INK, level_colors
 
 CONCEPTS = Path(__file__).parents[1] / "concepts"

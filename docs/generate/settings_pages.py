@@ -8,8 +8,8 @@ from typing import Any
 from docstring_parser import Docstring, parse
 
 from dfplan.config import Config
-from dfplan.presets import PRESETS
-from dfplan.tasks import all_tasks
+from dfplan.runs.presets import PRESETS
+from dfplan.tasks.registry import all_tasks
 
 SETTINGS = """# Settings
 

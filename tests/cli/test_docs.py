@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from dfplan.cli import COMMANDS, main
-from dfplan.run import Run
+from dfplan.runs.run import Run
 
 from .conftest import TINY
 from .pages import LANGUAGES, PAGES, ROOT, Shell, blocks, run_page
@@ -23,7 +23,7 @@ def shell(run, home, place, monkeypatch) -> Shell:
     data = "dfplan/pointmaze-umaze-v0"
     shutil.copytree(home / "datasets" / data, place / "datasets" / data)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(place / "datasets"))
-    monkeypatch.setattr("dfplan.find.checkpoint_folder", lambda task: run)
+    monkeypatch.setattr("dfplan.runs.resolve.checkpoint_folder", lambda task: run)
     (place / "runs" / "demo").mkdir(parents=True)
     (place / "runs" / "demo" / "train").symlink_to(run)
     # Trained as the shared run is, so that little is compiled anew.

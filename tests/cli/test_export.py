@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.export import load
+from dfplan.export.exported import load
 
 
 def test_what_is_exported_plans_as_the_agent(dfplan, run, place):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dfplan.run import Run, load_weights
+from dfplan.runs.run import Run, load_weights
 
 from .conftest import TINY
 

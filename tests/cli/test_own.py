@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfplan.run import Run
+from dfplan.runs.run import Run
 
 from .conftest import TINY
 from .test_job import METRICS

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from dfplan.tasks import all_tasks
+from dfplan.tasks.registry import all_tasks
 from dfplan_envs.tasks import TASKS
 
 EPISODES = ["--episodes", "2", "--seed", "7000"]

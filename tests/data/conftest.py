@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dfplan.data.layout import Layout
 from dfplan.data.minari_io import Trajectories, from_episodes
+from dfplan.representation.layout import Layout
 
 
 @pytest.fixture

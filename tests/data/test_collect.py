@@ -11,8 +11,8 @@ from gymnasium.envs.classic_control.pendulum import PendulumEnv
 
 from dfplan.data.collect import collect as record
 from dfplan.data.collect import whole_or_nothing
-from dfplan.data.make_env import make_env, name_env
 from dfplan.data.minari_io import load_trajectories
+from dfplan.tasks.make_env import make_env, name_env
 from dfplan.types import UserError
 
 SHORT = {"max_episode_steps": 30}

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.data.windows import batch_key, fit_normalizers, make_corpus, sample_batch
-from dfplan.normalize import Normalizer
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.types import UserError
 
 from .conftest import coded_episodes

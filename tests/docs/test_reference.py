@@ -7,8 +7,8 @@ import pytest
 
 from dfplan.cli import COMMANDS
 from dfplan.config import Config, flatten
-from dfplan.presets import PRESETS
-from dfplan.tasks import all_tasks
+from dfplan.runs.presets import PRESETS
+from dfplan.tasks.registry import all_tasks
 
 
 def test_every_public_module_has_its_place():

@@ -4,12 +4,12 @@ import contextlib
 
 import numpy as np
 import pytest
-
-from dfplan.agent import Agent
 from dfplan.data.make_env import make_env
 from dfplan.evaluate import measure, run_episodes
 from dfplan.find import find_run
 from dfplan.run import load_weights
+
+from dfplan.agent import Agent
 from dfplan_envs.tasks import TASKS
 
 TRAINED = sorted(name for name, record in TASKS.items() if record["checkpoint"])

@@ -1,9 +1,9 @@
 """The ablations: settings that exist, and one change at a time."""
 
 import pytest
+from dfplan.presets import make_config
 
 from dfplan.cli import main
-from dfplan.presets import make_config
 from dfplan.tasks import load_function
 from experiments.maze2d.ablations import ABLATIONS, PLANNING, TRAINING
 from experiments.maze2d.study import ABLATION, EVALUATION, MAZES, TUNING, Study, task

@@ -3,10 +3,10 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-
-import dfplan_envs  # noqa: F401
 from dfplan.evaluate import measure, run_episodes
 from dfplan.references import PolicyBatch
+
+import dfplan_envs  # noqa: F401
 from dfplan_envs.pointmaze.controller import WaypointPolicy
 from dfplan_envs.pointmaze.maps import parse_map
 from dfplan_envs.pointmaze.model import build_model

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-
 from dfplan.data.make_env import make_env
+
 from experiments.maze2d import maps, own_maps
 from experiments.maze2d.own_maps import OWN
 from experiments.maze2d.study import task

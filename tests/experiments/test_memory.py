@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-
 from dfplan.perturb import parse_perturbation
 from dfplan.presets import make_config
+
 from experiments.maze2d import records
 from experiments.maze2d.study import TUNING
 from experiments.memory import run

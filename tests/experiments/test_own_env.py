@@ -1,9 +1,9 @@
 """The experiment of an environment of one's own: its controller, its clone and its table."""
 
 import numpy as np
-
 from dfplan.data.layout import Layout
 from dfplan.data.make_env import make_env
+
 from dfplan.data.minari_io import from_episodes
 from experiments.own_env import cases, pusher, run
 from experiments.own_env.cloning import Cloning

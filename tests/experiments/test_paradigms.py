@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from dfplan.data.layout import Layout
 
 from dfplan.config import Config
-from dfplan.data.layout import Layout
 from dfplan.data.minari_io import from_episodes
 from dfplan_envs.pointmaze.maps import parse_map
 from experiments.maze2d import records

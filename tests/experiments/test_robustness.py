@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-
-from dfplan.config import Config
 from dfplan.evaluate import Episodes
 from dfplan.perturb import parse_perturbation
+
+from dfplan.config import Config
 from experiments.maze2d.study import ABLATION, TUNING
 from experiments.maze2d.study import EVALUATION as MAZE_EVALUATION
 from experiments.robustness import run

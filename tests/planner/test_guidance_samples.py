@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from .conftest import (
+from .tiny import (
     BATCH,
     GOAL,
     changed,

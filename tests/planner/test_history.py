@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .conftest import BATCH, GOAL, HISTORY, STATES, make_history, make_keys, make_planner
-from .test_core import MODEL, known_tokens, make_weights, plan
+from .test_planner import MODEL, known_tokens, make_weights, plan
+from .tiny import BATCH, GOAL, HISTORY, STATES, make_history, make_keys, make_planner
 
 
 def test_it_is_the_networks_estimate_given_the_tokens_up_to_each():

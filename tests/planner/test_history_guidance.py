@@ -11,11 +11,12 @@ import pytest
 from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.diffusion.schedule import Cosine
-from dfplan.planner.blur import add_noise, raise_level
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.noised_history import add_noise, raise_level
 from dfplan.types import UserError
 
-from .conftest import (
+from .test_planner import known_tokens
+from .tiny import (
     BATCH,
     CANDIDATES,
     GOAL,
@@ -30,7 +31,6 @@ from .conftest import (
     make_weights,
     row,
 )
-from .test_core import known_tokens
 
 MODEL = make_model()
 WEIGHT = 0.7

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
+from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.value.critic import Critic, init_member
 
-from .conftest import (
+from .tiny import (
     LAYOUT,
     NET,
     STATES,

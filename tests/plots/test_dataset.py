@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dfplan.data.layout import Layout
 from dfplan.data.profile.profile import Dimension, Profile
 from dfplan.data.profile.sample import Sample
 from dfplan.plots.dataset import MOST, dataset_figure, draw_dataset
+from dfplan.representation.layout import Layout
 
 
 def dims(name, count):

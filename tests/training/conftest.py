@@ -2,9 +2,9 @@
 
 import pytest
 
-from dfplan.data.tokens import TokenLayout
 from dfplan.data.windows import fit_normalizers, make_corpus
 from dfplan.model import Model
+from dfplan.representation.tokens import TokenLayout
 from dfplan.training.loop import fit
 from dfplan.training.step import Recipe
 

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.run import Run
-from dfplan.tasks import Task
+from dfplan.runs.run import Run
+from dfplan.tasks.registry import Task
 from dfplan.training import loop
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.interrupt import deferred_interrupts
@@ -161,7 +161,7 @@ from pathlib import Path
 import numpy as np
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.windows import make_corpus
-from dfplan.run import Run
+from dfplan.runs.run import Run
 from dfplan.training.loop import fit
 from dfplan.training.step import Recipe
 

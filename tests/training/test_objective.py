@@ -12,7 +12,7 @@ import pytest
 
 from dfplan.data.windows import Batch, batch_key, sample_batch
 from dfplan.diffusion.config import DiffusionConfig
-from dfplan.diffusion.draws import PARADIGMS, TwoStreamDraw
+from dfplan.diffusion.noise_levels import PARADIGMS, TwoStreamDraw
 from dfplan.diffusion.parametrize import PARAMETRIZATIONS, WEIGHTS
 from dfplan.training.objective import (
     STREAMS,

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.data.layout import Layout
 from dfplan.data.minari_io import from_episodes
-from dfplan.data.tokens import DataConfig, TokenLayout
 from dfplan.data.windows import batch_key, make_corpus
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.loss import diffuse
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.normalize import Normalizer
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.training.config import TrainingConfig
 from dfplan.training.optimizer import OptimizerConfig
 from dfplan.training.step import Recipe, init_state, train_until

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.layout import Layout, layout_from_spaces
 from dfplan.data.minari_io import open_dataset
-from dfplan.data.profile.jumps import usual_change
+from dfplan.data.profile.outlier_steps import usual_change
 from dfplan.data.profile.profile import Profile
-from dfplan.data.profile.tally import Episode, Tally
+from dfplan.data.profile.running_statistics import Episode, Tally
+from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.types import UserError, one_line
 
 SAMPLED = 64

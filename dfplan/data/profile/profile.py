@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dfplan.data.layout import Layout
 from dfplan.data.profile.moments import Moments
+from dfplan.representation.layout import Layout
 
 
 class Place(NamedTuple):
@@ -27,7 +27,7 @@ class Dimension:
         low, mean, std, high: of its finite values; NaN where there is none.
         missing: share of values that are not finite.
         at_ends: share of values that equal its lowest or highest one.
-        jumps: steps that change it far more than usual (`dfplan.data.profile.jumps`); of states.
+        jumps: Steps that change a state far more than usual, see `outlier_steps`.
     """
 
     name: str

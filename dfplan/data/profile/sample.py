@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from dfplan.data.layout import Layout
 from dfplan.data.minari_io import open_dataset
 from dfplan.data.profile.measure import read_episodes, spread
+from dfplan.representation.layout import Layout
 
 EPISODES = 64
 ROWS = 20_000

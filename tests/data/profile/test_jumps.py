@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.data.profile.jumps import BEYOND, breaks, jumps, usual_change
+from dfplan.data.profile.outlier_steps import BEYOND, breaks, jumps, usual_change
 
 
 def walks(count=6, steps=50, dims=4):

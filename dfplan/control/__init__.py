@@ -1,0 +1,1 @@
+"""Control: how robots are driven by plans."""

@@ -1,0 +1,1 @@
+"""Evaluation: episodes, metrics, baselines and timings."""

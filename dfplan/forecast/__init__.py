@@ -1,0 +1,1 @@
+"""Forecasts: how observed trajectories continue."""

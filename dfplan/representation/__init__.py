@@ -1,0 +1,1 @@
+"""Representation: how observations become states, and states become tokens."""

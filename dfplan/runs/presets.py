@@ -1,0 +1,49 @@
+"""Presets: named sizes of network and training, which a task's own settings go on top of."""
+
+from typing import Any
+
+from dfplan.config import Config
+from dfplan.tasks.registry import Task
+from dfplan.types import check_choice
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # A few minutes on two CPU cores: demonstrations, tests, first looks at a dataset.
+    "small": {
+        "net.width": 96,
+        "training.steps": 3_000,
+    },
+    # Half an hour on one CPU core. Learns to plan token by token, which long routes ask for; plans
+    # made all at once are worse with it than with the small preset's single stream.
+    "default": {
+        "diffusion.shift": 1.6,
+        "training.steps": 4_000,
+        "training.batch_size": 32,
+        "training.save_every": 500,
+        "training.objective.streams": "two",
+        "training.optimizer.name": "muon",
+    },
+    # For a GPU.
+    "large": {
+        "net.width": 256,
+        "net.layers": 8,
+        "net.heads": 8,
+        "net.dtype": "bfloat16",
+        "diffusion.shift": 1.6,
+        "training.steps": 200_000,
+        "training.batch_size": 512,
+        "training.log_every": 500,
+        "training.save_every": 10_000,
+        "training.objective.streams": "two",
+        "training.optimizer.name": "muon",
+    },
+}
+
+
+def make_config(task: Task, preset: str = "default") -> Config:
+    """The settings of a task at a preset's size.
+
+    Raises:
+        UserError: on an unknown preset.
+    """
+    check_choice("preset", preset, PRESETS)
+    return Config().override(PRESETS[preset]).override(task.preset)

@@ -1,0 +1,122 @@
+"""ClosedLoop: the agent's episodes, in one compiled program.
+
+`tests/experiments/test_closed_loop.py` drives a maze with a tracker, one episode after the other.
+"""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from dfplan.agent import Agent
+from dfplan.control.closed_loop import ClosedLoop
+from dfplan.diffusion.config import DiffusionConfig
+from dfplan.model import Model
+from dfplan.nets.config import NetConfig
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.plan import Weights
+from dfplan.planner.planner import Planner
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.types import UserError
+
+BATCH, LENGTH = 2, 7
+LAYOUT = Layout(2, 2, goal_dims=(0, 1), action_low=(-0.5, -0.5), action_high=(0.5, 0.5))
+SEEDS, STARTS = np.array([3, 8]), np.array([[0.0, 0.5], [-1.0, 0.2]], np.float32)
+GOALS = np.array([[1.0, 1.0], [-2.0, 0.0]], np.float32)
+
+
+NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, octaves=1)
+
+
+def make(**config) -> Planner:
+    tokens = TokenLayout.create(LAYOUT, DataConfig(stride=2, actions=True, tokens=6))
+    settings = {"steps": 2, "candidates": 2, "replan_every": 3, **config}
+    return Planner(Model(tokens, NET, DiffusionConfig()), PlannerConfig(**settings), 3)
+
+
+def random_weights(model: Model) -> Weights:
+    rng, plain = np.random.default_rng(0), Normalizer(np.zeros(2), np.ones(2))
+    shapes = jax.eval_shape(lambda: model.init(0))
+    params = jax.tree.map(lambda leaf: rng.normal(0, 0.5, leaf.shape).astype(np.float32), shapes)
+    return Weights(params, plain, plain)
+
+
+def step(state, action):
+    return state + 0.1 * action - 0.01 * state
+
+
+def by_agent(planner, weights, seeds=SEEDS, starts=STARTS, goals=GOALS):
+    """States and actions of an agent in the same dynamics."""
+    agent = Agent(planner, weights, LAYOUT)
+    agent.reset(seed=seeds.tolist())
+    states, actions = [starts], []
+    for _ in range(LENGTH):
+        actions.append(agent.act(states[-1], goals))
+        states.append(np.asarray(step(states[-1], actions[-1]), np.float32))
+    return np.stack(states, axis=1), np.stack(actions, axis=1)
+
+
+def test_it_does_what_the_agent_does():
+    planner = make(action="diffused", history=3, history_level=0.1)
+    weights = random_weights(planner.model)
+    states, actions = by_agent(planner, weights)
+    loop = ClosedLoop(planner, LAYOUT, step)
+    driven = loop.drive(weights, SEEDS, STARTS, GOALS, length=LENGTH, apart=False)
+    assert driven.states.shape == (BATCH, LENGTH + 1, 2)
+    np.testing.assert_allclose(driven.actions, actions, atol=1e-5)
+    np.testing.assert_allclose(driven.states, states, atol=1e-5)
+    assert np.abs(actions).max() == 0.5 and np.abs(actions[0] - actions[1]).max() > 0.1
+    # The same loop made anew, with other seeds and goals, is the same program.
+    programs = ClosedLoop._compiled._cache_size()
+    again = ClosedLoop(planner, LAYOUT, step)
+    other = again.drive(weights, SEEDS + 1, STARTS, -GOALS, length=LENGTH, apart=False)
+    assert ClosedLoop._compiled._cache_size() == programs
+    assert np.abs(other.actions - driven.actions).max() > 0.1
+
+
+def test_it_goes_on_from_its_last_plan_as_the_agent_does(monkeypatch):
+    # A goal so wide that some plans of random weights lead to it, and others do not.
+    settings = {"action": "diffused", "goal_tolerance": 1.5, "replan_every": 2, "history": 3}
+    planner, rng = make(**settings, warm=0.6), np.random.default_rng(0)
+    weights = random_weights(planner.model)
+    seeds, (starts, goals) = np.arange(8), rng.normal(0, 1, (2, 8, 2)).astype(np.float32)
+    states, actions = by_agent(planner, weights, seeds, starts, goals)
+    loop, anew = (ClosedLoop(p, LAYOUT, step) for p in (planner, make(**settings)))
+    drive = functools.partial(ClosedLoop.drive, length=LENGTH, apart=False)
+    driven, other = (drive(x, weights, seeds, starts, goals) for x in (loop, anew))
+    np.testing.assert_allclose(driven.actions, actions, atol=1e-5)
+    np.testing.assert_allclose(driven.states, states, atol=1e-5)
+    same = np.abs(other.actions - driven.actions).max(axis=(1, 2)) < 1e-5
+    assert 0 < same.sum() < 8
+    monkeypatch.setattr("dfplan.control.closed_loop.leads", lambda plan, *_: np.zeros(8, bool))
+    refused = ClosedLoop(make(**settings, warm=0.7), LAYOUT, step)
+    driven = drive(refused, weights, seeds, starts, goals)
+    np.testing.assert_allclose(driven.actions, other.actions, atol=1e-5)
+
+
+def test_it_goes_on_one_episode_after_the_other():
+    planner = make(action="diffused", goal_tolerance=1.5, replan_every=2, warm=0.6)
+    weights, drive = random_weights(planner.model), ClosedLoop(planner, LAYOUT, step).drive
+    apart, together = (
+        drive(weights, SEEDS, STARTS, GOALS, length=LENGTH, apart=a) for a in (True, False)
+    )
+    np.testing.assert_allclose(apart.actions, together.actions, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"lead": 2}, {"deadline_ms": 5.0}, {"missing": True}],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_what_only_an_agent_does_is_refused(settings):
+    (name,) = settings
+    with pytest.raises(UserError, match=f"planner.{name} .* valid in a closed loop: "):
+        ClosedLoop(make(**settings), LAYOUT, step)
+
+
+def test_a_tracker_that_is_needed_is_asked_for():
+    with pytest.raises(UserError, match="needs a tracker of JAX arrays"):
+        ClosedLoop(make(action="tracker"), LAYOUT, step)

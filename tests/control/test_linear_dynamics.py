@@ -1,0 +1,50 @@
+"""A line through the data's control steps."""
+
+import json
+
+import numpy as np
+
+from dfplan.control.linear_dynamics import Motion
+
+A = np.array([[0.0, 0.1], [-0.2, -0.1]])
+B, C, NOISE = np.array([0.0, 0.5]), np.array([0.02, 0.0]), 0.05
+
+
+def episodes(noise=NOISE):
+    """Two episodes of a noisy linear system; the row after the first one's end is elsewhere."""
+    rng = np.random.default_rng(0)
+    states, actions = [], []
+    for length, begin in ((400, 3.0), (1600, -3.0)):
+        state, action = np.full((length, 2), begin), rng.normal(size=(length, 1))
+        for t in range(length - 1):
+            step = A @ state[t] + B * action[t] + C
+            state[t + 1] = state[t] + step + noise * rng.normal(size=2)
+        states.append(state)
+        actions.append(action)
+    length = np.array([400, 1600])
+    return np.concatenate(states), np.concatenate(actions), np.cumsum(length) - length, length
+
+
+def test_it_finds_a_linear_system():
+    motion = Motion.fit(*episodes())
+    wanted = np.concatenate([A, B[:, None], C[:, None]], axis=1)
+    np.testing.assert_allclose(motion.weights, wanted, atol=0.01)
+    np.testing.assert_allclose(motion.covariance, NOISE**2 * np.eye(2), atol=3e-4)
+    exact = Motion.fit(*episodes(noise=0.0))
+    np.testing.assert_allclose(exact.weights, wanted, atol=1e-9)  # no step joins the episodes
+    np.testing.assert_allclose(exact.transition, np.eye(2) + A, atol=1e-9)
+
+
+def test_it_does_not_leave_the_data():
+    state, action, start, length = episodes()
+    motion = Motion.fit(state, action, start, length)
+    far = motion.step(np.array([[0.0, 0.0], [1e3, -1e3]]), np.array([[0.1], [0.0]]))
+    np.testing.assert_allclose(far[0], [0.02, 0.05], atol=0.01)
+    np.testing.assert_array_equal(far[1], [state[:, 0].max(), state[:, 1].min()])
+
+
+def test_it_survives_json():
+    motion = Motion.fit(*episodes())
+    back = Motion.from_dict(json.loads(json.dumps(motion.to_dict())))
+    for a, b in zip(vars(motion).values(), vars(back).values(), strict=True):
+        np.testing.assert_array_equal(a, b)

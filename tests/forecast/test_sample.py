@@ -1,0 +1,92 @@
+"""Samples of futures: windows that follow each other, with a planner that can be counted."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.forecast import sample as futures
+from dfplan.forecast.sample import sample_futures
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.plan import History
+from dfplan.representation.layout import Layout
+from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.types import UserError
+
+LAYOUT = Layout(2, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counting:
+    """As much of a planner as is asked for; `plan` counts up from the present.
+
+    Candidate n counts in steps of n + 1, and adds what it was shown to `shown`.
+    """
+
+    config: PlannerConfig
+    horizon: int = 3
+    data: DataConfig = DataConfig(stride=2)
+    shown: list = dataclasses.field(default_factory=list)
+
+    @property
+    def model(self):
+        return SimpleNamespace(layout=TokenLayout.create(LAYOUT, self.data))
+
+    def plan(self, weights, keys, history, goal):
+        assert goal is None and len(keys) == len(history.level)
+        self.shown.append((jax.random.key_data(keys), jax.tree.map(np.asarray, history)))
+        steps = np.arange(self.horizon + 1)[:, None] * np.arange(
+            1, self.config.candidates + 1
+        ).reshape(-1, 1, 1)
+        present = np.asarray(history.frames)[:, -1, -1]
+        return SimpleNamespace(candidates=present[:, None, None] + steps)
+
+
+def history(windows, tokens, level=0.25):
+    """Window w's states are 100 w - 1 and 100 w, the present."""
+    frames = 100 * np.arange(windows)[:, None] + np.arange(1 - tokens, 1)
+    frames = np.repeat(frames[..., None, None], 2, axis=-1).astype(np.float32)
+    actions = jnp.zeros((windows, tokens, 2, 1))
+    return History(jnp.asarray(frames), actions, jnp.full((windows, tokens), level))
+
+
+def test_every_window_is_sampled_whatever_fits_a_program(monkeypatch):
+    planner, told = Counting(PlannerConfig(history=2, candidates=4)), []
+    monkeypatch.setattr(futures, "ROWS", 12)  # three windows of four samples
+    found = sample_futures(planner, None, history(10, 2), 0, told.append)
+    assert found.shape == (10, 4, 3, 2) and told == [3, 6, 9, 10]
+    np.testing.assert_array_equal(found[:, 0, 0, 0], 100 * np.arange(10) + 1)
+    assert len(planner.shown) == 4
+
+
+def test_windows_follow_each_other():
+    planner = Counting(PlannerConfig(history=2, candidates=2, history_level=0.1))
+    found = sample_futures(planner, None, history(3, 2), 0, tokens=7)
+    assert found.shape == (3, 2, 7, 2)
+    # The first window in a candidate's own steps, the later ones by a single candidate.
+    np.testing.assert_array_equal(found[1, 0, :, 0], 100 + np.arange(1, 8))
+    np.testing.assert_array_equal(found[1, 1, :, 0], 100 + np.array([2, 4, 6, 7, 8, 9, 10]))
+    (_, first), *later = planner.shown
+    assert (first.level == np.float32(0.25)).all() and len(later) == 2
+    for _, seen in later:
+        assert seen.frames.shape == (6, 2, 1, 2) and (seen.level == np.float32(0.1)).all()
+    np.testing.assert_array_equal(later[0][1].frames[3, :, 0, 0], [104, 106])
+    keys = np.concatenate([k for k, _ in later])
+    assert len(np.unique(keys, axis=0)) == len(keys)  # no window repeats another one's noise
+
+
+def test_a_history_longer_than_a_window_moves_on():
+    planner = Counting(PlannerConfig(history=4, candidates=1), horizon=1)
+    sample_futures(planner, None, history(1, 4), 0, tokens=3)
+    np.testing.assert_array_equal(planner.shown[-1][1].frames[0, :, 0, 0], [-1, 0, 1, 2])
+
+
+@pytest.mark.parametrize("data", [{"actions": True}, {"frames": "stack"}])
+def test_tokens_of_more_than_a_state_go_no_further_than_a_window(data):
+    planner = Counting(PlannerConfig(history=2), data=DataConfig(stride=2, **data))
+    with pytest.raises(UserError, match="window after window, which asks for tokens of one state"):
+        sample_futures(planner, None, history(1, 2), 0, tokens=4)
+    assert sample_futures(planner, None, history(1, 2), 0, tokens=3).shape == (1, 4, 3, 2)

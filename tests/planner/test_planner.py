@@ -1,0 +1,443 @@
+"""Plans against a plain computation, and what they depend on."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.tree_util import Partial
+
+from dfplan.diffusion.config import DiffusionConfig
+from dfplan.diffusion.matrix import levels
+from dfplan.diffusion.resample_noise import redraw
+from dfplan.diffusion.sampler import sample, token_noise
+from dfplan.guidance.guide import gradient_guidance
+from dfplan.model import Model
+from dfplan.planner.planner import Planner
+from dfplan.planner.select import arrival, outside
+from dfplan.planner.support import Support
+from dfplan.representation.layout import Layout
+from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.types import UserError
+
+from .tiny import (
+    ACTIONS,
+    BATCH,
+    CANDIDATES,
+    GOAL,
+    HISTORY,
+    HORIZON,
+    STATES,
+    STEPS,
+    STRIDE,
+    changed,
+    make_history,
+    make_keys,
+    make_model,
+    make_planner,
+    make_weights,
+    row,
+)
+
+AHEAD = "bidirectional"
+MODEL = make_model()
+RECURRENT = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
+ROWS = STEPS * HORIZON + 1  # as many as the longest matrix here has
+CUSTOM = np.array(
+    [
+        [4, 4, 4, 4, 4],
+        [4, 4, 4, 2, 4],
+        [2, 4, 4, 2, 4],
+        [2, 4, 4, 2, 4],
+        [0, 1, 3, 2, 4],
+        [0, 0, 3, 0, 1],
+        [0, 0, 0, 0, 0],
+    ]
+)
+SETTINGS = {
+    "autoregressive": {},
+    "full_sequence": {"matrix": "full_sequence", "eta": 0.0, "clip": 1.5},
+    "pyramid-0.5": {"matrix": "pyramid", "slope": 0.5},
+    "pyramid-1": {"matrix": "pyramid", "slope": 1.0, "solver": "multistep"},
+    "pyramid-2.5": {"matrix": "pyramid", "slope": 2.5, "solver": "ancestral"},
+    "trapezoid": {"matrix": "trapezoid", "slope": 1.0},
+    "custom": {"matrix": "custom", "rows": tuple(CUSTOM.ravel().tolist())},
+}
+SLOW = ("pyramid-0.5", "pyramid-2.5")
+TOLERANCE = 1.0
+NEAR = jnp.array([[-3.5, -2.5], [-2.0, -2.5]])
+DIFFUSED = make_model(frames="stack", actions=True)
+
+
+def plan(planner, keys=None, history=None, goal=GOAL, **options):
+    weights = make_weights(planner.model)
+    history = make_history(planner.model) if history is None else history
+    return planner.plan(weights, make_keys() if keys is None else keys, history, goal, **options)
+
+
+def test_one_compiled_program_per_shape():
+    """Stands first in the file: later tests use the programs that it counts."""
+    planner = make_planner(MODEL)
+    history = make_history(MODEL)
+    before = Planner.plan._cache_size()
+    for seed in range(3):
+        plan(planner, make_keys(seed), make_history(MODEL, seed), GOAL + seed)
+    planner.plan(make_weights(MODEL, 1), make_keys(), history, GOAL)
+    assert Planner.plan._cache_size() == before + 1
+    for _ in range(2):
+        plan(planner, make_keys(0, 1), row(history, 0), GOAL[:1])
+    assert Planner.plan._cache_size() == before + 2
+
+
+@functools.partial(jax.jit, static_argnames=("model", "solver", "scale", "samples"))
+def full_pass(
+    model, solver, scale, samples, params, known, known_level, start, matrix_levels, keys, goal
+):
+    """Sampling that evaluates all tokens, the known ones included, at every step."""
+    net = model.denoiser(params)
+
+    def denoise(carry, x, level, begin):
+        everything = jnp.concatenate([known, x], axis=1)
+        all_levels = jnp.concatenate([known_level, level], axis=1)
+        output = net(everything, all_levels)[:, known.shape[1] :]
+        return model.x0(x, output, level), carry
+
+    def cost(tokens):
+        return jnp.sum((STATES.decode(tokens[..., -4:])[..., :2] - goal[:, None]) ** 2, (1, 2))
+
+    carry = ()
+    if scale:
+        copies = functools.partial(redraw, keys[1], count=samples)
+        denoise = gradient_guidance(denoise, cost, model.schedule.alpha_sigma, scale, copies)
+        carry = carry, jnp.zeros_like(start)
+    return sample(
+        denoise, carry, start, matrix_levels, schedule=model.schedule, solver=solver, keys=keys[0]
+    ).tokens
+
+
+def known_tokens(planner, keys, history, goal):
+    """Goal and history as the network has to see them, one token at a time."""
+    model = planner.model
+    tokens, level = np.zeros((BATCH, 1 + HISTORY, model.layout.features)), np.zeros((BATCH, 4))
+    noise = [np.asarray(jax.random.normal(k, tokens.shape[1:])) for k in keys]
+    for b in range(BATCH):
+        tokens[b, 0, :2] = (goal[b] - STATES.mean[:2]) / STATES.std[:2]
+        for h in range(HISTORY):
+            level[b, 1 + h] = k = history.level[b, h]
+            token = ((history.frames[b, h] - STATES.mean) / STATES.std).reshape(-1)
+            if model.layout.actions:
+                action = (history.actions[b, h] - ACTIONS.mean) / ACTIONS.std
+                token = np.concatenate([token, action.reshape(-1)])
+            missing = k >= 1
+            tokens[b, 1 + h] = noise[b][1 + h] if missing else np.cos(np.pi / 2 * k) * token
+    return tokens, level
+
+
+def reference(planner, keys, history, goal):
+    """Tokens `[B, N, P, D]`, normalised."""
+    model, config = planner.model, planner.config
+    split = [jax.random.split(k, 4) for k in keys]
+    known, level = known_tokens(planner, [s[0] for s in split], history, goal)
+    start, *noise = (
+        jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2, 3)
+    )
+    matrix = levels(config.make_matrix(HORIZON), STEPS, config.rho)
+    tokens = full_pass(
+        model,
+        config.make_solver(),
+        0.0 if config.goal == "token" else config.guidance_scale,
+        config.guidance_samples,
+        make_weights(model).params,
+        jnp.repeat(jnp.asarray(known, jnp.float32), CANDIDATES, axis=0),
+        jnp.repeat(jnp.asarray(level, jnp.float32), CANDIDATES, axis=0),
+        token_noise(start, jnp.arange(HORIZON), model.layout.features),
+        # Idle rows at the end, so that matrices share a program.
+        np.pad(matrix, ((0, ROWS - len(matrix)), (0, 0)), mode="edge"),
+        noise,
+        jnp.repeat(jnp.asarray(goal, jnp.float32), CANDIDATES, axis=0),
+    )
+    return np.asarray(tokens).reshape(BATCH, CANDIDATES, HORIZON, -1)
+
+
+def check_against_reference(planner):
+    keys, history = make_keys(), make_history(planner.model)
+    result = plan(planner, keys, history)
+    tokens = reference(planner, keys, history, GOAL)
+    layout = planner.model.layout
+    states = tokens[..., : 4 * layout.frame_count][..., -4:] * STATES.std + STATES.mean
+    np.testing.assert_allclose(result.candidates[:, :, 1:], states, atol=1e-4, rtol=1e-4)
+    present = np.broadcast_to(result.history[:, None, -1], (BATCH, CANDIDATES, 4))
+    np.testing.assert_array_equal(result.candidates[:, :, 0], present)
+    if layout.actions:
+        best = np.stack([tokens[b, result.best[b]] for b in range(BATCH)])
+        chunk = best[..., 4 * layout.frame_count :].reshape(BATCH, HORIZON * STRIDE, 2)
+        np.testing.assert_allclose(
+            result.actions, chunk * ACTIONS.std + ACTIONS.mean, atol=1e-4, rtol=1e-4
+        )
+    else:
+        assert result.actions is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in SETTINGS],
+)
+def test_plans_equal_a_computation_without_cache_and_windows(name):
+    check_against_reference(make_planner(MODEL, **SETTINGS[name]))
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_guided_plans_equal_it_too(samples):
+    check_against_reference(
+        make_planner(MODEL, goal="both", guidance_scale=0.02, guidance_samples=samples)
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (MODEL, {"guidance_samples": 2}),
+        (RECURRENT, {"history_guidance": (0.5,), "matrix": "pyramid"}),
+    ],
+    ids=["futures", "recurrent after a blurred history"],
+)
+def test_a_price_of_the_whole_plan_knows_the_tokens_that_are_complete(model, settings, monkeypatch):
+    def guided():
+        def far(states, goal):  # all at once, and not compiled before
+            return states[..., :2].sum(axis=(1, 2)) ** 2 / 1000
+
+        planner = make_planner(model, goal="both", guidance_scale=0.02, **settings)
+        return plan(planner, price=Partial(far)).candidates
+
+    found = guided()
+    monkeypatch.setattr("dfplan.diffusion.matrix.PHASES", 1)
+    np.testing.assert_allclose(found, guided(), atol=1e-4, rtol=1e-4)
+
+
+def test_discrete_levels_are_the_ones_that_were_learned():
+    model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(levels=10))
+    planner = make_planner(model, steps=5, rho=2.0)
+    found = planner.levels(planner.config.make_matrix(HORIZON))
+    np.testing.assert_allclose(np.unique(found), [0.0, 0.1, 0.2, 0.4, 0.6, 1.0])
+    with pytest.raises(UserError, match=r"planner.steps 11 .* valid: 1 to 10"):
+        make_planner(model, steps=11)
+
+
+@pytest.mark.parametrize("matrix", ["autoregressive", "pyramid"])
+def test_plans_of_a_recurrent_network_equal_it_too(matrix):
+    check_against_reference(make_planner(RECURRENT, matrix=matrix))
+
+
+@pytest.mark.parametrize("matrix", ["full_sequence", "pyramid"])
+def test_plans_of_a_network_that_looks_ahead_equal_it_too(matrix):
+    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
+    check_against_reference(make_planner(model, matrix=matrix))
+
+
+def test_stacked_frames_and_diffused_actions_equal_it_too():
+    check_against_reference(make_planner(DIFFUSED, action="diffused"))
+
+
+def test_a_plan_does_not_depend_on_its_batch():
+    planner, keys, history = make_planner(MODEL), make_keys(), make_history(MODEL)
+    together = plan(planner, keys, history)
+    for b in range(BATCH):
+        alone = plan(planner, keys[b : b + 1], row(history, b), GOAL[b : b + 1])
+        assert alone.best[0] == together.best[b]
+        for mine, ours in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
+            np.testing.assert_allclose(mine[0], ours[b], atol=1e-4, rtol=1e-4)
+
+
+def arriving(**config):
+    """Its goals are so wide that candidates arrive, at different tokens."""
+    return make_planner(MODEL, goal_tolerance=TOLERANCE, **config)
+
+
+@pytest.mark.parametrize("name", ["autoregressive", "pyramid-1", "full_sequence"])
+def test_ending_at_the_arrival_changes_no_plan(name):
+    planner = arriving(**SETTINGS[name])
+    early = plan(planner, goal=NEAR)
+    full = plan(planner, goal=NEAR, denoising=True)
+    assert (early.arrival <= HORIZON * STRIDE).any() and np.ptp(early.arrival) > 0
+    for mine, ours in zip(early[:-1], full[:-1], strict=True):
+        if mine is not None:
+            np.testing.assert_allclose(mine, ours, atol=1e-4, rtol=1e-4)
+
+
+def test_a_candidate_is_what_was_sampled_and_after_its_arrival_at_rest():
+    model = make_model(rest_dims=(2, 3))
+    planner = make_planner(model, goal_tolerance=TOLERANCE)
+    result, sampled = plan(planner, goal=NEAR), plan(make_planner(model), goal=NEAR)
+    token = np.ceil(result.arrival / STRIDE).astype(int)
+    assert (token < HORIZON).any()
+    for b in range(BATCH):
+        np.testing.assert_allclose(
+            result.states[b, : token[b] + 1],
+            sampled.candidates[b, result.best[b], : token[b] + 1],
+            atol=1e-4,
+        )
+        held = np.concatenate([NEAR[b], [0.0, 0.0]])
+        np.testing.assert_allclose(
+            result.states[b, token[b] + 1 :], np.tile(held, (HORIZON - token[b], 1)), atol=1e-6
+        )
+
+
+def test_plans_that_arrive_do_not_depend_on_their_batch_either():
+    planner, keys, history = arriving(), make_keys(), make_history(MODEL)
+    together = plan(planner, keys, history, goal=NEAR)
+    for b in range(BATCH):
+        alone = plan(planner, keys[b : b + 1], row(history, b), NEAR[b : b + 1])
+        for mine, ours in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
+            np.testing.assert_allclose(mine[0], ours[b], atol=1e-4, rtol=1e-4)
+
+
+def test_a_candidate_pays_for_the_way_where_the_data_never_was():
+    planner, weights = unguided(), make_weights(MODEL)
+    candidates = np.asarray(plan(planner).candidates)[..., :2]
+    goal = jnp.asarray(candidates[:, 0, 3])  # each robot's candidate 0 arrives at token 3
+    hole = np.floor((candidates[0, 0, 1] + 20) * 2).astype(int)  # and robot 0's passes here
+    visited = np.ones((80, 80), bool)
+    visited[tuple(hole)] = False
+    support = Support(jnp.full(2, -20.0), jnp.full(2, 0.5), jnp.asarray(visited))
+    args = make_keys(), make_history(MODEL), goal
+    free = planner.plan(weights, *args)
+    priced = planner.plan(weights._replace(support=support), *args)
+    away = outside(jnp.asarray(candidates), free.cost / STRIDE, support)
+    assert away[0, 0] > 0
+    np.testing.assert_allclose(
+        priced.cost, free.cost + planner.config.support * STRIDE * away, rtol=1e-3
+    )
+    np.testing.assert_array_equal(priced.best, np.argmin(priced.cost, axis=1))
+    dear = changed(planner, support=1e4).plan(weights._replace(support=support), *args)
+    assert free.best[0] == 0 and dear.best[0] == 1
+    off = changed(planner, support=0.0).plan(weights._replace(support=support), *args)
+    np.testing.assert_array_equal(off.cost, free.cost)
+
+
+def test_keys_change_plans_and_candidates_differ():
+    planner = make_planner(MODEL)
+    first, again, other = (plan(planner, make_keys(seed)).candidates for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert abs(first - other)[:, :, 1:].max(axis=-1).min() > 1e-3
+    assert abs(first[:, 0] - first[:, 1])[:, 1:].max(axis=-1).min() > 1e-3
+
+
+def unguided():
+    """Guidance of strength 0: the goal decides what is chosen, not what is sampled."""
+    return make_planner(MODEL, goal="guidance", guidance_scale=0.0)
+
+
+def test_the_candidate_that_arrives_first_is_chosen():
+    planner = unguided()
+    candidates = np.asarray(plan(planner).candidates)
+    for token in (1, 3):
+        # Robot 0's candidate 1 passes its goal at `token`, and robot 1's candidate 0.
+        goal = np.stack([candidates[0, 1, token, :2], candidates[1, 0, token, :2]])
+        result = plan(planner, goal=jnp.asarray(goal))
+        assert result.best.tolist() == [1, 0]
+        wanted = arrival(candidates[..., :2], np.stack([goal, goal], 1), 0.1) * STRIDE
+        np.testing.assert_allclose(result.cost, wanted, rtol=1e-3)
+        assert all((token - 1) * STRIDE < a <= token * STRIDE for a in result.arrival)
+        for b in range(BATCH):
+            assert result.cost[b].argmin() == result.best[b] and np.ptp(result.cost[b]) > 0
+            assert result.arrival[b] == result.cost[b].min()
+            np.testing.assert_array_equal(result.states[b], candidates[b, result.best[b]])
+
+
+def test_without_a_goal_plans_are_as_with_an_unknown_one_and_never_arrive():
+    planner = unguided()
+    result = plan(planner, goal=None)
+    np.testing.assert_allclose(result.candidates, plan(planner).candidates, atol=1e-5)
+    np.testing.assert_array_equal(result.arrival, (HORIZON + 1) * STRIDE)
+
+
+def test_goal_as_token_as_gradient_and_both():
+    base = unguided()
+    planners = {
+        "none": base,
+        "guidance": changed(base, guidance_scale=0.1),
+        "token": make_planner(MODEL),
+        "both": changed(base, goal="both", guidance_scale=0.1),
+    }
+    results = {name: np.asarray(plan(p).candidates) for name, p in planners.items()}
+    away = {
+        name: np.linalg.norm(r[:, :, -1, :2] - GOAL[:, None], axis=-1)
+        for name, r in results.items()
+    }
+    for name, r in results.items():
+        assert np.isfinite(r).all(), name
+    assert away["guidance"].mean() < 0.8 * away["none"].mean()
+    assert away["both"].mean() < 0.8 * away["token"].mean()
+    names = list(results)
+    for i, name in enumerate(names):
+        for other in names[:i]:
+            assert abs(results[name] - results[other]).max() > 1e-2, (name, other)
+
+
+def test_the_goal_token_moves_plans():
+    planner = make_planner(MODEL)
+    moved = plan(planner, goal=GOAL.at[1].add(1.0))
+    change = abs(plan(planner).candidates - moved.candidates).max(axis=(1, 2, 3))
+    assert change[0] == 0 and change[1] > 1e-3
+
+
+def test_history_its_level_and_missing_tokens_change_plans():
+    planner, history = make_planner(MODEL), make_history(MODEL)
+    clean = history._replace(level=jnp.zeros((BATCH, HISTORY)))
+    base = plan(planner, history=clean).candidates[:, :, 1:]
+    for token in range(HISTORY):
+        for level in (0.5, 1.0):
+            other = clean._replace(level=clean.level.at[0, token].set(level))
+            change = abs(plan(planner, history=other).candidates[:, :, 1:] - base)
+            assert change[0].max() > 1e-3 and change[1].max() == 0
+        other = clean._replace(frames=clean.frames.at[0, token].add(1.0))
+        assert abs(plan(planner, history=other).candidates[0, :, 1:] - base[0]).max() > 1e-3
+
+
+def test_what_a_missing_token_holds_does_not_matter():
+    planner, history = make_planner(MODEL), make_history(MODEL)
+    other = history._replace(frames=history.frames.at[0, 0].set(jnp.nan))
+    a, b = (plan(planner, history=h).candidates for h in (history, other))
+    np.testing.assert_array_equal(a, b)
+
+
+def test_every_step_of_the_sampling():
+    planner = make_planner(MODEL)
+    result, shown = plan(planner), plan(planner, denoising=True)
+    assert result.denoising is None and shown.denoising is not None
+    matrix = planner.config.make_matrix(HORIZON)
+    assert shown.denoising.shape == (BATCH, len(matrix), CANDIDATES, HORIZON + 1, 4)
+    np.testing.assert_allclose(shown.candidates, result.candidates, atol=1e-5)
+    np.testing.assert_array_equal(shown.denoising[:, -1], shown.candidates)
+    moved = (abs(np.diff(shown.denoising[..., 1:, :], axis=1)) > 1e-5).any(axis=(0, 2, 4))
+    np.testing.assert_array_equal(moved, np.diff(matrix, axis=0) != 0)
+
+
+def test_a_task_without_a_goal():
+    layout = TokenLayout.create(Layout(4, 2), DataConfig(stride=STRIDE))
+    planner = make_planner(Model(layout, MODEL.net, MODEL.diffusion))
+    result = plan(planner, goal=None)
+    assert np.isfinite(result.states).all() and (result.arrival > HORIZON * STRIDE).all()
+
+
+def test_inverse_actions_are_in_si_units():
+    planner, weights = make_planner(MODEL), make_weights(MODEL)
+    rng = np.random.default_rng(0)
+    state, later = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    gap = np.array([1.0, 2.0, 1.0], np.float32)
+    found = planner.inverse_action(weights, state, later, gap)
+    encoded = [(a - STATES.mean) / STATES.std for a in (state, later)]
+    wanted = MODEL.inverse(weights.params)(*encoded, gap) * ACTIONS.std + ACTIONS.mean
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_planners_that_cannot_be():
+    with pytest.raises(UserError, match=r"'diffused' needs .*data.actions true; valid here: tra"):
+        make_planner(MODEL, action="diffused")
+    ahead = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
+    with pytest.raises(UserError, match=r"'autoregressive' keeps .*'bidirectional' .*valid.*full_"):
+        make_planner(ahead, matrix="autoregressive")
+    with pytest.raises(UserError, match=r"rows of 5 tokens .* got 7 numbers"):
+        make_planner(MODEL, matrix="custom", rows=(4,) * 7)

@@ -1,0 +1,77 @@
+"""A tiny model whose every parameter is random, and planners of it that tests share."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dfplan.diffusion.config import DiffusionConfig
+from dfplan.model import Model
+from dfplan.nets.config import NetConfig
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.plan import History, Weights
+from dfplan.planner.planner import Planner
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
+
+STRIDE, HORIZON, HISTORY, STEPS, CANDIDATES, BATCH = 2, 5, 3, 4, 2, 2
+LAYOUT = Layout(4, 2, goal_dims=(0, 1))
+NET = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
+STATES = Normalizer(jnp.array([1.0, -1.0, 0.5, 0.0]), jnp.array([2.0, 1.0, 0.5, 3.0]))
+ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
+
+
+def make_model(**data) -> Model:
+    config = DataConfig(**{"stride": STRIDE, "tokens": 8, **data})
+    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig())
+
+
+@functools.cache
+def make_weights(model: Model, seed: int = 0) -> Weights:
+    rng = np.random.default_rng(seed)
+
+    def draw(leaf):  # matrices that keep the size of what they map, all else around 1
+        x = rng.normal(size=leaf.shape)
+        return jnp.asarray(x / leaf.shape[0] ** 0.5 if leaf.ndim == 2 else 1 + 0.3 * x, jnp.float32)
+
+    shapes = jax.eval_shape(lambda: model.init(0))
+    return Weights(jax.tree.map(draw, shapes), STATES, ACTIONS)
+
+
+def make_planner(model: Model | None = None, **config) -> Planner:
+    """One that conditions on three tokens, by default of the model without actions."""
+    defaults = {"history": HISTORY, "steps": STEPS, "candidates": CANDIDATES}
+    return Planner(model or make_model(), PlannerConfig(**{**defaults, **config}), HORIZON)
+
+
+def make_keys(seed: int = 0, batch: int = BATCH) -> jax.Array:
+    return jax.random.split(jax.random.key(seed), batch)
+
+
+def make_history(model: Model, seed: int = 0) -> History:
+    """Random readings of two robots; one lacks its first token, one its last two."""
+    rng, layout = np.random.default_rng(seed), model.layout
+
+    def draw(norm, *shape):
+        return norm.decode(rng.normal(size=(BATCH, HISTORY, *shape)).astype(np.float32))
+
+    return History(
+        draw(STATES, layout.frame_count, layout.state_dim),
+        draw(ACTIONS, layout.stride, layout.action_dim),
+        jnp.array([[1.0, 0.3, 0.0], [0.1, 1.0, 1.0]]),
+    )
+
+
+def row(tree, i: int):
+    """Robot `i` alone, as a batch of one."""
+    return jax.tree.map(lambda a: a[i : i + 1], tree)
+
+
+def changed(planner: Planner, **config) -> Planner:
+    return dataclasses.replace(planner, config=dataclasses.replace(planner.config, **config))
+
+
+GOAL = jnp.array([[2.0, 0.5], [-1.0, -2.0]])

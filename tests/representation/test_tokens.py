@@ -1,0 +1,62 @@
+"""Tokens: their configuration, and features there and back."""
+
+import numpy as np
+import pytest
+
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.types import UserError
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("stride", 0, "at least 1, got 0"),
+        ("tokens", 1, r"at least 2, or 0 \(automatic\), got 1"),
+        ("tokens", -3, "at least 2, or 0 .*, got -3"),
+        ("goal_horizon", -1, "at least 0, got -1"),
+        ("goal_decay", -0.5, "at least 0, got -0.5"),
+        ("goal_decay", float("nan"), "at least 0, got nan"),
+        ("start_fraction", 1.5, r"in \[0, 1\], got 1.5"),
+        ("frames", "all", "'all'; valid: last, stack"),
+    ],
+)
+def test_what_a_config_refuses(field, value, words):
+    with pytest.raises(UserError, match=f"data.{field}.*{words}"):
+        DataConfig(**{field: value})
+
+
+@pytest.mark.parametrize("dim", [3, -1])
+def test_rest_dims_are_of_the_state(dim):
+    with pytest.raises(UserError, match=f"data.rest_dims {dim} is not in the state; valid: 0 to 2"):
+        TokenLayout.create(Layout(3, 2), DataConfig(rest_dims=(0, dim)))
+
+
+def test_a_config_is_hashable_after_json_made_its_tuple_a_list():
+    assert hash(DataConfig(rest_dims=[1, 2])) == hash(DataConfig(rest_dims=(1, 2)))  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("frames", "actions", "features"),
+    [("last", False, 3), ("last", True, 11), ("stack", False, 12), ("stack", True, 20)],
+)
+def test_a_token_holds_frames_and_actions(frames, actions, features):
+    layout = TokenLayout.create(Layout(3, 2), DataConfig(stride=4, frames=frames, actions=actions))
+    assert layout.features == features and not layout.has_goal
+    states = np.arange(5 * layout.frame_count * 3.0).reshape(5, layout.frame_count, 3)
+    chunk = -np.arange(5 * 4 * 2.0).reshape(5, 4, 2)
+    token = layout.encode(states, chunk if actions else None)
+    assert token.shape == (5, features)
+    np.testing.assert_array_equal(layout.states(token), states)
+    if actions:
+        np.testing.assert_array_equal(layout.action_chunk(token), chunk)
+
+
+def test_a_goal_token_has_the_goal_where_the_state_has_it():
+    config = DataConfig(stride=2, frames="stack", actions=True)
+    layout = TokenLayout.create(Layout(3, 1, goal_dims=(2, 0)), config)
+    states = Normalizer.from_dict({"mean": [1.0, 2.0, 3.0], "std": [1.0, 10.0, 2.0]})
+    token = layout.goal_token(np.array([[7.0, 5.0]]), states)
+    assert layout.has_goal
+    assert token.tolist() == [[4.0, 0, 2.0, 0, 0, 0, 0, 0]]

@@ -1,0 +1,47 @@
+"""Compiled programs are kept on disk, where the user wants them or not at all."""
+
+import os
+import subprocess
+import sys
+
+SCRIPT = """
+import jax, jax.monitoring
+events = []
+jax.monitoring.register_event_listener(lambda name, **_: events.append(name))
+before = jax.config.jax_compilation_cache_dir
+import dfplan.agent, dfplan.cli
+from dfplan.util.compilation_cache import keep_compiled
+assert jax.config.jax_compilation_cache_dir == before, "set at import"
+print(keep_compiled())
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.jit(lambda x: jax.numpy.sin(x) @ x)(jax.numpy.ones((4, 4)))
+print(sum(name.endswith("compilation_cache/cache_hits") for name in events) > 0)
+"""
+
+
+def start(home, **env):
+    kept = {k: v for k, v in os.environ.items() if "CACHE" not in k}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**kept, "HOME": str(home), **env},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return tuple(done.stdout.split())
+
+
+def test_a_second_start_reads_what_the_first_has_compiled(tmp_path):
+    where = tmp_path / "own" / "dfplan" / "xla"
+    xdg = {"XDG_CACHE_HOME": str(tmp_path / "own")}
+    assert start(tmp_path, **xdg) == (str(where), "False")
+    assert any(where.iterdir())
+    assert start(tmp_path, **xdg) == (str(where), "True")
+    off = start(tmp_path, DFPLAN_NO_COMPILATION_CACHE="1")
+    assert off == ("None", "False") and not (tmp_path / ".cache").exists()
+
+
+def test_a_directory_that_jax_was_given_stays(tmp_path):
+    own = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "jax"), "XDG_CACHE_HOME": str(tmp_path)}
+    assert start(tmp_path, **own)[0] == str(tmp_path / "jax")
+    assert start(tmp_path)[0] == str(tmp_path / ".cache" / "dfplan" / "xla")

@@ -1,0 +1,214 @@
+"""Reward as a goal, from a dataset to actions: what it rewards is what is done."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import gymnasium as gym
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.agent import Agent
+from dfplan.cli.predict import _defaults
+from dfplan.data import minari_io
+from dfplan.data.minari_io import from_episodes
+from dfplan.data.windows import sample_batch
+from dfplan.export.exported import load
+from dfplan.export.write import export
+from dfplan.planner.plan import Weights
+from dfplan.representation.layout import Layout
+from dfplan.runs.resolve import Found
+from dfplan.runs.run import Run
+from dfplan.runs.train import train
+from dfplan.tasks.registry import Task
+from dfplan.training.step import Recipe, init_state, train_until
+from dfplan.types import UserError
+
+EPISODES, STEPS = 100, 20
+SETTINGS = {
+    "data.goal": "reward",
+    "data.stride": 2,
+    "net.layers": 1,
+    "training.steps": 300,
+    "training.batch_size": 32,
+    "training.ema": 0.98,
+    "value.width": 16,
+    "value.steps": 300,
+    "value.discount": 0.9,
+    "value.members": 2,
+    "data.tokens": 4,
+    "planner.candidates": 4,
+    "planner.replan_every": 2,
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation():
+    """Most of these tests' time is XLA's; half of that goes into optimisations."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Points that drift, each episode at a speed of its own, which is its reward."""
+    rng = np.random.default_rng(0)
+    drift = np.repeat(rng.uniform(-1, 1, (EPISODES, 1)), STEPS, axis=1)
+    place = np.cumsum(np.concatenate([rng.normal(size=(EPISODES, 1)), drift], axis=1), axis=1)
+    state = place[..., None].astype(np.float32)
+    drift = np.pad(drift, ((0, 0), (0, 1))).astype(np.float32)
+    layout = Layout(1, 1, action_low=(-1.0,), action_high=(1.0,))
+    kept = {"rewards": list(drift), "terminated": np.zeros(EPISODES, bool)}
+    return from_episodes(list(state), list(drift[..., None]), layout, "drift-v0", **kept)
+
+
+@pytest.fixture(scope="module")
+def job(tiny_config, data):
+    """A run on them, and its weights."""
+    run = Run.create(Task("Drift-v0", "drift-v0"), tiny_config.override(SETTINGS), data)
+    recipe = Recipe(run.model, run.config.data, run.config.training)
+    steps = jnp.int32(run.config.training.steps)
+    state, _ = train_until(recipe, run.corpus(data), init_state(recipe), steps)
+    return run, Weights(state.ema, run.states, run.actions, run.support, run.critic)
+
+
+def driven(run, weights, **planner):
+    """How far the agent drives points from zero in six steps."""
+    agent = Agent.of(run.with_planner(planner), weights)
+    begin = place = np.zeros((6, 1), np.float32)
+    state = None
+    for _ in range(6):
+        action, state = agent.predict(place, state, np.full(6, state is None))
+        place = place + action
+    return float((place - begin).mean())
+
+
+def test_the_return_that_is_asked_for_is_got(job):
+    most, least = (driven(*job, candidates=1, quantile=q) for q in (0.95, 0.05))
+    assert most > 1 and least < -1
+
+
+def test_the_candidate_that_brings_most_is_driven(job):
+    run, weights = job
+    how = {"goal": "none", "candidates": 16}
+    there = driven(run, weights, **how)
+    names = ("base", "scale", "reward_base", "reward_scale")
+    turned = {name: -getattr(run.critic, name) for name in names}
+    weights = weights._replace(critic=dataclasses.replace(run.critic, **turned))
+    assert there > driven(run, weights, **how) + 1.5
+
+
+def test_the_token_of_a_window_tells_how_good_its_return_was(job, data):
+    run, _ = job
+    corpus = run.corpus(data)
+    batch = sample_batch(jax.random.key(0), corpus, run.model.layout, run.config.data, 256)
+    told, begin = batch.tokens[:, 0, 0], batch.state[:, 0]
+    gone = batch.tokens[:, 2, 0] - begin
+    assert np.corrcoef(told, gone)[0, 1] > 0.4
+    assert abs(np.corrcoef(told, begin)[0, 1]) < 0.3
+    assert told.min() >= -(3**0.5) and told.max() <= 3**0.5
+
+
+def test_an_exported_planner_plans_for_it_too(job, tmp_path):
+    run, weights = job[0].with_planner({"goal": "none"}), job[1]
+    export(run, weights, tmp_path / "out", batches=(2,), platforms=("cpu",))
+    agent, states = Agent.of(run, weights, seed=5), np.array([[0.5], [-1.0]], np.float32)
+    agent.act(states)
+    plan = load(tmp_path / "out").plan(states, seed=5)
+    np.testing.assert_allclose(plan.states, agent.plan.states, atol=1e-5)
+    np.testing.assert_allclose(plan.cost, agent.plan.cost, atol=1e-4)
+
+
+def test_a_run_keeps_what_states_are_worth(job, data, tmp_path):
+    run, _ = job
+    run.save(tmp_path / "run")
+    back, state = Run.load(tmp_path / "run"), jnp.ones((1, 2, 1))
+    assert back.critic is not None and run.critic is not None
+    assert back.critic.worth(state) == run.critic.worth(state)
+    np.testing.assert_array_equal(back.corpus(data).rank, run.corpus(data).rank)
+    (tmp_path / "run" / "value.npz").unlink()
+    with pytest.raises(UserError, match=r"is damaged: .*value\.npz"):
+        Run.load(tmp_path / "run")
+
+
+class Episode(dict):
+    """As much of a Minari episode as dfplan reads."""
+
+    __getattr__ = dict.__getitem__
+
+    def __len__(self):
+        return len(self["actions"])
+
+
+@pytest.fixture
+def dataset(monkeypatch):
+    """`dataset(rewards)`: makes one of two episodes, the second terminated, that can be read."""
+    box = gym.spaces.Box(-np.inf, np.inf, (1,))
+
+    def make(*rewards):
+        class Dataset:
+            observation_space = action_space = box
+
+            def iterate_episodes(self):
+                for i, reward in enumerate(rewards):
+                    n = len(reward)
+                    over = np.arange(n) + 1 == (n if i else 0)
+                    yield Episode(
+                        id=i,
+                        observations=np.zeros((n + 1, 1)),
+                        actions=np.zeros((n, 1)),
+                        rewards=np.array(reward),
+                        terminations=over,
+                    )
+
+        monkeypatch.setattr(minari_io, "open_dataset", lambda dataset_id: Dataset())
+
+    return make
+
+
+def test_rewards_are_read_where_they_are_asked_for(dataset):
+    dataset([1.0, 2.0], [3.0])
+    data = minari_io.load_trajectories("some-v0", rewards=True)
+    np.testing.assert_array_equal(data.reward, [1, 2, 0, 3, 0])
+    np.testing.assert_array_equal(data.terminated, [False, True])
+    plain = minari_io.load_trajectories("some-v0")
+    assert plain.reward is None and plain.fingerprint != data.fingerprint
+    dataset([1.0, 2.0], [4.0])
+    other = minari_io.load_trajectories("some-v0", rewards=True)
+    assert other.fingerprint != data.fingerprint
+    assert minari_io.load_trajectories("some-v0").fingerprint == plain.fingerprint
+
+
+def test_a_forecast_is_of_what_is_usual(job):
+    found = _defaults(Path("run"), Found(job[0], Path("run"), "run"))
+    assert found.planner.goal == "none" and found.planner.candidates > 4
+
+
+def test_a_tracker_of_other_states_is_refused(monkeypatch, tiny_config, tmp_path):
+    shape = (("achieved_goal", (1,)), ("desired_goal", (1,)), ("observation", (1,)))
+    whole = SimpleNamespace(layout=Layout(3, 1, observation_shape=shape))
+    monkeypatch.setattr("dfplan.runs.train.load_trajectories", lambda *args, **kwargs: whole)
+    config = tiny_config.override({"data.goal": "reward", "planner.action": "tracker"})
+    with pytest.raises(UserError, match=r"valid here: --planner\.action inverse"):
+        train(Task("Some-v0", "some-v0"), config, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("rewards", "goal", "says"),
+    [
+        (([0.0, 0.0], [0.0]), {}, "every reward is 0, so there is nothing to maximise"),
+        (([0.0, np.nan], [1.0]), {}, "episode 0, step 1: reward dimension 0 is nan"),
+        (([0.0, 1.0], [2.0]), {"goal_dims": (0,)}, "leave out goal-dims"),
+    ],
+)
+def test_what_cannot_be_maximised_is_refused(dataset, tiny_config, tmp_path, rewards, goal, says):
+    dataset(*rewards)
+    config = tiny_config.override({"data.goal": "reward"})
+    with pytest.raises(UserError, match=says) as caught:
+        train(Task("Some-v0", "some-v0"), config, tmp_path / "run", **goal)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
