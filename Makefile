@@ -39,7 +39,7 @@ demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/
 	@mkdir -p $(DEMO)/datasets
 	$(BIN)/dfplan collect pointmaze-umaze --seed 0
 	$(BIN)/dfplan train pointmaze-umaze --preset small --out $(DEMO)/train
-	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --seed 20000 --references --out $(DEMO)
+	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --seed 20000 --baselines --out $(DEMO)
 
 maze2d: setup ## collect, train and evaluate on D4RL's mazes (hours); goes on where it was interrupted
 	@$(BIN)/python -m experiments.maze2d.run

@@ -7,29 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.control.active_plans import InForce
+from dfplan.control.active_plans import ActivePlans
 from dfplan.control.batch import BatchPlanner
 from dfplan.control.executor import Worker, background, inline
 from dfplan.control.inputs import (
     as_goals,
     as_mask,
     as_seeds,
+    check_cost,
     check_finite,
-    check_price,
     check_states,
 )
-from dfplan.control.linear_dynamics import Motion
-from dfplan.control.low_level import make_follower
+from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.control.low_level import make_low_level_controller
 from dfplan.control.observer import Observer
 from dfplan.guidance.costs import as_cost
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.planner import Planner
 from dfplan.representation.layout import Layout
-from dfplan.runs.resolve import find_run
+from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, load_weights
 from dfplan.tasks.registry import load_function
 from dfplan.types import Cost, Tracker
-from dfplan.util.compilation_cache import keep_compiled
+from dfplan.util.compilation_cache import enable_compilation_cache
 
 
 class Agent:
@@ -75,18 +75,18 @@ class Agent:
         layout: Layout,
         *,
         tracker: Tracker | None = None,
-        motion: Motion | None = None,
+        dynamics: LinearDynamics | None = None,
         seed: int = 0,
         worker: Worker | None = None,
     ):
         self.planner, self.weights, self.layout = planner, weights, layout
-        self._plans, self._motion = BatchPlanner(planner, weights), motion
+        self._plans, self._motion = BatchPlanner(planner, weights), dynamics
         waits = planner.config.deadline_ms < 0
         self._worker = worker or (inline if waits else background())
         self.state = np.zeros((0, layout.state_dim), np.float32)
-        self._follow = make_follower(planner, weights, tracker)
+        self._follow = make_low_level_controller(planner, weights, tracker)
         self._observer: Observer | None = None
-        self._force: InForce | None = None
+        self._force: ActivePlans | None = None
         self._price: Cost | None = None
         self._rest = 0.0
         self.reset(seed=seed)
@@ -102,43 +102,43 @@ class Agent:
         return np.zeros(0, int) if self._force is None else self._force.elapsed
 
     @property
-    def price(self) -> Cost | None:
+    def extra_cost(self) -> Cost | None:
         """See the class."""
         return self._price
 
-    @price.setter
-    def price(self, price: Callable | None) -> None:
-        if price is not None:
-            price = as_cost(price)
-            check_price(self.layout, price)
-        self._price = price
+    @extra_cost.setter
+    def extra_cost(self, extra_cost: Callable | None) -> None:
+        if extra_cost is not None:
+            extra_cost = as_cost(extra_cost)
+            check_cost(self.layout, extra_cost)
+        self._price = extra_cost
 
     @classmethod
     def load(
         cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
     ) -> "Agent":
-        """The agent of a trained run; its compiled programs are kept, see `keep_compiled`.
+        """The agent of a trained run; its compiled programs are kept, see `enable_compilation_cache`.
 
         With a deadline they are compiled at once, for one robot; else when they are needed.
 
         Args:
-            directory: of the run, or the name of a task that comes trained, as `find_run` takes it.
+            directory: of the run, or the name of a task that comes trained, as `resolve_run` takes it.
             planner: planner settings to change, such as `{"candidates": 16}`.
             seed: of the plans.
 
         Raises:
             UserError: when the run is missing or damaged, or a setting is unknown.
         """
-        keep_compiled()
-        found = find_run(directory)
+        enable_compilation_cache()
+        found = resolve_run(directory)
         run = found.run.with_planner(planner or {})
-        agent = cls.of(run, load_weights(run, found.directory), seed=seed)
+        agent = cls.from_run(run, load_weights(run, found.directory), seed=seed)
         if run.config.planner.deadline_ms >= 0:
             agent.compile()
         return agent
 
     @classmethod
-    def of(
+    def from_run(
         cls, run: Run, weights: Weights, *, seed: int = 0, worker: Worker | None = None
     ) -> "Agent":
         """The agent of a run that is loaded already; seed and worker as for the class.
@@ -149,14 +149,14 @@ class Agent:
         """
         wanted = run.config.planner.action == "tracker" and run.task.tracker
         tracker = load_function(run.task.tracker) if wanted else None
-        motion = run.find_motion() if run.config.planner.filters else None
-        given = {"tracker": tracker, "motion": motion, "seed": seed, "worker": worker}
+        dynamics = run.find_dynamics() if run.config.planner.filters else None
+        given = {"tracker": tracker, "dynamics": dynamics, "seed": seed, "worker": worker}
         return cls(run.planner, weights, run.layout, **given)
 
     def compile(self, batch: int = 1) -> None:
         """Compile what `act` runs for so many environments, so that it does not have to wait.
 
-        Not what an `agent.price` or other padded sizes of a batch on an accelerator need besides.
+        Not what an `agent.extra_cost` or other padded sizes of a batch on an accelerator need besides.
         """
         plan = self._plans.compile(batch)
         state, layout = np.asarray(plan.states)[:, 0], self.planner.model.layout
@@ -312,7 +312,7 @@ class Agent:
         goal: np.ndarray | None,
         over: np.ndarray,
         denoising: bool = False,
-    ) -> tuple[Observer, InForce]:
+    ) -> tuple[Observer, ActivePlans]:
         """Take in the present, and ask for plans that are due; not where an episode is `over`."""
         check_states(self.layout, state, None if self._force is None else len(self.elapsed))
         check_finite(state, goal, self.planner.config.missing)
@@ -322,15 +322,15 @@ class Agent:
         due = force.due(goal)
         if force.plan is not None:
             due &= ~over  # whatever plan is left there serves for a last action
-        force.ask(due, observer, self.state, goal, price=self._price, denoising=denoising)
+        force.ask(due, observer, self.state, goal, extra_cost=self._price, denoising=denoising)
         return observer, force
 
-    def _begin(self, batch: int) -> tuple[Observer, InForce]:
+    def _begin(self, batch: int) -> tuple[Observer, ActivePlans]:
         """What observes and what plans, made anew after a `reset`."""
         if self._observer is None or self._force is None:
             if len(self._seeds) != batch:
                 self._seeds, self._count = as_seeds(self._seed, batch), np.zeros(batch, int)
             made = self._plans, self._worker, self._seeds, self._count
             self._observer = Observer(self.planner, self.weights, self._motion, batch)
-            self._force = InForce(self.planner, self.weights, *made)
+            self._force = ActivePlans(self.planner, self.weights, *made)
         return self._observer, self._force

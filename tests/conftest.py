@@ -110,7 +110,7 @@ def tiny_config() -> Config:
             "net.layers": 2,
             "net.heads": 2,
             "net.mlp_ratio": 2,
-            "net.octaves": 1,
+            "net.fourier_octaves": 1,
             "training.steps": 200,
             "training.batch_size": 8,
             "training.log_every": 2,

@@ -13,7 +13,7 @@ import pytest
 
 from dfplan.agent import Agent
 from dfplan.config import Config
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
@@ -48,7 +48,7 @@ class FakePlanner:
         self.horizon = HORIZON
         self.calls = []
 
-    def plan(self, weights, keys, history, goal, guess=None, *, price=None, denoising):
+    def plan(self, weights, keys, history, goal, initial_plan=None, *, extra_cost=None, denoising):
         horizon = self.horizon
         self.calls.append(SimpleNamespace(rows=len(keys), history=history))
         present = np.asarray(history.frames)[:, -1, -1]
@@ -102,7 +102,7 @@ def see(state, goal=(9.0, 9.0)):
 def real():
     """A planner with inverse dynamics, and its weights, all random."""
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
-    net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
+    net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
     model, rng = Model(tokens, net, DiffusionConfig()), np.random.default_rng(0)
 
     def draw(leaf):
@@ -316,11 +316,11 @@ def test_the_tracker_of_a_run():
         return Run(Task("e", "d", tracker=tracker), config, LAYOUT, norm, norm, None, "")
 
     weights = Weights(None, norm, norm)
-    assert Agent.of(run("numpy:zeros"), weights).plan is None
+    assert Agent.from_run(run("numpy:zeros"), weights).plan is None
     with pytest.raises(UserError, match="needs a tracker"):
-        Agent.of(run(""), weights)
+        Agent.from_run(run(""), weights)
     with pytest.raises(UserError, match="cannot load 'numpy:nothing'"):
-        Agent.of(run("numpy:nothing"), weights)
+        Agent.from_run(run("numpy:nothing"), weights)
 
 
 def test_predict_resets_where_an_episode_starts():
@@ -402,8 +402,8 @@ def filtering(real, **config):
     config = dataclasses.replace(planner.config, action="tracker", **config)
     planner = dataclasses.replace(planner, config=config)
     far = np.full(2, 99.0)
-    motion = Motion(np.zeros((2, 5)), 1e-6 * np.eye(2), -far, far)
-    return Agent(planner, weights, LAYOUT, tracker=tracker, motion=motion), shown
+    dynamics = LinearDynamics(np.zeros((2, 5)), 1e-6 * np.eye(2), -far, far)
+    return Agent(planner, weights, LAYOUT, tracker=tracker, dynamics=dynamics), shown
 
 
 def test_what_is_missing_is_acted_on_as_estimated(real):

@@ -80,7 +80,7 @@ WRONG = [
     ("diffusion.schedule", "quadratic"),
     ("net.dtype", "float64"),
     ("net.layers", 0),
-    ("net.octaves", -1),
+    ("net.fourier_octaves", -1),
     ("planner.action", "magic"),
     ("planner.candidates", 0),
     ("planner.eta", 1.5),

@@ -62,9 +62,9 @@ def _run(args: list[str]) -> int:
     if args[0] not in COMMANDS:
         return _say(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
     from dfplan.types import UserError
-    from dfplan.util.compilation_cache import keep_compiled
+    from dfplan.util.compilation_cache import enable_compilation_cache
 
-    keep_compiled()
+    enable_compilation_cache()
     try:
         return importlib.import_module(f"dfplan.cli.{_module(args[0])}").main(args[1:])
     except UserError as error:

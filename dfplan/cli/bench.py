@@ -16,7 +16,7 @@ from dfplan.cli.common import (
 from dfplan.evaluation.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.planner.config import PlannerConfig
 from dfplan.runs.run import load_weights
-from dfplan.training.step import Recipe
+from dfplan.training.step import TrainSpec
 from dfplan.types import UserError
 
 
@@ -63,8 +63,8 @@ def main(argv: Sequence[str]) -> int:
     result: dict[str, Any] = {"run": found.name, "machine": machine(gemm)}
     console.print("  ".join(f"{k} {_text(v)}" for k, v in result["machine"].items()))
     if not args.plans_only:
-        recipe = Recipe(run.model, run.config.data, run.config.training)
-        result["training"] = bench_training(recipe, gemm, args.seconds)
+        spec = TrainSpec(run.model, run.config.data, run.config.training)
+        result["training"] = bench_training(spec, gemm, args.seconds)
         console.print("training: " + _line(result["training"]))
     planners = [with_horizon(run.planner, h or run.planner.horizon) for h in args.horizons]
     result["plans"] = []

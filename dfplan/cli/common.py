@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 from rich.console import Console
 
-from dfplan.runs.resolve import Found, find_run
+from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.tasks.registry import Task, all_tasks, get_task
 from dfplan.types import UserError
 
@@ -74,8 +74,11 @@ def first_positional(argv: Sequence[str]) -> str:
 
 
 def parse_with_run(
-    args_type: type[T], command: str, argv: Sequence[str], defaults: Callable[[Path, Found], T]
-) -> tuple[T, Found]:
+    args_type: type[T],
+    command: str,
+    argv: Sequence[str],
+    defaults: Callable[[Path, ResolvedRun], T],
+) -> tuple[T, ResolvedRun]:
     """Parse a command whose first argument is a run, which its other settings' defaults come from.
 
     Args:
@@ -83,10 +86,10 @@ def parse_with_run(
         defaults: makes the arguments' defaults from the run's name and the run.
 
     Raises:
-        UserError: as `parse` and `find_run`; when something stands before the run.
+        UserError: as `parse` and `resolve_run`; when something stands before the run.
     """
     name = first_positional(argv)
-    found = find_run(name) if name else None
+    found = resolve_run(name) if name else None
     args: Any = parse(args_type, command, argv, defaults(Path(name), found) if found else None)
     if not found:
         raise UserError(f"the run {args.run} must stand before all options")

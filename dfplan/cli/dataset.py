@@ -147,17 +147,17 @@ def _goal(profile: Profile, layout: Layout) -> str:
     if not layout.goal_dim:
         return "no goal (--goal-dims names its dimensions in the state)"
     where = f"the goal is its dimensions {', '.join(map(str, layout.goal_dims))}"
-    if not len(profile.trips):
+    if not len(profile.goal_intervals):
         return where
-    return f"{where}; {len(profile.trips):,} ways from goal to goal, {_range(profile.trips)} steps"
+    return f"{where}; {len(profile.goal_intervals):,} ways from goal to goal, {_range(profile.goal_intervals)} steps"
 
 
 def _tokens(profile: Profile, layout: Layout, stride: int) -> str:
     config = DataConfig(stride=stride)
     size = TokenLayout.create(layout, config).features
     text = f"{size} numbers each at stride {stride}; windows of {config.tokens}"
-    if len(profile.trips):
-        text += f", or {window_tokens(profile.trips, stride)} as the ways ask for (--data.tokens 0)"
+    if len(profile.goal_intervals):
+        text += f", or {window_tokens(profile.goal_intervals, stride)} as the ways ask for (--data.tokens 0)"
     return text
 
 

@@ -24,7 +24,7 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.pictures import FILES, draw_all
 from dfplan.cli.progress import step_bar
-from dfplan.evaluation.baselines import references
+from dfplan.evaluation.baselines import baselines
 from dfplan.evaluation.evaluate import (
     METRICS,
     BatchAgent,
@@ -80,7 +80,7 @@ class Args:
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="STR")
     ] = ()
     max_steps: Integer = None
-    references: bool = False
+    baselines: bool = False
     out: Folder = None
     json: File = None
     planner: PlannerConfig = PlannerConfig()
@@ -117,14 +117,14 @@ def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
             f"note: observations of {task.env} hold no goal, so the planner is given none; "
             "train with --goal-from or --goal-value; in Python, Agent.act takes one"
         )
-    agent = Agent.of(run, load_weights(run, found.directory))
+    agent = Agent.from_run(run, load_weights(run, found.directory))
     seeds = np.arange(args.seed, args.seed + args.episodes)
     episodes = _play("evaluating", agent, agent.layout, make, limit, seeds)
     result = _result(found.name, task, agent, env, episodes, args.perturb)
-    if args.references:
-        result["references"] = {
+    if args.baselines:
+        result["baselines"] = {
             name: _metrics(_play(name, policy, agent.layout, make, limit, seeds), task)
-            for name, policy in references(task, env).items()
+            for name, policy in baselines(task, env).items()
         }
     env.close()
     console.print(_table(result))
@@ -183,7 +183,7 @@ def _result(
 
 def _table(result: dict[str, Any]) -> str:
     """Metrics down, the planner and its references across."""
-    columns = {"planner": result["metrics"], **result.get("references", {})}
+    columns = {"planner": result["metrics"], **result.get("baselines", {})}
     rows = [("metric", *columns)]
     rows += [(name, *(cell(metrics[name]) for metrics in columns.values())) for name in METRICS]
     rows = [row for row in rows if any(row[1:])]

@@ -18,7 +18,7 @@ from dfplan.export.write import PLATFORMS_BUILT, export
 from dfplan.planner.config import PlannerConfig
 from dfplan.runs.run import load_weights
 from dfplan.types import UserError
-from dfplan.util.optional import need
+from dfplan.util.optional import import_optional
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
         need_at_least(1, batch=batch)
     check_outputs(args.json, args.onnx)
     if args.onnx:
-        need("jax2onnx", "onnx", "--onnx")
+        import_optional("jax2onnx", "onnx", "--onnx")
     run = found.run.with_planner(dataclasses.asdict(args.planner))
     weights = load_weights(run, found.directory)
     if args.onnx:

@@ -8,7 +8,7 @@ from dfplan.cli.common import File, RunDir, check_outputs, console, parse, write
 from dfplan.cli.latest import latest_step
 from dfplan.config import flatten
 from dfplan.model import parameter_count
-from dfplan.runs.resolve import Found, find_run
+from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, load_weights
 
 
@@ -28,7 +28,7 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Print what a run holds."""
     args = parse(Args, "info", argv)
-    found = find_run(args.run)
+    found = resolve_run(args.run)
     check_outputs(args.json)
     known, settings = facts(found), flatten(found.run.config.to_dict())
     rows = {**known, **settings}
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def facts(found: Found) -> dict[str, Any]:
+def facts(found: ResolvedRun) -> dict[str, Any]:
     """What there is to say of a run, beside its settings."""
     run, directory, _ = found
     step = latest_step(directory)

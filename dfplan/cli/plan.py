@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     if args.png and args.png.suffix.lower() != ".png":
         raise UserError(f"--png {args.png} must end in .png")
     check_outputs(args.json, args.png)
-    agent = Agent.of(run, load_weights(run, found.directory), seed=args.seed)
+    agent = Agent.from_run(run, load_weights(run, found.directory), seed=args.seed)
     agent.plan_from(start, goal)
     if args.png:  # first, as it is here that the environment may refuse start or goal
         draw_plan(args.png, agent, choose_env(run.task, None, None, None), start, goal)
@@ -110,7 +110,9 @@ def _record(agent: Agent, start: np.ndarray, goal: np.ndarray | None) -> dict[st
         "stride": agent.planner.model.layout.stride,
         "arrival": None if goal is None else float(plan.arrival[0]),
         "arrives": None if goal is None else bool(agent.arrives()[0]),
-        "worth": -float(plan.cost[0].min()) if agent.planner.model.layout.rewarded else None,
+        "worth": -float(plan.cost[0].min())
+        if agent.planner.model.layout.reward_conditioned
+        else None,
         "best": int(plan.best[0]),
         "states": plan.states[0].tolist(),
         "candidates": plan.candidates[0].tolist(),
@@ -121,7 +123,7 @@ def _sentence(record: dict[str, Any]) -> str:
     tokens, stride = len(record["states"]) - 1, record["stride"]
     length = f"{tokens} states, {tokens * stride} control steps"
     if record["worth"] is not None:
-        return f"plan of {length}; worth {record['worth']:.4g} in discounted rewards"
+        return f"plan of {length}; worth {record['expected_return']:.4g} in discounted rewards"
     if record["goal"] is None:
         return f"plan of {length}"
     if record["arrives"]:

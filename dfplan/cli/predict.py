@@ -25,7 +25,7 @@ from dfplan.evaluation.evaluate import interval as mean_interval
 from dfplan.forecast.sample import check_rolls, sample_futures
 from dfplan.forecast.windows import (
     LEVELS,
-    Windows,
+    ForecastWindows,
     calibrate,
     errors,
     held_out,
@@ -37,7 +37,7 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
 from dfplan.planner.planner import Planner
 from dfplan.plots.forecast import draw_forecasts
-from dfplan.runs.resolve import Found
+from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import load_weights
 from dfplan.types import UserError
 
@@ -49,7 +49,7 @@ ERRORS = {"mean": "mean", "best": "best sample", "final": "mean, at the end"}
 class Args:
     """Continue observed trajectories: samples of what follows, their mean, and intervals.
 
-    Without --unknown, windows are drawn from the dataset, and what really followed measures the
+    Without --from-end, windows are drawn from the dataset, and what really followed measures the
     forecasts. `--planner.history` says how many tokens are observed, `--planner.horizon` how many
     are predicted (0: all that training had), `--planner.candidates` how many samples are drawn.
 
@@ -122,15 +122,15 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _defaults(name: Path, found: Found) -> Args:
+def _defaults(name: Path, found: ResolvedRun) -> Args:
     config = dataclasses.replace(found.run.config.planner, candidates=SAMPLES)
-    if found.run.rewarded:  # its token would ask for more than what is usual
+    if found.run.reward_conditioned:  # its token would ask for more than what is usual
         config = dataclasses.replace(config, goal="none", guidance_samples=1)
     return Args(name, planner=config)
 
 
 def _sample(
-    what: str, planner: Planner, weights: Weights, windows: Windows, seed: int, tokens: int
+    what: str, planner: Planner, weights: Weights, windows: ForecastWindows, seed: int, tokens: int
 ) -> np.ndarray:
     with step_bar(what, len(windows.step)) as advance:
         return sample_futures(planner, weights, windows.history, seed, advance, tokens)
@@ -139,7 +139,7 @@ def _sample(
 def _record(
     args: Args,
     planner: Planner,
-    windows: Windows,
+    windows: ForecastWindows,
     samples: np.ndarray,
     stretch: dict[float, float],
 ) -> dict[str, Any]:

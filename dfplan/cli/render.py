@@ -99,7 +99,7 @@ def main(argv: Sequence[str]) -> int:
         run.check_env(env)
         if env.spec is None or env.spec.max_episode_steps is None:
             raise UserError(f"environment {task.env!r} has no time limit; give --max-steps")
-    agent = Agent.of(run, load_weights(run, found.directory))
+    agent = Agent.from_run(run, load_weights(run, found.directory))
     seeds = range(args.seed, args.seed + args.episodes)
     frames, fps, how = shoot(agent, task, seeds, args.size)
     write_video(args.out, frames, fps, args.size)

@@ -29,7 +29,7 @@ from dfplan.plots.video import write_video
 from dfplan.report.curves import draw_curves
 from dfplan.report.page import Page, Picture, Setting, render_page
 from dfplan.report.result import figures, read_result, result_table
-from dfplan.runs.resolve import Found, find_run
+from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import load_weights
 from dfplan.training.metrics import read_metrics
 from dfplan.types import UserError
@@ -75,7 +75,7 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Write a report."""
     args = parse(Args, "report", argv)
-    found = find_run(args.run)
+    found = resolve_run(args.run)
     need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
     check_outputs(args.out, args.json)
@@ -107,14 +107,14 @@ def _evaluate(args: Args, out: Path) -> Path:
     return out / "result.json"
 
 
-def _film(args: Args, found: Found, path: Path) -> Picture | None:
+def _film(args: Args, found: ResolvedRun, path: Path) -> Picture | None:
     """An episode as a GIF that is not too large for a page; None where it cannot be filmed."""
     run, task = found.run, found.run.task
     if args.max_steps:
         limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
         task = dataclasses.replace(task, env_kwargs=limited)
     try:
-        agent = Agent.of(run, load_weights(run, found.directory))
+        agent = Agent.from_run(run, load_weights(run, found.directory))
         frames, fps, how = shoot(agent, task, [args.seed], FILM_SIZES[0], seconds=FILM_SECONDS)
     except UserError as error:  # such as an environment that is not installed here
         console.print(f"note: no film: {error}")
@@ -128,7 +128,7 @@ def _film(args: Args, found: Found, path: Path) -> Picture | None:
 
 
 def _page(
-    found: Found,
+    found: ResolvedRun,
     results: Mapping[Path, dict[str, Any]],
     sources: Sequence[str],
     film: Picture | None,

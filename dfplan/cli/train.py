@@ -30,7 +30,7 @@ from dfplan.cli.progress import detail_bar
 from dfplan.config import Config, flatten
 from dfplan.representation.layout import Layout
 from dfplan.runs.presets import make_config
-from dfplan.runs.resolve import find_run
+from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
 from dfplan.runs.train import resume, train
 from dfplan.tasks.make_env import UnknownEnvError, make_env
@@ -57,7 +57,7 @@ class Args:
         goal_from: places in the observation where the goal to reach stands, as many.
         goal_value: the goal to reach where it is always the same, such as 0 0 for a distance.
         preset: size of network and training: small, default or large.
-        begin_with: a run, or a task that comes trained, whose weights this one begins with; its
+        init_from: a run, or a task that comes trained, whose weights this one begins with; its
             settings are the defaults then.
         out: directory of the new run; must not hold one.
         resume: go on with the run in --out, with its own settings.
@@ -73,7 +73,7 @@ class Args:
     goal_from: tuple[int, ...] = ()
     goal_value: tuple[float, ...] = ()
     preset: str = "default"
-    begin_with: Text = None
+    init_from: Text = None
     out: Folder = None
     resume: bool = False
     until: Integer = None
@@ -85,11 +85,11 @@ def main(argv: Sequence[str]) -> int:
     """Train or resume."""
     name, preset = first_positional(argv), option(argv, "--preset") or "default"
     base = get_task(name) if name else Task("", "")
-    out, before = option(argv, "--out"), option(argv, "--begin-with")
+    out, before = option(argv, "--out"), option(argv, "--init-from")
     run = Run.load(out) if "--resume" in argv and out else None
     if run and before:
-        raise UserError("--begin-with begins a new run, and --resume goes on with one: name one")
-    config = find_run(before).run.config if before else make_config(base, preset)
+        raise UserError("--init-from begins a new run, and --resume goes on with one: name one")
+    config = resolve_run(before).run.config if before else make_config(base, preset)
     default = Args(preset=preset, config=run.config if run else config)
     args = parse(Args, "train", argv, default)
     if args.task != name:
@@ -135,7 +135,7 @@ def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
         goal_dims=args.goal_dims or None,
         goal_from=args.goal_from,
         goal_value=args.goal_value,
-        begin_with=args.begin_with,
+        init_from=args.init_from,
         until=args.until,
         report=report,
         command=shlex.join(["dfplan", "train", *argv]),
@@ -145,9 +145,9 @@ def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
 def _choose_task(args: Args) -> Task:
     """The task that is asked for; without a name, that of the run to begin with."""
     given = args.env, args.dataset, args.env_kwargs
-    if not args.begin_with or args.task:
+    if not args.init_from or args.task:
         return choose_task(args.task, *given)
-    task = choose_env(find_run(args.begin_with).run.task, None, args.env, args.env_kwargs)
+    task = choose_env(resolve_run(args.init_from).run.task, None, args.env, args.env_kwargs)
     return dataclasses.replace(task, dataset=args.dataset or task.dataset)
 
 

@@ -1,4 +1,4 @@
-"""InForce: the plans that a batch of robots follows, and how newer ones replace them."""
+"""ActivePlans: the plans that a batch of robots follows, and how newer ones replace them."""
 
 import functools
 import time
@@ -11,16 +11,16 @@ from dfplan.control.batch import BatchPlanner
 from dfplan.control.executor import Result, Worker
 from dfplan.control.observer import Observer
 from dfplan.control.plan_request import Request, merge
-from dfplan.planner.plan import Plan, Weights, resting
+from dfplan.planner.plan import Plan, Weights, hold_position
 from dfplan.planner.planner import Planner
-from dfplan.planner.progress import Progress
-from dfplan.planner.warm_start import Guess, make_guess
+from dfplan.planner.progress import PlanProgress
+from dfplan.planner.warm_start import InitialPlan, make_initial_plan
 from dfplan.types import Cost
 
 NO_PLAN = -1
 
 
-class InForce:
+class ActivePlans:
     """Keeps `B` robots' plans: tells which are due, asks for them, and puts them in force.
 
     Args:
@@ -48,7 +48,7 @@ class InForce:
         config, layout = planner.config, planner.model.layout
         self._progress = None
         if config.warm or config.lead:
-            self._progress = Progress(layout, weights.states)
+            self._progress = PlanProgress(layout, weights.states)
         self.plan: Plan | None = None
         self.elapsed = np.full(batch, NO_PLAN)
         self._goal = np.full((batch, len(layout.goal_dims)), np.nan)
@@ -89,7 +89,7 @@ class InForce:
         state: Float[np.ndarray, "B S"],
         goal: np.ndarray | None,
         *,
-        price: Cost | None = None,
+        extra_cost: Cost | None = None,
         denoising: bool = False,
     ) -> None:
         """Have plans made for the robots that are `due`.
@@ -108,7 +108,9 @@ class InForce:
             if mask.any():
                 rows = np.flatnonzero(mask)
                 ahead = self._ahead(rows, state[rows], steps)
-                guess, warm = self._guess(rows, ahead[:, -1] if steps else state[rows], steps)
+                initial_plan, warm = self._guess(
+                    rows, ahead[:, -1] if steps else state[rows], steps
+                )
                 request = Request(
                     rows,
                     self._version[rows],
@@ -117,9 +119,9 @@ class InForce:
                     self._counts[rows],
                     observer.history(rows, ahead),
                     None if goal is None else goal[rows],
-                    price,
+                    extra_cost,
                     denoising,
-                    guess,
+                    initial_plan,
                     warm & settled[rows] & (not denoising),
                 )
                 self._send(request, len(due))
@@ -157,7 +159,7 @@ class InForce:
         if none.any():
             config = self._planner.config
             layout, horizon = self._planner.model.layout, self._planner.horizon
-            still = resting(layout, state, horizon, config.candidates, config.history)
+            still = hold_position(layout, state, horizon, config.candidates, config.history)
             self.plan = still if self.plan is None else merge(self.plan, none, still, none)
 
     def _put(self, request: Request, plan: Plan) -> None:
@@ -179,14 +181,14 @@ class InForce:
 
     def _guess(
         self, rows: np.ndarray, start: np.ndarray, steps: int
-    ) -> tuple[Guess | None, np.ndarray]:
+    ) -> tuple[InitialPlan | None, np.ndarray]:
         """What is left of their plans at `start`, `steps` from now, and whether to refine it."""
         config = self._planner.config
         if self.plan is None or not config.warm:
             return None, np.zeros(len(rows), bool)
         assert self._progress is not None
         plan = jax.tree.map(lambda a: a[rows], self.plan._replace(denoising=None))
-        guess, warm = make_guess(
+        initial_plan, warm = make_initial_plan(
             self._progress,
             self._planner.model.schedule,
             config,
@@ -194,7 +196,7 @@ class InForce:
             np.maximum(self.elapsed[rows], 0) + steps,
             start,
         )
-        return guess, np.asarray(warm)
+        return initial_plan, np.asarray(warm)
 
 
 def _seconds_to(until: float | None) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.planner import Planner
-from dfplan.planner.warm_start import Guess
+from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost
 
 
@@ -40,8 +40,8 @@ class BatchPlanner:
         goal: np.ndarray | None,
         limit: int,
         *,
-        guess: Guess | None = None,
-        price: Cost | None = None,
+        initial_plan: InitialPlan | None = None,
+        extra_cost: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
         """The plans, NumPy arrays that belong to the caller.
@@ -54,14 +54,14 @@ class BatchPlanner:
             guess, price, denoising: as of `Planner.plan`.
         """
         history = jax.tree.map(np.asarray, history)
-        inputs = (history, goal, guess)
-        one = functools.partial(self._program, seeds, counts, inputs, price, denoising)
+        inputs = (history, goal, initial_plan)
+        one = functools.partial(self._program, seeds, counts, inputs, extra_cost, denoising)
         if not runs_apart():
             size = min(1 << (len(seeds) - 1).bit_length(), limit)
             rows = np.r_[: len(seeds), np.zeros(size - len(seeds), int)]
             return jax.tree.map(lambda a: a[: len(seeds)].copy(), one(rows))
         rows = [slice(i, i + 1) for i in range(len(seeds))]
-        kind = (goal is None, guess is None, jax.tree.structure(price), denoising)
+        kind = (goal is None, initial_plan is None, jax.tree.structure(extra_cost), denoising)
         # Threads that all meet a new program would each compile it.
         known = 0 if kind in self._compiled else 1
         plans = [*map(one, rows[:known]), *_in_threads(one, rows[known:])]
@@ -90,15 +90,17 @@ class BatchPlanner:
         make = functools.partial(self.plan, none, none, history, goal, batch)
         if planner.config.warm:
             actions = action.repeat(steps, axis=1) if layout.actions else None
-            make(guess=Guess(state.repeat(steps, axis=1), actions))
+            make(initial_plan=InitialPlan(state.repeat(steps, axis=1), actions))
         return make()
 
-    def _program(self, seeds, counts, inputs, price: Cost | None, denoising: bool, rows) -> Plan:
+    def _program(
+        self, seeds, counts, inputs, extra_cost: Cost | None, denoising: bool, rows
+    ) -> Plan:
         plan = self._planner.plan(
             self._weights,
             plan_keys(seeds[rows], counts[rows]),
             *jax.tree.map(lambda a: a[rows], inputs),
-            price=price,
+            extra_cost=extra_cost,
             denoising=denoising,
         )
         return jax.tree.map(np.asarray, plan)

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Float, Int
 
 from dfplan.control.batch import plan_keys, runs_apart
-from dfplan.control.history_buffer import places
-from dfplan.control.low_level import Follower, make_follower
+from dfplan.control.history_buffer import history_indices
+from dfplan.control.low_level import LowLevelController, make_low_level_controller
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.planner import Planner
-from dfplan.planner.progress import Progress
-from dfplan.planner.warm_start import leads, make_guess
+from dfplan.planner.progress import PlanProgress
+from dfplan.planner.warm_start import is_usable, make_initial_plan
 from dfplan.representation.layout import Layout
 from dfplan.types import Array, ArrayLike, Tracker, UserError
 
@@ -117,7 +117,7 @@ class ClosedLoop:
     def _together(self, weights: Weights, episodes: Episodes, length: int) -> Driven:
         seeds, states, goals = episodes
         every = self.planner.config.replan_every
-        follow = make_follower(self.planner, weights, self.tracker, jnp)
+        follow = make_low_level_controller(self.planner, weights, self.tracker, jnp)
 
         def block(carry: tuple[_Record, Plan], count: Array) -> tuple[tuple[_Record, Plan], Driven]:
             record, last = carry
@@ -152,18 +152,20 @@ class ClosedLoop:
         config, model = self.planner.config, self.planner.model
         if not config.warm:
             return anew()
-        progress = Progress(model.layout, weights.states, jnp)
+        progress = PlanProgress(model.layout, weights.states, jnp)
         elapsed, present = jnp.full(len(seeds), config.replan_every), history.frames[:, -1, -1]
-        guess, warm = make_guess(progress, model.schedule, config, last, elapsed, present)
+        initial_plan, warm = make_initial_plan(
+            progress, model.schedule, config, last, elapsed, present
+        )
         warm &= count > 0
-        begun = jax.lax.cond(warm.any(), lambda: anew(guess=guess), lambda: last)
-        warm &= leads(begun, config, progress.stride)
+        begun = jax.lax.cond(warm.any(), lambda: anew(initial_plan=initial_plan), lambda: last)
+        warm &= is_usable(begun, config, progress.stride)
         made = jax.lax.cond(warm.all(), lambda: begun, anew)
         return jax.vmap(_choose)(warm, begun, made)
 
     def _move(
         self,
-        follow: Follower,
+        follow: LowLevelController,
         planned: ArrayLike,
         actions: ArrayLike | None,
         goals: Array | None,
@@ -189,7 +191,7 @@ class ClosedLoop:
     def _history(self, record: _Record) -> History:
         """History tokens; those before their episode are missing."""
         layout, config = self.planner.model.layout, self.planner.config
-        frames, actions = places(layout, config.history)
+        frames, actions = history_indices(layout, config.history)
         seen = record.age + frames[:, -1] + 1 >= 0
         level = jnp.where(seen, config.history_level, 1.0)
         level = jnp.broadcast_to(level, (len(record.states), config.history))

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 from dfplan.control.kalman import Belief, predict, update
-from dfplan.control.linear_dynamics import Motion
-from dfplan.control.measurement_noise import NoiseMeter
+from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.control.measurement_noise import MeasurementNoiseEstimator
 from dfplan.diffusion.schedule import Schedule, level_at
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
@@ -32,24 +32,24 @@ class Estimator:
 
     def __init__(
         self,
-        motion: Motion,
+        dynamics: LinearDynamics,
         states: Normalizer,
         actions: Normalizer,
         noise: tuple[float, ...],
         batch: int,
     ):
-        dim = len(motion.low)
+        dim = len(dynamics.low)
         if len(noise) not in (0, 1, dim):
             raise UserError(
                 f"planner.observation_noise has {len(noise)} numbers; needed: 1 or {dim}, "
                 "as many as a state"
             )
-        self._motion, self._batch, self._dim = motion, batch, dim
+        self._motion, self._batch, self._dim = dynamics, batch, dim
         self._states, self._actions = _Affine(states), _Affine(actions)
         declared = np.broadcast_to(np.array(noise or (0.0,)), (dim,))
         self._auto = declared == AUTO
         self._declared = np.where(self._auto, 0.0, (declared / self._states.std) ** 2)
-        self._meter = NoiseMeter(motion, batch) if self._auto.any() else None
+        self._meter = MeasurementNoiseEstimator(dynamics, batch) if self._auto.any() else None
         self._worst = np.tile(self._declared, (batch, 1))
         self._belief = Belief.prior(batch, dim)
 

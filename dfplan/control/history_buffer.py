@@ -1,4 +1,4 @@
-"""Recorder: what a batch of robots has observed and done, cut into history tokens on demand."""
+"""HistoryBuffer: what a batch of robots has observed and done, cut into history tokens on demand."""
 
 import copy
 
@@ -9,7 +9,7 @@ from dfplan.planner.plan import History
 from dfplan.representation.tokens import TokenLayout
 
 
-def places(layout: TokenLayout, tokens: int) -> tuple[np.ndarray, np.ndarray]:
+def history_indices(layout: TokenLayout, tokens: int) -> tuple[np.ndarray, np.ndarray]:
     """Where history tokens have their states and actions in a record whose last row is the present.
 
     Args:
@@ -23,7 +23,7 @@ def places(layout: TokenLayout, tokens: int) -> tuple[np.ndarray, np.ndarray]:
     return steps + np.arange(-layout.frame_count, 0), steps + np.arange(-layout.stride, 0)
 
 
-class Recorder:
+class HistoryBuffer:
     """The last control steps of `B` robots, as far back as a plan looks.
 
     Args:
@@ -75,7 +75,7 @@ class Recorder:
         """
         if ahead is not None and ahead.shape[1]:
             return self._after(rows, ahead).history(np.arange(len(rows)))
-        frames, actions = places(self._layout, len(self._steps))
+        frames, actions = history_indices(self._layout, len(self._steps))
         level = self._levels[rows][:, frames].max(axis=-1)
         missing = self._age[rows, None] + self._steps < 0
         return History(
@@ -84,7 +84,7 @@ class Recorder:
             jnp.asarray(np.where(missing, 1.0, level), jnp.float32),
         )
 
-    def _after(self, rows: np.ndarray, ahead: np.ndarray) -> "Recorder":
+    def _after(self, rows: np.ndarray, ahead: np.ndarray) -> "HistoryBuffer":
         """A record of `rows` alone, in which what is expected has been observed."""
         later = copy.copy(self)
         later._states, later._levels, later._actions, later._age = (

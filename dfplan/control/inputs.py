@@ -100,14 +100,14 @@ def check_finite(state: np.ndarray, goal: np.ndarray | None, missing: bool) -> N
             raise UserError(f"{name} {row} has {value} in dimension {dim}{hint}")
 
 
-def check_price(layout: Layout, price: Cost) -> None:
+def check_cost(layout: Layout, extra_cost: Cost) -> None:
     """Try a price on two plans that stand still at zero.
 
     Raises:
         UserError: when it is no finite number each.
     """
     goal = jnp.zeros((2, layout.goal_dim)) if layout.goal_dim else None
-    paid = np.asarray(price(jnp.zeros((2, 3, layout.state_dim)), goal))
+    paid = np.asarray(extra_cost(jnp.zeros((2, 3, layout.state_dim)), goal))
     if paid.shape != (2,) or not np.isfinite(paid).all():
         raise UserError(
             f"the price of 2 plans at zero is {paid.tolist()}; needed: 2 finite numbers"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.linear_dynamics import LinearDynamics
 
 
 class Belief(NamedTuple):
@@ -29,11 +29,11 @@ class Belief(NamedTuple):
         return np.maximum(np.diagonal(self.covariance, axis1=1, axis2=2), 0.0)
 
 
-def predict(motion: Motion, belief: Belief, action: Float[np.ndarray, "B A"]) -> Belief:
+def predict(dynamics: LinearDynamics, belief: Belief, action: Float[np.ndarray, "B A"]) -> Belief:
     """The belief one control step later, before any reading."""
-    turn = motion.transition
-    covariance = turn @ belief.covariance @ turn.T + motion.covariance
-    return Belief(motion.step(belief.mean, action), covariance)
+    turn = dynamics.transition
+    covariance = turn @ belief.covariance @ turn.T + dynamics.covariance
+    return Belief(dynamics.step(belief.mean, action), covariance)
 
 
 def update(

@@ -13,7 +13,7 @@ FLOOR = 1e-8
 
 
 @dataclasses.dataclass(frozen=True)
-class Motion:
+class LinearDynamics:
     """`next = state + A state + B action + c + w`, w of covariance Q; all in normalised units.
 
     The data's own range bounds the mean: a line knows of no walls and no top speed, and is not
@@ -33,7 +33,7 @@ class Motion:
     @classmethod
     def fit(
         cls, state: np.ndarray, action: np.ndarray, start: np.ndarray, length: np.ndarray
-    ) -> "Motion":
+    ) -> "LinearDynamics":
         """Least squares over the data's control steps.
 
         Args:
@@ -41,9 +41,9 @@ class Motion:
             start, length: `[E]`, rows of each episode; an action leads to the next row.
         """
         state = np.asarray(state, np.float64)
-        leads = np.ones(len(state), bool)
-        leads[start + length - 1] = False
-        rows = np.flatnonzero(leads)
+        is_usable = np.ones(len(state), bool)
+        is_usable[start + length - 1] = False
+        rows = np.flatnonzero(is_usable)
         rows = rows[:: max(len(rows) // MAX_STEPS, 1)]
         here, there = state[rows], state[rows + 1]
         inputs = np.concatenate([here, action[rows], np.ones((len(rows), 1))], axis=1)
@@ -70,6 +70,6 @@ class Motion:
         return {f.name: getattr(self, f.name).tolist() for f in dataclasses.fields(self)}
 
     @classmethod
-    def from_dict(cls, d: dict[str, Any]) -> "Motion":
+    def from_dict(cls, d: dict[str, Any]) -> "LinearDynamics":
         """Inverse of `to_dict`."""
         return cls(*(np.asarray(d[f.name], np.float64) for f in dataclasses.fields(cls)))

@@ -11,7 +11,7 @@ from dfplan.planner.plan import Weights
 from dfplan.planner.planner import Planner
 from dfplan.types import Tracker, UserError
 
-Follower = Callable[..., Any]
+LowLevelController = Callable[..., Any]
 """`follow(states, actions, elapsed, state, goal) -> action [B, A]`, all of one library, SI units.
 
 Planned states `[B, P+1, S]`, planned actions `[B, L, A]` or None, control steps since planning
@@ -19,9 +19,9 @@ Planned states `[B, P+1, S]`, planned actions `[B, L, A]` or None, control steps
 """
 
 
-def make_follower(
+def make_low_level_controller(
     planner: Planner, weights: Weights, tracker: Tracker | None, xp: ModuleType = np
-) -> Follower:
+) -> LowLevelController:
     """The follower that `planner.config.action` names.
 
     Args:

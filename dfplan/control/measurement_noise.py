@@ -1,11 +1,11 @@
-"""NoiseMeter: how noisy readings are, from how badly the fitted motion foretells them."""
+"""MeasurementNoiseEstimator: how noisy readings are, from how badly the fitted motion foretells them."""
 
 import warnings
 
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.linear_dynamics import LinearDynamics
 
 WINDOW = 128
 """Control steps that are looked back on."""
@@ -15,7 +15,7 @@ NORMAL = 1.4826
 """Standard deviation of a Gaussian over its median absolute value."""
 
 
-class NoiseMeter:
+class MeasurementNoiseEstimator:
     """Estimates each dimension's noise variance from the readings of `B` robots.
 
     A reading that the motion foretells from the reading before it is off by e = y' - F y, whose
@@ -28,11 +28,11 @@ class NoiseMeter:
         motion: fitted to the data. batch: B.
     """
 
-    def __init__(self, motion: Motion, batch: int):
-        self._motion, dim = motion, len(motion.low)
+    def __init__(self, dynamics: LinearDynamics, batch: int):
+        self._motion, dim = dynamics, len(dynamics.low)
         self._errors = np.full((batch, WINDOW, dim), np.nan)
         self._before = np.full((batch, dim), np.nan)
-        self._mix = np.eye(dim) + motion.transition**2
+        self._mix = np.eye(dim) + dynamics.transition**2
 
     def forget(self, mask: np.ndarray) -> None:
         """Begin an episode for the robots in `mask`; what is known of their sensors stays."""

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from dfplan.control.estimator import Estimator, as_reading
-from dfplan.control.history_buffer import Recorder
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.history_buffer import HistoryBuffer
+from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.planner import Planner
 from dfplan.types import UserError
@@ -25,17 +25,19 @@ class Observer:
             declared as no state has dimensions.
     """
 
-    def __init__(self, planner: Planner, weights: Weights, motion: Motion | None, batch: int):
+    def __init__(
+        self, planner: Planner, weights: Weights, dynamics: LinearDynamics | None, batch: int
+    ):
         config, self._weights = planner.config, weights
         self._level, self._missing = config.history_level, config.missing
-        self._recorder = Recorder(planner.model.layout, config.history, batch)
+        self._recorder = HistoryBuffer(planner.model.layout, config.history, batch)
         self._estimator = None
         if config.filters:
-            if motion is None:
+            if dynamics is None:
                 raise UserError("planner.observation_noise and planner.missing need a motion")
             self._schedule = planner.model.schedule
             self._estimator = Estimator(
-                motion, weights.states, weights.actions, config.observation_noise, batch
+                dynamics, weights.states, weights.actions, config.observation_noise, batch
             )
 
     def forget(self, mask: Bool[np.ndarray, "B"]) -> None:
@@ -61,5 +63,5 @@ class Observer:
             self._estimator.acted(action)
 
     def history(self, rows: np.ndarray, ahead: np.ndarray | None = None) -> History:
-        """History tokens of the robots `rows` `[K]`, for a plan; see `Recorder.history`."""
+        """History tokens of the robots `rows` `[K]`, for a plan; see `HistoryBuffer.history`."""
         return self._recorder.history(rows, ahead)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from dfplan.control.batch import BatchPlanner
 from dfplan.planner.plan import History, Plan
 from dfplan.planner.planner import Planner
-from dfplan.planner.warm_start import Guess, leads
+from dfplan.planner.warm_start import InitialPlan, is_usable
 from dfplan.types import Cost
 
 
@@ -30,9 +30,9 @@ class Request(NamedTuple):
     counts: np.ndarray
     history: History
     goal: np.ndarray | None
-    price: Cost | None
+    extra_cost: Cost | None
     denoising: bool
-    guess: Guess | None
+    initial_plan: InitialPlan | None
     warm: Bool[np.ndarray, "K"]
 
     def make(self, planner: Planner, plans: BatchPlanner, limit: int) -> Plan:
@@ -45,19 +45,21 @@ class Request(NamedTuple):
         fresh = ~self.warm
         if fresh.all():
             return self._some(plans, fresh, limit, None)
-        begun = self._some(plans, self.warm, limit, self.guess)
-        fresh[self.warm] = ~leads(begun, planner.config, planner.model.layout.stride)
+        begun = self._some(plans, self.warm, limit, self.initial_plan)
+        fresh[self.warm] = ~is_usable(begun, planner.config, planner.model.layout.stride)
         if not fresh.any():
             return begun
         made = self._some(plans, fresh, limit, None)
         empty = jax.tree.map(lambda a: np.zeros((len(fresh), *a.shape[1:]), a.dtype), made)
         return merge(merge(empty, self.warm, begun), fresh, made)
 
-    def _some(self, plans: BatchPlanner, mask: np.ndarray, limit: int, guess: Guess | None) -> Plan:
+    def _some(
+        self, plans: BatchPlanner, mask: np.ndarray, limit: int, initial_plan: InitialPlan | None
+    ) -> Plan:
         """The plans of the robots in `mask`."""
-        inputs = (self.seeds, self.counts, self.history, self.goal, guess)
-        seeds, counts, history, goal, guess = jax.tree.map(lambda a: a[mask], inputs)
-        more = {"guess": guess, "price": self.price, "denoising": self.denoising}
+        inputs = (self.seeds, self.counts, self.history, self.goal, initial_plan)
+        seeds, counts, history, goal, initial_plan = jax.tree.map(lambda a: a[mask], inputs)
+        more = {"initial_plan": initial_plan, "extra_cost": self.extra_cost, "denoising": self.denoising}
         return plans.plan(seeds, counts, history, goal, limit, **more)
 
 

@@ -11,7 +11,7 @@ MARGIN = 4 / 3
 WITHOUT_TRIPS = 32
 
 
-def trips(goal: np.ndarray | None) -> np.ndarray:
+def goal_intervals(goal: np.ndarray | None) -> np.ndarray:
     """Control steps `[K]` between two changes of the goal.
 
     Args:

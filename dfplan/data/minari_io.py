@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dfplan.data.goal_intervals import NO_TRIPS, trips
+from dfplan.data.goal_intervals import NO_TRIPS, goal_intervals
 from dfplan.representation.layout import Layout, find_goal_dims, layout_from_spaces
 from dfplan.types import UserError, one_line
 
@@ -21,7 +21,7 @@ class Trajectories:
         state: `[N, S]` float32, SI units; an episode of n actions has n + 1 states.
         action: `[N, A]` float32; the last row of each episode is zero and belongs to no step.
         start, length: `[E]` int64, rows of each episode.
-        trips: `[K]` int64, control steps between two changes of `desired_goal` within an episode;
+        goal_intervals: `[K]` int64, control steps between two changes of `desired_goal` within an episode;
             empty where the data shows none.
         layout: how states were made.
         dataset_id: the Minari id.
@@ -35,7 +35,7 @@ class Trajectories:
     action: np.ndarray
     start: np.ndarray
     length: np.ndarray
-    trips: np.ndarray
+    goal_intervals: np.ndarray
     layout: Layout
     dataset_id: str
     fingerprint: str
@@ -114,7 +114,7 @@ def load_trajectories(
     layout = layout_from_spaces(*spaces, goal_dims, goal_from, goal_value)
     episodes = _read_episodes(dataset, dataset_id)
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
-    taken = [trips(layout.goal(e.observations)) for e in episodes]
+    taken = [goal_intervals(layout.goal(e.observations)) for e in episodes]
     reward, over = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
@@ -132,7 +132,7 @@ def from_episodes(
     actions: Sequence,
     layout: Layout,
     dataset_id: str,
-    trips: np.ndarray = NO_TRIPS,
+    goal_intervals: np.ndarray = NO_TRIPS,
     rewards: Sequence | None = None,
     terminated: np.ndarray | None = None,
 ) -> Trajectories:
@@ -150,7 +150,7 @@ def from_episodes(
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     fingerprint = digest.hexdigest()
-    parts = state, action, start, length, trips, layout, dataset_id, fingerprint
+    parts = state, action, start, length, goal_intervals, layout, dataset_id, fingerprint
     return Trajectories(*parts, reward, terminated)
 
 

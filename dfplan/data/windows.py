@@ -13,7 +13,7 @@ from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.types import Array, UserError
 
 
-class Corpus(NamedTuple):
+class TrainingArrays(NamedTuple):
     """A normalised dataset on the device.
 
     Attributes:
@@ -59,13 +59,13 @@ def fit_normalizers(data: Trajectories) -> tuple[Normalizer, Normalizer]:
     return Normalizer.fit(data.state), Normalizer.fit(data.action[taken])
 
 
-def make_corpus(
+def make_training_arrays(
     data: Trajectories,
     config: DataConfig,
     states: Normalizer,
     actions: Normalizer,
     rank: np.ndarray | None = None,
-) -> Corpus:
+) -> TrainingArrays:
     """Normalise a dataset and put it on the device, with the ranks of its returns if there are any.
 
     Raises:
@@ -80,7 +80,7 @@ def make_corpus(
             f"data.stride {config.stride} is longer than every episode of {data.dataset_id!r}; "
             f"valid: 1 to {int(data.length.max()) - 1}"
         )
-    return Corpus(
+    return TrainingArrays(
         states.encode(data.state),
         actions.encode(data.action),
         jnp.asarray(first, jnp.int32),
@@ -93,7 +93,7 @@ def make_corpus(
 
 
 def sample_batch(
-    key: Array, corpus: Corpus, layout: TokenLayout, config: DataConfig, batch: int
+    key: Array, training_arrays: TrainingArrays, layout: TokenLayout, config: DataConfig, batch: int
 ) -> Batch:
     """Draw `batch` windows; the same key gives the same batch.
 
@@ -103,10 +103,12 @@ def sample_batch(
     truncated-exponential distance of at least one step; or how good the return from there was.
     """
     k_begin, k_goal, k_gap, k_start = jax.random.split(key, 4)
-    begin = corpus.begin[jax.random.randint(k_begin, (batch,), 0, corpus.begin.shape[0])]
+    begin = training_arrays.begin[
+        jax.random.randint(k_begin, (batch,), 0, training_arrays.begin.shape[0])
+    ]
     at_start = jax.random.uniform(k_start, (batch,)) < config.start_fraction
-    begin = jnp.where(at_start, corpus.first[begin], begin)
-    first, last = corpus.first[begin], corpus.last[begin]
+    begin = jnp.where(at_start, training_arrays.first[begin], begin)
+    first, last = training_arrays.first[begin], training_arrays.last[begin]
     origin = begin
     if config.before_start:
         most = config.before_start * config.stride
@@ -114,24 +116,26 @@ def sample_batch(
         origin = begin - jnp.where(at_start, early, 0)
     here = origin[:, None] + config.stride * jnp.arange(config.tokens)
     back = jnp.arange(1 - layout.frame_count, 1)
-    frames = corpus.state[_within(here[..., None] + back, first, last)]
+    frames = training_arrays.state[_within(here[..., None] + back, first, last)]
     begun = here >= first[:, None]
     valid = begun & (here <= last[:, None])
-    actions = _actions_before(corpus, config, here, first, last) if config.actions else None
-    transition = _transition(k_gap, corpus, config, begin)
-    if layout.rewarded:
-        assert corpus.rank is not None
-        goal = layout.rank_token(corpus.rank[begin])[:, None]
+    actions = (
+        _actions_before(training_arrays, config, here, first, last) if config.actions else None
+    )
+    transition = _transition(k_gap, training_arrays, config, begin)
+    if layout.reward_conditioned:
+        assert training_arrays.rank is not None
+        goal = layout.return_quantile_token(training_arrays.rank[begin])[:, None]
         return _with_goal(goal, layout.encode(frames, actions), valid, transition)
     if not layout.has_goal:
         return Batch(layout.encode(frames, actions), valid, *transition)
     goal_row = begin + _goal_distance(k_goal, last - begin, config)
-    goal = corpus.state[goal_row]
+    goal = training_arrays.state[goal_row]
     if config.actions:
         valid &= here < goal_row[:, None] + config.stride
     else:
         reached = here[..., None] + back >= goal_row[:, None, None]
-        frames = jnp.where(reached[..., None], _at_rest(goal, corpus, config), frames)
+        frames = jnp.where(reached[..., None], _at_rest(goal, training_arrays, config), frames)
         valid = begun  # up to the goal it is data, from there on at rest
     goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims)])[:, None]
     return _with_goal(goal, layout.encode(frames, actions), valid, transition)
@@ -148,19 +152,24 @@ def _within(rows: Int[Array, "B T K"], first: Array, last: Array) -> Int[Array, 
 
 
 def _actions_before(
-    corpus: Corpus, config: DataConfig, here: Array, first: Array, last: Array
+    training_arrays: TrainingArrays, config: DataConfig, here: Array, first: Array, last: Array
 ) -> Float[Array, "B T stride A"]:
     """The `stride` actions that led to each row; idle before the episode."""
     rows = here[..., None] + jnp.arange(-config.stride, 0)
-    actions = corpus.action[_within(rows, first, last)]
-    return jnp.where((rows < first[:, None, None])[..., None], corpus.idle, actions)
+    actions = training_arrays.action[_within(rows, first, last)]
+    return jnp.where((rows < first[:, None, None])[..., None], training_arrays.idle, actions)
 
 
-def _transition(key: Array, corpus: Corpus, config: DataConfig, begin: Array):
+def _transition(key: Array, training_arrays: TrainingArrays, config: DataConfig, begin: Array):
     # A window starts at least a stride before its episode ends, so the later state is in it.
     gap = jax.random.randint(key, begin.shape, 1, config.stride + 1)
-    later = corpus.state[begin + gap]
-    return corpus.state[begin], later, gap.astype(jnp.float32), corpus.action[begin]
+    later = training_arrays.state[begin + gap]
+    return (
+        training_arrays.state[begin],
+        later,
+        gap.astype(jnp.float32),
+        training_arrays.action[begin],
+    )
 
 
 def _goal_distance(key: Array, room: Int[Array, "B"], config: DataConfig) -> Int[Array, "B"]:
@@ -177,10 +186,10 @@ def _goal_distance(key: Array, room: Int[Array, "B"], config: DataConfig) -> Int
 
 
 def _at_rest(
-    state: Float[Array, "B S"], corpus: Corpus, config: DataConfig
+    state: Float[Array, "B S"], training_arrays: TrainingArrays, config: DataConfig
 ) -> Float[Array, "B 1 1 S"]:
     dims = jnp.asarray(config.rest_dims, jnp.int32)
-    return state.at[:, dims].set(corpus.rest[dims])[:, None, None]
+    return state.at[:, dims].set(training_arrays.rest[dims])[:, None, None]
 
 
 def batch_key(seed: int, step: Array | int) -> Array:

@@ -152,7 +152,7 @@ def levels(matrix: np.ndarray, steps: int, rho: float = 1.0) -> np.ndarray:
     return ((matrix / steps) ** rho).astype(np.float32)
 
 
-class Windows(NamedTuple):
+class ActiveWindows(NamedTuple):
     """Which tokens each step of a phase has to compute: `width` of them from `start[m]` on.
 
     Attributes:
@@ -169,12 +169,12 @@ PHASES = 2
 plan more, and take twice as long to compile as two."""
 
 
-def all_tokens(matrix: np.ndarray) -> Windows:
+def all_tokens(matrix: np.ndarray) -> ActiveWindows:
     """Windows that leave nothing out."""
-    return Windows(np.zeros(len(matrix) - 1, np.int32), matrix.shape[1])
+    return ActiveWindows(np.zeros(len(matrix) - 1, np.int32), matrix.shape[1])
 
 
-def windows(matrix: np.ndarray) -> Windows:
+def windows(matrix: np.ndarray) -> ActiveWindows:
     """The windows that make cached sampling equal to computing every token at every step.
 
     In a causal network a token depends on those before it alone. So a step needs no token behind
@@ -183,10 +183,10 @@ def windows(matrix: np.ndarray) -> Windows:
     """
     first, last = _needed(matrix)
     width = int((last - first).max(initial=0)) + 1
-    return Windows(np.minimum(first, matrix.shape[1] - width).astype(np.int32), width)
+    return ActiveWindows(np.minimum(first, matrix.shape[1] - width).astype(np.int32), width)
 
 
-def windows_to_the_end(matrix: np.ndarray) -> tuple[Windows, ...]:
+def windows_to_end(matrix: np.ndarray) -> tuple[ActiveWindows, ...]:
     """Windows without the tokens that are complete, for what looks at all tokens after those.
 
     They reach to the last token, so they get narrower as sampling goes on: in at most `PHASES`
@@ -198,7 +198,7 @@ def windows_to_the_end(matrix: np.ndarray) -> tuple[Windows, ...]:
     size = -(-tokens // PHASES)
     begins, steps = np.unique(never_back // size * size, return_counts=True)
     return tuple(
-        Windows(np.full(count, begin, np.int32), tokens - int(begin))
+        ActiveWindows(np.full(count, begin, np.int32), tokens - int(begin))
         for begin, count in zip(begins, steps, strict=True)
     )
 

@@ -13,7 +13,7 @@ PARADIGMS = ("independent", "shared", "teacher_forcing", "regression")
 
 
 @dataclasses.dataclass(frozen=True)
-class LevelDraw:
+class NoiseLevelSampler:
     """Levels of a single stream, `[B, T]` in [0, 1].
 
     - "independent": each token has its own, uniform (Chen et al. 2024, algorithm 1).
@@ -81,7 +81,7 @@ class LevelDraw:
 
 
 @dataclasses.dataclass(frozen=True)
-class TwoStreamDraw:
+class TwoStreamNoiseLevelSampler:
     """Levels of a history stream and of a target stream, drawn apart.
 
     Each target token is then learned at the history quality it meets when sampled: mostly nearly
@@ -92,7 +92,7 @@ class TwoStreamDraw:
         ramp: probability of a history whose levels rise; the rest is independent.
         near: bound of a nearly clean level.
         pure: targets are all pure noise, for regression.
-        steps, goal_clean, goal_missing: as for `LevelDraw`.
+        steps, goal_clean, goal_missing: as for `NoiseLevelSampler`.
 
     Raises:
         UserError: when a value is out of range.
@@ -149,7 +149,7 @@ def goal_level(key: Array, rows: int, clean: float, missing: float) -> Float[Arr
     return jnp.where(kind < clean, 0.0, jnp.where(kind < clean + missing, 1.0, level))
 
 
-def _check(draw: LevelDraw | TwoStreamDraw, *shares: str) -> None:
+def _check(draw: NoiseLevelSampler | TwoStreamNoiseLevelSampler, *shares: str) -> None:
     if draw.steps < 0:
         raise UserError(f"noise levels must be at least 0 in number, got {draw.steps}")
     check_shares(draw, *shares)

@@ -8,7 +8,7 @@ from dfplan.diffusion.sampler import token_noise
 from dfplan.types import Array
 
 
-def redraw(
+def resample_noise(
     keys: Key[Array, "B"],
     x: Float[Array, "B W D"],
     level: Float[Array, "B W"],

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.matrix import Windows, all_tokens
+from dfplan.diffusion.matrix import ActiveWindows, all_tokens
 from dfplan.diffusion.schedule import Schedule
-from dfplan.diffusion.solver import Memory, Solver
+from dfplan.diffusion.solver import Solver, SolverState
 from dfplan.types import Array, Denoiser, PyTree
 
 
@@ -57,7 +57,7 @@ def sample(
     schedule: Schedule,
     solver: Solver,
     keys: Key[Array, "B"],
-    windows: Sequence[Windows] = (),
+    windows: Sequence[ActiveWindows] = (),
     stop: Callable[[Array, Array], Array] | None = None,
     trajectory: bool = False,
 ) -> Sample:
@@ -73,7 +73,7 @@ def sample(
         keys: one per row, for the solver's noise.
         windows: what each step computes, a sequence of phases; all tokens when it is empty. For a
             causal denoiser with a cache `diffusion.matrix.windows` gives the smallest, one phase,
-            and `windows_to_the_end` those for a gradient.
+            and `windows_to_end` those for a gradient.
         stop: given the tokens and how many of the first ones are complete, whether to end early.
         trajectory: also return every intermediate state; it goes to the matrix's end.
     """
@@ -87,7 +87,7 @@ def sample(
     def over(x: Array, row: Array) -> Array:
         return jnp.bool_(False) if stop is None else stop(x, complete[row])
 
-    state, row, states = (start, Memory.empty(start), carry), jnp.int32(0), [start[None]]
+    state, row, states = (start, SolverState.empty(start), carry), jnp.int32(0), [start[None]]
     for window, end in zip(windows, ends, strict=True):
         rows = np.arange(end - len(window.start), end)
         noise = _step_noise(keys, rows, window, features) if solver.noisy else None
@@ -140,7 +140,7 @@ def _step(denoise: Denoiser, schedule: Schedule, solver: Solver, width: int, sta
     return (x, memory, carry), x
 
 
-def _step_noise(keys: Array, rows: np.ndarray, window: Windows, features: int) -> Array:
+def _step_noise(keys: Array, rows: np.ndarray, window: ActiveWindows, features: int) -> Array:
     """Noise of steps `[M, B, W, D]`: many draws at once cost little more than a few."""
 
     def one(row: Array, begin: Array) -> Array:

@@ -14,7 +14,7 @@ SOLVERS = ("ddim", "ancestral", "multistep", "consistency")
 TINY = 1e-6
 
 
-class Memory(NamedTuple):
+class SolverState(NamedTuple):
     """What the multistep solver keeps of each token's step before; the others leave it alone.
 
     Attributes:
@@ -28,7 +28,7 @@ class Memory(NamedTuple):
     known: Array
 
     @classmethod
-    def empty(cls, x: Float[Array, "B T D"]) -> "Memory":
+    def empty(cls, x: Float[Array, "B T D"]) -> "SolverState":
         """Before the first step."""
         flat = jnp.zeros(x.shape[:-1], x.dtype)
         return cls(jnp.zeros_like(x), flat, flat > 0)
@@ -80,11 +80,11 @@ class Solver:
         schedule: Schedule,
         x: Float[Array, "B T D"],
         x0: Float[Array, "B T D"],
-        memory: Memory,
+        memory: SolverState,
         level_from: Float[Array, "B T"],
         level_to: Float[Array, "B T"],
         noise: Float[Array, "B T D"] | None = None,
-    ) -> tuple[Float[Array, "B T D"], Memory]:
+    ) -> tuple[Float[Array, "B T D"], SolverState]:
         """Tokens at `level_to` from tokens at `level_from` and their clean estimates.
 
         A token whose two levels are equal stays as it is, bit for bit.
@@ -111,7 +111,7 @@ class Solver:
             eta = 1.0 if self.kind == "ancestral" else self.eta
             new, after = _ddim(x, x0, start, end, eta, noise), memory
         moves = level_to != level_from
-        memory = Memory(*(_where(moves, a, b) for a, b in zip(after, memory, strict=True)))
+        memory = SolverState(*(_where(moves, a, b) for a, b in zip(after, memory, strict=True)))
         return _where(moves, new, x), memory
 
 
@@ -135,7 +135,7 @@ def _ddim(x: Array, x0: Array, start, end, eta: float, noise: Array | None) -> A
     return alpha_t * x0 + sigma_t * (kept * eps + fresh * noise)
 
 
-def _multistep(x: Array, x0: Array, memory: Memory, start, end) -> tuple[Array, Memory]:
+def _multistep(x: Array, x0: Array, memory: SolverState, start, end) -> tuple[Array, SolverState]:
     lambda_s, lambda_t = log_snr(*start) / 2, log_snr(*end) / 2
     (alpha_s, sigma_s), (alpha_t, sigma_t) = _columns(start), _columns(end)
     ratio = (lambda_s - memory.half_log_snr) / jnp.maximum(lambda_t - lambda_s, TINY)
@@ -145,7 +145,7 @@ def _multistep(x: Array, x0: Array, memory: Memory, start, end) -> tuple[Array, 
     fall = sigma_t / jnp.maximum(sigma_s, TINY)
     # alpha_t (1 - exp(-h)) with exp(-h) = alpha_s sigma_t / (sigma_s alpha_t), without logarithms.
     new = fall * x + (alpha_t - alpha_s * fall) * estimate
-    return new, Memory(x0, lambda_s, jnp.ones_like(memory.known))
+    return new, SolverState(x0, lambda_s, jnp.ones_like(memory.known))
 
 
 def _columns(alpha_sigma: tuple[Array, Array]) -> tuple[Array, Array]:

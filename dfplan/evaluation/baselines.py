@@ -73,7 +73,7 @@ def _row(observation: Any, i: int) -> Any:
     return observation[i]
 
 
-def references(task: Task, env: Any) -> dict[str, PolicyBatch]:
+def baselines(task: Task, env: Any) -> dict[str, PolicyBatch]:
     """What there is to compare with: random actions, and the controller that made a task's data.
 
     Args:

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.control.batch import BatchPlanner, runs_apart
-from dfplan.data.windows import Corpus
+from dfplan.data.windows import TrainingArrays
 from dfplan.model import Model
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.planner import Planner
-from dfplan.training.step import Recipe, init_state, train_step, train_until
+from dfplan.training.step import TrainSpec, init_state, train_step, train_until
 
 ROWS = 10_000
 """Of the corpus that training is timed on, and of the matrix product."""
@@ -77,32 +77,32 @@ def bench_plan(
     }
 
 
-def bench_training(recipe: Recipe, gemm: float, seconds: float) -> dict[str, float]:
+def bench_training(spec: TrainSpec, gemm: float, seconds: float) -> dict[str, float]:
     """Steps of training on random data; the time depends on shapes alone.
 
     Args:
-        recipe: what is trained.
+        spec: what is trained.
         gemm: FLOP/s of the floor, see `gemm_rate`.
         seconds: spent on timing, about.
 
     Returns:
         batch, tokens (of a window), ms_per_step, tokens_per_second, gflop, floor_ms, over_floor.
     """
-    corpus = random_corpus(recipe.model)
-    state = init_state(recipe)
-    lowered = jax.jit(train_step, static_argnums=0).lower(recipe, corpus, state)
+    training_arrays = random_training_arrays(spec.model)
+    state = init_state(spec)
+    lowered = jax.jit(train_step, static_argnums=0).lower(spec, training_arrays, state)
 
     def steps():
         nonlocal state
-        state, metrics = train_until(recipe, corpus, state, state.step + STEPS)
+        state, metrics = train_until(spec, training_arrays, state, state.step + STEPS)
         return metrics
 
     ms = 1000 * float(np.median(timed(steps, seconds))) / STEPS
     return {
-        "batch": recipe.training.batch_size,
-        "tokens": recipe.data.tokens,
+        "batch": spec.training.batch_size,
+        "tokens": spec.data.tokens,
         "ms_per_step": ms,
-        "tokens_per_second": 1000 * recipe.tokens_per_step / ms,
+        "tokens_per_second": 1000 * spec.tokens_per_step / ms,
         **_beside_floor(ms, _flops(lowered), gemm),
     }
 
@@ -206,7 +206,7 @@ def random_history(planner: Planner, weights: Weights, batch: int) -> History:
     )
 
 
-def random_corpus(model: Model) -> Corpus:
+def random_training_arrays(model: Model) -> TrainingArrays:
     """One episode of normal noise."""
     layout, rng = model.layout, np.random.default_rng(0)
     state, action = (
@@ -216,4 +216,4 @@ def random_corpus(model: Model) -> Corpus:
     row = jnp.arange(ROWS, dtype=jnp.int32)
     first, last = jnp.zeros_like(row), jnp.full_like(row, ROWS - 1)
     begin = row[: -layout.stride]
-    return Corpus(state, action, first, last, begin, state[0], action[0], row / ROWS)
+    return TrainingArrays(state, action, first, last, begin, state[0], action[0], row / ROWS)

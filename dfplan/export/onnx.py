@@ -9,7 +9,7 @@ from pathlib import Path
 from dfplan.planner.plan import Weights
 from dfplan.runs.run import Run
 from dfplan.types import UserError, one_line
-from dfplan.util.optional import need
+from dfplan.util.optional import import_optional
 
 
 def export_denoiser(run: Run, weights: Weights, path: Path | str) -> None:
@@ -24,7 +24,7 @@ def export_denoiser(run: Run, weights: Weights, path: Path | str) -> None:
     Raises:
         UserError: when jax2onnx is not installed, or the file cannot be written.
     """
-    jax2onnx = need("jax2onnx", "onnx", "a denoiser in ONNX")
+    jax2onnx = import_optional("jax2onnx", "onnx", "a denoiser in ONNX")
     model, path = run.model, Path(path)
     net = model.denoiser(weights.params)
 

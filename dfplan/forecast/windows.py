@@ -13,7 +13,7 @@ from dfplan.types import UserError
 LEVELS = (0.5, 0.9)
 
 
-class Windows(NamedTuple):
+class ForecastWindows(NamedTuple):
     """Pieces of trajectories: what was observed, and what came after.
 
     Attributes:
@@ -30,7 +30,7 @@ class Windows(NamedTuple):
 
 def held_out(
     data: Trajectories, planner: Planner, count: int, seed: int, tokens: int = 0
-) -> Windows:
+) -> ForecastWindows:
     """Windows anywhere in a dataset, each place as likely as any other.
 
     Args:
@@ -58,10 +58,10 @@ def held_out(
     episode = np.searchsorted(ends, np.sort(drawn), side="right")
     step = np.sort(drawn) - (ends[episode] - places[episode]) + before
     rows = (data.start[episode] + step)[:, None] + np.arange(1, tokens + 1) * stride
-    return Windows(_history(data, planner, episode, step), data.state[rows], episode, step)
+    return ForecastWindows(_history(data, planner, episode, step), data.state[rows], episode, step)
 
 
-def latest(data: Trajectories, planner: Planner) -> Windows:
+def latest(data: Trajectories, planner: Planner) -> ForecastWindows:
     """The end of every episode that is long enough to be observed, with nothing known after it.
 
     Raises:
@@ -75,7 +75,7 @@ def latest(data: Trajectories, planner: Planner) -> Windows:
             f"the longest has {data.length.max()}"
         )
     step = data.length[episode] - 1
-    return Windows(_history(data, planner, episode, step), None, episode, step)
+    return ForecastWindows(_history(data, planner, episode, step), None, episode, step)
 
 
 def interval(

@@ -38,5 +38,5 @@ def history_guidance(denoise: Denoiser, weights: Sequence[float]) -> Denoiser:
 
 def compose(found: Float[Array, "n B W D"], away: Float[Array, "m"]) -> Float[Array, "B W D"]:
     """`D_0 + sum_i w_i (D_0 - D_i)` of the estimates `found`, D_0 first; m = n - 1."""
-    observed, blurred = found[0], found[1:]
-    return observed + jnp.tensordot(away, observed - blurred, axes=1)
+    observed, noised_histories = found[0], found[1:]
+    return observed + jnp.tensordot(away, observed - noised_histories, axes=1)

@@ -12,7 +12,7 @@ from dfplan.nets.layers import Linear, Modulation, rms_norm, value_features
 from dfplan.types import Array, ArrayLike
 
 
-class Trunk(nnx.Module):
+class Backbone(nnx.Module):
     """Embedding, modulation, blocks and head; what passes between tokens is the subclass's.
 
     Args:
@@ -34,7 +34,9 @@ class Trunk(nnx.Module):
     ):
         width, dtype = config.width, config.dtype
         self.config, self.features, self.has_goal = config, features, has_goal
-        self.embed = Linear(features * (1 + 2 * config.octaves), width, dtype=dtype, rngs=rngs)
+        self.embed = Linear(
+            features * (1 + 2 * config.fourier_octaves), width, dtype=dtype, rngs=rngs
+        )
         self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,)))
         self.modulation = Modulation(width, config.layers, dtype=dtype, rngs=rngs)
         self.blocks = nnx.List([make_block(config, rngs=rngs) for _ in range(config.layers)])
@@ -49,14 +51,14 @@ class Trunk(nnx.Module):
         apply: Callable[[int, Array, list[Array]], Array],
     ) -> Float[Array, "B T D"]:
         """Predictions; `shared` is the tokens' modulation, `apply(i, h, modulation)` block i."""
-        h = self.embed(value_features(x, self.config.octaves))
+        h = self.embed(value_features(x, self.config.fourier_octaves))
         if self.has_goal:
             h = h + jnp.where((position == 0)[:, None], self.goal_embed[...], 0)
         for i, modulation in enumerate(self.modulation.per_layer(shared)):
             h = apply(i, h, modulation)
         return self.head(rms_norm(h))
 
-    def at_levels(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
+    def precompute_modulation(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
         """The modulation of a few levels, rising, computed now: `extend` then looks it up.
 
         It depends on nothing but the level, and a plan goes through the same few again and again.

@@ -92,7 +92,7 @@ class BidirectionalTransformer(nnx.Module):
         output = self(cache.x, cache.level, valid)
         return jax.lax.dynamic_slice_in_dim(output, start, x.shape[1], axis=1), cache
 
-    def at_levels(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
+    def precompute_modulation(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
         """The modulation of any level, computed when asked for."""
         return self.net.modulation.shared
 

@@ -35,7 +35,7 @@ class NetConfig:
     layers: int = 4
     heads: int = 4
     mlp_ratio: int = 4
-    octaves: int = 4
+    fourier_octaves: int = 4
     dtype: str = "float32"
 
     def __post_init__(self):
@@ -45,8 +45,8 @@ class NetConfig:
         for name in ("width", "layers", "heads", "mlp_ratio"):
             if getattr(self, name) < 1:
                 raise UserError(f"net.{name} must be at least 1, got {getattr(self, name)}")
-        if self.octaves < 0:
-            raise UserError(f"net.octaves must be at least 0, got {self.octaves}")
+        if self.fourier_octaves < 0:
+            raise UserError(f"net.fourier_octaves must be at least 0, got {self.fourier_octaves}")
         if self.kind == "gru" and not self.causal:
             raise UserError(
                 "net.kind 'gru' sums up the tokens before, so net.attention 'bidirectional' is not "

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Float, Int
 
-from dfplan.nets.backbone import Trunk
+from dfplan.nets.backbone import Backbone
 from dfplan.nets.config import NetConfig
 from dfplan.nets.layers import Linear, rms_norm
 from dfplan.types import Array
@@ -64,7 +64,7 @@ class RecurrentBlock(nnx.Module):
         return h + gate_m * self.down(nnx.gelu(self.up(y)))
 
 
-class RecurrentDenoiser(Trunk):
+class RecurrentDenoiser(Backbone):
     """Maps noised tokens and their levels to a prediction per token (x0, eps or v).
 
     Args:
@@ -139,7 +139,7 @@ class RecurrentDenoiser(Trunk):
             level: their noise levels in [0, 1].
             start: position of the window's first token. `start + W` must not pass the capacity,
                 which cannot be checked: `start` is traced, and JAX would clamp it.
-            modulation: `[B, W]` levels to what `at_levels` gives, where few levels are known.
+            modulation: `[B, W]` levels to what `precompute_modulation` gives, where few levels are known.
         """
         latents = list(cache.z)
 

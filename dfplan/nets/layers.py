@@ -20,15 +20,15 @@ def level_features(level: Float[Array, "*b"]) -> Float[Array, "*b {2*LEVEL_FREQU
     return jnp.concatenate([level[..., None], jnp.sin(angle), jnp.cos(angle)], axis=-1)
 
 
-def value_features(x: Float[Array, "*b D"], octaves: int) -> Float[Array, "*b F"]:
+def value_features(x: Float[Array, "*b D"], fourier_octaves: int) -> Float[Array, "*b F"]:
     """`x` with sines and cosines of its features at `octaves` doublings of the frequency.
 
     Coordinates matter at scales far below the data's spread (a wall is thinner than a maze);
     a linear map of the coordinate alone learns those slowly (Tancik et al. 2020).
     """
-    if octaves == 0:
+    if fourier_octaves == 0:
         return x
-    angle = x[..., None] * (jnp.pi / 2 * 2.0 ** jnp.arange(octaves))
+    angle = x[..., None] * (jnp.pi / 2 * 2.0 ** jnp.arange(fourier_octaves))
     waves = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
     return jnp.concatenate([x, waves.reshape(*x.shape[:-1], -1)], axis=-1)
 

@@ -40,11 +40,11 @@ class Network(Protocol):
     ) -> tuple[Float[Array, "B W D"], PyTree]:
         """Predictions of a window, given the cached tokens before it; and the cache with both.
 
-        `modulation` is what `at_levels` gives, where it knows all these levels.
+        `modulation` is what `precompute_modulation` gives, where it knows all these levels.
         """
         ...
 
-    def at_levels(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
+    def precompute_modulation(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
         """The modulation of a few levels, rising, computed once for many calls of `extend`."""
         ...
 

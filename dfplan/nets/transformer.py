@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Float, Int
 
-from dfplan.nets.backbone import Trunk
+from dfplan.nets.backbone import Backbone
 from dfplan.nets.cache import KVCache, write
 from dfplan.nets.config import NetConfig
 from dfplan.nets.layers import Linear, Rotation, rms_norm, rotate
@@ -102,7 +102,7 @@ def two_stream_attention(
     return (jnp.einsum("bhqk,bhkd->bhqd", weight, v[:, :, :tokens]) + own * own_v) / total
 
 
-class CausalTransformer(Trunk):
+class CausalTransformer(Backbone):
     """Maps noised tokens and their levels to a prediction per token (x0, eps or v).
 
     Args:
@@ -209,7 +209,7 @@ class CausalTransformer(Trunk):
             level: their noise levels in [0, 1].
             start: position of the window's first token. `start + W` must not pass the capacity,
                 which cannot be checked: `start` is traced, and JAX would clamp it.
-            modulation: `[B, W]` levels to what `at_levels` gives, where few levels are known.
+            modulation: `[B, W]` levels to what `precompute_modulation` gives, where few levels are known.
         """
         position = start + jnp.arange(x.shape[1])
         capacity = cache.v[0].shape[2]

@@ -197,7 +197,7 @@ class PlannerConfig:
         """The scheduling matrix `[M+1, horizon]`."""
         return make_matrix(self.matrix, horizon, self.steps, self.slope, self.rows)
 
-    def warm_matrix(self, horizon: int) -> np.ndarray:
+    def warm_start_matrix(self, horizon: int) -> np.ndarray:
         """The scheduling matrix `[M+1, horizon]` from a guess on."""
         return grouped(horizon, self.warm_steps, self.warm_tokens)
 

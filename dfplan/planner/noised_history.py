@@ -15,7 +15,7 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array
 
 
-def blurred(
+def noised_histories(
     model: Model, config: PlannerConfig, weights: Weights, keys: Key[Array, "B"], history: History
 ) -> list[History]:
     """The history at each of the levels that guide, all with the same noise."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.planner.support import Support
+from dfplan.planner.support import DataSupport
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike, PyTree
@@ -21,7 +21,7 @@ class Weights(NamedTuple):
     params: PyTree
     states: Normalizer
     actions: Normalizer
-    support: Support | None = None
+    support: DataSupport | None = None
     critic: Critic | None = None
 
 
@@ -66,7 +66,7 @@ class Plan(NamedTuple):
     history: Float[ArrayLike, "B H S"]
 
 
-def resting(
+def hold_position(
     layout: TokenLayout, state: Float[np.ndarray, "B S"], horizon: int, count: int, past: int
 ) -> Plan:
     """Plans that stay where the robots are, in NumPy, for as long as there are no others.

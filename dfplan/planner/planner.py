@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.matrix import Windows, all_tokens, levels, windows, windows_to_the_end
-from dfplan.diffusion.resample_noise import redraw
+from dfplan.diffusion.matrix import ActiveWindows, all_tokens, levels, windows, windows_to_end
+from dfplan.diffusion.resample_noise import resample_noise
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.costs import goal_distance
 from dfplan.guidance.guide import gradient_guidance
@@ -19,13 +19,13 @@ from dfplan.model import Model
 from dfplan.nets.cache import repeat
 from dfplan.nets.network import Network
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.noised_history import blurred
+from dfplan.planner.noised_history import noised_histories
 from dfplan.planner.plan import History, Plan, Weights
-from dfplan.planner.ranking import Judge
+from dfplan.planner.ranking import CandidateRanker
 from dfplan.planner.select import hold
-from dfplan.planner.warm_start import Guess
+from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost, Denoiser, PyTree, UserError
-from dfplan.value.dataset import worth
+from dfplan.value.dataset import expected_return
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Planner:
         keys: Key[Array, "B"],
         history: History,
         goal: Float[Array, "B G"] | None,
-        guess: Guess | None = None,
-        price: Cost | None = None,
+        initial_plan: InitialPlan | None = None,
+        extra_cost: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
         """Plan for a batch of robots; compiled once per batch size, and once more with guesses.
@@ -97,7 +97,7 @@ class Planner:
             denoising: also return every step of the sampling, which then goes to the end.
         """
         config, future = self.config, self.horizon
-        count = config.candidates if guess is None else max(config.candidates - 1, 1)
+        count = config.candidates if initial_plan is None else max(config.candidates - 1, 1)
         net = self.model.denoiser(weights.params)
         k_known, k_start, k_noise, k_futures = _split(keys, 4)
         cache, known = self._encode_known(net, weights, k_known, history, goal, future)
@@ -106,7 +106,7 @@ class Planner:
             encode = functools.partial(self._encode_known, net, weights, k_known)
             others = [
                 repeat(encode(h, goal, future)[0], count)
-                for h in blurred(self.model, config, weights, k_known, history)
+                for h in noised_histories(self.model, config, weights, k_known, history)
             ]
             carry = jax.tree.map(lambda *a: jnp.stack(a), carry, *others)
         k_start, k_noise, k_futures = (
@@ -114,41 +114,47 @@ class Planner:
         )
         past = self._filtered(weights, history, known)
         present = past[:, -1]
-        matrix = config.make_matrix(future) if guess is None else config.warm_matrix(future)
-        matrix_levels = self.levels(matrix, 1.0 if guess is None else config.warm)
+        matrix = (
+            config.make_matrix(future) if initial_plan is None else config.warm_start_matrix(future)
+        )
+        matrix_levels = self.levels(matrix, 1.0 if initial_plan is None else config.warm)
         start = token_noise(k_start, jnp.arange(future), self.model.layout.features)
         start = config.temperature * start
-        guessed = None if guess is None else guess.encode(self.model.layout, weights)
-        if guessed is not None:
+        initial_tokens = (
+            None if initial_plan is None else initial_plan.encode(self.model.layout, weights)
+        )
+        if initial_tokens is not None:
             alpha, sigma = self.model.schedule.alpha_sigma(jnp.asarray(matrix_levels[0, 0]))
-            start = alpha * jnp.repeat(guessed, count, axis=0) + sigma * start
-        kept = guessed if config.candidates > 1 else None
-        if self._guided(goal, price):
+            start = alpha * jnp.repeat(initial_tokens, count, axis=0) + sigma * start
+        kept = initial_tokens if config.candidates > 1 else None
+        if self._guided(goal, extra_cost):
             carry = carry, jnp.zeros_like(start)
-        ends = self._ends_early(goal, price)
+        ends = self._ends_early(goal, extra_cost)
         offset = known.shape[1]
         result = sample(
-            self._denoiser(net, weights, matrix_levels, offset, present, goal, price, k_futures),
+            self._denoiser(
+                net, weights, matrix_levels, offset, present, goal, extra_cost, k_futures
+            ),
             carry,
             start,
             matrix_levels,
             schedule=self.model.schedule,
             solver=config.make_solver(),
             keys=k_noise,
-            windows=self.windows(matrix, self._guided(goal, price)),
+            windows=self.windows(matrix, self._guided(goal, extra_cost)),
             stop=self._stop(weights, present, goal, kept) if ends else None,
             trajectory=denoising,
         )
         candidates = self._candidates(result.tokens, result.complete, weights, present, kept)
         if ends:
             assert goal is not None
-            candidates = self.judge.held(candidates, goal, weights.support)
+            candidates = self.ranker.held(candidates, goal, weights.support)
         trace = None
         if result.trajectory is not None:
             decode = functools.partial(self._with_present, weights=weights, present=present)
             trace = jax.vmap(decode, out_axes=1)(result.trajectory)
         actions = self._actions(_join(result.tokens, kept), weights, len(keys))
-        return self._choose(weights, candidates, actions, goal, price, trace, past)
+        return self._choose(weights, candidates, actions, goal, extra_cost, trace, past)
 
     def _choose(
         self,
@@ -156,16 +162,16 @@ class Planner:
         candidates: Float[Array, "B N P S"],
         actions: Float[Array, "B N L A"] | None,
         goal: Array | None,
-        price: Cost | None,
+        extra_cost: Cost | None,
         trace: Array | None,
         past: Array,
     ) -> Plan:
         """The plan that the cheapest candidate is."""
-        arrives, cost = self.judge.cost(candidates, goal, weights.support)
-        if self.model.layout.rewarded:
-            cost = -worth(weights.critic, weights.states, candidates)
-        if price is not None:
-            cost = cost + self.judge.price(candidates, goal, price)
+        arrives, cost = self.ranker.cost(candidates, goal, weights.support)
+        if self.model.layout.reward_conditioned:
+            cost = -expected_return(weights.critic, weights.states, candidates)
+        if extra_cost is not None:
+            cost = cost + self.ranker.extra_cost(candidates, goal, extra_cost)
         best = jnp.argmin(cost, axis=1)
         return Plan(
             _pick(candidates, best),
@@ -179,9 +185,9 @@ class Planner:
         )
 
     @property
-    def judge(self) -> Judge:
+    def ranker(self) -> CandidateRanker:
         """What compares candidates."""
-        return Judge(self.model.layout, self.config)
+        return CandidateRanker(self.model.layout, self.config)
 
     def _filtered(self, weights: Weights, history: History, known: Array) -> Array:
         """The history's states: as observed where they are clean, else as they are estimated.
@@ -202,7 +208,7 @@ class Planner:
             return found
         return np.where(matrix > 0, np.clip(np.round(found * grid), 1, grid) / grid, 0.0)
 
-    def windows(self, matrix: np.ndarray, guided: bool) -> tuple[Windows, ...]:
+    def windows(self, matrix: np.ndarray, guided: bool) -> tuple[ActiveWindows, ...]:
         """Which tokens sampling computes, in phases: all where the network looks ahead.
 
         Args:
@@ -211,22 +217,22 @@ class Planner:
         """
         if not self.model.net.causal:
             return (all_tokens(matrix),)
-        return windows_to_the_end(matrix) if guided else (windows(matrix),)
+        return windows_to_end(matrix) if guided else (windows(matrix),)
 
-    def _guided(self, goal: Array | None, price: Cost | None) -> bool:
+    def _guided(self, goal: Array | None, extra_cost: Cost | None) -> bool:
         """Whether a gradient guides: it asks for every later token, also those not in motion."""
-        return price is not None or self._pulled(goal)
+        return extra_cost is not None or self._pulled(goal)
 
     def _pulled(self, goal: Array | None) -> bool:
         """Whether the goal itself guides by its gradient."""
-        asked = goal is not None or self.model.layout.rewarded
+        asked = goal is not None or self.model.layout.reward_conditioned
         return asked and self.config.goal in ("guidance", "both")
 
-    def _ends_early(self, goal: Array | None, price: Cost | None) -> bool:
+    def _ends_early(self, goal: Array | None, extra_cost: Cost | None) -> bool:
         """Whether all that is asked for is known once the best candidate has arrived."""
         layout = self.model.layout
         known = goal is not None and layout.has_goal
-        return known and not layout.actions and not self._guided(goal, price)
+        return known and not layout.actions and not self._guided(goal, extra_cost)
 
     def _stop(
         self, weights: Weights, present: Array, goal: Array | None, kept: Array | None
@@ -235,7 +241,7 @@ class Planner:
 
         def stop(tokens: Array, complete: Array) -> Array:
             candidates = self._candidates(tokens, complete, weights, present, kept)
-            return self.judge.decided(candidates, complete, goal, weights.support)
+            return self.ranker.decided(candidates, complete, goal, weights.support)
 
         return stop
 
@@ -284,8 +290,8 @@ class Planner:
         """The sequence's first token, and whether it is shown."""
         layout = self.model.layout
         shown = self.config.goal in ("token", "both")
-        if layout.rewarded:
-            return layout.rank_token(jnp.full(batch, self.config.quantile)), shown
+        if layout.reward_conditioned:
+            return layout.return_quantile_token(jnp.full(batch, self.config.quantile)), shown
         if goal is None:
             return jnp.zeros((batch, layout.features)), False
         return layout.goal_token(goal, weights.states), shown
@@ -298,10 +304,10 @@ class Planner:
         offset: int,
         present: Array,
         goal: Array | None,
-        price: Cost | None,
+        extra_cost: Cost | None,
         keys: Key[Array, "BN"],
     ) -> Denoiser:
-        modulation = net.at_levels(jnp.asarray(np.unique(matrix_levels)))
+        modulation = net.precompute_modulation(jnp.asarray(np.unique(matrix_levels)))
 
         def denoise(carry, x, level, start):
             output, carry = net.extend(carry, x, level, offset + start, modulation)
@@ -309,7 +315,7 @@ class Planner:
 
         if self.config.guides_history:
             denoise = history_guidance(denoise, self.config.history_guidance)
-        if not self._guided(goal, price):
+        if not self._guided(goal, extra_cost):
             return denoise
         distance = goal_distance(self.model.layout.goal_dims)
 
@@ -317,14 +323,14 @@ class Planner:
             paid = jnp.zeros(len(x0))
             if self._pulled(goal) and weights.critic is not None:
                 candidates = self._with_present(x0, weights, present)
-                gain = worth(weights.critic, weights.states, candidates).reshape(-1)
+                gain = expected_return(weights.critic, weights.states, candidates).reshape(-1)
                 paid -= gain / weights.critic.scale
             elif goal is not None and self._pulled(goal):
                 goals = jnp.repeat(goal, len(x0) // len(goal), axis=0)
                 paid += distance(self._decode(x0, weights), goals)
-            if price is not None:
+            if extra_cost is not None:
                 candidates = self._with_present(x0, weights, present)
-                paid += self.judge.price(candidates, goal, price).reshape(-1)
+                paid += self.ranker.extra_cost(candidates, goal, extra_cost).reshape(-1)
             return paid
 
         samples = self.config.guidance_samples
@@ -333,7 +339,7 @@ class Planner:
             cost,
             self.model.schedule.alpha_sigma,
             self.config.guidance_scale,
-            functools.partial(redraw, keys, count=samples) if samples > 1 else None,
+            functools.partial(resample_noise, keys, count=samples) if samples > 1 else None,
         )
 
     def _decode(self, tokens: Array, weights: Weights) -> Array:

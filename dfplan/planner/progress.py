@@ -13,7 +13,7 @@ PACE = 5
 """A robot is at most so many times as fast as its plan: it is looked for no further ahead."""
 
 
-class Progress:
+class PlanProgress:
     """Compares robots with their plans by place: a tracker is free to drive a plan faster.
 
     Places are the state's dimensions that are not zero at rest (`data.rest_dims`).

@@ -1,4 +1,4 @@
-"""Judge: what candidates cost, which robots have their best one, and what is left of a plan."""
+"""CandidateRanker: what candidates cost, which robots have their best one, and what is left of a plan."""
 
 import dataclasses
 
@@ -7,13 +7,13 @@ from jaxtyping import Bool, Float
 
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.select import arrival, between, hold, outside
-from dfplan.planner.support import Support
+from dfplan.planner.support import DataSupport
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, Cost
 
 
 @dataclasses.dataclass(frozen=True)
-class Judge:
+class CandidateRanker:
     """Compares candidate plans `[B, N, P+1, S]`, SI units, the present first.
 
     Attributes:
@@ -28,7 +28,7 @@ class Judge:
         self,
         candidates: Float[Array, "B N T S"],
         goal: Float[Array, "B G"] | None,
-        support: Support | None,
+        support: DataSupport | None,
     ) -> tuple[Float[Array, "B N"], Float[Array, "B N"]]:
         """Control steps until each candidate arrives, and what it costs."""
         if goal is None or not self.layout.has_goal:
@@ -42,20 +42,23 @@ class Judge:
             cost = cost + self.config.support * outside(position, token, support)
         return token * self.layout.stride, cost * self.layout.stride
 
-    def price(
-        self, candidates: Float[Array, "B N T S"], goal: Float[Array, "B G"] | None, price: Cost
+    def extra_cost(
+        self,
+        candidates: Float[Array, "B N T S"],
+        goal: Float[Array, "B G"] | None,
+        extra_cost: Cost,
     ) -> Float[Array, "B N"]:
         """What candidates pay at every control step."""
         ways = between(candidates, self.layout.stride)
         goals = None if goal is None else jnp.repeat(goal, ways.shape[1], axis=0)
-        return price(ways.reshape(-1, *ways.shape[2:]), goals).reshape(ways.shape[:2])
+        return extra_cost(ways.reshape(-1, *ways.shape[2:]), goals).reshape(ways.shape[:2])
 
     def decided(
         self,
         candidates: Float[Array, "B N T S"],
         complete: Array,
         goal: Float[Array, "B G"] | None,
-        support: Support | None,
+        support: DataSupport | None,
     ) -> Bool[Array, ""]:
         """Whether each robot has a candidate that none of those still on their way can beat.
 
@@ -70,7 +73,7 @@ class Judge:
         self,
         candidates: Float[Array, "B N T S"],
         goal: Float[Array, "B G"],
-        support: Support | None,
+        support: DataSupport | None,
     ) -> Float[Array, "B N T S"]:
         """Candidates up to where their robot's best one has arrived, and at rest after that.
 

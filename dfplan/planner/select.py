@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from dfplan.planner.support import Support
+from dfplan.planner.support import DataSupport
 from dfplan.types import Array
 
 POINTS = 4
@@ -48,7 +48,7 @@ def between(plan: Float[Array, "*b T S"], stride: int) -> Float[Array, "*b L S"]
 
 
 def outside(
-    position: Float[Array, "*b T G"], arrival: Float[Array, "*b"], support: Support
+    position: Float[Array, "*b T G"], arrival: Float[Array, "*b"], support: DataSupport
 ) -> Float[Array, "*b"]:
     """Tokens' worth of way that a plan spends, up to its arrival, where the data has never been.
 

@@ -19,7 +19,7 @@ MAX_DIMS = 3
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Support:
+class DataSupport:
     """Cells of a grid that the data has visited.
 
     Attributes:
@@ -32,7 +32,7 @@ class Support:
     visited: Bool[Array, "..."]
 
     @classmethod
-    def fit(cls, points: np.ndarray) -> "Support | None":
+    def fit(cls, points: np.ndarray) -> "DataSupport | None":
         """The grid of the data's own positions `[N, G]`.
 
         None where there are no dimensions, too many for a grid, or no extent in one of them.
@@ -73,7 +73,7 @@ class Support:
         }
 
     @classmethod
-    def from_dict(cls, d: dict[str, Any]) -> "Support":
+    def from_dict(cls, d: dict[str, Any]) -> "DataSupport":
         """Inverse of `to_dict`."""
         bits = np.frombuffer(base64.b64decode(d["visited"]), np.uint8)
         visited = np.unpackbits(bits, count=int(np.prod(d["shape"]))).reshape(d["shape"])

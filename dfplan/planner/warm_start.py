@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from dfplan.diffusion.schedule import Schedule, ratio_at
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
-from dfplan.planner.progress import Progress
+from dfplan.planner.progress import PlanProgress
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike
 
@@ -18,7 +18,7 @@ BEHIND = 0.5
 """Who is slower than so many times its plan does not go where that leads."""
 
 
-class Guess(NamedTuple):
+class InitialPlan(NamedTuple):
     """A plan that is not known to be right.
 
     Attributes:
@@ -42,14 +42,14 @@ class Guess(NamedTuple):
         return layout.encode(frames, actions)
 
 
-def make_guess(
-    progress: Progress,
+def make_initial_plan(
+    progress: PlanProgress,
     schedule: Schedule,
     config: PlannerConfig,
     plan: Plan,
     elapsed: Int[ArrayLike, "B"],
     present: Float[ArrayLike, "B S"],
-) -> tuple[Guess, Bool[ArrayLike, "B"]]:
+) -> tuple[InitialPlan, Bool[ArrayLike, "B"]]:
     """What is left of plans, and for which robots that is worth going on from.
 
     A plan that is off by a distance is like a reading with so much noise. That of the level that it
@@ -72,10 +72,12 @@ def make_guess(
     actions = None if plan.actions is None else plan.actions[rows, step - 1]
     near = away <= ratio_at(schedule, config.warm)
     behind = at < BEHIND * plan.arrival.clip(max=elapsed)
-    return Guess(way[rows, step], actions), leads(plan, config, progress.stride) & near & ~behind
+    return InitialPlan(way[rows, step], actions), is_usable(
+        plan, config, progress.stride
+    ) & near & ~behind
 
 
-def leads(plan: Plan, config: PlannerConfig, stride: int) -> Bool[ArrayLike, "B"]:
+def is_usable(plan: Plan, config: PlannerConfig, stride: int) -> Bool[ArrayLike, "B"]:
     """Whether plans arrive, and pay for no more than a token of way outside the data's.
 
     A plan without a goal does not: nothing is known of what follows it.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.forecast.windows import Windows
+from dfplan.forecast.windows import ForecastWindows
 from dfplan.plots.scene import axis_names, picture_dims, points
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
 from dfplan.representation.layout import Layout
@@ -15,7 +15,9 @@ PANEL_INCHES = 3.2
 DPI = 100
 
 
-def draw_forecasts(path: Path | str, windows: Windows, samples: np.ndarray, layout: Layout) -> None:
+def draw_forecasts(
+    path: Path | str, windows: ForecastWindows, samples: np.ndarray, layout: Layout
+) -> None:
     """Write a PNG of six forecasts, evenly chosen.
 
     Args:
@@ -29,7 +31,7 @@ def draw_forecasts(path: Path | str, windows: Windows, samples: np.ndarray, layo
     figure.savefig(path, dpi=DPI, format="png")
 
 
-def forecast_figure(windows: Windows, samples: np.ndarray, layout: Layout):
+def forecast_figure(windows: ForecastWindows, samples: np.ndarray, layout: Layout):
     """The matplotlib Figure that `draw_forecasts` writes; same arguments."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import numpy as np
 
 from dfplan.plots.episode import scaled, write_episode
 from dfplan.types import UserError
-from dfplan.util.optional import need
+from dfplan.util.optional import import_optional
 
 FORMATS = (".gif", ".mp4")
 
@@ -23,7 +23,7 @@ def check_video(path: Path) -> None:
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"a video must end in {' or '.join(FORMATS)}, got {path}")
     if path.suffix.lower() == ".mp4":
-        need("imageio_ffmpeg", "video", "an MP4 video")
+        import_optional("imageio_ffmpeg", "video", "an MP4 video")
 
 
 def write_video(path: Path | str, frames: Sequence[np.ndarray], fps: float, size: int) -> None:
@@ -43,7 +43,7 @@ def write_video(path: Path | str, frames: Sequence[np.ndarray], fps: float, size
     if path.suffix.lower() == ".gif":
         write_episode(path, frames, fps, size)
         return
-    ffmpeg = need("imageio_ffmpeg", "video", "an MP4 video")
+    ffmpeg = import_optional("imageio_ffmpeg", "video", "an MP4 video")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Its colours are stored for squares of 2 x 2 pixels, so both sides have to be even.
     even = [_even(scaled(np.asarray(frame), size)) for frame in frames]

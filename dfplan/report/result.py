@@ -47,7 +47,7 @@ def result_table(result: Mapping[str, Any], source: str, planner: Mapping[str, A
         source: where it was read.
         planner: settings of the run's own planner; a note names those that were others.
     """
-    columns = {"planner": result["metrics"], **result.get("references", {})}
+    columns = {"planner": result["metrics"], **result.get("baselines", {})}
     rows = [(name, [cell(found.get(name)) for found in columns.values()]) for name in METRICS]
     title = f"{result.get('task') or 'evaluation'}, {result['episodes']} episodes"
     notes = [*_notes(result, planner), source]

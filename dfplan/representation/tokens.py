@@ -42,7 +42,7 @@ class DataConfig:
             actions end at the goal instead: no action is known that stays.
         goal: what plans are for: "state", to reach one (or to imitate, where no goal is named), or
             "reward", for as much of it as there is to get. The first token then holds how good a
-            window's return is, see `TokenLayout.rank_token`.
+            window's return is, see `TokenLayout.return_quantile_token`.
 
     Raises:
         UserError: when a value is out of range.
@@ -96,7 +96,7 @@ class TokenLayout:
     frames: str
     actions: bool
     rest_dims: tuple[int, ...] = ()
-    rewarded: bool = False
+    reward_conditioned: bool = False
 
     @classmethod
     def create(cls, layout: Layout, config: DataConfig) -> "TokenLayout":
@@ -123,7 +123,7 @@ class TokenLayout:
     @property
     def has_goal(self) -> bool:
         """Sequences begin with a goal token: a state's, or a return's."""
-        return bool(self.goal_dims) or self.rewarded
+        return bool(self.goal_dims) or self.reward_conditioned
 
     @property
     def frame_count(self) -> int:
@@ -164,7 +164,7 @@ class TokenLayout:
         dims = jnp.asarray(self.goal_dims, jnp.int32)
         return jnp.zeros((*goal.shape[:-1], self.features)).at[..., dims].set(goal)
 
-    def rank_token(self, rank: Float[Array, "*b"]) -> Float[Array, "*b D"]:
+    def return_quantile_token(self, rank: Float[Array, "*b"]) -> Float[Array, "*b D"]:
         """How good a return is as a token: one number, zeros beside it.
 
         The number is the return's quantile among those that the data had from such states, 0 to 1,

@@ -1,4 +1,4 @@
-"""find_run: a trained planner by its directory, or by the name of a task that comes with one."""
+"""resolve_run: a trained planner by its directory, or by the name of a task that comes with one."""
 
 import dataclasses
 from pathlib import Path
@@ -9,7 +9,7 @@ from dfplan.tasks.registry import all_tasks, checkpoint_folder, nearest_first
 from dfplan.types import UserError
 
 
-class Found(NamedTuple):
+class ResolvedRun(NamedTuple):
     """A run, and where it was found.
 
     Attributes:
@@ -23,7 +23,7 @@ class Found(NamedTuple):
     name: str
 
 
-def find_run(name: Path | str) -> Found:
+def resolve_run(name: Path | str) -> ResolvedRun:
     """The run in a directory, or the trained one that comes with a task.
 
     A directory that holds a run goes before a task of the same name. Several tasks may share one
@@ -38,7 +38,7 @@ def find_run(name: Path | str) -> Found:
     """
     path = Path(name)
     if (path / "config.json").is_file():
-        return Found(Run.load(path), path, str(path))
+        return ResolvedRun(Run.load(path), path, str(path))
     tasks = all_tasks()
     if str(name) not in tasks:
         trained = (task for task, record in tasks.items() if record.checkpoint)
@@ -55,4 +55,4 @@ def find_run(name: Path | str) -> Found:
     directory = checkpoint_folder(task)
     run = Run.load(directory)
     task = dataclasses.replace(task, dataset=run.task.dataset)
-    return Found(dataclasses.replace(run, task=task), directory, task.checkpoint)
+    return ResolvedRun(dataclasses.replace(run, task=task), directory, task.checkpoint)

@@ -22,14 +22,14 @@ from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.representation.tokens import TokenLayout
 from dfplan.data.goal_intervals import window_tokens
-from dfplan.data.windows import Corpus, fit_normalizers, make_corpus
+from dfplan.data.windows import TrainingArrays, fit_normalizers, make_training_arrays
 from dfplan.model import Model
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.representation.normalizer import Normalizer
 from dfplan.planner.planner import Planner
 from dfplan.planner.plan import Weights
 from dfplan.value.dataset import learn_critic, rank_returns
-from dfplan.planner.support import Support
+from dfplan.planner.support import DataSupport
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError, one_line
@@ -62,11 +62,11 @@ class Run:
     layout: Layout
     states: Normalizer
     actions: Normalizer
-    support: Support | None
+    support: DataSupport | None
     fingerprint: str
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
-    motion: Motion | None = None
+    dynamics: LinearDynamics | None = None
     critic: Critic | None = None
 
     @classmethod
@@ -91,30 +91,30 @@ class Run:
             _check_networks(before.config, config)
             states, actions = before.states, before.actions
         if not config.data.tokens:
-            tokens = window_tokens(data.trips, config.data.stride)
+            tokens = window_tokens(data.goal_intervals, config.data.stride)
             config = config.override({"data.tokens": tokens})
-        support = Support.fit(data.state[:, list(data.layout.goal_dims)])
+        support = DataSupport.fit(data.state[:, list(data.layout.goal_dims)])
         marks = data.fingerprint, command, _versions()
-        motion = fit_motion(data, states, actions)
-        run = cls(task, config, data.layout, states, actions, support, *marks, motion=motion)
-        if not run.rewarded:
+        dynamics = fit_dynamics(data, states, actions)
+        run = cls(task, config, data.layout, states, actions, support, *marks, dynamics=dynamics)
+        if not run.reward_conditioned:
             return run
         stride, seed = config.data.stride, config.training.seed
         critic = learn_critic(data, states, config.value, stride=stride, seed=seed)
         return dataclasses.replace(run, critic=critic)
 
     @property
-    def rewarded(self) -> bool:
+    def reward_conditioned(self) -> bool:
         """Whether its goal is reward."""
         return self.config.data.goal == "reward"
 
-    def corpus(self, data: Trajectories) -> Corpus:
+    def training_arrays(self, data: Trajectories) -> TrainingArrays:
         """Its dataset as training takes it."""
         config, rank = self.config, None
         if self.critic is not None:
             given = data, self.states, self.critic, config.value
             rank = rank_returns(*given, stride=config.data.stride)
-        return make_corpus(data, config.data, self.states, self.actions, rank)
+        return make_training_arrays(data, config.data, self.states, self.actions, rank)
 
     @property
     def model(self) -> Model:
@@ -145,15 +145,15 @@ class Run:
         """What names the goal's places to a reader of the dataset's or environment's spaces."""
         return None if self.layout.append_achieved else self.layout.goal_dims
 
-    def find_motion(self) -> Motion:
+    def find_dynamics(self) -> LinearDynamics:
         """The motion that it holds; fitted to its dataset where it holds none.
 
         Raises:
             UserError: when there is none, and the dataset is not here or another one.
         """
-        if self.motion is not None:
-            return self.motion
-        return fit_motion(self.load_data(), self.states, self.actions)
+        if self.dynamics is not None:
+            return self.dynamics
+        return fit_dynamics(self.load_data(), self.states, self.actions)
 
     def load_data(self, dataset_id: str = "") -> Trajectories:
         """The dataset that it was trained on, or that of the id, read as it was then.
@@ -164,7 +164,7 @@ class Run:
         layout = self.layout
         goal = self.goal_dims, layout.goal_from, layout.goal_value
         name = dataset_id or self.task.dataset
-        data = load_trajectories(name, *goal, rewards=self.rewarded)
+        data = load_trajectories(name, *goal, rewards=self.reward_conditioned)
         self.check_dataset(data)
         return data
 
@@ -216,7 +216,7 @@ class Run:
             "layout": dataclasses.asdict(self.layout),
             "normalizer": {"states": self.states.to_dict(), "actions": self.actions.to_dict()},
             "support": self.support and self.support.to_dict(),
-            "motion": self.motion and self.motion.to_dict(),
+            "dynamics": self.dynamics and self.dynamics.to_dict(),
             "value": self.critic is not None,
             "command": self.command,
             "versions": self.versions,
@@ -270,18 +270,18 @@ class Run:
             Layout.from_dict(record["layout"]),
             Normalizer.from_dict(record["normalizer"]["states"]),
             Normalizer.from_dict(record["normalizer"]["actions"]),
-            record["support"] and Support.from_dict(record["support"]),
+            record["support"] and DataSupport.from_dict(record["support"]),
             record["dataset"]["fingerprint"],
             record["command"],
             record["versions"],
-            Motion.from_dict(record["motion"]) if record.get("motion") else None,
+            LinearDynamics.from_dict(record["dynamics"]) if record.get("dynamics") else None,
         )
 
 
-def fit_motion(data: Trajectories, states: Normalizer, actions: Normalizer) -> Motion:
+def fit_dynamics(data: Trajectories, states: Normalizer, actions: Normalizer) -> LinearDynamics:
     """The motion of a dataset, in the units of these normalisers."""
     state, action = np.asarray(states.encode(data.state)), np.asarray(actions.encode(data.action))
-    return Motion.fit(state, action, data.start, data.length)
+    return LinearDynamics.fit(state, action, data.start, data.length)
 
 
 def load_weights(run: Run, directory: Path | str) -> Weights:

@@ -8,14 +8,14 @@ from dfplan.config import Config
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import name_env, opened
 from dfplan.data.minari_io import load_trajectories
-from dfplan.util.optional import need
-from dfplan.runs.resolve import find_run
+from dfplan.util.optional import import_optional
+from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.loop import Report, fit
 from dfplan.training.objective import check_model
-from dfplan.training.step import Recipe, init_state
+from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
 
 
@@ -27,7 +27,7 @@ def train(
     goal_dims: tuple[int, ...] | None = None,
     goal_from: tuple[int, ...] = (),
     goal_value: tuple[float, ...] = (),
-    begin_with: Path | str | None = None,
+    init_from: Path | str | None = None,
     until: int | None = None,
     report: Report | None = None,
     command: str = "",
@@ -43,7 +43,7 @@ def train(
         goal_from: places in the observation where the goal to reach stands.
         goal_value: the goal to reach, where it is always the same. With `data.goal` "reward" there
             is none of the three, and observations are taken whole, desired goals included.
-        begin_with: a run, as `find_run` takes it, whose weights and units of states and actions
+        init_from: a run, as `resolve_run` takes it, whose weights and units of states and actions
             this one begins with; the places of a goal are its own then.
         until: stop at this step, to be resumed later.
         report: called with step and metrics now and then.
@@ -59,11 +59,11 @@ def train(
         raise UserError(f"{out} already holds a run; resume it with --resume, or name another")
     if checkpoints(out).exists():
         raise UserError(f"{out} holds checkpoints without a config.json; name another")
-    before = None if begin_with is None else find_run(begin_with)
+    before = None if init_from is None else resolve_run(init_from)
     if before is None and config.training.objective.loss == "consistency":
         raise UserError(
             "training.objective.loss 'consistency' learns from a run that was trained by "
-            "denoising; name it with --begin-with"
+            "denoising; name it with --init-from"
         )
     rewards = config.data.goal == "reward"
     if rewards:
@@ -76,16 +76,16 @@ def train(
     if rewards and config.planner.action == "tracker":
         _check_tracked(data.layout)
     run = _with_id(Run.create(task, config, data, command, before and before.run))
-    corpus = run.corpus(data)
+    training_arrays = run.training_arrays(data)
     if config.training.wandb:
-        need("wandb", "wandb", "training.wandb")
+        import_optional("wandb", "wandb", "training.wandb")
     # Built now, so that what they refuse is refused before anything is written or trained.
-    recipe, _ = _recipe(run), run.planner
+    spec, _ = _train_spec(run), run.planner
     weights = None if before is None else load_weights(before.run, before.directory)
     run.save(out)
     if weights is not None:
-        _begin(recipe, weights.params, out)
-    fit(recipe, corpus, out, until=until, report=report)
+        _begin(spec, weights.params, out)
+    fit(spec, training_arrays, out, until=until, report=report)
     return run
 
 
@@ -105,7 +105,7 @@ def resume(out: Path | str, *, until: int | None = None, report: Report | None =
             f"dataset {run.task.dataset!r} is not the one that {out} was trained on: "
             f"fingerprint {data.fingerprint[:12]}, then {run.fingerprint[:12]}"
         )
-    fit(_recipe(run), run.corpus(data), Path(out), until=until, report=report)
+    fit(_train_spec(run), run.training_arrays(data), Path(out), until=until, report=report)
     return run
 
 
@@ -139,13 +139,13 @@ def _with_id(run: Run) -> Run:
     return dataclasses.replace(run, task=task)
 
 
-def _begin(recipe: Recipe, params: PyTree, out: Path) -> None:
+def _begin(spec: TrainSpec, params: PyTree, out: Path) -> None:
     """Write the checkpoint of step 0, with these weights."""
-    state = init_state(recipe, params)
+    state = init_state(spec, params)
     with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
         store.save(state)
 
 
-def _recipe(run: Run) -> Recipe:
+def _train_spec(run: Run) -> TrainSpec:
     check_model(run.config.training.objective, run.model)
-    return Recipe(run.model, run.config.data, run.config.training)
+    return TrainSpec(run.model, run.config.data, run.config.training)

@@ -15,7 +15,7 @@ from dfplan.types import UserError, one_line
 GROUP = "dfplan.perturbations"
 
 
-class Perturb(NamedTuple):
+class Perturbation(NamedTuple):
     """A perturbation with its numbers.
 
     Attributes:
@@ -45,7 +45,7 @@ def all_perturbations() -> dict[str, Callable[..., Any]]:
     return found
 
 
-def parse_perturbation(text: str) -> Perturb:
+def parse_perturbation(text: str) -> Perturbation:
     """A perturbation from its text, such as "obs_noise=0.2,0.2,0,0" or "push=0.5,duration=10".
 
     Raises:
@@ -76,10 +76,12 @@ def parse_perturbation(text: str) -> Perturb:
             values.append(number)
     if not values:
         raise UserError(f"perturbation {text!r} has no value; valid: {form}")
-    return Perturb(text, known[name], values[0] if len(values) == 1 else tuple(values), options)
+    return Perturbation(
+        text, known[name], values[0] if len(values) == 1 else tuple(values), options
+    )
 
 
-def perturbed(env: Any, perturbations: Iterable[Perturb]) -> Any:
+def perturbed(env: Any, perturbations: Iterable[Perturbation]) -> Any:
     """The environment in these wrappers, the first one innermost.
 
     Raises:

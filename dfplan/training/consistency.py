@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from dfplan.diffusion.solver import Memory, Solver
+from dfplan.diffusion.solver import Solver, SolverState
 from dfplan.model import Model
 from dfplan.nets.network import Network
 from dfplan.types import Array
@@ -35,7 +35,7 @@ def lower_estimate(
     seen, here = jnp.split(level, 2, axis=1)
     x0 = model.x0(target, teacher.two_streams(x, level), here)
     there = _lower(here, steps, model.diffusion.levels)
-    memory = Memory.empty(target)
+    memory = SolverState.empty(target)
     lower, _ = Solver().step(model.schedule, target, x0, memory, here, there)
     both = jnp.concatenate([history, lower], axis=1), jnp.concatenate([seen, there], axis=1)
     estimate = model.x0(lower, student.two_streams(*both), there)

@@ -10,11 +10,11 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from dfplan.data.windows import Corpus
+from dfplan.data.windows import TrainingArrays
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.interrupt import deferred_interrupts
 from dfplan.training.metrics import MetricLog
-from dfplan.training.step import Recipe, TrainState, init_state, train_until
+from dfplan.training.step import TrainSpec, TrainState, init_state, train_until
 from dfplan.training.wandb_log import WandbLog
 from dfplan.types import UserError
 
@@ -23,8 +23,8 @@ Log = MetricLog | WandbLog
 
 
 def fit(
-    recipe: Recipe,
-    corpus: Corpus,
+    spec: TrainSpec,
+    training_arrays: TrainingArrays,
     directory: Path,
     *,
     until: int | None = None,
@@ -37,8 +37,8 @@ def fit(
     alone.
 
     Args:
-        recipe: what to train.
-        corpus: what to train on.
+        spec: what to train.
+        training_arrays: what to train on.
         directory: of the run; gets checkpoints/, metrics.jsonl and tensorboard/, and with
             `training.wandb` wandb/.
         until: stop, with a checkpoint, at this step; the schedule is the whole run's.
@@ -50,44 +50,44 @@ def fit(
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint has been written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    end = recipe.training.steps if until is None else min(until, recipe.training.steps)
+    end = spec.training.steps if until is None else min(until, spec.training.steps)
     with contextlib.ExitStack() as stack:
         store = CheckpointStore(directory / "checkpoints")
         stack.callback(store.close)
         if store.latest() is None:
-            state = init_state(recipe)
+            state = init_state(spec)
         else:
-            state = store.load_state(jax.eval_shape(lambda: init_state(recipe)))
+            state = store.load_state(jax.eval_shape(lambda: init_state(spec)))
         logs: list[Log] = [MetricLog(directory, int(state.step))]
         stack.callback(logs[0].close)
-        if recipe.training.wandb:
-            settings = {name: dataclasses.asdict(part) for name, part in recipe._asdict().items()}
-            logs.append(WandbLog(recipe.training.wandb, directory, settings))
+        if spec.training.wandb:
+            settings = {name: dataclasses.asdict(part) for name, part in spec._asdict().items()}
+            logs.append(WandbLog(spec.training.wandb, directory, settings))
             stack.callback(logs[-1].close)
-        return _run(recipe, corpus, state, end, store, logs, report)
+        return _run(spec, training_arrays, state, end, store, logs, report)
 
 
 def _run(
-    recipe: Recipe,
-    corpus: Corpus,
+    spec: TrainSpec,
+    training_arrays: TrainingArrays,
     state: TrainState,
     end: int,
     store: CheckpointStore,
     logs: list[Log],
     report: Report | None,
 ) -> TrainState:
-    config, step = recipe.training, int(state.step)
+    config, step = spec.training, int(state.step)
     with deferred_interrupts() as interrupted:
         while step < end:
             started, before = time.perf_counter(), step
             step = _next_stop(step, end, config.log_every, config.save_every)
-            state, metrics = train_until(recipe, corpus, state, jnp.int32(step))
+            state, metrics = train_until(spec, training_arrays, state, jnp.int32(step))
             scalars = {name: float(value) for name, value in metrics.items()}
             # A gradient that is not finite has spoilt the state, though this loss came before it.
             if not all(map(math.isfinite, scalars.values())):
                 raise _diverged(step, store)
             seconds = time.perf_counter() - started
-            scalars["tokens_per_second"] = recipe.tokens_per_step * (step - before) / seconds
+            scalars["tokens_per_second"] = spec.tokens_per_step * (step - before) / seconds
             for log in logs:
                 log.write(step, scalars)
             if report is not None:

@@ -11,8 +11,8 @@ from dfplan.data.windows import Batch
 from dfplan.diffusion.loss import diffuse, masked_mse
 from dfplan.diffusion.noise_levels import (
     PARADIGMS,
-    LevelDraw,
-    TwoStreamDraw,
+    NoiseLevelSampler,
+    TwoStreamNoiseLevelSampler,
     check_shares,
     check_sum,
 )
@@ -46,7 +46,7 @@ class ObjectiveConfig:
         consistency_steps: K; under "consistency" that level is lower by 1 / K.
         history_clean, history_ramp: of two streams, the shares of histories that are nearly clean,
             as sampling token by token meets them, and whose levels rise, as pyramids do; the rest
-            is independent (`TwoStreamDraw`). Without effect on a single stream, and under
+            is independent (`TwoStreamNoiseLevelSampler`). Without effect on a single stream, and under
             "teacher_forcing" and "regression", whose history is clean.
         history_near: bound of a nearly clean level; likewise.
 
@@ -102,13 +102,13 @@ class ObjectiveConfig:
                 f"got {self.consistency_steps}"
             )
 
-    def two_stream_draw(self, steps: int) -> TwoStreamDraw:
+    def two_stream_noise_levels(self, steps: int) -> TwoStreamNoiseLevelSampler:
         """Levels of history and target apart, of `steps` discrete levels (0: continuous)."""
         if self.next_token:
             pure = self.paradigm == "regression"
-            return TwoStreamDraw(clean=1.0, ramp=0.0, near=0.0, pure=pure, steps=steps)
+            return TwoStreamNoiseLevelSampler(clean=1.0, ramp=0.0, near=0.0, pure=pure, steps=steps)
         shares = self.history_clean, self.history_ramp, self.history_near
-        return TwoStreamDraw(*shares, steps=steps)
+        return TwoStreamNoiseLevelSampler(*shares, steps=steps)
 
     @property
     def next_token(self) -> bool:
@@ -155,11 +155,11 @@ def _streams(key: Array, model: Model, config: ObjectiveConfig, batch: Batch) ->
     rows, length = tokens.shape[:2]
     has_goal, steps = model.layout.has_goal, model.diffusion.levels
     if config.streams == "single":
-        draw = LevelDraw(config.paradigm, steps)
+        draw = NoiseLevelSampler(config.paradigm, steps)
         level = draw.draw(key, rows, length, has_goal)
         return Noised(tokens, jnp.where(batch.valid, level, 1.0))
     k_history, k_target = jax.random.split(key)
-    draw = config.two_stream_draw(steps)
+    draw = config.two_stream_noise_levels(steps)
     history = draw.draw_history(k_history, rows, length, has_goal)
     level = jnp.concatenate([history, draw.draw_targets(k_target, rows, length)], axis=1)
     both, valid = (jnp.concatenate([a, a], axis=1) for a in (tokens, batch.valid))

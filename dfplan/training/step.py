@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dfplan.data.windows import Corpus, batch_key, sample_batch
+from dfplan.data.windows import TrainingArrays, batch_key, sample_batch
 from dfplan.model import Model
 from dfplan.representation.tokens import DataConfig
 from dfplan.training.config import TrainingConfig
@@ -33,7 +33,7 @@ class TrainState(NamedTuple):
     teacher: PyTree | None = None
 
 
-class Recipe(NamedTuple):
+class TrainSpec(NamedTuple):
     """The static side of training; hashable, so one compiled program per recipe."""
 
     model: Model
@@ -50,43 +50,45 @@ class Recipe(NamedTuple):
         return make_optimizer(self.training.optimizer, self.training.steps)
 
 
-def init_state(recipe: Recipe, params: PyTree = None) -> TrainState:
+def init_state(spec: TrainSpec, params: PyTree = None) -> TrainState:
     """The state before the first step, on this process's first device.
 
     Args:
-        recipe: what to train.
+        spec: what to train.
         params: to begin with; fresh ones when None.
     """
     if params is None:
-        params = recipe.model.init(recipe.training.seed)
-    distils = recipe.training.objective.loss == "consistency"
+        params = spec.model.init(spec.training.seed)
+    distils = spec.training.objective.loss == "consistency"
     # A step gives its old state's memory away, part by part.
     ema, teacher = (jax.tree.map(jnp.copy, params) for _ in range(2))
-    opt_state = recipe.optimizer().init(params)
+    opt_state = spec.optimizer().init(params)
     state = TrainState(jnp.int32(0), params, ema, opt_state, teacher if distils else None)
     # Placed as one that was read from a checkpoint, or `train_until` would compile for both.
     return jax.device_put(state, jax.local_devices()[0])
 
 
-def train_step(recipe: Recipe, corpus: Corpus, state: TrainState) -> tuple[TrainState, dict]:
+def train_step(
+    spec: TrainSpec, training_arrays: TrainingArrays, state: TrainState
+) -> tuple[TrainState, dict]:
     """One optimiser step on the batch of `state.step`; a pure function.
 
     Returns:
         The next state and the scalars loss, inverse_loss and grad_norm.
     """
-    config = recipe.training
+    config = spec.training
     k_data, k_noise = jax.random.split(batch_key(config.seed, state.step))
-    batch = sample_batch(k_data, corpus, recipe.model.layout, recipe.data, config.batch_size)
+    batch = sample_batch(k_data, training_arrays, spec.model.layout, spec.data, config.batch_size)
 
     def total(params):
         denoise = denoising_loss(
-            params, recipe.model, config.objective, k_noise, batch, state.teacher
+            params, spec.model, config.objective, k_noise, batch, state.teacher
         )
-        inverse = inverse_loss(params, recipe.model, batch)
+        inverse = inverse_loss(params, spec.model, batch)
         return denoise + inverse, {"loss": denoise, "inverse_loss": inverse}
 
     (_, metrics), grads = jax.value_and_grad(total, has_aux=True)(state.params)
-    updates, opt_state = recipe.optimizer().update(grads, state.opt_state, state.params)
+    updates, opt_state = spec.optimizer().update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     # A young average would remember the initialisation, so its memory grows with the run.
     decay = jnp.minimum(config.ema, (1.0 + state.step) / (10.0 + state.step))
@@ -96,7 +98,7 @@ def train_step(recipe: Recipe, corpus: Corpus, state: TrainState) -> tuple[Train
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
-def train_until(recipe: Recipe, corpus: Corpus, state: TrainState, stop: Array):
+def train_until(spec: TrainSpec, training_arrays: TrainingArrays, state: TrainState, stop: Array):
     """Steps up to `stop` in one call; the metrics are means over these steps.
 
     `stop` is traced, so runs of any length, and resumed ones, share one compiled program and hence
@@ -105,7 +107,7 @@ def train_until(recipe: Recipe, corpus: Corpus, state: TrainState, stop: Array):
 
     def body(carry):
         state, total = carry
-        state, metrics = train_step(recipe, corpus, state)
+        state, metrics = train_step(spec, training_arrays, state)
         return state, jax.tree.map(jnp.add, total, metrics)
 
     first = state.step

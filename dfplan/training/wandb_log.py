@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.types import UserError, one_line
-from dfplan.util.optional import need
+from dfplan.util.optional import import_optional
 
 ID = "wandb_id.txt"
 
@@ -28,7 +28,7 @@ class WandbLog:
     """
 
     def __init__(self, project: str, directory: Path, config: dict[str, Any]):
-        wandb = need("wandb", "wandb", "training.wandb")
+        wandb = import_optional("wandb", "wandb", "training.wandb")
         path = directory / ID
         if not path.exists():
             path.write_text(secrets.token_hex(4) + "\n")

@@ -11,7 +11,7 @@ MIN_SECONDS = 0.1
 """Programs that compile in less are not kept: reading them back would save nothing."""
 
 
-def keep_compiled() -> Path | None:
+def enable_compilation_cache() -> Path | None:
     """Let JAX keep compiled programs in the user's cache directory, and read them from there.
 
     In `$XDG_CACHE_HOME/dfplan/xla`, by default `~/.cache/dfplan/xla`. JAX tells by its own version,

@@ -6,7 +6,7 @@ from types import ModuleType
 from dfplan.types import UserError
 
 
-def need(module: str, extra: str, what: str) -> ModuleType:
+def import_optional(module: str, extra: str, what: str) -> ModuleType:
     """Import a package that comes with an extra of dfplan's.
 
     Args:

@@ -51,7 +51,7 @@ class Critic:
         log = self._of_members("value", state)[..., 1]
         return self.scale * jnp.exp(jnp.clip(log, *SPREAD))
 
-    def worth(self, states: Float[Array, "*b T S"]) -> Float[Array, "*b"]:
+    def expected_return(self, states: Float[Array, "*b T S"]) -> Float[Array, "*b"]:
         """What plans are worth: their own discounted rewards, and the value of where they end.
 
         Nothing counts that comes after a step which probably ends the episode. Mean over members.

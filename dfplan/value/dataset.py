@@ -38,12 +38,12 @@ def rank_returns(
     return rank(critic, *_given(data, states, config, stride))
 
 
-def worth(
+def expected_return(
     critic: Critic | None, states: Normalizer, plans: Float[Array, "*b T S"]
 ) -> Float[Array, "*b"]:
     """Discounted rewards that plans are expected to bring; states in SI units."""
     assert critic is not None
-    return critic.worth(states.encode(plans))
+    return critic.expected_return(states.encode(plans))
 
 
 def _given(

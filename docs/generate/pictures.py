@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dfplan.diffusion.matrix import autoregressive, full_sequence, pyramid, trapezoid, windows
-from dfplan.diffusion.noise_levels import LevelDraw, TwoStreamDraw
+from dfplan.diffusion.noise_levels import NoiseLevelSampler, TwoStreamNoiseLevelSampler
 from dfplan.plots.style import INK, level_colors
 
 CONCEPTS = Path(__file__).parents[1] / "concepts"
@@ -40,11 +40,11 @@ def draw_matrices(path: Path) -> None:
 def draw_levels(path: Path) -> None:
     """Noise levels that training draws, a sequence per row; the goal is the first token."""
     key = jax.random.key(0)
-    two, shape = TwoStreamDraw(), (SEQUENCES, LENGTH)
+    two, shape = TwoStreamNoiseLevelSampler(), (SEQUENCES, LENGTH)
     panels = {
-        "independent": LevelDraw("independent").draw(key, *shape, has_goal=True),
-        "shared": LevelDraw("shared").draw(key, *shape, has_goal=True),
-        "teacher_forcing": LevelDraw("teacher_forcing").draw(key, *shape, has_goal=True),
+        "independent": NoiseLevelSampler("independent").draw(key, *shape, has_goal=True),
+        "shared": NoiseLevelSampler("shared").draw(key, *shape, has_goal=True),
+        "teacher_forcing": NoiseLevelSampler("teacher_forcing").draw(key, *shape, has_goal=True),
         "two streams: history": two.draw_history(key, *shape, has_goal=True),
         "two streams: targets": two.draw_targets(key, *shape),
     }

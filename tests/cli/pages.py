@@ -102,7 +102,7 @@ class Shell:
         "--episodes": 1,
         "--steps": 6000,
         "--training.steps": 250,
-        "--until": 10,
+        "--stop-step": 10,
         "--windows": 4,
     }
     DEFAULTS = {

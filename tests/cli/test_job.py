@@ -57,7 +57,7 @@ def test_collect_writes_what_it_made(dfplan, place):
 
 def test_resumed_run_equals_one_that_was_never_stopped(dfplan, run, place):
     args = ["train", "pointmaze-umaze", "--out", "halves", *TINY]
-    assert dfplan(*args, "--until", 10).code == 0
+    assert dfplan(*args, "--stop-step", 10).code == 0
     assert "step 10 of 20" in dfplan("info", "halves").out
     done = dfplan(*args, "--resume", "--json", "t.json")
     assert done.code == 0
@@ -133,13 +133,13 @@ def test_same_seed_same_result(dfplan, run, evaluated, place):
 
 
 def test_references_stand_beside_the_planner(dfplan, run, place):
-    done = dfplan("eval", run, "--episodes", 3, "--references", "--json", "e.json")
+    done = dfplan("eval", run, "--episodes", 3, "--baselines", "--json", "e.json")
     assert (done.code, done.err) == (0, "")
     result = read(place / "e.json")
-    assert list(result["references"]) == ["random", "controller"]
-    for metrics in result["references"].values():
+    assert list(result["baselines"]) == ["random", "controller"]
+    for metrics in result["baselines"].values():
         assert list(metrics) == METRICS
-    reached = result["references"]["controller"]["reach_rate"]["mean"]
+    reached = result["baselines"]["controller"]["reach_rate"]["mean"]
     assert reached == 1 and f"{reached:.2f} (1.00 to 1.00)" in done.out
 
 

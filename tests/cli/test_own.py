@@ -179,5 +179,5 @@ def test_a_goal_of_reward(dfplan, place):
     assert "returns explained" in dfplan("info", "run").out
     done = dfplan("plan", "run", "--start", 1, 0, 0, "--json", "p.json")
     plan = read(place / "p.json")
-    assert f"worth {plan['worth']:.4g} in discounted rewards" in done.out
+    assert f"worth {plan['expected_return']:.4g} in discounted rewards" in done.out
     assert plan["worth"] < 0

@@ -2,7 +2,7 @@
 
 import json
 
-SHORT = ["--episodes", "4", "--seed", "7000", "--max-steps", "150", "--references"]
+SHORT = ["--episodes", "4", "--seed", "7000", "--max-steps", "150", "--baselines"]
 
 
 def test_perturbations_are_seen_by_the_agent_and_named_in_the_result(dfplan, run):
@@ -18,7 +18,7 @@ def test_perturbations_are_seen_by_the_agent_and_named_in_the_result(dfplan, run
     worse = evaluate(*(arg for text in texts for arg in ("--perturb", text)))
     assert worse["perturbations"] == texts
     assert worse["planner"] == {**clean["planner"], "missing": True}
-    assert worse["references"]["random"] != clean["references"]["random"]  # it is pushed, too
+    assert worse["baselines"]["random"] != clean["baselines"]["random"]  # it is pushed, too
 
     # Noise of kilometres on what is seen of the robot; it is scored where it is.
     noise = ["1000", "1000", "0", "0"]
@@ -26,5 +26,5 @@ def test_perturbations_are_seen_by_the_agent_and_named_in_the_result(dfplan, run
         *("--perturb", f"obs_noise={','.join(noise)}", "--planner.observation-noise", *noise)
     )
     assert lost["planner"]["observation_noise"] == [1000, 1000, 0, 0]
-    assert lost["references"]["random"] == clean["references"]["random"]  # it looks at nothing
-    assert lost["references"]["controller"] != clean["references"]["controller"]
+    assert lost["baselines"]["random"] == clean["baselines"]["random"]  # it looks at nothing
+    assert lost["baselines"]["controller"] != clean["baselines"]["controller"]

@@ -43,7 +43,7 @@ def test_tracks_of_a_csv_from_file_to_forecast(dfplan, place):
     train = ("train", "--dataset", "my/walks-v0", "--env", "none", "--out", "walks", *TINY)
     assert dfplan(*train, "--data.tokens", 6).code == 0
     asked = ("--planner.history", 3, "--planner.candidates", 5, "--json", "w.json")
-    done = dfplan("predict", "walks", "--dataset", "my/walks-v0", "--unknown", *asked)
+    done = dfplan("predict", "walks", "--dataset", "my/walks-v0", "--from-end", *asked)
     assert (done.code, done.err) == (0, "")
     assert "truth" not in done.out
     record = json.loads((place / "w.json").read_text())

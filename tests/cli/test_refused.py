@@ -92,7 +92,7 @@ TRAIN = ["train", "pointmaze-umaze", "--out", "new"]
         (["train", "--out", "new"], ["dfplan tasks", "--env and --dataset"]),
         (["train", "--out", "new", "pointmaze-umaze"], ["'pointmaze-umaze' must stand before"]),
         (["train", "pointmaze-umaze"], ["--out is missing"]),
-        (["train", "--begin-with", "nowhere", "--out", "new"], ["nowhere is neither a run"]),
+        (["train", "--init-from", "nowhere", "--out", "new"], ["nowhere is neither a run"]),
         ([*TRAIN, "--preset", "huge"], ["preset 'huge'", "valid: small, default, large"]),
         ([*TRAIN, "--dataset", "nope-v0"], ["'nope-v0'", "dfplan/pointmaze-umaze-v0"]),
         ([*TRAIN, "--planner.matrix", "piramid"], ["'piramid'", "pyramid"]),
@@ -101,7 +101,7 @@ TRAIN = ["train", "pointmaze-umaze", "--out", "new"]
         ([*TRAIN, "--training.batch-size", "0"], ["training.batch_size", "got 0"]),
         ([*TRAIN, "--data.stride", "5000"], ["data.stride 5000", "valid: 1 to"]),
         ([*TRAIN, "--goal-dims", "9"], ["(9,)"]),
-        ([*TRAIN, "--until", "0"], ["--until", "got 0"]),
+        ([*TRAIN, "--stop-step", "0"], ["--stop-step", "got 0"]),
         ([*TRAIN, "--env-kwargs", "{a"], ["--env-kwargs '{a' is not JSON"]),
         ([*TRAIN, "--json", "file/x.json"], ["file/x.json"]),
         ([*TRAIN, "--resume"], ["new is no run"]),
@@ -299,5 +299,5 @@ def test_usage_errors_come_from_tyro(dfplan, place, args):
 
 
 def test_to_begin_and_to_go_on_at_once(refused, run):
-    args = ["train", "--begin-with", str(run), "--out", str(run), "--resume"]
-    refused(*args, says=["--begin-with begins", "--resume goes on", "name one"])
+    args = ["train", "--init-from", str(run), "--out", str(run), "--resume"]
+    refused(*args, says=["--init-from begins", "--resume goes on", "name one"])

@@ -53,7 +53,7 @@ class Slow:
     def __init__(self):
         self.threads, self.calls, self.meet = [], 0, threading.Barrier(3, timeout=20)
 
-    def plan(self, weights, keys, history, goal, guess=None, *, price, denoising):
+    def plan(self, weights, keys, history, goal, initial_plan=None, *, extra_cost, denoising):
         assert len(keys) == 1
         self.threads.append(threading.get_ident())
         self.calls += 1
@@ -77,7 +77,7 @@ def test_cores_share_the_programs_once_one_of_them_is_compiled(monkeypatch):
 @pytest.mark.parametrize(("count", "limit", "size"), [(1, 9, 1), (3, 9, 4), (5, 9, 8), (5, 6, 6)])
 def test_a_batch_is_padded(monkeypatch, count, limit, size):
     class Sizes:
-        def plan(self, weights, keys, history, goal, guess=None, *, price, denoising):
+        def plan(self, weights, keys, history, goal, initial_plan=None, *, extra_cost, denoising):
             assert len(keys) == len(goal) == size
             return history
 

@@ -28,7 +28,7 @@ SEEDS, STARTS = np.array([3, 8]), np.array([[0.0, 0.5], [-1.0, 0.2]], np.float32
 GOALS = np.array([[1.0, 1.0], [-2.0, 0.0]], np.float32)
 
 
-NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, octaves=1)
+NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, fourier_octaves=1)
 
 
 def make(**config) -> Planner:
@@ -91,7 +91,7 @@ def test_it_goes_on_from_its_last_plan_as_the_agent_does(monkeypatch):
     np.testing.assert_allclose(driven.states, states, atol=1e-5)
     same = np.abs(other.actions - driven.actions).max(axis=(1, 2)) < 1e-5
     assert 0 < same.sum() < 8
-    monkeypatch.setattr("dfplan.control.closed_loop.leads", lambda plan, *_: np.zeros(8, bool))
+    monkeypatch.setattr("dfplan.control.closed_loop.is_usable", lambda plan, *_: np.zeros(8, bool))
     refused = ClosedLoop(make(**settings, warm=0.7), LAYOUT, step)
     driven = drive(refused, weights, seeds, starts, goals)
     np.testing.assert_allclose(driven.actions, other.actions, atol=1e-5)

@@ -27,13 +27,13 @@ def planned(agent):
 
 @pytest.mark.slow
 def test_plans_avoid_an_obstacle_that_the_unguided_one_hits(agent):
-    agent.price = None
+    agent.extra_cost = None
     way, _ = planned(agent)
     middle = way[int(agent.plan.arrival[0]) // 2]
     center = middle + np.array([-0.2, 0.0])  # towards the inner wall: a way around remains
     assert np.linalg.norm(way - center, axis=-1).min() < RADIUS - 0.05
 
-    agent.price = scaled(discs((0, 1), center, RADIUS), 1000)
+    agent.extra_cost = scaled(discs((0, 1), center, RADIUS), 1000)
     way, candidates = planned(agent)
     assert agent.arrives()[0]
     assert np.linalg.norm(way - center, axis=-1).min() > RADIUS - 0.02
@@ -42,23 +42,23 @@ def test_plans_avoid_an_obstacle_that_the_unguided_one_hits(agent):
 
 
 def test_candidates_pay_the_price(agent):
-    agent.price = None
+    agent.extra_cost = None
     planned(agent)
     free = agent.plan
-    agent.price = lambda states, goal: jnp.full(len(states), 7.0)  # pulls nowhere
+    agent.extra_cost = lambda states, goal: jnp.full(len(states), 7.0)  # pulls nowhere
     planned(agent)
     arrived = free.cost[0] < agent.planner.horizon
     np.testing.assert_allclose(agent.plan.cost[0][arrived], free.cost[0][arrived] + 7, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("price", "says"),
+    ("extra_cost", "says"),
     [
         (lambda states, goal: states.sum(), r"the price of 2 plans at zero is 0\.0"),
         (lambda states, goal: jnp.log(states[:, 0, 0] - 1), "2 finite numbers"),
         (total(discs((0, 9), jnp.zeros(2), 1.0)), "2 finite numbers"),
     ],
 )
-def test_what_is_no_price(agent, price, says):
+def test_what_is_no_price(agent, extra_cost, says):
     with pytest.raises(UserError, match=says):
-        agent.price = price
+        agent.extra_cost = extra_cost

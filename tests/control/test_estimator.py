@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dfplan.control.estimator import AUTO, Estimator, as_reading
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import NEEDED
 from dfplan.diffusion.schedule import Cosine
 from dfplan.representation.normalizer import Normalizer
@@ -16,18 +16,18 @@ ACTIONS = Normalizer(jnp.array([0.5, 0.0]), jnp.array([2.0, 1.0]))
 BATCH, STEPS = 8, 150
 
 
-def motion():
+def dynamics():
     """State plus a tenth of the action, plus a little that no one knows; normalised."""
     gain = 0.1 * np.array(ACTIONS.std) / np.array(STATES.std)
     drift = 0.1 * np.array(ACTIONS.mean) / np.array(STATES.std)
     weights = np.concatenate([np.zeros((2, 2)), np.diag(gain), drift[:, None]], axis=1)
-    return Motion(weights, 1e-4 * np.eye(2), np.full(2, -1e3), np.full(2, 1e3))
+    return LinearDynamics(weights, 1e-4 * np.eye(2), np.full(2, -1e3), np.full(2, 1e3))
 
 
 def drive(noise, deviation, missing=0.0, steps=STEPS):
     """Errors `[T, B, 2]` of readings and of estimates, and the deviations that are claimed."""
     rng = np.random.default_rng(0)
-    estimator = Estimator(motion(), STATES, ACTIONS, noise, BATCH)
+    estimator = Estimator(dynamics(), STATES, ACTIONS, noise, BATCH)
     state, found = 1 + rng.normal(size=(BATCH, 2)), []
     for _ in range(steps):
         reading = state + np.asarray(deviation) * rng.normal(size=state.shape)
@@ -67,7 +67,7 @@ def test_what_is_missing_is_foretold():
 
 
 def claimed_rises():
-    estimator = Estimator(motion(), STATES, ACTIONS, (), 1)
+    estimator = Estimator(dynamics(), STATES, ACTIONS, (), 1)
     spread = []
     for t in range(5):
         spread.append(estimator.observe(np.full((1, 2), np.nan if t else 1.0))[1][0, 0])
@@ -93,7 +93,7 @@ def test_clean_readings_are_not_taken_for_noisy():
 
 
 def test_forgetting_some_robots():
-    ours, fresh = (Estimator(motion(), STATES, ACTIONS, (0.2,), 2) for _ in range(2))
+    ours, fresh = (Estimator(dynamics(), STATES, ACTIONS, (0.2,), 2) for _ in range(2))
     rng = np.random.default_rng(0)
     for _ in range(5):
         ours.observe(rng.normal(size=(2, 2)))
@@ -111,7 +111,7 @@ def test_a_reading_has_the_level_of_its_noise():
     schedule, ratio = Cosine(1.6), np.array([0.1, 0.4])
     reading = np.array([[2.0, -1.0]], np.float32)
     noise = tuple(float(n) for n in ratio * np.array(STATES.std))
-    estimate = Estimator(motion(), STATES, ACTIONS, noise, 1).observe(reading)
+    estimate = Estimator(dynamics(), STATES, ACTIONS, noise, 1).observe(reading)
     assert (np.abs(estimate[0] - np.array(STATES.mean)) < np.abs(reading - STATES.mean)).all()
     token, level = as_reading(schedule, STATES, *estimate)
     np.testing.assert_allclose(token, reading, rtol=1e-5)
@@ -120,7 +120,7 @@ def test_a_reading_has_the_level_of_its_noise():
 
 
 def test_of_nothing_the_token_is_missing_and_of_all_it_is_clean():
-    estimator = Estimator(motion(), STATES, ACTIONS, (), 2)
+    estimator = Estimator(dynamics(), STATES, ACTIONS, (), 2)
     reading = np.array([[np.nan, 1.0], [0.3, 0.4]], np.float32)
     token, level = as_reading(Cosine(), STATES, *estimator.observe(reading))
     assert level.tolist() == [1.0, 0.0] and np.isfinite(token).all()
@@ -137,4 +137,4 @@ def test_a_mean_that_lies_too_far_becomes_a_reading_that_could_be():
 
 def test_as_many_noises_as_a_state_has_dimensions():
     with pytest.raises(UserError, match=r"observation_noise has 3 numbers; needed: 1 or 2"):
-        Estimator(motion(), STATES, ACTIONS, (0.1, 0.1, 0.1), 1)
+        Estimator(dynamics(), STATES, ACTIONS, (0.1, 0.1, 0.1), 1)

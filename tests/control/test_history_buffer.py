@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.control.history_buffer import Recorder
+from dfplan.control.history_buffer import HistoryBuffer
 from dfplan.data.minari_io import from_episodes
-from dfplan.data.windows import batch_key, make_corpus, sample_batch
+from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import DataConfig, TokenLayout
@@ -47,12 +47,12 @@ def test_history_tokens_are_those_of_training(stride, frames, actions):
     state, action = episode()
     data = from_episodes([state], [action], Layout(2, 1), "coded-v0")
     layout = TokenLayout.create(data.layout, config)
-    corpus = make_corpus(data, config, STATES, ACTIONS)
+    training_arrays = make_training_arrays(data, config, STATES, ACTIONS)
     batch = jax.jit(sample_batch, static_argnums=(2, 3, 4))(
-        batch_key(0, 0), corpus, layout, config, 64
+        batch_key(0, 0), training_arrays, layout, config, 64
     )
     begin = np.rint(STATES.decode(batch.state)[:, 1]).astype(int)
-    histories = list(drive(Recorder(layout, TOKENS, 1), LENGTH))
+    histories = list(drive(HistoryBuffer(layout, TOKENS, 1), LENGTH))
     compared = set()
     for window, first in zip(np.asarray(batch.tokens), begin, strict=True):
         # At step t the history's tokens stand for t - 2, t - 1 and t strides; the window's last
@@ -74,19 +74,19 @@ def test_history_tokens_are_those_of_training(stride, frames, actions):
 
 def test_tokens_from_before_the_episode_are_missing():
     layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=3))
-    levels = [h.level[0].tolist() for h in drive(Recorder(layout, TOKENS, 1), 7)]
+    levels = [h.level[0].tolist() for h in drive(HistoryBuffer(layout, TOKENS, 1), 7)]
     assert levels == 3 * [[1, 1, 0.25]] + 3 * [[1, 0.25, 0.25]] + 2 * [[0.25] * 3]
 
 
 def test_forgetting_some_robots():
     layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=2, frames="stack", actions=True))
-    recorder = Recorder(layout, TOKENS, 2)
+    recorder = HistoryBuffer(layout, TOKENS, 2)
     list(drive(recorder, 7, row=1, batch=2))
     kept = recorder.history(np.array([1]))
     recorder.forget(np.array([True, False]))
     for a, b in zip(recorder.history(np.array([1])), kept, strict=True):
         np.testing.assert_array_equal(a, b)
-    fresh = Recorder(layout, TOKENS, 1)
+    fresh = HistoryBuffer(layout, TOKENS, 1)
     for ours, alone in zip(drive(recorder, 6, row=0, batch=2), drive(fresh, 6), strict=True):
         for a, b in zip(ours, alone, strict=True):
             np.testing.assert_array_equal(a[:1], b)
@@ -97,7 +97,7 @@ def test_forgetting_some_robots():
 
 def test_a_token_is_as_noisy_as_the_noisiest_of_its_frames():
     layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=2, frames="stack"))
-    recorder, levels = Recorder(layout, 2, 1), []
+    recorder, levels = HistoryBuffer(layout, 2, 1), []
     for level in (0.1, 0.4, 0.2, 0.3):
         recorder.observe(np.zeros((1, 2), np.float32), np.array([level]))
         levels.append(recorder.history(np.array([0])).level[0])
@@ -108,7 +108,7 @@ def test_a_token_is_as_noisy_as_the_noisiest_of_its_frames():
 def test_what_is_expected_counts_as_observed():
     layout = TokenLayout.create(Layout(2, 1), DataConfig(3, "stack", actions=True))
     state, action = episode()
-    recorder, later = (Recorder(layout, TOKENS, 2) for _ in range(2))
+    recorder, later = (HistoryBuffer(layout, TOKENS, 2) for _ in range(2))
     before = list(itertools.islice(drive(recorder, LENGTH, row=1, batch=2), 5))[-1]
     for t in range(7):
         later.observe(np.stack([state[t]] * 2), 0.25)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from dfplan.control.kalman import Belief, predict, update
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.linear_dynamics import LinearDynamics
 
 WIDE = np.full(2, 1e3)
-MOTION = Motion(
+MOTION = LinearDynamics(
     np.array([[0.0, 0.1, 0.0, 0.02], [-0.1, -0.05, 0.3, 0.0]]),
     np.array([[0.01, 0.002], [0.002, 0.04]]),
     -WIDE,

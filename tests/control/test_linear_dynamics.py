@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.linear_dynamics import LinearDynamics
 
 A = np.array([[0.0, 0.1], [-0.2, -0.1]])
 B, C, NOISE = np.array([0.0, 0.5]), np.array([0.02, 0.0]), 0.05
@@ -26,25 +26,25 @@ def episodes(noise=NOISE):
 
 
 def test_it_finds_a_linear_system():
-    motion = Motion.fit(*episodes())
+    dynamics = LinearDynamics.fit(*episodes())
     wanted = np.concatenate([A, B[:, None], C[:, None]], axis=1)
-    np.testing.assert_allclose(motion.weights, wanted, atol=0.01)
-    np.testing.assert_allclose(motion.covariance, NOISE**2 * np.eye(2), atol=3e-4)
-    exact = Motion.fit(*episodes(noise=0.0))
+    np.testing.assert_allclose(dynamics.weights, wanted, atol=0.01)
+    np.testing.assert_allclose(dynamics.covariance, NOISE**2 * np.eye(2), atol=3e-4)
+    exact = LinearDynamics.fit(*episodes(noise=0.0))
     np.testing.assert_allclose(exact.weights, wanted, atol=1e-9)  # no step joins the episodes
     np.testing.assert_allclose(exact.transition, np.eye(2) + A, atol=1e-9)
 
 
 def test_it_does_not_leave_the_data():
     state, action, start, length = episodes()
-    motion = Motion.fit(state, action, start, length)
-    far = motion.step(np.array([[0.0, 0.0], [1e3, -1e3]]), np.array([[0.1], [0.0]]))
+    dynamics = LinearDynamics.fit(state, action, start, length)
+    far = dynamics.step(np.array([[0.0, 0.0], [1e3, -1e3]]), np.array([[0.1], [0.0]]))
     np.testing.assert_allclose(far[0], [0.02, 0.05], atol=0.01)
     np.testing.assert_array_equal(far[1], [state[:, 0].max(), state[:, 1].min()])
 
 
 def test_it_survives_json():
-    motion = Motion.fit(*episodes())
-    back = Motion.from_dict(json.loads(json.dumps(motion.to_dict())))
-    for a, b in zip(vars(motion).values(), vars(back).values(), strict=True):
+    dynamics = LinearDynamics.fit(*episodes())
+    back = LinearDynamics.from_dict(json.loads(json.dumps(dynamics.to_dict())))
+    for a, b in zip(vars(dynamics).values(), vars(back).values(), strict=True):
         np.testing.assert_array_equal(a, b)

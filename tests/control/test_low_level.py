@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.control.low_level import make_follower
+from dfplan.control.low_level import make_low_level_controller
 from dfplan.types import UserError
 
 STRIDE, TOKENS = 3, 4
@@ -25,7 +25,7 @@ def follower(action, tracker=None, inverse_action=None, xp=np):
         model=SimpleNamespace(layout=layout),
         inverse_action=inverse_action,
     )
-    return make_follower(planner, "weights", tracker, xp)  # pyright: ignore
+    return make_low_level_controller(planner, "weights", tracker, xp)  # pyright: ignore
 
 
 def test_a_tracker_is_called_as_documented():

@@ -2,18 +2,20 @@
 
 import numpy as np
 
-from dfplan.control.linear_dynamics import Motion
-from dfplan.control.measurement_noise import NEEDED, WINDOW, NoiseMeter
+from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.control.measurement_noise import NEEDED, WINDOW, MeasurementNoiseEstimator
 
 FAR = np.full(2, 1e6)
-MOTION = Motion(np.array([[0, 0.1, 0, 0], [0, -0.2, 0.5, 0]]), np.diag([1e-4, 4e-4]), -FAR, FAR)
+MOTION = LinearDynamics(
+    np.array([[0, 0.1, 0, 0], [0, -0.2, 0.5, 0]]), np.diag([1e-4, 4e-4]), -FAR, FAR
+)
 BATCH = 64
 
 
 def measure(deviation, steps=WINDOW, shoves=0.0, missing=0.0):
     """Mean of the estimated variances after each step, `[T, 2]`."""
     rng = np.random.default_rng(0)
-    meter, state, found = NoiseMeter(MOTION, BATCH), np.zeros((BATCH, 2)), []
+    meter, state, found = MeasurementNoiseEstimator(MOTION, BATCH), np.zeros((BATCH, 2)), []
     for _ in range(steps):
         reading = state + deviation * rng.normal(size=state.shape)
         reading[rng.random(BATCH) < missing] = np.nan

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.control.linear_dynamics import Motion
+from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.observer import Observer
 from dfplan.diffusion.schedule import level_at
 from dfplan.types import UserError
@@ -16,7 +16,7 @@ STD = np.array(STATES.std)
 
 
 def make(**config):
-    still = Motion(np.zeros((4, 7)), 1e-6 * np.eye(4), np.full(4, -9.0), np.full(4, 9.0))
+    still = LinearDynamics(np.zeros((4, 7)), 1e-6 * np.eye(4), np.full(4, -9.0), np.full(4, 9.0))
     planner = make_planner(MODEL, **config)
     return Observer(planner, weights_of(MODEL), still, BATCH), planner
 

@@ -38,10 +38,12 @@ class LinePlanner:
         self.horizon, self.arrives, self.paid = HORIZON, arrives, paid
         self.starts, self.guesses = [], []
 
-    def plan(self, weights, keys, history, goal, guess=None, *, price=None, denoising=False):
+    def plan(
+        self, weights, keys, history, goal, initial_plan=None, *, extra_cost=None, denoising=False
+    ):
         present = np.asarray(history.frames)[:, -1, -1]
         self.starts.append(present.copy())
-        self.guesses.append(guess)
+        self.guesses.append(initial_plan)
         way = np.arange(HORIZON + 1)[:, None] * np.array([0.1 * STRIDE, 0.0])
         states = (present[:, None] + way).astype(np.float32)
         actions = np.tile(np.float32([0.1, 0.0]), (len(keys), HORIZON * STRIDE, 1))
@@ -224,7 +226,7 @@ def test_from_scratch_where_the_last_plan_is_not_worth_keeping(settings, at, fre
     agent, planner = make(**{"warm": 0.5, **settings})
     drive(agent, EVERY)
     agent.act(np.array(at), GOAL)
-    assert [guess is None for guess in planner.guesses] == [True, fresh]
+    assert [initial_plan is None for initial_plan in planner.guesses] == [True, fresh]
 
 
 def test_from_scratch_where_no_refined_plan_arrives():
@@ -232,7 +234,7 @@ def test_from_scratch_where_no_refined_plan_arrives():
     drive(agent, EVERY)
     planner.arrives = False
     agent.act(np.array([0.6, 0.0]), GOAL)
-    assert [guess is None for guess in planner.guesses] == [True, False, True]
+    assert [initial_plan is None for initial_plan in planner.guesses] == [True, False, True]
 
 
 def test_some_of_a_batch_go_on_and_others_begin_anew(monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.data.goal_intervals import trips, window_tokens
+from dfplan.data.goal_intervals import goal_intervals, window_tokens
 
 
 def goals(*lengths, dims=2):
@@ -14,20 +14,20 @@ def goals(*lengths, dims=2):
 
 def test_a_trip_is_from_one_change_of_the_goal_to_the_next():
     # The first goal may have been in force before the episode began, and the last one after it.
-    np.testing.assert_array_equal(trips(goals(5, 7, 2, 30, 9)), [7, 2, 30])
-    assert trips(goals(5, 7, 9)).dtype == np.int64
+    np.testing.assert_array_equal(goal_intervals(goals(5, 7, 2, 30, 9)), [7, 2, 30])
+    assert goal_intervals(goals(5, 7, 9)).dtype == np.int64
 
 
 def test_any_dimension_can_change():
     goal = np.zeros((12, 3))
     goal[3:, 2] = 1e-6
     goal[8:, 0] = -1
-    np.testing.assert_array_equal(trips(goal), [5])
+    np.testing.assert_array_equal(goal_intervals(goal), [5])
 
 
 @pytest.mark.parametrize("goal", [None, goals(20), goals(5, 15), np.zeros((1, 2))])
 def test_no_trip_to_be_seen(goal):
-    found = trips(goal)
+    found = goal_intervals(goal)
     assert found.shape == (0,) and found.dtype == np.int64
 
 
@@ -58,4 +58,4 @@ def test_windows_are_as_long_as_needed_and_no_longer(stride):
 
 def test_a_window_has_two_tokens_at_least_and_32_where_the_data_says_nothing():
     assert window_tokens(np.array([1, 2]), 100) == 2
-    assert window_tokens(trips(None), 5) == 32
+    assert window_tokens(goal_intervals(None), 5) == 32

@@ -113,14 +113,14 @@ def test_trips_are_read_from_the_goals_of_each_episode(minari_home, inside):
     write(observations, actions, GOAL_SPACE)
     data = load_trajectories(ID)
     # From one change to the next; from an episode's last to the next one's first there is none.
-    assert data.trips.tolist() == [3, 1, 3] and data.trips.dtype == np.int64
+    assert data.goal_intervals.tolist() == [3, 1, 3] and data.goal_intervals.dtype == np.int64
 
 
 def test_data_that_shows_no_trips(minari_home):
     write(*goal_episodes(inside=True), GOAL_SPACE)
     write(*random_episodes(5, 7), box(3), "dfplan/box-v0")
     for name in (ID, "dfplan/box-v0"):
-        assert load_trajectories(name).trips.shape == (0,)
+        assert load_trajectories(name).goal_intervals.shape == (0,)
 
 
 def test_one_episode_that_disagrees_moves_the_goal_outside(minari_home):

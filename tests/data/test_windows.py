@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.data.windows import batch_key, fit_normalizers, make_corpus, sample_batch
+from dfplan.data.windows import batch_key, fit_normalizers, make_training_arrays, sample_batch
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.types import UserError
@@ -21,13 +21,15 @@ draw = functools.partial(jax.jit, static_argnums=(2, 3, 4))(sample_batch)
 
 def setup(config, lengths=tuple(LENGTHS), goal_dims=()):
     data = coded_episodes(list(lengths), goal_dims)
-    return make_corpus(data, config, STATES, ACTIONS), TokenLayout.create(data.layout, config)
+    return make_training_arrays(data, config, STATES, ACTIONS), TokenLayout.create(
+        data.layout, config
+    )
 
 
 def sampled(config, batch, goal_dims=(), lengths=tuple(LENGTHS), key=None):
-    corpus, layout = setup(config, lengths, goal_dims)
+    training_arrays, layout = setup(config, lengths, goal_dims)
     key = batch_key(0, 0) if key is None else key
-    return jax.tree.map(np.asarray, draw(key, corpus, layout, config, batch)), layout
+    return jax.tree.map(np.asarray, draw(key, training_arrays, layout, config, batch)), layout
 
 
 def places(state):
@@ -136,11 +138,11 @@ def test_goal_distances_are_truncated_exponential(decay):
 
 def test_a_batch_depends_on_seed_and_step_alone():
     config = DataConfig(tokens=4)
-    corpus, layout = setup(config, goal_dims=(1,))
+    training_arrays, layout = setup(config, goal_dims=(1,))
     traced = jax.jit(batch_key, static_argnums=0)
 
     def tokens(key):
-        return np.asarray(draw(key, corpus, layout, config, 64).tokens)
+        return np.asarray(draw(key, training_arrays, layout, config, 64).tokens)
 
     first = tokens(batch_key(3, 5))
     np.testing.assert_array_equal(tokens(batch_key(3, 5)), first)

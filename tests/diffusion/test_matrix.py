@@ -18,7 +18,7 @@ from dfplan.diffusion.matrix import (
     pyramid,
     trapezoid,
     windows,
-    windows_to_the_end,
+    windows_to_end,
 )
 from dfplan.types import UserError
 
@@ -176,7 +176,7 @@ def follow_cache(matrix, *windows):
 @settings(max_examples=300, deadline=None)
 def test_windows_compute_all_that_moves_or_is_stale(matrix):
     follow_cache(matrix, windows(matrix))
-    follow_cache(matrix, *windows_to_the_end(matrix))
+    follow_cache(matrix, *windows_to_end(matrix))
 
 
 @SIZES
@@ -197,12 +197,12 @@ def test_a_narrower_window_would_read_stale_entries(name):
 
 def test_windows_to_the_end_leave_out_what_is_complete():
     for matrix in (autoregressive(8, 4), pyramid(8, 4), full_sequence(8, 4)):
-        phases = windows_to_the_end(matrix)
+        phases = windows_to_end(matrix)
         assert phases[0].width == 8 and all(w.start[0] + w.width == 8 for w in phases)
     # Four steps of each token, and one more in which it is stale.
-    phases = windows_to_the_end(autoregressive(8, 4))
+    phases = windows_to_end(autoregressive(8, 4))
     assert [(len(w.start), w.width) for w in phases] == [(17, 8), (15, 4)]
-    assert len(windows_to_the_end(full_sequence(8, 4))) == 1
+    assert len(windows_to_end(full_sequence(8, 4))) == 1
 
 
 def test_widths_are_the_smallest():

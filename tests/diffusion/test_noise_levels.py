@@ -5,7 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.diffusion.noise_levels import PARADIGMS, LevelDraw, TwoStreamDraw, goal_level
+from dfplan.diffusion.noise_levels import (
+    PARADIGMS,
+    NoiseLevelSampler,
+    TwoStreamNoiseLevelSampler,
+    goal_level,
+)
 from dfplan.types import UserError
 
 ROWS, TOKENS = 8000, 6
@@ -36,20 +41,20 @@ def assert_uncorrelated(columns):
 
 
 def test_independent_tokens_are_uniform_and_uncorrelated():
-    level = draw(LevelDraw("independent", **PLAIN))
+    level = draw(NoiseLevelSampler("independent", **PLAIN))
     for token in level.T:
         assert_uniform(token)
     assert_uncorrelated(level)
 
 
 def test_shared_level_is_one_uniform_level():
-    level = draw(LevelDraw("shared", **PLAIN))
+    level = draw(NoiseLevelSampler("shared", **PLAIN))
     assert (level == level[:, :1]).all()
     assert_uniform(level[:, 0])
 
 
 def test_teacher_forcing_is_clean_then_one_level_then_noise():
-    level = draw(LevelDraw("teacher_forcing"))
+    level = draw(NoiseLevelSampler("teacher_forcing"))
     which = (level == 0).sum(axis=1)
     assert_uniform(level[np.arange(ROWS), which])
     for token in range(TOKENS):
@@ -59,32 +64,32 @@ def test_teacher_forcing_is_clean_then_one_level_then_noise():
 
 
 def test_regression_is_clean_then_pure_noise():
-    level = draw(LevelDraw("regression"))
+    level = draw(NoiseLevelSampler("regression"))
     which = (level == 0).sum(axis=1)
     for token in range(TOKENS):
         assert_share(which == token, 1 / TOKENS)
     assert set(np.unique(level)) == {0.0, 1.0} and (np.diff(level, axis=1) >= 0).all()
-    targets = TwoStreamDraw(pure=True).draw_targets(jax.random.key(0), ROWS, TOKENS)
+    targets = TwoStreamNoiseLevelSampler(pure=True).draw_targets(jax.random.key(0), ROWS, TOKENS)
     assert (np.asarray(targets) == 1).all()
 
 
 @pytest.mark.parametrize("paradigm", ["independent", "shared"])
 @pytest.mark.parametrize("has_goal", [False, True])
 def test_the_present_is_often_nearly_clean(paradigm, has_goal):
-    level = draw(LevelDraw(paradigm, present_clean=0.6, near=0.25), has_goal=has_goal)
+    level = draw(NoiseLevelSampler(paradigm, present_clean=0.6, near=0.25), has_goal=has_goal)
     present, rest = level[:, int(has_goal)], level[:, int(has_goal) + 1 :]
     # Others fall below `near` by chance, a quarter of them.
     assert_share(present < 0.25, 0.6 + 0.4 * 0.25)
     assert_share(present < 0.125, 0.6 * 0.5 + 0.4 * 0.125)
     assert_uniform(rest[:, 0])
     assert_uniform(rest[:, -1])
-    always = draw(LevelDraw(paradigm, present_clean=1.0, near=0.1), has_goal=has_goal)
+    always = draw(NoiseLevelSampler(paradigm, present_clean=1.0, near=0.1), has_goal=has_goal)
     assert always[:, int(has_goal)].max() <= 0.1
 
 
 @pytest.mark.parametrize("paradigm", PARADIGMS)
 def test_goals_are_clean_missing_or_anything(paradigm):
-    level = draw(LevelDraw(paradigm, goal_clean=0.5, goal_missing=0.2), has_goal=True)
+    level = draw(NoiseLevelSampler(paradigm, goal_clean=0.5, goal_missing=0.2), has_goal=True)
     goal, rest = level[:, 0], level[:, 1:]
     assert_share(goal == 0, 0.5)
     assert_share(goal == 1, 0.2)
@@ -105,7 +110,7 @@ def test_goal_level_by_its_probabilities():
 @pytest.mark.parametrize("steps", [1, 4, 10])
 def test_discrete_levels_are_equally_likely_multiples(steps):
     """k is uniform on 0..K, both ends included (Chen et al. 2024, algorithm 1)."""
-    level = draw(LevelDraw("independent", steps=steps, **PLAIN)) * steps
+    level = draw(NoiseLevelSampler("independent", steps=steps, **PLAIN)) * steps
     np.testing.assert_allclose(level, np.round(level), atol=1e-5)
     for k in range(steps + 1):
         assert_share(np.round(level[:, 1]) == k, 1 / (steps + 1))
@@ -114,16 +119,16 @@ def test_discrete_levels_are_equally_likely_multiples(steps):
 @pytest.mark.parametrize("steps", [0, 5])
 @pytest.mark.parametrize("paradigm", PARADIGMS)
 def test_levels_lie_on_the_grid_and_keep_the_ends(paradigm, steps):
-    level = draw(LevelDraw(paradigm, steps=steps), has_goal=True)
+    level = draw(NoiseLevelSampler(paradigm, steps=steps), has_goal=True)
     if steps:
         np.testing.assert_allclose(level * steps, np.round(level * steps), atol=1e-5)
     assert (level[:, 0] == 0).mean() > 0.7 and (level[:, 0] == 1).mean() > 0.1
 
 
 HOWS = {
-    "independent": LevelDraw(),
-    "shared": LevelDraw("shared"),
-    "teacher_forcing": LevelDraw("teacher_forcing"),
+    "independent": NoiseLevelSampler(),
+    "shared": NoiseLevelSampler("shared"),
+    "teacher_forcing": NoiseLevelSampler("teacher_forcing"),
 }
 
 
@@ -143,14 +148,14 @@ def history(how, has_goal=False, seed=0):
 
 
 def test_clean_histories():
-    level = history(TwoStreamDraw(clean=1.0, ramp=0.0, near=0.1))
+    level = history(TwoStreamNoiseLevelSampler(clean=1.0, ramp=0.0, near=0.1))
     assert_uniform(level[:, 2] / 0.1)
     assert_uncorrelated(level)
-    assert (history(TwoStreamDraw(clean=1.0, ramp=0.0, near=0.0)) == 0).all()
+    assert (history(TwoStreamNoiseLevelSampler(clean=1.0, ramp=0.0, near=0.0)) == 0).all()
 
 
 def test_rising_histories():
-    level = history(TwoStreamDraw(clean=0.0, ramp=1.0))
+    level = history(TwoStreamNoiseLevelSampler(clean=0.0, ramp=1.0))
     rise = np.diff(level, axis=1)
     assert (rise >= 0).all()
     # Where the ends do not cut it off, one row rises evenly.
@@ -162,27 +167,29 @@ def test_rising_histories():
 
 
 def test_independent_histories():
-    level = history(TwoStreamDraw(clean=0.0, ramp=0.0))
+    level = history(TwoStreamNoiseLevelSampler(clean=0.0, ramp=0.0))
     for token in level.T:
         assert_uniform(token)
     assert_uncorrelated(level)
 
 
 def test_kinds_of_history_mix_by_their_probabilities():
-    level = history(TwoStreamDraw(clean=0.5, ramp=0.3, near=0.1))
+    level = history(TwoStreamNoiseLevelSampler(clean=0.5, ramp=0.3, near=0.1))
     assert_share((level <= 0.1).all(axis=1) & (np.diff(level, axis=1) < 0).any(axis=1), 0.5)
     falls = (np.diff(level, axis=1) < 0).any(axis=1)
     assert_share(falls & (level > 0.1).any(axis=1), 0.2)
 
 
 def test_goals_of_histories():
-    level = history(TwoStreamDraw(goal_clean=0.3, goal_missing=0.3), has_goal=True)
+    level = history(TwoStreamNoiseLevelSampler(goal_clean=0.3, goal_missing=0.3), has_goal=True)
     assert_share(level[:, 0] == 0, 0.3)
     assert_share(level[:, 0] == 1, 0.3)
 
 
 def test_targets_are_stratified_uniform_and_shuffled():
-    level = np.asarray(TwoStreamDraw().draw_targets(jax.random.key(0), ROWS, TOKENS), np.float64)
+    level = np.asarray(
+        TwoStreamNoiseLevelSampler().draw_targets(jax.random.key(0), ROWS, TOKENS), np.float64
+    )
     assert level.min() >= 0 and level.max() <= 1
     # One in each sixth of [0, 1], in every row.
     stratum = np.floor(np.sort(level, axis=1) * TOKENS)
@@ -196,7 +203,7 @@ def test_targets_are_stratified_uniform_and_shuffled():
 
 
 def test_two_streams_on_the_grid_and_by_key():
-    how, key = TwoStreamDraw(steps=5), jax.random.key(0)
+    how, key = TwoStreamNoiseLevelSampler(steps=5), jax.random.key(0)
     for level in (how.draw_history(key, 100, 4, True), how.draw_targets(key, 100, 4)):
         np.testing.assert_allclose(level * 5, jnp.round(level * 5), atol=1e-5)
     np.testing.assert_array_equal(how.draw_targets(key, 9, 4), how.draw_targets(key, 9, 4))
@@ -210,20 +217,24 @@ def test_two_streams_on_the_grid_and_by_key():
 @pytest.mark.parametrize(
     ("make", "options", "words"),
     [
-        (LevelDraw, {"paradigm": "full"}, "independent, shared, teacher_forcing, regression"),
-        (LevelDraw, {"steps": -1}, "-1"),
-        (LevelDraw, {"near": 1.5}, "near"),
-        (LevelDraw, {"present_clean": -0.5}, "present_clean"),
         (
-            LevelDraw,
+            NoiseLevelSampler,
+            {"paradigm": "full"},
+            "independent, shared, teacher_forcing, regression",
+        ),
+        (NoiseLevelSampler, {"steps": -1}, "-1"),
+        (NoiseLevelSampler, {"near": 1.5}, "near"),
+        (NoiseLevelSampler, {"present_clean": -0.5}, "present_clean"),
+        (
+            NoiseLevelSampler,
             {"goal_clean": 0.8, "goal_missing": 0.3},
             "goal_clean 0.8 and goal_missing 0.3",
         ),
-        (TwoStreamDraw, {"clean": 0.8, "ramp": 0.3}, "clean 0.8 and ramp 0.3"),
-        (TwoStreamDraw, {"clean": -0.1}, "clean"),
-        (TwoStreamDraw, {"near": 2.0}, "near"),
-        (TwoStreamDraw, {"steps": -2}, "-2"),
-        (TwoStreamDraw, {"goal_clean": 0.9}, "goal_missing 0.15"),
+        (TwoStreamNoiseLevelSampler, {"clean": 0.8, "ramp": 0.3}, "clean 0.8 and ramp 0.3"),
+        (TwoStreamNoiseLevelSampler, {"clean": -0.1}, "clean"),
+        (TwoStreamNoiseLevelSampler, {"near": 2.0}, "near"),
+        (TwoStreamNoiseLevelSampler, {"steps": -2}, "-2"),
+        (TwoStreamNoiseLevelSampler, {"goal_clean": 0.9}, "goal_missing 0.15"),
     ],
     ids=str,
 )
@@ -233,5 +244,5 @@ def test_bad_options(make, options, words):
 
 
 def test_probabilities_may_add_up_to_one():
-    LevelDraw(goal_clean=0.9, goal_missing=0.1)
-    TwoStreamDraw(clean=0.7, ramp=0.3)
+    NoiseLevelSampler(goal_clean=0.9, goal_missing=0.1)
+    TwoStreamNoiseLevelSampler(clean=0.7, ramp=0.3)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.diffusion.resample_noise import redraw
+from dfplan.diffusion.resample_noise import resample_noise
 
 KEYS = jax.random.split(jax.random.key(0), 3)
 LEVEL = jnp.array([[0.0, 0.5, 1.0, 1.0], [0.2, 1.0, 0.9, 1.0], [0.0, 0.0, 0.0, 0.3]])
@@ -12,7 +12,7 @@ LEVEL = jnp.array([[0.0, 0.5, 1.0, 1.0], [0.2, 1.0, 0.9, 1.0], [0.0, 0.0, 0.0, 0
 
 def copies(level=LEVEL, count=4, features=2, rows=slice(None), start=0):
     x = jax.random.normal(jax.random.key(1), (3, 4, features))
-    found = redraw(KEYS[rows], x[rows], level[rows], jnp.int32(start), count)
+    found = resample_noise(KEYS[rows], x[rows], level[rows], jnp.int32(start), count)
     return np.asarray(found), np.asarray(x[rows])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dfplan.diffusion.matrix import (
-    Windows,
+    ActiveWindows,
     all_tokens,
     autoregressive,
     check_matrix,
@@ -18,7 +18,7 @@ from dfplan.diffusion.matrix import (
     pyramid,
     trapezoid,
     windows,
-    windows_to_the_end,
+    windows_to_end,
 )
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.diffusion.schedule import Cosine, LinearBeta
@@ -240,7 +240,7 @@ def run_cached(solver, start, matrix_levels, keys, begins, widths, trajectory=Fa
         schedule=SCHEDULE,
         solver=solver,
         keys=keys,
-        windows=tuple(map(Windows, begins, widths)),
+        windows=tuple(map(ActiveWindows, begins, widths)),
         trajectory=trajectory,
     )
 
@@ -276,8 +276,8 @@ def test_phases_of_windows_to_the_end_change_nothing(name, trajectory):
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
     keys, options = jax.random.split(jax.random.key(0), 3), {"trajectory": trajectory}
     solver = SOLVERS["ddim-1"]
-    assert len(windows_to_the_end(matrix)) > 1
-    phases = cached(solver, matrix, start, keys, windows_to_the_end, **options)
+    assert len(windows_to_end(matrix)) > 1
+    phases = cached(solver, matrix, start, keys, windows_to_end, **options)
     whole = cached(solver, matrix, start, keys, everything, **options)
     np.testing.assert_allclose(phases.tokens, whole.tokens, atol=1e-5)
     assert phases.complete == whole.complete

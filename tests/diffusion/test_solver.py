@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dfplan.diffusion.schedule import Cosine
-from dfplan.diffusion.solver import Memory, Solver
+from dfplan.diffusion.solver import Solver, SolverState
 from dfplan.types import UserError
 
 SCHEDULE = Cosine()
@@ -29,7 +29,7 @@ def random(seed, shape=(1, 8, 3)):
 
 
 def step(solver, x, x0, level_from, level_to, noise=None, memory=None):
-    memory = Memory.empty(x) if memory is None else memory
+    memory = SolverState.empty(x) if memory is None else memory
     return solver.step(SCHEDULE, x, x0, memory, level_from, level_to, noise)
 
 
@@ -141,7 +141,7 @@ def test_multistep_ends_with_the_estimate():
 @EVERY
 def test_a_token_whose_level_stays_is_left_alone(solver):
     x, x0, noise = random(0), random(1), random(2)
-    memory = Memory(random(3), random(4, (1, 8)), jnp.arange(8)[None] % 2 == 0)
+    memory = SolverState(random(3), random(4, (1, 8)), jnp.arange(8)[None] % 2 == 0)
     to = jnp.where(jnp.arange(8) < 4, FROM, TO)
     new, after = step(solver, x, x0 / 0, FROM, to, noise, memory)
     np.testing.assert_array_equal(new[:, :4], x[:, :4])

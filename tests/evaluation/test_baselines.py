@@ -3,14 +3,14 @@
 import gymnasium as gym
 import numpy as np
 
-from dfplan.evaluation.baselines import PolicyBatch, references
+from dfplan.evaluation.baselines import PolicyBatch, baselines
 from dfplan.evaluation.evaluate import measure, run_episodes
 from dfplan.tasks.registry import Task, get_task
 
 
 def score(name, task, seeds=range(10)):
     episodes = run_episodes(
-        references(task, gym.make(task.env))[name],
+        baselines(task, gym.make(task.env))[name],
         lambda: gym.make(task.env),
         np.array(seeds),
         state=lambda o: o["observation"],
@@ -29,7 +29,7 @@ def test_the_controller_is_far_ahead_of_random_actions():
 
 def test_random_actions_follow_their_seed_and_ignore_the_others():
     env = gym.make("Pendulum-v1")
-    policy = references(Task("Pendulum-v1", "my/pend-v0"), env)["random"]
+    policy = baselines(Task("Pendulum-v1", "my/pend-v0"), env)["random"]
 
     def actions(seeds):
         policy.reset(seed=seeds)
@@ -38,7 +38,7 @@ def test_random_actions_follow_their_seed_and_ignore_the_others():
     both = actions([3, 4])
     np.testing.assert_array_equal(actions([4])[:, 0], both[:, 1])
     assert np.abs(both[:, 0] - both[:, 1]).min() > 0
-    assert set(references(Task("Pendulum-v1", "my/pend-v0"), env)) == {"random"}
+    assert set(baselines(Task("Pendulum-v1", "my/pend-v0"), env)) == {"random"}
 
 
 def test_a_policy_is_shown_the_last_numbers_there_were():

@@ -17,7 +17,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.training.config import TrainingConfig
-from dfplan.training.step import Recipe
+from dfplan.training.step import TrainSpec
 
 GEMM = 1e9
 DATA = DataConfig(tokens=6)
@@ -69,8 +69,8 @@ def test_a_plan_beside_its_floor():
 
 
 def test_training_beside_its_floor():
-    recipe = Recipe(MODEL, DATA, TrainingConfig(batch_size=5))
-    found = bench.bench_training(recipe, GEMM, 0.0)
+    spec = TrainSpec(MODEL, DATA, TrainingConfig(batch_size=5))
+    found = bench.bench_training(spec, GEMM, 0.0)
     assert found["tokens_per_second"] == pytest.approx(1000 * 5 * 6 / found["ms_per_step"])
     # Forward, and twice that backward; a goal token goes with the six.
     assert found["gflop"] > 3 * dense_flops(5 * 7) / 1e9
@@ -79,11 +79,11 @@ def test_training_beside_its_floor():
 def test_a_call_makes_the_steps_that_its_time_is_shared_by(monkeypatch):
     made = []
 
-    def note(recipe, corpus, state, stop):
+    def note(spec, training_arrays, state, stop):
         made.append(int(stop - state.step))
         return state._replace(step=stop), {}
 
     monkeypatch.setattr(bench, "train_until", note)
     monkeypatch.setattr(bench, "timed", lambda call, seconds: [call() or 0.8])
-    found = bench.bench_training(Recipe(MODEL, DATA, TrainingConfig(batch_size=5)), GEMM, 0.0)
+    found = bench.bench_training(TrainSpec(MODEL, DATA, TrainingConfig(batch_size=5)), GEMM, 0.0)
     assert made == [bench.STEPS] and found["ms_per_step"] == 800 / bench.STEPS

@@ -50,7 +50,7 @@ def assert_same(plan, expected):
 @pytest.mark.slow
 def test_it_plans_without_flax_as_the_agent_does(job, tmp_path):
     run, weights, out = job
-    agent = Agent.of(run, weights, seed=5)
+    agent = Agent.from_run(run, weights, seed=5)
     agent.act(STATE, GOAL)
     np.savez(tmp_path / "given.npz", state=STATE, goal=GOAL)
     code = f"""

@@ -56,9 +56,9 @@ def test_too_few_states_to_bend(tokens):
 
 def test_discs_by_hand():
     centers = jnp.array([[0.0, 0.0], [3.0, 4.0]])
-    price = discs((0, 1), centers, 2.0)
+    extra_cost = discs((0, 1), centers, 2.0)
     # Row 0: depths 2 and 1 in the first disc, none at (3, 1). Row 1: 2 - sqrt(2), three times.
-    np.testing.assert_allclose(price(STATES, None), [5, 3 * (2 - 2**0.5) ** 2], rtol=1e-5)
+    np.testing.assert_allclose(extra_cost(STATES, None), [5, 3 * (2 - 2**0.5) ** 2], rtol=1e-5)
     # A state in two discs pays for both.
     both = discs((0, 1), jnp.array([[0.0, 0.0], [1.0, 0.0]]), 2.0)
     np.testing.assert_allclose(both(STATES[:1, :1], None), [4 + 1], rtol=1e-5)
@@ -99,8 +99,8 @@ def test_rows_do_not_mix():
 
 
 def test_discs_push_outwards_and_never_to_nan():
-    price = discs((0, 1), jnp.zeros((1, 2)), 1.0)
-    gradient = jax.grad(lambda s: price(s, None).sum())
+    extra_cost = discs((0, 1), jnp.zeros((1, 2)), 1.0)
+    gradient = jax.grad(lambda s: extra_cost(s, None).sum())
     # Down the gradient is away from the centre; outside there is no push.
     push = -gradient(jnp.array([[[0.5, 0.0], [0.0, -0.5], [2.0, 0.0]]]))
     np.testing.assert_allclose(push, [[[1, 0], [0, -1], [0, 0]]], atol=1e-5)
@@ -149,12 +149,12 @@ def test_other_numbers_compile_nothing():
     compiled = []
 
     @jax.jit
-    def price(cost, states):
+    def extra_cost(cost, states):
         compiled.append(1)
         return cost(states, None)
 
     for radius, weight in ((1.0, 2.0), (2.0, 3.0)):
         disc = discs((0, 1), jnp.zeros((1, 2)), radius)
-        paid = price(total(scaled(disc, weight)), STATES)
+        paid = extra_cost(total(scaled(disc, weight)), STATES)
         np.testing.assert_allclose(paid, weight * disc(STATES, None), rtol=1e-6)
     assert len(compiled) == 1

@@ -22,7 +22,7 @@ def random_like(shape, rng):
 
 
 def make_net(has_goal: bool = True, **config) -> CausalTransformer | RecurrentDenoiser:
-    sizes = {"width": 24, "layers": 2, "heads": 2, "mlp_ratio": 2, "octaves": 2} | config
+    sizes = {"width": 24, "layers": 2, "heads": 2, "mlp_ratio": 2, "fourier_octaves": 2} | config
     graph, shapes = nnx.split(
         nnx.eval_shape(
             lambda: make_network(NetConfig(**sizes), FEATURES, has_goal, rngs=nnx.Rngs(0))

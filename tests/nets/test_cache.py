@@ -69,9 +69,9 @@ def test_known_levels_are_looked_up(net, tokens):
     x, level = tokens[0], levels[jnp.arange(16).reshape(2, 8) % 4]
     cache, start = net.init_cache(2, 8), jnp.int32(0)
     plain, _ = net.extend(cache, x, level, start)
-    looked_up, _ = net.extend(cache, x, level, start, net.at_levels(levels))
+    looked_up, _ = net.extend(cache, x, level, start, net.precompute_modulation(levels))
     np.testing.assert_allclose(looked_up, plain, atol=1e-6)
-    other, _ = net.extend(cache, x, level, start, net.at_levels(1.0 - levels))
+    other, _ = net.extend(cache, x, level, start, net.precompute_modulation(1.0 - levels))
     assert np.abs(other - plain).max() > 1e-3
 
 

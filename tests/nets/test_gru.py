@@ -57,9 +57,9 @@ def test_known_levels_are_looked_up(gru, go_on, tokens):
     x, level = tokens[0], levels[jnp.arange(16).reshape(2, 8) % 4]
     cache, start = gru.init_cache(2, 8), jnp.int32(0)
     plain, _ = go_on(cache, x, level, start)
-    looked_up, _ = gru.extend(cache, x, level, start, gru.at_levels(levels))
+    looked_up, _ = gru.extend(cache, x, level, start, gru.precompute_modulation(levels))
     np.testing.assert_allclose(looked_up, plain, atol=1e-5)
-    other, _ = gru.extend(cache, x, level, start, gru.at_levels(1.0 - levels))
+    other, _ = gru.extend(cache, x, level, start, gru.precompute_modulation(1.0 - levels))
     assert np.abs(other - plain).max() > 1e-3
 
 

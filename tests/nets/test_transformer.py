@@ -21,7 +21,7 @@ from .conftest import make_net
         ({"layers": 0}, ["net.layers", "got 0"]),
         ({"heads": -2}, ["net.heads", "got -2"]),
         ({"mlp_ratio": 0}, ["net.mlp_ratio", "got 0"]),
-        ({"octaves": -1}, ["net.octaves", "at least 0", "got -1"]),
+        ({"fourier_octaves": -1}, ["net.fourier_octaves", "at least 0", "got -1"]),
         ({"width": 100, "heads": 4}, ["net.width 100", "2 * net.heads = 8"]),
     ],
 )
@@ -35,7 +35,7 @@ def test_bad_config_names_the_setting(setting, words):
 def test_output_has_a_row_per_token_and_starts_small():
     @jax.jit
     def fresh_output():
-        config = NetConfig(width=8, heads=2, layers=1, octaves=0)
+        config = NetConfig(width=8, heads=2, layers=1, fourier_octaves=0)
         net = CausalTransformer(config, 5, False, rngs=nnx.Rngs(0))
         return net(jnp.ones((2, 4, 5)), jnp.full((2, 4), 0.5))
 

@@ -57,12 +57,14 @@ def test_it_equals_a_computation_without_cache_and_windows(kind):
     model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind=kind))
     planner = dataclasses.replace(GUIDED, model=model)
     history = make_history(model)
-    blurred = history._replace(level=history.level.at[:, :-1].set(1.0))
+    noised_histories = history._replace(level=history.level.at[:, :-1].set(1.0))
     split = [jax.random.split(k, 4) for k in make_keys()]
     start, noise = (
         jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2)
     )
-    known = [known_tokens(planner, [s[0] for s in split], h, GOAL) for h in (history, blurred)]
+    known = [
+        known_tokens(planner, [s[0] for s in split], h, GOAL) for h in (history, noised_histories)
+    ]
     known = [[jnp.repeat(jnp.float32(a), CANDIDATES, axis=0) for a in k] for k in known]
     net = model.denoiser(make_weights(model).params)
 

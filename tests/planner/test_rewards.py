@@ -50,23 +50,23 @@ def plan(model):
         weights = make_weights(model)._replace(critic=dataclasses.replace(critic, **turned))
         history = make_history(model)
         found = changed(planner, **settings).plan(weights, make_keys(), history, None)
-        return found, critic.worth(STATES.encode(found.candidates))
+        return found, critic.expected_return(STATES.encode(found.candidates))
 
     return functools.cache(make)
 
 
 def test_the_candidate_that_is_worth_most_wins(plan):
-    found, worth = plan()
-    np.testing.assert_allclose(found.cost, -worth, rtol=1e-4)
-    np.testing.assert_array_equal(found.best, worth.argmax(axis=1))
+    found, expected_return = plan()
+    np.testing.assert_allclose(found.cost, -expected_return, rtol=1e-4)
+    np.testing.assert_array_equal(found.best, expected_return.argmax(axis=1))
     np.testing.assert_array_equal(found.states, found.candidates[jnp.arange(2), found.best])
-    assert np.ptp(worth, axis=1).min() > 0.01
+    assert np.ptp(expected_return, axis=1).min() > 0.01
 
 
 def test_what_counts_is_the_reward_and_not_the_plan(plan):
-    (found, worth), (other, same) = plan(), plan(turn=-1.0)
-    np.testing.assert_allclose(worth, same, rtol=1e-4)
-    np.testing.assert_array_equal(other.best, worth.argmin(axis=1))
+    (found, expected_return), (other, same) = plan(), plan(turn=-1.0)
+    np.testing.assert_allclose(expected_return, same, rtol=1e-4)
+    np.testing.assert_array_equal(other.best, expected_return.argmin(axis=1))
     assert (found.best != other.best).all()
 
 

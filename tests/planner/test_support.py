@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.planner.support import SAMPLES_PER_CELL, Support
+from dfplan.planner.support import SAMPLES_PER_CELL, DataSupport
 
 RNG = np.random.default_rng(0)
 
@@ -21,7 +21,7 @@ def ring(count=40_000):
 
 def test_it_contains_the_data_and_not_what_lies_between():
     points = ring()
-    support = Support.fit(points)
+    support = DataSupport.fit(points)
     assert support.contains(points.astype(np.float32)).mean() > 0.999
     away = np.array([[5.0, 0.0], [5.0, 1.0], [8.0, 3.0], [5.0, 4.0], [-50.0, 0.0], [np.nan, 0.0]])
     assert not support.contains(away).any()
@@ -33,12 +33,12 @@ def test_it_contains_the_data_and_not_what_lies_between():
 @pytest.mark.parametrize("dims", [1, 2, 3])
 def test_json_and_shapes(dims):
     points = RNG.normal(size=(5000, dims))
-    support = Support.fit(points)
-    again = Support.from_dict(json.loads(json.dumps(support.to_dict())))
+    support = DataSupport.fit(points)
+    again = DataSupport.from_dict(json.loads(json.dumps(support.to_dict())))
     for mine, other in zip(jax.tree.leaves(support), jax.tree.leaves(again), strict=True):
         np.testing.assert_array_equal(mine, other)
     asked = RNG.normal(size=(7, 3, dims)).astype(np.float32) * 2
-    inside = jax.jit(Support.contains)(support, jnp.asarray(asked))
+    inside = jax.jit(DataSupport.contains)(support, jnp.asarray(asked))
     assert inside.shape == (7, 3) and 0 < inside.sum() < inside.size
     for index in np.ndindex(7, 3):  # by hand
         cell = np.floor((asked[index] - support.low) / support.size).astype(int)
@@ -47,6 +47,6 @@ def test_json_and_shapes(dims):
 
 
 def test_no_grid_where_it_would_say_nothing():
-    assert Support.fit(np.zeros((100, 0))) is None
-    assert Support.fit(RNG.normal(size=(100, 4))) is None
-    assert Support.fit(np.stack([np.arange(9.0), np.zeros(9)], axis=-1)) is None
+    assert DataSupport.fit(np.zeros((100, 0))) is None
+    assert DataSupport.fit(RNG.normal(size=(100, 4))) is None
+    assert DataSupport.fit(np.stack([np.arange(9.0), np.zeros(9)], axis=-1)) is None

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.planner.warm_start import Guess
+from dfplan.planner.warm_start import InitialPlan
 
 from .tiny import (
     ACTIONS,
@@ -23,53 +23,55 @@ MODEL = make_model()
 DIFFUSED = make_model(frames="stack", actions=True)
 
 
-def make_guess(actions: bool = False, seed: int = 1) -> Guess:
+def make_initial_plan(actions: bool = False, seed: int = 1) -> InitialPlan:
     rng = np.random.default_rng(seed)
 
     def draw(norm):
         shape = (BATCH, HORIZON * STRIDE, len(norm.mean))
         return np.array(norm.decode(rng.normal(size=shape).astype(np.float32)))
 
-    return Guess(draw(STATES), draw(ACTIONS) if actions else None)
+    return InitialPlan(draw(STATES), draw(ACTIONS) if actions else None)
 
 
-def plan(planner, guess, goal=None):
+def plan(planner, initial_plan, goal=None):
     model = planner.model
-    return planner.plan(make_weights(model), make_keys(), make_history(model), goal, guess)
+    return planner.plan(make_weights(model), make_keys(), make_history(model), goal, initial_plan)
 
 
 def test_put_back_to_pure_noise_it_is_planning_from_scratch():
     settings = {"candidates": 1, "warm": 1 - 1e-6, "warm_steps": 4, "warm_tokens": 1}
     planner = make_planner(MODEL, **settings)
-    found, scratch = plan(planner, make_guess()), plan(planner, None)
+    found, scratch = plan(planner, make_initial_plan()), plan(planner, None)
     np.testing.assert_allclose(found.states, scratch.states, atol=1e-3)
-    assert abs(np.asarray(found.states)[:, 1:] - make_guess().states[:, 1::2]).max() > 0.5
+    assert abs(np.asarray(found.states)[:, 1:] - make_initial_plan().states[:, 1::2]).max() > 0.5
 
 
 def test_put_back_hardly_at_all_it_stays_as_it_is():
     planner = make_planner(DIFFUSED, warm=1e-4, candidates=2)
-    guess = make_guess(actions=True)
-    found = plan(planner, guess)
+    initial_plan = make_initial_plan(actions=True)
+    found = plan(planner, initial_plan)
     assert found.candidates.shape == (BATCH, 2, HORIZON + 1, 4)
-    at = guess.states[:, STRIDE - 1 :: STRIDE]
+    at = initial_plan.states[:, STRIDE - 1 :: STRIDE]
     np.testing.assert_allclose(found.candidates[:, 1, 1:], at, atol=1e-5)  # the guess itself
     np.testing.assert_allclose(found.candidates[:, 0, 1:], at, atol=0.05)
     assert abs(found.candidates[:, 0] - found.candidates[:, 1]).max() > 1e-5
-    np.testing.assert_allclose(found.actions, guess.actions, atol=0.05)
+    np.testing.assert_allclose(found.actions, initial_plan.actions, atol=0.05)
 
 
 def test_a_good_guess_is_not_lost():
-    guess = make_guess()
-    guess.states[:, 2 * STRIDE - 1, :2] = GOAL  # at the second token
+    initial_plan = make_initial_plan()
+    initial_plan.states[:, 2 * STRIDE - 1, :2] = GOAL  # at the second token
     planner = make_planner(MODEL, warm=0.9, candidates=3, goal_tolerance=0.01)
-    found = plan(planner, guess, GOAL)
+    found = plan(planner, initial_plan, GOAL)
     assert found.best.tolist() == [2, 2] and (found.arrival <= 2 * STRIDE).all()
-    np.testing.assert_allclose(found.states[:, 1, :2], guess.states[:, STRIDE - 1, :2], atol=1e-5)
+    np.testing.assert_allclose(
+        found.states[:, 1, :2], initial_plan.states[:, STRIDE - 1, :2], atol=1e-5
+    )
     # Nothing that is sampled later could be better, so the others end there as well.
     ended = jnp.diff(found.candidates[:, :2, 3:, 2:], axis=2)
     np.testing.assert_array_equal(ended, jnp.zeros_like(ended))
 
 
 def test_groups_of_tokens_share_a_level():
-    matrix = make_planner(MODEL, warm_steps=2, warm_tokens=2).config.warm_matrix(3)
+    matrix = make_planner(MODEL, warm_steps=2, warm_tokens=2).config.warm_start_matrix(3)
     np.testing.assert_array_equal(matrix, [[2, 2, 2], [1, 1, 2], [0, 0, 2], [0, 0, 1], [0, 0, 0]])

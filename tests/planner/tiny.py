@@ -19,7 +19,7 @@ from dfplan.representation.tokens import DataConfig, TokenLayout
 
 STRIDE, HORIZON, HISTORY, STEPS, CANDIDATES, BATCH = 2, 5, 3, 4, 2, 2
 LAYOUT = Layout(4, 2, goal_dims=(0, 1))
-NET = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, octaves=2)
+NET = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
 STATES = Normalizer(jnp.array([1.0, -1.0, 0.5, 0.0]), jnp.array([2.0, 1.0, 0.5, 3.0]))
 ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
 

@@ -20,7 +20,7 @@ RESULT = {
         "success_rate": MEAN,
         "latency_ms": {"p50": 12.4, "p99": 30.0},
     },
-    "references": {"random": {"raw_return": MEAN, "normalized_score": None, "success_rate": None}},
+    "baselines": {"random": {"raw_return": MEAN, "normalized_score": None, "success_rate": None}},
 }
 
 

@@ -14,7 +14,7 @@ from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.tasks.registry import Task
 from dfplan.runs.train import resume
 from dfplan.training.checkpoint import CheckpointStore
-from dfplan.training.step import Recipe, init_state
+from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import UserError
 
 TASK = Task("package:Walk-v0", "tiny-v0", "walk")
@@ -24,7 +24,7 @@ def make_run(data, config, directory):
     """A run with checkpoints of the steps 3 and 5, whose weights are 1 and 2 above the first."""
     run = Run.create(TASK, config, data, "dfplan train walk --out x")
     run.save(directory)
-    state = init_state(Recipe(run.model, config.data, config.training))
+    state = init_state(TrainSpec(run.model, config.data, config.training))
     store = CheckpointStore(checkpoints(directory))
     for step, more in ((3, 1), (5, 2)):
         ema = jax.tree.map(lambda e, more=more: e + more, state.ema)

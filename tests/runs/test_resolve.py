@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
-from dfplan.runs.resolve import find_run
+from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.registry import Task, checkpoint_folder
 from dfplan.training.checkpoint import CheckpointStore
@@ -49,7 +49,7 @@ def shop(tiny_data, tiny_config, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["walk", "walk-far"])
 def test_a_task_brings_all_but_what_was_trained(shop, name):
-    found = find_run(name)
+    found = resolve_run(name)
     assert found.directory == shop / "walk" and found.name == "shop:walk"
     task = Task.from_dict({"name": name, **TASKS[name]})
     # What it was trained on stays what it was.
@@ -69,18 +69,18 @@ def test_agent_of_a_task(shop):
 @pytest.mark.parametrize("as_given", [str, lambda path: path])
 def test_a_directory_of_that_name_goes_first(shop, tmp_path, as_given):
     (tmp_path / "here" / "walk").mkdir()
-    assert find_run("walk").name == "shop:walk"  # a directory without a run
+    assert resolve_run("walk").name == "shop:walk"  # a directory without a run
     copy = shutil.copytree(shop / "walk", tmp_path / "here" / "walk", dirs_exist_ok=True)
-    found = find_run(as_given(copy.relative_to(tmp_path / "here")))
+    found = resolve_run(as_given(copy.relative_to(tmp_path / "here")))
     assert (found.name, found.directory.resolve(), found.run.task) == ("walk", copy, OLD)
     (copy / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"walk/config\.json is damaged"):
-        find_run("walk")
+        resolve_run("walk")
 
 
 def test_neither_a_run_nor_a_task(shop):
     with pytest.raises(UserError) as error:
-        find_run("walk-fat")
+        resolve_run("walk-fat")
     assert str(error.value) == (
         "walk-fat is neither a run (it has no config.json) nor a task with a checkpoint; "
         "valid tasks: walk-far, walk"
@@ -89,22 +89,22 @@ def test_neither_a_run_nor_a_task(shop):
 
 def test_a_task_without_a_checkpoint(shop):
     with pytest.raises(UserError, match=r"own comes with no checkpoint; .*dfplan train own --out"):
-        find_run("own")
+        resolve_run("own")
 
 
 def test_no_package_with_tasks(monkeypatch):
     install(monkeypatch)
     with pytest.raises(UserError, match=r"valid tasks: none \(install dfplan-envs\)"):
-        find_run("walk")
+        resolve_run("walk")
 
 
 def test_what_is_missing_in_a_package(shop):
     (shop / "walk" / "config.json").unlink()
     with pytest.raises(UserError, match=r"shop/walk is no run"):
-        find_run("walk")
+        resolve_run("walk")
     shutil.rmtree(shop / "walk")
     with pytest.raises(UserError, match=r"'shop:walk': there is no .*shop/walk; install shop anew"):
-        find_run("walk")
+        resolve_run("walk")
 
 
 @pytest.mark.parametrize("checkpoint", ["no_such_package:walk", "sys:walk", ":walk", "a.b:walk"])

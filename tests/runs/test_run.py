@@ -16,7 +16,7 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
-from dfplan.training.step import Recipe, init_state
+from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
 
 TASK = Task(
@@ -50,12 +50,12 @@ def same(a: PyTree, b: PyTree):
 def test_round_trip(run, saved):
     back = Run.load(saved)
     for field in dataclasses.fields(Run):
-        if field.name not in ("states", "actions", "support", "motion"):
+        if field.name not in ("states", "actions", "support", "dynamics"):
             assert getattr(back, field.name) == getattr(run, field.name), field.name
     same(back.states, run.states)
     same(back.actions, run.actions)
     same(back.support, run.support)
-    same(vars(back.motion), vars(run.motion))
+    same(vars(back.dynamics), vars(run.dynamics))
     assert back.layout.goal_dims == (0, 1) and back.config.planner.rows == (3, 2, 1)
     assert back.model == run.model and back.planner == run.planner
     assert back.command == "dfplan train walk --out x" and back.versions["jax"] == jax.__version__
@@ -136,7 +136,7 @@ def test_other_format_says_which_is_valid(saved):
 
 def test_weights_are_the_average(run, saved):
     store = CheckpointStore(checkpoints(saved))
-    state = init_state(Recipe(run.model, run.config.data, run.config.training))
+    state = init_state(TrainSpec(run.model, run.config.data, run.config.training))
     state = state._replace(step=jnp.int32(4), ema=jax.tree.map(lambda e: e + 1, state.ema))
     store.save(state)
     store.close()
@@ -173,15 +173,15 @@ def test_planner_settings(run):
 
 def test_windows_of_automatic_length_are_settled_by_the_data(tiny_data, tiny_config, tmp_path):
     config = tiny_config.override({"data.tokens": 0, "data.stride": 2})
-    trips = dataclasses.replace(tiny_data, trips=np.full(200, 30))
-    run = Run.create(TASK, config, trips)
+    goal_intervals = dataclasses.replace(tiny_data, goal_intervals=np.full(200, 30))
+    run = Run.create(TASK, config, goal_intervals)
     assert run.config.data.tokens == 20  # a third more than the 15 tokens of a trip
     assert run.planner.horizon == 19
     assert run.config == config.override({"data.tokens": 20})
     run.save(tmp_path)
     assert Run.load(tmp_path).config.data.tokens == 20
     assert Run.create(TASK, config, tiny_data).config.data.tokens == 32  # it shows no trips
-    assert Run.create(TASK, tiny_config, trips).config == tiny_config
+    assert Run.create(TASK, tiny_config, goal_intervals).config == tiny_config
 
 
 def other_data(data, **changes):
@@ -263,14 +263,14 @@ def test_check_env_with_goals(run, append):
 
 
 def test_a_run_without_a_motion_fits_it_to_its_dataset(run, tiny_data, tmp_path, monkeypatch):
-    dataclasses.replace(run, motion=None).save(tmp_path)
+    dataclasses.replace(run, dynamics=None).save(tmp_path)
     old = Run.load(tmp_path)
-    assert old.motion is None
+    assert old.dynamics is None
     monkeypatch.setattr("dfplan.runs.run.load_trajectories", lambda *goal, **rewards: tiny_data)
-    same(vars(old.find_motion()), vars(run.motion))
+    same(vars(old.find_dynamics()), vars(run.dynamics))
     monkeypatch.setattr(
         "dfplan.runs.run.load_trajectories", lambda *_, **__: other_data(tiny_data, observation_dim=5)
     )
     with pytest.raises(UserError, match="has 5 states"):
-        old.find_motion()
-    assert run.find_motion() is run.motion
+        old.find_dynamics()
+    assert run.find_dynamics() is run.dynamics

@@ -16,7 +16,7 @@ from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.tasks.registry import Task
 from dfplan.runs.train import resume, train
 from dfplan.training.checkpoint import CheckpointStore
-from dfplan.training.step import Recipe, init_state
+from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import UserError
 
 TASK = Task("Walk-v0", "tiny-v0")
@@ -158,14 +158,14 @@ def test_a_run_is_distilled(dataset, tiny_config, tmp_path, same_bits):
     for episode in dataset.episodes:
         episode.observations *= 3
     config = tiny_config.override(DISTIL)
-    run = train(TASK, config, tmp_path / "b", until=0, begin_with=tmp_path / "a")
+    run = train(TASK, config, tmp_path / "b", until=0, init_from=tmp_path / "a")
     assert run.layout == before.layout  # the goal's places are known without being named
     same_bits((run.states, run.actions), (before.states, before.actions))
     same_bits(load_weights(run, tmp_path / "b").params, taught)
     resume(tmp_path / "b", until=3)
-    recipe = Recipe(run.model, config.data, config.training)
+    spec = TrainSpec(run.model, config.data, config.training)
     state = CheckpointStore(checkpoints(tmp_path / "b")).load_state(
-        jax.eval_shape(lambda: init_state(recipe))
+        jax.eval_shape(lambda: init_state(spec))
     )
     same_bits(state.teacher, taught)
     assert not np.array_equal(*(jax.tree.leaves(p)[0] for p in (state.params, taught)))
@@ -176,7 +176,7 @@ def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
     train(TASK, tiny_config, tmp_path / "empty", until=0, goal_dims=GOAL)
     wider, steeper = {"net.width": 32}, {"diffusion.shift": 1.0}
     for settings, begin, says in (
-        (DISTIL, None, "learns from a run .*name it with --begin-with"),
+        (DISTIL, None, "learns from a run .*name it with --init-from"),
         (wider, "a", "net.width 32 needs other weights than .*valid here: 16"),
         (steeper, "a", "diffusion.shift 1.0 needs other weights than .*valid here: 0.0"),
         ({}, "nowhere", "nowhere is neither a run"),
@@ -184,13 +184,13 @@ def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
     ):
         config, out = tiny_config.override(settings), tmp_path / "b"
         with pytest.raises(UserError, match=says):
-            train(TASK, config, out, begin_with=begin and tmp_path / begin, goal_dims=GOAL)
+            train(TASK, config, out, init_from=begin and tmp_path / begin, goal_dims=GOAL)
         assert not out.exists()
     dataset.observation_space = box(4)
     for episode in dataset.episodes:
         episode.observations = np.pad(episode.observations, ((0, 0), (0, 1)))
     with pytest.raises(UserError, match=r"has 4 states.*trained with 3 states"):
-        train(TASK, tiny_config, tmp_path / "b", begin_with=tmp_path / "a")
+        train(TASK, tiny_config, tmp_path / "b", init_from=tmp_path / "a")
     assert not (tmp_path / "b").exists()
 
 

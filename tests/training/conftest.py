@@ -2,27 +2,27 @@
 
 import pytest
 
-from dfplan.data.windows import fit_normalizers, make_corpus
+from dfplan.data.windows import fit_normalizers, make_training_arrays
 from dfplan.model import Model
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.loop import fit
-from dfplan.training.step import Recipe
+from dfplan.training.step import TrainSpec
 
 
 @pytest.fixture(scope="session")
-def recipe(tiny_data, tiny_config) -> Recipe:
+def spec(tiny_data, tiny_config) -> TrainSpec:
     layout = TokenLayout.create(tiny_data.layout, tiny_config.data)
     model = Model(layout, tiny_config.net, tiny_config.diffusion)
-    return Recipe(model, tiny_config.data, tiny_config.training)
+    return TrainSpec(model, tiny_config.data, tiny_config.training)
 
 
 @pytest.fixture(scope="session")
-def corpus(tiny_data, tiny_config):
-    return make_corpus(tiny_data, tiny_config.data, *fit_normalizers(tiny_data))
+def training_arrays(tiny_data, tiny_config):
+    return make_training_arrays(tiny_data, tiny_config.data, *fit_normalizers(tiny_data))
 
 
 @pytest.fixture(scope="session")
-def straight(recipe, corpus, tmp_path_factory):
+def straight(spec, training_arrays, tmp_path_factory):
     """The directory and the last state of a run of 7 steps that nothing interrupts."""
     directory = tmp_path_factory.mktemp("straight")
-    return directory, fit(recipe, corpus, directory, until=7)
+    return directory, fit(spec, training_arrays, directory, until=7)

@@ -13,8 +13,8 @@ from dfplan.types import UserError
 
 
 @pytest.fixture(scope="module")
-def state(recipe):
-    state = init_state(recipe)
+def state(spec):
+    state = init_state(spec)
     return state._replace(ema=jax.tree.map(lambda e: e + 1, state.ema))
 
 
@@ -54,10 +54,10 @@ def test_round_trip(load, directory, state, same_bits):
     store.close()
 
 
-def test_muon_round_trip(recipe, tmp_path, same_bits):
-    optimizer = dataclasses.replace(recipe.training.optimizer, name="muon")
-    training = dataclasses.replace(recipe.training, optimizer=optimizer)
-    state = init_state(recipe._replace(training=training))
+def test_muon_round_trip(spec, tmp_path, same_bits):
+    optimizer = dataclasses.replace(spec.training.optimizer, name="muon")
+    training = dataclasses.replace(spec.training, optimizer=optimizer)
+    state = init_state(spec._replace(training=training))
     store = CheckpointStore(tmp_path / "checkpoints")
     store.save(state)
     same_bits(store.load_state(jax.eval_shape(lambda: state)), state)
@@ -150,10 +150,10 @@ def test_what_a_killed_run_leaves_is_passed_over(directory, load):
     assert int(load().step) == 2
 
 
-def test_checkpoint_of_another_model(recipe, load, directory, capfd):
+def test_checkpoint_of_another_model(spec, load, directory, capfd):
     for change in ({"width": 32}, {"layers": 3}):
-        net = dataclasses.replace(recipe.model.net, **change)
-        other = recipe._replace(model=dataclasses.replace(recipe.model, net=net))
+        net = dataclasses.replace(spec.model.net, **change)
+        other = spec._replace(model=dataclasses.replace(spec.model, net=net))
         with pytest.raises(UserError, match=r"of another model .*shape.*the model has") as error:
             load(jax.eval_shape(lambda other=other: init_state(other)))
         assert "\n" not in str(error.value) and str(directory / "2") in str(error.value)

@@ -57,9 +57,9 @@ def crash():
     raise RuntimeError("crash")
 
 
-def test_stops_reports_and_files(recipe, corpus, tmp_path, straight, same_bits):
+def test_stops_reports_and_files(spec, training_arrays, tmp_path, straight, same_bits):
     seen = []
-    state = fit(recipe, corpus, tmp_path / "new", until=7, report=lambda *a: seen.append(a))
+    state = fit(spec, training_arrays, tmp_path / "new", until=7, report=lambda *a: seen.append(a))
     same_bits(state, straight[1])
     assert int(state.step) == 7 and latest(tmp_path / "new") == 7
     assert [step for step, _ in seen] == STOPS == logged(tmp_path / "new")
@@ -71,43 +71,51 @@ def test_stops_reports_and_files(recipe, corpus, tmp_path, straight, same_bits):
 
 @pytest.mark.parametrize("until", [2, 3, 5])
 def test_resumed_run_equals_an_uninterrupted_one(
-    recipe, corpus, tmp_path, straight, same_bits, until
+    spec, training_arrays, tmp_path, straight, same_bits, until
 ):
-    assert int(fit(recipe, corpus, tmp_path, until=until).step) == until == latest(tmp_path)
-    same_bits(fit(recipe, corpus, tmp_path, until=7), straight[1])
+    assert int(fit(spec, training_arrays, tmp_path, until=until).step) == until == latest(tmp_path)
+    same_bits(fit(spec, training_arrays, tmp_path, until=7), straight[1])
     assert logged(tmp_path) == sorted({*STOPS, until})
 
 
-def test_finished_or_empty_stretch_changes_nothing(recipe, corpus, tmp_path, same_bits):
-    none = fit(recipe, corpus, tmp_path, until=0)
-    same_bits(none, init_state(recipe))
+def test_finished_or_empty_stretch_changes_nothing(spec, training_arrays, tmp_path, same_bits):
+    none = fit(spec, training_arrays, tmp_path, until=0)
+    same_bits(none, init_state(spec))
     assert latest(tmp_path) is None
-    done = fit(recipe, corpus, tmp_path, until=2)
-    same_bits(fit(recipe, corpus, tmp_path, until=2), done)
-    same_bits(fit(recipe, corpus, tmp_path, until=1), done)
+    done = fit(spec, training_arrays, tmp_path, until=2)
+    same_bits(fit(spec, training_arrays, tmp_path, until=2), done)
+    same_bits(fit(spec, training_arrays, tmp_path, until=1), done)
 
 
-def test_one_compilation_for_runs_of_any_length(recipe, corpus, tmp_path, straight):
+def test_one_compilation_for_runs_of_any_length(spec, training_arrays, tmp_path, straight):
     before = train_until._cache_size()
     for until in (1, 5, 9):
-        fit(recipe, corpus, tmp_path, until=until)
+        fit(spec, training_arrays, tmp_path, until=until)
     assert train_until._cache_size() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
-def test_signal_saves_and_stops(recipe, corpus, tmp_path, straight, same_bits, handlers, number):
+def test_signal_saves_and_stops(
+    spec, training_arrays, tmp_path, straight, same_bits, handlers, number
+):
     with pytest.raises(KeyboardInterrupt):
-        fit(recipe, corpus, tmp_path, until=7, report=at(4, lambda: os.kill(os.getpid(), number)))
+        fit(
+            spec,
+            training_arrays,
+            tmp_path,
+            until=7,
+            report=at(4, lambda: os.kill(os.getpid(), number)),
+        )
     assert latest(tmp_path) == 4 and logged(tmp_path) == [2, 3, 4]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    same_bits(fit(recipe, corpus, tmp_path, until=7), straight[1])
+    same_bits(fit(spec, training_arrays, tmp_path, until=7), straight[1])
     assert logged(tmp_path) == STOPS
 
 
-def test_signal_at_the_last_step_is_not_lost(recipe, corpus, tmp_path, handlers, straight):
+def test_signal_at_the_last_step_is_not_lost(spec, training_arrays, tmp_path, handlers, straight):
     stop = at(2, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
-        fit(recipe, corpus, tmp_path, until=2, report=stop)
+        fit(spec, training_arrays, tmp_path, until=2, report=stop)
     assert latest(tmp_path) == 2
 
 
@@ -141,15 +149,15 @@ def test_other_threads_may_train():
 
 
 def test_crash_between_checkpoints_loses_nothing_for_good(
-    recipe, corpus, tmp_path, straight, same_bits
+    spec, training_arrays, tmp_path, straight, same_bits
 ):
     with pytest.raises(RuntimeError, match="crash"):
-        fit(recipe, corpus, tmp_path, until=7, report=at(2, crash))
+        fit(spec, training_arrays, tmp_path, until=7, report=at(2, crash))
     assert latest(tmp_path) is None and logged(tmp_path) == [2]
     with pytest.raises(RuntimeError, match="crash"):
-        fit(recipe, corpus, tmp_path, until=7, report=at(6, crash))
+        fit(spec, training_arrays, tmp_path, until=7, report=at(6, crash))
     assert latest(tmp_path) == 3 and logged(tmp_path) == [2, 3, 4, 6]
-    same_bits(fit(recipe, corpus, tmp_path, until=7), straight[1])
+    same_bits(fit(spec, training_arrays, tmp_path, until=7), straight[1])
     assert logged(tmp_path) == STOPS
     losses = [step for tag, step, _ in scalars(tmp_path / "tensorboard") if tag == "loss"]
     assert losses == STOPS
@@ -160,24 +168,24 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from dfplan.data.minari_io import from_episodes
-from dfplan.data.windows import make_corpus
+from dfplan.data.windows import make_training_arrays
 from dfplan.runs.run import Run
 from dfplan.training.loop import fit
-from dfplan.training.step import Recipe
+from dfplan.training.step import TrainSpec
 
 out = Path(sys.argv[1])
 run, arrays = Run.load(out), np.load(out / "data.npz")
 data = from_episodes(list(arrays["states"]), list(arrays["actions"]), run.layout, "tiny-v0")
-corpus = make_corpus(data, run.config.data, run.states, run.actions)
-recipe = Recipe(run.model, run.config.data, run.config.training)
+training_arrays = make_training_arrays(data, run.config.data, run.states, run.actions)
+spec = TrainSpec(run.model, run.config.data, run.config.training)
 kill = lambda step, metrics: step == 4 and os.kill(os.getpid(), signal.SIGKILL)
-fit(recipe, corpus, out, report=kill)
+fit(spec, training_arrays, out, report=kill)
 """
 
 
 @pytest.mark.slow
 def test_killed_process_leaves_a_run_that_resumes(
-    recipe, corpus, tiny_data, tiny_config, tmp_path, straight, same_bits
+    spec, training_arrays, tiny_data, tiny_config, tmp_path, straight, same_bits
 ):
     Run.create(Task("env-v0", "tiny-v0"), tiny_config, tiny_data).save(tmp_path)
     shape = len(tiny_data.start), int(tiny_data.length[0]), -1
@@ -189,31 +197,31 @@ def test_killed_process_leaves_a_run_that_resumes(
     done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert latest(tmp_path) == 3 and logged(tmp_path)[:3] == [2, 3, 4]
-    same_bits(fit(recipe, corpus, tmp_path, until=7), straight[1])
+    same_bits(fit(spec, training_arrays, tmp_path, until=7), straight[1])
     assert logged(tmp_path) == STOPS
 
 
-def test_loss_that_is_not_finite(recipe, corpus, tmp_path):
-    broken = corpus._replace(state=corpus.state * jnp.nan)
+def test_loss_that_is_not_finite(spec, training_arrays, tmp_path):
+    broken = training_arrays._replace(state=training_arrays.state * jnp.nan)
     with pytest.raises(UserError, match=r"not finite at step 2; no checkpoint was written"):
-        fit(recipe, broken, tmp_path)
-    good = fit(recipe, corpus, tmp_path, until=3)
+        fit(spec, broken, tmp_path)
+    good = fit(spec, training_arrays, tmp_path, until=3)
     with pytest.raises(UserError, match=r"at step 4; the checkpoint of step 3 is kept") as error:
-        fit(recipe, broken, tmp_path)
+        fit(spec, broken, tmp_path)
     assert "\n" not in str(error.value)
     assert latest(tmp_path) == 3 and logged(tmp_path) == [2, 3]
     assert int(good.step) == 3
 
 
 def test_gradient_that_is_not_finite_spoils_no_checkpoint(
-    recipe, corpus, tmp_path, monkeypatch, straight
+    spec, training_arrays, tmp_path, monkeypatch, straight
 ):
     def spoilt(*args):
         state, metrics = train_until(*args)
         return state, metrics | {"grad_norm": jnp.inf}
 
-    fit(recipe, corpus, tmp_path, until=2)
+    fit(spec, training_arrays, tmp_path, until=2)
     monkeypatch.setattr(loop, "train_until", spoilt)
     with pytest.raises(UserError, match="step 3; the checkpoint of step 2 is kept"):
-        fit(recipe, corpus, tmp_path, until=7)
+        fit(spec, training_arrays, tmp_path, until=7)
     assert latest(tmp_path) == 2

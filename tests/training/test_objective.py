@@ -12,7 +12,7 @@ import pytest
 
 from dfplan.data.windows import Batch, batch_key, sample_batch
 from dfplan.diffusion.config import DiffusionConfig
-from dfplan.diffusion.noise_levels import PARADIGMS, TwoStreamDraw
+from dfplan.diffusion.noise_levels import PARADIGMS, TwoStreamNoiseLevelSampler
 from dfplan.diffusion.parametrize import PARAMETRIZATIONS, WEIGHTS
 from dfplan.training.objective import (
     STREAMS,
@@ -29,13 +29,13 @@ COMBINATIONS = [c for c in itertools.product(PARADIGMS, STREAMS) if c != ("share
 
 
 @pytest.fixture(scope="module")
-def params(recipe):
-    return recipe.model.init(0)
+def params(spec):
+    return spec.model.init(0)
 
 
 @pytest.fixture(scope="module")
-def batch(recipe, corpus):
-    return sample_batch(batch_key(0, 0), corpus, recipe.model.layout, recipe.data, 8)
+def batch(spec, training_arrays):
+    return sample_batch(batch_key(0, 0), training_arrays, spec.model.layout, spec.data, 8)
 
 
 class ToldNet:
@@ -145,9 +145,13 @@ def test_the_mixture_of_history_levels_is_a_setting():
 
 
 def test_the_mixture_is_the_draws_own_unless_it_is_set():
-    assert ObjectiveConfig(streams="two").two_stream_draw(7) == TwoStreamDraw(steps=7)
+    assert ObjectiveConfig(streams="two").two_stream_noise_levels(7) == TwoStreamNoiseLevelSampler(
+        steps=7
+    )
     config = ObjectiveConfig("teacher_forcing", "two", history_clean=0.0, history_ramp=1.0)
-    assert config.two_stream_draw(0) == ObjectiveConfig("teacher_forcing").two_stream_draw(0)
+    assert config.two_stream_noise_levels(0) == ObjectiveConfig(
+        "teacher_forcing"
+    ).two_stream_noise_levels(0)
 
 
 def test_a_single_stream_does_not_look_at_the_mixture():
@@ -185,16 +189,16 @@ def test_fused_weights_do_not_take_the_goal_for_history():
     assert known[0] == 0 and known[3] > 0.1  # behind a nearly clean token
 
 
-def with_net(recipe, streams):
+def with_net(spec, streams):
     """Loss of the real network for parameters and a batch."""
-    model, config = recipe.model, ObjectiveConfig(streams=streams)
+    model, config = spec.model, ObjectiveConfig(streams=streams)
     key = jax.random.key(2)
     return lambda params, batch: denoising_loss(params, model, config, key, batch)
 
 
 @pytest.mark.parametrize("streams", STREAMS)
-def test_padding_influences_nothing(recipe, params, batch, streams):
-    loss = jax.jit(with_net(recipe, streams))
+def test_padding_influences_nothing(spec, params, batch, streams):
+    loss = jax.jit(with_net(spec, streams))
     changed = batch._replace(tokens=batch.tokens.at[:, -2:].add(7.0))
     assert loss(params, batch) != loss(params, changed)
     padded = batch.valid.at[:, -2:].set(False)
@@ -203,8 +207,8 @@ def test_padding_influences_nothing(recipe, params, batch, streams):
     )
 
 
-def test_two_streams_have_finite_gradients_everywhere(recipe, params, batch):
-    loss, grads = jax.jit(jax.value_and_grad(with_net(recipe, "two")))(params, batch)
+def test_two_streams_have_finite_gradients_everywhere(spec, params, batch):
+    loss, grads = jax.jit(jax.value_and_grad(with_net(spec, "two")))(params, batch)
     assert np.isfinite(loss)
     for grad in jax.tree.leaves(grads["denoiser"]):
         assert np.isfinite(grad).all() and np.any(grad)
@@ -225,18 +229,18 @@ def test_every_combination_has_a_finite_loss_and_gradients(paradigm, streams):
         assert np.isfinite(grad).all() and np.any(grad)
 
 
-def test_inverse_loss_is_the_actions_squared_error(recipe, params, batch):
-    found = recipe.model.inverse(params)(batch.state, batch.next_state, batch.gap)
+def test_inverse_loss_is_the_actions_squared_error(spec, params, batch):
+    found = spec.model.inverse(params)(batch.state, batch.next_state, batch.gap)
     expected = np.mean((np.asarray(found) - np.asarray(batch.action)) ** 2)
-    np.testing.assert_allclose(inverse_loss(params, recipe.model, batch), expected, rtol=1e-5)
+    np.testing.assert_allclose(inverse_loss(params, spec.model, batch), expected, rtol=1e-5)
 
 
 def looking_ahead(model):
     return dataclasses.replace(model, net=dataclasses.replace(model.net, attention="bidirectional"))
 
 
-def test_a_network_that_looks_ahead_does_not_see_padding(recipe, batch):
-    model = looking_ahead(recipe.model)
+def test_a_network_that_looks_ahead_does_not_see_padding(spec, batch):
+    model = looking_ahead(spec.model)
     params = model.init(0)
     params["denoiser"] = jax.tree.map(lambda p: p + 0.1, params["denoiser"])  # its head is small
     valid = jnp.ones(batch.valid.shape, bool).at[:, -2:].set(False)
@@ -249,9 +253,9 @@ def test_a_network_that_looks_ahead_does_not_see_padding(recipe, batch):
     assert loss(batch._replace(valid=seen)) != loss(other._replace(valid=seen))
 
 
-def test_what_a_model_cannot_learn(recipe):
-    ahead = looking_ahead(recipe.model)
-    eps = dataclasses.replace(recipe.model, diffusion=DiffusionConfig(parametrization="eps"))
+def test_what_a_model_cannot_learn(spec):
+    ahead = looking_ahead(spec.model)
+    eps = dataclasses.replace(spec.model, diffusion=DiffusionConfig(parametrization="eps"))
     check_model(ObjectiveConfig("shared"), ahead)
     for config, model, says in (
         (ObjectiveConfig(streams="two"), ahead, "'bidirectional' .*valid here: single"),

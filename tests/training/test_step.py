@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dfplan.data.minari_io import from_episodes
-from dfplan.data.windows import batch_key, make_corpus
+from dfplan.data.windows import batch_key, make_training_arrays
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.loss import diffuse
 from dfplan.model import Model
@@ -19,61 +19,61 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.training.config import TrainingConfig
 from dfplan.training.optimizer import OptimizerConfig
-from dfplan.training.step import Recipe, init_state, train_until
+from dfplan.training.step import TrainSpec, init_state, train_until
 
 
-def steps(recipe, corpus, *stops):
+def steps(spec, training_arrays, *stops):
     """The state at the start and at each stop, and the metrics up to each."""
-    state, states, metrics = init_state(recipe), [], []
+    state, states, metrics = init_state(spec), [], []
     states.append(jax.tree.map(np.asarray, state))
     for stop in stops:
-        state, means = train_until(recipe, corpus, state, jnp.int32(stop))
+        state, means = train_until(spec, training_arrays, state, jnp.int32(stop))
         states.append(jax.tree.map(np.asarray, state))
         metrics.append({name: float(value) for name, value in means.items()})
     return states, metrics
 
 
-def test_average_follows_its_formula(recipe, corpus):
-    states, _ = steps(recipe, corpus, 1, 2, 3)
+def test_average_follows_its_formula(spec, training_arrays):
+    states, _ = steps(spec, training_arrays, 1, 2, 3)
     assert [int(s.step) for s in states] == [0, 1, 2, 3]
     for i, (old, new) in enumerate(itertools.pairwise(states)):
         # Young averages forget faster: 1/10 after the first step, then the setting's 0.15.
-        decay = min(recipe.training.ema, (1 + i) / (10 + i))
+        decay = min(spec.training.ema, (1 + i) / (10 + i))
         expected = jax.tree.map(lambda e, p, d=decay: d * e + (1 - d) * p, old.ema, new.params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), new.ema, expected)
     assert states[0].ema is not states[0].params
     assert any(map(np.any, jax.tree.leaves(jax.tree.map(np.subtract, new.ema, new.params))))
 
 
-def test_metrics_are_means_over_the_steps(recipe, corpus):
-    _, each = steps(recipe, corpus, 1, 2, 3)
-    _, (together,) = steps(recipe, corpus, 3)
+def test_metrics_are_means_over_the_steps(spec, training_arrays):
+    _, each = steps(spec, training_arrays, 1, 2, 3)
+    _, (together,) = steps(spec, training_arrays, 3)
     assert set(together) == {"loss", "inverse_loss", "grad_norm"}
     for name, value in together.items():
         assert value == pytest.approx(np.mean([m[name] for m in each]), rel=1e-5)
 
 
-def test_no_steps_change_nothing(recipe, corpus, same_bits):
-    (before, after), _ = steps(recipe, corpus, 0)
+def test_no_steps_change_nothing(spec, training_arrays, same_bits):
+    (before, after), _ = steps(spec, training_arrays, 0)
     same_bits(before, after)
 
 
-def test_short_training_lowers_both_losses(recipe, corpus):
-    _, metrics = steps(recipe, corpus, 20, 180, 200)
+def test_short_training_lowers_both_losses(spec, training_arrays):
+    _, metrics = steps(spec, training_arrays, 20, 180, 200)
     assert metrics[-1]["loss"] < 0.8 * metrics[0]["loss"]
     assert metrics[-1]["inverse_loss"] < 0.5 * metrics[0]["inverse_loss"]
 
 
-def test_seeds_differ(recipe):
-    other = recipe._replace(training=dataclasses.replace(recipe.training, seed=1))
-    kernels = [init_state(r).params["denoiser"]["embed"]["kernel"][...] for r in (recipe, other)]
+def test_seeds_differ(spec):
+    other = spec._replace(training=dataclasses.replace(spec.training, seed=1))
+    kernels = [init_state(r).params["denoiser"]["embed"]["kernel"][...] for r in (spec, other)]
     assert not np.array_equal(*kernels)
     keys = {jax.random.key_data(batch_key(s, i)).tobytes() for s in (0, 1) for i in (0, 1)}
     assert len(keys) == 4
 
 
-def test_tokens_per_step(recipe):
-    assert recipe.tokens_per_step == 8 * 6
+def test_tokens_per_step(spec):
+    assert spec.tokens_per_step == 8 * 6
 
 
 @pytest.mark.slow
@@ -86,13 +86,16 @@ def test_training_finds_the_posterior_mean_of_a_gaussian():
     config = DataConfig(tokens=4)
     model = Model(
         TokenLayout.create(data.layout, config),
-        NetConfig(width=16, layers=2, heads=2, octaves=1),
+        NetConfig(width=16, layers=2, heads=2, fourier_octaves=1),
         DiffusionConfig(),
     )
     optimizer = OptimizerConfig(learning_rate=5e-3, warmup=50, final=0.0)
     training = TrainingConfig(steps=800, batch_size=64, ema=0.98, optimizer=optimizer)
-    recipe, corpus = Recipe(model, config, training), make_corpus(data, config, *plain)
-    state, _ = train_until(recipe, corpus, init_state(recipe), jnp.int32(training.steps))
+    spec, training_arrays = (
+        TrainSpec(model, config, training),
+        make_training_arrays(data, config, *plain),
+    )
+    state, _ = train_until(spec, training_arrays, init_state(spec), jnp.int32(training.steps))
 
     clean = jnp.asarray(mu + s * rng.normal(size=(2000, 4, 2)), jnp.float32)
     level = jnp.asarray(rng.uniform(size=(2000, 4)), jnp.float32)

@@ -41,14 +41,14 @@ def fake(monkeypatch):
 
 
 @pytest.fixture
-def logged(recipe, monkeypatch):
+def logged(spec, monkeypatch):
     """The recipe with a project, and steps that take no time."""
 
-    def train_until(recipe, corpus, state, stop):
+    def train_until(spec, training_arrays, state, stop):
         return state._replace(step=jnp.int32(stop)), {"loss": jnp.float32(stop)}
 
     monkeypatch.setattr(loop, "train_until", train_until)
-    return recipe._replace(training=dataclasses.replace(recipe.training, wandb="mazes"))
+    return spec._replace(training=dataclasses.replace(spec.training, wandb="mazes"))
 
 
 def test_it_gets_every_line_in_one_run(logged, fake, tmp_path):
@@ -68,8 +68,8 @@ def test_it_gets_every_line_in_one_run(logged, fake, tmp_path):
     assert fake.begun[2]["id"] != first["id"]
 
 
-def test_without_a_project_it_is_not_asked(recipe, logged, fake, tmp_path):
-    quiet = logged._replace(training=recipe.training)
+def test_without_a_project_it_is_not_asked(spec, logged, fake, tmp_path):
+    quiet = logged._replace(training=spec.training)
     fit(quiet, None, tmp_path, until=2)
     assert not fake.begun
 

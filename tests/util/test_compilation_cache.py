@@ -10,9 +10,9 @@ events = []
 jax.monitoring.register_event_listener(lambda name, **_: events.append(name))
 before = jax.config.jax_compilation_cache_dir
 import dfplan.agent, dfplan.cli
-from dfplan.util.compilation_cache import keep_compiled
+from dfplan.util.compilation_cache import enable_compilation_cache
 assert jax.config.jax_compilation_cache_dir == before, "set at import"
-print(keep_compiled())
+print(enable_compilation_cache())
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.jit(lambda x: jax.numpy.sin(x) @ x)(jax.numpy.ones((4, 4)))
 print(sum(name.endswith("compilation_cache/cache_hits") for name in events) > 0)

@@ -19,11 +19,11 @@ from dfplan.export.exported import load
 from dfplan.export.write import export
 from dfplan.planner.plan import Weights
 from dfplan.representation.layout import Layout
-from dfplan.runs.resolve import Found
+from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import Run
 from dfplan.runs.train import train
 from dfplan.tasks.registry import Task
-from dfplan.training.step import Recipe, init_state, train_until
+from dfplan.training.step import TrainSpec, init_state, train_until
 from dfplan.types import UserError
 
 EPISODES, STEPS = 100, 20
@@ -70,15 +70,15 @@ def data():
 def job(tiny_config, data):
     """A run on them, and its weights."""
     run = Run.create(Task("Drift-v0", "drift-v0"), tiny_config.override(SETTINGS), data)
-    recipe = Recipe(run.model, run.config.data, run.config.training)
+    spec = TrainSpec(run.model, run.config.data, run.config.training)
     steps = jnp.int32(run.config.training.steps)
-    state, _ = train_until(recipe, run.corpus(data), init_state(recipe), steps)
+    state, _ = train_until(spec, run.training_arrays(data), init_state(spec), steps)
     return run, Weights(state.ema, run.states, run.actions, run.support, run.critic)
 
 
 def driven(run, weights, **planner):
     """How far the agent drives points from zero in six steps."""
-    agent = Agent.of(run.with_planner(planner), weights)
+    agent = Agent.from_run(run.with_planner(planner), weights)
     begin = place = np.zeros((6, 1), np.float32)
     state = None
     for _ in range(6):
@@ -104,8 +104,8 @@ def test_the_candidate_that_brings_most_is_driven(job):
 
 def test_the_token_of_a_window_tells_how_good_its_return_was(job, data):
     run, _ = job
-    corpus = run.corpus(data)
-    batch = sample_batch(jax.random.key(0), corpus, run.model.layout, run.config.data, 256)
+    training_arrays = run.training_arrays(data)
+    batch = sample_batch(jax.random.key(0), training_arrays, run.model.layout, run.config.data, 256)
     told, begin = batch.tokens[:, 0, 0], batch.state[:, 0]
     gone = batch.tokens[:, 2, 0] - begin
     assert np.corrcoef(told, gone)[0, 1] > 0.4
@@ -116,7 +116,7 @@ def test_the_token_of_a_window_tells_how_good_its_return_was(job, data):
 def test_an_exported_planner_plans_for_it_too(job, tmp_path):
     run, weights = job[0].with_planner({"goal": "none"}), job[1]
     export(run, weights, tmp_path / "out", batches=(2,), platforms=("cpu",))
-    agent, states = Agent.of(run, weights, seed=5), np.array([[0.5], [-1.0]], np.float32)
+    agent, states = Agent.from_run(run, weights, seed=5), np.array([[0.5], [-1.0]], np.float32)
     agent.act(states)
     plan = load(tmp_path / "out").plan(states, seed=5)
     np.testing.assert_allclose(plan.states, agent.plan.states, atol=1e-5)
@@ -128,8 +128,8 @@ def test_a_run_keeps_what_states_are_worth(job, data, tmp_path):
     run.save(tmp_path / "run")
     back, state = Run.load(tmp_path / "run"), jnp.ones((1, 2, 1))
     assert back.critic is not None and run.critic is not None
-    assert back.critic.worth(state) == run.critic.worth(state)
-    np.testing.assert_array_equal(back.corpus(data).rank, run.corpus(data).rank)
+    assert back.critic.expected_return(state) == run.critic.expected_return(state)
+    np.testing.assert_array_equal(back.training_arrays(data).rank, run.training_arrays(data).rank)
     (tmp_path / "run" / "value.npz").unlink()
     with pytest.raises(UserError, match=r"is damaged: .*value\.npz"):
         Run.load(tmp_path / "run")
@@ -184,7 +184,7 @@ def test_rewards_are_read_where_they_are_asked_for(dataset):
 
 
 def test_a_forecast_is_of_what_is_usual(job):
-    found = _defaults(Path("run"), Found(job[0], Path("run"), "run"))
+    found = _defaults(Path("run"), ResolvedRun(job[0], Path("run"), "run"))
     assert found.planner.goal == "none" and found.planner.candidates > 4
 
 

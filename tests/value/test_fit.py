@@ -46,8 +46,8 @@ def test_a_plan_is_worth_its_rewards_and_its_end(shrinking):
     critic = shrinking[0]
     plan = jnp.array([1.0, 0.9, 0.81, 0.729])[None, :, None]
     better = plan.at[0, 1:].add(0.4)
-    np.testing.assert_allclose(critic.worth(plan), 1 / (1 - 0.81), rtol=0.12)
-    assert critic.worth(better)[0] > critic.worth(plan)[0] + 0.5
+    np.testing.assert_allclose(critic.expected_return(plan), 1 / (1 - 0.81), rtol=0.12)
+    assert critic.expected_return(better)[0] > critic.expected_return(plan)[0] + 0.5
 
 
 def test_nothing_follows_the_end_of_an_episode():
@@ -58,7 +58,7 @@ def test_nothing_follows_the_end_of_an_episode():
     np.testing.assert_allclose(critic.value(left), np.broadcast_to(wanted, (2, 5)), atol=0.15)
     # A plan that passes the end, to states whose value would count again.
     plan = jnp.array([2.0, 1.0, 0.0, 3.0, 4.0])[:, None]
-    np.testing.assert_allclose(critic.worth(plan), 1.9, atol=0.3)
+    np.testing.assert_allclose(critic.expected_return(plan), 1.9, atol=0.3)
 
 
 def test_a_rank_compares_returns_from_the_same_state():
@@ -93,7 +93,7 @@ def test_it_is_read_as_it_was_written(shrinking, tmp_path):
     critic = shrinking[0]
     critic.save(tmp_path / "value.npz")
     plan = jnp.array([[1.0], [0.5]])
-    assert Critic.load(tmp_path / "value.npz").worth(plan) == critic.worth(plan)
+    assert Critic.load(tmp_path / "value.npz").expected_return(plan) == critic.expected_return(plan)
     (tmp_path / "value.npz").write_bytes(b"PK damaged")
     with pytest.raises(ValueError, match=r"value\.npz"):
         Critic.load(tmp_path / "value.npz")

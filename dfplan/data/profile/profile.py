@@ -58,7 +58,7 @@ class Profile:
         problem: why not; else empty. The fields below are empty then.
         state, action, goal: their dimensions; reward: one.
         returns: sum of rewards `[E]`.
-        trips: `[K]` control steps between two changes of the goal.
+        goal_intervals: `[K]` control steps between two changes of the goal.
         breaks: steps at which half of the state's dimensions jump at once.
         break_places: the first of them.
         missing_place: the first value that is not finite, or None.
@@ -75,7 +75,7 @@ class Profile:
     goal: tuple[Dimension, ...] = ()
     reward: tuple[Dimension, ...] = ()
     returns: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
-    trips: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    goal_intervals: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
     breaks: int = 0
     break_places: tuple[Place, ...] = ()
     missing_place: Place | None = None
@@ -91,7 +91,7 @@ class Profile:
         for name in ("state", "action", "goal", "reward"):
             values[name] = [dataclasses.asdict(dimension) for dimension in values[name]]
         values |= {"episodes": len(self.length), "steps": self.steps}
-        values |= {name: summary(values[name]) for name in ("length", "returns", "trips")}
+        values |= {name: summary(values[name]) for name in ("length", "returns", "goal_intervals")}
         values["layout"] = None if self.layout is None else dataclasses.asdict(self.layout)
         for name in ("break_places", "missing_place"):
             values[name] = values[name] and list(values[name])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dfplan.data.goal_intervals import NO_TRIPS, trips
+from dfplan.data.goal_intervals import NO_TRIPS, goal_intervals
 from dfplan.data.profile.moments import Moments, merge, moments
 from dfplan.data.profile.outlier_steps import breaks, jumps
 from dfplan.data.profile.profile import Place, Profile, dimensions
@@ -43,7 +43,7 @@ class Tally:
         self.missing_place: Place | None = None
         self.ends = {"terminated": 0, "truncated": 0, "unmarked": 0}
         self.returns: list[float] = []
-        self.trips = [NO_TRIPS]
+        self.goal_intervals = [NO_TRIPS]
         self.inside = np.ones((layout.observation_dim, layout.goal_dim), bool)
 
     def add(self, episode: Episode) -> None:
@@ -55,7 +55,7 @@ class Tally:
             self.missing_place = _first_missing(episode)
         self.ends[episode.end] += 1
         self.returns.append(float(episode.reward.sum()))
-        self.trips.append(trips(episode.goal))
+        self.goal_intervals.append(goal_intervals(episode.goal))
         if self.layout.append_achieved:
             dim = self.layout.observation_dim
             observation, achieved = episode.state[:, :dim, None], episode.state[:, None, dim:]
@@ -98,7 +98,7 @@ class Tally:
             goal=dimensions("goal", self.moments.get("goal")),
             reward=dimensions("reward", self.moments.get("reward")),
             returns=np.array(self.returns),
-            trips=np.concatenate(self.trips),
+            goal_intervals=np.concatenate(self.goal_intervals),
             breaks=self.breaks,
             break_places=tuple(self.break_places),
             missing_place=self.missing_place,

@@ -30,7 +30,7 @@ def test_numbers_of_a_flat_dataset(write):
     assert profile.returns == pytest.approx([e[2].sum() for e in episodes])
     assert [d.name for d in profile.state] == [f"observation {i}" for i in range(4)]
     assert [d.name for d in (*profile.action, *profile.reward)] == ["action", "reward"]
-    assert profile.layout.goal_dims == () and profile.goal == () and not len(profile.trips)
+    assert profile.layout.goal_dims == () and profile.goal == () and not len(profile.goal_intervals)
     assert measure(ID, goal_dims=(3, 1)).layout.goal_dims == (3, 1)
 
 
@@ -50,7 +50,7 @@ def test_the_goal_is_found_as_training_finds_it(write, inside):
     assert profile.layout == data.layout
     assert len(profile.state) == data.state.shape[1] == (4 if inside else 6)
     assert profile.state[-1].name == ("observation 3" if inside else "achieved_goal 1")
-    assert profile.trips.tolist() == data.trips.tolist() == [7, 7]
+    assert profile.goal_intervals.tolist() == data.goal_intervals.tolist() == [7, 7]
     assert [(d.low, d.high) for d in profile.goal] == [(0, 2)] * 2
 
 
