@@ -17,7 +17,6 @@ from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.planner import Planner
 from dfplan.representation.layout import Layout
@@ -26,6 +25,7 @@ from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
+from tests.planner.tiny import planner_config
 
 STRIDE, HORIZON, EVERY = 2, 8, 3
 BOUNDS = {"action_low": (-1.0, -1.0), "action_high": (1.0, 1.0)}
@@ -40,7 +40,7 @@ class FakePlanner:
     """
 
     def __init__(self, layout=LAYOUT, **config):
-        self.config = PlannerConfig(
+        self.config = planner_config(
             **{"replan_every": EVERY, "history": 2, "candidates": 2, "action": "diffused", **config}
         )
         tokens = TokenLayout.create(layout, DataConfig(stride=STRIDE, actions=True))
@@ -103,7 +103,7 @@ def real():
     """A planner with inverse dynamics, and its weights, all random."""
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
     net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
-    model, rng = Model(tokens, net, DiffusionConfig()), np.random.default_rng(0)
+    model, rng = Model(tokens, net, DiffusionConfig(shift=0.0)), np.random.default_rng(0)
 
     def draw(leaf):
         x = rng.normal(size=leaf.shape)
@@ -111,7 +111,9 @@ def real():
 
     params = jax.tree.map(draw, jax.eval_shape(lambda: model.init(0)))
     norm = Normalizer(jnp.array([0.1, -0.2]), jnp.array([0.5, 2.0]))
-    config = PlannerConfig(candidates=2, steps=2, history=2, replan_every=EVERY)
+    config = planner_config(
+        candidates=2, replan_every=EVERY, **{"sampling.steps": 2, "history.tokens": 2}
+    )
     return Planner(model, config, 4), Weights(params, norm, norm)
 
 
@@ -164,10 +166,10 @@ def test_it_plans_at_once_where_a_goal_moves(together):
     agent.act(see(np.ones((3, 2)), goal))
     goal[2, 1] += 1e-3
     agent.act(see(2 * np.ones((3, 2)), goal))
-    assert planner.rows == [3, 1] and agent.elapsed.tolist() == [3, 3, 1]
+    assert planner.sampling.custom_matrix == [3, 1] and agent.elapsed.tolist() == [3, 3, 1]
     assert agent.plan.states[:, 0].tolist() == [[0, 0], [0, 0], [2, 2]]
     agent.act(see(3 * np.ones((3, 2)), goal))
-    assert planner.rows == [3, 1, 2] and agent.elapsed.tolist() == [1, 1, 2]
+    assert planner.sampling.custom_matrix == [3, 1, 2] and agent.elapsed.tolist() == [1, 1, 2]
 
 
 def test_a_goal_that_comes_and_goes_has_moved():
@@ -185,7 +187,7 @@ def test_reset_of_some_environments(together):
         agent.act(see(np.full((3, 2), float(t))))
     agent.reset(mask=np.array([False, True, False]))
     agent.act(see(np.full((3, 2), 7.0)))
-    assert planner.rows == [3, 1] and agent.elapsed.tolist() == [3, 1, 3]
+    assert planner.sampling.custom_matrix == [3, 1] and agent.elapsed.tolist() == [3, 1, 3]
     history = planner.calls[-1].history
     assert history.level.tolist() == [[1, 0]] and (np.asarray(history.frames) == 7).all()
     assert (np.asarray(history.actions) == 0).all()
@@ -198,7 +200,7 @@ def test_a_batch_of_plans_is_padded_to_few_sizes(together):
     for count in (3, 5, 6, 7):
         agent.reset(mask=np.arange(7) < count)
         agent.act(see(np.ones((7, 2))))
-    assert planner.rows == [7, 4, 7, 7, 7]
+    assert planner.sampling.custom_matrix == [7, 4, 7, 7, 7]
 
 
 def test_seeds_decide_plans():
@@ -233,7 +235,10 @@ def test_seeds_decide_plans():
         ({**see(np.zeros((2, 2))), "desired_goal": np.zeros((3, 2))}, r"goal has shape \(3, 2\)"),
         (see(np.zeros((0, 2))), r"shape \(0, 2\)"),
         (np.zeros(2), "needed: a dict"),
-        (see([0.0, np.nan]), "observation 0 has nan in dimension 1; .*planner.missing true"),
+        (
+            see([0.0, np.nan]),
+            "observation 0 has nan in dimension 1; .*planner.sensing.missing true",
+        ),
         (see([[0.0, 0.0], [np.inf, 0.0]]), "observation 1 has inf in dimension 0$"),
         (see([0.0, 0.0], (np.nan, 0.0)), "goal 0 has nan in dimension 0$"),
         ({**see([0.0, 0.0]), "observation": [[0.0, 0.0], [0.0]]}, "observation is no array"),
@@ -304,12 +309,12 @@ def test_one_plan_from_a_state_to_a_goal(together):
     assert agent.plan.denoising.shape[:2] == (1, 3) and agent.arrives().tolist() == [True]
     assert planner.calls[-1].history.level.tolist() == [[1, 0]]
     agent.act(see([0.0, 1.0], (5.0, 5.0)))  # goes on from there, to another goal
-    assert planner.rows == [2, 1, 1] and agent.plan.denoising is None
+    assert planner.sampling.custom_matrix == [2, 1, 1] and agent.plan.denoising is None
 
 
 def test_the_tracker_of_a_run():
     norm = Normalizer.fit(np.eye(2))
-    changes = {"planner.action": "tracker", "net.width": 16}
+    changes = {"planner.low_level_controller": "tracker", "net.width": 16}
     config = Config().override(changes)
 
     def run(tracker):
@@ -338,7 +343,7 @@ def test_predict_resets_where_an_episode_starts():
 
 
 def test_predict_without_a_state_remembers_nothing():
-    agent, planner = fake(replan_every=5, history=2)
+    agent, planner = fake(replan_every=5, **{"history.tokens": 2})
     for t in range(3):
         agent.predict(see([0.0, float(t)]))
         assert len(planner.calls) == t + 1 and agent.elapsed.tolist() == [1]
@@ -366,9 +371,9 @@ def test_nothing_is_planned_for_a_last_observation(together):
         agent.act(see(np.zeros((2, 2))), episode_over=last)
     goals = np.array([[9.0, 9.0], [8.0, 8.0]])  # not even where the goal has moved
     agent.act(see(np.zeros((2, 2)), goals), episode_over=over)
-    assert planner.rows == [2, 1] and agent.elapsed.tolist() == [1, -1]
+    assert planner.sampling.custom_matrix == [2, 1] and agent.elapsed.tolist() == [1, -1]
     agent.act(see(np.ones((2, 2)), goals))
-    assert planner.rows == [2, 1, 1] and agent.elapsed.tolist() == [2, 1]
+    assert planner.sampling.custom_matrix == [2, 1, 1] and agent.elapsed.tolist() == [2, 1]
     history = planner.calls[-1].history
     assert history.level.tolist() == [[1, 0]] and (np.asarray(history.frames) == 1).all()
     assert agent.plan.states[:, 0].tolist() == [[0, 0], [1, 1]]
@@ -407,7 +412,7 @@ def filtering(real, **config):
 
 
 def test_what_is_missing_is_acted_on_as_estimated(real):
-    agent, shown = filtering(real, missing=True)
+    agent, shown = filtering(real, **{"sensing.missing": True})
     here, gone = np.array([[0.3, -0.2], [-0.1, 0.4]], np.float32), np.full((2, 2), np.nan)
     for t in range(2 * EVERY + 1):
         agent.act(see(here if t == 0 else gone, np.ones((2, 2))))
@@ -420,7 +425,9 @@ def test_what_is_missing_is_acted_on_as_estimated(real):
 
 
 def test_noise_that_is_declared_is_filtered(real):
-    agent, shown = filtering(real, observation_noise=(0.5,), missing=False)
+    agent, shown = filtering(
+        real, **{"sensing.observation_noise": (0.5,), "sensing.missing": False}
+    )
     here, rng = np.array([0.3, -0.2]), np.random.default_rng(0)
     seen = here + 0.5 * rng.normal(size=(60, 2))
     for reading in seen:
@@ -434,7 +441,7 @@ def test_noise_that_is_declared_is_filtered(real):
 
 
 def test_filtering_needs_a_motion_and_as_many_noises_as_dimensions(real):
-    agent, _ = filtering(real, observation_noise=(0.1, 0.1, 0.1))
+    agent, _ = filtering(real, **{"sensing.observation_noise": (0.1, 0.1, 0.1)})
     with pytest.raises(UserError, match="has 3 numbers; needed: 1 or 2"):
         agent.act(see([0.0, 0.0]))
     planner = dataclasses.replace(real[0], config=dataclasses.replace(real[0].config, missing=True))

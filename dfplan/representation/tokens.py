@@ -35,7 +35,7 @@ class DataConfig:
         start_fraction: share of windows that begin at an episode's first step, as a plan after a
             reset does; the others begin anywhere.
         before_start: tokens by which those windows reach back before their episode, at most. These
-            are missing, as they are in a planner's history early in an episode: `planner.history`
+            are missing, as they are in a planner's history early in an episode: `planner.history.tokens`
             - 1 shows training all that such a planner meets.
         rest_dims: state dimensions that are zero at rest. A state at or after the goal repeats the
             goal's state with these at zero, so that plans learn to arrive and stay. Tokens with

@@ -88,13 +88,13 @@ def driven(run, weights, **planner):
 
 
 def test_the_return_that_is_asked_for_is_got(job):
-    most, least = (driven(*job, candidates=1, quantile=q) for q in (0.95, 0.05))
+    most, least = (driven(*job, candidates=1, **{"goal.return_quantile": q}) for q in (0.95, 0.05))
     assert most > 1 and least < -1
 
 
 def test_the_candidate_that_brings_most_is_driven(job):
     run, weights = job
-    how = {"goal": "none", "candidates": 16}
+    how = {"goal.conditioning": "none", "candidates": 16}
     there = driven(run, weights, **how)
     names = ("base", "scale", "reward_base", "reward_scale")
     turned = {name: -getattr(run.critic, name) for name in names}
@@ -114,7 +114,7 @@ def test_the_token_of_a_window_tells_how_good_its_return_was(job, data):
 
 
 def test_an_exported_planner_plans_for_it_too(job, tmp_path):
-    run, weights = job[0].with_planner({"goal": "none"}), job[1]
+    run, weights = job[0].with_planner({"goal.conditioning": "none"}), job[1]
     export(run, weights, tmp_path / "out", batches=(2,), platforms=("cpu",))
     agent, states = Agent.from_run(run, weights, seed=5), np.array([[0.5], [-1.0]], np.float32)
     agent.act(states)
@@ -192,7 +192,9 @@ def test_a_tracker_of_other_states_is_refused(monkeypatch, tiny_config, tmp_path
     shape = (("achieved_goal", (1,)), ("desired_goal", (1,)), ("observation", (1,)))
     whole = SimpleNamespace(layout=Layout(3, 1, observation_shape=shape))
     monkeypatch.setattr("dfplan.runs.train.load_trajectories", lambda *args, **kwargs: whole)
-    config = tiny_config.override({"data.goal": "reward", "planner.action": "tracker"})
+    config = tiny_config.override(
+        {"data.goal": "reward", "planner.low_level_controller": "tracker"}
+    )
     with pytest.raises(UserError, match=r"valid here: --planner\.action inverse"):
         train(Task("Some-v0", "some-v0"), config, tmp_path / "run")
 
