@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 import dfplan_envs  # noqa: F401
+from dfplan_envs.pointmaze import ball
 from dfplan_envs.pointmaze.maps import MAPS, parse_map
 from dfplan_envs.pointmaze.model import build_model
+from dfplan_envs.pointmaze.simulate import BatchPhysics
 
 
 @pytest.fixture(scope="module", params=["UMaze", "Medium", "Large"])
@@ -53,3 +55,18 @@ def test_trajectories_are_equal(pair):
             action = rng.uniform(-1.5, 1.5, 2).astype(np.float32)
         a, b = ours.step(action)[0], theirs.step(action)[0]
         np.testing.assert_allclose(a["observation"], b["observation"], atol=1e-8)
+
+
+def test_ball_constants_match_the_compiled_model():
+    model = build_model(parse_map("UMaze"))
+    particle = model.geom("particle_geom").id
+    assert model.geom_size[particle, 0] == ball.RADIUS
+    assert model.body_mass[model.geom_bodyid[particle]] == pytest.approx(ball.MASS, rel=1e-12)
+    np.testing.assert_array_equal(model.actuator_gear[:, 0], ball.FORCE)
+    np.testing.assert_array_equal(model.dof_damping, ball.DAMPING)
+    assert model.opt.timestep == ball.DT
+    physics = BatchPhysics(model, 1)
+    state = physics.step(np.array([[0.0, 1.0, 9.0, 0.0]]), np.array([[1.0, 1.0]]))[0]
+    assert state[2] == pytest.approx(ball.TOP_SPEED)
+    # Damping takes off a little of one step's acceleration.
+    assert state[3] == pytest.approx(ball.ACCELERATION * ball.DT, rel=0.01)

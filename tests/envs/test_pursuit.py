@@ -1,15 +1,15 @@
 """The full-force tracker: fast along a plan's path, and at rest at its end."""
 
 import gymnasium as gym
-import mujoco
 import numpy as np
 import pytest
 
 import dfplan_envs  # noqa: F401
 from dfplan_envs.pointmaze import pursuit, tracking
+from dfplan_envs.pointmaze.ball import DT, FORCE, MASS, TOP_SPEED
 from dfplan_envs.pointmaze.controller import WaypointController
 from dfplan_envs.pointmaze.maps import parse_map
-from dfplan_envs.pointmaze.model import DT, build_model
+from dfplan_envs.pointmaze.model import build_model
 from dfplan_envs.pointmaze.pursuit import sample_path, track
 from dfplan_envs.pointmaze.routes import build_routes
 from dfplan_envs.pointmaze.simulate import BatchPhysics
@@ -71,19 +71,6 @@ def line(*points, speed=2.0):
 def steer(plan, state, goal=None, **settings):
     state = np.array([[*state, 0.0, 0.0][:4]])
     return track(plan, STRIDE, 0, state, None if goal is None else np.array([goal]), **settings)[0]
-
-
-def test_the_constants_are_the_models():
-    model = build_model(parse_map("UMaze"))
-    body = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, "particle")  # pyright: ignore
-    assert model.body_mass[body] == pytest.approx(pursuit.MASS)
-    np.testing.assert_allclose(model.actuator_gear[:, 0], pursuit.FORCE)
-    np.testing.assert_allclose(model.dof_damping, pursuit.DAMPING)
-    assert model.opt.timestep == DT
-    physics = BatchPhysics(model, 1)
-    free = physics.step(np.array([[0.0, 1.0, 9.0, 0.0]]), np.array([[1.0, 1.0]]))[0]
-    assert free[2] == pytest.approx(pursuit.TOP_SPEED)
-    assert free[3] == pytest.approx(pursuit.ACCELERATION * DT, rel=0.01)  # but for the damping
 
 
 def test_a_straight_line_takes_little_more_than_the_least_time():
@@ -233,7 +220,7 @@ def test_more_lookahead_cuts_corners_more():
 
 def test_drives_straight_at_a_far_target():
     target = np.array([[[4.0, 2.0, 0.0, 0.0]]])
-    fast, slow = steer(target, (0, 0, pursuit.TOP_SPEED, pursuit.TOP_SPEED / 2))
+    fast, slow = steer(target, (0, 0, TOP_SPEED, TOP_SPEED / 2))
     assert fast == 1 and abs(slow) < 0.05  # half the way at half the speed
 
 
@@ -241,7 +228,7 @@ def test_the_target_lies_between_samples_of_the_path():
     # At rest, half of 10 mm ahead, while samples lie 60 mm apart.
     action = steer(line((0, 0), (3, 0)), (0, 0), lookahead=0.01, skip_radius=0.0)
     speed = 0.005 / pursuit.SETTLE
-    np.testing.assert_allclose(action, [pursuit.MASS * speed / DT / pursuit.FORCE, 0], rtol=0.01)
+    np.testing.assert_allclose(action, [MASS * speed / DT / FORCE, 0], rtol=0.01)
 
 
 def test_what_is_refused():

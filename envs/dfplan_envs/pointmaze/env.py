@@ -12,9 +12,10 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
+from dfplan_envs.pointmaze.ball import DT, MAX_SPEED
 from dfplan_envs.pointmaze.draw import draw_maze
 from dfplan_envs.pointmaze.maps import MazeMap, parse_map
-from dfplan_envs.pointmaze.model import DT, MAX_SPEED, WALL_HEIGHT, build_model
+from dfplan_envs.pointmaze.model import WALL_HEIGHT, build_model
 from dfplan_envs.pointmaze.protocol import PROTOCOLS
 from dfplan_envs.pointmaze.render import make_renderer
 

@@ -17,8 +17,9 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from dfplan_envs.pointmaze.ball import ACCELERATION, DRAG, DT, MASS, MAX_SPEED, RADIUS
 from dfplan_envs.pointmaze.maps import Maze
-from dfplan_envs.pointmaze.model import DT, MAX_SPEED, build_model
+from dfplan_envs.pointmaze.model import build_model
 
 Array = Any
 """Of the namespace in use."""
@@ -55,16 +56,11 @@ class Physics:
     Attributes:
         maze: the map.
         xp: `numpy` or `jax.numpy`, of which all arrays are.
-        radius: of the ball, metres.
-        push: m/s^2 of action 1. drag: 1/s, damping over mass.
         contact: with a wall.
     """
 
     maze: Maze
     xp: ModuleType
-    radius: float
-    push: float
-    drag: float
     contact: Contact
 
     def step(self, state: Array, action: Array) -> Array:
@@ -76,9 +72,9 @@ class Physics:
         """
         xp, position = self.xp, state[:, :2]
         velocity = xp.clip(state[:, 2:], -MAX_SPEED, MAX_SPEED)
-        free = self.push * xp.clip(action, -1.0, 1.0) - self.drag * velocity
+        free = ACCELERATION * xp.clip(action, -1.0, 1.0) - DRAG * velocity
         acceleration = self._solve(*self._contacts(position, velocity), free)
-        velocity = velocity + DT / (1 + DT * self.drag) * acceleration
+        velocity = velocity + DT / (1 + DT * DRAG) * acceleration
         return xp.concatenate([position + DT * velocity, velocity], axis=1)
 
     def _contacts(self, position: Array, velocity: Array) -> tuple[Array, Array, Array]:
@@ -91,7 +87,7 @@ class Physics:
         offset, wall = self._walls(position)
         distance = xp.sqrt((offset**2).sum(axis=2))
         normal = -offset / xp.maximum(distance, 1e-9)[:, :, None]
-        depth = self.radius + contact.margin - distance
+        depth = RADIUS + contact.margin - distance
         impedance = self._impedance(depth)
         aim = contact.stiffness * impedance * depth
         aim = aim - contact.damping * (normal * velocity[:, None]).sum(axis=2)
@@ -160,25 +156,15 @@ def make_physics(maze: Maze, xp: ModuleType = np) -> Physics:
         maze: the map.
         xp: `numpy`, or `jax.numpy` for a `step` that JAX compiles.
     """
-    model = build_model(maze)
-    ball = model.geom("particle_geom").id
-    mass = float(model.body_mass[model.geom_bodyid[ball]])
-    radius = float(model.geom_size[ball, 0])
-    return Physics(
-        maze,
-        xp,
-        radius,
-        float(model.actuator_gear[0, 0]) / mass,
-        float(model.dof_damping[0]) / mass,
-        _probe(model, maze, radius, mass),
-    )
+    return Physics(maze, xp, _probe_contact(maze))
 
 
-def _probe(model: mujoco.MjModel, maze: Maze, radius: float, mass: float) -> Contact:
+def _probe_contact(maze: Maze) -> Contact:
     """How MuJoCo makes contacts between ball and walls, which differs between its versions."""
+    model = build_model(maze)
     row, column = maze.free[0]  # the first in reading order, so there is a wall above
     data = mujoco.MjData(model)
-    data.qpos[:] = maze.center((row, column)) + [0.0, 0.5 - radius + PROBE]
+    data.qpos[:] = maze.center((row, column)) + [0.0, 0.5 - RADIUS + PROBE]
     mujoco.mj_forward(model, data)
     # The ground is touched too, but no force of it moves the ball.
     rows = data.efc_J.reshape(data.nefc, model.nv)
@@ -189,5 +175,5 @@ def _probe(model: mujoco.MjModel, maze: Maze, radius: float, mass: float) -> Con
         stiffness,
         damping,
         tuple(map(float, data.contact[data.efc_id[index]].solimp)),
-        float(data.efc_R[index]) * mass * impedance / (1 - impedance),
+        float(data.efc_R[index]) * MASS * impedance / (1 - impedance),
     )

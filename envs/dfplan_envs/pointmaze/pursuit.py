@@ -6,21 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from dfplan_envs.pointmaze.model import DT, MAX_SPEED
+from dfplan_envs.pointmaze.ball import (
+    ACCELERATION,
+    DAMPING,
+    DT,
+    FORCE,
+    MASS,
+    MAX_SPEED,
+    TOP_SPEED,
+)
 from dfplan_envs.pointmaze.tracking import check_plan
-
-# Gymnasium-Robotics' point.xml: a ball of radius 0.1 m and 1000 kg / m^3, on two motors of gear 100
-# and joints of damping 1. Not read from a compiled model: a tracker is given none.
-MASS = 4 / 3 * math.pi * 0.1**3 * 1000
-"""Of the ball, in kilograms."""
-FORCE = 100.0
-"""Of action 1 along an axis, in newtons."""
-DAMPING = 1.0
-"""Newtons per metre per second."""
-ACCELERATION = FORCE / MASS
-"""Of action 1 along an axis, in metres per second squared: 23.9."""
-TOP_SPEED = (MASS * MAX_SPEED + DT * FORCE) / (MASS + DT * DAMPING)
-"""Metres per second along an axis: speed is clipped before a step, and its force adds to that."""
 
 SAMPLE_EVERY = 3
 """Control steps between samples of the path, at most: 0.16 m at full speed."""

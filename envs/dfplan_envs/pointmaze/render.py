@@ -14,6 +14,7 @@ import mujoco
 import numpy as np
 from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
+from dfplan_envs.pointmaze.ball import RADIUS as BALL_RADIUS
 from dfplan_envs.pointmaze.draw import BALL_COLOR, draw_maze
 from dfplan_envs.pointmaze.maps import Maze
 
@@ -24,7 +25,6 @@ model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><geom size='1'/></wor
 renderer = MujocoRenderer(model, mujoco.MjData(model), width=16, height=16)
 print("frame", renderer.render("rgb_array").shape)
 """
-BALL_RADIUS = 0.1
 MOST_GEOMS = 4_000
 """In a scene: walls, and what others draw into it."""
 

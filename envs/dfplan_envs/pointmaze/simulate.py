@@ -10,9 +10,10 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
+from dfplan_envs.pointmaze.ball import MAX_SPEED
 from dfplan_envs.pointmaze.controller import ControllerConfig, WaypointController
 from dfplan_envs.pointmaze.maps import Maze
-from dfplan_envs.pointmaze.model import MAX_SPEED, build_model
+from dfplan_envs.pointmaze.model import build_model
 from dfplan_envs.pointmaze.routes import build_routes
 
 NOISE = 0.1

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from dfplan_envs.pointmaze.ball import DT
+
 
 def track(
     states: np.ndarray,
@@ -17,7 +19,7 @@ def track(
     kd: float = 1.2,
     lookahead: float = 16,
     hold_radius: float = 0.4,
-    dt: float = 0.01,
+    dt: float = DT,
 ) -> np.ndarray:
     """Action that steers the ball along a plan.
 

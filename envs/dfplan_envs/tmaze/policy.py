@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan_envs.pointmaze.model import DT
+from dfplan_envs.pointmaze.ball import DT
 from dfplan_envs.tmaze.env import TMazeEnv
 
 GAIN = 1.2
