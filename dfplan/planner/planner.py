@@ -230,7 +230,7 @@ class Planner:
     def _pulled(self, goal: Array | None) -> bool:
         """Whether the goal itself guides by its gradient."""
         asked = goal is not None or self.model.layout.reward_conditioned
-        return asked and self.config.goal.conditioning in ("guidance", "both")
+        return asked and self.config.goal.as_guidance
 
     def _ends_early(self, goal: Array | None, extra_cost: Cost | None) -> bool:
         """Whether all that is asked for is known once the best candidate has arrived."""
@@ -293,7 +293,7 @@ class Planner:
     def _goal_token(self, weights: Weights, goal: Array | None, batch: int) -> tuple[Array, bool]:
         """The sequence's first token, and whether it is shown."""
         layout = self.model.layout
-        shown = self.config.goal.conditioning in ("token", "both")
+        shown = self.config.goal.as_token
         if layout.reward_conditioned:
             return layout.return_quantile_token(
                 jnp.full(batch, self.config.goal.return_quantile)

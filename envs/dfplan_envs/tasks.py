@@ -43,11 +43,11 @@ def _pointmaze_record(
             "data.goal_decay": 0.5,
             "data.start_fraction": 0.1,
             "data.rest_dims": [2, 3],
-            "planner.action": "tracker",
-            "planner.goal_tolerance": goal_tolerance,
+            "planner.low_level_controller": "tracker",
+            "planner.goal.tolerance": goal_tolerance,
             "planner.replan_every": 20,
             # Refining the remaining plan gives plans that are as good, and is faster on long paths.
-            "planner.warm": 0.8,
+            "planner.warm_start.level": 0.8,
         },
     }
 
@@ -73,9 +73,9 @@ TMAZE: dict[str, Any] = {
         # The cue is shown only once; noised history would mostly hide it.
         "training.objective.history_clean": 1.0,
         "training.objective.history_ramp": 0.0,
-        "planner.history": 20,
+        "planner.history.tokens": 20,
         "planner.horizon": 8,
-        "planner.action": "tracker",
+        "planner.low_level_controller": "tracker",
         "planner.candidates": 1,
         "planner.replan_every": 20,
     },

@@ -77,5 +77,5 @@ def test_the_token_asks_for_a_return(plan):
 
 def test_the_gradient_pulls_towards_worth(plan):
     _, alone = plan()
-    _, pulled = plan(goal="both", **{"guidance.scale": 0.3})
+    _, pulled = plan(**{"goal.conditioning": "both", "guidance.scale": 0.3})
     assert pulled.mean() > alone.mean() + 0.05

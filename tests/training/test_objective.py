@@ -157,7 +157,10 @@ def test_a_single_stream_does_not_look_at_the_mixture():
     valid = np.ones((64, TOKENS), bool)
     plain, mixed = (
         told_gradient(config, True, valid)[1].level
-        for config in (ObjectiveConfig(), ObjectiveConfig(history_clean=0.0, history_near=1.0))
+        for config in (
+            ObjectiveConfig(two_stream=False),
+            ObjectiveConfig(two_stream=False, history_clean=0.0, history_near=1.0),
+        )
     )
     np.testing.assert_array_equal(plain, mixed)
 
