@@ -15,9 +15,10 @@ from dfplan.control.executor import background, simulated
 from dfplan.diffusion.schedule import Cosine
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 
 STRIDE, HORIZON, EVERY = 2, 8, 6
