@@ -41,6 +41,7 @@ class Task:
             films; empty when it has none.
         score: returns "min" and "max" that stand for a normalised score of 0 and 100.
         preset: settings that go with the task, dotted.
+        protocol: Evaluation protocol, a name in `dfplan.tasks.protocols.PROTOCOLS`.
     """
 
     env: Environment
@@ -56,6 +57,7 @@ class Task:
     positions: tuple[int, ...] = ()
     score: Mapping[str, float] | None = None
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    protocol: str = "seeds"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
