@@ -29,7 +29,7 @@ from dfplan.evaluation.evaluate import (
     METRICS,
     BatchAgent,
     Episodes,
-    episode_goals,
+    given_goals,
     interval,
     measure,
     plan_latency,
@@ -205,15 +205,10 @@ def _latency(
     tasks = assign_tasks(protocol, len(episodes.seeds))
     starts = list(zip(episodes.seeds.tolist(), tasks, strict=True))[:10]
     observations, infos = zip(*(protocol.reset(env, *start) for start in starts), strict=True)
-    _, arguments = episode_goals(
-        protocol,
-        list(observations),
-        list(infos),
-        state=agent.layout.state,
-        goal=agent.layout.goal,
-        goal_dims=agent.layout.goal_dims,
+    goals = given_goals(
+        protocol, list(infos), state=agent.layout.state, goal_dims=agent.layout.goal_dims
     )
-    return plan_latency(agent, list(observations), LATENCY_CALLS, arguments.get("goal"))
+    return plan_latency(agent, list(observations), LATENCY_CALLS, goals)
 
 
 def _table(result: dict[str, Any]) -> str:

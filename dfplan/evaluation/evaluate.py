@@ -145,61 +145,61 @@ def run_episodes(
     if not len(seeds):
         raise UserError("no seeds, so no episodes; give at least one")
     tasks = assign_tasks(protocol, len(seeds))
-    resets = [
-        functools.partial(protocol.reset, seed=int(s), task=t)
-        for s, t in zip(seeds, tasks, strict=True)
-    ]
-    read_goal = functools.partial(
-        episode_goals, protocol, state=state, goal=goal, goal_dims=goal_dims
+    play = functools.partial(
+        _play, agent, protocol=protocol, state=state, goal=goal, goal_dims=goal_dims
     )
     if not callable(make):
-        one = [
-            _play(agent, [make], seeds[i : i + 1], resets[i : i + 1], state, read_goal, None)
-            for i in range(len(seeds))
-        ]
+        one = [play([make], seeds[i : i + 1], tasks[i : i + 1], None) for i in range(len(seeds))]
         return join(one)
     with contextlib.ExitStack() as opened:
         envs = []
         for _ in seeds:
             envs.append(make())
             opened.callback(envs[-1].close)
-        return _play(agent, envs, seeds, resets, state, read_goal, progress)
+        return play(envs, seeds, tasks, progress)
 
 
-def episode_goals(
+def given_goals(
     protocol: EvaluationProtocol,
-    observations: list[Any],
     infos: list[dict[str, Any]],
     *,
     state: Callable[[Any], np.ndarray],
-    goal: Callable[[Any], np.ndarray | None],
     goal_dims: tuple[int, ...],
-) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """Return the goals `[B, G]` of new episodes, and keyword arguments that tell `act` of them.
+) -> np.ndarray | None:
+    """Return the goals `[B, G]` that a protocol gives for new episodes.
 
-    The keyword arguments are empty where the observations show the goals themselves.
+    None where observations show the goals themselves, or the planner has none.
     """
-    if not protocol.gives_goals:
-        return goal(stack(observations)), {}
-    if not goal_dims:
-        return None, {}
-    shown = [protocol.goal_observation(info) for info in infos]
-    goals = state(stack(shown))[:, list(goal_dims)]
-    return goals, {"goal": goals}
+    if not protocol.gives_goals or not goal_dims:
+        return None
+    observations = stack([protocol.goal_observation(info) for info in infos])
+    return state(observations)[:, list(goal_dims)]
 
 
 def _play(
-    agent: BatchAgent, envs: list[Any], seeds, resets, state, read_goal, progress
+    agent: BatchAgent,
+    envs: list[Any],
+    seeds: np.ndarray,
+    tasks: list[int | None],
+    progress: Callable[[int], None] | None,
+    *,
+    protocol: EvaluationProtocol,
+    state: Callable[[Any], np.ndarray],
+    goal: Callable[[Any], np.ndarray | None],
+    goal_dims: tuple[int, ...],
 ) -> Episodes:
-    first = [reset(env) for env, reset in zip(envs, resets, strict=True)]
+    starts = zip(envs, seeds, tasks, strict=True)
+    first = [protocol.reset(env, int(seed), task) for env, seed, task in starts]
     observations, success = [o for o, _ in first], [[success_flag(info) for _, info in first]]
     truth = [true_observation(o, info) for o, info in first]
-    goals, act_arguments = read_goal(observations, [info for _, info in first])
+    given = given_goals(protocol, [info for _, info in first], state=state, goal_dims=goal_dims)
+    goals = goal(stack(observations)) if given is None else given
+    arguments = {} if given is None else {"goal": given}
     agent.reset(seed=[int(s) for s in seeds])
     states, rewards = [state(stack(truth))], []
     live, length = np.ones(len(envs), bool), np.zeros(len(envs), int)
     while live.any():
-        actions = agent.act(stack(observations), **act_arguments)
+        actions = agent.act(stack(observations), **arguments)
         reward, flags = np.zeros(len(envs)), list(success[-1])
         for i in np.flatnonzero(live):
             observations[i], reward[i], terminated, truncated, info = envs[i].step(actions[i])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import episode_goals, success_flag
+from dfplan.evaluation.evaluate import given_goals, success_flag
 from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol
 
 Picture = Callable[[np.ndarray], Any]
@@ -40,14 +40,9 @@ def film(
         task: Number of the protocol's task; None without tasks.
     """
     observation, info = protocol.reset(env, seed, task)
-    _, goal_arguments = episode_goals(
-        protocol,
-        [observation],
-        [info],
-        state=agent.layout.state,
-        goal=agent.layout.goal,
-        goal_dims=agent.layout.goal_dims,
-    )
+    layout = agent.layout
+    goals = given_goals(protocol, [info], state=layout.state, goal_dims=layout.goal_dims)
+    goal_arguments = {} if goals is None else {"goal": goals[0]}
     agent.reset(seed=[seed])
     picture, step, over = make_picture(), 0, False
     while not over and stay > 0:
