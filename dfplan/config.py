@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
-from dfplan.representation.tokens import DataConfig
+from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.types import UserError, check_choice
 from dfplan.value.config import ValueConfig

@@ -134,7 +134,9 @@ def choose_env(task: Task, name: str | None, env: str | None, env_kwargs: str | 
         task = get_task(name)
     # A score belongs to the environment that its constants were measured in, as it is.
     if env:
-        task = dataclasses.replace(task, name="", env=env, env_kwargs={}, score=None)
+        task = dataclasses.replace(
+            task, name="", env=env, env_kwargs={}, score=None, protocol="seeds"
+        )
     if env_kwargs:
         more = {**task.env_kwargs, **parse_json("--env-kwargs", env_kwargs)}
         task = dataclasses.replace(task, env_kwargs=more, score=None)

@@ -25,8 +25,9 @@ from dfplan.data.profile.measure import measure
 from dfplan.data.profile.profile import Dimension, Profile, summary
 from dfplan.data.profile.sample import take_sample
 from dfplan.plots.dataset import draw_dataset
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError, check_choice
 
 COMMANDS = ("show", "list")

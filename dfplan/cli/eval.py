@@ -29,10 +29,12 @@ from dfplan.evaluation.evaluate import (
     METRICS,
     BatchAgent,
     Episodes,
+    given_goals,
     interval,
     measure,
     plan_latency,
     run_episodes,
+    score_tasks,
 )
 from dfplan.planner.config import PlannerConfig
 from dfplan.report.result import cell
@@ -40,6 +42,7 @@ from dfplan.representation.layout import Layout
 from dfplan.runs.run import load_weights
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import parse_perturbation, perturbed
+from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, assign_tasks
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
 
@@ -65,6 +68,8 @@ class Args:
             environment, such as obs_noise=0.2,0.2,0,0 or push=0.5,duration=10; that numbers may be
             missing is declared to the planner by itself, noise is by planner.observation-noise.
         max_steps: longest episode, for environments that have no time limit of their own.
+        protocol: evaluation protocol, the task's own by default: seeds (episode i is reset with its
+            seed) or ogbench (five tasks; 250 episodes are the official number).
         references: also measure random actions and the data's controller, on the same seeds.
         out: directory for result.json, plans.png, denoising.gif and episode.gif.
         json: also write the result to this file.
@@ -80,6 +85,7 @@ class Args:
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="STR")
     ] = ()
     max_steps: Integer = None
+    protocol: Text = None
     baselines: bool = False
     out: Folder = None
     json: File = None
@@ -98,6 +104,7 @@ def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
     if any(perturbation.drops for perturbation in perturbations):
         run = run.with_planner({"sensing.missing": True})
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
+    task = dataclasses.replace(task, protocol=args.protocol or task.protocol)
     if args.max_steps:
         limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
         task = dataclasses.replace(task, env_kwargs=limited, score=None)
@@ -112,18 +119,20 @@ def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
     run.check_env(env)
     results = [args.json, args.out and args.out / "result.json"]
     check_outputs(*results, *(args.out / file for file in FILES if args.out))
-    if run.layout.goal_dim and not run.layout.gives_goal:
+    protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
+    assign_tasks(protocol, args.episodes)
+    if run.layout.goal_dim and not (run.layout.gives_goal or protocol.gives_goals):
         console.print(
             f"note: observations of {task.env} hold no goal, so the planner is given none; "
             "train with --goal-from or --goal-value; in Python, Agent.act takes one"
         )
     agent = Agent.from_run(run, load_weights(run, found.directory))
     seeds = np.arange(args.seed, args.seed + args.episodes)
-    episodes = _play("evaluating", agent, agent.layout, make, limit, seeds)
-    result = _result(found.name, task, agent, env, episodes, args.perturb)
+    episodes = _play("evaluating", agent, agent.layout, make, limit, seeds, protocol)
+    result = _result(found.name, task, agent, env, episodes, args.perturb, protocol)
     if args.baselines:
         result["baselines"] = {
-            name: _metrics(_play(name, policy, agent.layout, make, limit, seeds), task)
+            name: _metrics(_play(name, policy, agent.layout, make, limit, seeds, protocol), task)
             for name, policy in baselines(task, env).items()
         }
     env.close()
@@ -144,6 +153,7 @@ def _play(
     make: Callable[[], Any],
     limit: int,
     seeds: np.ndarray,
+    protocol: EvaluationProtocol,
 ) -> Episodes:
     with step_bar(what, limit) as advance:
         return run_episodes(
@@ -153,6 +163,8 @@ def _play(
             state=layout.state,
             goal=layout.goal,
             progress=advance,
+            goal_dims=layout.goal_dims,
+            protocol=protocol,
         )
 
 
@@ -167,18 +179,36 @@ def _result(
     env: Any,
     episodes: Episodes,
     perturbations: Sequence[str],
+    protocol: EvaluationProtocol,
 ) -> dict[str, Any]:
-    observations = [env.reset(seed=int(seed))[0] for seed in episodes.seeds[:10]]
-    latency = plan_latency(agent, observations, LATENCY_CALLS)
-    return {
+    result = {
         "task": task.name or task.env,
         "checkpoint": checkpoint,
         "episodes": len(episodes.seeds),
         "seeds": [int(s) for s in episodes.seeds],
         "perturbations": list(perturbations),
         "planner": dataclasses.asdict(agent.planner.config),
-        "metrics": {**_metrics(episodes, task), "latency_ms": latency},
+        "metrics": {
+            **_metrics(episodes, task),
+            "latency_ms": _latency(agent, env, episodes, protocol),
+        },
     }
+    if protocol.task_count:
+        result["tasks"] = score_tasks(measure(episodes), protocol)
+    return result
+
+
+def _latency(
+    agent: Agent, env: Any, episodes: Episodes, protocol: EvaluationProtocol
+) -> dict[str, float]:
+    """Time plans at the beginning of the first ten episodes."""
+    tasks = assign_tasks(protocol, len(episodes.seeds))
+    starts = list(zip(episodes.seeds.tolist(), tasks, strict=True))[:10]
+    observations, infos = zip(*(protocol.reset(env, *start) for start in starts), strict=True)
+    goals = given_goals(
+        protocol, list(infos), state=agent.layout.state, goal_dims=agent.layout.goal_dims
+    )
+    return plan_latency(agent, list(observations), LATENCY_CALLS, goals)
 
 
 def _table(result: dict[str, Any]) -> str:
@@ -190,6 +220,7 @@ def _table(result: dict[str, Any]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     latency = result["metrics"]["latency_ms"]
+    lines += [f"{name}: {cell(value)}" for name, value in result.get("tasks", {}).items()]
     return "\n".join(
         [
             f"{result['task']}, {result['episodes']} episodes: mean (95 % interval)",

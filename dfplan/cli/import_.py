@@ -20,13 +20,15 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.progress import step_bar
 from dfplan.data.collect import check_free
-from dfplan.data.importers.formats import FORMATS, read_files
+from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
 from dfplan.data.importers.source import Columns
 from dfplan.data.importers.write import Form, write_rows
-from dfplan.types import UserError, check_choice
+from dfplan.types import UserError
 
 FormatName = Annotated[
-    str, tyro.conf.Positional, tyro.conf.arg(metavar="FORMAT", help_behavior_hint="")
+    str,
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="FORMAT", help_behavior_hint="", help=f"One of: {describe_formats()}."),
 ]
 Paths = Annotated[
     tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH ...", help_behavior_hint="")
@@ -46,8 +48,7 @@ class Args:
     desired_goal; without any, `dfplan train --goal-dims` says where in the state goals are.
 
     Attributes:
-        format: d4rl (HDF5), ogbench (NPZ), lerobot (a folder), numpy (NPZ, or NPY files) or csv
-            (tracks: id, time, x, y).
+        format: Name of the format.
         paths: files, joined in their order.
         dataset: Minari id to write; must be free.
         observations: columns that make the observation; the format's own by default.
@@ -76,7 +77,7 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Import files."""
     args = parse(Args, "import", argv)
-    check_choice("format", args.format, FORMATS)
+    IMPORTERS.get(args.format)
     if args.dataset is None:
         raise UserError("--dataset is missing: the Minari id to write, such as my/name-v0")
     need_at_least(2, episode_steps=args.episode_steps)

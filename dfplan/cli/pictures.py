@@ -19,6 +19,7 @@ from dfplan.plots.film import film
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.scene import axis_names, drawer, goal_point, picture_dims, points
 from dfplan.tasks.make_env import make_env
+from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, assign_tasks
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError, one_line
 
@@ -49,7 +50,7 @@ def draw_all(
     cases = [_case(agent, episodes, int(e)) for e in hardest]
     _draw_cases(plans, agent, task, cases)
     _draw_denoising(denoising, agent, task, episodes, int(hardest[0]))
-    return [plans, denoising, *_film(film, agent, task, make, int(episodes.seeds[hardest[0]]))]
+    return [plans, denoising, *_film(film, agent, task, make, episodes, int(hardest[0]))]
 
 
 def draw_plan(
@@ -153,11 +154,15 @@ def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e:
     env.close()
 
 
-def _film(path: Path, agent: Agent, task: Task, make: Callable[..., Any], seed: int) -> list[Path]:
+def _film(
+    path: Path, agent: Agent, task: Task, make: Callable[..., Any], episodes: Episodes, e: int
+) -> list[Path]:
     """Drive one episode again, rendered; empty where the environment does not render."""
+    protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
+    number = assign_tasks(protocol, len(episodes.seeds))[e]
     try:
         with noting_warnings():
-            frames = _frames(agent, make, seed)
+            frames = _frames(agent, make, int(episodes.seeds[e]), protocol, number)
     except Exception as error:  # no display, no driver, no such package: renderers raise many kinds
         console.print(f"note: no {path.name}, as {task.env} does not render: {one_line(error)}")
         return []
@@ -165,14 +170,29 @@ def _film(path: Path, agent: Agent, task: Task, make: Callable[..., Any], seed: 
     return [path]
 
 
-def _frames(agent: Agent, make: Callable[..., Any], seed: int) -> list[Any]:
+def _frames(
+    agent: Agent,
+    make: Callable[..., Any],
+    seed: int,
+    protocol: EvaluationProtocol,
+    task: int | None,
+) -> list[Any]:
     with contextlib.closing(make(render_mode="rgb_array")) as env:
         if "rgb_array" not in env.metadata.get("render_modes", []):
             raise UserError("it has no mode rgb_array")
         fps = env.metadata.get("render_fps") or EPISODE_FPS
         every = max(round(fps / EPISODE_FPS), 1)
         stay = EPISODE_FPS * every  # a second at the goal is enough
-        frames = film(agent, env, seed, lambda: lambda _: env.render(), every=every, stay=stay)
+        frames = film(
+            agent,
+            env,
+            seed,
+            lambda: lambda _: env.render(),
+            every=every,
+            stay=stay,
+            protocol=protocol,
+            task=task,
+        )
         return list(itertools.islice(frames, FRAMES))
 
 

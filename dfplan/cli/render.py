@@ -34,6 +34,7 @@ from dfplan.plots.scene import drawer, picture_dims
 from dfplan.plots.video import check_video, write_video
 from dfplan.runs.run import load_weights
 from dfplan.tasks.make_env import UnknownEnvError, make_env
+from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError, one_line
 
@@ -141,9 +142,18 @@ def shoot(
         every = max(round(rate / FPS), 1)
         stay = max(round(AT_GOAL_SECONDS * rate), 1)
         frames: list[np.ndarray] = []
-        for seed in seeds:
+        protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
+        for i, seed in enumerate(seeds):
             frames += film(
-                agent, env, int(seed), make_picture, every=every, stay=stay, most=seconds * rate
+                agent,
+                env,
+                int(seed),
+                make_picture,
+                every=every,
+                stay=stay,
+                most=seconds * rate,
+                protocol=protocol,
+                task=i % protocol.task_count + 1 if protocol.task_count else None,
             )
     return frames, rate / every, how
 

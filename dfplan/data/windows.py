@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfplan.data.minari_io import Trajectories
+from dfplan.representation.config import DataConfig
 from dfplan.representation.normalizer import Normalizer
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, UserError
 
 

@@ -53,8 +53,8 @@ class PolicyBatch:
         self._policies = [self._make(s) for s in seed]
         self._seen: Any = None
 
-    def act(self, observation: Any) -> np.ndarray:
-        """Actions `[B, A]` for a batch of observations."""
+    def act(self, observation: Any, goal: Any = None) -> np.ndarray:
+        """Return actions `[B, A]` for a batch of observations; a given goal is ignored."""
         observation = self._seen = _held(observation, self._seen)
         rows = [_row(observation, i) for i in range(len(self._policies))]
         return np.stack([p.act(row) for p, row in zip(self._policies, rows, strict=True)])

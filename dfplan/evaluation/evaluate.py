@@ -12,6 +12,7 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.evaluation.episodes import Episodes, join
 from dfplan.tasks.make_env import check_env_object, make_env
+from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, SeedProtocol, assign_tasks
 from dfplan.types import Environment, UserError
 
 RESAMPLES = 5_000
@@ -32,8 +33,8 @@ class BatchAgent(Protocol):
         """Begin new episodes."""
         ...
 
-    def act(self, observation: Any) -> np.ndarray:
-        """Actions `[B, A]` for a batch of observations."""
+    def act(self, observation: Any, goal: Any = None) -> np.ndarray:
+        """Return actions `[B, A]` for a batch of observations, and goals `[B, G]` if given."""
         ...
 
 
@@ -53,7 +54,8 @@ def evaluate(
     env_kwargs: dict[str, Any] | None = None,
     max_steps: int | None = None,
     score: Mapping[str, float] | None = None,
-) -> dict[str, dict[str, float] | None]:
+    protocol: str = "seeds",
+) -> dict[str, Any]:
     """Play episodes with an agent, and measure it as `dfplan eval` does.
 
     Args:
@@ -65,9 +67,11 @@ def evaluate(
         env_kwargs: arguments of `gymnasium.make` or of the function.
         max_steps: longest episode; needed where no time limit of the environment's own is known.
         score: returns that stand for a normalised score of 0 and 100, "min" and "max".
+        protocol: Evaluation protocol, a name in `dfplan.tasks.protocols.PROTOCOLS`.
 
     Returns:
-        Of each metric `{"mean", "ci_low", "ci_high"}`, see `measure` and `interval`.
+        Of each metric `{"mean", "ci_low", "ci_high"}`, see `measure` and `interval`. A protocol
+        with tasks adds "tasks", see `score_tasks`.
 
     Raises:
         UserError: when the environment cannot be made, has no known time limit or is not the one
@@ -80,10 +84,21 @@ def evaluate(
         where = lambda: limited(env(**(env_kwargs or {})))  # noqa: E731
     else:
         where = limited(env)
-    seeds = np.arange(seed, seed + episodes)
-    layout = agent.layout
-    played = run_episodes(agent, where, seeds, state=layout.state, goal=layout.goal)
-    return {name: interval(values) for name, values in measure(played, score).items()}
+    rules: EvaluationProtocol = PROTOCOLS.make(protocol)
+    played = run_episodes(
+        agent,
+        where,
+        np.arange(seed, seed + episodes),
+        state=agent.layout.state,
+        goal=agent.layout.goal,
+        goal_dims=agent.layout.goal_dims,
+        protocol=rules,
+    )
+    metrics = measure(played, score)
+    result: dict[str, Any] = {name: interval(values) for name, values in metrics.items()}
+    if rules.task_count:
+        result["tasks"] = score_tasks(metrics, rules)
+    return result
 
 
 def _limited(env: Any, max_steps: int | None) -> Any:
@@ -106,6 +121,8 @@ def run_episodes(
     state: Callable[[Any], np.ndarray],
     goal: Callable[[Any], np.ndarray | None],
     progress: Callable[[int], None] | None = None,
+    goal_dims: tuple[int, ...] = (),
+    protocol: EvaluationProtocol = SeedProtocol(),
 ) -> Episodes:
     """Play one episode per seed, side by side where an environment can be made for each.
 
@@ -119,33 +136,70 @@ def run_episodes(
         seeds: `[E]`, of the environments' resets.
         state: state of an observation. goal: its goal.
         progress: called with the number of steps done, every 10 steps.
+        goal_dims: State dimensions that a goal fixes; needed where the protocol gives goals.
+        protocol: Decides how each episode begins.
 
     Raises:
         UserError: when there are no seeds, or an environment gives a reward that is no number.
     """
     if not len(seeds):
         raise UserError("no seeds, so no episodes; give at least one")
+    tasks = assign_tasks(protocol, len(seeds))
+    play = functools.partial(
+        _play, agent, protocol=protocol, state=state, goal=goal, goal_dims=goal_dims
+    )
     if not callable(make):
-        one = [_play(agent, [make], seeds[i : i + 1], state, goal, None) for i in range(len(seeds))]
+        one = [play([make], seeds[i : i + 1], tasks[i : i + 1], None) for i in range(len(seeds))]
         return join(one)
     with contextlib.ExitStack() as opened:
         envs = []
         for _ in seeds:
             envs.append(make())
             opened.callback(envs[-1].close)
-        return _play(agent, envs, seeds, state, goal, progress)
+        return play(envs, seeds, tasks, progress)
 
 
-def _play(agent: BatchAgent, envs: list[Any], seeds, state, goal, progress) -> Episodes:
-    first = [env.reset(seed=int(seed)) for env, seed in zip(envs, seeds, strict=True)]
+def given_goals(
+    protocol: EvaluationProtocol,
+    infos: list[dict[str, Any]],
+    *,
+    state: Callable[[Any], np.ndarray],
+    goal_dims: tuple[int, ...],
+) -> np.ndarray | None:
+    """Return the goals `[B, G]` that a protocol gives for new episodes.
+
+    None where observations show the goals themselves, or the planner has none.
+    """
+    if not protocol.gives_goals or not goal_dims:
+        return None
+    observations = stack([protocol.goal_observation(info) for info in infos])
+    return state(observations)[:, list(goal_dims)]
+
+
+def _play(
+    agent: BatchAgent,
+    envs: list[Any],
+    seeds: np.ndarray,
+    tasks: list[int | None],
+    progress: Callable[[int], None] | None,
+    *,
+    protocol: EvaluationProtocol,
+    state: Callable[[Any], np.ndarray],
+    goal: Callable[[Any], np.ndarray | None],
+    goal_dims: tuple[int, ...],
+) -> Episodes:
+    starts = zip(envs, seeds, tasks, strict=True)
+    first = [protocol.reset(env, int(seed), task) for env, seed, task in starts]
     observations, success = [o for o, _ in first], [[success_flag(info) for _, info in first]]
     truth = [true_observation(o, info) for o, info in first]
-    goals = goal(stack(observations))
+    given = given_goals(protocol, [info for _, info in first], state=state, goal_dims=goal_dims)
+    goals = goal(stack(observations)) if given is None else given
+    arguments = {} if given is None else {"goal": given}
     agent.reset(seed=[int(s) for s in seeds])
     states, rewards = [state(stack(truth))], []
     live, length = np.ones(len(envs), bool), np.zeros(len(envs), int)
     while live.any():
-        actions = agent.act(stack(observations))
+        actions = agent.act(stack(observations), **arguments)
         reward, flags = np.zeros(len(envs)), list(success[-1])
         for i in np.flatnonzero(live):
             observations[i], reward[i], terminated, truncated, info = envs[i].step(actions[i])
@@ -218,6 +272,23 @@ def measure(
     return values
 
 
+def score_tasks(
+    metrics: Mapping[str, np.ndarray | None], protocol: EvaluationProtocol
+) -> dict[str, dict[str, float] | None]:
+    """Return the interval of the protocol's metric for each of its tasks, "task1" first.
+
+    Args:
+        metrics: Metrics per episode from `measure`, in the order in which episodes were played.
+        protocol: Protocol of the evaluation, one with tasks.
+    """
+    values = metrics[protocol.metric]
+    names = [f"task{k}" for k in range(1, protocol.task_count + 1)]
+    if values is None:
+        return dict.fromkeys(names)
+    blocks = np.split(values, protocol.task_count)
+    return {name: interval(block) for name, block in zip(names, blocks, strict=True)}
+
+
 def _normalized(returns: np.ndarray, score: Mapping[str, float]) -> np.ndarray:
     return 100 * (returns - score["min"]) / (score["max"] - score["min"])
 
@@ -231,19 +302,27 @@ def interval(values: np.ndarray | None, seed: int = 0) -> dict[str, float] | Non
     return {"mean": float(np.mean(values)), "ci_low": float(low), "ci_high": float(high)}
 
 
-def plan_latency(agent: BatchAgent, observations: list[Any], calls: int = 50) -> dict[str, float]:
+def plan_latency(
+    agent: BatchAgent,
+    observations: list[Any],
+    calls: int = 50,
+    goals: np.ndarray | None = None,
+) -> dict[str, float]:
     """Milliseconds of one `act` that plans, for one environment: median and 99th percentile.
 
     Args:
         agent: is reset before each call, so that each call plans.
         observations: of single environments, used in turn.
         calls: timed calls; one more goes before them, to compile.
+        goals: Goals `[E, G]` of the observations, where these do not show them.
     """
     seconds = []
     for i in range(calls + 1):
         agent.reset(seed=0)
+        turn = i % len(observations)
+        arguments = {} if goals is None else {"goal": goals[turn]}
         begin = time.perf_counter()
-        agent.act(observations[i % len(observations)])
+        agent.act(observations[turn], **arguments)
         seconds.append(time.perf_counter() - begin)
     p50, p99 = np.percentile(1000 * np.array(seconds[1:]), [50, 99])
     return {"p50": float(p50), "p99": float(p99)}

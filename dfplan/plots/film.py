@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import success_flag
+from dfplan.evaluation.evaluate import given_goals, success_flag
+from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol
 
 Picture = Callable[[np.ndarray], Any]
 """`picture(state [S])`: the present frame, uint8 `[H, W, 3]`; called once for each."""
@@ -22,6 +23,8 @@ def film(
     every: int,
     stay: int,
     most: float = math.inf,
+    protocol: EvaluationProtocol = SeedProtocol(),
+    task: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Frames of one episode, until it is over or has been at its goal for a while.
 
@@ -33,12 +36,17 @@ def film(
         every: control steps from one frame to the next.
         stay: steps at the goal after which it ends.
         most: longest episode in steps; the environment may end it sooner.
+        protocol: Evaluation protocol, which decides how the episode begins.
+        task: Number of the protocol's task; None without tasks.
     """
-    observation, _ = env.reset(seed=seed)
+    observation, info = protocol.reset(env, seed, task)
+    layout = agent.layout
+    goals = given_goals(protocol, [info], state=layout.state, goal_dims=layout.goal_dims)
+    goal_arguments = {} if goals is None else {"goal": goals[0]}
     agent.reset(seed=[seed])
     picture, step, over = make_picture(), 0, False
     while not over and stay > 0:
-        action = agent.act(observation)  # first, so that there is a plan to show
+        action = agent.act(observation, **goal_arguments)  # first, so that there is a plan to show
         if step % every == 0:
             yield picture(agent.layout.state(observation))
         observation, _, terminated, truncated, info = env.step(action)

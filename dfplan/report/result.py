@@ -60,6 +60,8 @@ def _notes(result: Mapping[str, Any], planner: Mapping[str, Any]) -> list[str]:
         notes.append(f"Seeds {min(seeds)} to {max(seeds)}.")
     if perturbations := result.get("perturbations"):
         notes.append(f"Perturbed by {', '.join(map(str, perturbations))}.")
+    if tasks := result.get("tasks"):
+        notes.append(f"{', '.join(f'{name}: {cell(value)}' for name, value in tasks.items())}.")
     if latency := result["metrics"].get("latency_ms"):
         p50, p99 = latency["p50"], latency["p99"]
         notes.append(f"One plan takes {p50:.1f} ms, 99 % at most {p99:.1f} ms.")

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 from dfplan.types import UserError, one_line
+from dfplan.util.registry import load_entry_points
 
 GROUP = "dfplan.perturbations"
 
@@ -38,11 +39,14 @@ class Perturbation(NamedTuple):
 
 @functools.cache
 def all_perturbations() -> dict[str, Callable[..., Any]]:
-    """Every perturbation of the installed packages, by name."""
-    found: dict[str, Callable[..., Any]] = {}
-    for point in entry_points(group=GROUP):
-        found |= point.load()
-    return found
+    """Return the wrapper of every perturbation in the installed packages, by name.
+
+    A package whose perturbations cannot be loaded is left out with a warning.
+    """
+    wrappers: dict[str, Callable[..., Any]] = {}
+    for _, mapping in load_entry_points("perturbations of", entry_points(group=GROUP), dict):
+        wrappers |= mapping
+    return wrappers
 
 
 def parse_perturbation(text: str) -> Perturbation:

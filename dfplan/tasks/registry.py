@@ -8,7 +8,6 @@ import dataclasses
 import difflib
 import functools
 import importlib
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.types import Environment, UserError, one_line
+from dfplan.util.registry import load_entry_points
 
 GROUP = "dfplan.tasks"
 
@@ -41,6 +41,7 @@ class Task:
             films; empty when it has none.
         score: returns "min" and "max" that stand for a normalised score of 0 and 100.
         preset: settings that go with the task, dotted.
+        protocol: Evaluation protocol, a name in `dfplan.tasks.protocols.PROTOCOLS`.
     """
 
     env: Environment
@@ -56,6 +57,7 @@ class Task:
     positions: tuple[int, ...] = ()
     score: Mapping[str, float] | None = None
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    protocol: str = "seeds"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
@@ -69,22 +71,19 @@ class Task:
 
 @functools.cache
 def all_tasks() -> dict[str, Task]:
-    """Every task of the installed packages, by name.
+    """Return every task of the installed packages, by name.
 
-    A package whose tasks cannot be loaded is left out with a warning: it is not to stand in the way
-    of the others.
+    A package whose tasks cannot be loaded is left out with a warning, so that it does not hide the
+    others.
     """
     tasks: dict[str, Task] = {}
-    for point in entry_points(group=GROUP):
-        try:
-            records = sorted(point.load().items())
-            tasks |= {name: Task.from_dict({"name": name, **r}) for name, r in records}
-        except Exception as error:  # whatever happens in someone else's package
-            warnings.warn(
-                f"tasks of {point.name!r} ({point.value}) cannot be loaded: {one_line(error)}",
-                stacklevel=2,
-            )
+    for _, package in load_entry_points("tasks of", entry_points(group=GROUP), _from_records):
+        tasks |= package
     return tasks
+
+
+def _from_records(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Task]:
+    return {name: Task.from_dict({"name": name, **r}) for name, r in sorted(records.items())}
 
 
 def get_task(name: str) -> Task:

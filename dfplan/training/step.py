@@ -9,7 +9,7 @@ import optax
 
 from dfplan.data.windows import TrainingArrays, batch_key, sample_batch
 from dfplan.model import Model
-from dfplan.representation.tokens import DataConfig
+from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.training.objective import denoising_loss, inverse_loss
 from dfplan.training.optimizer import make_optimizer

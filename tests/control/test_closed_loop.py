@@ -16,9 +16,10 @@ from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.plan import Weights
 from dfplan.planner.planner import Planner
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 from tests.planner.tiny import planner_config
 

@@ -9,9 +9,10 @@ import pytest
 from dfplan.control.history_buffer import HistoryBuffer
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 
 STATES = Normalizer.from_dict({"mean": [1.0, 4.0], "std": [2.0, 5.0]})
 ACTIONS = Normalizer.from_dict({"mean": [50.0], "std": [100.0]})

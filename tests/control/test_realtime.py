@@ -14,9 +14,10 @@ from dfplan.agent import Agent
 from dfplan.control.executor import background, simulated
 from dfplan.diffusion.schedule import Cosine
 from dfplan.planner.plan import Plan, Weights
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 from tests.planner.tiny import planner_config
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from dfplan.data.windows import batch_key, fit_normalizers, make_training_arrays, sample_batch
+from dfplan.representation.config import DataConfig
 from dfplan.representation.normalizer import Normalizer
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 
 from .conftest import coded_episodes

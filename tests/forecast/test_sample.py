@@ -12,8 +12,9 @@ from dfplan.forecast import sample as futures
 from dfplan.forecast.sample import sample_futures
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 from tests.planner.tiny import planner_config
 

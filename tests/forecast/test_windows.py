@@ -8,8 +8,9 @@ import pytest
 
 from dfplan.data.minari_io import from_episodes
 from dfplan.forecast.windows import calibrate, errors, held_out, inside, interval, latest
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 
 LAYOUT = Layout(2, 1)

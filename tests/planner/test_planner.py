@@ -18,8 +18,9 @@ from dfplan.model import Model
 from dfplan.planner.planner import Planner
 from dfplan.planner.select import arrival, outside
 from dfplan.planner.support import DataSupport
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 
 from .tiny import (

@@ -10,7 +10,8 @@ import pytest
 
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.config import DataConfig
+from dfplan.representation.tokens import TokenLayout
 from dfplan.value.critic import Critic, init_member
 
 from .tiny import (

@@ -13,9 +13,10 @@ from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.planner import Planner
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 
 STRIDE, HORIZON, HISTORY, STEPS, CANDIDATES, BATCH = 2, 5, 3, 4, 2, 2
 LAYOUT = Layout(4, 2, goal_dims=(0, 1))

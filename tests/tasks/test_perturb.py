@@ -24,7 +24,10 @@ class Lose(Shift):
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch):
-    points = [SimpleNamespace(load=lambda: {"shift": Shift}), SimpleNamespace(load=lambda: LOSE)]
+    points = [
+        SimpleNamespace(name="shifts", value="shifts:ALL", load=lambda: {"shift": Shift}),
+        SimpleNamespace(name="losses", value="losses:ALL", load=lambda: LOSE),
+    ]
     monkeypatch.setattr(
         perturb, "entry_points", lambda group: points if group == perturb.GROUP else []
     )
@@ -77,6 +80,13 @@ def test_none_are_installed(installed):
     all_perturbations.cache_clear()
     with pytest.raises(UserError, match=r"valid: none \(install dfplan-envs\)"):
         parse_perturbation("shift=1")
+
+
+def test_broken_package_does_not_hide_the_others(installed):
+    installed.insert(0, SimpleNamespace(name="broken", value="broken:ALL", load=lambda: 3))
+    all_perturbations.cache_clear()
+    with pytest.warns(UserWarning, match="'broken' .*cannot be loaded"):
+        assert set(all_perturbations()) == {"shift", "lose"}
 
 
 def test_those_of_dfplan_envs_are_declared(monkeypatch):

@@ -14,9 +14,10 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.loss import diffuse
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
+from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
-from dfplan.representation.tokens import DataConfig, TokenLayout
+from dfplan.representation.tokens import TokenLayout
 from dfplan.training.config import TrainingConfig
 from dfplan.training.optimizer import OptimizerConfig
 from dfplan.training.step import TrainSpec, init_state, train_until

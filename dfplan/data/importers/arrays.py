@@ -21,7 +21,7 @@ ENDS = ("terminals", "timeouts")
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
-    """Read NumPy files.
+    """Read NumPy arrays: NPZ, or NPY files.
 
     Args:
         paths: one or more NPZ files with the same columns; or NPY files, a column each.

@@ -22,7 +22,7 @@ MARKS = ("terminals", "timeouts", NEXT)
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
-    """Read D4RL files.
+    """Read HDF5 files of D4RL.
 
     Args:
         paths: one or more HDF5 files.

@@ -1,20 +1,58 @@
-"""Formats that can be imported, by name."""
+"""Formats that can be imported, by name.
 
-from collections.abc import Callable, Sequence
+A package adds one through the entry-point group `dfplan.importers`; see `Importer`.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
-from dfplan.data.importers import arrays, d4rl, lerobot, ogbench, tracks
 from dfplan.data.importers.rows import Rows
 from dfplan.data.importers.source import Columns
-from dfplan.types import UserError, check_choice
+from dfplan.types import UserError
+from dfplan.util.registry import Registry
 
-FORMATS: dict[str, Callable[[Sequence[Path], Columns, int | None], Rows]] = {
-    "d4rl": d4rl.read,
-    "ogbench": ogbench.read,
-    "lerobot": lerobot.read,
-    "numpy": arrays.read,
-    "csv": tracks.read,
-}
+
+class Importer(Protocol):
+    """A function that reads the files of one format.
+
+    The first line of its docstring, "Read <what>.", describes the format in `dfplan import --help`.
+
+    Args:
+        paths: Files or folders, at least one; they exist.
+        columns: Names of the columns to read; empty ones mean the format's own.
+        limit: Maximum number of rows per episode; None for no limit.
+
+    Raises:
+        UserError: If a file or column is missing or damaged.
+    """
+
+    def __call__(self, paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+        """See the class."""
+        ...
+
+
+IMPORTERS = Registry(
+    "format",
+    "dfplan.importers",
+    {
+        "d4rl": "dfplan.data.importers.d4rl:read",
+        "ogbench": "dfplan.data.importers.ogbench:read",
+        "lerobot": "dfplan.data.importers.lerobot:read",
+        "numpy": "dfplan.data.importers.arrays:read",
+        "csv": "dfplan.data.importers.tracks:read",
+    },
+)
+
+
+def describe_formats() -> str:
+    """Return every format with what it reads, as one line of help."""
+    return ", ".join(f"{name} ({_summary(IMPORTERS.get(name))})" for name in IMPORTERS.names())
+
+
+def _summary(importer: Importer) -> str:
+    first_line = (importer.__doc__ or "").strip().partition("\n")[0]
+    return first_line.removeprefix("Read ").removesuffix(".")
 
 
 def read_files(
@@ -23,17 +61,19 @@ def read_files(
     """Read and check the files of a format.
 
     Args:
-        name: of the format, one of `FORMATS`.
-        paths: files, or folders of LeRobot.
-        columns: names of the columns to read; by default the format's own.
-        limit: an episode ends after so many rows at the latest, for files that mark no ends.
+        name: Name of the format in `IMPORTERS`.
+        paths: Files, or folders for LeRobot.
+        columns: Names of the columns to read; the format's own by default.
+        limit: Maximum number of rows per episode, for files that do not mark where episodes end.
 
     Raises:
-        UserError: unknown format, missing or damaged files, columns that are missing, unequally
-            long or no numbers, values that are not finite.
+        UserError: If the format is unknown, a file is missing or damaged, a column is missing,
+            not numeric or not as long as the others, or a value is not finite.
     """
-    check_choice("format", name, FORMATS)
+    read: Importer = IMPORTERS.get(name)
     missing = [path for path in paths if not path.exists()]
-    if missing or not paths:
-        raise UserError(f"there is no {missing[0]}" if missing else "name a file to import")
-    return FORMATS[name](paths, columns, limit)
+    if missing:
+        raise UserError(f"there is no {missing[0]}")
+    if not paths:
+        raise UserError("name a file to import")
+    return read(paths, columns, limit)

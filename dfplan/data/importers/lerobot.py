@@ -22,7 +22,7 @@ EXTRA = "pip install 'dfplan[lerobot]'"
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
-    """Read LeRobot datasets.
+    """Read LeRobot datasets: folders.
 
     Args:
         paths: one or more folders.

@@ -18,7 +18,7 @@ DEFAULT = Columns(("observations",), ("actions",), "rewards")
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
-    """Read OGBench files.
+    """Read NPZ files of OGBench.
 
     Args:
         paths: one or more NPZ files, such as a dataset and its `-val.npz`.

@@ -23,7 +23,7 @@ ACTIONS = "the actions are the ways from each place to the next"
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
-    """Read CSV files of tracks.
+    """Read CSV files of tracks: id, time, x, y.
 
     Args:
         paths: one or more files with a line of column names; `id` and `time` among them.

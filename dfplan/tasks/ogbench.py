@@ -1,0 +1,66 @@
+"""OGBench's evaluation protocol: fixed tasks, the goal given at the reset.
+
+Park et al. 2025 (arXiv 2410.20092); `evaluate` in `impls/utils/evaluation.py`. Each environment has
+five tasks, chosen by `reset(options={"task_id": k})`, k = 1 to 5. The goal is `info["goal"]`, an
+observation of the goal state. An episode counts as a success if the success flag of its last step
+is set. The published numbers are means over 50 episodes per task, so 250 in all.
+
+Deviation: OGBench seeds nothing per episode. Here each episode has a seed of its own, so that it
+can be repeated alone.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from dfplan.types import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class OGBenchProtocol:
+    """OGBench's protocol; see the module.
+
+    Attributes:
+        task_count: Number of tasks of the environment.
+        metric: Metric by which each task is scored.
+        gives_goals: Always true.
+    """
+
+    task_count: int = 5
+    metric: str = dataclasses.field(default="success_rate", init=False)
+    gives_goals: bool = dataclasses.field(default=True, init=False)
+
+    def reset(self, env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode of a task, the same one whenever the seed is the same."""
+        # Resets take random actions from the environment's own action space, which
+        # `reset(seed=...)` does not seed.
+        env.unwrapped.action_space.seed(seed)
+        with _global_numpy_seed(seed):
+            return env.reset(seed=seed, options={"task_id": task})
+
+    def goal_observation(self, info: Mapping[str, Any]) -> Any:
+        """Return `info["goal"]`.
+
+        Raises:
+            UserError: If the environment gives none.
+        """
+        if "goal" not in info:
+            raise UserError(
+                "evaluation protocol 'ogbench' needs info[\"goal\"] from the environment's reset; "
+                f"info has: {', '.join(map(str, info)) or 'nothing'}"
+            )
+        return info["goal"]
+
+
+@contextlib.contextmanager
+def _global_numpy_seed(seed: int) -> Iterator[None]:
+    """Seed NumPy's global generator, from which OGBench draws, and restore its state afterwards."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

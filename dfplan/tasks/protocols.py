@@ -1,0 +1,98 @@
+"""Evaluation protocols: how the episodes of an evaluation begin, and what counts as success.
+
+A package adds one through the entry-point group `dfplan.protocols`, as a class or function that
+makes an `EvaluationProtocol`. A task names its protocol in `Task.protocol`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from dfplan.types import UserError
+from dfplan.util.registry import Registry
+
+
+class EvaluationProtocol(Protocol):
+    """How the episodes of an evaluation begin, and what counts.
+
+    Attributes:
+        task_count: Number of fixed tasks, to which episodes are assigned evenly; 0 without tasks.
+        metric: Metric of `dfplan.evaluation.evaluate.METRICS` by which each task is scored.
+        gives_goals: Whether a reset's info holds the goal of the episode; otherwise observations
+            show it, or there is none.
+    """
+
+    @property
+    def task_count(self) -> int:
+        """See the class."""
+        ...
+
+    @property
+    def metric(self) -> str:
+        """See the class."""
+        ...
+
+    @property
+    def gives_goals(self) -> bool:
+        """See the class."""
+        ...
+
+    def reset(self, env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            env: Gymnasium environment.
+            seed: Seed of the episode; it decides everything random about the reset.
+            task: Number of the task, from 1 on; None without tasks.
+
+        Returns:
+            The first observation and its info.
+        """
+        ...
+
+    def goal_observation(self, info: Mapping[str, Any]) -> Any:
+        """Return an observation of the goal from a reset's info, if the protocol gives goals."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class SeedProtocol:
+    """Each episode is one reset with its own seed; goals come with the observations."""
+
+    task_count: int = dataclasses.field(default=0, init=False)
+    metric: str = dataclasses.field(default="success_rate", init=False)
+    gives_goals: bool = dataclasses.field(default=False, init=False)
+
+    def reset(self, env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode."""
+        return env.reset(seed=seed)
+
+    def goal_observation(self, info: Mapping[str, Any]) -> Any:
+        """Raise an error: goals come with the observations."""
+        raise NotImplementedError
+
+
+PROTOCOLS = Registry(
+    "evaluation protocol",
+    "dfplan.protocols",
+    {"seeds": SeedProtocol, "ogbench": "dfplan.tasks.ogbench:OGBenchProtocol"},
+)
+
+
+def assign_tasks(protocol: EvaluationProtocol, episodes: int) -> list[int | None]:
+    """Return the task of each episode: the same number for each task, task after task.
+
+    Raises:
+        UserError: If the number of episodes is not a multiple of the number of tasks.
+    """
+    if not protocol.task_count:
+        return [None] * episodes
+    per_task, remainder = divmod(episodes, protocol.task_count)
+    if remainder:
+        raise UserError(
+            f"{episodes} episodes cannot be divided evenly among {protocol.task_count} tasks; "
+            f"valid: a multiple of {protocol.task_count}"
+        )
+    return np.repeat(np.arange(1, protocol.task_count + 1), per_task).tolist()

@@ -1,0 +1,43 @@
+"""Another package's format is read, described and checked as the built-in ones are."""
+
+import numpy as np
+import pytest
+
+from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
+from dfplan.data.importers.rows import read_rows
+from dfplan.data.importers.source import Columns, Source
+from dfplan.types import UserError
+
+
+def read_text(paths, columns, limit=None):
+    """Read text files: one number per line.
+
+    More about it.
+    """
+    (path,) = paths
+    numbers = np.loadtxt(path)
+    source = Source(str(path), ("x",), lambda name: numbers)
+    return read_rows(source, Columns(("x",), ("x",)), np.array([len(numbers)]), marks=())
+
+
+@pytest.fixture
+def text_format(monkeypatch):
+    monkeypatch.setattr(IMPORTERS, "_objects", {"text": read_text})
+
+
+def test_a_registered_format_is_read(text_format, tmp_path):
+    path = tmp_path / "walk.txt"
+    path.write_text("1\n2\n4\n")
+    rows = read_files("text", [path])
+    assert rows.observation.tolist() == [[1.0], [2.0], [4.0]] and rows.length.tolist() == [3]
+
+
+def test_every_format_is_described_by_its_first_line(text_format):
+    text = describe_formats()
+    assert text.startswith("d4rl (HDF5 files of D4RL), ogbench (NPZ files of OGBench), ")
+    assert text.endswith(", text (text files: one number per line)")
+
+
+def test_unknown_format_lists_all(text_format, tmp_path):
+    with pytest.raises(UserError, match=r"'bag'.* d4rl, ogbench, lerobot, numpy, csv, text$"):
+        read_files("bag", [tmp_path])

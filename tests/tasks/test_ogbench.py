@@ -1,0 +1,91 @@
+"""OGBench's protocol, against a scorer that is written as OGBench's own evaluation is."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+from dfplan.evaluation.evaluate import evaluate, measure, run_episodes, score_tasks
+from dfplan.representation.layout import Layout
+from dfplan.tasks.ogbench import OGBenchProtocol
+
+from .goal_env import LIMIT, GoalEnv
+
+SEED, EPISODES = 40, 50
+LAYOUT = Layout(4, 2, goal_dims=(0, 1))
+
+
+class Seeker:
+    """Walks toward its goal with a random error, which its seed decides; often it is too slow."""
+
+    layout = LAYOUT
+
+    def reset(self, mask=None, *, seed=None):
+        self.rngs = [np.random.default_rng(s) for s in seed]
+
+    def act(self, observation, goal=None):
+        assert goal.shape == (len(observation), 2)
+        toward = goal - observation[:, :2]
+        toward /= np.maximum(np.linalg.norm(toward, axis=1, keepdims=True), 1.0)
+        return 0.6 * toward + np.stack([rng.normal(scale=0.5, size=2) for rng in self.rngs])
+
+
+def score_by_hand():
+    """Success of each episode `[5, EPISODES / 5]`: one environment, episode after episode."""
+    env, agent = gymnasium.wrappers.TimeLimit(GoalEnv(), LIMIT), Seeker()
+    success = []
+    for i in range(EPISODES):
+        np.random.seed(SEED + i)  # noqa: NPY002
+        env.action_space.seed(SEED + i)
+        options = {"task_id": i // (EPISODES // 5) + 1}
+        observation, info = env.reset(seed=SEED + i, options=options)
+        goal = info["goal"][None, :2].astype(np.float32)
+        agent.reset(seed=[SEED + i])
+        done = False
+        while not done:
+            action = agent.act(observation[None], goal=goal)[0]
+            observation, _, terminated, truncated, info = env.step(action)
+            done = terminated or truncated
+        success.append(info["success"])
+    return np.array(success).reshape(5, -1)
+
+
+@pytest.fixture(scope="module")
+def by_hand():
+    return score_by_hand()
+
+
+@pytest.mark.parametrize("form", ["id", "environment"])
+def test_every_episode_ends_as_the_scorer_says(by_hand, form):
+    make = lambda: gymnasium.make("GoalEnv-v0")  # noqa: E731
+    episodes = run_episodes(
+        Seeker(),
+        make if form == "id" else make(),
+        np.arange(SEED, SEED + EPISODES),
+        state=LAYOUT.state,
+        goal=LAYOUT.goal,
+        goal_dims=LAYOUT.goal_dims,
+        protocol=OGBenchProtocol(),
+    )
+    metrics = measure(episodes)
+    np.testing.assert_array_equal(metrics["success_rate"], by_hand.ravel())
+    assert 0.2 < by_hand.mean() < 0.9 and np.ptp(by_hand.mean(axis=1)) > 0.2  # neither is trivial
+    means = {name: score["mean"] for name, score in score_tasks(metrics, OGBenchProtocol()).items()}
+    assert means == {f"task{k + 1}": rate for k, rate in enumerate(by_hand.mean(axis=1))}
+
+
+def test_evaluate_reports_each_task_and_all_together(by_hand):
+    result = evaluate(Seeker(), "GoalEnv-v0", episodes=EPISODES, seed=SEED, protocol="ogbench")
+    assert result["success_rate"]["mean"] == pytest.approx(by_hand.mean())
+    assert list(result["tasks"]) == ["task1", "task2", "task3", "task4", "task5"]
+    assert result["tasks"]["task5"]["mean"] == pytest.approx(by_hand[4].mean())
+
+
+def test_a_planner_without_goals_is_not_given_any():
+    class Still(Seeker):
+        layout = Layout(4, 2)
+
+        def act(self, observation):
+            return np.zeros((len(observation), 2))
+
+    result = evaluate(Still(), "GoalEnv-v0", episodes=5, protocol="ogbench")
+    assert result["success_rate"]["mean"] == 0 and result["raw_return"]["mean"] == -LIMIT
