@@ -26,7 +26,7 @@ from dfplan.representation.tokens import TokenLayout
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
-from tests.planner.tiny import planner_config
+from tests.planner.tiny import change_config, planner_config
 
 STRIDE, HORIZON, EVERY = 2, 8, 3
 BOUNDS = {"action_low": (-1.0, -1.0), "action_high": (1.0, 1.0)}
@@ -42,7 +42,13 @@ class FakePlanner:
 
     def __init__(self, layout=LAYOUT, **config):
         self.config = planner_config(
-            **{"replan_every": EVERY, "history": 2, "candidates": 2, "action": "diffused", **config}
+            **{
+                "replan_every": EVERY,
+                "history.tokens": 2,
+                "candidates": 2,
+                "low_level_controller": "diffused",
+                **config,
+            }
         )
         tokens = TokenLayout.create(layout, DataConfig(stride=STRIDE, actions=True))
         self.model = SimpleNamespace(layout=tokens)
@@ -167,10 +173,10 @@ def test_it_plans_at_once_where_a_goal_moves(together):
     agent.act(see(np.ones((3, 2)), goal))
     goal[2, 1] += 1e-3
     agent.act(see(2 * np.ones((3, 2)), goal))
-    assert planner.sampling.custom_matrix == [3, 1] and agent.elapsed.tolist() == [3, 3, 1]
+    assert planner.rows == [3, 1] and agent.elapsed.tolist() == [3, 3, 1]
     assert agent.plan.states[:, 0].tolist() == [[0, 0], [0, 0], [2, 2]]
     agent.act(see(3 * np.ones((3, 2)), goal))
-    assert planner.sampling.custom_matrix == [3, 1, 2] and agent.elapsed.tolist() == [1, 1, 2]
+    assert planner.rows == [3, 1, 2] and agent.elapsed.tolist() == [1, 1, 2]
 
 
 def test_a_goal_that_comes_and_goes_has_moved():
@@ -188,7 +194,7 @@ def test_reset_of_some_environments(together):
         agent.act(see(np.full((3, 2), float(t))))
     agent.reset(mask=np.array([False, True, False]))
     agent.act(see(np.full((3, 2), 7.0)))
-    assert planner.sampling.custom_matrix == [3, 1] and agent.elapsed.tolist() == [3, 1, 3]
+    assert planner.rows == [3, 1] and agent.elapsed.tolist() == [3, 1, 3]
     history = planner.calls[-1].history
     assert history.level.tolist() == [[1, 0]] and (np.asarray(history.frames) == 7).all()
     assert (np.asarray(history.actions) == 0).all()
@@ -201,7 +207,7 @@ def test_a_batch_of_plans_is_padded_to_few_sizes(together):
     for count in (3, 5, 6, 7):
         agent.reset(mask=np.arange(7) < count)
         agent.act(see(np.ones((7, 2))))
-    assert planner.sampling.custom_matrix == [7, 4, 7, 7, 7]
+    assert planner.rows == [7, 4, 7, 7, 7]
 
 
 def test_seeds_decide_plans():
@@ -310,7 +316,7 @@ def test_one_plan_from_a_state_to_a_goal(together):
     assert agent.plan.denoising.shape[:2] == (1, 3) and agent.arrives().tolist() == [True]
     assert planner.calls[-1].history.level.tolist() == [[1, 0]]
     agent.act(see([0.0, 1.0], (5.0, 5.0)))  # goes on from there, to another goal
-    assert planner.sampling.custom_matrix == [2, 1, 1] and agent.plan.denoising is None
+    assert planner.rows == [2, 1, 1] and agent.plan.denoising is None
 
 
 def test_the_tracker_of_a_run():
@@ -372,9 +378,9 @@ def test_nothing_is_planned_for_a_last_observation(together):
         agent.act(see(np.zeros((2, 2))), episode_over=last)
     goals = np.array([[9.0, 9.0], [8.0, 8.0]])  # not even where the goal has moved
     agent.act(see(np.zeros((2, 2)), goals), episode_over=over)
-    assert planner.sampling.custom_matrix == [2, 1] and agent.elapsed.tolist() == [1, -1]
+    assert planner.rows == [2, 1] and agent.elapsed.tolist() == [1, -1]
     agent.act(see(np.ones((2, 2)), goals))
-    assert planner.sampling.custom_matrix == [2, 1, 1] and agent.elapsed.tolist() == [2, 1]
+    assert planner.rows == [2, 1, 1] and agent.elapsed.tolist() == [2, 1]
     history = planner.calls[-1].history
     assert history.level.tolist() == [[1, 0]] and (np.asarray(history.frames) == 1).all()
     assert agent.plan.states[:, 0].tolist() == [[0, 0], [1, 1]]
@@ -405,7 +411,7 @@ def filtering(real, **config):
         shown.append(state.copy())
         return np.tile(np.array(weights.actions.mean), (len(state), 1))
 
-    config = dataclasses.replace(planner.config, action="tracker", **config)
+    config = change_config(planner.config, {"low_level_controller": "tracker", **config})
     planner = dataclasses.replace(planner, config=config)
     far = np.full(2, 99.0)
     dynamics = LinearDynamics(np.zeros((2, 5)), 1e-6 * np.eye(2), -far, far)
@@ -445,6 +451,8 @@ def test_filtering_needs_a_motion_and_as_many_noises_as_dimensions(real):
     agent, _ = filtering(real, **{"sensing.observation_noise": (0.1, 0.1, 0.1)})
     with pytest.raises(UserError, match="has 3 numbers; needed: 1 or 2"):
         agent.act(see([0.0, 0.0]))
-    planner = dataclasses.replace(real[0], config=dataclasses.replace(real[0].config, missing=True))
+    planner = dataclasses.replace(
+        real[0], config=change_config(real[0].config, {"sensing.missing": True})
+    )
     with pytest.raises(UserError, match="need a motion"):
         Agent(planner, real[1], LAYOUT).act(see([0.0, 0.0]))

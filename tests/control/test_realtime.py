@@ -32,7 +32,7 @@ class LinePlanner:
 
     def __init__(self, arrives=True, paid=0.0, **config):
         self.config = planner_config(
-            **{"replan_every": EVERY, "candidates": 2, "action": "diffused", **config}
+            **{"replan_every": EVERY, "candidates": 2, "low_level_controller": "diffused", **config}
         )
         layout = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE, actions=True))
         self.model = SimpleNamespace(layout=layout, schedule=Cosine())
@@ -154,7 +154,7 @@ class HeldPlanner(LinePlanner):
 
 
 def test_act_returns_by_its_deadline_and_uses_the_late_plan():
-    planner = HeldPlanner(deadline_ms=30.0)
+    planner = HeldPlanner(**{"timing.deadline_ms": 30.0})
     agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT)  # pyright: ignore
     for _ in range(3):
         assert (agent.act(np.zeros(2), GOAL) == 0).all()  # nothing has let it go
@@ -166,7 +166,7 @@ def test_act_returns_by_its_deadline_and_uses_the_late_plan():
 
 
 def test_act_waits_for_a_plan_that_is_there_by_its_deadline():
-    planner = HeldPlanner(deadline_ms=30_000.0)
+    planner = HeldPlanner(**{"timing.deadline_ms": 30_000.0})
     agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT)  # pyright: ignore
     threading.Timer(0.1, planner.go.set).start()
     agent.act(np.zeros(2), GOAL)
@@ -224,7 +224,7 @@ def test_a_robot_faster_than_its_plan_is_found_on_it():
     ],
 )
 def test_from_scratch_where_the_last_plan_is_not_worth_keeping(settings, at, fresh):
-    agent, planner = make(**{"warm": 0.5, **settings})
+    agent, planner = make(**{"warm_start.level": 0.5, **settings})
     drive(agent, EVERY)
     agent.act(np.array(at), GOAL)
     assert [initial_plan is None for initial_plan in planner.guesses] == [True, fresh]

@@ -160,7 +160,7 @@ def test_planner_settings(run):
     with pytest.raises(UserError, match=r"planner.history.tokens 8 leaves .* had 6; valid: 1 to 5"):
         run.with_planner({"history.tokens": 8}).planner  # noqa: B018
     regression = run.config.override({"training.objective.paradigm": "regression"})
-    with pytest.raises(UserError, match=r"planner.sampling.steps 3 .*'regression' never saw; valid here: 1"):
+    with pytest.raises(UserError, match=r"planner.sampling.steps 3 .*'regression' never trains; valid here: 1"):
         dataclasses.replace(run, config=regression).planner  # noqa: B018
     assert (
         dataclasses.replace(run, config=regression).with_planner({"sampling.steps": 1, "sampling.custom_matrix": []}).planner

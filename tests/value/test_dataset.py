@@ -185,7 +185,7 @@ def test_rewards_are_read_where_they_are_asked_for(dataset):
 
 def test_a_forecast_is_of_what_is_usual(job):
     found = _defaults(Path("run"), ResolvedRun(job[0], Path("run"), "run"))
-    assert found.planner.goal == "none" and found.planner.candidates > 4
+    assert found.planner.goal.conditioning == "none" and found.planner.candidates > 4
 
 
 def test_a_tracker_of_other_states_is_refused(monkeypatch, tiny_config, tmp_path):
@@ -195,7 +195,7 @@ def test_a_tracker_of_other_states_is_refused(monkeypatch, tiny_config, tmp_path
     config = tiny_config.override(
         {"data.goal": "reward", "planner.low_level_controller": "tracker"}
     )
-    with pytest.raises(UserError, match=r"valid here: --planner\.action inverse"):
+    with pytest.raises(UserError, match=r"valid here: --planner.low-level-controller inverse"):
         train(Task("Some-v0", "some-v0"), config, tmp_path / "run")
 
 
