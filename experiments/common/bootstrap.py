@@ -1,4 +1,8 @@
-"""Intervals of means over training seeds and episodes."""
+"""Bootstrap intervals of means over training seeds and episodes.
+
+`dfplan.evaluate.interval` serves one run: it draws episodes alone, with other random numbers, so
+the two differ in the last digits and published tables keep the one they were made with.
+"""
 
 import numpy as np
 
@@ -6,44 +10,49 @@ RESAMPLES = 5_000
 
 
 def mean_interval(values: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Mean and 95 % bootstrap interval (percentile) over training seeds and episodes.
+    """Return the mean and its 95 % bootstrap interval (percentile) over seeds and episodes.
 
-    Each resample draws S training seeds and, apart from them, E episodes, both with replacement;
-    every drawn training seed is seen on the same drawn episodes. All training seeds are measured on
-    the same starts and goals: episodes drawn anew for each of them would count S x E independent
-    tasks where there are E, and give intervals that are too narrow. With one training seed this is
-    the usual bootstrap over episodes.
+    Each resample draws S training seeds and, independently, E episodes, both with replacement;
+    every drawn training seed is paired with the same drawn episodes. All training seeds are
+    measured on the same starts and goals: drawing episodes independently for each of them would
+    count S x E independent tasks instead of E and give intervals that are too narrow. With one
+    training seed this is the usual bootstrap over episodes.
 
     Args:
-        values: `[S, E]` a metric per training seed and episode.
-        seed: of the resampling.
+        values: `[S, E]` metric of each training seed and episode.
+        seed: PRNG seed for the resampling.
     """
-    return _summary(float(np.mean(values)), _means(values, *_draws(values.shape, seed)))
+    seed_shares, episode_shares = _draw_shares(values.shape, seed)
+    means = _resampled_means(values, seed_shares, episode_shares)
+    return _summarize(float(np.mean(values)), means)
 
 
 def ratio_interval(values: np.ndarray, bound: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """The mean over the bound's mean on the same episodes, with the interval of that ratio.
+    """Return the ratio of the mean to the bound's mean on the same episodes, and its interval.
 
     Args:
-        values: `[S, E]` as for `mean_interval`. bound: `[E]`.
-        seed: of the resampling.
+        values: `[S, E]` metric of each training seed and episode.
+        bound: `[E]` the same metric of the bound.
+        seed: PRNG seed for the resampling.
     """
-    seeds, episodes = _draws(values.shape, seed)
-    drawn = _means(values, seeds, episodes) / (episodes @ bound)
-    return _summary(float(np.mean(values) / np.mean(bound)), drawn)
+    seed_shares, episode_shares = _draw_shares(values.shape, seed)
+    ratios = _resampled_means(values, seed_shares, episode_shares) / (episode_shares @ bound)
+    return _summarize(float(np.mean(values) / np.mean(bound)), ratios)
 
 
-def _draws(shape: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """How often each training seed `[R, S]` and each episode `[R, E]` is drawn, as shares."""
+def _draw_shares(shape: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of each training seed `[R, S]` and each episode `[R, E]` in R resamples."""
     rng = np.random.default_rng(seed)
-    counts = [rng.multinomial(n, np.full(n, 1 / n), RESAMPLES) / n for n in shape]
-    return counts[0], counts[1]
+    shares = [rng.multinomial(n, np.full(n, 1 / n), RESAMPLES) / n for n in shape]
+    return shares[0], shares[1]
 
 
-def _means(values: np.ndarray, seeds: np.ndarray, episodes: np.ndarray) -> np.ndarray:
-    return np.einsum("rs,se,re->r", seeds, values, episodes, optimize=True)
+def _resampled_means(
+    values: np.ndarray, seed_shares: np.ndarray, episode_shares: np.ndarray
+) -> np.ndarray:
+    return np.einsum("rs,se,re->r", seed_shares, values, episode_shares, optimize=True)
 
 
-def _summary(mean: float, drawn: np.ndarray) -> dict[str, float]:
-    low, high = np.percentile(drawn, [2.5, 97.5])
+def _summarize(mean: float, resampled: np.ndarray) -> dict[str, float]:
+    low, high = np.percentile(resampled, [2.5, 97.5])
     return {"mean": mean, "ci_low": float(low), "ci_high": float(high)}

@@ -1,4 +1,4 @@
-"""A task's environment: what is fixed about it, and where its episodes begin."""
+"""The environment of a PointMaze task: its map, its length and the starts of its episodes."""
 
 from typing import Any, NamedTuple
 
@@ -7,24 +7,30 @@ from dfplan.tasks import Task
 from dfplan_envs.pointmaze.env import PointMazeEnv
 
 
-class Environment(NamedTuple):
-    """A PointMaze without its wrappers, and the steps of an episode."""
+class MazeEnvironment(NamedTuple):
+    """A PointMaze environment without its wrappers.
+
+    Attributes:
+        maze: Unwrapped environment.
+        steps: Control steps per episode.
+    """
 
     maze: PointMazeEnv
     steps: int
 
 
-def environment(where: Task) -> Environment:
-    """The environment of a task."""
-    env = make_env(where.env, where.env_kwargs)
-    maze, steps = env.unwrapped, env.spec and env.spec.max_episode_steps
+def load_environment(task: Task) -> MazeEnvironment:
+    """Make the environment of a task."""
+    env = make_env(task.env, task.env_kwargs)
+    maze = env.unwrapped
+    steps = env.spec and env.spec.max_episode_steps
     assert isinstance(maze, PointMazeEnv) and steps is not None
-    return Environment(maze, steps)
+    return MazeEnvironment(maze, steps)
 
 
-def first_observations(where: Task, seeds: range) -> list[Any]:
-    """The observation that each episode begins with."""
-    env = make_env(where.env, where.env_kwargs)
-    found = [env.reset(seed=seed)[0] for seed in seeds]
+def first_observations(task: Task, seeds: range) -> list[Any]:
+    """Return the first observation of each seed's episode."""
+    env = make_env(task.env, task.env_kwargs)
+    observations = [env.reset(seed=seed)[0] for seed in seeds]
     env.close()
-    return found
+    return observations

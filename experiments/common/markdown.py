@@ -1,4 +1,4 @@
-"""Markdown: tables, figures in them, and texts between markers."""
+"""Markdown: tables, their cells, and sections between markers."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,14 +10,20 @@ EMPTY = "–"
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], text: Collection[int] = (0,)
 ) -> str:
-    """A Markdown table; all columns but those in `text` hold figures."""
+    """Return a Markdown table.
+
+    Args:
+        header: Column titles.
+        rows: Cells of each row.
+        text: Indices of the left-aligned columns; the others hold numbers.
+    """
     rule = ["---" if i in text else "---:" for i in range(len(header))]
     lines = [header, rule, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def cell(value: Mapping[str, float] | None, digits: int = 1) -> str:
-    """Mean and interval; a dash where there is none."""
+    """Return a mean with its interval as text, or a dash for None."""
     if value is None:
         return EMPTY
     mean, low, high = (f"{value[k]:.{digits}f}" for k in ("mean", "ci_low", "ci_high"))
@@ -25,18 +31,19 @@ def cell(value: Mapping[str, float] | None, digits: int = 1) -> str:
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """A number; a dash where there is none."""
+    """Return a number as text, or a dash for None."""
     return EMPTY if value is None else f"{value:,.{digits}f}"
 
 
-def fill(text: str, name: str, body: str) -> str:
-    """The text with `body` between the markers of that name.
+def fill_section(text: str, name: str, body: str) -> str:
+    """Return the text with `body` between the begin and end markers of that name.
 
     Raises:
-        UserError: when it does not have each marker once, the first one first.
+        UserError: If the text does not have both markers exactly once and in order.
     """
-    first, last = (f"<!-- {name}: {end} -->" for end in ("begin", "end"))
-    parts = text.split(first)
-    if len(parts) != 2 or parts[1].count(last) != 1:
-        raise UserError(f"the text needs the lines {first!r} and {last!r}, each once")
-    return f"{parts[0]}{first}\n\n{body}\n\n{last}{parts[1].split(last)[1]}"
+    begin = f"<!-- {name}: begin -->"
+    end = f"<!-- {name}: end -->"
+    pieces = text.split(begin)
+    if len(pieces) != 2 or pieces[1].count(end) != 1:
+        raise UserError(f"the text needs the lines {begin!r} and {end!r}, each exactly once")
+    return f"{pieces[0]}{begin}\n\n{body}\n\n{end}{pieces[1].split(end)[1]}"

@@ -1,4 +1,4 @@
-"""Stages: the command line of an experiment whose parts skip what they find done."""
+"""The command line of experiments that run in stages and skip what is already done."""
 
 import argparse
 import sys
@@ -6,40 +6,50 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dfplan.types import UserError, check_choice
-from experiments.maze2d.study import TRAINING_SEEDS
+from experiments.common.protocol import TRAINING_SEEDS
 
 USAGE = 2
+"""Exit code of a usage error."""
 
 
 def stage_parser(
     name: str, stages: Sequence[str], description: str, default: str = "all"
 ) -> argparse.ArgumentParser:
-    """Options that the experiments share: stages, training seeds, and a rehearsal.
+    """Return a parser of the options that the experiments share.
+
+    They are the stages, the training seeds, and a rehearsal.
 
     Args:
-        name: of the experiment's folder.
-        stages: that there are.
-        description: of the experiment.
-        default: what runs where no stage is named, in words.
+        name: Folder of the experiment.
+        stages: Names of the stages.
+        description: Description of the experiment.
+        default: Stages that run if none is named, in words.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m experiments.{name}.run",
-        description=f"{description} What is done is not done again, so that an interrupted run "
-        "goes on.",
+        description=f"{description} Finished work is skipped, so an interrupted run resumes.",
     )
     parser.add_argument(
-        "stages", nargs="*", metavar="STAGE", help=f"of {', '.join(stages)}; by default {default}"
+        "stages",
+        nargs="*",
+        metavar="STAGE",
+        help=f"stages to run, of {', '.join(stages)}; default: {default}",
     )
     parser.add_argument(
-        "--seeds", nargs="+", type=int, default=TRAINING_SEEDS, metavar="SEED", help="of training"
+        "--seeds",
+        nargs="+",
+        type=int,
+        default=TRAINING_SEEDS,
+        metavar="SEED",
+        help="training seeds",
     )
     parser.add_argument(
         "--rehearse",
         type=Path,
         metavar="FOLDER",
-        help="measure on a few of the tuning seeds, and write results and pages in this folder",
+        help="measure on a few tuning seeds and write results and pages to this folder",
     )
-    parser.add_argument("--episodes", type=int, default=4, help="of a rehearsal")
+    parser.add_argument("--episodes", type=int, default=4, help="episodes of a rehearsal")
     return parser
 
 
@@ -49,12 +59,13 @@ def run_stages(
     chosen: Sequence[str],
     default: Sequence[str] = (),
 ) -> int:
-    """Run stages one after the other; an error of the user's ends it with one line.
+    """Run stages one after the other; a user error stops them with a one-line message.
 
     Args:
-        name: of the experiment.
-        stages: by name.
-        chosen: names; those of `default` where there are none, and all where that is empty.
+        name: Name of the experiment.
+        stages: Stages by name.
+        chosen: Names of the stages to run; if empty, those of `default`.
+        default: Names of the default stages; if empty, all.
 
     Returns:
         The exit code.

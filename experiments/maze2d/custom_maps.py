@@ -1,4 +1,4 @@
-"""Maps that are in no preset: a user's own, as lists of strings."""
+"""Custom maps, given as lists of strings, that no preset was made for."""
 
 import dataclasses
 import json
@@ -7,8 +7,8 @@ from typing import Any
 from dfplan.tasks import Task, get_task
 
 TASK = "pointmaze"
-OWN: dict[str, dict[str, Any]] = {
-    # Drawn at random, as large as is asked of the planner; long ways, so more time.
+CUSTOM_MAPS: dict[str, dict[str, Any]] = {
+    # Drawn at random, of the size the planner is required to handle; long routes, so more time.
     "maze": {
         "maze_map": [
             "################",
@@ -26,7 +26,7 @@ OWN: dict[str, dict[str, Any]] = {
         ],
         "max_episode_steps": 1200,
     },
-    # Four rooms with a door between neighbours: open space, and goals behind narrow passages.
+    # Four rooms with doors between neighbors: open space, and goals behind narrow passages.
     "rooms": {
         "maze_map": [
             "###########",
@@ -43,19 +43,22 @@ OWN: dict[str, dict[str, Any]] = {
         ],
     },
 }
-"""Arguments of `gymnasium.make`, by the map's name."""
+"""Arguments of `gymnasium.make` by the name of the map."""
 
 
-def own_task(name: str) -> Task:
-    """The task of one of these maps: random starts and goals."""
+def custom_task(name: str) -> Task:
+    """Return the task of a custom map: random starts and goals."""
     return dataclasses.replace(
-        get_task(TASK), name=f"{TASK} {name}", dataset=_dataset(name), env_kwargs=OWN[name]
+        get_task(TASK),
+        name=f"{TASK} {name}",
+        dataset=_dataset(name),
+        env_kwargs=CUSTOM_MAPS[name],
     )
 
 
-def own_arguments(name: str) -> list[str]:
-    """What `dfplan collect` and `train` are told of one of these maps."""
-    return [TASK, "--dataset", _dataset(name), "--env-kwargs", json.dumps(OWN[name])]
+def custom_arguments(name: str) -> list[str]:
+    """Return the arguments of `dfplan collect` and `dfplan train` that name a custom map."""
+    return [TASK, "--dataset", _dataset(name), "--env-kwargs", json.dumps(CUSTOM_MAPS[name])]
 
 
 def _dataset(name: str) -> str:

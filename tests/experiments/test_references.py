@@ -1,4 +1,4 @@
-"""The hard bound, and the near-optimal controller: against hand computation and MuJoCo."""
+"""The hard bound and the near-optimal controller, against hand computation and MuJoCo."""
 
 import gymnasium as gym
 import numpy as np
@@ -10,13 +10,14 @@ from dfplan.references import PolicyBatch
 from dfplan_envs.pointmaze.controller import WaypointPolicy
 from dfplan_envs.pointmaze.maps import parse_map
 from dfplan_envs.pointmaze.model import build_model
+from dfplan_envs.pointmaze.physics import make_physics
 from dfplan_envs.pointmaze.simulate import BatchPhysics
-from experiments.maze2d.bound import NearOptimalPolicy
-from experiments.maze2d.geodesic import BALL_RADIUS, SINK, geodesic
-from experiments.maze2d.limit import soonest_reach
-from experiments.maze2d.physics import point_mass
-from experiments.maze2d.search import SearchConfig
-from experiments.maze2d.walls import SPACING, measure_walls
+from experiments.maze2d.references.geodesic import BALL_RADIUS, SINK, geodesic
+from experiments.maze2d.references.lower_bound import soonest_reach
+from experiments.maze2d.references.near_optimal import NearOptimalPolicy
+from experiments.maze2d.references.physics import point_mass
+from experiments.maze2d.references.search import SearchConfig
+from experiments.maze2d.references.walls import SPACING, measure_walls
 
 CORRIDOR = parse_map(["######", "#OOOO#", "######"])
 CORNER = parse_map(["#####", "#OOO#", "###O#", "###O#", "#####"])
@@ -35,7 +36,7 @@ def play(policy, env_id, seeds):
 
 def test_distance_to_walls():
     walls = measure_walls(CORNER)
-    corner = CORNER.center((2, 2)) + 0.5  # of the wall that the way goes round
+    corner = CORNER.center((2, 2)) + 0.5  # of the wall that the path goes around
     points = corner + np.array([[0.03, 0.04], [-0.2, 0.3], [0.3, -0.2], [-0.1, -0.2]])
     distance = walls.distance.ravel()[walls.node(points.T)]
     np.testing.assert_allclose(distance, [0.05, 0.3, 0.3, -0.1], atol=1e-9)
@@ -46,26 +47,26 @@ def test_distance_to_walls():
 @pytest.mark.parametrize(("shift", "length"), [((0, 0), 2.5), ((0.2, 0.3), 2.3), ((2.6, 0), 0)])
 def test_length_of_a_corridor(shift, length):
     field = geodesic(CORRIDOR, CORRIDOR.center((1, 4)))
-    found = field(CORRIDOR.center((1, 1)) + shift)
-    assert length - 2 * SPACING - 1e-9 <= found <= length + 1e-9
+    measured = field(CORRIDOR.center((1, 1)) + shift)
+    assert length - 2 * SPACING - 1e-9 <= measured <= length + 1e-9
 
 
 @pytest.mark.parametrize("ball", [BALL_RADIUS, BALL_RADIUS - SINK])
-def test_length_round_a_corner(ball):
+def test_length_around_a_corner(ball):
     # To the point at 45 degrees on the rounded corner mostly along x, then mostly along y.
     length = 2 * ball / np.sqrt(2) + 1.5 + 1.0
     field = geodesic(CORNER, CORNER.center((3, 3)), radius=0.5, ball=ball)
-    found = field(CORNER.center((1, 1)))
-    assert length - 3 * SPACING <= found <= length
+    measured = field(CORNER.center((1, 1)))
+    assert length - 3 * SPACING <= measured <= length
     assert np.isinf(field(CORNER.center((2, 2))))
 
 
-def test_length_falls_towards_the_goal_alone():
+def test_the_goal_is_the_only_minimum_of_the_length():
     maze = parse_map("Medium")
     field = geodesic(maze, maze.center((6, 6)))
     columns, rows = field.walls.axes()
     length = field(np.stack(np.broadcast_arrays(columns, rows)))[1:-1, 1:-1]
-    around = np.stack(
+    neighbors = np.stack(
         [
             np.roll(np.pad(length, 1, constant_values=np.inf), (i, j), (0, 1))[1:-1, 1:-1]
             for i in (-1, 0, 1)
@@ -73,26 +74,32 @@ def test_length_falls_towards_the_goal_alone():
             if i or j
         ]
     )
-    way = np.isfinite(length) & (length > 0)
-    np.testing.assert_allclose(around.min(axis=0)[way], length[way] - SPACING, atol=1e-9)
+    outside_disc = np.isfinite(length) & (length > 0)
+    shortest = neighbors.min(axis=0)[outside_disc]
+    np.testing.assert_allclose(shortest, length[outside_disc] - SPACING, atol=1e-9)
 
 
-def test_a_goal_in_a_wall_has_no_field():
+def test_a_goal_in_a_wall_is_refused():
     with pytest.raises(ValueError, match="no free point"):
         geodesic(CORNER, CORNER.center((3, 1)))
 
 
 def test_physics_equals_mujoco():
     maze = parse_map("Large")
-    model, walls = build_model(maze), measure_walls(maze)
-    mass, mujoco = point_mass(model), BatchPhysics(model, 500)
-    assert mass.push == pytest.approx(100 / 4.18879, rel=1e-5)
+    model = build_model(maze)
+    walls = measure_walls(maze)
+    mass = point_mass(model)
+    mujoco = BatchPhysics(model, 500)
+    exact = make_physics(maze)
+    assert mass.push == exact.push == pytest.approx(100 / 4.18879, rel=1e-5)
+    assert mass.drag == exact.drag
     rng = np.random.default_rng(0)
     cells = np.array([maze.center(c) for c in maze.free])[rng.integers(len(maze.free), size=500)]
     states = np.concatenate(
         [cells + rng.uniform(-0.3, 0.3, (500, 2)), rng.uniform(-6, 6, (500, 2))], axis=1
     )
-    position, velocity = states[:, :2].T, states[:, 2:].T
+    position = states[:, :2].T
+    velocity = states[:, 2:].T
     touched = np.zeros(500, bool)
     for step in range(20):
         if step % 10 == 0:
@@ -100,15 +107,16 @@ def test_physics_equals_mujoco():
         touched |= walls.distance.ravel()[walls.node(position)] < BALL_RADIUS + 0.01
         position, velocity = mass.step(position, velocity, action.T, walls)
         states = mujoco.step(states, action)
-    gap = np.abs(position.T - states[:, :2]).max(axis=1)
+    error = np.abs(position.T - states[:, :2]).max(axis=1)
     assert 0.3 < touched.mean() < 0.9
-    np.testing.assert_allclose(gap[~touched], 0, atol=1e-12)
-    assert np.median(gap[touched]) < 0.01
+    np.testing.assert_allclose(error[~touched], 0, atol=1e-12)
+    assert np.median(error[touched]) < 0.01
 
 
 def test_the_ball_sinks_no_deeper_than_the_bound_allows():
     maze = parse_map("UMaze")
-    walls, mujoco = measure_walls(maze), BatchPhysics(build_model(maze), 500)
+    walls = measure_walls(maze)
+    mujoco = BatchPhysics(build_model(maze), 500)
     rng = np.random.default_rng(0)
     states = np.tile([*maze.center((3, 2)), 0.0, 0.0], (500, 1))
     states[:, 0] += rng.uniform(-0.4, 0.4, 500)
@@ -127,19 +135,22 @@ def test_bound_of_a_straight_run_is_attained():
     start = np.array([*CORRIDOR.center((1, 1)), 0.0, 0.0])
     goal = CORRIDOR.center((1, 4))
     env.reset(seed=0, options={"start": start, "goal": goal})
-    steps, success = 0, False
+    steps = 0
+    success = False
     while not success:
         *_, info = env.step(np.array([1.0, 0.0]))
-        steps, success = steps + 1, info["success"]
+        steps += 1
+        success = info["success"]
     (bound,) = soonest_reach(env, start[None], goal[None])
     assert steps - 1 <= bound <= steps
     assert soonest_reach(env, start[None], start[None, :2]).tolist() == [0]
-    faster = start + [0, 0, -3.0, 3.0]  # the bound does not ask which way
+    faster = start + [0, 0, -3.0, 3.0]  # the bound ignores the direction
     assert soonest_reach(env, faster[None], goal[None]) < bound
 
 
 def test_policy_is_near_the_bound_and_stays():
-    env_id, seeds = "dfplan/PointMaze_UMaze_D4RL-v0", range(7000, 7006)
+    env_id = "dfplan/PointMaze_UMaze_D4RL-v0"
+    seeds = range(7000, 7006)
     env = gym.make(env_id)
     episodes, near = play(lambda s: NearOptimalPolicy(env, seed=s), env_id, seeds)
     _, controller = play(lambda s: WaypointPolicy(env, seed=s), env_id, seeds)
@@ -153,7 +164,7 @@ def test_policy_is_near_the_bound_and_stays():
     np.testing.assert_array_equal(near["raw_return"], length - np.maximum(reach, 1) + 1)
 
 
-def test_policy_repeats_itself_and_finds_back_after_a_push():
+def test_policy_is_deterministic_and_recovers_from_a_push():
     env = gym.make("dfplan/PointMaze_UMaze_D4RL-v0").unwrapped
 
     def drive():
@@ -161,10 +172,12 @@ def test_policy_repeats_itself_and_finds_back_after_a_push():
         observation, info = env.reset(
             seed=7000, options={"reset_cell": (3, 1), "goal_cell": (1, 1)}
         )
-        states, pushed = [observation["observation"]], False
+        states = [observation["observation"]]
+        pushed = False
         for _ in range(180):
             if info["success"] and not pushed:
-                env.data.qpos[:], pushed = env.maze.center((3, 3)), True
+                env.data.qpos[:] = env.maze.center((3, 3))
+                pushed = True
                 observation = env._observe()
             observation, *_, info = env.step(policy.act(observation))
             states.append(observation["observation"])
@@ -174,11 +187,11 @@ def test_policy_repeats_itself_and_finds_back_after_a_push():
     np.testing.assert_array_equal(drive(), drive())
 
 
-def test_what_is_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(TypeError, match="PointMaze"):
         NearOptimalPolicy(gym.make("CartPole-v1"))
-    with pytest.raises(ValueError, match="candidates"):
+    with pytest.raises(ValueError, match=r"candidates.*11"):
         SearchConfig(candidates=10)
     env = gym.make("dfplan/PointMaze_UMaze_D4RL-v0").unwrapped
-    with pytest.raises(ValueError, match="cannot go"):
+    with pytest.raises(ValueError, match="start to the goal"):
         soonest_reach(env, np.zeros((1, 4)), env.maze.center((1, 1))[None])

@@ -1,21 +1,23 @@
 """The tables of the ablations: ablations.md in full, and the scores in the README."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dfplan.cli.common import console
-from experiments.maze2d import records
+from experiments.common import records
+from experiments.common.bootstrap import mean_interval
+from experiments.common.markdown import EMPTY, cell, number, table
+from experiments.common.pages import fill_readme, write_page
 from experiments.maze2d.ablate import REFERENCES
 from experiments.maze2d.ablations import ABLATIONS, Ablation
-from experiments.maze2d.bootstrap import mean_interval
-from experiments.maze2d.markdown import EMPTY, cell, number, table
-from experiments.maze2d.pages import fill_readme, write_page
-from experiments.maze2d.study import TITLES, Study
+from experiments.maze2d.study import HERE, TITLES, Study
 
 HEADER = (
     "episodes",
-    "normalised",
+    "normalized",
     "first reach, steps",
     "reach rate",
     "valid plans",
@@ -25,70 +27,83 @@ HEADER = (
 
 
 def write_ablations(study: Study) -> None:
-    """Write the tables of what has been measured so far."""
-    parts, short = ["# Ablations"], []
+    """Write the tables of what is measured so far, and print them."""
+    sections = ["# Ablations"]
+    score_tables = []
     for ablation in ABLATIONS.values():
-        found = gather_ablation(study, ablation)
-        if found:
-            parts += [full_table(ablation, found), *_picture(study, ablation)]
-            short.append(score_table(ablation, found))
-    text = "\n\n".join(parts)
+        records_by_maze = gather_ablation(study, ablation)
+        if records_by_maze:
+            sections.append(full_table(ablation, records_by_maze))
+            sections += _figure(study, ablation)
+            score_tables.append(score_table(ablation, records_by_maze))
+    text = "\n\n".join(sections)
     write_page(study.pages / "ablations.md", f"{text}\n")
-    fill_readme(study, "ablations", "\n\n".join(short) or "Not measured yet.")
+    scores = "\n\n".join(score_tables) or "Not measured yet."
+    fill_readme(study.pages, HERE / "README.md", {"ablations": scores})
     console.print(text)
 
 
 def gather_ablation(study: Study, ablation: Ablation) -> dict[str, dict[str, dict[str, Any]]]:
-    """Measurements by maze and label, the references' too; mazes with none are left out."""
-    found = {}
+    """Return records by maze and label, references included; unmeasured mazes are left out."""
+    records_by_maze = {}
     for maze in ablation.mazes:
-        paths = {v.label: study.ablated(ablation.name, maze, v.label) for v in ablation.variants}
-        measured = {k: r for k, p in paths.items() if (r := records.read(p)) is not None}
-        if measured:
-            paths = {name: study.ablation_reference(maze, name) for name in REFERENCES}
-            others = {k: r for k, p in paths.items() if (r := records.read(p)) is not None}
-            found[maze] = {**measured, **others}
-    return found
+        labels = [variant.label for variant in ablation.variants]
+        variants = _read({label: study.ablated(ablation.name, maze, label) for label in labels})
+        if variants:
+            references = {name: study.ablation_reference(maze, name) for name in REFERENCES}
+            records_by_maze[maze] = {**variants, **_read(references)}
+    return records_by_maze
 
 
-def full_table(ablation: Ablation, found: dict[str, dict[str, dict[str, Any]]]) -> str:
-    """An ablation in full, a table for each maze."""
-    parts = [f"## {ablation.title}", *([ablation.note] if ablation.note else [])]
-    for maze, measured in found.items():
-        rows = [[label, *_cells(record)] for label, record in measured.items()]
-        parts.append(f"**{TITLES[maze]}**\n\n{table(['', *HEADER], rows)}")
-    return "\n\n".join(parts)
+def _read(paths: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """Return the records of the files that exist."""
+    read = {name: records.read(path) for name, path in paths.items()}
+    return {name: record for name, record in read.items() if record is not None}
 
 
-def score_table(ablation: Ablation, found: dict[str, dict[str, dict[str, Any]]]) -> str:
-    """The normalised scores of an ablation, a column for each maze."""
-    measured_labels = {label for measured in found.values() for label in measured}
-    every = (*(v.label for v in ablation.variants), *REFERENCES)
-    labels = [label for label in every if label in measured_labels]
+def full_table(ablation: Ablation, records_by_maze: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """Return all metrics of an ablation, one table per maze."""
+    sections = [f"## {ablation.title}"]
+    if ablation.note:
+        sections.append(ablation.note)
+    for maze, record_by_label in records_by_maze.items():
+        rows = [[label, *_cells(record)] for label, record in record_by_label.items()]
+        sections.append(f"**{TITLES[maze]}**\n\n{table(['', *HEADER], rows)}")
+    return "\n\n".join(sections)
+
+
+def score_table(ablation: Ablation, records_by_maze: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """Return the normalized scores of an ablation, one column per maze."""
+    measured = {label for by_label in records_by_maze.values() for label in by_label}
+    labels = (*(variant.label for variant in ablation.variants), *REFERENCES)
     rows = [
-        [label, *(cell(score(measured.get(label))) for measured in found.values())]
+        [label, *(cell(score(by_label.get(label))) for by_label in records_by_maze.values())]
         for label in labels
+        if label in measured
     ]
-    return f"**{ablation.title}**\n\n{table(['', *(TITLES[maze] for maze in found)], rows)}"
+    header = ["", *(TITLES[maze] for maze in records_by_maze)]
+    return f"**{ablation.title}**\n\n{table(header, rows)}"
 
 
 def score(record: dict[str, Any] | None, name: str = "normalized_score") -> dict[str, float] | None:
-    """A metric of a measurement, with its interval over episodes."""
+    """Return a metric of a record with its interval over episodes, or None for None."""
     return record and mean_interval(np.array([record["per_episode"][name]]))
 
 
 def _cells(record: dict[str, Any]) -> list[str]:
-    valid, latency = record.get("validity"), record["metrics"].get("latency_ms")
+    validity = record.get("validity")
+    latency = record["metrics"].get("latency_ms")
     return [
         str(record["episodes"]),
         cell(score(record)),
         cell(score(record, "first_reach")),
         cell(score(record, "reach_rate"), 2),
-        *(number(valid and valid[kind], 2) for kind in ("single", "chosen")),
+        *(number(validity and validity[kind], 2) for kind in ("single", "chosen")),
         EMPTY if latency is None else number(latency["p50"]),
     ]
 
 
-def _picture(study: Study, ablation: Ablation) -> list[str]:
+def _figure(study: Study, ablation: Ablation) -> list[str]:
+    """Return the Markdown of an ablation's figure, if there is one."""
     name = f"figures/{ablation.name}.png"
     return [f"![{ablation.title}]({name})"] if (study.pages / name).is_file() else []

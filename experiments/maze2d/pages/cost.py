@@ -1,4 +1,4 @@
-"""What a trained run has cost: minutes of training and parameters, from its own files."""
+"""Training cost of a run: minutes and parameters, read from the run's own files."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 from dfplan.model import parameter_count
 from dfplan.run import Run, load_weights
 from dfplan.training.step import Recipe
-from experiments.maze2d import records
-from experiments.maze2d.train import CPU_FILE
+from experiments.common import records
+from experiments.common.training import CPU_FILE
 
 
 def training_cost(directory: Path) -> dict[str, float | int | str | None]:
-    """Wall minutes, CPU minutes, cores, parameters, and the fingerprint of the data of a run.
+    """Return a run's wall minutes, CPU minutes, cores, steps, parameters and data fingerprint.
 
-    Wall minutes are those of the optimiser's steps, compilation included, by the throughput that
-    `metrics.jsonl` notes; loading data and writing checkpoints are not in them. CPU minutes are
-    those of the whole command; None where it was not this experiment that ran it.
+    Wall minutes cover the optimizer steps, compilation included, at the throughput recorded in
+    `metrics.jsonl`; loading data and writing checkpoints are not included. CPU minutes cover the
+    whole command; they are None if the run was not trained by these experiments.
     """
     run = Run.load(directory)
     cpu = records.read(directory / CPU_FILE) or {"cpu_seconds": None, "cores": None}
@@ -30,11 +30,12 @@ def training_cost(directory: Path) -> dict[str, float | int | str | None]:
 
 
 def wall_seconds(directory: Path, run: Run) -> float:
-    """Seconds of optimiser steps, compilation included."""
+    """Return the seconds of a run's optimizer steps, compilation included."""
     tokens = Recipe(run.model, run.config.data, run.config.training).tokens_per_step
-    seconds, before = 0.0, 0
+    seconds = 0.0
+    previous_step = 0
     for line in (directory / "metrics.jsonl").read_text().splitlines():
         record = json.loads(line)
-        seconds += tokens * (record["step"] - before) / record["tokens_per_second"]
-        before = record["step"]
+        seconds += tokens * (record["step"] - previous_step) / record["tokens_per_second"]
+        previous_step = record["step"]
     return seconds

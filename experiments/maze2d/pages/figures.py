@@ -1,4 +1,4 @@
-"""Figures: plans and driven paths, and scores over what is ablated."""
+"""Figures: plans and driven paths, and scores over the ablated settings."""
 
 from pathlib import Path
 from typing import Any
@@ -12,90 +12,87 @@ from dfplan.evaluate import Episodes
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.scene import drawer
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
-from experiments.maze2d.ablation_pages import gather_ablation, score
+from experiments.common.episodes import play_episodes
+from experiments.common.figures import new_figure, save_figure
+from experiments.common.trained import Trained
 from experiments.maze2d.ablations import ABLATIONS, Ablation
-from experiments.maze2d.evaluate import Trained, drive
-from experiments.maze2d.study import TITLES, Study, task
+from experiments.maze2d.pages.ablation_tables import gather_ablation, score
+from experiments.maze2d.study import TITLES, Study, maze_task
 
 CASES = 6
-DPI = 100
 LINES = {"bound": ("hard bound", INK, "--"), "controller": ("the data's controller", DRIVEN, ":")}
 
 
 def draw_figures(study: Study) -> None:
-    """Draw what there is to draw: plans of each maze, and a curve of each ablation with an axis."""
+    """Draw the plans of each maze, and a curve of each measured ablation with an axis."""
     folder = study.pages / "figures"
     for maze in study.mazes:
         draw_maze(folder / f"plans-{maze}.png", study, maze)
     for ablation in ABLATIONS.values():
-        found = gather_ablation(study, ablation) if ablation.axis else {}
-        if found:
-            draw_curves(folder / f"{ablation.name}.png", ablation, found)
+        records_by_maze = gather_ablation(study, ablation) if ablation.axis else {}
+        if records_by_maze:
+            draw_curves(folder / f"{ablation.name}.png", ablation, records_by_maze)
 
 
 def draw_maze(path: Path, study: Study, maze: str) -> None:
-    """Draw the first plans and the driven paths of the first episodes, chosen by nothing else."""
-    agent, where = Trained.load(study.shown(maze)).agent(), task(maze)
-    episodes = drive(agent, where, study.evaluation[:CASES])
-    cases = [_case(agent, episodes, e) for e in range(len(episodes.seeds))]
-    env = make_env(where.env, where.env_kwargs)
+    """Draw the first plans and the driven paths of the first episodes, without selection."""
+    agent = Trained.load(study.shown(maze)).agent()
+    task = maze_task(maze)
+    episodes = play_episodes(agent, task, study.evaluation[:CASES])
+    cases = [_case(agent, episodes, index) for index in range(len(episodes.seeds))]
+    env = make_env(task.env, task.env_kwargs)
     draw_plans(path, cases, drawer(env), unit="m")
     env.close()
     console.print(f"wrote {path}")
 
 
-def _case(agent: Agent, episodes: Episodes, e: int) -> PlanCase:
+def _case(agent: Agent, episodes: Episodes, index: int) -> PlanCase:
     assert episodes.goals is not None and episodes.success is not None
-    agent.reset(seed=[int(episodes.seeds[e])])
-    agent.plan_from(episodes.states[e, 0], episodes.goals[e])
+    seed = int(episodes.seeds[index])
+    agent.reset(seed=[seed])
+    agent.plan_from(episodes.states[index, 0], episodes.goals[index])
     plan = agent.plan
     assert plan is not None
-    reached = episodes.success[e]
+    reached = episodes.success[index]
     title = f"at the goal after {reached.argmax()} steps" if reached.any() else "not reached"
     return PlanCase(
-        np.asarray(plan.candidates)[0, ..., :2],
-        int(plan.best[0]),
-        episodes.states[e, :, :2],
-        episodes.goals[e],
-        f"seed {episodes.seeds[e]}: {title}",
-        int(episodes.seeds[e]),
+        candidates=np.asarray(plan.candidates)[0, ..., :2],
+        best=int(plan.best[0]),
+        driven=episodes.states[index, :, :2],
+        goal=episodes.goals[index],
+        title=f"seed {seed}: {title}",
+        seed=seed,
     )
 
 
-def draw_curves(path: Path, ablation: Ablation, found: dict[str, dict[str, Any]]) -> None:
-    """Draw the normalised score over what is ablated, a panel for each maze.
+def draw_curves(path: Path, ablation: Ablation, records_by_maze: dict[str, dict[str, Any]]) -> None:
+    """Draw the normalized score over the ablated setting, one panel per maze.
 
     Args:
-        path: of the PNG; its folder is made.
-        ablation: one with an axis.
-        found: measurements by maze and label, the references' among them.
+        path: Output PNG file.
+        ablation: Ablation with an axis.
+        records_by_maze: Records by maze and label, references included.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4 * len(found), 3.2), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(found), squeeze=False)[0]
-    for ax, (maze, measured) in zip(axes, found.items(), strict=True):
-        _curve(ax, ablation, measured)
+    figure = new_figure(4 * len(records_by_maze), 3.2)
+    axes = figure.subplots(1, len(records_by_maze), squeeze=False)[0]
+    for ax, (maze, record_by_label) in zip(axes, records_by_maze.items(), strict=True):
+        _draw_curve(ax, ablation, record_by_label)
         ax.set_title(TITLES[maze], fontsize=10, color=INK)
-    name_axes(axes[0], (ablation.axis, "normalised score"), "")
+    name_axes(axes[0], (ablation.axis, "normalized score"), "")
     axes[-1].legend(fontsize=8, frameon=False, labelcolor=INK)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, format="png")
-    console.print(f"wrote {path}")
+    save_figure(figure, path)
 
 
-def _curve(ax: Any, ablation: Ablation, measured: dict[str, Any]) -> None:
-    labels = [v.label for v in ablation.variants if v.label in measured]
-    scores = [score(measured[label]) or {} for label in labels]
+def _draw_curve(ax: Any, ablation: Ablation, record_by_label: dict[str, Any]) -> None:
+    labels = [v.label for v in ablation.variants if v.label in record_by_label]
+    scores = [score(record_by_label[label]) or {} for label in labels]
     mean, low, high = (np.array([s[k] for s in scores]) for k in ("mean", "ci_low", "ci_high"))
     x = np.array([float(label) for label in labels])
     ax.fill_between(x, low, high, color=CANDIDATE, alpha=0.3, linewidth=0, label="95 % interval")
     ax.plot(x, mean, color=PLAN, marker="o", label="dfplan")
     for name, (label, color, style) in LINES.items():
-        if name in measured:
-            level = (score(measured[name]) or {})["mean"]
+        if name in record_by_label:
+            level = (score(record_by_label[name]) or {})["mean"]
             ax.axhline(level, color=color, linestyle=style, linewidth=1.2, label=label)
     ax.set_xscale("log")
     ax.set_xticks(x, [f"{value:g}" for value in x], minor=False)

@@ -4,66 +4,65 @@ from typing import Any
 
 from dfplan.cli.common import console, write_json
 from dfplan.evaluate import METRICS
-from experiments.maze2d.gather import gather
-from experiments.maze2d.markdown import EMPTY, cell, number, table
-from experiments.maze2d.pages import fill_readme, write_page
-from experiments.maze2d.published import PUBLISHED
-from experiments.maze2d.study import GOALS, MAZES, TITLES, Study, task
+from experiments.common.markdown import EMPTY, cell, number, table
+from experiments.common.pages import fill_readme, write_page
+from experiments.common.protocol import MAZES
+from experiments.maze2d.pages.gather import gather
+from experiments.maze2d.pages.published import PUBLISHED
+from experiments.maze2d.study import GOALS, HERE, TITLES, Study, maze_task
 
-HEADER = ("raw return", "normalised", "latched", "first reach, steps", "reach rate", "success rate")
+HEADER = ("raw return", "normalized", "latched", "first reach, steps", "reach rate", "success rate")
 DIGITS = dict.fromkeys(METRICS, 1) | {"reach_rate": 2, "success_rate": 2}
-ROWS = {
+REFERENCE_ROWS = {
     "bound": "hard bound",
     "near_optimal": "near-optimal control, knows the map",
     "controller": "the data's controller, knows the map",
     "random": "random actions",
 }
-KINDS = {"random": "Multi2D: random goals", "fixed": "Maze2D: the fixed goal"}
-OWN = {
-    "normalized_score": "dfplan, normalised",
+GOAL_TITLES = {"random": "Multi2D: random goals", "fixed": "Maze2D: the fixed goal"}
+PLANNER_ROWS = {
+    "normalized_score": "dfplan, normalized",
     "latched_score": "dfplan, latched",
     "raw_return": "dfplan, raw return",
 }
 
 
 def write_table(study: Study) -> None:
-    """Write the table of what has been measured so far, and print it."""
-    found = gather(study)
-    text = render(found)
-    write_json(study.pages / "table.json", found)
+    """Write the table of what is measured so far, and print it."""
+    gathered = gather(study)
+    text = render(gathered)
+    write_json(study.pages / "table.json", gathered)
     write_page(study.pages / "table.md", f"# Maze2D and Multi2D\n\n{text}\n")
-    fill_readme(study, "table", text)
+    fill_readme(study.pages, HERE / "README.md", {"table": text})
     console.print(text)
 
 
-def render(found: dict[str, Any]) -> str:
-    """The table's Markdown."""
-    parts = []
-    for goal, kind in KINDS.items():
-        parts.append(f"### {kind}")
-        parts += [
-            _task(name, found["tasks"][name])
-            for name in (task(maze, goal).name for maze in MAZES)
-            if name in found["tasks"]
-        ]
-    parts += ["### Beside published figures"]
-    parts += [_published(found["tasks"], goal) for goal in GOALS]
-    parts += ["### Training and planning", _cost(found["cost"])]
-    return "\n\n".join(parts)
+def render(gathered: dict[str, Any]) -> str:
+    """Return the tables as Markdown."""
+    tasks = gathered["tasks"]
+    sections = []
+    for goal, title in GOAL_TITLES.items():
+        sections.append(f"### {title}")
+        names = [maze_task(maze, goal).name for maze in MAZES]
+        sections += [_task_table(name, tasks[name]) for name in names if name in tasks]
+    sections.append("### Comparison with published results")
+    sections += [_published_table(tasks, goal) for goal in GOALS]
+    sections += ["### Training and planning time", _cost_table(gathered["cost"])]
+    return "\n\n".join(sections)
 
 
-def _task(name: str, result: dict[str, Any]) -> str:
-    seeds = len(result["training_seeds"])
+def _task_table(name: str, result: dict[str, Any]) -> str:
+    planner = result["planner"]
+    references = result["references"]
     rows = []
-    if result["planner"]:
-        rows.append(
-            _row(f"**dfplan**, {seeds} training seed{'s' * (seeds != 1)}", result["planner"])
-        )
+    if planner:
+        seeds = len(result["training_seeds"])
+        rows.append(_row(f"**dfplan**, {seeds} training seed{'s' * (seeds != 1)}", planner))
+    rows += [_row(label, references.get(key)) for key, label in REFERENCE_ROWS.items()]
     ratios = result["ratio_to_bound"]
-    rows += [_row(label, result["references"].get(key)) for key, label in ROWS.items()]
     if ratios:
-        rows.append(["dfplan over the hard bound", *(cell(ratios.get(m), 2) for m in METRICS)])
-    episodes = (result["planner"] or next(iter(result["references"].values()), {})).get("episodes")
+        rows.append(["dfplan / hard bound", *(cell(ratios.get(m), 2) for m in METRICS)])
+    episodes = (planner or next(iter(references.values()), {})).get("episodes")
     count = "not measured yet" if episodes is None else f"{episodes} episodes"
     return f"**{name}**, {count}\n\n{table(['', *HEADER], rows)}"
 
@@ -73,21 +72,21 @@ def _row(label: str, metrics: dict[str, Any] | None) -> list[str]:
     return [label, *(cell(values.get(name), DIGITS[name]) for name in METRICS)]
 
 
-def _published(tasks: dict[str, Any], goal: str) -> str:
-    """dfplan's figures under each metric, then those of papers."""
+def _published_table(tasks: dict[str, Any], goal: str) -> str:
+    """Return dfplan's numbers under each metric, then those of the papers."""
     rows = []
-    for metric, label in OWN.items():
-        planners = [tasks.get(task(maze, goal).name, {}).get("planner") for maze in MAZES]
-        rows.append([label, *(cell(p and p[metric]) for p in planners), "this page's tables"])
+    for metric, label in PLANNER_ROWS.items():
+        planners = [tasks.get(maze_task(maze, goal).name, {}).get("planner") for maze in MAZES]
+        rows.append([label, *(cell(p and p[metric]) for p in planners), "the tables above"])
     for entry in PUBLISHED:
-        if figures := getattr(entry, goal):
-            what = f"{entry.metric} ({entry.paper})"
-            rows.append([entry.method, *(number(figure) for figure in figures), what])
-    header = ["", *TITLES.values(), "what the number is"]
-    return f"**{KINDS[goal]}**\n\n{table(header, rows, text=(0, len(TITLES) + 1))}"
+        if values := getattr(entry, goal):
+            metric = f"{entry.metric} ({entry.paper})"
+            rows.append([entry.method, *(number(value) for value in values), metric])
+    header = ["", *TITLES.values(), "metric"]
+    return f"**{GOAL_TITLES[goal]}**\n\n{table(header, rows, text=(0, len(TITLES) + 1))}"
 
 
-def _cost(cost: dict[str, list[dict[str, Any]]]) -> str:
+def _cost_table(cost: dict[str, list[dict[str, Any]]]) -> str:
     rows = [
         [
             f"{TITLES[maze]}, seed {run['seed']}",
@@ -102,4 +101,4 @@ def _cost(cost: dict[str, list[dict[str, Any]]]) -> str:
         for run in runs
     ]
     header = ["", "training, wall minutes", "CPU minutes", "cores", "steps", "parameters"]
-    return table([*header, "one plan, ms", "99 % at most, ms"], rows)
+    return table([*header, "one plan, p50, ms", "one plan, p99, ms"], rows)

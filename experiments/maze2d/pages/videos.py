@@ -1,4 +1,4 @@
-"""Videos: one episode of each maze from above, with the plan that is being followed."""
+"""Videos: one episode of each maze from above, with the active plan."""
 
 import contextlib
 
@@ -11,41 +11,42 @@ from dfplan.plots.episode import write_episode
 from dfplan.plots.film import film
 from dfplan.plots.plane import PlanePicture
 from dfplan.tasks import Task
-from experiments.maze2d.environment import environment, first_observations
-from experiments.maze2d.evaluate import Trained
-from experiments.maze2d.study import Study, task
+from experiments.common.environment import first_observations, load_environment
+from experiments.common.trained import Trained
+from experiments.maze2d.study import Study, maze_task
 
 EVERY = 4
-"""Control steps from one frame to the next."""
+"""Control steps per frame."""
 SECONDS = 1.0
-"""How long the ball is shown at the goal."""
+"""Seconds that the ball is shown at the goal."""
 SIZE = 400
 """Pixels of the longer side."""
 
 
-def draw_videos(study: Study) -> None:
+def write_videos(study: Study) -> None:
     """Write a GIF for each maze, of the episode whose goal is farthest from its start."""
     for maze in study.mazes:
-        agent, where = Trained.load(study.shown(maze)).agent(), task(maze)
+        agent = Trained.load(study.shown(maze)).agent()
+        task = maze_task(maze)
         path = study.pages / "figures" / f"episode-{maze}.gif"
-        frames = _frames(agent, where, _farthest(where, study.evaluation))
-        write_episode(path, frames, 1 / (EVERY * environment(where).maze.dt), SIZE)
+        frames = _frames(agent, task, _farthest(task, study.evaluation))
+        write_episode(path, frames, 1 / (EVERY * load_environment(task).maze.dt), SIZE)
         console.print(f"wrote {path}")
 
 
-def _farthest(where: Task, seeds: range) -> int:
-    """The seed of the episode whose goal is farthest from its start as the crow flies.
+def _farthest(task: Task, seeds: range) -> int:
+    """Return the seed of the episode with the largest straight-line distance to the goal.
 
-    That depends on no result.
+    The choice depends on no result.
     """
-    first = first_observations(where, seeds)
-    way = [np.linalg.norm(o["desired_goal"] - o["achieved_goal"]) for o in first]
-    return seeds[int(np.argmax(way))]
+    observations = first_observations(task, seeds)
+    distances = [np.linalg.norm(o["desired_goal"] - o["achieved_goal"]) for o in observations]
+    return seeds[int(np.argmax(distances))]
 
 
-def _frames(agent: Agent, where: Task, seed: int) -> list[np.ndarray]:
-    with contextlib.closing(make_env(where.env, where.env_kwargs)) as env:
-        stay = round(SECONDS / environment(where).maze.dt)
+def _frames(agent: Agent, task: Task, seed: int) -> list[np.ndarray]:
+    with contextlib.closing(make_env(task.env, task.env_kwargs)) as env:
+        stay = round(SECONDS / load_environment(task).maze.dt)
         frames = film(
             agent, env, seed, lambda: PlanePicture(agent, env, SIZE), every=EVERY, stay=stay
         )

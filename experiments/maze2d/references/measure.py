@@ -1,4 +1,4 @@
-"""References: what the planner is compared with, on the same episodes."""
+"""Measure the references that the planner is compared with, on the same episodes."""
 
 import functools
 import itertools
@@ -12,11 +12,12 @@ from dfplan.data.make_env import make_env
 from dfplan.evaluate import Episodes
 from dfplan.references import PolicyBatch, references
 from dfplan.tasks import Task
-from experiments.maze2d.bound import NearOptimalPolicy
-from experiments.maze2d.environment import environment, first_observations
-from experiments.maze2d.evaluate import answer, drive, summary
-from experiments.maze2d.limit import soonest_reach
-from experiments.maze2d.study import Study, task
+from experiments.common.environment import first_observations, load_environment
+from experiments.common.episodes import play_episodes, summarize
+from experiments.common.records import measure_once
+from experiments.maze2d.references.lower_bound import soonest_reach
+from experiments.maze2d.references.near_optimal import NearOptimalPolicy
+from experiments.maze2d.study import Study, maze_task
 
 NAMES = ("random", "controller", "near_optimal", "bound")
 
@@ -24,22 +25,23 @@ NAMES = ("random", "controller", "near_optimal", "bound")
 def measure_references(study: Study, names: Sequence[str] = NAMES) -> None:
     """Measure every reference once per maze and kind of goal."""
     for maze, goal, name in itertools.product(study.mazes, study.goals, names):
-        ask(study.reference(maze, goal, name), task(maze, goal), name, study.evaluation)
+        path = study.reference(maze, goal, name)
+        measure_reference(path, maze_task(maze, goal), name, study.evaluation)
 
 
-def ask(path: Path, where: Task, name: str, seeds: range) -> None:
-    """Measure a reference and write what was found, unless that is there."""
-    asked = {"task": where.name, "seeds": [seeds.start, seeds.stop], "reference": name}
-    answer(path, asked, functools.partial(_measure, where, name, seeds))
+def measure_reference(path: Path, task: Task, name: str, seeds: range) -> None:
+    """Measure a reference and write its record, unless it is already measured."""
+    request = {"task": task.name, "seeds": [seeds.start, seeds.stop], "reference": name}
+    measure_once(path, request, functools.partial(_measure, task, name, seeds))
 
 
-def _measure(where: Task, name: str, seeds: range) -> dict[str, Any]:
+def _measure(task: Task, name: str, seeds: range) -> dict[str, Any]:
     if name == "bound":
-        return summary(bound_episodes(where, seeds), where)
-    env = make_env(where.env, where.env_kwargs)
-    policies = references(where, env)
+        return summarize(bound_episodes(task, seeds), task)
+    env = make_env(task.env, task.env_kwargs)
+    policies = references(task, env)
     policies["near_optimal"] = PolicyBatch(_near_optimal(env))
-    record = summary(drive(policies[name], where, seeds), where)
+    record = summarize(play_episodes(policies[name], task, seeds), task)
     env.close()
     return record
 
@@ -48,12 +50,12 @@ def _near_optimal(env: Any) -> Callable[[int], NearOptimalPolicy]:
     return lambda seed: NearOptimalPolicy(env, seed=seed)
 
 
-def bound_episodes(where: Task, seeds: range) -> Episodes:
-    """Episodes that reach their goals as soon as the hard bound allows, and stay there."""
-    maze, length = environment(where)
-    first = first_observations(where, seeds)
-    starts = np.stack([o["observation"] for o in first])
-    goals = np.stack([o["desired_goal"] for o in first])
+def bound_episodes(task: Task, seeds: range) -> Episodes:
+    """Return episodes that reach their goals as soon as the hard bound allows, and stay there."""
+    maze, length = load_environment(task)
+    observations = first_observations(task, seeds)
+    starts = np.stack([o["observation"] for o in observations])
+    goals = np.stack([o["desired_goal"] for o in observations])
     reach = soonest_reach(maze, starts, goals)
     success = np.arange(length + 1) >= reach[:, None]
     return Episodes(
