@@ -1,4 +1,4 @@
-"""Few sampling steps per token, distilled and not: python -m experiments.latency.few."""
+"""Few denoising steps per token, distilled or not: python -m experiments.latency.few_steps."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,15 +10,16 @@ import numpy as np
 from dfplan.cli.common import console
 from dfplan.compilation import keep_compiled
 from dfplan.find import find_run
-from experiments.latency.episodes import MAZES, beside, make_agent, play, replan_times
-from experiments.maze2d.evaluate import Trained
-from experiments.maze2d.markdown import table
-from experiments.maze2d.open_loop import validity
-from experiments.maze2d.study import task
+from dfplan.tasks import get_task
+from experiments.common.markdown import table
+from experiments.common.open_loop import plan_validity
+from experiments.common.protocol import MAZES
+from experiments.common.trained import Trained
+from experiments.latency.episodes import make_agent, percent_change, play, replan_times
 
 SEED = 36_100
 DISTILLED = "distilled, "
-ROWS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "3 steps": {},
     "2 steps": {"steps": 2},
     "1 step": {"steps": 1},
@@ -29,6 +30,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "distilled, 1 step, 8 candidates": {"steps": 1, "temperature": 0.5, "candidates": 8},
     "distilled, 1 step, 16 candidates": {"steps": 1, "temperature": 0.7, "candidates": 16},
 }
+"""Planner settings of each row; labels that begin with `DISTILLED` use the distilled run."""
 COLUMNS = (
     "sampling",
     "valid plans",
@@ -42,33 +44,52 @@ COLUMNS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play the same episodes in every way, and print what differs."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.latency.few", description=__doc__)
-    parser.add_argument("distilled", type=Path, help="run that was distilled from the maze's own")
+    """Play the same episodes with each variant, and print the differences."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.latency.few_steps", description=__doc__
+    )
+    parser.add_argument("distilled", type=Path, help="run distilled from the maze's own")
     parser.add_argument("--maze", default="large", choices=MAZES)
     parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=SEED, help="of the first episode")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
     args = parser.parse_args(argv)
     keep_compiled()
     console.print(table(COLUMNS, compare(args.maze, args.distilled, args.seed, args.episodes)))
     return 0
 
 
-def compare(maze: str, distilled: Path, seed: int, episodes: int) -> list[tuple]:
-    """A row of each way to sample, all plans from scratch."""
-    seeds, rows, base = seed + np.arange(episodes), [], None
-    for name, changed in ROWS.items():
+def compare(maze: str, distilled: Path, seed: int, episodes: int) -> list[tuple[str, ...]]:
+    """Return a row for each variant; all plans are sampled from scratch.
+
+    Args:
+        maze: Name of the maze.
+        distilled: Distilled run.
+        seed: Seed of the first episode.
+        episodes: Number of episodes.
+    """
+    seeds = seed + np.arange(episodes)
+    task = get_task(f"pointmaze-{maze}")
+    rows = []
+    baseline = None
+    for name, changed in VARIANTS.items():
         settings = {"warm": 0.0, **changed}
-        run = find_run(distilled if name.startswith(DISTILLED) else f"pointmaze-{maze}").directory
-        plans = validity(Trained.load(run, settings), task(maze), range(seed, seed + episodes))
+        run = find_run(distilled if name.startswith(DISTILLED) else task.name).directory
+        validity = plan_validity(Trained.load(run, settings), task, range(seed, seed + episodes))
         agent = make_agent(maze, settings, run=run)
         rate, reach = play(agent, maze, seeds)
-        base = reach if base is None else base
         p50, p99 = replan_times(agent, maze, seeds)
-        shares = [f"{plans[kind]:.2f}" for kind in ("single", "chosen")]
-        change = "" if base is reach else beside(reach, base)
-        figures = f"{rate.mean():.2f}", f"{reach.mean():.1f}", change, f"{p50:.1f}", f"{p99:.1f}"
-        rows.append((name, *shares, *figures))
+        row = (
+            name,
+            f"{validity['single']:.2f}",
+            f"{validity['chosen']:.2f}",
+            f"{rate.mean():.2f}",
+            f"{reach.mean():.1f}",
+            "" if baseline is None else percent_change(reach, baseline),
+            f"{p50:.1f}",
+            f"{p99:.1f}",
+        )
+        rows.append(row)
+        baseline = reach if baseline is None else baseline
     return rows
 
 

@@ -1,7 +1,7 @@
-"""Plans that come late, with and without a lead: python -m experiments.latency.ahead.
+"""Late plans with and without latency compensation: python -m experiments.latency.latency_steps.
 
-Their latency is simulated, so the figures are the same on any machine: a plan that is asked for at
-a control step is there d steps later, and the robot goes on meanwhile.
+The latency is simulated, so the results are the same on any machine: a plan that is requested at a
+control step arrives d steps later, and the robot keeps moving in the meantime.
 """
 
 import argparse
@@ -12,32 +12,39 @@ import numpy as np
 from dfplan.cli.common import console
 from dfplan.compilation import keep_compiled
 from dfplan.planner.worker import simulated
-from experiments.latency.episodes import MAZES, SEED, beside, make_agent, play
-from experiments.maze2d.markdown import table
+from experiments.common.markdown import table
+from experiments.common.protocol import MAZES
+from experiments.latency.episodes import SEED, make_agent, percent_change, play
 
-COLUMNS = ("latency, steps", "lead, steps", "reach rate", "first reach", "change, %")
+COLUMNS = ("latency, steps", "compensated, steps", "reach rate", "first reach", "change, %")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play the same episodes with each latency, and print what it costs."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.latency.ahead")
+    """Play the same episodes at each latency, and print what the latency costs."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.latency.latency_steps")
     parser.add_argument("--maze", default="large", choices=MAZES)
     parser.add_argument("--episodes", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=SEED, help="of the first episode")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
     parser.add_argument("--latencies", type=int, nargs="+", default=(5, 10, 20))
     args = parser.parse_args(argv)
     keep_compiled()
     seeds = args.seed + np.arange(args.episodes)
-    pairs = [(d, lead) for d in args.latencies for lead in (0, d)]
-    base, rows = None, []
-    for latency, lead in [(0, 0), *pairs]:
+    baseline = None
+    rows = []
+    for latency, lead in [(0, 0), *((d, lead) for d in args.latencies for lead in (0, d))]:
         settings = {"deadline_ms": 0.0 if latency else -1.0, "lead": lead}
         worker = simulated(latency) if latency else None
         rate, reach = play(make_agent(args.maze, settings, worker), args.maze, seeds)
-        base = reach if base is None else base
-        figures = f"{rate.mean():.2f}", f"{reach.mean():.1f}", beside(reach, base)
-        rows.append((str(latency), str(lead), *figures))
-        console.print(*rows[-1], sep=", ")
+        baseline = reach if baseline is None else baseline
+        row = (
+            str(latency),
+            str(lead),
+            f"{rate.mean():.2f}",
+            f"{reach.mean():.1f}",
+            percent_change(reach, baseline),
+        )
+        rows.append(row)
+        console.print(*row, sep=", ")
     console.print(table(COLUMNS, rows))
     return 0
 

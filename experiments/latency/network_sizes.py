@@ -1,10 +1,17 @@
-"""The reference architecture's sizes: a maze planner of Diffusion Forcing's kind."""
+"""Sizes of the reference architecture: a maze planner like Diffusion Forcing's."""
 
-LAYERS, WIDTH, HEADS, HIDDEN = 12, 128, 4, 512
-FEATURES, FUTURE = 20, 80
+LAYERS = 12
+WIDTH = 128
+HEADS = 4
+HIDDEN = 512
+FEATURES = 20
+FUTURE = 80
+"""Future tokens of a plan."""
 TOKENS = 1 + FUTURE
 """The present and the future."""
 BATCH = 128
 """Windows per training step."""
-STEPS, MATRIX = 50, "pyramid"
-"""Of a guided plan."""
+STEPS = 50
+"""Denoising steps of a guided plan."""
+MATRIX = "pyramid"
+"""Scheduling matrix of a guided plan."""

@@ -6,13 +6,23 @@ import math
 import torch
 from torch import nn
 
-from experiments.latency.sizes import BATCH, FEATURES, FUTURE, HEADS, HIDDEN, LAYERS, TOKENS, WIDTH
+from experiments.latency.network_sizes import (
+    BATCH,
+    FEATURES,
+    FUTURE,
+    HEADS,
+    HIDDEN,
+    LAYERS,
+    TOKENS,
+    WIDTH,
+)
 
 GUIDANCE = 0.1
+"""Scale of the goal gradient."""
 
 
 class Reference(nn.Module):
-    """A causal transformer; the level of each token is embedded together with it."""
+    """A causal transformer that embeds each token together with its noise level."""
 
     def __init__(self):
         super().__init__()
@@ -25,18 +35,18 @@ class Reference(nn.Module):
         self.mask = nn.Transformer.generate_square_subsequent_mask(TOKENS)
 
     def forward(self, x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-        """Clean estimates `[B, T, D]` of tokens `[B, T, D]` at levels `[B, T]`."""
+        """Return clean estimates `[B, T, D]` of tokens `[B, T, D]` at noise levels `[B, T]`."""
         angle = 1000 * level[..., None] * self.rate
         h = torch.cat([x, angle.sin(), angle.cos()], dim=-1)
         return self.head(self.blocks(self.embed(h) + self.position, mask=self.mask, is_causal=True))
 
 
 class Trainer:
-    """One optimiser step at a time, on random windows.
+    """Optimizer steps on random windows, one per call.
 
     Args:
-        bfloat16: autocast to bfloat16.
-        compiled: by torch.compile.
+        bfloat16: Whether to autocast to bfloat16.
+        compiled: Whether to compile the network with torch.compile.
     """
 
     def __init__(self, *, bfloat16: bool = False, compiled: bool = False):
@@ -47,7 +57,7 @@ class Trainer:
         self.clean = torch.randn(BATCH, TOKENS, FEATURES)
 
     def __call__(self) -> None:
-        """Noise each token at a level of its own, denoise, descend."""
+        """Noise each token at a level of its own, denoise, and take a gradient step."""
         level = torch.rand(BATCH, TOKENS)
         alpha, sigma = _alpha_sigma(level)
         x = alpha * self.clean + sigma * torch.randn_like(self.clean)
@@ -59,30 +69,32 @@ class Trainer:
 
 
 def guided_plan(net: Reference, levels: torch.Tensor) -> torch.Tensor:
-    """Denoise the future along a matrix, pulled to a goal by a gradient through the network.
+    """Denoise the future along a scheduling matrix, guided to a goal by a network gradient.
 
     Args:
-        net: the network.
-        levels: `[M+1, FUTURE]` levels of the future tokens after each step; the present is clean.
+        net: Network.
+        levels: `[M+1, FUTURE]` noise levels of the future tokens before and after each of M steps;
+            the present is clean.
 
     Returns:
-        `[1, TOKENS, FEATURES]`.
+        `[1, TOKENS, FEATURES]` plan.
     """
     x = torch.randn(1, TOKENS, FEATURES)
-    present, goal = torch.zeros(1, TOKENS - FUTURE), torch.ones(2)
-    for here, there in itertools.pairwise(levels):
-        level = torch.cat([present, here[None]], dim=1)
+    present = torch.zeros(1, TOKENS - FUTURE)
+    goal = torch.ones(2)
+    for level_from, level_to in itertools.pairwise(levels):
+        level = torch.cat([present, level_from[None]], dim=1)
         x = x.detach().requires_grad_()
         clean = net(x, level)
         cost = (clean[..., :2] - goal).square().sum()
-        (pull,) = torch.autograd.grad(cost, x)
+        (gradient,) = torch.autograd.grad(cost, x)
         with torch.no_grad():
             alpha, sigma = _alpha_sigma(level)
-            noise = (x - alpha * clean) / sigma.clamp_min(1e-3) - GUIDANCE * sigma * pull
-            alpha, sigma = _alpha_sigma(torch.cat([present, there[None]], dim=1))
-            moved = alpha * clean + sigma * noise
-            still = torch.cat([present == 0, (here == there)[None]], dim=1)
-            x = torch.where(still[..., None], x, moved)
+            noise = (x - alpha * clean) / sigma.clamp_min(1e-3) - GUIDANCE * sigma * gradient
+            alpha, sigma = _alpha_sigma(torch.cat([present, level_to[None]], dim=1))
+            denoised = alpha * clean + sigma * noise
+            unchanged = torch.cat([present == 0, (level_from == level_to)[None]], dim=1)
+            x = torch.where(unchanged[..., None], x, denoised)
     return x.detach()
 
 

@@ -1,4 +1,4 @@
-"""What XLA's compiler options change: python -m experiments.latency.options."""
+"""Effect of XLA's compiler options: python -m experiments.latency.xla_options."""
 
 import argparse
 import time
@@ -15,8 +15,8 @@ from dfplan.find import find_run
 from dfplan.planner.core import Planner
 from dfplan.run import load_weights
 from dfplan.training.step import Recipe, init_state, train_until
+from experiments.common.markdown import table
 from experiments.latency.compare import reference_recipe
-from experiments.maze2d.markdown import table
 
 RUN = "pointmaze-large"
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -27,58 +27,72 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "fast math": {"xla_cpu_enable_fast_math": True},
 }
 STEPS = 2
-"""Training steps of one call."""
+"""Training steps per call."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compile each program with all options, call the copies in turn, and print the ratios."""
+    """Compile each program with all options, call the copies in turn, and print time ratios."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.latency.options", description=__doc__
+        prog="python -m experiments.latency.xla_options", description=__doc__
     )
     parser.add_argument("--rounds", type=int, default=10, help="calls of each copy")
     args = parser.parse_args(argv)
-    rows = [(name, *ratios(*make(), args.rounds)) for name, make in PROGRAMS.items()]
+    rows = [(name, *ratios(*lower(), args.rounds)) for name, lower in PROGRAMS.items()]
     console.print(table(("", *OPTIONS), rows))
     return 0
 
 
-def plan() -> tuple[Any, Callable[[], tuple]]:
-    """The longest plan of the trained planner, lowered, and what makes its arguments."""
-    found = find_run(RUN)
-    weights = load_weights(found.run, found.directory)
-    planner = found.run.planner
-    keys, history = jax.random.split(jax.random.key(0), 1), random_history(planner, weights, 1)
-    return (
-        Planner.plan.lower(planner, weights, keys, history, None),
-        lambda: (weights, keys, history, None),
-    )
+def lower_plan() -> tuple[Any, Callable[[], tuple]]:
+    """Return the pretrained planner's longest plan, lowered, and a function for its arguments."""
+    resolved = find_run(RUN)
+    weights = load_weights(resolved.run, resolved.directory)
+    planner = resolved.run.planner
+    keys = jax.random.split(jax.random.key(0), 1)
+    history = random_history(planner, weights, 1)
+
+    def arguments() -> tuple:
+        return weights, keys, history, None
+
+    return Planner.plan.lower(planner, *arguments()), arguments
 
 
-def training(recipe: Recipe) -> tuple[Any, Callable[[], tuple]]:
-    """Steps of training, lowered, and what makes their arguments: a call uses its state up."""
-    corpus, state = random_corpus(recipe.model), init_state(recipe)
-    args = corpus, state, state.step + STEPS
-    return (
-        train_until.lower(recipe, *args),
-        lambda: jax.block_until_ready((corpus, jax.tree.map(jnp.copy, state), args[2])),
-    )
+def lower_training(recipe: Recipe) -> tuple[Any, Callable[[], tuple]]:
+    """Return training steps, lowered, and a function for their arguments.
+
+    A call donates its state, so each call needs a fresh copy.
+    """
+    corpus = random_corpus(recipe.model)
+    state = init_state(recipe)
+    last_step = state.step + STEPS
+
+    def arguments() -> tuple:
+        return jax.block_until_ready((corpus, jax.tree.map(jnp.copy, state), last_step))
+
+    return train_until.lower(recipe, corpus, state, last_step), arguments
 
 
-def _default() -> Recipe:
+def lower_default_training() -> tuple[Any, Callable[[], tuple]]:
+    """Return training steps of the pretrained planner, as `lower_training`."""
     run = find_run(RUN).run
-    return Recipe(run.model, run.config.data, run.config.training)
+    return lower_training(Recipe(run.model, run.config.data, run.config.training))
 
 
 PROGRAMS: dict[str, Callable[[], tuple[Any, Callable[[], tuple]]]] = {
-    "longest plan": plan,
-    "training step": lambda: training(_default()),
-    "reference architecture's training step": lambda: training(reference_recipe("float32")),
-    "the same in bfloat16": lambda: training(reference_recipe("bfloat16")),
+    "longest plan": lower_plan,
+    "training step": lower_default_training,
+    "reference architecture's training step": lambda: lower_training(reference_recipe("float32")),
+    "the same in bfloat16": lambda: lower_training(reference_recipe("bfloat16")),
 }
 
 
 def ratios(lowered: Any, arguments: Callable[[], tuple], rounds: int) -> list[str]:
-    """Median time with each of the options over that with the first, of calls in turn."""
+    """Return the median time ratio of each option to the first one, with calls in turn.
+
+    Args:
+        lowered: Lowered program.
+        arguments: Returns the arguments of one call.
+        rounds: Number of calls of each compiled copy.
+    """
     copies = [lowered.compile(compiler_options=options) for options in OPTIONS.values()]
     for copy in copies:
         jax.block_until_ready(copy(*arguments()))
