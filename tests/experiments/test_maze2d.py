@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -154,7 +155,11 @@ def test_stages_by_name(capsys, tmp_path):
     assert "umaze-999" in capsys.readouterr().err
 
 
-def test_the_readme_has_its_markers():
+def test_the_readme_has_its_markers_and_starts_with_the_tables_scores():
     text = (HERE / "README.md").read_text()
     for name in ("table", "maps", "ablations"):
         assert text.count(f"<!-- {name}: begin -->") == text.count(f"<!-- {name}: end -->") == 1
+    scores = re.findall(r"[0-9.]+ \([0-9.]+ to [0-9.]+\)", text.partition("## Run it")[0])
+    assert len(scores) == 18
+    table = (HERE / "table.md").read_text()
+    assert all(f"| {score} |" in table for score in scores)
