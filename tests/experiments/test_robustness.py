@@ -35,9 +35,8 @@ def test_its_episodes_were_not_used_for_tuning():
 
 def test_errors_cover_the_steps_with_a_belief_up_to_the_first_success():
     nan = np.nan
-    success = np.array(
-        [[0, 0, 0, 1, 0], [1, 1, 1, 1, 1]], bool
-    )  # success at step 3, and at the reset
+    # Success at step 3, and at the reset.
+    success = np.array([[0, 0, 0, 1, 0], [1, 1, 1, 1, 1]], bool)
     states = np.zeros((2, 5, 3))
     states[0, :, 0] = 10
     belief = np.array([[13.0, nan, 10, 10, nan], [2, 2, 2, 2, 2]])[..., None] * [1, 0, 0]
