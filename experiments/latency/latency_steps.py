@@ -35,15 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = {"deadline_ms": 0.0 if latency else -1.0, "lead": lead}
         worker = simulated(latency) if latency else None
         rate, reach = play(make_agent(args.maze, settings, worker), args.maze, seeds)
-        baseline = reach if baseline is None else baseline
         row = (
             str(latency),
             str(lead),
             f"{rate.mean():.2f}",
             f"{reach.mean():.1f}",
-            percent_change(reach, baseline),
+            "" if baseline is None else percent_change(reach, baseline),
         )
         rows.append(row)
+        baseline = reach if baseline is None else baseline
         console.print(*row, sep=", ")
     console.print(table(COLUMNS, rows))
     return 0
