@@ -1,6 +1,7 @@
-"""The reference architecture in both libraries: one training step, and one guided plan."""
+"""One training step and one guided plan of the reference architecture, in dfplan and PyTorch."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -19,42 +20,46 @@ from dfplan.planner.core import Planner
 from dfplan.planner.plan import Weights
 from dfplan.training.config import TrainingConfig
 from dfplan.training.step import Recipe
-from experiments.latency import sizes
+from experiments.latency import network_sizes as sizes
 
 DATA = DataConfig(tokens=sizes.TOKENS)
 ACTIONS = 2
-"""Of the task; the tokens hold none."""
+"""Actions of the task; the tokens hold none."""
 
 
 def measure_dfplan(gemm: float, seconds: float) -> dict[str, float]:
-    """Milliseconds of a training step, in float32 and bfloat16, and of a guided plan with dfplan.
+    """Return milliseconds of a training step (float32, bfloat16) and of a guided plan in dfplan.
 
-    With what the float32 products alone would take. Its sequences hold a goal token besides the
-    reference's tokens.
+    The floors are the times of the float32 matrix products alone. dfplan's sequences hold a goal
+    token in addition to the reference's tokens.
+
+    Args:
+        gemm: Rate of float32 matrix products, FLOP/s.
+        seconds: Time to spend on each measurement.
     """
-    training, half = (
-        bench_training(reference_recipe(dtype), gemm, seconds) for dtype in ("float32", "bfloat16")
-    )
+    training = bench_training(reference_recipe("float32"), gemm, seconds)
+    training_bf16 = bench_training(reference_recipe("bfloat16"), gemm, seconds)
     planner = Planner(_model("float32"), _config(), sizes.FUTURE)
     return {
         "training_ms": training["ms_per_step"],
-        "training_bf16_ms": half["ms_per_step"],
+        "training_bf16_ms": training_bf16["ms_per_step"],
         "training_floor_ms": training["floor_ms"],
-        "plan_ms": _guided_plan(planner, seconds),
+        "plan_ms": _guided_plan_ms(planner, seconds),
         "plan_floor_ms": 1000 * plan_flops(planner, 1, guided=True) / gemm,
     }
 
 
 def measure_torch(seconds: float) -> dict[str, Any] | None:
-    """The same with PyTorch, training compiled as well; None where that is not installed."""
+    """Return the same times in PyTorch, also with torch.compile; None without PyTorch."""
     try:
         import torch
     except ImportError:
         return None
-    from experiments.latency.reference import Reference, Trainer, guided_plan
+    from experiments.latency.torch_reference import Reference, Trainer, guided_plan
 
     torch.manual_seed(0)
-    net, levels = Reference().eval(), torch.as_tensor(_planner_levels())
+    net = Reference().eval()
+    levels = torch.as_tensor(_planner_levels())
     return {
         "version": torch.__version__,
         "threads": torch.get_num_threads(),
@@ -66,14 +71,14 @@ def measure_torch(seconds: float) -> dict[str, Any] | None:
     }
 
 
+def reference_recipe(dtype: str) -> Recipe:
+    """Return dfplan's training of the reference architecture, in one precision."""
+    return Recipe(_model(dtype), DATA, TrainingConfig(batch_size=sizes.BATCH))
+
+
 def _model(dtype: str) -> Model:
     layout = Layout(sizes.FEATURES, ACTIONS, goal_dims=(0, 1))
     return Model(TokenLayout.create(layout, DATA), _net(dtype), DiffusionConfig())
-
-
-def reference_recipe(dtype: str) -> Recipe:
-    """Training of the reference architecture with dfplan, in one precision."""
-    return Recipe(_model(dtype), DATA, TrainingConfig(batch_size=sizes.BATCH))
 
 
 def _net(dtype: str) -> NetConfig:
@@ -96,16 +101,18 @@ def _planner_levels() -> np.ndarray:
     return (_config().make_matrix(sizes.FUTURE) / sizes.STEPS).astype(np.float32)
 
 
-def _guided_plan(planner: Planner, seconds: float) -> float:
-    def plain(dim: int) -> Normalizer:
+def _guided_plan_ms(planner: Planner, seconds: float) -> float:
+    def identity(dim: int) -> Normalizer:
         return Normalizer(jnp.zeros(dim), jnp.ones(dim))
 
-    weights = Weights(planner.model.init(0), plain(sizes.FEATURES), plain(ACTIONS))
+    weights = Weights(planner.model.init(0), identity(sizes.FEATURES), identity(ACTIONS))
     plans = BatchPlanner(planner, weights)
-    history, goal = random_history(planner, weights, 1), np.ones((1, 2), np.float32)
-    seeds, counts = np.zeros(1, int), np.zeros(1, int)
+    history = random_history(planner, weights, 1)
+    goal = np.ones((1, 2), np.float32)
+    seeds = np.zeros(1, int)
+    counts = np.zeros(1, int)
     return _median_ms(lambda: plans.plan(seeds, counts, history, goal, limit=1), seconds)
 
 
-def _median_ms(call: Any, seconds: float) -> float:
+def _median_ms(call: Callable[[], Any], seconds: float) -> float:
     return 1000 * float(np.median(timed(call, seconds)))
