@@ -11,7 +11,7 @@ import numpy as np
 
 from dfplan.data.policy import make_policy
 from dfplan.representation.layout import layout_from_spaces
-from dfplan.tasks.make_env import opened
+from dfplan.tasks.make_env import open_env
 from dfplan.types import Environment, UserError
 
 REPORT_EVERY = 1000
@@ -65,29 +65,29 @@ def collect(
             raise UserError(f"{name} must be at least {low}, got {value}")
     from minari import DataCollector
 
-    check_free(dataset_id)
-    with opened(env, env_kwargs) as inner, warnings.catch_warnings():
+    check_new_dataset_id(dataset_id)
+    with open_env(env, env_kwargs) as inner, warnings.catch_warnings():
         for message in QUIET:
             warnings.filterwarnings("ignore", message=message)
         layout = layout_from_spaces(inner.observation_space, inner.action_space, None)
         if policy is None and layout.action_low is None:
             space = inner.action_space
             raise UserError(f"action space {space} is not supported; supported: Box with bounds")
-        with contextlib.closing(DataCollector(_Lent(inner))) as env:
+        with contextlib.closing(DataCollector(_BorrowedEnv(inner))) as env:
             _drive(env, steps, seed, policy, progress or (lambda done: None))
-            with whole_or_nothing(dataset_id):
+            with atomic_dataset(dataset_id):
                 return _write(env, dataset_id, seed, policy)
 
 
-class TakenError(UserError):
+class DatasetExistsError(UserError):
     """A dataset of this id is there, which is another writer's."""
 
 
-def check_free(dataset_id: str) -> None:
+def check_new_dataset_id(dataset_id: str) -> None:
     """Check that a local dataset of this id can be written.
 
     Raises:
-        UserError: when the id is malformed; TakenError when it is taken.
+        UserError: when the id is malformed; DatasetExistsError when it is taken.
     """
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.storage import get_dataset_path
@@ -100,11 +100,13 @@ def check_free(dataset_id: str) -> None:
         ) from error
     path = get_dataset_path(dataset_id)
     if path.exists():
-        raise TakenError(f"dataset {dataset_id!r} exists already, in {path}; give another id")
+        raise DatasetExistsError(
+            f"dataset {dataset_id!r} exists already, in {path}; give another id"
+        )
 
 
 @contextlib.contextmanager
-def whole_or_nothing(dataset_id: str) -> Iterator[None]:
+def atomic_dataset(dataset_id: str) -> Iterator[None]:
     """Within this context a dataset is written; if that fails or is interrupted, none is left.
 
     Raises:
@@ -112,17 +114,17 @@ def whole_or_nothing(dataset_id: str) -> Iterator[None]:
     """
     from minari.storage import get_dataset_path
 
-    check_free(dataset_id)
+    check_new_dataset_id(dataset_id)
     try:
         yield
-    except TakenError:  # meanwhile another process has written one, which stays
+    except DatasetExistsError:  # meanwhile another process has written one, which stays
         raise
     except BaseException:
         shutil.rmtree(get_dataset_path(dataset_id), ignore_errors=True)
         raise
 
 
-class _Lent(gymnasium.Wrapper):
+class _BorrowedEnv(gymnasium.Wrapper):
     """An environment for Minari's collector, which may neither close nor fail to describe it."""
 
     @property

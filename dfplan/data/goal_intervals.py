@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-NO_TRIPS = np.zeros(0, np.int64)
+NO_INTERVALS = np.zeros(0, np.int64)
 LONG = 0.99
 MARGIN = 4 / 3
 """A goal as far as the window is long is too rare in it to be learned."""
-WITHOUT_TRIPS = 32
+DEFAULT_TOKENS = 32
 
 
 def goal_intervals(goal: np.ndarray | None) -> np.ndarray:
@@ -18,7 +18,7 @@ def goal_intervals(goal: np.ndarray | None) -> np.ndarray:
         goal: `[n+1, G]` one episode's desired goals, or None.
     """
     if goal is None:
-        return NO_TRIPS
+        return NO_INTERVALS
     return np.diff(np.flatnonzero((goal[1:] != goal[:-1]).any(axis=-1)))
 
 
@@ -32,5 +32,5 @@ def window_tokens(taken: np.ndarray, stride: int) -> int:
         stride: control steps per token.
     """
     if not len(taken):
-        return WITHOUT_TRIPS
+        return DEFAULT_TOKENS
     return max(math.ceil(MARGIN * np.quantile(taken, LONG) / stride), 2)

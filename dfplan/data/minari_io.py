@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dfplan.data.goal_intervals import NO_TRIPS, goal_intervals
+from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.representation.layout import Layout, find_goal_dims, layout_from_spaces
 from dfplan.types import UserError, one_line
 
@@ -132,7 +132,7 @@ def from_episodes(
     actions: Sequence,
     layout: Layout,
     dataset_id: str,
-    goal_intervals: np.ndarray = NO_TRIPS,
+    goal_intervals: np.ndarray = NO_INTERVALS,
     rewards: Sequence | None = None,
     terminated: np.ndarray | None = None,
 ) -> Trajectories:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from gymnasium.envs.classic_control.pendulum import PendulumEnv
 
+from dfplan.data.collect import atomic_dataset
 from dfplan.data.collect import collect as record
-from dfplan.data.collect import whole_or_nothing
 from dfplan.data.minari_io import load_trajectories
-from dfplan.tasks.make_env import make_env, name_env
+from dfplan.tasks.make_env import identify_env, make_env
 from dfplan.types import UserError
 
 SHORT = {"max_episode_steps": 30}
@@ -124,10 +124,10 @@ def test_arguments_of_an_environment():
 
 def test_what_makes_an_environment_again():
     env = gym.make("Pendulum-v1", g=5.0, max_episode_steps=30)
-    assert name_env(env) == ("Pendulum-v1", {"g": 5.0, "max_episode_steps": 30})
-    assert name_env(gym.make("Pendulum-v1", g=5.0)) == ("Pendulum-v1", {"g": 5.0})
-    assert name_env(gym.wrappers.RescaleAction(env, -1.0, 1.0)) == ("", {})
-    assert name_env(PendulumEnv()) == ("", {})
+    assert identify_env(env) == ("Pendulum-v1", {"g": 5.0, "max_episode_steps": 30})
+    assert identify_env(gym.make("Pendulum-v1", g=5.0)) == ("Pendulum-v1", {"g": 5.0})
+    assert identify_env(gym.wrappers.RescaleAction(env, -1.0, 1.0)) == ("", {})
+    assert identify_env(PendulumEnv()) == ("", {})
 
 
 def test_what_collection_refuses(minari_home, registered):
@@ -238,7 +238,7 @@ def test_what_another_process_has_written_meanwhile_stays(minari_home):
     other = minari_home / "my" / "both-v0" / "data"
 
     def collect_beside_another():
-        with whole_or_nothing("my/both-v0"):
+        with atomic_dataset("my/both-v0"):
             other.mkdir(parents=True)
             record("Pendulum-v1", "my/both-v0", steps=20)
 

@@ -10,9 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from dfplan.data.importers.columns import ColumnReader, Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.data.importers.npz import open_npy, open_npz
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import Columns, Source
 from dfplan.types import UserError
 
 DEFAULT = Columns(("observations",), ("actions",), "rewards")
@@ -20,7 +25,7 @@ LENGTHS = "episode_lengths"
 ENDS = ("terminals", "timeouts")
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read NumPy arrays: NPZ, or NPY files.
 
     Args:
@@ -29,7 +34,7 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> R
         limit: an episode ends after so many rows at the latest.
 
     Raises:
-        UserError: a file is missing or of another kind, or as `read_rows`.
+        UserError: a file is missing or of another kind, or as `read_episodes`.
     """
     kinds = {path.suffix for path in paths}
     if kinds == {".npy"}:
@@ -37,15 +42,15 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> R
     if kinds != {".npz"}:
         names = ", ".join(map(str, paths))
         raise UserError(f"{names}: needed: .npz files, or .npy files named as their columns")
-    return join_rows([_read(path, columns, limit) for path in paths])
+    return join_episodes([_read(path, columns, limit) for path in paths])
 
 
-def _read(path: Path, columns: Columns, limit: int | None) -> Rows:
+def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
     with open_npz(path) as source:
         return _rows(source, columns, limit)
 
 
-def _rows(source: Source, given: Columns, limit: int | None) -> Rows:
+def _rows(source: ColumnReader, given: Columns, limit: int | None) -> ColumnarEpisodes:
     columns = source.choose(given, DEFAULT)
     observation, actions = source.join(columns.observations), len(source.join(columns.actions))
     size = actions, columns.actions[0]
@@ -55,12 +60,12 @@ def _rows(source: Source, given: Columns, limit: int | None) -> Rows:
             raise UserError(f"{source.where} has {LENGTHS!r}; leave --episode-steps out")
         length = _lengths(source, *size)
     else:
-        length = lengths(np.any([np.zeros(actions, bool), *flags.values()], axis=0), limit)
+        length = episode_lengths(np.any([np.zeros(actions, bool), *flags.values()], axis=0), limit)
     final = None
     if len(observation) == actions + len(length):
         after = np.cumsum(length + 1) - 1
         observation, final = np.delete(observation, after, axis=0), observation[after]
-    return read_rows(
+    return read_episodes(
         source,
         columns,
         length,
@@ -71,7 +76,7 @@ def _rows(source: Source, given: Columns, limit: int | None) -> Rows:
     )
 
 
-def _lengths(source: Source, actions: int, name: str) -> np.ndarray:
+def _lengths(source: ColumnReader, actions: int, name: str) -> np.ndarray:
     length = source.vector(LENGTHS)
     if (length < 1).any() or (length % 1 != 0).any() or length.sum() != actions:
         raise UserError(

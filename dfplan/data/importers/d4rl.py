@@ -12,8 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import Columns, Source
+from dfplan.data.importers.columns import ColumnReader, Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.types import UserError, one_line
 
 NEXT = "next_observations"
@@ -21,7 +26,7 @@ DEFAULT = Columns(("observations",), ("actions",), "rewards", "infos/goal")
 MARKS = ("terminals", "timeouts", NEXT)
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read HDF5 files of D4RL.
 
     Args:
@@ -30,12 +35,12 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> R
         limit: an episode ends after so many rows at the latest.
 
     Raises:
-        UserError: a file is missing or no HDF5, or as `read_rows`.
+        UserError: a file is missing or no HDF5, or as `read_episodes`.
     """
-    return join_rows([_read(path, columns, limit) for path in paths])
+    return join_episodes([_read(path, columns, limit) for path in paths])
 
 
-def _read(path: Path, columns: Columns, limit: int | None) -> Rows:
+def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
     import h5py
 
     try:
@@ -43,7 +48,7 @@ def _read(path: Path, columns: Columns, limit: int | None) -> Rows:
     except OSError as error:
         raise UserError(f"{path} cannot be read as HDF5: {one_line(error)}") from error
     with file:
-        source = Source(str(path), _names(file), lambda name: np.asarray(file[name]))
+        source = ColumnReader(str(path), _names(file), lambda name: np.asarray(file[name]))
         return _rows(source, columns, limit)
 
 
@@ -61,7 +66,7 @@ def _names(file) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _rows(source: Source, given: Columns, limit: int | None) -> Rows:
+def _rows(source: ColumnReader, given: Columns, limit: int | None) -> ColumnarEpisodes:
     columns = source.choose(given, DEFAULT)
     observation = source.join(columns.observations)
     size = len(observation), columns.observations[0]
@@ -72,9 +77,9 @@ def _rows(source: Source, given: Columns, limit: int | None) -> Rows:
         after = source.column(NEXT)
         source.check_rows(NEXT, len(after), *size)
         end = end | np.append(~np.isclose(after[:-1], observation[1:]).all(axis=1), False)
-    length = lengths(end, limit)
+    length = episode_lengths(end, limit)
     final = None if after is None else after[np.cumsum(length) - 1]
-    return read_rows(
+    return read_episodes(
         source,
         columns,
         length,

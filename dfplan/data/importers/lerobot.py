@@ -12,8 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import Columns, Source
+from dfplan.data.importers.columns import ColumnReader, Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.types import UserError, one_line
 
 DEFAULT = Columns(("observation.state",), ("action",), "next.reward")
@@ -21,7 +26,7 @@ VERSIONS = ("v2", "v3")
 EXTRA = "pip install 'dfplan[lerobot]'"
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read LeRobot datasets: folders.
 
     Args:
@@ -31,19 +36,21 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> R
 
     Raises:
         UserError: a folder is no LeRobot dataset, frames are missing or out of order, pyarrow is
-            not installed, or as `read_rows`.
+            not installed, or as `read_episodes`.
     """
-    return join_rows([_read(path, columns, limit) for path in paths])
+    return join_episodes([_read(path, columns, limit) for path in paths])
 
 
-def _read(path: Path, given: Columns, limit: int | None) -> Rows:
+def _read(path: Path, given: Columns, limit: int | None) -> ColumnarEpisodes:
     _check_version(path)
     source = _open(path)
     columns = source.choose(given, DEFAULT)
     episode, frame = source.vector("episode_index"), source.vector("frame_index")
     _check_order(str(path), episode, frame)
     end = np.append(episode[1:] != episode[:-1], True)
-    return read_rows(source, columns, lengths(end, limit), marks=("episode_index", "frame_index"))
+    return read_episodes(
+        source, columns, episode_lengths(end, limit), marks=("episode_index", "frame_index")
+    )
 
 
 def _check_version(path: Path) -> None:
@@ -56,7 +63,7 @@ def _check_version(path: Path) -> None:
         raise UserError(f"{path} is a LeRobot dataset {version}; valid: {', '.join(VERSIONS)}")
 
 
-def _open(path: Path) -> Source:
+def _open(path: Path) -> ColumnReader:
     try:
         import pyarrow.parquet as pq
     except ImportError as error:
@@ -68,7 +75,7 @@ def _open(path: Path) -> Source:
         names = tuple(pq.read_schema(files[0]).names)
     except (OSError, ValueError) as error:
         raise UserError(f"{files[0]} cannot be read as Parquet: {one_line(error)}") from error
-    return Source(
+    return ColumnReader(
         str(path), names, lambda name: np.concatenate([_column(file, name) for file in files])
     )
 

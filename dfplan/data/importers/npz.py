@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.importers.source import Source
+from dfplan.data.importers.columns import ColumnReader
 from dfplan.types import UserError, one_line
 
 
 @contextlib.contextmanager
-def open_npz(path: Path) -> Iterator[Source]:
+def open_npz(path: Path) -> Iterator[ColumnReader]:
     """The arrays of an NPZ file.
 
     Raises:
@@ -25,10 +25,10 @@ def open_npz(path: Path) -> Iterator[Source]:
     if not isinstance(file, np.lib.npyio.NpzFile):
         raise UserError(f"{path} cannot be read as NPZ: it holds a single array")
     with file:
-        yield Source(str(path), tuple(file.files), lambda name: file[name])
+        yield ColumnReader(str(path), tuple(file.files), lambda name: file[name])
 
 
-def open_npy(paths: Sequence[Path]) -> Source:
+def open_npy(paths: Sequence[Path]) -> ColumnReader:
     """NPY files as columns, each named as its file."""
     files = {path.stem: path for path in paths}
-    return Source(", ".join(map(str, paths)), tuple(files), lambda name: np.load(files[name]))
+    return ColumnReader(", ".join(map(str, paths)), tuple(files), lambda name: np.load(files[name]))

@@ -10,14 +10,19 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from dfplan.data.importers.columns import Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.data.importers.npz import open_npz
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import Columns
 
 DEFAULT = Columns(("observations",), ("actions",), "rewards")
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read NPZ files of OGBench.
 
     Args:
@@ -26,19 +31,19 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> R
         limit: an episode ends after so many rows at the latest.
 
     Raises:
-        UserError: a file is missing or no NPZ, or as `read_rows`.
+        UserError: a file is missing or no NPZ, or as `read_episodes`.
     """
-    rows = join_rows([_read(path, columns, limit) for path in paths])
+    rows = join_episodes([_read(path, columns, limit) for path in paths])
     return dataclasses.replace(rows, notes=rows.notes + _left_out(paths))
 
 
-def _read(path: Path, given: Columns, limit: int | None) -> Rows:
+def _read(path: Path, given: Columns, limit: int | None) -> ColumnarEpisodes:
     with open_npz(path) as source:
         columns = source.choose(given, DEFAULT)
         observation = source.join(columns.observations)
         end = source.flags("terminals", len(observation), columns.observations[0])
-        length = lengths(end, limit)
-        return read_rows(source, columns, length, marks=("terminals",), observation=observation)
+        length = episode_lengths(end, limit)
+        return read_episodes(source, columns, length, marks=("terminals",), observation=observation)
 
 
 def _left_out(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -11,8 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import NONE, Columns, Source
+from dfplan.data.importers.columns import NONE, ColumnReader, Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.types import UserError, one_line
 
 ID, TIME = "id", "time"
@@ -22,7 +27,7 @@ UNEVEN = 0.01
 ACTIONS = "the actions are the ways from each place to the next"
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read CSV files of tracks: id, time, x, y.
 
     Args:
@@ -32,14 +37,14 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> R
 
     Raises:
         UserError: a file is missing or no CSV, has other columns, times that are not at equal
-            steps or occur twice in a track, only tracks of one row, or as `read_rows`.
+            steps or occur twice in a track, only tracks of one row, or as `read_episodes`.
     """
     if columns.actions or columns.rewards not in (None, NONE):
         raise UserError("tracks have no actions and no rewards; name --observations alone")
-    return join_rows([_read(path, columns, limit) for path in paths])
+    return join_episodes([_read(path, columns, limit) for path in paths])
 
 
-def _read(path: Path, given: Columns, limit: int | None) -> Rows:
+def _read(path: Path, given: Columns, limit: int | None) -> ColumnarEpisodes:
     source = _open(path)
     columns = source.choose(given, DEFAULT)
     place, time = source.join(columns.observations), source.vector(TIME)
@@ -55,12 +60,12 @@ def _read(path: Path, given: Columns, limit: int | None) -> Rows:
     way = np.diff(place, axis=0, append=place[-1:])
     way[ends] = 0.0
     arrays = {"place": place, "way": way}
-    made = Source(source.where, tuple(arrays), lambda name: arrays[name])
-    rows = read_rows(made, Columns(("place",), ("way",)), length, marks=())
+    made = ColumnReader(source.where, tuple(arrays), lambda name: arrays[name])
+    rows = read_episodes(made, Columns(("place",), ("way",)), length, marks=())
     return dataclasses.replace(rows, notes=(ACTIONS, *rows.notes))
 
 
-def _open(path: Path) -> Source:
+def _open(path: Path) -> ColumnReader:
     """The columns of a CSV file; all but the ids are numbers."""
     try:
         with path.open(newline="") as file:
@@ -79,7 +84,7 @@ def _open(path: Path) -> Source:
             return np.array([row[ID] for row in rows])
         return np.array([_number(path, i, name, row[name]) for i, row in enumerate(rows)])
 
-    return Source(str(path), names, column)
+    return ColumnReader(str(path), names, column)
 
 
 def _number(path: Path, row: int, name: str, text: str | None) -> float:
@@ -108,4 +113,4 @@ def _episodes(where: str, ids: np.ndarray, time: np.ndarray, limit: int | None) 
             f"needed: equal steps, here of {step:g}"
         )
     whole = np.append(same & (gap < 1.5 * step), False)
-    return lengths(~whole, limit)
+    return episode_lengths(~whole, limit)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.collect import whole_or_nothing
-from dfplan.data.importers.rows import Rows
+from dfplan.data.collect import atomic_dataset
+from dfplan.data.importers.episodes import ColumnarEpisodes
 from dfplan.types import UserError
 
 QUIET = "(`(code_permalink|author_email|eval_env)` is set to None|env_spec is None)"
@@ -18,7 +18,7 @@ ONE_ROW = "episodes of a single row hold no step and are left out: {}"
 
 
 @dataclasses.dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What was written.
 
     Attributes:
@@ -32,7 +32,7 @@ class Imported:
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
+class ImportOptions:
     """What the file does not say of its numbers.
 
     Attributes:
@@ -44,13 +44,13 @@ class Form:
     action_bounds: tuple[float, float] | None = None
 
 
-def write_rows(
-    rows: Rows,
+def write_episodes(
+    rows: ColumnarEpisodes,
     dataset_id: str,
-    form: Form,
+    form: ImportOptions,
     description: str,
     progress: Callable[[int], None] | None = None,
-) -> Imported:
+) -> ImportResult:
     """Write a local Minari dataset; if that fails or is interrupted, none is left.
 
     With goals, observations are a Dict of observation, achieved_goal and desired_goal, else a Box.
@@ -75,7 +75,7 @@ def write_rows(
     steps = rows.length - (rows.final is None)
     if not steps.any():
         raise UserError(f"{rows.where}: no episode holds a step; needed: two rows or more in one")
-    with warnings.catch_warnings(), whole_or_nothing(dataset_id):
+    with warnings.catch_warnings(), atomic_dataset(dataset_id):
         warnings.filterwarnings("ignore", message=QUIET)
         buffers: Any = _buffers(rows, dims, progress or (lambda done: None))
         minari.create_dataset_from_buffers(
@@ -90,10 +90,10 @@ def write_rows(
     notes = rows.notes + ((ONE_ROW.format((steps == 0).sum()),) if (steps == 0).any() else ())
     if dims:
         notes += (f"achieved goal: dimensions {', '.join(map(str, dims))} of the observation",)
-    return Imported(int((steps > 0).sum()), int(steps.sum()), notes)
+    return ImportResult(int((steps > 0).sum()), int(steps.sum()), notes)
 
 
-def _goal_dims(rows: Rows, given: tuple[int, ...]) -> tuple[int, ...]:
+def _goal_dims(rows: ColumnarEpisodes, given: tuple[int, ...]) -> tuple[int, ...]:
     size = rows.observation.shape[1]
     if rows.goal is None:
         if given:
@@ -115,7 +115,7 @@ def _box(array: np.ndarray, low: float = -np.inf, high: float = np.inf):
     return spaces.Box(low, high, array.shape[1:], array.dtype.type)
 
 
-def _observation_space(rows: Rows, dims: tuple[int, ...]):
+def _observation_space(rows: ColumnarEpisodes, dims: tuple[int, ...]):
     from gymnasium import spaces
 
     box = _box(rows.observation)
@@ -127,7 +127,7 @@ def _observation_space(rows: Rows, dims: tuple[int, ...]):
     )
 
 
-def _action_space(rows: Rows, bounds: tuple[float, float] | None):
+def _action_space(rows: ColumnarEpisodes, bounds: tuple[float, float] | None):
     if bounds is None:
         return _box(rows.action)
     low, high = bounds
@@ -144,7 +144,9 @@ def _action_space(rows: Rows, bounds: tuple[float, float] | None):
     return _box(rows.action, low, high)
 
 
-def _buffers(rows: Rows, dims: tuple[int, ...], progress: Callable[[int], None]) -> Iterator[Any]:
+def _buffers(
+    rows: ColumnarEpisodes, dims: tuple[int, ...], progress: Callable[[int], None]
+) -> Iterator[Any]:
     from minari.data_collector import EpisodeBuffer
 
     done, written = 0, 0
@@ -170,7 +172,7 @@ def _buffers(rows: Rows, dims: tuple[int, ...], progress: Callable[[int], None])
             progress(done)
 
 
-def _observations(rows: Rows, episode: int, here: slice, dims: tuple[int, ...]) -> Any:
+def _observations(rows: ColumnarEpisodes, episode: int, here: slice, dims: tuple[int, ...]) -> Any:
     observation, goal = rows.observation[here], rows.goal
     if rows.final is not None:
         observation = np.append(observation, rows.final[episode][None], axis=0)

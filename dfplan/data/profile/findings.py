@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dfplan.data.profile.profile import Dimension, Place, Profile
+from dfplan.data.profile.profile import Dimension, Location, Profile
 
 FEW_STEPS = 10_000
 SATURATED = 0.5
@@ -35,17 +35,17 @@ def _missing(profile: Profile) -> str:
     share = max(d.missing for d in bad)
     return (
         f"{_names(bad)}: up to {share:.2%} of the values are NaN or infinite "
-        f"(first: {_where(profile.missing_place)}); training refuses the dataset"
+        f"(first: {_where(profile.first_missing)}); training refuses the dataset"
     )
 
 
 def _breaks(profile: Profile) -> str:
-    if not profile.breaks:
+    if not profile.missed_boundaries:
         return ""
-    places = "; ".join(map(_where, profile.break_places))
-    more = "; ..." if profile.breaks > len(profile.break_places) else ""
+    places = "; ".join(map(_where, profile.missed_boundary_locations))
+    more = "; ..." if profile.missed_boundaries > len(profile.missed_boundary_locations) else ""
     return (
-        f"{profile.breaks:,} steps change half of the state far beyond the usual, as missed ends "
+        f"{profile.missed_boundaries:,} steps change half of the state far beyond the usual, as missed ends "
         f"of episodes do ({places}{more}); plans would learn to jump"
     )
 
@@ -83,5 +83,5 @@ def _names(dimensions: Sequence[Dimension]) -> str:
     return ", ".join(d.name for d in dimensions)
 
 
-def _where(place: Place | None) -> str:
+def _where(place: Location | None) -> str:
     return "" if place is None else f"episode {place.episode}, step {place.step}"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from dfplan.data.minari_io import open_dataset
-from dfplan.data.profile.outlier_steps import usual_change
+from dfplan.data.profile.outlier_steps import typical_change
 from dfplan.data.profile.profile import Profile
-from dfplan.data.profile.running_statistics import Episode, Tally
+from dfplan.data.profile.running_statistics import Episode, RunningStatistics
 from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.types import UserError, one_line
 
@@ -47,8 +47,8 @@ def measure(
         return dataclasses.replace(profile, problem=str(error))
     if goal_dims is not None:
         layout = layout_from_spaces(*spaces, goal_dims)
-    some = read_episodes(dataset, layout, spread(dataset, SAMPLED))
-    tally = Tally(layout, usual_change(episode.state for episode in some))
+    some = read_episodes(dataset, layout, evenly_spaced_ids(dataset, SAMPLED))
+    tally = RunningStatistics(layout, typical_change(episode.state for episode in some))
     done = 0
     for count, episode in enumerate(read_episodes(dataset, layout, _ids(dataset)), 1):
         tally.add(episode)
@@ -58,7 +58,7 @@ def measure(
     return tally.fill(profile)
 
 
-def spread(dataset: Any, most: int) -> list[int]:
+def evenly_spaced_ids(dataset: Any, most: int) -> list[int]:
     """Ids of at most so many episodes, evenly over the dataset."""
     ids = _ids(dataset)
     return [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, most).astype(int))]

@@ -14,7 +14,7 @@ the ends, of 500 on UMaze 69 %, and nothing else in either.
 """
 
 
-def usual_change(episodes: Iterable[np.ndarray]) -> np.ndarray:
+def typical_change(episodes: Iterable[np.ndarray]) -> np.ndarray:
     """Median absolute change per step `[S]`, of the steps that change a dimension; 0 without any.
 
     Args:
@@ -39,17 +39,17 @@ def _nanmedian(x: np.ndarray) -> np.ndarray:
     return np.take_along_axis(order, middle, axis=0).mean(axis=0)
 
 
-def jumps(states: np.ndarray, usual: np.ndarray) -> np.ndarray:
+def outlier_steps(states: np.ndarray, usual: np.ndarray) -> np.ndarray:
     """Which dimensions jump at which step of an episode, `[n-1, S]` bool.
 
     Args:
         states: `[n, S]`.
-        usual: `[S]`, see `usual_change`.
+        usual: `[S]`, see `typical_change`.
     """
     return (np.abs(np.diff(states, axis=0)) > BEYOND * usual) & (usual > 0)
 
 
-def breaks(jump: np.ndarray, usual: np.ndarray) -> np.ndarray:
+def missed_boundaries(jump: np.ndarray, usual: np.ndarray) -> np.ndarray:
     """Steps at which half of the dimensions that ever change jump together."""
     moving = max(int((usual > 0).sum()), 1)
     return np.flatnonzero(jump.sum(axis=1) >= TOGETHER * moving)

@@ -11,7 +11,7 @@ from dfplan.data.profile.moments import Moments
 from dfplan.representation.layout import Layout
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where something is: id of the episode, step in it."""
 
     episode: int
@@ -37,7 +37,7 @@ class Dimension:
     high: float
     missing: float
     at_ends: float
-    jumps: int = 0
+    outlier_steps: int = 0
 
     @property
     def constant(self) -> bool:
@@ -60,8 +60,8 @@ class Profile:
         returns: sum of rewards `[E]`.
         goal_intervals: `[K]` control steps between two changes of the goal.
         breaks: steps at which half of the state's dimensions jump at once.
-        break_places: the first of them.
-        missing_place: the first value that is not finite, or None.
+        missed_boundary_locations: the first of them.
+        first_missing: the first value that is not finite, or None.
     """
 
     dataset_id: str
@@ -76,9 +76,9 @@ class Profile:
     reward: tuple[Dimension, ...] = ()
     returns: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     goal_intervals: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
-    breaks: int = 0
-    break_places: tuple[Place, ...] = ()
-    missing_place: Place | None = None
+    missed_boundaries: int = 0
+    missed_boundary_locations: tuple[Location, ...] = ()
+    first_missing: Location | None = None
 
     @property
     def steps(self) -> int:
@@ -93,7 +93,7 @@ class Profile:
         values |= {"episodes": len(self.length), "steps": self.steps}
         values |= {name: summary(values[name]) for name in ("length", "returns", "goal_intervals")}
         values["layout"] = None if self.layout is None else dataclasses.asdict(self.layout)
-        for name in ("break_places", "missing_place"):
+        for name in ("missed_boundary_locations", "first_missing"):
             values[name] = values[name] and list(values[name])
         return _plain(values)
 

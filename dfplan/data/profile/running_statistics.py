@@ -1,14 +1,14 @@
-"""Tally: what is known of a dataset after some of its episodes."""
+"""RunningStatistics: what is known of a dataset after some of its episodes."""
 
 import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 
-from dfplan.data.goal_intervals import NO_TRIPS, goal_intervals
+from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.data.profile.moments import Moments, merge, moments
-from dfplan.data.profile.outlier_steps import breaks, jumps
-from dfplan.data.profile.profile import Place, Profile, dimensions
+from dfplan.data.profile.outlier_steps import missed_boundaries, outlier_steps
+from dfplan.data.profile.profile import Location, Profile, dimensions
 from dfplan.representation.layout import Layout
 
 PLACES = 5
@@ -31,19 +31,19 @@ class Episode(NamedTuple):
     end: str
 
 
-class Tally:
+class RunningStatistics:
     """Sums up episodes; holds none of them."""
 
     def __init__(self, layout: Layout, usual: np.ndarray):
         """`usual` [S]: see `dfplan.data.profile.outlier_steps`."""
         self.layout, self.usual = layout, usual
         self.moments: dict[str, Moments] = {}
-        self.jumps = np.zeros(layout.state_dim, int)
-        self.breaks, self.break_places = 0, []
-        self.missing_place: Place | None = None
+        self.outlier_steps = np.zeros(layout.state_dim, int)
+        self.missed_boundaries, self.missed_boundary_locations = 0, []
+        self.first_missing: Location | None = None
         self.ends = {"terminated": 0, "truncated": 0, "unmarked": 0}
         self.returns: list[float] = []
-        self.goal_intervals = [NO_TRIPS]
+        self.goal_intervals = [NO_INTERVALS]
         self.inside = np.ones((layout.observation_dim, layout.goal_dim), bool)
 
     def add(self, episode: Episode) -> None:
@@ -51,8 +51,8 @@ class Tally:
         for name in ("state", "action", "reward", "goal"):
             self._add_moments(name, getattr(episode, name))
         self._add_jumps(episode)
-        if self.missing_place is None:
-            self.missing_place = _first_missing(episode)
+        if self.first_missing is None:
+            self.first_missing = _first_missing(episode)
         self.ends[episode.end] += 1
         self.returns.append(float(episode.reward.sum()))
         self.goal_intervals.append(goal_intervals(episode.goal))
@@ -69,13 +69,15 @@ class Tally:
         self.moments[name] = here if before is None else merge(before, here)
 
     def _add_jumps(self, episode: Episode) -> None:
-        jump = jumps(episode.state, self.usual)
-        self.jumps += jump.sum(axis=0)
+        jump = outlier_steps(episode.state, self.usual)
+        self.outlier_steps += jump.sum(axis=0)
         dim = self.layout.observation_dim  # an achieved goal may be there twice
-        places = breaks(jump[:, :dim], self.usual[:dim])
-        self.breaks += len(places)
-        room = max(PLACES - len(self.break_places), 0)
-        self.break_places += [Place(episode.id, int(step)) for step in places[:room]]
+        places = missed_boundaries(jump[:, :dim], self.usual[:dim])
+        self.missed_boundaries += len(places)
+        room = max(PLACES - len(self.missed_boundary_locations), 0)
+        self.missed_boundary_locations += [
+            Location(episode.id, int(step)) for step in places[:room]
+        ]
 
     def fill(self, profile: Profile) -> Profile:
         """The profile with what was counted, and the layout with the goal where it was found."""
@@ -84,7 +86,7 @@ class Tally:
         if found is not None:
             layout = dataclasses.replace(layout, goal_dims=found, append_achieved=False)
         size = layout.observation_dim
-        state = dimensions("observation", self.moments.get("state"), self.jumps)
+        state = dimensions("observation", self.moments.get("state"), self.outlier_steps)
         appended = [
             dataclasses.replace(dimension, name=f"achieved_goal {i}")
             for i, dimension in enumerate(state[size : layout.state_dim])
@@ -99,16 +101,16 @@ class Tally:
             reward=dimensions("reward", self.moments.get("reward")),
             returns=np.array(self.returns),
             goal_intervals=np.concatenate(self.goal_intervals),
-            breaks=self.breaks,
-            break_places=tuple(self.break_places),
-            missing_place=self.missing_place,
+            missed_boundaries=self.missed_boundaries,
+            missed_boundary_locations=tuple(self.missed_boundary_locations),
+            first_missing=self.first_missing,
         )
 
 
-def _first_missing(episode: Episode) -> Place | None:
+def _first_missing(episode: Episode) -> Location | None:
     places = [np.argwhere(~np.isfinite(array)) for array in (episode.state, episode.action)]
     steps = [int(place[0, 0]) for place in places if len(place)]
-    return Place(episode.id, min(steps)) if steps else None
+    return Location(episode.id, min(steps)) if steps else None
 
 
 def _goal_dims(inside: np.ndarray) -> tuple[int, ...] | None:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from dfplan.data.minari_io import open_dataset
-from dfplan.data.profile.measure import read_episodes, spread
+from dfplan.data.profile.measure import evenly_spaced_ids, read_episodes
 from dfplan.representation.layout import Layout
 
 EPISODES = 64
@@ -39,7 +39,7 @@ def take_sample(dataset_id: str, layout: Layout) -> Sample:
         UserError: no such dataset, or episodes that cannot be read.
     """
     dataset = open_dataset(dataset_id)
-    ids = spread(dataset, EPISODES)
+    ids = evenly_spaced_ids(dataset, EPISODES)
     states, actions, paths = [], [], []
     for episode in read_episodes(dataset, layout, ids):
         every = max(len(episode.state) * len(ids) // ROWS, 1)

@@ -8,9 +8,9 @@ import minari
 import numpy as np
 import pytest
 
+from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import read_files
-from dfplan.data.importers.source import Columns
-from dfplan.data.importers.write import Form, write_rows
+from dfplan.data.importers.write import ImportOptions, write_episodes
 from dfplan.types import UserError
 
 ID = "my/imported-v0"
@@ -109,9 +109,9 @@ def _arrow(pa, column):
 def imported(home):
     """Imports files and returns what Minari reads back: the dataset, its episodes, the notes."""
 
-    def call(name, *paths, columns=Columns(), form=Form(), limit=None):
+    def call(name, *paths, columns=Columns(), form=ImportOptions(), limit=None):
         rows = read_files(name, paths, columns, limit)
-        done = write_rows(rows, ID, form, "test")
+        done = write_episodes(rows, ID, form, "test")
         dataset = minari.load_dataset(ID)
         episodes = list(dataset.iterate_episodes())
         assert (len(episodes), sum(map(len, episodes))) == (done.episodes, done.steps)
@@ -125,9 +125,9 @@ def imported(home):
 def refusal(home):
     """Imports files, which must be refused in one line; returns it. Nothing may be written."""
 
-    def call(name, *paths, columns=Columns(), form=Form(), limit=None) -> str:
+    def call(name, *paths, columns=Columns(), form=ImportOptions(), limit=None) -> str:
         with pytest.raises(UserError) as caught:
-            write_rows(read_files(name, paths, columns, limit), ID, form, "test")
+            write_episodes(read_files(name, paths, columns, limit), ID, form, "test")
         assert "\n" not in str(caught.value)
         assert not list((home / "datasets").iterdir())
         return str(caught.value)

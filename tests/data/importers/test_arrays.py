@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.data.importers.write import Form
+from dfplan.data.importers.write import ImportOptions
 
 from .conftest import LENGTHS, check_dropped, coded, ends
 
@@ -37,7 +37,7 @@ def test_separate_files_and_one_number_per_row(home, imported):
         "numpy",
         home / "observations.npy",
         home / "actions.npy",
-        form=Form(action_bounds=(-1, 1.5)),
+        form=ImportOptions(action_bounds=(-1, 1.5)),
     )
     assert dataset.action_space.low.tolist() == [-1] and dataset.action_space.high.tolist() == [1.5]
     np.testing.assert_array_equal(episodes[0].observations[:, 0], np.arange(6))
@@ -94,14 +94,14 @@ def test_other_files(home, refusal):
     ],
 )
 def test_bounds(npz, refusal, bounds, says):
-    assert says in refusal("numpy", npz(), form=Form(action_bounds=bounds))
+    assert says in refusal("numpy", npz(), form=ImportOptions(action_bounds=bounds))
 
 
 def test_bounds_of_actions_that_are_left_out(npz, imported):
     actions = coded(2, 0.05)
     actions[ends()] = 999
     dataset, episodes, _ = imported(
-        "numpy", npz(actions=actions), form=Form(action_bounds=(0, 300))
+        "numpy", npz(actions=actions), form=ImportOptions(action_bounds=(0, 300))
     )
     check_dropped(episodes)
     assert dataset.action_space.high.tolist() == [300, 300]
@@ -109,7 +109,7 @@ def test_bounds_of_actions_that_are_left_out(npz, imported):
 
 def test_goal_dimensions_without_goals(npz, refusal):
     assert "no goals for --goal-dims; name their column: --goal" in refusal(
-        "numpy", npz(), form=Form(goal_dims=(0,))
+        "numpy", npz(), form=ImportOptions(goal_dims=(0,))
     )
 
 

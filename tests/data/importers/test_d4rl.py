@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from dfplan.data.importers.source import Columns
-from dfplan.data.importers.write import Form
+from dfplan.data.importers.columns import Columns
+from dfplan.data.importers.write import ImportOptions
 from dfplan.data.minari_io import load_trajectories
 
 from .conftest import ID, LENGTHS, check_dropped, coded, ends
@@ -68,7 +68,7 @@ def test_goals_make_a_dict_that_dfplan_reads(hdf5, imported):
 def test_goals_of_other_dimensions_and_after_the_last_action(hdf5, imported):
     goals = coded(2, 0.7)
     path = hdf5(**{"infos/goal": goals, "next_observations": coded(3) + 1})
-    _, episodes, _ = imported("d4rl", path, form=Form(goal_dims=(2, 0)))
+    _, episodes, _ = imported("d4rl", path, form=ImportOptions(goal_dims=(2, 0)))
     first = episodes[0].observations
     np.testing.assert_array_equal(first["achieved_goal"], first["observation"][:, [2, 0]])
     np.testing.assert_array_equal(first["desired_goal"], goals[[0, 1, 2, 3, 3]])
@@ -159,7 +159,9 @@ def test_the_unknown_observation_after_an_episode_counts_too(hdf5, refusal):
 def test_an_action_that_is_left_out_may_be_anything(hdf5, imported, home):
     actions = coded(2, 0.05)
     actions[ends()] = np.nan
-    _, episodes, _ = imported("d4rl", hdf5(actions=actions), form=Form(action_bounds=(-300, 300)))
+    _, episodes, _ = imported(
+        "d4rl", hdf5(actions=actions), form=ImportOptions(action_bounds=(-300, 300))
+    )
     check_dropped(episodes)
 
 

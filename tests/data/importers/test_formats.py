@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from dfplan.data.importers.columns import ColumnReader, Columns
+from dfplan.data.importers.episodes import read_episodes
 from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
-from dfplan.data.importers.rows import read_rows
-from dfplan.data.importers.source import Columns, Source
 from dfplan.types import UserError
 
 
@@ -16,8 +16,8 @@ def read_text(paths, columns, limit=None):
     """
     (path,) = paths
     numbers = np.loadtxt(path)
-    source = Source(str(path), ("x",), lambda name: numbers)
-    return read_rows(source, Columns(("x",), ("x",)), np.array([len(numbers)]), marks=())
+    source = ColumnReader(str(path), ("x",), lambda name: numbers)
+    return read_episodes(source, Columns(("x",), ("x",)), np.array([len(numbers)]), marks=())
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import builtins
 import numpy as np
 import pytest
 
-from dfplan.data.importers.source import Columns
+from dfplan.data.importers.columns import Columns
 
 from .conftest import LENGTHS, check_dropped, coded
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.data.importers.source import Columns
+from dfplan.data.importers.columns import Columns
 
 from .conftest import check_dropped, coded
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import read_files
-from dfplan.data.importers.source import Columns
 from dfplan.types import UserError
 
 TRACKS = """id,time,x,y,note

@@ -3,7 +3,7 @@
 import pytest
 
 from dfplan.data.importers.formats import read_files
-from dfplan.data.importers.write import Form, write_rows
+from dfplan.data.importers.write import ImportOptions, write_episodes
 from dfplan.types import UserError
 
 from .conftest import ID
@@ -16,20 +16,20 @@ def test_an_interrupt_leaves_no_dataset(npz, home):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_rows(rows, ID, Form(), "test", stop)
+        write_episodes(rows, ID, ImportOptions(), "test", stop)
     assert not (home / "datasets" / ID).exists()
 
 
 def test_a_dataset_that_exists_is_kept(npz, home):
     rows = read_files("numpy", [npz()])
-    write_rows(rows, ID, Form(), "test")
+    write_episodes(rows, ID, ImportOptions(), "test")
     before = (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes()
     with pytest.raises(UserError, match="exists already"):
-        write_rows(rows, ID, Form(), "test")
+        write_episodes(rows, ID, ImportOptions(), "test")
     assert (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes() == before
 
 
 def test_progress_ends_at_the_last_row(npz, home):
     done = []
-    write_rows(read_files("numpy", [npz()]), ID, Form(), "test", done.append)
+    write_episodes(read_files("numpy", [npz()]), ID, ImportOptions(), "test", done.append)
     assert done[-1] == 12

@@ -60,15 +60,15 @@ def test_joined_episodes_and_where(write):
     actions = np.zeros((len(joined) - 1, 1), np.float32)
     write([walk(2), (joined, actions, np.zeros(len(actions)), "truncated")], box(4))
     profile = measure(ID)
-    assert profile.breaks == 1 and profile.break_places == ((1, 40),)
-    assert [d.jumps for d in profile.state] == [1] * 4
+    assert profile.missed_boundaries == 1 and profile.missed_boundary_locations == ((1, 40),)
+    assert [d.outlier_steps for d in profile.state] == [1] * 4
 
 
 def test_an_achieved_goal_that_is_there_twice_does_not_count_twice(write):
     episode = goals(walk(0))
     episode[0]["observation"][20:, [1, 3]] += 50
     write([episode], goal_space())
-    assert measure(ID).breaks == 1  # two of the observation's four dimensions
+    assert measure(ID).missed_boundaries == 1  # two of the observation's four dimensions
 
 
 def test_missing_values_are_counted_and_found(write):
@@ -76,11 +76,11 @@ def test_missing_values_are_counted_and_found(write):
     second[0][7, 2], second[0][9, 2], second[1][5, 0] = np.nan, np.inf, np.nan
     write([first, second], box(4))
     profile = measure(ID)
-    assert profile.missing_place == (1, 5)
+    assert profile.first_missing == (1, 5)
     assert profile.state[2].missing == pytest.approx(2 / 82)
     assert profile.action[0].missing == pytest.approx(1 / 80)
     assert np.isfinite([profile.state[2].mean, profile.state[2].std, profile.state[2].high]).all()
-    assert json.loads(json.dumps(profile.to_dict(), allow_nan=False))["missing_place"] == [1, 5]
+    assert json.loads(json.dumps(profile.to_dict(), allow_nan=False))["first_missing"] == [1, 5]
 
 
 def test_a_dimension_without_any_value_has_no_number_in_json(write):

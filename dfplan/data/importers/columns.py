@@ -1,4 +1,4 @@
-"""Source: a file as named columns of numbers, a row a control step; every format becomes one."""
+"""ColumnReader: a file as named columns of numbers, a row a control step; every format becomes one."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class Columns:
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class ColumnReader:
     """Named columns of a file.
 
     Attributes:

@@ -1,11 +1,11 @@
-"""Rows: all that is imported of a file, as flat arrays with the lengths of their episodes."""
+"""ColumnarEpisodes: all that is imported of a file, as flat arrays with the lengths of their episodes."""
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from dfplan.data.importers.source import Columns, Source
+from dfplan.data.importers.columns import ColumnReader, Columns
 from dfplan.types import UserError
 
 DROPPED = (
@@ -17,7 +17,7 @@ ONE_EPISODE = "all rows are one episode; where they should be more: --episode-st
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows:
+class ColumnarEpisodes:
     """Steps of one or more files; row i holds an observation and the action taken there.
 
     Attributes:
@@ -50,8 +50,8 @@ class Rows:
         return used
 
 
-def read_rows(
-    source: Source,
+def read_episodes(
+    source: ColumnReader,
     columns: Columns,
     length: np.ndarray,
     *,
@@ -59,7 +59,7 @@ def read_rows(
     terminal: np.ndarray | None = None,
     observation: np.ndarray | None = None,
     final: np.ndarray | None = None,
-) -> Rows:
+) -> ColumnarEpisodes:
     """Read and check the columns of a file whose episodes are known.
 
     Args:
@@ -69,7 +69,7 @@ def read_rows(
         marks: columns that told the episodes.
         terminal: `[N]` bool, rows whose action ended the episode.
         observation: `[N, O]` where it was read already.
-        final: see `Rows`.
+        final: see `ColumnarEpisodes`.
 
     Raises:
         UserError: missing, unequally long or unsuitable columns; values that are not finite.
@@ -86,12 +86,14 @@ def read_rows(
     ended = np.zeros(len(length), bool)
     if terminal is not None and final is not None:
         ended = terminal[np.cumsum(length) - 1]
-    rows = Rows(source.where, observation, action, reward, goal, length, ended, final)
+    rows = ColumnarEpisodes(source.where, observation, action, reward, goal, length, ended, final)
     _check_finite(rows, columns)
     return dataclasses.replace(rows, notes=_notes(source, columns, rows, marks))
 
 
-def _notes(source: Source, columns: Columns, rows: Rows, marks: Sequence[str]) -> tuple[str, ...]:
+def _notes(
+    source: ColumnReader, columns: Columns, rows: ColumnarEpisodes, marks: Sequence[str]
+) -> tuple[str, ...]:
     used = {*columns.observations, *columns.actions, columns.rewards, columns.goal, *marks}
     rest = [name for name in source.names if name not in used]
     notes = {
@@ -103,7 +105,7 @@ def _notes(source: Source, columns: Columns, rows: Rows, marks: Sequence[str]) -
     return tuple(note for note, applies in notes.items() if applies)
 
 
-def lengths(end: np.ndarray, limit: int | None = None) -> np.ndarray:
+def episode_lengths(end: np.ndarray, limit: int | None = None) -> np.ndarray:
     """Rows of each episode `[E]`, from where episodes end.
 
     Rows after the last end are an episode too, which was cut off by the end of the file.
@@ -122,7 +124,7 @@ def lengths(end: np.ndarray, limit: int | None = None) -> np.ndarray:
     return np.array([n for piece in pieces for n in piece], np.int64)
 
 
-def join_rows(parts: Sequence[Rows]) -> Rows:
+def join_episodes(parts: Sequence[ColumnarEpisodes]) -> ColumnarEpisodes:
     """The episodes of several files, one after the other.
 
     Raises:
@@ -154,7 +156,7 @@ def _joined(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
     return np.concatenate(there) if there else None
 
 
-def _check_finite(rows: Rows, columns: Columns) -> None:
+def _check_finite(rows: ColumnarEpisodes, columns: Columns) -> None:
     """Check everything that becomes part of the dataset."""
     every = np.ones(len(rows.action), bool)
     checked = (
@@ -174,7 +176,7 @@ def _check_finite(rows: Rows, columns: Columns) -> None:
         )
 
 
-def _refuse(rows: Rows, name: str, array: np.ndarray, bad: np.ndarray) -> None:
+def _refuse(rows: ColumnarEpisodes, name: str, array: np.ndarray, bad: np.ndarray) -> None:
     if not bad.any():
         return
     row, dim = map(int, np.argwhere(bad)[0])
