@@ -85,11 +85,11 @@ def main(argv: Sequence[str]) -> int:
     check_outputs(args.json)
     begin = time.perf_counter()
     columns = Columns(args.observations, args.actions, args.rewards, args.goal)
-    rows = read_files(args.format, args.paths, columns, args.episode_steps)
+    episodes = read_files(args.format, args.paths, columns, args.episode_steps)
     files = ", ".join(path.name for path in args.paths)
-    with step_bar("importing", len(rows.action)) as advance:
+    with step_bar("importing", len(episodes.action)) as advance:
         done = write_episodes(
-            rows,
+            episodes,
             args.dataset,
             ImportOptions(args.goal_dims, args.action_bounds),
             f"Imported from {args.format}: {files}",

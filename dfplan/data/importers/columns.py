@@ -1,4 +1,4 @@
-"""ColumnReader: a file as named columns of numbers, a row a control step; every format becomes one."""
+"""Files as named columns of numbers, one row per control step; every format is read as these."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from dfplan.types import UserError, one_line
 
 NONE = "none"
-"""Stands for no column where a format would take one by default."""
+"""Column name that skips an optional column, even if the format has a default for it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +16,12 @@ class Columns:
     """Names of the columns to import.
 
     Attributes:
-        observations, actions: one or more, put side by side; empty takes the format's own.
-        rewards, goal: one each; None takes the format's own where the file has it, `NONE` none.
+        observations: Columns that are concatenated to the observation; empty for the format's
+            default.
+        actions: Columns that are concatenated to the action; empty for the format's default.
+        rewards: Column of the rewards; None for the format's default if the file has it, `NONE`
+            for no rewards.
+        goal: Column of the goals; None and `NONE` as for `rewards`.
     """
 
     observations: tuple[str, ...] = ()
@@ -28,12 +32,12 @@ class Columns:
 
 @dataclasses.dataclass(frozen=True)
 class ColumnReader:
-    """Named columns of a file.
+    """Reader of the named columns of a file.
 
     Attributes:
-        where: the file, for messages.
-        names: columns that there are.
-        read: the array of a column.
+        where: File name for error messages.
+        names: Names of all columns in the file.
+        read: Function that returns the array of a column.
     """
 
     where: str
@@ -41,16 +45,16 @@ class ColumnReader:
     read: Callable[[str], np.ndarray]
 
     def column(self, name: str) -> np.ndarray:
-        """A column as `[N, D]`, floating point: float32 where that holds every value, else float64.
+        """Return a column as `[N, D]`: float32 if that holds its type exactly, else float64.
 
         Raises:
-            UserError: when there is no such column, or it does not hold a row of numbers per step.
+            UserError: If the column does not exist or does not hold a row of numbers per step.
         """
         if name not in self.names:
             raise UserError(f"{self.where} has no column {name!r}; it has: {_listed(self.names)}")
         try:
             array = np.asarray(self.read(name))
-        except (ValueError, OSError) as error:  # pickled objects, a damaged file
+        except (ValueError, OSError) as error:  # pickled objects or a damaged file
             raise UserError(f"{self.where}: column {name!r}: {one_line(error)}") from error
         if array.dtype.kind not in "biuf":
             raise UserError(f"{self.where}: column {name!r} holds {array.dtype}; needed: numbers")
@@ -63,21 +67,21 @@ class ColumnReader:
         return array.astype(np.result_type(array.dtype, np.float32), copy=False)
 
     def join(self, names: Sequence[str]) -> np.ndarray:
-        """Columns side by side, `[N, D]`.
+        """Return columns concatenated to `[N, D]`.
 
         Raises:
-            UserError: as `column`, or when they are not equally long.
+            UserError: As `column`, or if the columns differ in length.
         """
-        parts = [self.column(name) for name in names]
-        for name, part in zip(names, parts, strict=True):
-            self.check_rows(name, len(part), len(parts[0]), names[0])
-        return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        arrays = [self.column(name) for name in names]
+        for name, array in zip(names, arrays, strict=True):
+            self.check_rows(name, len(array), len(arrays[0]), names[0])
+        return np.concatenate(arrays, axis=1) if len(arrays) > 1 else arrays[0]
 
     def vector(self, name: str) -> np.ndarray:
-        """A column of one number per row, `[N]`.
+        """Return a column with one number per row, `[N]`.
 
         Raises:
-            UserError: as `column`, or when it holds more.
+            UserError: As `column`, or if the column has more than one number per row.
         """
         array = self.column(name)
         if array.shape[1] != 1:
@@ -86,42 +90,47 @@ class ColumnReader:
             )
         return array[:, 0]
 
-    def flags(self, name: str, rows: int, like: str) -> np.ndarray:
-        """A column of yes and no, `[N]` bool; any number but 0 is yes.
+    def flags(self, name: str, rows: int, reference: str) -> np.ndarray:
+        """Return a column of flags, `[N]` bool; every number except 0 is true.
+
+        Args:
+            name: Name of the column.
+            rows: Required number of rows.
+            reference: Name of the column that has this number of rows, for the error message.
 
         Raises:
-            UserError: as `vector`, or when it has not `rows` rows, as the column `like`.
+            UserError: As `vector`, or if the number of rows differs.
         """
         array = self.vector(name)
-        self.check_rows(name, len(array), rows, like)
+        self.check_rows(name, len(array), rows, reference)
         return array != 0
 
-    def choose(self, given: Columns, default: Columns) -> Columns:
-        """The columns to read: those that were given, and the format's own in the place of others.
+    def resolve(self, columns: Columns, default: Columns) -> Columns:
+        """Return the columns to read: the user's choice, and the format's default elsewhere.
 
-        Rewards and goal stay away where the file has no such column and none was asked for.
+        Rewards and goal are None if the user chose none and the file lacks the default column.
         """
         return Columns(
-            given.observations or default.observations,
-            given.actions or default.actions,
-            self._optional(given.rewards, default.rewards),
-            self._optional(given.goal, default.goal),
+            observations=columns.observations or default.observations,
+            actions=columns.actions or default.actions,
+            rewards=self._optional(columns.rewards, default.rewards),
+            goal=self._optional(columns.goal, default.goal),
         )
 
-    def _optional(self, given: str | None, default: str | None) -> str | None:
-        if given == NONE:
+    def _optional(self, name: str | None, default: str | None) -> str | None:
+        if name == NONE:
             return None
-        return given or (default if default in self.names else None)
+        return name or (default if default in self.names else None)
 
-    def check_rows(self, name: str, rows: int, needed: int, like: str) -> None:
-        """Check that a column is as long as another one.
+    def check_rows(self, name: str, rows: int, needed: int, reference: str) -> None:
+        """Check that a column has the same number of rows as a reference column.
 
         Raises:
-            UserError: naming both.
+            UserError: If it does not; the message names both columns.
         """
         if rows != needed:
             raise UserError(
-                f"{self.where}: {name!r} has {rows} rows; needed: {needed}, as {like!r}"
+                f"{self.where}: {name!r} has {rows} rows; needed: {needed}, as {reference!r}"
             )
 
 

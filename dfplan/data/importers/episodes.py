@@ -1,4 +1,4 @@
-"""ColumnarEpisodes: all that is imported of a file, as flat arrays with the lengths of their episodes."""
+"""Imported episodes as flat arrays, with the length of each episode."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from dfplan.data.importers.columns import ColumnReader, Columns
 from dfplan.types import UserError
 
 DROPPED = (
-    "the file does not hold where the last action of an episode led: that action is left out, "
-    "and the episode counts as truncated"
+    "the file does not contain the observation after the last action of an episode: that action "
+    "is left out, and the episode counts as truncated"
 )
 NO_REWARDS = "the file has no rewards: they are zero"
-ONE_EPISODE = "all rows are one episode; where they should be more: --episode-steps"
+ONE_EPISODE = "all rows form one episode; to split them, use --episode-steps"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,14 +21,17 @@ class ColumnarEpisodes:
     """Steps of one or more files; row i holds an observation and the action taken there.
 
     Attributes:
-        where: the file, for messages.
-        observation: `[N, O]`. action: `[N, A]`. reward: `[N]`.
-        goal: `[N, G]` the goal in force, or None.
+        where: File names for error messages.
+        observation: `[N, O]`.
+        action: `[N, A]`.
+        reward: `[N]`.
+        goal: `[N, G]`, the desired goal at each row, or None.
         length: `[E]` int64, rows of each episode.
-        terminated: `[E]` bool, the last action ended the episode; else it was cut off there.
-        final: `[E, O]` what was observed after the last action, or None where the file does not say
-            so: then the last action of each episode belongs to no step.
-        notes: what the user should know, a sentence each.
+        terminated: `[E]` bool, whether the last action terminated the episode; otherwise it was
+            truncated there.
+        final: `[E, O]`, observations after the last actions, or None if the file lacks them. Then
+            the last action of each episode does not belong to a step.
+        notes: What the user should know, one sentence each.
     """
 
     where: str
@@ -51,68 +54,88 @@ class ColumnarEpisodes:
 
 
 def read_episodes(
-    source: ColumnReader,
+    reader: ColumnReader,
     columns: Columns,
     length: np.ndarray,
     *,
-    marks: Sequence[str],
+    boundary_columns: Sequence[str],
     terminal: np.ndarray | None = None,
     observation: np.ndarray | None = None,
     final: np.ndarray | None = None,
 ) -> ColumnarEpisodes:
-    """Read and check the columns of a file whose episodes are known.
+    """Read and check the columns of a file whose episode lengths are known.
 
     Args:
-        source: the file.
-        columns: names of all that is to be read.
-        length: `[E]` rows of each episode.
-        marks: columns that told the episodes.
-        terminal: `[N]` bool, rows whose action ended the episode.
-        observation: `[N, O]` where it was read already.
-        final: see `ColumnarEpisodes`.
+        reader: Reader of the file.
+        columns: Names of the columns to read.
+        length: `[E]`, rows of each episode.
+        boundary_columns: Columns from which the episode lengths were derived.
+        terminal: `[N]` bool, rows whose action terminated the episode.
+        observation: `[N, O]` if it has been read already.
+        final: See `ColumnarEpisodes`.
 
     Raises:
-        UserError: missing, unequally long or unsuitable columns; values that are not finite.
+        UserError: If a column is missing, unsuitable or not as long as the others, or a value is
+            not finite.
     """
     if observation is None:
-        observation = source.join(columns.observations)
-    action = source.join(columns.actions)
-    reward = np.zeros(len(action)) if columns.rewards is None else source.vector(columns.rewards)
-    goal = None if columns.goal is None else source.column(columns.goal)
+        observation = reader.join(columns.observations)
+    action = reader.join(columns.actions)
+    reward = np.zeros(len(action)) if columns.rewards is None else reader.vector(columns.rewards)
+    goal = None if columns.goal is None else reader.column(columns.goal)
     others = ((columns.actions[0], action), (columns.rewards, reward), (columns.goal, goal))
     for name, array in others:
         if name is not None and array is not None:
-            source.check_rows(name, len(array), len(observation), columns.observations[0])
-    ended = np.zeros(len(length), bool)
+            reader.check_rows(name, len(array), len(observation), columns.observations[0])
+    terminated = np.zeros(len(length), bool)
     if terminal is not None and final is not None:
-        ended = terminal[np.cumsum(length) - 1]
-    rows = ColumnarEpisodes(source.where, observation, action, reward, goal, length, ended, final)
-    _check_finite(rows, columns)
-    return dataclasses.replace(rows, notes=_notes(source, columns, rows, marks))
+        terminated = terminal[np.cumsum(length) - 1]
+    episodes = ColumnarEpisodes(
+        where=reader.where,
+        observation=observation,
+        action=action,
+        reward=reward,
+        goal=goal,
+        length=length,
+        terminated=terminated,
+        final=final,
+    )
+    _check_finite(episodes, columns)
+    notes = _notes(reader, columns, episodes, boundary_columns)
+    return dataclasses.replace(episodes, notes=notes)
 
 
 def _notes(
-    source: ColumnReader, columns: Columns, rows: ColumnarEpisodes, marks: Sequence[str]
+    reader: ColumnReader,
+    columns: Columns,
+    episodes: ColumnarEpisodes,
+    boundary_columns: Sequence[str],
 ) -> tuple[str, ...]:
-    used = {*columns.observations, *columns.actions, columns.rewards, columns.goal, *marks}
-    rest = [name for name in source.names if name not in used]
+    used = {
+        *columns.observations,
+        *columns.actions,
+        columns.rewards,
+        columns.goal,
+        *boundary_columns,
+    }
+    unused = [name for name in reader.names if name not in used]
     notes = {
-        DROPPED: rows.final is None,
+        DROPPED: episodes.final is None,
         NO_REWARDS: columns.rewards is None,
-        ONE_EPISODE: len(rows.length) == 1,
-        f"columns left out: {', '.join(rest)}": rest,
+        ONE_EPISODE: len(episodes.length) == 1,
+        f"columns left out: {', '.join(unused)}": unused,
     }
     return tuple(note for note, applies in notes.items() if applies)
 
 
 def episode_lengths(end: np.ndarray, limit: int | None = None) -> np.ndarray:
-    """Rows of each episode `[E]`, from where episodes end.
+    """Return the rows of each episode `[E]`, given where episodes end.
 
-    Rows after the last end are an episode too, which was cut off by the end of the file.
+    Rows after the last end form one more episode, truncated by the end of the file.
 
     Args:
         end: `[N]` bool, last rows of episodes.
-        limit: an episode ends after so many rows at the latest.
+        limit: Maximum number of rows per episode; None for no limit.
     """
     last = np.flatnonzero(end)
     if not len(last) or last[-1] != len(end) - 1:
@@ -124,27 +147,28 @@ def episode_lengths(end: np.ndarray, limit: int | None = None) -> np.ndarray:
     return np.array([n for piece in pieces for n in piece], np.int64)
 
 
-def join_episodes(parts: Sequence[ColumnarEpisodes]) -> ColumnarEpisodes:
-    """The episodes of several files, one after the other.
+def join_episodes(files: Sequence[ColumnarEpisodes]) -> ColumnarEpisodes:
+    """Return the episodes of several files, one file after the other.
 
     Raises:
-        UserError: when one file's observations, actions or goals are not like the first one's.
+        UserError: If observations, actions or goals of a file differ in size from the first one's.
     """
-    first = parts[0]
-    for part in parts[1:]:
+    first = files[0]
+    for file in files[1:]:
         for name in ("observation", "action", "goal", "final"):
-            here, there = _width(getattr(part, name)), _width(getattr(first, name))
-            if here != there:
+            width = _width(getattr(file, name))
+            needed = _width(getattr(first, name))
+            if width != needed:
                 raise UserError(
-                    f"{part.where}: {name} has {here} numbers; needed: {there}, as {first.where}"
+                    f"{file.where}: {name} has {width} numbers; needed: {needed}, as {first.where}"
                 )
-    if len(parts) == 1:
+    if len(files) == 1:
         return first
-    arrays = ("observation", "action", "reward", "goal", "length", "terminated", "final")
-    joined = {name: _joined([getattr(part, name) for part in parts]) for name in arrays}
-    notes = dict.fromkeys(note for part in parts for note in part.notes)
-    where = ", ".join(part.where for part in parts)
-    return dataclasses.replace(first, where=where, **joined, notes=tuple(notes))
+    names = ("observation", "action", "reward", "goal", "length", "terminated", "final")
+    arrays = {name: _joined([getattr(file, name) for file in files]) for name in names}
+    notes = dict.fromkeys(note for file in files for note in file.notes)
+    where = ", ".join(file.where for file in files)
+    return dataclasses.replace(first, where=where, **arrays, notes=tuple(notes))
 
 
 def _width(array: np.ndarray | None) -> int:
@@ -152,38 +176,39 @@ def _width(array: np.ndarray | None) -> int:
 
 
 def _joined(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    there = [array for array in arrays if array is not None]
-    return np.concatenate(there) if there else None
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if present else None
 
 
-def _check_finite(rows: ColumnarEpisodes, columns: Columns) -> None:
-    """Check everything that becomes part of the dataset."""
-    every = np.ones(len(rows.action), bool)
-    checked = (
-        (" and ".join(columns.observations), rows.observation, every),
-        (" and ".join(columns.actions), rows.action, rows.used),
-        (columns.rewards, rows.reward[:, None], rows.used),
-        (columns.goal, rows.goal, every),
+def _check_finite(episodes: ColumnarEpisodes, columns: Columns) -> None:
+    """Check every number that becomes part of the dataset."""
+    every = np.ones(len(episodes.action), bool)
+    checks = (
+        (" and ".join(columns.observations), episodes.observation, every),
+        (" and ".join(columns.actions), episodes.action, episodes.used),
+        (columns.rewards, episodes.reward[:, None], episodes.used),
+        (columns.goal, episodes.goal, every),
     )
-    for name, array, used in checked:
+    for name, array, used in checks:
         if array is not None:
-            _refuse(rows, str(name), array, ~np.isfinite(array) & used[:, None])
-    if rows.final is not None and not np.isfinite(rows.final).all():
-        episode, dim = map(int, np.argwhere(~np.isfinite(rows.final))[0])
+            _refuse(episodes, str(name), array, ~np.isfinite(array) & used[:, None])
+    if episodes.final is not None and not np.isfinite(episodes.final).all():
+        episode, dim = map(int, np.argwhere(~np.isfinite(episodes.final))[0])
         raise UserError(
-            f"{rows.where}: observation after the last action of episode {episode}, dimension "
-            f"{dim}, is {rows.final[episode, dim]}; needed: finite numbers"
+            f"{episodes.where}: observation after the last action of episode {episode}, dimension "
+            f"{dim}, is {episodes.final[episode, dim]}; needed: finite numbers"
         )
 
 
-def _refuse(rows: ColumnarEpisodes, name: str, array: np.ndarray, bad: np.ndarray) -> None:
+def _refuse(episodes: ColumnarEpisodes, name: str, array: np.ndarray, bad: np.ndarray) -> None:
+    """Raise an error that names the first bad value, if there is one."""
     if not bad.any():
         return
     row, dim = map(int, np.argwhere(bad)[0])
-    ends = np.cumsum(rows.length)
+    ends = np.cumsum(episodes.length)
     episode = int(np.searchsorted(ends, row, side="right"))
-    step = row - int(ends[episode] - rows.length[episode])
+    step = row - int(ends[episode] - episodes.length[episode])
     raise UserError(
-        f"{rows.where}: {name}, row {row} (episode {episode}, step {step}), dimension {dim} is "
+        f"{episodes.where}: {name}, row {row} (episode {episode}, step {step}), dimension {dim} is "
         f"{array[row, dim]}; needed: finite numbers ({int(bad.sum())} are not)"
     )

@@ -1,4 +1,4 @@
-"""NumPy's NPZ and NPY files as sources. Nothing in them is unpickled."""
+"""Columns of NumPy's NPZ and NPY files. Nothing is unpickled."""
 
 import contextlib
 import zipfile
@@ -13,10 +13,10 @@ from dfplan.types import UserError, one_line
 
 @contextlib.contextmanager
 def open_npz(path: Path) -> Iterator[ColumnReader]:
-    """The arrays of an NPZ file.
+    """Open an NPZ file and yield a reader of its arrays.
 
     Raises:
-        UserError: when it is missing or no NPZ.
+        UserError: If the file is missing or not NPZ.
     """
     try:
         file = np.load(path)
@@ -29,6 +29,7 @@ def open_npz(path: Path) -> Iterator[ColumnReader]:
 
 
 def open_npy(paths: Sequence[Path]) -> ColumnReader:
-    """NPY files as columns, each named as its file."""
+    """Return a reader of NPY files, one column per file, named after the file."""
     files = {path.stem: path for path in paths}
-    return ColumnReader(", ".join(map(str, paths)), tuple(files), lambda name: np.load(files[name]))
+    where = ", ".join(map(str, paths))
+    return ColumnReader(where, tuple(files), lambda name: np.load(files[name]))

@@ -1,4 +1,4 @@
-"""What is written is whole, or not there at all."""
+"""A dataset is written completely or not at all."""
 
 import pytest
 
@@ -10,22 +10,22 @@ from .conftest import ID
 
 
 def test_an_interrupt_leaves_no_dataset(npz, home):
-    rows = read_files("numpy", [npz()])
+    episodes = read_files("numpy", [npz()])
 
-    def stop(done):
+    def stop(rows):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_episodes(rows, ID, ImportOptions(), "test", stop)
+        write_episodes(episodes, ID, ImportOptions(), "test", stop)
     assert not (home / "datasets" / ID).exists()
 
 
 def test_a_dataset_that_exists_is_kept(npz, home):
-    rows = read_files("numpy", [npz()])
-    write_episodes(rows, ID, ImportOptions(), "test")
+    episodes = read_files("numpy", [npz()])
+    write_episodes(episodes, ID, ImportOptions(), "test")
     before = (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes()
-    with pytest.raises(UserError, match="exists already"):
-        write_episodes(rows, ID, ImportOptions(), "test")
+    with pytest.raises(UserError, match=ID):
+        write_episodes(episodes, ID, ImportOptions(), "test")
     assert (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes() == before
 
 
