@@ -110,11 +110,12 @@ class Run:
 
     def training_arrays(self, data: Trajectories) -> TrainingArrays:
         """Its dataset as training takes it."""
-        config, rank = self.config, None
+        config = self.config
+        quantiles = None
         if self.critic is not None:
             given = data, self.states, self.critic, config.value
-            rank = return_quantiles(*given, stride=config.data.stride)
-        return make_training_arrays(data, config.data, self.states, self.actions, rank)
+            quantiles = return_quantiles(*given, stride=config.data.stride)
+        return make_training_arrays(data, config.data, self.states, self.actions, quantiles)
 
     @property
     def model(self) -> Model:

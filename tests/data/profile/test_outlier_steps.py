@@ -1,9 +1,9 @@
-"""Jumps are found where trajectories were joined, and not where one dimension switches."""
+"""Missed boundaries are found where trajectories were joined, not where one dimension switches."""
 
 import numpy as np
 
 from dfplan.data.profile.outlier_steps import (
-    BEYOND,
+    OUTLIER_FACTOR,
     missed_boundaries,
     outlier_steps,
     typical_change,
@@ -16,39 +16,39 @@ def walks(count=6, steps=50, dims=4):
     return starts + np.cumsum(rng.normal(size=(count, steps, dims)) / 20, axis=1)
 
 
-def test_usual_change_leaves_out_steps_that_change_nothing():
+def test_typical_change_ignores_steps_without_change():
     still = np.zeros((50, 1))
     ramp = np.repeat(np.arange(10.0), 5)[:, None]
     states = np.concatenate([still, ramp, -2 * ramp], axis=1)
     assert typical_change([states, states]).tolist() == [0, 1, 2]
 
 
-def test_usual_change_with_values_that_are_missing():
+def test_typical_change_with_missing_values():
     states = np.arange(9.0)[:, None].repeat(2, axis=1)
     states[:, 1] = np.nan
     assert typical_change([states]).tolist() == [1, 0]
     assert typical_change([states[:1], states]).tolist() == [1, 0]
 
 
-def test_joined_trajectories_jump_where_they_were_joined():
+def test_joined_trajectories_have_outliers_at_their_joints():
     joined = np.concatenate(list(walks()))
-    usual = typical_change([joined])
-    jump = outlier_steps(joined, usual)
-    assert missed_boundaries(jump, usual).tolist() == [49, 99, 149, 199, 249]
-    assert jump.sum(axis=0).tolist() == [5] * 4
+    typical = typical_change([joined])
+    outliers = outlier_steps(joined, typical)
+    assert missed_boundaries(outliers, typical).tolist() == [49, 99, 149, 199, 249]
+    assert outliers.sum(axis=0).tolist() == [5] * 4
 
 
-def test_one_dimension_that_switches_is_no_break():
+def test_one_dimension_that_switches_is_not_a_boundary():
     states = walks(1)[0]
     states[30:, 0] += 10
-    usual = typical_change([states])
-    jump = outlier_steps(states, usual)
-    assert jump.sum(axis=0).tolist() == [1, 0, 0, 0]
-    assert missed_boundaries(jump, usual).size == 0
+    typical = typical_change([states])
+    outliers = outlier_steps(states, typical)
+    assert outliers.sum(axis=0).tolist() == [1, 0, 0, 0]
+    assert missed_boundaries(outliers, typical).tolist() == []
 
 
-def test_a_jump_is_more_than_twenty_times_the_usual():
-    for factor, found in ((0.9, 0), (1.1, 1)):
-        states = np.append(np.arange(40.0), 39 + factor * BEYOND)[:, None]
-        usual = typical_change([states])
-        assert usual == 1 and outlier_steps(states, usual).sum() == found
+def test_an_outlier_exceeds_twenty_times_the_typical_change():
+    for factor, count in ((0.9, 0), (1.1, 1)):
+        states = np.append(np.arange(40.0), 39 + factor * OUTLIER_FACTOR)[:, None]
+        typical = typical_change([states])
+        assert typical == 1 and outlier_steps(states, typical).sum() == count
