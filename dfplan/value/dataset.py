@@ -28,7 +28,7 @@ def learn_critic(
     return fit_critic(*given, config, stride=stride, seed=seed)
 
 
-def rank_returns(
+def return_quantiles(
     data: Trajectories, states: Normalizer, critic: Critic, config: ValueConfig, *, stride: int
 ) -> Float[np.ndarray, "N"]:
     """How good the return from each row is, 0 to 1, among those that the data had from such states.
