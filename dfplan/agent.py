@@ -26,7 +26,7 @@ from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.planner import Planner
 from dfplan.representation.layout import Layout
 from dfplan.runs.resolve import resolve_run
-from dfplan.runs.run import Run, load_weights
+from dfplan.runs.run import Run
 from dfplan.tasks.registry import load_function
 from dfplan.types import Cost, Tracker
 from dfplan.util.compilation_cache import enable_compilation_cache
@@ -130,10 +130,9 @@ class Agent:
             UserError: when the run is missing or damaged, or a setting is unknown.
         """
         enable_compilation_cache()
-        found = resolve_run(directory)
-        run = found.run.with_planner(planner or {})
-        agent = cls.from_run(run, load_weights(run, found.directory), seed=seed)
-        if run.config.planner.timing.deadline_ms >= 0:
+        resolved = resolve_run(directory).with_planner(planner or {})
+        agent = cls.from_run(resolved.run, resolved.load_weights(), seed=seed)
+        if resolved.run.config.planner.timing.deadline_ms >= 0:
             agent.compile()
         return agent
 
