@@ -25,6 +25,7 @@ from dfplan.guidance.costs import as_cost
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.planner import Planner
 from dfplan.representation.layout import Layout
+from dfplan.runs.fit import get_dynamics
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import load_function
@@ -148,9 +149,9 @@ class Agent:
         """
         wanted = run.config.planner.low_level_controller == "tracker" and run.task.tracker
         tracker = load_function(run.task.tracker) if wanted else None
-        dynamics = run.find_dynamics() if run.config.planner.sensing.filters else None
+        dynamics = get_dynamics(run) if run.config.planner.sensing.filters else None
         given = {"tracker": tracker, "dynamics": dynamics, "seed": seed, "worker": worker}
-        return cls(run.planner, weights, run.layout, **given)
+        return cls(run.make_planner(), weights, run.layout, **given)
 
     def compile(self, batch: int = 1) -> None:
         """Compile what `act` runs for so many environments, so that it does not have to wait.

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import measure, run_episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
 from dfplan.runs.presets import make_config
 from dfplan.runs.train import train
 from dfplan.tasks.make_env import make_env

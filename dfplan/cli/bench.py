@@ -66,7 +66,8 @@ def main(argv: Sequence[str]) -> int:
         spec = TrainSpec(run.model, run.config.data, run.config.training)
         result["training"] = bench_training(spec, gemm, args.seconds)
         console.print("training: " + _line(result["training"]))
-    planners = [with_horizon(run.planner, h or run.planner.horizon) for h in args.horizons]
+    planner = run.make_planner()
+    planners = [with_horizon(planner, h or planner.horizon) for h in args.horizons]
     result["plans"] = []
     for planner in planners:
         for batch in args.batches:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.evaluation.evaluate import Episodes
+from dfplan.evaluation.episodes import Episodes
 from dfplan.plots.denoising import animate_denoising
 from dfplan.plots.episode import write_episode
 from dfplan.plots.film import film

@@ -21,7 +21,7 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.evaluation.evaluate import interval as mean_interval
+from dfplan.evaluation.bootstrap import interval as mean_interval
 from dfplan.forecast.sample import check_rolls, sample_futures
 from dfplan.forecast.windows import (
     LEVELS,
@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
     run = found.run.replace_planner(args.planner)
     data = run.load_data(args.dataset)
     held = run.load_data(args.calibration) if args.calibration else None
-    planner = run.planner
+    planner = run.make_planner()
     tokens = args.tokens or planner.horizon
     if tokens > planner.horizon:
         check_rolls(planner)

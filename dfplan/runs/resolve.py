@@ -75,7 +75,7 @@ def resolve_run(name: Path | str) -> ResolvedRun:
     task = tasks[str(name)]
     if not task.checkpoint:
         raise UserError(
-            f"task {name} has no pretrained checkpoint; "
+            f"task {name} comes with no checkpoint; "
             f"train one with dfplan train {name} --out RUN and give RUN instead"
         )
     directory = checkpoint_folder(task)

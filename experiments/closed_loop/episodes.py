@@ -59,7 +59,7 @@ class MazePlayer:
             make=make,
             length=wrapped.spec.max_episode_steps,
             env=env,
-            loop=ClosedLoop(run.planner, run.layout, physics.step, tracker),
+            loop=ClosedLoop(run.make_planner(), run.layout, physics.step, tracker),
         )
 
     def play_compiled(self, seeds: np.ndarray) -> Episodes:

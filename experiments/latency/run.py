@@ -64,7 +64,7 @@ def measure(horizons: Sequence[int], batches: Sequence[int], seconds: float) -> 
         "machine": machine(gemm),
         "training": bench_training(recipe, gemm, seconds),
         "plans": [
-            bench_plan(with_horizon(run.planner, h), weights, b, gemm, seconds) for h, b in sizes
+            bench_plan(with_horizon(run.make_planner(), h), weights, b, gemm, seconds) for h, b in sizes
         ],
         "reference": {
             "dfplan": {

@@ -46,7 +46,7 @@ def lower_plan() -> tuple[Any, Callable[[], tuple]]:
     """Return the pretrained planner's longest plan, lowered, and a function for its arguments."""
     resolved = find_run(RUN)
     weights = load_weights(resolved.run, resolved.directory)
-    planner = resolved.run.planner
+    planner = resolved.run.make_planner()
     keys = jax.random.split(jax.random.key(0), 1)
     history = random_history(planner, weights, 1)
 

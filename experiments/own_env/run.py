@@ -17,7 +17,7 @@ from dfplan.evaluate import BatchAgent, run_episodes
 from dfplan.presets import make_config
 from dfplan.references import PolicyBatch
 from dfplan.trainer import resume, train
-from experiments.common.bootstrap import mean_interval
+from dfplan.evaluation.bootstrap import mean_interval
 from experiments.common.markdown import cell, table
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.own_env.cases import CASES, Case

@@ -79,7 +79,7 @@ def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
     """Return the states `[R, P+1, S]` of one rollout per window, the observed present first."""
     run = trained.run.with_planner({"candidates": 1})
     windows = observed_windows(study, run)
-    planner = run.planner
+    planner = run.make_planner()
     history: History = jax.tree.map(lambda a: a[:, -planner.config.history :], windows.history)
     level = jnp.full(history.level.shape, planner.config.history_level)
     after = sample_futures(

@@ -6,7 +6,7 @@ import numpy as np
 
 from dfplan.cli.common import console, write_json
 from experiments.common import records
-from experiments.common.bootstrap import mean_interval
+from dfplan.evaluation.bootstrap import mean_interval
 from experiments.common.markdown import EMPTY, cell, table
 from experiments.common.pages import fill_readme, write_page
 from experiments.paradigms.measures import MEASURES

@@ -4,7 +4,8 @@ import gymnasium as gym
 import numpy as np
 
 from dfplan.evaluation.baselines import PolicyBatch, baselines
-from dfplan.evaluation.evaluate import measure, run_episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
 from dfplan.tasks.registry import Task, get_task
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.runs.run import Run
+from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.training import loop
 from dfplan.training.checkpoint import CheckpointStore
@@ -191,7 +191,7 @@ fit(spec, training_arrays, out, report=kill)
 def test_killed_process_leaves_a_run_that_resumes(
     spec, training_arrays, tiny_data, tiny_config, tmp_path, straight, same_bits
 ):
-    Run.create(Task("env-v0", "tiny-v0"), tiny_config, tiny_data).save(tmp_path)
+    fit_run(Task("env-v0", "tiny-v0"), tiny_config, tiny_data).save(tmp_path)
     shape = len(tiny_data.start), int(tiny_data.length[0]), -1
     np.savez(
         tmp_path / "data.npz",

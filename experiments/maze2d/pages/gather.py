@@ -6,7 +6,7 @@ import numpy as np
 
 from dfplan.evaluate import METRICS
 from experiments.common import records
-from experiments.common.bootstrap import mean_interval, ratio_interval
+from dfplan.evaluation.bootstrap import mean_interval, ratio_interval
 from experiments.common.trained import is_trained
 from experiments.maze2d.pages.cost import training_cost
 from experiments.maze2d.references.measure import NAMES
