@@ -22,9 +22,9 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.progress import step_bar
 from dfplan.evaluation.bootstrap import interval as mean_interval
-from dfplan.forecast.sample import check_rolls, sample_futures
+from dfplan.forecast.sample import check_rollout, sample_futures
 from dfplan.forecast.windows import (
-    LEVELS,
+    COVERAGES,
     ForecastWindows,
     calibrate,
     errors,
@@ -96,14 +96,16 @@ def main(argv: Sequence[str]) -> int:
     planner = run.make_planner()
     tokens = args.tokens or planner.horizon
     if tokens > planner.horizon:
-        check_rolls(planner)
+        check_rollout(planner)
     weights = load_weights(run, found.directory)
-    stretch = dict.fromkeys(LEVELS, 1.0)
+    stretch = dict.fromkeys(COVERAGES, 1.0)
     if held is not None:
         known = held_out(held, planner, args.windows, args.seed, tokens)
         samples = _sample("calibrating", planner, weights, known, args.seed + 1, tokens)
         assert known.future is not None
-        stretch = {level: calibrate(samples, known.future, level) for level in LEVELS}
+        stretch = {
+            coverage: calibrate(samples, known.future, coverage) for coverage in COVERAGES
+        }
     windows = (
         latest(data, planner)
         if args.from_end
@@ -150,7 +152,7 @@ def _record(
         "run": str(args.run),
         "dataset": args.dataset,
         "calibration": args.calibration,
-        "stretch": {str(level): factor for level, factor in stretch.items()},
+        "stretch": {str(coverage): factor for coverage, factor in stretch.items()},
         "stride": layout.stride,
         "observed_tokens": planner.config.history.tokens,
         "predicted_tokens": samples.shape[2],
@@ -159,16 +161,18 @@ def _record(
         "step": windows.step.tolist(),
         "mean": samples.mean(axis=1).tolist(),
         "intervals": {
-            str(level): [end.tolist() for end in interval(samples, level, stretch[level])]
-            for level in LEVELS
+            str(coverage): [end.tolist() for end in interval(samples, coverage, stretch[coverage])]
+            for coverage in COVERAGES
         },
     }
     if windows.future is not None:
         position = layout.goal_dims or tuple(range(layout.state_dim))
         found = errors(samples, windows.future, position)
         covered = {
-            f"coverage_{level:.0%}": inside(samples, windows.future, level, stretch[level])
-            for level in LEVELS
+            f"coverage_{coverage:.0%}": inside(
+                samples, windows.future, coverage, stretch[coverage]
+            )
+            for coverage in COVERAGES
         }
         record["measured"] = {
             **{name: mean_interval(hits.mean(axis=(1, 2))) for name, hits in covered.items()},
