@@ -16,7 +16,7 @@ from dfplan.tasks.registry import Task, checkpoint_folder
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 
-from tests.tasks.test_registry import _forget, install  # noqa: F401
+from tests.tasks.test_registry import _clear_cache, install  # noqa: F401
 
 OLD = Task("Old-v0", "tiny-v1", "walk", tracker="old:track", score={"min": 0.0, "max": 1.0})
 NEW = {"env": "Walk-v0", "dataset": "tiny-v9", "tracker": "numpy:zeros", "checkpoint": "shop:walk"}
