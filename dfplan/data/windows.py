@@ -131,7 +131,8 @@ def sample_batch(
     ]
     at_start = jax.random.uniform(k_start, (batch,)) < config.start_fraction
     begin = jnp.where(at_start, training_arrays.first[begin], begin)
-    first, last = training_arrays.first[begin], training_arrays.last[begin]
+    first = training_arrays.first[begin]
+    last = training_arrays.last[begin]
     origin = begin
     if config.before_start:
         max_steps = config.before_start * config.stride

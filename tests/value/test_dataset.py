@@ -26,7 +26,8 @@ from dfplan.tasks.registry import Task
 from dfplan.training.step import TrainSpec, init_state, train_until
 from dfplan.types import UserError
 
-EPISODES, STEPS = 100, 20
+EPISODES = 100
+STEPS = 20
 SETTINGS = {
     "data.goal": "reward",
     "data.stride": 2,
