@@ -32,7 +32,7 @@ from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 from dfplan.value.critic import Critic
-from dfplan.value.dataset import rank_returns
+from dfplan.value.dataset import return_quantiles
 
 VALUE = "value.npz"
 
@@ -113,7 +113,7 @@ class Run:
         """Return a dataset in the form that training takes."""
         return_quantile = None
         if self.critic is not None:
-            return_quantile = rank_returns(
+            return_quantile = return_quantiles(
                 data, self.states, self.critic, self.config.value, stride=self.config.data.stride
             )
         return make_training_arrays(
