@@ -23,7 +23,7 @@ from dfplan.planner.plan import History, Weights
 from dfplan.planner.planner import Planner
 from dfplan.runs.run import Run
 from dfplan.types import Array, UserError, check_choice
-from dfplan.util.files import folder_size, new_directory
+from dfplan.util.files import folder_size, atomic_directory
 
 DEFAULT_PLATFORMS = ("cpu", "cuda")
 
@@ -79,7 +79,7 @@ def export(
     makers = {"plan": _plan_program}
     if run.config.planner.low_level_controller == "inverse":
         makers["inverse"] = _inverse_program
-    with new_directory(out) as part:
+    with atomic_directory(out) as part:
         for kind, make in makers.items():
             for batch in batches:
                 program = make(planner, weights, batch)
@@ -99,9 +99,7 @@ def export(
 def named_arrays(weights: Weights) -> dict[str, Array]:
     """Return the arrays of a pytree by path, such as "params/denoiser/head/kernel"."""
     leaves = jax.tree_util.tree_flatten_with_path(weights)[0]
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): array for path, array in leaves
-    }
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): array for path, array in leaves}
 
 
 def _weights_builder(weights: Weights) -> Callable[[dict[str, Array]], Weights]:

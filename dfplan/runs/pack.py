@@ -6,7 +6,7 @@ from pathlib import Path
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import PyTree
-from dfplan.util.files import folder_size, new_directory
+from dfplan.util.files import folder_size, atomic_directory
 
 
 def pack(directory: Path | str, out: Path | str) -> int:
@@ -30,7 +30,7 @@ def pack(directory: Path | str, out: Path | str) -> int:
     out = Path(out)
     run = Run.load(directory)
     params = load_weights(run, directory).params
-    with new_directory(out) as copy:
+    with atomic_directory(out) as copy:
         run.save(copy)
         _save_weights(params, _latest_step(directory), copy)
     return folder_size(out)

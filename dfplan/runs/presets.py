@@ -17,8 +17,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training.objective.two_stream": False,
         "training.optimizer.name": "adamw",
     },
-    # The defaults of the config dataclasses: half an hour on one CPU core. It trains two streams for
-    # autoregressive sampling, which long routes need; full-sequence sampling is better with "small".
+    # The defaults of the config dataclasses: half an hour on one CPU core. Trains two streams for
+    # autoregressive sampling, which long routes need; full-sequence plans are better with "small".
     "default": {},
     # For a GPU.
     "large": {
