@@ -23,7 +23,7 @@ from dfplan.planner.plan import History, Weights
 from dfplan.planner.planner import Planner
 from dfplan.runs.run import Run
 from dfplan.types import Array, UserError, check_choice
-from dfplan.util.files import folder_size, atomic_directory
+from dfplan.util.files import atomic_directory, folder_size
 
 DEFAULT_PLATFORMS = ("cpu", "cuda")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import PyTree
-from dfplan.util.files import folder_size, atomic_directory
+from dfplan.util.files import atomic_directory, folder_size
 
 
 def pack(directory: Path | str, out: Path | str) -> int:

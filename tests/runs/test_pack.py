@@ -92,17 +92,17 @@ def test_out_may_be_an_empty_directory(source, tmp_path):
     (tmp_path / "packed").mkdir()
     pack(source, tmp_path / "packed")
     assert load_weights(Run.load(source), tmp_path / "packed")
-    with pytest.raises(UserError, match="packed .*not empty"):
+    with pytest.raises(UserError, match=r"packed .*not empty"):
         pack(source, tmp_path / "packed")
 
 
 def test_out_that_cannot_be_written(source, tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UserError, match="file .*not empty"):
+    with pytest.raises(UserError, match=r"file .*not empty"):
         pack(source, tmp_path / "file")
     with pytest.raises(UserError, match=r"cannot write .*file/new: .*exists"):
         pack(source, tmp_path / "file" / "new")
-    with pytest.raises(UserError, match="run .*not empty"):
+    with pytest.raises(UserError, match=r"run .*not empty"):
         pack(source, source)
     assert (tmp_path / "file").read_text() == "mine"
 

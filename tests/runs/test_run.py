@@ -81,7 +81,7 @@ def test_every_float_of_a_normalizer_survives(run, tmp_path):
 @pytest.mark.parametrize("value", [np.zeros(2), {1, 2}, float("nan")], ids=["array", "set", "nan"])
 def test_env_kwargs_that_json_cannot_hold(run, tmp_path, value):
     task = dataclasses.replace(TASK, env_kwargs={"x": value})
-    with pytest.raises(UserError, match="JSON.*env_kwargs"):
+    with pytest.raises(UserError, match=r"JSON.*env_kwargs"):
         dataclasses.replace(run, task=task).save(tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -140,7 +140,7 @@ def test_damaged_config(saved, damage):
 def test_another_format_names_the_valid_one(saved):
     path = saved / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
-    with pytest.raises(UserError, match="99.*valid here: 1"):
+    with pytest.raises(UserError, match=r"99.*valid here: 1"):
         Run.load(saved)
 
 

@@ -150,7 +150,7 @@ def test_an_existing_run_is_not_touched(dataset, tiny_config, tmp_path, monkeypa
         pytest.fail("data was read")
 
     monkeypatch.setattr(train_module, "load_trajectories", fail)
-    with pytest.raises(UserError, match="run.*--resume") as error:
+    with pytest.raises(UserError, match=r"run.*--resume") as error:
         train(TASK, tiny_config, tmp_path, goal_dims=GOAL)
     assert str(tmp_path) in str(error.value)
     assert contents(tmp_path) == before
