@@ -11,7 +11,7 @@ from dfplan.runs.train import train
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import get_task, load_function
 
-from tests.conftest import well_compiled
+from .conftest import well_compiled
 
 EPISODES = 30
 
