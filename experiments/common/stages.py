@@ -44,7 +44,7 @@ def stage_parser(
         help="training seeds",
     )
     parser.add_argument(
-        "--rehearse",
+        "--dry-run",
         type=Path,
         metavar="FOLDER",
         help="measure on a few tuning seeds and write results and pages to this folder",

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dfplan.data.minari_io import Trajectories
+from dfplan_envs.pointmaze.ball import DT
 from dfplan_envs.pointmaze.maps import Maze
-from dfplan_envs.pointmaze.model import DT
 from dfplan_envs.pointmaze.pursuit import TOP_SPEED
 from experiments.common.open_loop import is_free
 

@@ -6,9 +6,9 @@ import gymnasium as gym
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import measure, run_episodes
-from dfplan.tasks import Task
+from dfplan.evaluation.evaluate import measure, run_episodes
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.registry import Task
 
 
 class UntilSuccess(gym.Wrapper):

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from dfplan.data.make_env import make_env
-
-from experiments.maze2d import maps, own_maps
 from experiments.maze2d.own_maps import OWN
+
+from dfplan.tasks.make_env import make_env
+from experiments.maze2d import maps, own_maps
 from experiments.maze2d.study import task
 from experiments.maze2d.train import new_command
 

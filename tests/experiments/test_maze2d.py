@@ -6,8 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from experiments.maze2d.baselines.measure import (
+    bound_episodes,
+    measure_reference,
+    measure_references,
+)
 
-from dfplan.tasks import checkpoint_folder
+from dfplan.tasks.registry import checkpoint_folder
 from experiments.common.protocol import TUNING
 from experiments.maze2d import run
 from experiments.maze2d.ablate import ablate
@@ -17,11 +22,6 @@ from experiments.maze2d.pages.ablation_tables import write_ablations
 from experiments.maze2d.pages.cost import training_cost
 from experiments.maze2d.pages.figures import draw_curves, draw_maze
 from experiments.maze2d.pages.table import write_table
-from experiments.maze2d.references.measure import (
-    bound_episodes,
-    measure_reference,
-    measure_references,
-)
 from experiments.maze2d.study import HERE, maze_task
 from experiments.maze2d.train import train
 
@@ -148,9 +148,9 @@ def test_stages_by_name(capsys, tmp_path):
     assert run.main(["tabel"]) == 2
     error = capsys.readouterr().err
     assert "'tabel'" in error and "table" in error
-    assert run.main(["table", "--rehearse", str(tmp_path), "--mazes", "umaze"]) == 0
+    assert run.main(["table", "--dry-run", str(tmp_path), "--mazes", "umaze"]) == 0
     assert "not measured yet" in (tmp_path / "pages" / "table.md").read_text()
-    missing = ["evaluate", "--seeds", "999", "--rehearse", str(tmp_path)]
+    missing = ["evaluate", "--seeds", "999", "--dry-run", str(tmp_path)]
     assert run.main(missing) == 2
     assert "umaze-999" in capsys.readouterr().err
 

@@ -2,17 +2,12 @@
 
 import numpy as np
 import pytest
-from dfplan.perturb import parse_perturbation
-from dfplan.presets import make_config
-<<<<<<< HEAD
 
-from experiments.maze2d import records
-from experiments.maze2d.study import TUNING
-=======
+from dfplan.runs.presets import make_config
+from dfplan.tasks.perturb import parse_perturbation
 from experiments.common import records
 from experiments.common.protocol import TUNING
 from experiments.common.stages import USAGE
->>>>>>> h-exp
 from experiments.memory import run
 from experiments.memory.measure import play_row
 from experiments.memory.pages import render, write_tables
@@ -35,8 +30,8 @@ def test_its_episodes_were_not_used_for_tuning():
 
 def test_only_the_full_history_spans_cue_and_turn():
     preset = make_config(Study().task(TMAZE["history"])).planner
-    span = (preset.history - 1) * make_config(Study().task(TMAZE["history"])).data.stride
-    assert TMAZE["none"].planner["history"] == 1
+    span = (preset.history.tokens - 1) * make_config(Study().task(TMAZE["history"])).data.stride
+    assert TMAZE["none"].planner["history.tokens"] == 1
     # From the cue's last observation to the turn of the slowest episode in the data.
     assert span > 240 - 40
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dfplan.config import Config
-from dfplan.evaluate import Episodes
-from dfplan.perturb import parse_perturbation
+from dfplan.evaluation.evaluate import Episodes
+from dfplan.tasks.perturb import parse_perturbation
 from experiments.common.protocol import TUNING
 from experiments.common.stages import USAGE
 from experiments.maze2d.study import ABLATION
@@ -23,7 +23,7 @@ def test_conditions_are_valid_for_planner_and_environment():
     for condition in CONDITIONS.values():
         drops = any(parse_perturbation(text).drops for text in condition.perturb)
         config = Config().override({f"planner.{k}": v for k, v in condition.planner.items()})
-        assert config.planner.missing == drops
+        assert config.planner.sensing.missing == drops
     assert not CONDITIONS["clean"].perturb and next(iter(CONDITIONS)) == "clean"
     assert CONDITIONS["undeclared"].perturb == CONDITIONS["declared"].perturb
 
@@ -111,5 +111,5 @@ def test_unknown_stages_and_missing_runs_are_refused(tmp_path, capsys):
     assert run.main(["weigh", "--runs", str(tmp_path)]) == USAGE
     error = capsys.readouterr().err
     assert all(word in error for word in ("'weigh'", "measure", "table"))
-    assert run.main(["measure", "--runs", str(tmp_path), "--rehearse", str(tmp_path / "r")]) == 2
+    assert run.main(["measure", "--runs", str(tmp_path), "--dry-run", str(tmp_path / "r")]) == 2
     assert "medium-0" in capsys.readouterr().err

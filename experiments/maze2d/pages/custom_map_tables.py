@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.run import Run
+from dfplan.runs.run import Run
 from experiments.common import records
 from experiments.common.bootstrap import mean_interval
 from experiments.common.markdown import cell, number, table

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.evaluate import METRICS
+from dfplan.evaluation.evaluate import METRICS
 from experiments.common import records
 from experiments.common.bootstrap import mean_interval, ratio_interval
 from experiments.common.trained import is_trained

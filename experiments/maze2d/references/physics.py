@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from dfplan_envs.pointmaze.model import DT, MAX_SPEED
+from dfplan_envs.pointmaze.ball import DT, MAX_SPEED
 from experiments.maze2d.references.geodesic import BALL_RADIUS
 from experiments.maze2d.references.walls import Walls
 

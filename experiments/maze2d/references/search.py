@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dfplan_envs.pointmaze.model import DT
+from dfplan_envs.pointmaze.ball import DT
 from dfplan_envs.pointmaze.pursuit import TOP_SPEED
 from experiments.maze2d.references.geodesic import Field
 from experiments.maze2d.references.physics import PointMass
