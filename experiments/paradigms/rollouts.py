@@ -57,7 +57,7 @@ def _measure_rollouts(study: Study, name: str, seed: int, trained: Trained) -> d
 
 
 def _measure_data(study: Study, run: Run) -> dict[str, Any]:
-    """CandidateRanker the held-out data like the rollouts, over the length of its shortest episode."""
+    """Measure the held-out data like the rollouts, over the length of its shortest episode."""
     data = run.load_data(study.held_out)
     stride = run.config.data.stride
     tokens = int(data.length.min() - 1) // stride // WINDOW * WINDOW
