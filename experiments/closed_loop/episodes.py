@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.closed_loop import ClosedLoop
-from dfplan.data.make_env import make_env
-from dfplan.episodes import Episodes
-from dfplan.evaluate import run_episodes, stack
-from dfplan.find import find_run
+from dfplan.control.closed_loop import ClosedLoop
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.play import run_episodes, stack
 from dfplan.planner.plan import Weights
-from dfplan.run import Run, load_weights
+from dfplan.runs.resolve import resolve_run
+from dfplan.runs.run import Run, load_weights
+from dfplan.tasks.make_env import make_env
 from dfplan_envs.pointmaze.env import PointMazeEnv
 from dfplan_envs.pointmaze.physics import make_physics
 from dfplan_envs.pointmaze.pursuit import track
@@ -45,7 +45,7 @@ class MazePlayer:
     @classmethod
     def load(cls, name: str) -> "MazePlayer":
         """Load the pretrained planner of the maze of that name."""
-        resolved = find_run(f"pointmaze-{name}")
+        resolved = resolve_run(f"pointmaze-{name}")
         run = resolved.run
         make = functools.partial(make_env, run.task.env, run.task.env_kwargs)
         wrapped = make()
@@ -81,7 +81,7 @@ class MazePlayer:
 
     def play_mujoco(self, seeds: np.ndarray) -> Episodes:
         """Play the same episodes side by side in Gymnasium environments."""
-        agent = Agent.of(self.run, self.weights)
+        agent = Agent.from_run(self.run, self.weights)
         layout = self.run.layout
         return run_episodes(agent, self.make, seeds, state=layout.state, goal=layout.goal)
 

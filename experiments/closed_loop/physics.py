@@ -16,8 +16,9 @@ import mujoco
 import numpy as np
 
 from dfplan.cli.common import console
+from dfplan_envs.pointmaze.ball import MAX_SPEED
 from dfplan_envs.pointmaze.maps import Maze, parse_map
-from dfplan_envs.pointmaze.model import MAX_SPEED, build_model
+from dfplan_envs.pointmaze.model import build_model
 from dfplan_envs.pointmaze.physics import make_physics
 from dfplan_envs.pointmaze.simulate import BatchPhysics
 from experiments.common.markdown import table

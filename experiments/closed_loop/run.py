@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.compilation import keep_compiled
-from dfplan.episodes import Episodes
-from dfplan.evaluate import interval, measure
+from dfplan.evaluation.bootstrap import interval
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.closed_loop.episodes import MazePlayer
 from experiments.common.markdown import cell, table
 from experiments.common.protocol import MAZES
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
     parser.add_argument("--only", choices=BACKENDS, help="play in this backend only")
     args = parser.parse_args(argv)
-    keep_compiled()
+    enable_compilation_cache()
     rows = []
     pairs = []
     for name in args.mazes:

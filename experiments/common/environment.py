@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from dfplan.data.make_env import make_env
-from dfplan.tasks import Task
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.registry import Task
 from dfplan_envs.pointmaze.env import PointMazeEnv
 
 

@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.progress import step_bar
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import BatchAgent, Episodes, interval, measure, run_episodes
-from dfplan.perturb import Perturb, perturbed
-from dfplan.tasks import Task
+from dfplan.evaluation.bootstrap import interval
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import BatchAgent, run_episodes
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.perturb import Perturbation, perturbed
+from dfplan.tasks.registry import Task
 from experiments.common.environment import load_environment
 
 
 def play_episodes(
-    agent: BatchAgent, task: Task, seeds: range, perturbations: Sequence[Perturb] = ()
+    agent: BatchAgent, task: Task, seeds: range, perturbations: Sequence[Perturbation] = ()
 ) -> Episodes:
     """Play one episode per seed, side by side.
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from dfplan.agent import Agent
 from dfplan.cli.latest import latest_step
-from dfplan.run import Run, checkpoints, load_weights
-from dfplan.tasks import Task
+from dfplan.runs.run import Run, checkpoints, load_weights
+from dfplan.tasks.registry import Task
 from dfplan.types import UserError
 
 
@@ -49,7 +49,7 @@ class Trained:
     def agent(self, **planner: Any) -> Agent:
         """Return the run's agent, with further planner settings changed."""
         run = self.run.with_planner(planner)
-        return Agent.of(run, load_weights(run, self.directory))
+        return Agent.from_run(run, load_weights(run, self.directory))
 
     def request(self, task: Task, seeds: range) -> dict[str, Any]:
         """Return everything that the result of an evaluation depends on, except the code."""

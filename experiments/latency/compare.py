@@ -7,19 +7,19 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.bench import bench_training, plan_flops, random_history, timed
-from dfplan.data.layout import Layout
-from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.control.batch import BatchPlanner
 from dfplan.diffusion.config import DiffusionConfig
+from dfplan.evaluation.bench import bench_training, plan_flops, random_history, timed
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.normalize import Normalizer
-from dfplan.planner.batch import BatchPlanner
-from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import Planner
+from dfplan.planner.config import GoalConfig, PlannerConfig, SamplingConfig
 from dfplan.planner.plan import Weights
+from dfplan.planner.planner import Planner
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.training.config import TrainingConfig
-from dfplan.training.step import Recipe
+from dfplan.training.step import TrainSpec
 from experiments.latency import network_sizes as sizes
 
 DATA = DataConfig(tokens=sizes.TOKENS)
@@ -71,9 +71,9 @@ def measure_torch(seconds: float) -> dict[str, Any] | None:
     }
 
 
-def reference_recipe(dtype: str) -> Recipe:
+def reference_recipe(dtype: str) -> TrainSpec:
     """Return dfplan's training of the reference architecture, in one precision."""
-    return Recipe(_model(dtype), DATA, TrainingConfig(batch_size=sizes.BATCH))
+    return TrainSpec(_model(dtype), DATA, TrainingConfig(batch_size=sizes.BATCH))
 
 
 def _model(dtype: str) -> Model:
@@ -93,12 +93,14 @@ def _net(dtype: str) -> NetConfig:
 
 def _config() -> PlannerConfig:
     return PlannerConfig(
-        candidates=1, matrix=sizes.MATRIX, steps=sizes.STEPS, rho=1.0, goal="guidance"
+        candidates=1,
+        sampling=SamplingConfig(matrix=sizes.MATRIX, steps=sizes.STEPS, rho=1.0),
+        goal=GoalConfig(conditioning="guidance"),
     )
 
 
 def _planner_levels() -> np.ndarray:
-    return (_config().make_matrix(sizes.FUTURE) / sizes.STEPS).astype(np.float32)
+    return (_config().sampling.make_matrix(sizes.FUTURE) / sizes.STEPS).astype(np.float32)
 
 
 def _guided_plan_ms(planner: Planner, seconds: float) -> float:

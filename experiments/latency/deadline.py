@@ -14,7 +14,7 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.compilation import keep_compiled
+from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.markdown import table
 from experiments.latency.episodes import SEED, env_factory, make_agent
 
@@ -48,13 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
     parser.add_argument("--deadlines", type=float, nargs="+", default=(5, 10, 20, 50))
-    parser.add_argument("--warm", type=float, default=0.8, help="value of planner.warm")
+    parser.add_argument("--warm", type=float, default=0.8, help="value of planner.warm_start.level")
     args = parser.parse_args(argv)
-    keep_compiled()
+    enable_compilation_cache()
     seeds = args.seed + np.arange(args.episodes)
     rows = []
     for deadline in args.deadlines:
-        agent = make_agent(MAZE, {"deadline_ms": deadline, "warm": args.warm})
+        agent = make_agent(MAZE, {"timing.deadline_ms": deadline, "warm_start.level": args.warm})
         agent.compile()
         timings = time_episodes(agent, seeds)
         p50, p99 = np.percentile(timings.act, [50, 99])
@@ -72,7 +72,7 @@ def time_episodes(agent: Agent, seeds: np.ndarray) -> Timings:
     wait_ms = []
     reach = []
     late = []
-    deadline = agent.planner.config.deadline_ms
+    deadline = agent.planner.config.timing.deadline_ms
     for seed in seeds:
         observation, _ = env.reset(seed=int(seed))
         agent.reset(seed=int(seed))

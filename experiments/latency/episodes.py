@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import interval, measure, run_episodes
-from dfplan.find import find_run
-from dfplan.planner.worker import Worker
-from dfplan.run import load_weights
+from dfplan.control.executor import Worker
+from dfplan.evaluation.bootstrap import interval
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
+from dfplan.runs.resolve import resolve_run
+from dfplan.runs.run import load_weights
+from dfplan.tasks.make_env import make_env
 
 SEED = 35_000
 TIMED = 20
@@ -30,14 +32,14 @@ def make_agent(
         worker: Worker that plans; None for the agent's default.
         run: Run to use instead of the pretrained planner.
     """
-    resolved = find_run(run or f"pointmaze-{maze}")
+    resolved = resolve_run(run or f"pointmaze-{maze}")
     changed = resolved.run.with_planner(settings)
-    return Agent.of(changed, load_weights(changed, resolved.directory), worker=worker)
+    return Agent.from_run(changed, load_weights(changed, resolved.directory), worker=worker)
 
 
 def env_factory(maze: str) -> Callable[[], Any]:
     """Return a function that makes the maze's environment."""
-    task = find_run(f"pointmaze-{maze}").run.task
+    task = resolve_run(f"pointmaze-{maze}").run.task
     return lambda: make_env(task.env, task.env_kwargs)
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.exporter import export
-from dfplan.find import find_run
-from dfplan.run import load_weights
+from dfplan.export.write import export
+from dfplan.runs.resolve import resolve_run
+from dfplan.runs.run import load_weights
 from experiments.common.markdown import table
 
 RUN = "pointmaze-large"
@@ -22,7 +22,7 @@ CODE = """
 import json, sys, time
 clocks = time.perf_counter, time.process_time
 times = [[clock() for clock in clocks]]
-from dfplan.export import load
+from dfplan.export.exported import load
 times.append([clock() for clock in clocks])
 planner = load(sys.argv[1])
 times.append([clock() for clock in clocks])
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.latency.exported")
     parser.add_argument("--processes", type=int, default=5)
     args = parser.parse_args(argv)
-    resolved = find_run(RUN)
+    resolved = resolve_run(RUN)
     weights = load_weights(resolved.run, resolved.directory)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "exported"

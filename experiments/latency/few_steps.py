@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.compilation import keep_compiled
-from dfplan.find import find_run
-from dfplan.tasks import get_task
+from dfplan.runs.resolve import resolve_run
+from dfplan.tasks.registry import get_task
+from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.markdown import table
 from experiments.common.open_loop import plan_validity
 from experiments.common.protocol import MAZES
@@ -21,14 +21,26 @@ SEED = 36_100
 DISTILLED = "distilled, "
 VARIANTS: dict[str, dict[str, Any]] = {
     "3 steps": {},
-    "2 steps": {"steps": 2},
-    "1 step": {"steps": 1},
-    "3 steps, temperature 0.5": {"temperature": 0.5},
-    "2 steps, temperature 0.5": {"steps": 2, "temperature": 0.5},
-    "distilled, 2 steps": {"steps": 2, "solver": "consistency", "temperature": 0.5},
-    "distilled, 1 step": {"steps": 1, "temperature": 0.5},
-    "distilled, 1 step, 8 candidates": {"steps": 1, "temperature": 0.5, "candidates": 8},
-    "distilled, 1 step, 16 candidates": {"steps": 1, "temperature": 0.7, "candidates": 16},
+    "2 steps": {"sampling.steps": 2},
+    "1 step": {"sampling.steps": 1},
+    "3 steps, temperature 0.5": {"sampling.temperature": 0.5},
+    "2 steps, temperature 0.5": {"sampling.steps": 2, "sampling.temperature": 0.5},
+    "distilled, 2 steps": {
+        "sampling.steps": 2,
+        "sampling.solver": "consistency",
+        "sampling.temperature": 0.5,
+    },
+    "distilled, 1 step": {"sampling.steps": 1, "sampling.temperature": 0.5},
+    "distilled, 1 step, 8 candidates": {
+        "sampling.steps": 1,
+        "sampling.temperature": 0.5,
+        "candidates": 8,
+    },
+    "distilled, 1 step, 16 candidates": {
+        "sampling.steps": 1,
+        "sampling.temperature": 0.7,
+        "candidates": 16,
+    },
 }
 """Planner settings of each row; labels that begin with `DISTILLED` use the distilled run."""
 COLUMNS = (
@@ -53,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
     args = parser.parse_args(argv)
-    keep_compiled()
+    enable_compilation_cache()
     console.print(table(COLUMNS, compare(args.maze, args.distilled, args.seed, args.episodes)))
     return 0
 
@@ -72,8 +84,8 @@ def compare(maze: str, distilled: Path, seed: int, episodes: int) -> list[tuple[
     rows = []
     baseline = None
     for name, changed in VARIANTS.items():
-        settings = {"warm": 0.0, **changed}
-        run = find_run(distilled if name.startswith(DISTILLED) else task.name).directory
+        settings = {"warm_start.level": 0.0, **changed}
+        run = resolve_run(distilled if name.startswith(DISTILLED) else task.name).directory
         validity = plan_validity(Trained.load(run, settings), task, range(seed, seed + episodes))
         agent = make_agent(maze, settings, run=run)
         rate, reach = play(agent, maze, seeds)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.compilation import keep_compiled
-from dfplan.planner.worker import simulated
+from dfplan.control.executor import simulated
+from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.markdown import table
 from experiments.common.protocol import MAZES
 from experiments.latency.episodes import SEED, make_agent, percent_change, play
@@ -27,12 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
     parser.add_argument("--latencies", type=int, nargs="+", default=(5, 10, 20))
     args = parser.parse_args(argv)
-    keep_compiled()
+    enable_compilation_cache()
     seeds = args.seed + np.arange(args.episodes)
     baseline = None
     rows = []
     for latency, lead in [(0, 0), *((d, lead) for d in args.latencies for lead in (0, d))]:
-        settings = {"deadline_ms": 0.0 if latency else -1.0, "lead": lead}
+        settings = {"timing.deadline_ms": 0.0 if latency else -1.0, "timing.latency_steps": lead}
         worker = simulated(latency) if latency else None
         rate, reach = play(make_agent(args.maze, settings, worker), args.maze, seeds)
         row = (

@@ -10,8 +10,8 @@ from typing import Any
 
 import jax
 
-from dfplan.bench import random_corpus
 from dfplan.cli.common import console
+from dfplan.evaluation.bench import random_training_arrays
 from dfplan.training.step import init_state, train_step
 from experiments.common.markdown import number, table
 from experiments.latency.compare import reference_recipe
@@ -43,13 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def trace(dtype: str) -> Counter[str]:
     """Return milliseconds of one step by XLA's operation names, summed over threads."""
     recipe = reference_recipe(dtype)
-    corpus = random_corpus(recipe.model)
+    training_arrays = random_training_arrays(recipe.model)
     state = init_state(recipe)
     step = jax.jit(train_step, static_argnums=0)
-    state, _ = jax.block_until_ready(step(recipe, corpus, state))
+    state, _ = jax.block_until_ready(step(recipe, training_arrays, state))
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
-            jax.block_until_ready(step(recipe, corpus, state))
+            jax.block_until_ready(step(recipe, training_arrays, state))
         path = next(Path(folder).rglob("*.xplane.pb"))
         return _sum_events(jax.profiler.ProfileData.from_file(str(path)))
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.agent import Agent
-from dfplan.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.cli.common import console, write_json
-from dfplan.compilation import keep_compiled
-from dfplan.evaluate import plan_latency
-from dfplan.find import Found, find_run
+from dfplan.evaluation.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
+from dfplan.evaluation.latency import plan_latency
 from dfplan.planner.plan import Weights
-from dfplan.run import load_weights
-from dfplan.training.step import Recipe
+from dfplan.runs.resolve import ResolvedRun, resolve_run
+from dfplan.runs.run import load_weights
+from dfplan.training.step import TrainSpec
+from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.environment import first_observations
 from experiments.common.markdown import number, table
 from experiments.latency.compare import measure_dfplan, measure_torch
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    keep_compiled()
+    enable_compilation_cache()
     result = measure(args.horizons, args.batches, args.seconds)
     text = page(result)
     console.print(text)
@@ -53,11 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(horizons: Sequence[int], batches: Sequence[int], seconds: float) -> dict[str, Any]:
     """Run all measurements one after the other in this process."""
-    resolved = find_run(RUN)
+    resolved = resolve_run(RUN)
     run = resolved.run
     weights = load_weights(run, resolved.directory)
     gemm = gemm_rate(run.model, seconds)
-    recipe = Recipe(run.model, run.config.data, run.config.training)
+    recipe = TrainSpec(run.model, run.config.data, run.config.training)
     sizes = [(h, b) for h in horizons for b in batches if h * b <= MAX_TOKENS]
     return {
         "run": resolved.name,
@@ -76,13 +76,13 @@ def measure(horizons: Sequence[int], batches: Sequence[int], seconds: float) -> 
     }
 
 
-def own_plan_ms(resolved: Found, weights: Weights) -> float:
+def own_plan_ms(resolved: ResolvedRun, weights: Weights) -> float:
     """Return the median milliseconds of the pretrained planner's plans on its task's episodes.
 
     Each plan is sampled from scratch.
     """
     observations = first_observations(resolved.run.task, range(SEED, SEED + EPISODES))
-    return plan_latency(Agent.of(resolved.run, weights), observations)["p50"]
+    return plan_latency(Agent.from_run(resolved.run, weights), observations)["p50"]
 
 
 def page(result: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.compilation import keep_compiled
+from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.markdown import table
 from experiments.common.protocol import MAZES
 from experiments.latency.episodes import SEED, make_agent, percent_change, play, replan_times
@@ -28,9 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--mazes", nargs="+", default=MAZES, choices=MAZES)
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
-    parser.add_argument("--warm", type=float, default=0.8, help="value of planner.warm")
+    parser.add_argument("--warm", type=float, default=0.8, help="value of planner.warm_start.level")
     args = parser.parse_args(argv)
-    keep_compiled()
+    enable_compilation_cache()
     seeds = args.seed + np.arange(args.episodes)
     rows = [row for maze in args.mazes for row in compare(maze, seeds, args.warm)]
     console.print(table(COLUMNS, rows))
@@ -42,7 +42,7 @@ def compare(maze: str, seeds: np.ndarray, warm: float) -> list[tuple[str, ...]]:
     rows = []
     baseline = None
     for name, level in (("from scratch", 0.0), ("warm", warm)):
-        agent = make_agent(maze, {"warm": level})
+        agent = make_agent(maze, {"warm_start.level": level})
         rate, reach = play(agent, maze, seeds)
         p50, p99 = replan_times(agent, maze, seeds)
         row = (

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.bench import random_corpus, random_history
 from dfplan.cli.common import console
-from dfplan.find import find_run
-from dfplan.planner.core import Planner
-from dfplan.run import load_weights
-from dfplan.training.step import Recipe, init_state, train_until
+from dfplan.evaluation.bench import random_history, random_training_arrays
+from dfplan.planner.planner import Planner
+from dfplan.runs.resolve import resolve_run
+from dfplan.runs.run import load_weights
+from dfplan.training.step import TrainSpec, init_state, train_until
 from experiments.common.markdown import table
 from experiments.latency.compare import reference_recipe
 
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def lower_plan() -> tuple[Any, Callable[[], tuple]]:
     """Return the pretrained planner's longest plan, lowered, and a function for its arguments."""
-    resolved = find_run(RUN)
+    resolved = resolve_run(RUN)
     weights = load_weights(resolved.run, resolved.directory)
     planner = resolved.run.make_planner()
     keys = jax.random.split(jax.random.key(0), 1)
@@ -56,25 +56,25 @@ def lower_plan() -> tuple[Any, Callable[[], tuple]]:
     return Planner.plan.lower(planner, *arguments()), arguments
 
 
-def lower_training(recipe: Recipe) -> tuple[Any, Callable[[], tuple]]:
+def lower_training(recipe: TrainSpec) -> tuple[Any, Callable[[], tuple]]:
     """Return training steps, lowered, and a function for their arguments.
 
     A call donates its state, so each call needs a fresh copy.
     """
-    corpus = random_corpus(recipe.model)
+    training_arrays = random_training_arrays(recipe.model)
     state = init_state(recipe)
     last_step = state.step + STEPS
 
     def arguments() -> tuple:
-        return jax.block_until_ready((corpus, jax.tree.map(jnp.copy, state), last_step))
+        return jax.block_until_ready((training_arrays, jax.tree.map(jnp.copy, state), last_step))
 
-    return train_until.lower(recipe, corpus, state, last_step), arguments
+    return train_until.lower(recipe, training_arrays, state, last_step), arguments
 
 
 def lower_default_training() -> tuple[Any, Callable[[], tuple]]:
     """Return training steps of the pretrained planner, as `lower_training`."""
-    run = find_run(RUN).run
-    return lower_training(Recipe(run.model, run.config.data, run.config.training))
+    run = resolve_run(RUN).run
+    return lower_training(TrainSpec(run.model, run.config.data, run.config.training))
 
 
 PROGRAMS: dict[str, Callable[[], tuple[Any, Callable[[], tuple]]]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from dfplan.tasks import Task
+from dfplan.tasks.registry import Task
 from dfplan.types import check_choice
 from experiments.common import records
 from experiments.common.open_loop import plan_validity

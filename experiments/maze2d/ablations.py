@@ -12,8 +12,10 @@ PURSUIT = "dfplan_envs.pointmaze.pursuit:track"
 CLOCK = "dfplan_envs.pointmaze.tracking:track"
 STRIDE: int = maze_task(MAZES[0]).preset["data.stride"]
 """Control steps per token in the mazes' preset."""
-WARM: dict[str, float] = {"warm": maze_task(MAZES[0]).preset["planner.warm"]}
-SCRATCH = {"warm": 0.0}
+WARM: dict[str, float] = {
+    "warm_start.level": maze_task(MAZES[0]).preset["planner.warm_start.level"]
+}
+SCRATCH = {"warm_start.level": 0.0}
 """Used by ablations of sampling, as a warm start has sampling settings of its own."""
 BUDGET = 1_500
 """Training steps of an ablation's network, at batch size 32; the default preset has 4,000."""
@@ -90,10 +92,10 @@ def _vary(
 def _goal(label: str, goal: str, samples: int = 1) -> Variant:
     settings = {
         **SCRATCH,
-        "goal": goal,
-        "matrix": "pyramid",
+        "goal.conditioning": goal,
+        "sampling.matrix": "pyramid",
         "replan_every": 25,
-        "guidance_samples": samples,
+        "guidance.samples": samples,
     }
     return Variant(label, settings, share={1: 0.4, 4: 0.2}[samples])
 
@@ -110,7 +112,7 @@ def _stride(steps: int) -> Variant:
 
 
 def _tracked(label: str, tracker: str) -> Variant:
-    return Variant(label, {"action": "tracker"}, tracker, BASE)
+    return Variant(label, {"low_level_controller": "tracker"}, tracker, BASE)
 
 
 def _history(clean: float, ramp: float) -> dict[str, float]:
@@ -144,13 +146,13 @@ PLANNING = (
     Ablation(
         "matrix",
         "Scheduling matrix",
-        _vary("matrix", ("autoregressive", "pyramid", "full_sequence")),
+        _vary("sampling.matrix", ("autoregressive", "pyramid", "full_sequence")),
         MAZES,
     ),
     Ablation(
         "steps",
         "Denoising steps per token",
-        _vary("steps", (2, 3, 5, 10, 20, 50), {20: 0.6, 50: 0.4}),
+        _vary("sampling.steps", (2, 3, 5, 10, 20, 50), {20: 0.6, 50: 0.4}),
         MAZES,
         axis="denoising steps",
     ),
@@ -196,7 +198,7 @@ PLANNING = (
     Ablation(
         "ood_penalty",
         "Out-of-distribution penalty",
-        _vary("support", (0.0, 1.0, 5.0, 25.0)),
+        _vary("ood_penalty", (0.0, 1.0, 5.0, 25.0)),
         note="In control steps per step outside the data support; 0 turns it off.",
     ),
     Ablation(
@@ -205,10 +207,10 @@ PLANNING = (
         (
             _tracked("full-force pursuit of the path", PURSUIT),
             _tracked("tracking of the plan's clock", CLOCK),
-            Variant("inverse dynamics", {"action": "inverse"}, network=BASE),
+            Variant("inverse dynamics", {"low_level_controller": "inverse"}, network=BASE),
             Variant(
                 "diffused actions",
-                {"action": "diffused"},
+                {"low_level_controller": "diffused"},
                 network=_network("actions", {"data.actions": True}),
             ),
         ),
@@ -247,7 +249,7 @@ TRAINING = (
                 "single stream",
                 network=_network(
                     "single",
-                    {"training.objective.streams": "single", "training.steps": 2 * BUDGET},
+                    {"training.objective.two_stream": False, "training.steps": 2 * BUDGET},
                 ),
             ),
         ),

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
-from dfplan.tasks import Task, get_task
+from dfplan.tasks.registry import Task, get_task
 
 TASK = "pointmaze"
 CUSTOM_MAPS: dict[str, dict[str, Any]] = {

@@ -4,8 +4,8 @@ import functools
 import itertools
 from typing import Any
 
-from dfplan.evaluate import plan_latency
-from dfplan.tasks import Task
+from dfplan.evaluation.latency import plan_latency
+from dfplan.tasks.registry import Task
 from experiments.common.environment import first_observations
 from experiments.common.episodes import play_episodes, summarize
 from experiments.common.records import measure_once

@@ -39,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run stages; each skips finished work."""
     args = _parser().parse_args(argv)
     study = Study(tuple(args.mazes), tuple(args.seeds))
-    if args.rehearse:
-        study = study.rehearsal(args.rehearse, args.episodes)
+    if args.dry_run:
+        study = study.dry_run(args.dry_run, args.episodes)
     stages: dict[str, Callable[[], None]] = {
         "ablations": functools.partial(_run_ablations, study, args.only)
     }

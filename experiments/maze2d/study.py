@@ -4,7 +4,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from dfplan.tasks import Task, checkpoint_folder, get_task
+from dfplan.tasks.registry import Task, checkpoint_folder, get_task
 from experiments.common.protocol import MAZES, TRAINING_SEEDS, TUNING
 from experiments.maze2d.custom_maps import CUSTOM_MAPS, custom_arguments, custom_task
 
@@ -44,7 +44,7 @@ class Study:
     evaluation: range = EVALUATION
     ablation: range = ABLATION
 
-    def rehearsal(self, folder: Path, episodes: int) -> "Study":
+    def dry_run(self, folder: Path, episodes: int) -> "Study":
         """Return the same study on a few tuning seeds, with all output in `folder`.
 
         Only the trained runs are still read from `runs`.

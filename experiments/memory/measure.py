@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import Episodes, run_episodes
-from dfplan.perturb import parse_perturbation, perturbed
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.play import run_episodes
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.perturb import parse_perturbation, perturbed
 from experiments.common.commands import collect_once, option_list
 from experiments.common.episodes import summarize
 from experiments.common.records import measure_once

@@ -18,8 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run stages; finished work is skipped."""
     args = _parser().parse_args(argv)
     study = Study(tuple(args.seeds), args.out)
-    if args.rehearse:
-        study = study.rehearsal(args.rehearse, args.episodes)
+    if args.dry_run:
+        study = study.dry_run(args.dry_run, args.episodes)
     stages = {
         "train": functools.partial(train, study),
         "measure": functools.partial(measure, study, args.only),

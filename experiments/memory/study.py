@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfplan.tasks import Task, checkpoint_folder, get_task
+from dfplan.tasks.registry import Task, checkpoint_folder, get_task
 from experiments.common.protocol import TRAINING_SEEDS, TUNING
 
 HERE = Path(__file__).parent
@@ -23,16 +23,16 @@ NETWORKS = {"full": 1_200, "brief": 300}
 """Training steps of the T-maze's networks."""
 NOISE = "obs_noise=0.2,0.2,0,0"
 DROPOUT = "obs_dropout=0.5"
-NOISY = {"observation_noise": (0.2, 0.2, 0.0, 0.0), "history": 4}
-GAPS = {"missing": True, "history": 4}
+NOISY = {"sensing.observation_noise": (0.2, 0.2, 0.0, 0.0), "history.tokens": 4}
+GAPS = {"sensing.missing": True, "history.tokens": 4}
 
 
 def guidance(weight: float, level: float = 1.0, keep: int = 1) -> dict[str, Any]:
     """Return planner settings that guide against one noised history."""
     return {
-        "history_guidance": (weight,),
-        "history_guidance_levels": (level,),
-        "history_guidance_keep": keep,
+        "history.guidance_weights": (weight,),
+        "history.guidance_levels": (level,),
+        "history.guidance_keep": keep,
     }
 
 
@@ -56,14 +56,14 @@ class Row:
 
 TMAZE = {
     "history": Row("history of 3.8 s", {}, "full"),
-    "short": Row("history of 0.6 s, shorter than from cue to turn", {"history": 4}, "full"),
-    "none": Row("no history: the present alone", {"history": 1}, "full"),
+    "short": Row("history of 0.6 s, shorter than from cue to turn", {"history.tokens": 4}, "full"),
+    "none": Row("no history: the present alone", {"history.tokens": 1}, "full"),
     "guided": Row("history of 3.8 s, guided away from the present alone", guidance(1.0), "full"),
     "brief": Row("trained for a quarter of the steps: history of 3.8 s", {}, "brief"),
     "brief-1": Row("same network, guided away from the present alone", guidance(1.0), "brief"),
 }
 MEDIUM = {
-    "noise-1": Row("noise, history of 1 token", {**NOISY, "history": 1}, perturb=(NOISE,)),
+    "noise-1": Row("noise, history of 1 token", {**NOISY, "history.tokens": 1}, perturb=(NOISE,)),
     "noise": Row("noise, history of 4 tokens", NOISY, perturb=(NOISE,)),
     "noise-vanilla": Row(
         "noise, history of 4 tokens, guided", {**NOISY, **guidance(1.0)}, perturb=(NOISE,)
@@ -99,7 +99,7 @@ class Study:
     evaluation: range = EVALUATION
     medium: range = MEDIUM_EVALUATION
 
-    def rehearsal(self, folder: Path, episodes: int) -> "Study":
+    def dry_run(self, folder: Path, episodes: int) -> "Study":
         """Return the same study on tuning seeds, with all output in `folder`."""
         return dataclasses.replace(
             self,

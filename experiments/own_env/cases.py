@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.tasks import Task
+from dfplan.tasks.registry import Task
 from experiments.own_env import pusher, reacher
 
 REACHER = Task("Reacher-v5", "own/reacher-v0")
@@ -65,7 +65,7 @@ CASES = {
             "data.rest_dims": SPEED,
             "planner.candidates": 16,
             "planner.replan_every": 1,
-            "planner.goal_tolerance": 0.02,
+            "planner.goal.tolerance": 0.02,
         },
         goal={"goal_dims": VECTOR, "goal_value": (0.0, 0.0)},
     ),

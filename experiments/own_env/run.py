@@ -10,14 +10,14 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.data.collect import collect
-from dfplan.data.layout import Layout
-from dfplan.data.make_env import make_env
 from dfplan.data.minari_io import load_trajectories, local_ids
-from dfplan.evaluate import BatchAgent, run_episodes
-from dfplan.presets import make_config
-from dfplan.references import PolicyBatch
-from dfplan.trainer import resume, train
+from dfplan.evaluation.baselines import PolicyBatch
 from dfplan.evaluation.bootstrap import mean_interval
+from dfplan.evaluation.play import BatchAgent, run_episodes
+from dfplan.representation.layout import Layout
+from dfplan.runs.presets import make_config
+from dfplan.runs.train import resume, train
+from dfplan.tasks.make_env import make_env
 from experiments.common.markdown import cell, table
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.own_env.cases import CASES, Case

@@ -7,7 +7,7 @@ import numpy as np
 
 from dfplan.cli.common import console
 from dfplan.data.minari_io import load_trajectories, local_ids
-from dfplan.tasks import get_task
+from dfplan.tasks.registry import get_task
 from experiments.common.commands import collect_once, run_command
 from experiments.paradigms.study import SOURCE, Study, dataset
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dfplan.data.minari_io import Trajectories
+from dfplan_envs.pointmaze.ball import DT
 from dfplan_envs.pointmaze.maps import Maze
-from dfplan_envs.pointmaze.model import DT
 from dfplan_envs.pointmaze.pursuit import TOP_SPEED
 from experiments.common.open_loop import is_free
 
@@ -60,7 +60,7 @@ def residual(states: np.ndarray, stride: int) -> np.ndarray:
     return np.linalg.norm(np.diff(position, axis=1) - mean * stride * DT, axis=-1)
 
 
-def judge(states: np.ndarray, maze: Maze, dynamics: Dynamics) -> dict[str, np.ndarray]:
+def check_states(states: np.ndarray, maze: Maze, dynamics: Dynamics) -> dict[str, np.ndarray]:
     """Evaluate each state and the move to it.
 
     Args:

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from dfplan.tasks import get_task
+from dfplan.tasks.registry import get_task
 from experiments.common.commands import option_list
 from experiments.common.episodes import play_episodes, summarize
 from experiments.common.records import measure_once

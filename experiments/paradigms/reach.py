@@ -6,9 +6,10 @@ import gymnasium as gym
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import measure, run_episodes
-from dfplan.tasks import Task
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.registry import Task
 
 
 class UntilSuccess(gym.Wrapper):

@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.forecast import Windows, held_out
-from dfplan.futures import sample_futures
+from dfplan.forecast.sample import sample_futures
+from dfplan.forecast.windows import ForecastWindows, held_out
 from dfplan.planner.plan import History
-from dfplan.run import Run, load_weights
-from dfplan.tasks import get_task
+from dfplan.runs.run import Run, load_weights
+from dfplan.tasks.registry import get_task
 from dfplan_envs.pointmaze.maps import Maze
 from experiments.common.environment import load_environment
 from experiments.common.records import measure_once
 from experiments.common.trained import Trained
-from experiments.paradigms.measures import MEASURES, Dynamics, fit, judge
+from experiments.paradigms.measures import MEASURES, Dynamics, check_states, fit
 from experiments.paradigms.study import BY_TOKEN, ROLLOUTS, SOURCE, WINDOW, Rollout, Study
 
 DATA = "data"
@@ -57,7 +57,7 @@ def _measure_rollouts(study: Study, name: str, seed: int, trained: Trained) -> d
 
 
 def _measure_data(study: Study, run: Run) -> dict[str, Any]:
-    """Judge the held-out data like the rollouts, over the length of its shortest episode."""
+    """Measure the held-out data like the rollouts, over the length of its shortest episode."""
     data = run.load_data(study.held_out)
     stride = run.config.data.stride
     tokens = int(data.length.min() - 1) // stride // WINDOW * WINDOW
@@ -68,7 +68,7 @@ def _measure_data(study: Study, run: Run) -> dict[str, Any]:
 
 def _judge_windows(states: np.ndarray, limits: Dynamics) -> dict[str, list]:
     """Return the mean of each measure over each window's tokens, `[R, windows]`."""
-    values = judge(states, source_maze(), limits)
+    values = check_states(states, source_maze(), limits)
     return {
         name: values[name].reshape(len(states), -1, WINDOW).mean(axis=2).tolist()
         for name in MEASURES
@@ -80,8 +80,10 @@ def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
     run = trained.run.with_planner({"candidates": 1})
     windows = observed_windows(study, run)
     planner = run.make_planner()
-    history: History = jax.tree.map(lambda a: a[:, -planner.config.history :], windows.history)
-    level = jnp.full(history.level.shape, planner.config.history_level)
+    history: History = jax.tree.map(
+        lambda a: a[:, -planner.config.history.tokens :], windows.history
+    )
+    level = jnp.full(history.level.shape, planner.config.history.level)
     after = sample_futures(
         planner,
         load_weights(run, trained.directory),
@@ -93,9 +95,9 @@ def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
     return np.concatenate([present, after[:, 0]], axis=1)
 
 
-def observed_windows(study: Study, run: Run) -> Windows:
+def observed_windows(study: Study, run: Run) -> ForecastWindows:
     """Return the windows that all rollouts continue, with the longest history any of them uses."""
-    longest = run.with_planner({k: BY_TOKEN[k] for k in ("history", "horizon")}).planner
+    longest = run.with_planner({k: BY_TOKEN[k] for k in ("history.tokens", "horizon")}).planner
     data = run.load_data(study.held_out)
     return held_out(data, longest, study.rollouts, study.evaluation.start, tokens=1)
 

@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run stages; finished work is skipped."""
     args = _parser().parse_args(argv)
     study = Study(tuple(args.only), tuple(args.seeds))
-    if args.rehearse:
-        study = study.rehearsal(args.rehearse, args.episodes)
+    if args.dry_run:
+        study = study.dry_run(args.dry_run, args.episodes)
     stages = {name: functools.partial(stage, study) for name, stage in STAGES.items()}
     return run_stages("paradigms", stages, args.stages)
 

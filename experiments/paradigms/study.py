@@ -54,8 +54,8 @@ COMMON: dict[str, Any] = {
     "training.save_every": 1_200,
 }
 """Settings of all paradigms, on top of the default preset."""
-TWO_STREAMS = {"training.objective.streams": "two", "training.batch_size": 32}
-ONE_STREAM = {"training.objective.streams": "single", "training.batch_size": 64}
+TWO_STREAMS = {"training.objective.two_stream": True, "training.batch_size": 32}
+ONE_STREAM = {"training.objective.two_stream": False, "training.batch_size": 64}
 """Two streams of 32 sequences and one of 64 have the same number of tokens and cost the same."""
 
 
@@ -63,12 +63,12 @@ def _paradigm(label: str, name: str, settings: Mapping[str, Any]) -> Paradigm:
     return Paradigm(label, {**COMMON, "training.objective.paradigm": name, **settings})
 
 
-FULL = {**ONE_STREAM, "planner.matrix": "full_sequence"}
+FULL = {**ONE_STREAM, "planner.sampling.matrix": "full_sequence"}
 PARADIGMS = {
     "forcing": _paradigm("Diffusion Forcing", "independent", TWO_STREAMS),
     "next-token": _paradigm("next-token diffusion", "teacher_forcing", TWO_STREAMS),
     "regression": _paradigm(
-        "next-token regression", "regression", {**TWO_STREAMS, "planner.steps": 1}
+        "next-token regression", "regression", {**TWO_STREAMS, "planner.sampling.steps": 1}
     ),
     "full": _paradigm("full-sequence diffusion, causal", "shared", FULL),
     "bidirectional": _paradigm(
@@ -79,17 +79,27 @@ PARADIGMS = {
 }
 STEPS = 5
 """Denoising steps per token of every paradigm except regression, which has one."""
-BY_TOKEN = {"matrix": "autoregressive", "history": WINDOW // 2, "horizon": 1, "steps": STEPS}
-BY_WINDOW = {"matrix": "full_sequence", "history": 1, "horizon": 0, "steps": STEPS}
+BY_TOKEN = {
+    "sampling.matrix": "autoregressive",
+    "history.tokens": WINDOW // 2,
+    "horizon": 1,
+    "sampling.steps": STEPS,
+}
+BY_WINDOW = {
+    "sampling.matrix": "full_sequence",
+    "history.tokens": 1,
+    "horizon": 0,
+    "sampling.steps": STEPS,
+}
 STABILIZATION = 0.01
 """Noise level at which Diffusion Forcing's history is declared."""
 ROLLOUTS = {
     "forcing": Rollout(
-        "**Diffusion Forcing**", "forcing", {**BY_TOKEN, "history_level": STABILIZATION}
+        "**Diffusion Forcing**", "forcing", {**BY_TOKEN, "history.level": STABILIZATION}
     ),
     "forcing-clean": Rollout("the same network, history declared clean", "forcing", BY_TOKEN),
     "next-token": Rollout("next-token diffusion", "next-token", BY_TOKEN),
-    "regression": Rollout("next-token regression", "regression", {**BY_TOKEN, "steps": 1}),
+    "regression": Rollout("next-token regression", "regression", {**BY_TOKEN, "sampling.steps": 1}),
     "full": Rollout("full sequence, causal, window after window", "full", BY_WINDOW),
     "bidirectional": Rollout(
         "full sequence, bidirectional, window after window", "bidirectional", BY_WINDOW
@@ -123,7 +133,7 @@ class Study:
     lengths: tuple[int, ...] = LENGTHS
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    def rehearsal(self, folder: Path, episodes: int) -> "Study":
+    def dry_run(self, folder: Path, episodes: int) -> "Study":
         """Return the same study on a few tuning seeds, with all output in `folder`."""
         return dataclasses.replace(
             self,

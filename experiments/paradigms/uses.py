@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dfplan.agent import Agent
-from dfplan.find import find_run
-from dfplan.run import load_weights
-from dfplan.tasks import get_task
+from dfplan.runs.resolve import resolve_run
+from dfplan.runs.run import load_weights
+from dfplan.tasks.registry import get_task
 from experiments.common.records import measure_once
 from experiments.common.trained import Trained
 from experiments.paradigms.reach import measure_reach
@@ -17,28 +17,33 @@ MIN_REACH = 0.98
 """Target reach rate of each use."""
 USES: dict[str, dict[str, Mapping[str, Any]]] = {
     "pointmaze-medium": {
-        "autoregressive": {"matrix": "autoregressive"},
-        "pyramid": {"matrix": "pyramid", "slope": 1.0, "candidates": 8},
+        "autoregressive": {"sampling.matrix": "autoregressive"},
+        "pyramid": {"sampling.matrix": "pyramid", "sampling.slope": 1.0, "candidates": 8},
         "full_sequence": {
-            "matrix": "full_sequence",
-            "steps": 10,
+            "sampling.matrix": "full_sequence",
+            "sampling.steps": 10,
             "candidates": 16,
-            "support": 20.0,
+            "ood_penalty": 20.0,
         },
     },
     "pointmaze-large": {
-        "autoregressive": {"matrix": "autoregressive"},
-        "pyramid": {"matrix": "pyramid", "slope": 2.0, "candidates": 8, "support": 20.0},
+        "autoregressive": {"sampling.matrix": "autoregressive"},
+        "pyramid": {
+            "sampling.matrix": "pyramid",
+            "sampling.slope": 2.0,
+            "candidates": 8,
+            "ood_penalty": 20.0,
+        },
         "full_sequence": {
-            "matrix": "full_sequence",
-            "steps": 10,
+            "sampling.matrix": "full_sequence",
+            "sampling.steps": 10,
             "candidates": 32,
-            "support": 20.0,
+            "ood_penalty": 20.0,
         },
     },
 }
 """Planner settings by task and use, on top of the planner's own; chosen on tuning seeds."""
-SCRATCH = {"warm": 0.0}
+SCRATCH = {"warm_start.level": 0.0}
 """Every plan is sampled from scratch, as a warm start has sampling settings of its own."""
 
 
@@ -58,7 +63,7 @@ def measure_use(study: Study, name: str, label: str, settings: Mapping[str, Any]
         label: Name of the use.
         settings: Planner settings to change.
     """
-    resolved = find_run(name)
+    resolved = resolve_run(name)
     task = get_task(name)
     trained = Trained(resolved.run.with_planner({**SCRATCH, **settings}), resolved.directory)
     measure_once(
@@ -69,6 +74,6 @@ def measure_use(study: Study, name: str, label: str, settings: Mapping[str, Any]
 
 
 def _measure(trained: Trained, name: str, seeds: range) -> dict[str, Any]:
-    agent = Agent.of(trained.run, load_weights(trained.run, trained.directory))
+    agent = Agent.from_run(trained.run, load_weights(trained.run, trained.directory))
     metrics = measure_reach(agent, get_task(name), seeds)
     return {"per_episode": {k: v.tolist() for k, v in metrics.items()}}

@@ -6,7 +6,7 @@ from typing import Any
 
 NOISE = "obs_noise=0.2,0.2,0,0"
 """0.2 m on both positions, at every control step; velocities are read exactly."""
-DECLARED = {"observation_noise": (0.2, 0.2, 0.0, 0.0)}
+DECLARED = {"sensing.observation_noise": (0.2, 0.2, 0.0, 0.0)}
 DROPOUT = "obs_dropout=0.5"
 BURSTS = "obs_burst=20,period=50"
 PUSHES = "push=0.5,duration=10,period=50"
@@ -38,13 +38,16 @@ CONDITIONS = {
     ),
     "undeclared": Condition("noise, undeclared", (NOISE,)),
     "estimated": Condition(
-        "noise, estimated by the planner", (NOISE,), {"observation_noise": (-1.0,)}
+        "noise, estimated by the planner", (NOISE,), {"sensing.observation_noise": (-1.0,)}
     ),
     "dropout": Condition(
-        "half of all observations missing", (DROPOUT,), {"missing": True}, min_reach=0.98
+        "half of all observations missing", (DROPOUT,), {"sensing.missing": True}, min_reach=0.98
     ),
     "bursts": Condition(
-        "20 of every 50 observations missing in a row", (BURSTS,), {"missing": True}, min_reach=0.95
+        "20 of every 50 observations missing in a row",
+        (BURSTS,),
+        {"sensing.missing": True},
+        min_reach=0.95,
     ),
     "pushes": Condition(
         "pushes: half the actuators' force, 10 of every 50 steps", (PUSHES,), min_reach=0.98
@@ -52,7 +55,7 @@ CONDITIONS = {
     "together": Condition(
         "noise, half missing and pushes at once",
         (NOISE, DROPOUT, PUSHES),
-        {**DECLARED, "missing": True},
+        {**DECLARED, "sensing.missing": True},
     ),
 }
 MAX_FILTER_ERROR = 0.5

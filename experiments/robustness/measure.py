@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluate import Episodes
-from dfplan.perturb import parse_perturbation
-from dfplan.tasks import Task, get_task
+from dfplan.evaluation.episodes import Episodes
+from dfplan.tasks.perturb import parse_perturbation
+from dfplan.tasks.registry import Task, get_task
 from experiments.common.episodes import play_episodes, summarize
 from experiments.common.records import measure_once
 from experiments.common.trained import Trained
@@ -72,10 +72,10 @@ class RecordingAgent:
         """Start new episodes."""
         self._agent.reset(mask, seed=seed)
 
-    def act(self, observation: Any) -> np.ndarray:
+    def act(self, observation: Any, goal: Any = None) -> np.ndarray:
         """Return the agent's actions."""
         agent = self._agent
-        action = agent.act(observation)
+        action = agent.act(observation, goal)
         assert agent.plan is not None
         denoised = np.where(agent.elapsed[:, None] == 1, agent.plan.history[:, -1], np.nan)
         reading = agent.layout.state(observation)

@@ -19,8 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run stages; finished measurements are skipped."""
     args = _parser().parse_args(argv)
     study = Study(tuple(args.mazes), tuple(args.seeds), args.runs)
-    if args.rehearse:
-        study = study.rehearsal(args.rehearse, args.episodes)
+    if args.dry_run:
+        study = study.dry_run(args.dry_run, args.episodes)
     stages = {
         "measure": functools.partial(measure, study, args.only),
         "table": functools.partial(write_table, study),

@@ -31,7 +31,7 @@ class Study:
     pages: Path = HERE
     evaluation: range = EVALUATION
 
-    def rehearsal(self, folder: Path, episodes: int) -> "Study":
+    def dry_run(self, folder: Path, episodes: int) -> "Study":
         """Return the same study on a few tuning seeds, with all output in `folder`."""
         return dataclasses.replace(
             self, results=folder, pages=folder / "pages", evaluation=TUNING[:episodes]

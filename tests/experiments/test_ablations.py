@@ -1,10 +1,10 @@
 """The ablations use settings that exist, and change one thing at a time."""
 
 import pytest
-from dfplan.presets import make_config
 
 from dfplan.cli import main
-from dfplan.tasks import load_function
+from dfplan.runs.presets import make_config
+from dfplan.tasks.registry import load_function
 from experiments.common.protocol import MAZES, TUNING
 from experiments.maze2d.ablations import ABLATIONS, PLANNING, TRAINING
 from experiments.maze2d.study import ABLATION, EVALUATION, Study, maze_task
@@ -19,7 +19,7 @@ def test_settings_exist_and_are_compatible(ablation, variant):
         settings = dict(variant.network.settings) if variant.network else {}
         settings |= {f"planner.{k}": v for k, v in variant.planner.items()}
         config = make_config(maze_task(maze)).override(settings)
-        assert (config.planner.action != "diffused") or config.data.actions
+        assert (config.planner.low_level_controller != "diffused") or config.data.actions
     if variant.tracker:
         load_function(variant.tracker)
     assert 1 <= len(variant.episodes(ABLATION)) <= len(ABLATION)
@@ -50,7 +50,7 @@ def test_optimizers_and_streams_are_compared_at_equal_compute():
         for variant in ablation.variants:
             settings = variant.network.settings if variant.network else {}
             training = make_config(maze_task("large")).override(settings).training
-            streams = 2 if training.objective.streams == "two" else 1
+            streams = 2 if training.objective.two_stream else 1
             tokens.add(training.steps * training.batch_size * streams)
         assert len(tokens) == 1
 

@@ -6,7 +6,7 @@ from experiments.closed_loop import physics, run
 
 
 def test_compiled_episodes_equal_mujocos(runs, monkeypatch, capfd):
-    monkeypatch.setattr("dfplan.find.checkpoint_folder", lambda task: runs / "umaze-0")
+    monkeypatch.setattr("dfplan.runs.resolve.checkpoint_folder", lambda task: runs / "umaze-0")
     assert run.main(["--mazes", "umaze", "--episodes", "3", "--seed", "7000"]) == 0
     lines = capfd.readouterr().out.splitlines()
     mujoco, compiled = (line.split("|")[4:7] for line in lines[2:4])

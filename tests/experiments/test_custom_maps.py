@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dfplan.data.make_env import make_env
+from dfplan.tasks.make_env import make_env
 from experiments.maze2d import custom_maps, maps
 from experiments.maze2d.custom_maps import CUSTOM_MAPS
 from experiments.maze2d.pages import custom_map_tables

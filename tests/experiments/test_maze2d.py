@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from dfplan.tasks import checkpoint_folder
+from dfplan.tasks.registry import checkpoint_folder
 from experiments.common.protocol import TUNING
 from experiments.maze2d import run
 from experiments.maze2d.ablate import ablate
@@ -148,9 +148,9 @@ def test_stages_by_name(capsys, tmp_path):
     assert run.main(["tabel"]) == 2
     error = capsys.readouterr().err
     assert "'tabel'" in error and "table" in error
-    assert run.main(["table", "--rehearse", str(tmp_path), "--mazes", "umaze"]) == 0
+    assert run.main(["table", "--dry-run", str(tmp_path), "--mazes", "umaze"]) == 0
     assert "not measured yet" in (tmp_path / "pages" / "table.md").read_text()
-    missing = ["evaluate", "--seeds", "999", "--rehearse", str(tmp_path)]
+    missing = ["evaluate", "--seeds", "999", "--dry-run", str(tmp_path)]
     assert run.main(missing) == 2
     assert "umaze-999" in capsys.readouterr().err
 

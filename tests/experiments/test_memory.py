@@ -2,17 +2,12 @@
 
 import numpy as np
 import pytest
-from dfplan.perturb import parse_perturbation
-from dfplan.presets import make_config
-<<<<<<< HEAD
 
-from experiments.maze2d import records
-from experiments.maze2d.study import TUNING
-=======
+from dfplan.runs.presets import make_config
+from dfplan.tasks.perturb import parse_perturbation
 from experiments.common import records
 from experiments.common.protocol import TUNING
 from experiments.common.stages import USAGE
->>>>>>> h-exp
 from experiments.memory import run
 from experiments.memory.measure import play_row
 from experiments.memory.pages import render, write_tables
@@ -24,7 +19,7 @@ def test_rows_are_valid_for_planner_and_environments():
         task = Study().task(row)
         planner = make_config(task).override({f"planner.{k}": v for k, v in row.planner.items()})
         drops = any(parse_perturbation(text).drops for text in row.perturb)
-        assert planner.planner.missing == drops
+        assert planner.planner.sensing.missing == drops
         assert row.network or Study().run(row, 0).is_dir()
 
 
@@ -35,8 +30,8 @@ def test_its_episodes_were_not_used_for_tuning():
 
 def test_only_the_full_history_spans_cue_and_turn():
     preset = make_config(Study().task(TMAZE["history"])).planner
-    span = (preset.history - 1) * make_config(Study().task(TMAZE["history"])).data.stride
-    assert TMAZE["none"].planner["history"] == 1
+    span = (preset.history.tokens - 1) * make_config(Study().task(TMAZE["history"])).data.stride
+    assert TMAZE["none"].planner["history.tokens"] == 1
     # From the cue's last observation to the turn of the slowest episode in the data.
     assert span > 240 - 40
 
@@ -57,7 +52,7 @@ class TurnRight:
 
 
 def test_from_episodes_to_the_page(tmp_path, capfd):
-    study = Study(seeds=(0,)).rehearsal(tmp_path, 20)
+    study = Study(seeds=(0,)).dry_run(tmp_path, 20)
     episodes = play_row(study, TMAZE["none"], TurnRight(), study.evaluation)  # pyright: ignore
     cues = episodes.states[:, 0, 4] > 0
     np.testing.assert_array_equal(episodes.success.any(axis=1), cues)

@@ -1,10 +1,10 @@
 """The experiment on your own environment: its controllers, its clone and its table."""
 
 import numpy as np
-from dfplan.data.layout import Layout
-from dfplan.data.make_env import make_env
 
 from dfplan.data.minari_io import from_episodes
+from dfplan.representation.layout import Layout
+from dfplan.tasks.make_env import make_env
 from experiments.own_env import cases, pusher, run
 from experiments.own_env.cloning import Cloning
 from experiments.own_env.reacher import Controller

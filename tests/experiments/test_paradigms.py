@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from dfplan.data.layout import Layout
 
 from dfplan.config import Config
 from dfplan.data.minari_io import from_episodes
+from dfplan.representation.layout import Layout
 from dfplan_envs.pointmaze.maps import parse_map
 from dfplan_envs.pointmaze.model import build_model
 from dfplan_envs.pointmaze.pursuit import TOP_SPEED
@@ -18,7 +18,7 @@ from experiments.common.stages import USAGE
 from experiments.maze2d.study import ABLATION
 from experiments.maze2d.study import EVALUATION as MAZE_EVALUATION
 from experiments.paradigms import run
-from experiments.paradigms.measures import Dynamics, fit, judge
+from experiments.paradigms.measures import Dynamics, check_states, fit
 from experiments.paradigms.study import EVALUATION, PARADIGMS, ROLLOUTS, WINDOW, Study
 from experiments.paradigms.table import (
     gather_rollouts,
@@ -44,21 +44,21 @@ def test_its_episodes_were_not_used_for_tuning():
         set(r) for r in (EVALUATION, MAZE_EVALUATION, ABLATION, TUNING, ROBUSTNESS_EVALUATION)
     ]
     assert sum(map(len, ranges)) == len(set.union(*ranges))
-    assert Study().held_out != Study().rehearsal(Study.runs, 3).held_out
+    assert Study().held_out != Study().dry_run(Study.runs, 3).held_out
 
 
 def test_a_valid_move_agrees_with_its_velocities():
-    judged = judge(straight(0.0, 0.2, 0.4, 0.7), MAZE, LIMITS)  # 0.1 s at 2 m/s is 0.2 m
+    judged = check_states(straight(0.0, 0.2, 0.4, 0.7), MAZE, LIMITS)  # 0.1 s at 2 m/s is 0.2 m
     assert judged["valid"].tolist() == [[True, True, False]] and judged["free"].all()
     np.testing.assert_allclose(judged["speed"], 1.0)
-    fast = judge(straight(0.0, 0.6, speed=6.0), MAZE, LIMITS)
+    fast = check_states(straight(0.0, 0.6, speed=6.0), MAZE, LIMITS)
     assert not fast["valid"].any() and fast["free"].all() and fast["speed"] == 3.0
 
 
 def test_a_free_state_is_outside_walls():
-    judged = judge(straight(1.2, 1.4, 1.6), MAZE, LIMITS)
+    judged = check_states(straight(1.2, 1.4, 1.6), MAZE, LIMITS)
     assert judged["free"].tolist() == judged["both"].tolist() == [[True, False]]
-    diverged = judge(straight(0.0, np.nan, np.inf, 1e30), MAZE, LIMITS)
+    diverged = check_states(straight(0.0, np.nan, np.inf, 1e30), MAZE, LIMITS)
     assert not any(diverged[name].any() for name in ("free", "valid", "both"))
 
 
@@ -86,17 +86,17 @@ def test_paradigms_differ_only_in_the_noise_levels_they_draw():
     """Network, data and number of tokens are equal, and dfplan accepts all settings."""
     for paradigm in PARADIGMS.values():
         config = Config().override(paradigm.settings)
-        streams = {"single": 1, "two": 2}[config.training.objective.streams]
+        streams = 2 if config.training.objective.two_stream else 1
         assert streams * config.training.batch_size == 64
         assert (config.net.width, config.training.steps) == (64, 1200)
     for rollout in ROLLOUTS.values():
         changed = {f"planner.{name}": value for name, value in rollout.planner.items()}
         config = Config().override({**PARADIGMS[rollout.paradigm].settings, **changed})
-        assert config.planner.history + config.planner.horizon <= WINDOW
-        assert (config.planner.steps == 1) == (rollout.paradigm == "regression")
+        assert config.planner.history.tokens + config.planner.horizon <= WINDOW
+        assert (config.planner.sampling.steps == 1) == (rollout.paradigm == "regression")
     for matrix, settings in itertools.chain(*(u.items() for u in USES.values())):
         assert Config().override({f"planner.{k}": v for k, v in settings.items()})
-        assert settings["matrix"] == matrix
+        assert settings["sampling.matrix"] == matrix
     arguments = command(Study(settings={"net.width": 16}), "full", 2, Study.runs)
     assert arguments[arguments.index("--net.width") + 1] == "16"
     assert arguments[arguments.index("--training.seed") + 1] == "2"
@@ -104,7 +104,7 @@ def test_paradigms_differ_only_in_the_noise_levels_they_draw():
 
 
 def test_shares_cover_the_first_windows(tmp_path):
-    study = Study(seeds=(0, 1), lengths=(1, 2)).rehearsal(tmp_path, 3)
+    study = Study(seeds=(0, 1), lengths=(1, 2)).dry_run(tmp_path, 3)
     for name, seed in itertools.product(("forcing", "regression"), (0, 1)):
         share = {"forcing": [1.0, 1.0], "regression": [1.0, 0.5]}[name]
         record = {m: [share] * 3 for m in ("both", "free", "valid", "speed")}
@@ -117,7 +117,7 @@ def test_shares_cover_the_first_windows(tmp_path):
 
 
 def test_uses_are_judged_by_their_reach_rate(tmp_path):
-    study = Study().rehearsal(tmp_path, 50)
+    study = Study().dry_run(tmp_path, 50)
     for matrix, failures in (("autoregressive", 1), ("full_sequence", 2)):
         reached = [1.0] * (50 - failures) + [0.0] * failures
         values = {"reach_rate": reached, "first_reach": [9.0] * 50}

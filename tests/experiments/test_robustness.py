@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dfplan.config import Config
-from dfplan.evaluate import Episodes
-from dfplan.perturb import parse_perturbation
+from dfplan.evaluation.episodes import Episodes
+from dfplan.tasks.perturb import parse_perturbation
 from experiments.common.protocol import TUNING
 from experiments.common.stages import USAGE
 from experiments.maze2d.study import ABLATION
@@ -23,7 +23,7 @@ def test_conditions_are_valid_for_planner_and_environment():
     for condition in CONDITIONS.values():
         drops = any(parse_perturbation(text).drops for text in condition.perturb)
         config = Config().override({f"planner.{k}": v for k, v in condition.planner.items()})
-        assert config.planner.missing == drops
+        assert config.planner.sensing.missing == drops
     assert not CONDITIONS["clean"].perturb and next(iter(CONDITIONS)) == "clean"
     assert CONDITIONS["undeclared"].perturb == CONDITIONS["declared"].perturb
 
@@ -85,7 +85,7 @@ def test_targets_are_met_or_missed_by_the_results():
 @pytest.mark.slow
 def test_from_a_run_to_the_table(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(runs / "datasets"))
-    study = Study(("umaze",), (0,), runs=runs).rehearsal(tmp_path, 2)
+    study = Study(("umaze",), (0,), runs=runs).dry_run(tmp_path, 2)
     only = ("clean", "declared", "dropout")
     measure(study, only)
     written = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.json")}
@@ -111,5 +111,5 @@ def test_unknown_stages_and_missing_runs_are_refused(tmp_path, capsys):
     assert run.main(["weigh", "--runs", str(tmp_path)]) == USAGE
     error = capsys.readouterr().err
     assert all(word in error for word in ("'weigh'", "measure", "table"))
-    assert run.main(["measure", "--runs", str(tmp_path), "--rehearse", str(tmp_path / "r")]) == 2
+    assert run.main(["measure", "--runs", str(tmp_path), "--dry-run", str(tmp_path / "r")]) == 2
     assert "medium-0" in capsys.readouterr().err

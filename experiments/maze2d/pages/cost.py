@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from dfplan.model import parameter_count
-from dfplan.run import Run, load_weights
-from dfplan.training.step import Recipe
+from dfplan.runs.run import Run, load_weights
+from dfplan.training.step import TrainSpec
 from experiments.common import records
 from experiments.common.training import CPU_FILE
 
@@ -31,7 +31,7 @@ def training_cost(directory: Path) -> dict[str, float | int | str | None]:
 
 def wall_seconds(directory: Path, run: Run) -> float:
     """Return the seconds of a run's optimizer steps, compilation included."""
-    tokens = Recipe(run.model, run.config.data, run.config.training).tokens_per_step
+    tokens = TrainSpec(run.model, run.config.data, run.config.training).tokens_per_step
     seconds = 0.0
     previous_step = 0
     for line in (directory / "metrics.jsonl").read_text().splitlines():

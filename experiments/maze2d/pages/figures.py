@@ -7,11 +7,11 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import Episodes
+from dfplan.evaluation.episodes import Episodes
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.scene import drawer
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
+from dfplan.tasks.make_env import make_env
 from experiments.common.episodes import play_episodes
 from experiments.common.figures import new_figure, save_figure
 from experiments.common.trained import Trained

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.evaluate import METRICS
-from experiments.common import records
 from dfplan.evaluation.bootstrap import mean_interval, ratio_interval
+from dfplan.evaluation.metrics import METRICS
+from experiments.common import records
 from experiments.common.trained import is_trained
 from experiments.maze2d.pages.cost import training_cost
 from experiments.maze2d.references.measure import NAMES

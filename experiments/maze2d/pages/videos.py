@@ -6,11 +6,11 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.data.make_env import make_env
 from dfplan.plots.episode import write_episode
 from dfplan.plots.film import film
 from dfplan.plots.plane import PlanePicture
-from dfplan.tasks import Task
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.registry import Task
 from experiments.common.environment import first_observations, load_environment
 from experiments.common.trained import Trained
 from experiments.maze2d.study import Study, maze_task

@@ -10,8 +10,8 @@ steps, so near-optimal control needs about a tenth more on paths with many corne
 
 import numpy as np
 
+from dfplan_envs.pointmaze.ball import DT, MAX_SPEED
 from dfplan_envs.pointmaze.env import PointMazeEnv
-from dfplan_envs.pointmaze.model import DT, MAX_SPEED
 from experiments.maze2d.references.geodesic import geodesic
 from experiments.maze2d.references.physics import PointMass, point_mass
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import Episodes
-from dfplan.references import PolicyBatch, references
-from dfplan.tasks import Task
+from dfplan.evaluation.baselines import PolicyBatch, baselines
+from dfplan.evaluation.episodes import Episodes
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.registry import Task
 from experiments.common.environment import first_observations, load_environment
 from experiments.common.episodes import play_episodes, summarize
 from experiments.common.records import measure_once
@@ -39,7 +39,7 @@ def _measure(task: Task, name: str, seeds: range) -> dict[str, Any]:
     if name == "bound":
         return summarize(bound_episodes(task, seeds), task)
     env = make_env(task.env, task.env_kwargs)
-    policies = references(task, env)
+    policies = baselines(task, env)
     policies["near_optimal"] = PolicyBatch(_near_optimal(env))
     record = summarize(play_episodes(policies[name], task, seeds), task)
     env.close()
