@@ -1,7 +1,7 @@
 """Playing of evaluation episodes on any Gymnasium environment: `run_episodes`.
 
-How an episode starts, and whether its goal comes with the observation or the reset's info, is the
-evaluation protocol's to say: see `dfplan.tasks.protocols`, to which other packages can add.
+The evaluation protocol decides how an episode starts, and whether its goal comes with the
+observations or with the reset's info. See `dfplan.tasks.protocols`; other packages can add protocols.
 """
 
 import contextlib
