@@ -204,7 +204,7 @@ START = ["plan", "RUN", "--start", "1", "1"]
         ([*EVAL, "--planner.matrix", "piramid"], ["'piramid'", "pyramid"]),
         ([*EVAL, "--planner.action", "diffused"], ["'diffused'", "tracker, inverse"]),
         ([*EVAL, "--perturb", "noise=1"], ["'noise'", "valid: obs_noise, "]),
-        ([*EVAL, "--perturb", "push=a"], ["'a' is no number", "push=FRACTION,duration=NUMBER"]),
+        ([*EVAL, "--perturb", "push=a"], ["'a'", "push=FRACTION,duration=NUMBER"]),
         ([*EVAL, "--perturb", "obs_dropout=2"], ["'obs_dropout=2'", "[0, 1], got 2"]),
         ([*EVAL, "--perturb", "obs_noise=1,2"], ["has 2 numbers; needed: 1 or 4"]),
         ([*EVAL, "--planner.observation-noise", "-2"], ["planner.observation_noise", "-1"]),
