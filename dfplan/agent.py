@@ -48,7 +48,7 @@ class Agent:
         planner: the planner.
         weights: its weights.
         layout: how observations become states.
-        tracker: follows plans of states, when `planner.config.action` is "tracker".
+        tracker: follows plans of states, when `planner.config.low_level_controller` is "tracker".
         motion: what states are filtered by, when `planner.config` says that observations are noisy
             or may be missing.
         seed: of the plans; environment i of a batch plans with `seed + i`.
@@ -81,7 +81,7 @@ class Agent:
     ):
         self.planner, self.weights, self.layout = planner, weights, layout
         self._plans, self._motion = BatchPlanner(planner, weights), dynamics
-        waits = planner.config.deadline_ms < 0
+        waits = planner.config.timing.deadline_ms < 0
         self._worker = worker or (inline if waits else background())
         self.state = np.zeros((0, layout.state_dim), np.float32)
         self._follow = make_low_level_controller(planner, weights, tracker)
@@ -133,7 +133,7 @@ class Agent:
         found = resolve_run(directory)
         run = found.run.with_planner(planner or {})
         agent = cls.from_run(run, load_weights(run, found.directory), seed=seed)
-        if run.config.planner.deadline_ms >= 0:
+        if run.config.planner.timing.deadline_ms >= 0:
             agent.compile()
         return agent
 
@@ -147,9 +147,9 @@ class Agent:
             UserError: when the run's tracker cannot be loaded, or it needs one and has none; or
                 when states are to be filtered, and the run holds no motion nor is its dataset here.
         """
-        wanted = run.config.planner.action == "tracker" and run.task.tracker
+        wanted = run.config.planner.low_level_controller == "tracker" and run.task.tracker
         tracker = load_function(run.task.tracker) if wanted else None
-        dynamics = run.find_dynamics() if run.config.planner.filters else None
+        dynamics = run.find_dynamics() if run.config.planner.sensing.filters else None
         given = {"tracker": tracker, "dynamics": dynamics, "seed": seed, "worker": worker}
         return cls(run.planner, weights, run.layout, **given)
 
@@ -217,7 +217,7 @@ class Agent:
         Raises:
             UserError: when the observation has another shape than the data had, the batch changes
                 without a `reset()`, a mask has another length, or the observation holds NaN and
-                `planner.missing` is false.
+                `planner.sensing.missing` is false.
         """
         begin = time.perf_counter()
         state = self.layout.state(observation)
@@ -230,7 +230,7 @@ class Agent:
         goal = as_goals(self.layout, goal, len(state))
         over = as_mask(episode_over, len(state))
         observer, force = self._look(state, goal, over)
-        if self.planner.config.deadline_ms:
+        if self.planner.config.timing.deadline_ms:
             force.take(self._until(begin))
         planned = time.perf_counter()
         force.stand_still(self.state)
@@ -303,7 +303,7 @@ class Agent:
 
     def _until(self, begin: float) -> float | None:
         """Until when to wait for plans, if `act` began then; None for as long as it takes."""
-        deadline = self.planner.config.deadline_ms
+        deadline = self.planner.config.timing.deadline_ms
         return None if deadline < 0 else begin + deadline / 1000 - self._rest
 
     def _look(
@@ -315,7 +315,7 @@ class Agent:
     ) -> tuple[Observer, ActivePlans]:
         """Take in the present, and ask for plans that are due; not where an episode is `over`."""
         check_states(self.layout, state, None if self._force is None else len(self.elapsed))
-        check_finite(state, goal, self.planner.config.missing)
+        check_finite(state, goal, self.planner.config.sensing.missing)
         observer, force = self._begin(len(state))
         self.state = observer.observe(state)
         force.take(0.0)

@@ -17,7 +17,6 @@ from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.planner import Planner
 from dfplan.representation.config import DataConfig
@@ -27,6 +26,7 @@ from dfplan.representation.tokens import TokenLayout
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
+from tests.planner.tiny import change_config, planner_config
 
 STRIDE, HORIZON, EVERY = 2, 8, 3
 BOUNDS = {"action_low": (-1.0, -1.0), "action_high": (1.0, 1.0)}
@@ -41,8 +41,14 @@ class FakePlanner:
     """
 
     def __init__(self, layout=LAYOUT, **config):
-        self.config = PlannerConfig(
-            **{"replan_every": EVERY, "history": 2, "candidates": 2, "action": "diffused", **config}
+        self.config = planner_config(
+            **{
+                "replan_every": EVERY,
+                "history.tokens": 2,
+                "candidates": 2,
+                "low_level_controller": "diffused",
+                **config,
+            }
         )
         tokens = TokenLayout.create(layout, DataConfig(stride=STRIDE, actions=True))
         self.model = SimpleNamespace(layout=tokens)
@@ -104,7 +110,7 @@ def real():
     """A planner with inverse dynamics, and its weights, all random."""
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
     net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
-    model, rng = Model(tokens, net, DiffusionConfig()), np.random.default_rng(0)
+    model, rng = Model(tokens, net, DiffusionConfig(shift=0.0)), np.random.default_rng(0)
 
     def draw(leaf):
         x = rng.normal(size=leaf.shape)
@@ -112,7 +118,9 @@ def real():
 
     params = jax.tree.map(draw, jax.eval_shape(lambda: model.init(0)))
     norm = Normalizer(jnp.array([0.1, -0.2]), jnp.array([0.5, 2.0]))
-    config = PlannerConfig(candidates=2, steps=2, history=2, replan_every=EVERY)
+    config = planner_config(
+        candidates=2, replan_every=EVERY, **{"sampling.steps": 2, "history.tokens": 2}
+    )
     return Planner(model, config, 4), Weights(params, norm, norm)
 
 
@@ -234,7 +242,10 @@ def test_seeds_decide_plans():
         ({**see(np.zeros((2, 2))), "desired_goal": np.zeros((3, 2))}, r"goal has shape \(3, 2\)"),
         (see(np.zeros((0, 2))), r"shape \(0, 2\)"),
         (np.zeros(2), "needed: a dict"),
-        (see([0.0, np.nan]), "observation 0 has nan in dimension 1; .*planner.missing true"),
+        (
+            see([0.0, np.nan]),
+            "observation 0 has nan in dimension 1; .*planner.sensing.missing true",
+        ),
         (see([[0.0, 0.0], [np.inf, 0.0]]), "observation 1 has inf in dimension 0$"),
         (see([0.0, 0.0], (np.nan, 0.0)), "goal 0 has nan in dimension 0$"),
         ({**see([0.0, 0.0]), "observation": [[0.0, 0.0], [0.0]]}, "observation is .*array of numbers"),
@@ -310,7 +321,7 @@ def test_one_plan_from_a_state_to_a_goal(together):
 
 def test_the_tracker_of_a_run():
     norm = Normalizer.fit(np.eye(2))
-    changes = {"planner.action": "tracker", "net.width": 16}
+    changes = {"planner.low_level_controller": "tracker", "net.width": 16}
     config = Config().override(changes)
 
     def run(tracker):
@@ -339,7 +350,7 @@ def test_predict_resets_where_an_episode_starts():
 
 
 def test_predict_without_a_state_remembers_nothing():
-    agent, planner = fake(replan_every=5, history=2)
+    agent, planner = fake(replan_every=5, **{"history.tokens": 2})
     for t in range(3):
         agent.predict(see([0.0, float(t)]))
         assert len(planner.calls) == t + 1 and agent.elapsed.tolist() == [1]
@@ -400,7 +411,7 @@ def filtering(real, **config):
         shown.append(state.copy())
         return np.tile(np.array(weights.actions.mean), (len(state), 1))
 
-    config = dataclasses.replace(planner.config, action="tracker", **config)
+    config = change_config(planner.config, {"low_level_controller": "tracker", **config})
     planner = dataclasses.replace(planner, config=config)
     far = np.full(2, 99.0)
     dynamics = LinearDynamics(np.zeros((2, 5)), 1e-6 * np.eye(2), -far, far)
@@ -408,7 +419,7 @@ def filtering(real, **config):
 
 
 def test_what_is_missing_is_acted_on_as_estimated(real):
-    agent, shown = filtering(real, missing=True)
+    agent, shown = filtering(real, **{"sensing.missing": True})
     here, gone = np.array([[0.3, -0.2], [-0.1, 0.4]], np.float32), np.full((2, 2), np.nan)
     for t in range(2 * EVERY + 1):
         agent.act(see(here if t == 0 else gone, np.ones((2, 2))))
@@ -421,7 +432,9 @@ def test_what_is_missing_is_acted_on_as_estimated(real):
 
 
 def test_noise_that_is_declared_is_filtered(real):
-    agent, shown = filtering(real, observation_noise=(0.5,), missing=False)
+    agent, shown = filtering(
+        real, **{"sensing.observation_noise": (0.5,), "sensing.missing": False}
+    )
     here, rng = np.array([0.3, -0.2]), np.random.default_rng(0)
     seen = here + 0.5 * rng.normal(size=(60, 2))
     for reading in seen:
@@ -435,9 +448,11 @@ def test_noise_that_is_declared_is_filtered(real):
 
 
 def test_filtering_needs_a_motion_and_as_many_noises_as_dimensions(real):
-    agent, _ = filtering(real, observation_noise=(0.1, 0.1, 0.1))
+    agent, _ = filtering(real, **{"sensing.observation_noise": (0.1, 0.1, 0.1)})
     with pytest.raises(UserError, match="has 3 numbers; needed: 1 or 2"):
         agent.act(see([0.0, 0.0]))
-    planner = dataclasses.replace(real[0], config=dataclasses.replace(real[0].config, missing=True))
+    planner = dataclasses.replace(
+        real[0], config=change_config(real[0].config, {"sensing.missing": True})
+    )
     with pytest.raises(UserError, match="need a motion"):
         Agent(planner, real[1], LAYOUT).act(see([0.0, 0.0]))

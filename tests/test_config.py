@@ -11,7 +11,9 @@ from dfplan.types import UserError
 
 
 def test_json_round_trip():
-    config = Config().override({"data.rest_dims": [2, 3], "planner.rows": [3, 2], "net.width": 64})
+    config = Config().override(
+        {"data.rest_dims": [2, 3], "planner.sampling.custom_matrix": [3, 2], "net.width": 64}
+    )
     back = Config.from_dict(json.loads(json.dumps(config.to_dict())))
     assert back == config and hash(back) == hash(config)
     assert back.data.rest_dims == (2, 3)
@@ -30,9 +32,11 @@ def test_override_leaves_the_rest():
 
 
 def test_whole_numbers_and_lists_become_what_a_setting_is():
-    config = Config().override({"training.optimizer.clip": 2, "planner.rows": [1, 0]})
+    config = Config().override(
+        {"training.optimizer.clip": 2, "planner.sampling.custom_matrix": [1, 0]}
+    )
     assert type(config.training.optimizer.clip) is float
-    assert config.planner.rows == (1, 0)
+    assert config.planner.sampling.custom_matrix == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -81,20 +85,20 @@ WRONG = [
     ("net.dtype", "float64"),
     ("net.layers", 0),
     ("net.fourier_octaves", -1),
-    ("planner.action", "magic"),
+    ("planner.low_level_controller", "magic"),
     ("planner.candidates", 0),
-    ("planner.eta", 1.5),
-    ("planner.guidance_samples", 0),
-    ("planner.guidance_samples", 2),  # with planner.goal's "token"
-    ("planner.matrix", "cube"),
-    ("planner.rho", 0.0),
+    ("planner.sampling.eta", 1.5),
+    ("planner.guidance.samples", 0),
+    ("planner.guidance.samples", 2),  # with planner.goal.conditioning's "token"
+    ("planner.sampling.matrix", "cube"),
+    ("planner.sampling.rho", 0.0),
     ("training.batch_size", 0),
     ("training.ema", -0.1),
     ("training.ema", 1.0),
     ("training.log_every", 0),
     ("diffusion.levels", -1),
     ("training.objective.paradigm", "none"),
-    ("training.objective.streams", "three"),
+    ("training.objective.paradigm", "three"),
     ("training.objective.weight", "heavy"),
     ("training.objective.history_clean", 0.9),  # with history_ramp's 0.2
     ("training.objective.history_near", -0.1),

@@ -48,10 +48,10 @@ def score(run, count=EPISODES, **planner):
 @pytest.mark.slow
 def test_reaches_the_goals_and_stays(run, subtests):
     for planner in (
-        {"matrix": "autoregressive", "warm": 0.0},
-        {"matrix": "pyramid", "warm": 0.0},
-        {"matrix": "full_sequence", "warm": 0.0},
-        {"warm": 0.8},
+        {"sampling.matrix": "autoregressive", "warm_start.level": 0.0},
+        {"sampling.matrix": "pyramid", "warm_start.level": 0.0},
+        {"sampling.matrix": "full_sequence", "warm_start.level": 0.0},
+        {"warm_start.level": 0.8},
     ):
         with subtests.test(**planner):
             metrics = score(run, **planner)
@@ -59,8 +59,10 @@ def test_reaches_the_goals_and_stays(run, subtests):
             assert metrics["success_rate"] >= 0.95
             assert metrics["first_reach"] <= 65  # the data's own controller takes 70
     with subtests.test("inverse dynamics instead of a tracker"):
-        assert score(run, action="inverse")["reach_rate"] >= 0.8
+        assert score(run, low_level_controller="inverse")["reach_rate"] >= 0.8
     # What makes the others mean something: the goal token is what leads to the goal.
     with subtests.test("without its goal the planner wanders"):
-        metrics = score(run, 10, goal="guidance", guidance_scale=0.0, candidates=1)
+        metrics = score(
+            run, 10, candidates=1, **{"goal.conditioning": "guidance", "guidance.scale": 0.0}
+        )
         assert metrics["first_reach"] >= 90

@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     if not args.seconds >= 0:
         raise UserError(f"--seconds must be at least 0, got {args.seconds}")
     check_outputs(args.json)
-    run = found.run.with_planner(dataclasses.asdict(args.planner))
+    run = found.run.replace_planner(args.planner)
     weights = load_weights(run, found.directory)
     gemm = gemm_rate(run.model, args.seconds)
     result: dict[str, Any] = {"run": found.name, "machine": machine(gemm)}

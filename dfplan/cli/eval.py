@@ -100,9 +100,9 @@ def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
     need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
     perturbations = [parse_perturbation(text) for text in args.perturb]
-    run = found.run.with_planner(dataclasses.asdict(args.planner))
+    run = found.run.replace_planner(args.planner)
     if any(perturbation.drops for perturbation in perturbations):
-        run = run.with_planner({"missing": True})
+        run = run.with_planner({"sensing.missing": True})
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
     task = dataclasses.replace(task, protocol=args.protocol or task.protocol)
     if args.max_steps:

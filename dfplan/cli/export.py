@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     check_outputs(args.json, args.onnx)
     if args.onnx:
         import_optional("jax2onnx", "onnx", "--onnx")
-    run = found.run.with_planner(dataclasses.asdict(args.planner))
+    run = found.run.replace_planner(args.planner)
     weights = load_weights(run, found.directory)
     if args.onnx:
         export_denoiser(run, weights, args.onnx)

@@ -144,7 +144,7 @@ def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e:
     animate_denoising(
         path,
         points(plan.denoising[0], _dims(agent), agent.planner.model.layout.stride),
-        agent.planner.levels(agent.planner.config.make_matrix(agent.planner.horizon)),
+        agent.planner.levels(agent.planner.config.sampling.make_matrix(agent.planner.horizon)),
         int(plan.best[0]),
         draw,
         _goal(agent, goal),

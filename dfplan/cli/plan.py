@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
         lambda name, found: Args(name, tyro.MISSING, planner=found.run.config.planner),
     )
     check_seed(args.seed)
-    run = found.run.with_planner(dataclasses.asdict(args.planner))
+    run = found.run.replace_planner(args.planner)
     start, goal = _start(run.layout, args.start), _goal(run.layout, args.goal)
     if args.png and args.png.suffix.lower() != ".png":
         raise UserError(f"--png {args.png} must end in .png")

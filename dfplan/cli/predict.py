@@ -50,7 +50,7 @@ class Args:
     """Continue observed trajectories: samples of what follows, their mean, and intervals.
 
     Without --from-end, windows are drawn from the dataset, and what really followed measures the
-    forecasts. `--planner.history` says how many tokens are observed, `--planner.horizon` how many
+    forecasts. `--planner.history.tokens` says how many tokens are observed, `--planner.horizon` how many
     are predicted (0: all that training had), `--planner.candidates` how many samples are drawn.
 
     Attributes:
@@ -59,7 +59,7 @@ class Args:
         windows: how many to draw.
         calibration: Minari id of other trajectories, on which intervals are stretched until they
             hold the share that they promise.
-        unknown: go on from the end of every episode instead, where nothing is known.
+        from_end: go on from the end of every episode instead, where nothing is known.
         tokens: to predict, also more than training had: windows of `--planner.horizon` tokens then
             follow each other; 0 for one window.
         seed: of the windows and the samples.
@@ -71,7 +71,7 @@ class Args:
     dataset: Text = None
     windows: int = 200
     calibration: Text = None
-    unknown: bool = False
+    from_end: bool = False
     tokens: int = 0
     seed: int = 0
     json: File = None
@@ -90,7 +90,7 @@ def main(argv: Sequence[str]) -> int:
     need_at_least(1, windows=args.windows)
     need_at_least(0, tokens=args.tokens)
     check_outputs(args.json, args.png)
-    run = found.run.with_planner(dataclasses.asdict(args.planner))
+    run = found.run.replace_planner(args.planner)
     data = run.load_data(args.dataset)
     held = run.load_data(args.calibration) if args.calibration else None
     planner = run.planner
@@ -106,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
         stretch = {level: calibrate(samples, known.future, level) for level in LEVELS}
     windows = (
         latest(data, planner)
-        if args.unknown
+        if args.from_end
         else held_out(data, planner, args.windows, args.seed, tokens)
     )
     samples = _sample("predicting", planner, weights, windows, args.seed, tokens)
@@ -125,7 +125,9 @@ def main(argv: Sequence[str]) -> int:
 def _defaults(name: Path, found: ResolvedRun) -> Args:
     config = dataclasses.replace(found.run.config.planner, candidates=SAMPLES)
     if found.run.reward_conditioned:  # its token would ask for more than what is usual
-        config = dataclasses.replace(config, goal="none", guidance_samples=1)
+        goal = dataclasses.replace(config.goal, conditioning="none")
+        guidance = dataclasses.replace(config.guidance, samples=1)
+        config = dataclasses.replace(config, goal=goal, guidance=guidance)
     return Args(name, planner=config)
 
 
@@ -150,7 +152,7 @@ def _record(
         "calibration": args.calibration,
         "stretch": {str(level): factor for level, factor in stretch.items()},
         "stride": layout.stride,
-        "observed_tokens": planner.config.history,
+        "observed_tokens": planner.config.history.tokens,
         "predicted_tokens": samples.shape[2],
         "samples": samples.shape[1],
         "episode": windows.episode.tolist(),

@@ -89,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
     check_seed(args.seed)
     check_video(args.out)
     check_outputs(args.out, args.json)
-    run = found.run.with_planner(dataclasses.asdict(args.planner))
+    run = found.run.replace_planner(args.planner)
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
     task = dataclasses.replace(task, positions=args.positions or task.positions)
     _check_positions(task.positions, run.layout.state_dim)

@@ -61,7 +61,7 @@ class Args:
             settings are the defaults then.
         out: directory of the new run; must not hold one.
         resume: go on with the run in --out, with its own settings.
-        until: stop at this step, to be resumed later.
+        stop_step: stop at this step, to be resumed later.
         json: also write the run's last metrics to this file.
     """
 
@@ -76,7 +76,7 @@ class Args:
     init_from: Text = None
     out: Folder = None
     resume: bool = False
-    until: Integer = None
+    stop_step: Integer = None
     json: File = None
     config: Annotated[Config, tyro.conf.arg(name="")] = Config()
 
@@ -96,12 +96,12 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"the task {args.task!r} must stand before all options")
     if args.out is None:
         raise UserError("--out is missing: the directory of the run")
-    need_at_least(1, until=args.until)
+    need_at_least(1, stop_step=args.stop_step)
     check_outputs(args.json)
     if run:
         _check_same(run, args)
     last: dict[str, float] = {}
-    total = min(args.config.training.steps, args.until or args.config.training.steps)
+    total = min(args.config.training.steps, args.stop_step or args.config.training.steps)
     done = latest_step(args.out) or 0 if run else 0
     begin = time.perf_counter()
     with detail_bar("training", total, done) as advance:
@@ -124,7 +124,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
     if args.resume:
-        resume(out, until=args.until, report=report)
+        resume(out, stop_step=args.stop_step, report=report)
         return
     task = _choose_task(args)
     _note_missing_env(task)
@@ -136,7 +136,7 @@ def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
         goal_from=args.goal_from,
         goal_value=args.goal_value,
         init_from=args.init_from,
-        until=args.until,
+        stop_step=args.stop_step,
         report=report,
         command=shlex.join(["dfplan", "train", *argv]),
     )

@@ -47,7 +47,7 @@ class ActivePlans:
         self._seeds, self._counts, batch = seeds, counts, len(seeds)
         config, layout = planner.config, planner.model.layout
         self._progress = None
-        if config.warm or config.lead:
+        if config.warm_start.level or config.timing.latency_steps:
             self._progress = PlanProgress(layout, weights.states)
         self.plan: Plan | None = None
         self.elapsed = np.full(batch, NO_PLAN)
@@ -79,7 +79,7 @@ class ActivePlans:
         self._asked &= same
         self._moved |= ~same
         config = self._planner.config
-        old = self.elapsed >= max(config.replan_every - config.lead, 1)
+        old = self.elapsed >= max(config.replan_every - config.timing.latency_steps, 1)
         return ((self.elapsed == NO_PLAN) | self._moved | old) & ~self._asked
 
     def ask(
@@ -101,7 +101,7 @@ class ActivePlans:
             price, denoising: as of `Planner.plan`.
         """
         settled = (self.elapsed != NO_PLAN) & ~self._moved
-        lead = self._planner.config.lead
+        lead = self._planner.config.timing.latency_steps
         # Who stands still until there is a plan will be where it is.
         groups = ((due & settled, lead), (due & ~settled, 0)) if lead else ((due, 0),)
         for mask, steps in groups:
@@ -159,7 +159,7 @@ class ActivePlans:
         if none.any():
             config = self._planner.config
             layout, horizon = self._planner.model.layout, self._planner.horizon
-            still = hold_position(layout, state, horizon, config.candidates, config.history)
+            still = hold_position(layout, state, horizon, config.candidates, config.history.tokens)
             self.plan = still if self.plan is None else merge(self.plan, none, still, none)
 
     def _put(self, request: Request, plan: Plan) -> None:
@@ -184,7 +184,7 @@ class ActivePlans:
     ) -> tuple[InitialPlan | None, np.ndarray]:
         """What is left of their plans at `start`, `steps` from now, and whether to refine it."""
         config = self._planner.config
-        if self.plan is None or not config.warm:
+        if self.plan is None or not config.warm_start.level:
             return None, np.zeros(len(rows), bool)
         assert self._progress is not None
         plan = jax.tree.map(lambda a: a[rows], self.plan._replace(denoising=None))

@@ -75,7 +75,7 @@ class BatchPlanner:
             Their plans.
         """
         planner, layout = self._planner, self._planner.model.layout
-        shape, steps = (batch, planner.config.history), planner.horizon * layout.stride
+        shape, steps = (batch, planner.config.history.tokens), planner.horizon * layout.stride
         state, action = (
             np.broadcast_to(np.asarray(norm.mean), (batch, 1, len(norm.mean)))
             for norm in (self._weights.states, self._weights.actions)
@@ -88,7 +88,7 @@ class BatchPlanner:
         goal = state[:, 0, list(layout.goal_dims)] if layout.has_goal else None
         none = np.zeros(batch, int)
         make = functools.partial(self.plan, none, none, history, goal, batch)
-        if planner.config.warm:
+        if planner.config.warm_start.level:
             actions = action.repeat(steps, axis=1) if layout.actions else None
             make(initial_plan=InitialPlan(state.repeat(steps, axis=1), actions))
         return make()

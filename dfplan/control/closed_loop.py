@@ -55,7 +55,7 @@ class ClosedLoop:
         planner: the planner.
         layout: of the task; bounds the actions.
         step: `step(states [B, S], actions [B, A]) -> states`, a pure function of JAX arrays.
-        tracker: follows plans of states, when `planner.config.action` is "tracker"; of JAX arrays.
+        tracker: follows plans of states, when `planner.config.low_level_controller` is "tracker"; of JAX arrays.
 
     Raises:
         UserError: when the planner needs a tracker and there is none, or goes on while it plans
@@ -69,15 +69,22 @@ class ClosedLoop:
 
     def __post_init__(self):
         config = self.planner.config
-        kept = {"observation_noise": (), "missing": False, "lead": 0, "deadline_ms": -1}
-        for name, plain in kept.items():
-            value = getattr(config, name)
-            if value != plain:
+        settings = {
+            "sensing.observation_noise": (config.sensing.observation_noise, ()),
+            "sensing.missing": (config.sensing.missing, False),
+            "timing.latency_steps": (config.timing.latency_steps, 0),
+            "timing.deadline_ms": (config.timing.deadline_ms, -1),
+        }
+        for name, (value, valid) in settings.items():
+            if value != valid:
                 raise UserError(
-                    f"planner.{name} {value} is the agent's own; valid in a closed loop: {plain}"
+                    f"planner.{name} {value} works with an Agent alone; valid in a closed loop: "
+                    f"{valid}"
                 )
-        if config.action == "tracker" and self.tracker is None:
-            raise UserError("planner.action 'tracker' needs a tracker of JAX arrays; give one")
+        if config.low_level_controller == "tracker" and self.tracker is None:
+            raise UserError(
+                "planner.low_level_controller 'tracker' needs a tracker of JAX arrays; give one"
+            )
 
     def drive(
         self,
@@ -150,7 +157,7 @@ class ClosedLoop:
         keys = plan_keys(seeds, jnp.full_like(seeds, count))
         anew = functools.partial(self.planner.plan, weights, keys, history, goals)
         config, model = self.planner.config, self.planner.model
-        if not config.warm:
+        if not config.warm_start.level:
             return anew()
         progress = PlanProgress(model.layout, weights.states, jnp)
         elapsed, present = jnp.full(len(seeds), config.replan_every), history.frames[:, -1, -1]
@@ -183,7 +190,7 @@ class ClosedLoop:
     def _record(self, states: Array) -> _Record:
         """Of robots at their episodes' first states, which stand still before that."""
         layout, config = self.planner.model.layout, self.planner.config
-        back = (config.history - 1) * layout.stride
+        back = (config.history.tokens - 1) * layout.stride
         past = jnp.repeat(states[:, None], back + layout.frame_count, axis=1)
         still = jnp.zeros((len(states), back + layout.stride, layout.action_dim))
         return _Record(past, still, jnp.int32(0))
@@ -191,10 +198,10 @@ class ClosedLoop:
     def _history(self, record: _Record) -> History:
         """History tokens; those before their episode are missing."""
         layout, config = self.planner.model.layout, self.planner.config
-        frames, actions = history_indices(layout, config.history)
+        frames, actions = history_indices(layout, config.history.tokens)
         seen = record.age + frames[:, -1] + 1 >= 0
-        level = jnp.where(seen, config.history_level, 1.0)
-        level = jnp.broadcast_to(level, (len(record.states), config.history))
+        level = jnp.where(seen, config.history.level, 1.0)
+        level = jnp.broadcast_to(level, (len(record.states), config.history.tokens))
         return History(record.states[:, frames], record.actions[:, actions], level)
 
 

@@ -41,7 +41,7 @@ class Estimator:
         dim = len(dynamics.low)
         if len(noise) not in (0, 1, dim):
             raise UserError(
-                f"planner.observation_noise has {len(noise)} numbers; needed: 1 or {dim}, "
+                f"planner.sensing.observation_noise has {len(noise)} numbers; needed: 1 or {dim}, "
                 "as many as a state"
             )
         self._motion, self._batch, self._dim = dynamics, batch, dim

@@ -9,7 +9,7 @@ import numpy as np
 from dfplan.representation.layout import Layout
 from dfplan.types import Cost, UserError, one_line
 
-MISSING = "; where numbers may be missing, set planner.missing true"
+MISSING = "; where numbers may be missing, set planner.sensing.missing true"
 
 
 def as_goals(layout: Layout, goal: Any, batch: int) -> np.ndarray | None:

@@ -22,7 +22,7 @@ Planned states `[B, P+1, S]`, planned actions `[B, L, A]` or None, control steps
 def make_low_level_controller(
     planner: Planner, weights: Weights, tracker: Tracker | None, xp: ModuleType = np
 ) -> LowLevelController:
-    """The follower that `planner.config.action` names.
+    """The follower that `planner.config.low_level_controller` names.
 
     Args:
         planner: names it. weights: inverse dynamics'.
@@ -33,13 +33,13 @@ def make_low_level_controller(
         UserError: when actions are to come from a tracker and the task supplies none.
     """
     stride = planner.model.layout.stride
-    if planner.config.action == "diffused":
+    if planner.config.low_level_controller == "diffused":
         return functools.partial(_replay, xp)
-    if planner.config.action == "inverse":
+    if planner.config.low_level_controller == "inverse":
         return functools.partial(_invert, xp, planner, weights)
     if tracker is None:
         raise UserError(
-            "planner.action 'tracker' needs a tracker and this task has none; valid here: inverse"
+            "planner.low_level_controller 'tracker' needs a tracker and this task has none; valid here: inverse"
         )
     return functools.partial(_track, xp, tracker, stride, planner.model.layout.action_dim)
 

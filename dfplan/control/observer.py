@@ -29,15 +29,17 @@ class Observer:
         self, planner: Planner, weights: Weights, dynamics: LinearDynamics | None, batch: int
     ):
         config, self._weights = planner.config, weights
-        self._level, self._missing = config.history_level, config.missing
-        self._recorder = HistoryBuffer(planner.model.layout, config.history, batch)
+        self._level, self._missing = config.history.level, config.sensing.missing
+        self._recorder = HistoryBuffer(planner.model.layout, config.history.tokens, batch)
         self._estimator = None
-        if config.filters:
+        if config.sensing.filters:
             if dynamics is None:
-                raise UserError("planner.observation_noise and planner.missing need a motion")
+                raise UserError(
+                    "planner.sensing.observation_noise and planner.sensing.missing need a motion"
+                )
             self._schedule = planner.model.schedule
             self._estimator = Estimator(
-                dynamics, weights.states, weights.actions, config.observation_noise, batch
+                dynamics, weights.states, weights.actions, config.sensing.observation_noise, batch
             )
 
     def forget(self, mask: Bool[np.ndarray, "B"]) -> None:

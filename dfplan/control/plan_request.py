@@ -59,7 +59,11 @@ class Request(NamedTuple):
         """The plans of the robots in `mask`."""
         inputs = (self.seeds, self.counts, self.history, self.goal, initial_plan)
         seeds, counts, history, goal, initial_plan = jax.tree.map(lambda a: a[mask], inputs)
-        more = {"initial_plan": initial_plan, "extra_cost": self.extra_cost, "denoising": self.denoising}
+        more = {
+            "initial_plan": initial_plan,
+            "extra_cost": self.extra_cost,
+            "denoising": self.denoising,
+        }
         return plans.plan(seeds, counts, history, goal, limit, **more)
 
 

@@ -22,7 +22,7 @@ class DiffusionConfig:
     """
 
     schedule: str = "cosine"
-    shift: float = 0.0
+    shift: float = 1.6
     parametrization: str = "v"
     levels: int = 0
 

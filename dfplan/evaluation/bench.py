@@ -117,8 +117,8 @@ def plan_flops(planner: Planner, batch: int, guided: bool = False) -> float:
         batch: robots.
         guided: by a gradient, which is then counted, and asks for all tokens to the last one.
     """
-    matrix = planner.config.make_matrix(planner.horizon)
-    known = planner.config.history + planner.model.layout.has_goal
+    matrix = planner.config.sampling.make_matrix(planner.horizon)
+    known = planner.config.history.tokens + planner.model.layout.has_goal
     capacity, rows = known + planner.horizon, batch * planner.config.candidates
     once = _extend_flops(planner.model, batch, known, capacity)
     return once + sum(
@@ -196,11 +196,11 @@ def _memory(planner: Planner, weights: Weights, history: History) -> float | Non
 
 def random_history(planner: Planner, weights: Weights, batch: int) -> History:
     """Random observations of `batch` robots, as far from the data's mean as the data's own."""
-    layout, tokens = planner.model.layout, planner.config.history
+    layout, tokens = planner.model.layout, planner.config.history.tokens
     rng = np.random.default_rng(0)
     frames = rng.normal(size=(batch, tokens, layout.frame_count, layout.state_dim))
     actions = np.zeros((batch, tokens, layout.stride, layout.action_dim), np.float32)
-    level = np.full((batch, tokens), planner.config.history_level, np.float32)
+    level = np.full((batch, tokens), planner.config.history.level, np.float32)
     return History(
         weights.states.decode(frames.astype(np.float32)), jnp.asarray(actions), jnp.asarray(level)
     )

@@ -97,7 +97,7 @@ class ExportedPlanner:
         )
         # Tokens before the first observation are missing, which is noise level 1.
         level = np.ones((batch, tokens), np.float32)
-        level[:, -1] = self.about["planner"]["history_level"]
+        level[:, -1] = self.about["planner"]["history"]["level"]
         actions = np.zeros((batch, tokens, self.about["stride"], self.layout.action_dim))
         return self.plan_history(frames, actions, level, goal, seed=seed, count=count)
 
@@ -138,7 +138,7 @@ class ExportedPlanner:
             UserError: when the planner does not act by inverse dynamics, or the batch is too large.
         """
         if not self.inverses:
-            action = self.about["planner"]["action"]
+            action = self.about["planner"]["low_level_controller"]
             raise UserError(f"this planner acts by {action!r}; it was exported without 'inverse'")
         given = [np.asarray(a, np.float32) for a in (state, later, gap)]
         return self.layout.clip_action(self._call(self.inverses, given)["action"])

@@ -54,7 +54,7 @@ def export(
         raise UserError(f"no platform to export for; valid: {', '.join(PLATFORMS)}")
     arrays = named_arrays(weights)
     kinds = {"plan": _plan_program, "inverse": _inverse_program}
-    if run.config.planner.action != "inverse":
+    if run.config.planner.low_level_controller != "inverse":
         del kinds["inverse"]
     with atomic_directory(out) as part:
         for kind, make in kinds.items():
@@ -83,7 +83,7 @@ def _restored(weights: Weights) -> Callable[[dict[str, Array]], Weights]:
 def _plan_program(run: Run, weights: Weights, batch: int) -> tuple[Callable, list[Any]]:
     """Takes the weights, raw key data, frames, actions, levels and, where there is one, a goal."""
     planner, restore = run.planner, _restored(weights)
-    layout, tokens = planner.model.layout, planner.config.history
+    layout, tokens = planner.model.layout, planner.config.history.tokens
 
     def program(arrays, key_data, frames, actions, level, goal=None):
         keys = jax.random.wrap_key_data(key_data)
@@ -129,7 +129,7 @@ def _about(
         "horizon": run.planner.horizon,
         "stride": tokens.stride,
         "frames": tokens.frame_count,
-        "history": run.config.planner.history,
+        "history": run.config.planner.history.tokens,
         "planner": dataclasses.asdict(run.config.planner),
         "programs": kinds,
         "batch_sizes": list(batches),

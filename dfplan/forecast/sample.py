@@ -28,8 +28,8 @@ def sample_futures(
 
     Every one is drawn to the end, towards no goal; a planner for reward that is to forecast what is
     usual has the goal "none". Beyond the horizon windows follow each other:
-    the last `planner.history` tokens of a sample are the next window's history. They stand at
-    `planner.history_level`: declared slightly noisy, they tell the network that its own tokens are
+    the last `planner.history.tokens` tokens of a sample are the next window's history. They stand at
+    `planner.history.level`: declared slightly noisy, they tell the network that its own tokens are
     not exact, and errors do not add up (Chen et al. 2024, section 3.3, "stabilizing").
 
     Args:
@@ -95,7 +95,7 @@ def _sample(
 
 def _known(planner: Planner, states: np.ndarray) -> History:
     """Sampled states `[W, H, S]` as a history."""
-    layout, level = planner.model.layout, planner.config.history_level
+    layout, level = planner.model.layout, planner.config.history.level
     actions = np.zeros((*states.shape[:2], layout.stride, layout.action_dim), np.float32)
     return History(
         jnp.asarray(states[:, :, None]), jnp.asarray(actions), jnp.full(states.shape[:2], level)

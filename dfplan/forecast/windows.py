@@ -140,19 +140,19 @@ def errors(samples: np.ndarray, future: np.ndarray, dims: tuple[int, ...]) -> di
 
 def _before(planner: Planner) -> int:
     """Control steps from the first observed state that is needed to the present."""
-    return (planner.config.history - 1) * planner.model.layout.stride
+    return (planner.config.history.tokens - 1) * planner.model.layout.stride
 
 
 def _history(
     data: Trajectories, planner: Planner, episode: np.ndarray, step: np.ndarray
 ) -> History:
-    layout, tokens = planner.model.layout, planner.config.history
+    layout, tokens = planner.model.layout, planner.config.history.tokens
     at = step[:, None] + np.arange(1 - tokens, 1) * layout.stride
     start = data.start[episode, None, None]
     frames = at[..., None] + np.arange(1 - layout.frame_count, 1)
     led = at[..., None] + np.arange(-layout.stride, 0)
     # As in training: before an episode its first state stands still, and nothing is done.
     action = np.where((led >= 0)[..., None], data.action[start + np.maximum(led, 0)], 0.0)
-    level = np.full(at.shape, planner.config.history_level)
+    level = np.full(at.shape, planner.config.history.level)
     parts = data.state[start + np.maximum(frames, 0)], action, level
     return History(*(jnp.asarray(part, jnp.float32) for part in parts))

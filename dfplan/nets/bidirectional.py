@@ -100,6 +100,6 @@ class BidirectionalTransformer(nnx.Module):
 def two_streams_need_causality() -> str:
     """Why two streams are refused."""
     return (
-        "training.objective.streams 'two' learns each token from the history before it, and "
-        "net.attention 'bidirectional' sees what comes after; valid here: single"
+        "training.objective.two_stream learns each token from the history before it, and "
+        "net.attention 'bidirectional' sees what comes after; valid here: false"
     )

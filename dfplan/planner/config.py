@@ -1,9 +1,6 @@
 """PlannerConfig: how a plan is sampled, chosen and followed."""
 
 import dataclasses
-import math
-from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -11,10 +8,273 @@ import numpy as np
 from dfplan.diffusion.matrix import MATRICES, grouped, make_matrix
 from dfplan.diffusion.solver import SOLVERS, Solver
 from dfplan.types import UserError, check_choice
+from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer, is_number
 
-GOALS = ("token", "guidance", "both", "none")
-ACTIONS = ("tracker", "inverse", "diffused")
-TUPLES = ("rows", "observation_noise", "history_guidance", "history_guidance_levels")
+GOAL_CONDITIONING = ("token", "guidance", "both", "none")
+LOW_LEVEL_CONTROLLERS = ("tracker", "inverse", "diffused")
+ESTIMATED = -1.0
+"""Stands for an observation noise that is estimated online."""
+
+
+def _set_tuple(config: Any, name: str) -> None:
+    """Turn a sequence into a tuple, so that the frozen dataclass stays hashable."""
+    object.__setattr__(config, name, tuple(getattr(config, name)))
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplingConfig:
+    """How a plan is denoised from pure noise.
+
+    Attributes:
+        matrix: Scheduling matrix: "full_sequence", "autoregressive", "pyramid", "trapezoid" or
+            "custom".
+        slope: Denoising steps by which each token of a pyramid or trapezoid trails the one before.
+        custom_matrix: Entries of a custom matrix, row by row: integers from `steps` down to 0,
+            one per future token in each row.
+        steps: Denoising steps per token, K.
+        rho: Spacing of the noise levels: step k of K is at level (k / K) ** rho.
+        solver: "ddim", "ancestral", "multistep" or "consistency".
+        eta: Noise that DDIM adds, from 0 (deterministic) to 1 (ancestral).
+        clip: Bound on clean estimates, in normalized units; 0 for no bound.
+        temperature: Standard deviation of all noise drawn during sampling; below 1, plans are less
+            diverse and closer to the mode.
+
+    Raises:
+        UserError: If a value is unknown or out of range.
+    """
+
+    matrix: str = "autoregressive"
+    slope: float = 1.0
+    custom_matrix: tuple[int, ...] = ()
+    steps: int = 3
+    rho: float = 1.5
+    solver: str = "ddim"
+    eta: float = 1.0
+    clip: float = 0.0
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        check_choice("planner.sampling.matrix", self.matrix, MATRICES)
+        check_choice("planner.sampling.solver", self.solver, SOLVERS)
+        prefix = "planner.sampling."
+        check_integers(self, prefix, 1, ["steps"])
+        check_numbers(self, prefix, ["slope", "clip", "temperature"])
+        check_numbers(self, prefix, ["rho"], open_low=True)
+        check_numbers(self, prefix, ["eta"], high=1.0)
+        _set_tuple(self, "custom_matrix")
+        if not all(is_integer(k) and 0 <= k <= self.steps for k in self.custom_matrix):
+            valid = f"integers from 0 to planner.sampling.steps, {self.steps}"
+            raise invalid("planner.sampling.custom_matrix", self.custom_matrix, valid)
+
+    def make_matrix(self, horizon: int) -> np.ndarray:
+        """Return the scheduling matrix `[M+1, horizon]`."""
+        return make_matrix(self.matrix, horizon, self.steps, self.slope, self.custom_matrix)
+
+    def make_solver(self) -> Solver:
+        """Return the per-token solver."""
+        return Solver(self.solver, self.eta, self.clip or None, self.temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class GoalConfig:
+    """How a plan is conditioned on its goal.
+
+    Attributes:
+        conditioning: "token" (the goal is a clean token), "guidance" (its gradient guides the
+            sampling), "both", or "none" (the goal only ranks candidates). Where the goal is reward,
+            the token asks for a return and the gradient is that of the plan's value.
+        tolerance: Distance at which a plan counts as arrived, in the goal's units.
+        return_quantile: Return that the token asks for where the goal is reward, as a quantile in
+            [0, 1]: 0.9 is better than nine of ten returns that the data had from similar states.
+
+    Raises:
+        UserError: If a value is unknown or out of range.
+    """
+
+    conditioning: str = "token"
+    tolerance: float = 0.1
+    return_quantile: float = 0.9
+
+    def __post_init__(self):
+        check_choice("planner.goal.conditioning", self.conditioning, GOAL_CONDITIONING)
+        check_numbers(self, "planner.goal.", ["tolerance"], open_low=True)
+        check_numbers(self, "planner.goal.", ["return_quantile"], high=1.0)
+
+    @property
+    def as_token(self) -> bool:
+        """Whether the goal is shown to the network as a clean token."""
+        return self.conditioning in ("token", "both")
+
+    @property
+    def as_guidance(self) -> bool:
+        """Whether the goal's gradient guides the sampling."""
+        return self.conditioning in ("guidance", "both")
+
+
+@dataclasses.dataclass(frozen=True)
+class GuidanceConfig:
+    """Gradient guidance, by the goal or by `agent.extra_cost`.
+
+    Attributes:
+        scale: Strength of the gradient.
+        samples: Sampled futures over which the gradient is averaged, each with other noise in the
+            tokens that are still pure noise; multiplies the computation.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+
+    scale: float = 0.1
+    samples: int = 1
+
+    def __post_init__(self):
+        check_numbers(self, "planner.guidance.", ["scale"])
+        check_integers(self, "planner.guidance.", 1, ["samples"])
+
+
+@dataclasses.dataclass(frozen=True)
+class HistoryConfig:
+    """The observed tokens that a plan is conditioned on.
+
+    Attributes:
+        tokens: History tokens, H, including the present.
+        level: Noise level in [0, 1] that the history is declared to have, at least.
+        guidance_weights: Weights w_i of history guidance, which pushes the plan away from plans
+            made with noised histories: `D + sum_i w_i (D - D_i)` (Song et al. 2025, arXiv
+            2502.06764). Empty or all zero turns it off. Each weight adds one network evaluation per
+            denoising step.
+        guidance_levels: Noise level in (0, 1] of the noised history of each weight; 1 removes the
+            history.
+        guidance_keep: Latest history tokens that are not noised; with 1 only the present.
+
+    Raises:
+        UserError: If a value is out of range, or weights and levels differ in number.
+    """
+
+    tokens: int = 1
+    level: float = 0.0
+    guidance_weights: tuple[float, ...] = ()
+    guidance_levels: tuple[float, ...] = (1.0,)
+    guidance_keep: int = 0
+
+    def __post_init__(self):
+        prefix = "planner.history."
+        check_integers(self, prefix, 1, ["tokens"])
+        check_integers(self, prefix, 0, ["guidance_keep"])
+        check_numbers(self, prefix, ["level"], high=1.0)
+        _set_tuple(self, "guidance_weights")
+        _set_tuple(self, "guidance_levels")
+        if not all(map(is_number, self.guidance_weights)):
+            raise invalid(prefix + "guidance_weights", self.guidance_weights, "finite numbers")
+        if not all(is_number(level) and 0 < level <= 1 for level in self.guidance_levels):
+            raise invalid(prefix + "guidance_levels", self.guidance_levels, "numbers in (0, 1]")
+        if self.guided:
+            self._check_guidance()
+
+    def _check_guidance(self) -> None:
+        weights = len(self.guidance_weights)
+        levels = len(self.guidance_levels)
+        if weights != levels:
+            raise UserError(
+                f"planner.history.guidance_weights has {weights} weights and "
+                f"planner.history.guidance_levels {levels} levels; needed: one level per weight"
+            )
+        if self.guidance_keep >= self.tokens:
+            raise UserError(
+                f"planner.history.guidance_keep {self.guidance_keep} leaves nothing to add noise "
+                f"to: planner.history.tokens is {self.tokens}; valid: 0 to {self.tokens - 1}"
+            )
+
+    @property
+    def guided(self) -> bool:
+        """Whether noised histories guide the plan."""
+        return any(self.guidance_weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class SensingConfig:
+    """What observations lack.
+
+    Attributes:
+        observation_noise: Standard deviation of the observation noise, in the observation's units:
+            one number for all state dimensions, or one per dimension; -1 estimates it online.
+            States are then Kalman-filtered, and history tokens get the noise level of the
+            posterior.
+        missing: Whether observations may hold NaN for missing values; these are then imputed.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+
+    observation_noise: tuple[float, ...] = ()
+    missing: bool = False
+
+    def __post_init__(self):
+        _set_tuple(self, "observation_noise")
+        if not all(is_number(s) and (s >= 0 or s == ESTIMATED) for s in self.observation_noise):
+            valid = "numbers of at least 0, or -1 to estimate them"
+            raise invalid("planner.sensing.observation_noise", self.observation_noise, valid)
+
+    @property
+    def filters(self) -> bool:
+        """Whether states are estimated rather than taken as observed."""
+        return self.missing or any(self.observation_noise)
+
+
+@dataclasses.dataclass(frozen=True)
+class WarmStartConfig:
+    """Replanning from the remaining part of the last plan.
+
+    Falls back to planning from scratch where the robot deviates from the plan by more than that
+    noise or lags behind it, where the plan misses the goal or leaves the data support, and where
+    the goal has moved.
+
+    Attributes:
+        level: Noise level in [0, 1) that the remaining plan is put back to before it is refined;
+            0 plans from scratch each time.
+        steps: Denoising steps per token from that level.
+        tokens: Tokens that are denoised together, one group after the other.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+
+    level: float = 0.0
+    steps: int = 2
+    tokens: int = 2
+
+    def __post_init__(self):
+        check_numbers(self, "planner.warm_start.", ["level"], high=1.0, open_high=True)
+        check_integers(self, "planner.warm_start.", 1, ["steps", "tokens"])
+
+    def make_matrix(self, horizon: int) -> np.ndarray:
+        """Return the scheduling matrix `[M+1, horizon]` of a warm start."""
+        return grouped(horizon, self.steps, self.tokens)
+
+
+@dataclasses.dataclass(frozen=True)
+class TimingConfig:
+    """Planning while the robot moves.
+
+    Attributes:
+        deadline_ms: Time budget of `act`, in milliseconds; when it is exceeded, the active plan
+            stays active until the new one is ready. 0 never waits, -1 sets no limit.
+        latency_steps: Control steps that planning takes: each plan starts this many control steps
+            in the future, where the active plan leads by then.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+
+    deadline_ms: float = -1.0
+    latency_steps: int = 0
+
+    def __post_init__(self):
+        deadline = self.deadline_ms
+        if not is_number(deadline) or (deadline < 0 and deadline != -1):
+            valid = "milliseconds of at least 0, or -1 for no limit"
+            raise invalid("planner.timing.deadline_ms", deadline, valid)
+        check_integers(self, "planner.timing.", 0, ["latency_steps"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,193 +282,49 @@ class PlannerConfig:
     """A receding-horizon planner.
 
     Attributes:
-        horizon: future tokens per plan; 0 means as many as in training.
-        candidates: plans per call, N; the best is followed.
-        matrix: scheduling matrix, "full_sequence", "autoregressive", "pyramid", "trapezoid" or
-            "custom".
-        slope: of pyramid and trapezoid, noise levels per token.
-        rows: of a custom matrix, one after the other: integers from `steps` down to 0, `horizon`
-            of them a row.
-        steps: denoising steps per token, K.
-        rho: step k of K stands at level (k / K) ** rho.
-        solver: "ddim", "ancestral", "multistep" or "consistency".
-        eta: noise that DDIM adds, 0 (none) to 1 (ancestral).
-        clip: bound on clean estimates, normalised units; 0 for none.
-        temperature: standard deviation of all noise that sampling draws: below 1, plans are more
-            alike and likelier ones.
-        history: observed tokens that a plan is conditioned on, H, the present included.
-        history_level: noise level in [0, 1] that the observed history is declared to have, at
-            least.
-        history_guidance: weights w_i that push the plan away from those it would be after blurred
-            histories, `D + sum_i w_i (D - D_i)`; empty or zeros for none. One more computation of
-            the plan for each.
-        history_guidance_levels: noise levels in (0, 1] that those histories are blurred to, one for
-            each weight; 1 is no history at all.
-        history_guidance_keep: the latest history tokens that stay as they are in all of them; with
-            1 only the present.
-        observation_noise: standard deviation of the observation's noise, SI units: one number for
-            all dimensions of the state, or one for each; -1 where it is to be estimated. States are
-            filtered then, and history is declared as noisy as what is known of it.
-        missing: whether observations may hold NaN, for what is missing; it is filled in then.
-        goal: "token" (the goal is a clean token), "guidance" (gradient), "both", or "none": then it
-            only chooses among candidates. A goal of reward is followed likewise: its token asks for
-            a return, its gradient is that of the plan's value.
-        quantile: the return that the token of a reward asks for, 0 to 1: 0.9 is better than nine of
-            ten that the data had from such states.
-        guidance_scale: strength of the gradient.
-        guidance_samples: futures that the gradient is the mean of, each with other noise in the
-            tokens that are still pure noise; as many times the computation. More than 1 goes with
-            the goals "guidance" and "both".
-        support: price, in control steps, of each step that a candidate spends where the data has
-            never been in the goal's dimensions; 0 turns that off. Without effect where there are
-            more than three of them.
-        goal_tolerance: distance at which a plan counts as arrived, in the goal's units.
-        replan_every: control steps between plans.
-        warm: noise level in (0, 1) that what is left of the last plan is put back to, for the next
-            one to be made of it; 0 plans from scratch each time. That is done anyway where the last
-            plan is not worth keeping: the robot is further off it than that noise or falls behind
-            it, it does not arrive or pays for its way, or the goal has moved. `matrix` and `steps`
-            are of plans from scratch.
-        warm_steps: denoising steps per token from there.
-        warm_tokens: tokens that take these steps together, one such group after the other.
-        deadline_ms: milliseconds that `act` may take: after them it goes on with the plan that it
-            has, and takes the new one when that is there. 0 never waits, -1 for as long as it
-            takes.
-        lead: control steps that a plan is asked for ahead of the time when it begins, from where
-            the plan in force leads to by then; the time that planning takes.
-        action: from plan to action by a "tracker" that the task supplies, by "inverse" dynamics or
-            by the plan's own "diffused" actions.
+        horizon: Future tokens per plan, P; 0 for the same number as in training.
+        candidates: Candidate plans per call, N; the best one is followed.
+        replan_every: Control steps between plans (the execution horizon).
+        ood_penalty: Out-of-distribution penalty, in control steps per step that a candidate spends
+            off the data support in the goal's dimensions; 0 turns it off. Ignored where the goal
+            has more than three dimensions.
+        low_level_controller: What turns a plan into actions: a "tracker" that the task supplies,
+            "inverse" dynamics learned with the planner, or the plan's own "diffused" actions.
+        sampling: How a plan is denoised.
+        goal: How a plan is conditioned on its goal.
+        guidance: Gradient guidance.
+        history: Observed tokens that a plan is conditioned on.
+        sensing: Noisy and missing observations.
+        warm_start: Replanning from the last plan.
+        timing: Deadlines and latency.
 
     Raises:
-        UserError: when a value is unknown or out of range.
+        UserError: If a value is unknown or out of range.
     """
 
     horizon: int = 0
     candidates: int = 4
-    matrix: str = "autoregressive"
-    slope: float = 1.0
-    rows: tuple[int, ...] = ()
-    steps: int = 3
-    rho: float = 1.5
-    solver: str = "ddim"
-    eta: float = 1.0
-    clip: float = 0.0
-    temperature: float = 1.0
-    history: int = 1
-    history_level: float = 0.0
-    history_guidance: tuple[float, ...] = ()
-    history_guidance_levels: tuple[float, ...] = (1.0,)
-    history_guidance_keep: int = 0
-    observation_noise: tuple[float, ...] = ()
-    missing: bool = False
-    goal: str = "token"
-    quantile: float = 0.9
-    guidance_scale: float = 0.1
-    guidance_samples: int = 1
-    support: float = 5.0
-    goal_tolerance: float = 0.1
     replan_every: int = 10
-    warm: float = 0.0
-    warm_steps: int = 2
-    warm_tokens: int = 2
-    deadline_ms: float = -1.0
-    lead: int = 0
-    action: str = "inverse"
+    ood_penalty: float = 5.0
+    low_level_controller: str = "inverse"
+    sampling: SamplingConfig = SamplingConfig()
+    goal: GoalConfig = GoalConfig()
+    guidance: GuidanceConfig = GuidanceConfig()
+    history: HistoryConfig = HistoryConfig()
+    sensing: SensingConfig = SensingConfig()
+    warm_start: WarmStartConfig = WarmStartConfig()
+    timing: TimingConfig = TimingConfig()
 
     def __post_init__(self):
-        check_choice("planner.matrix", self.matrix, MATRICES)
-        check_choice("planner.goal", self.goal, GOALS)
-        check_choice("planner.action", self.action, ACTIONS)
-        check_choice("planner.solver", self.solver, SOLVERS)
-        self._check_values()
-        if self.guidance_samples > 1 and self.goal in ("token", "none"):
+        check_choice(
+            "planner.low_level_controller", self.low_level_controller, LOW_LEVEL_CONTROLLERS
+        )
+        check_integers(self, "planner.", 0, ["horizon"])
+        check_integers(self, "planner.", 1, ["candidates", "replan_every"])
+        check_numbers(self, "planner.", ["ood_penalty"])
+        if self.guidance.samples > 1 and not self.goal.as_guidance:
             raise UserError(
-                f"planner.guidance_samples {self.guidance_samples} averages a gradient, and "
-                f"planner.goal {self.goal!r} has none; valid here: 1, or the goals guidance, both"
+                f"planner.guidance.samples {self.guidance.samples} averages a gradient, and "
+                f"planner.goal.conditioning {self.goal.conditioning!r} has none; valid here: "
+                "1, or the conditioning guidance or both"
             )
-        for name in TUPLES:
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.guides_history:
-            self._check_history_guidance()
-
-    @property
-    def filters(self) -> bool:
-        """Whether states are estimated, and not just observed."""
-        return self.missing or any(self.observation_noise)
-
-    @property
-    def guides_history(self) -> bool:
-        """Whether blurred histories guide the plan."""
-        return any(self.history_guidance)
-
-    def _check_history_guidance(self) -> None:
-        weights, levels = len(self.history_guidance), len(self.history_guidance_levels)
-        if weights != levels:
-            raise UserError(
-                f"planner.history_guidance has {weights} weights and "
-                f"planner.history_guidance_levels {levels} levels; needed: one for each"
-            )
-        if self.history_guidance_keep >= self.history:
-            raise UserError(
-                f"planner.history_guidance_keep {self.history_guidance_keep} leaves nothing to "
-                f"blur of planner.history {self.history}; valid: 0 to {self.history - 1}"
-            )
-
-    def _check_values(self) -> None:
-        lows = dict.fromkeys(("candidates", "steps", "history", "replan_every"), 1)
-        lows |= dict.fromkeys(("warm_steps", "warm_tokens"), 1)
-        lows |= {"horizon": 0, "guidance_samples": 1, "history_guidance_keep": 0, "lead": 0}
-        for name, low in lows.items():
-            self._need(name, lambda x, low=low: _whole(x) and x >= low, f"an integer from {low} up")
-        for name in ("slope", "clip", "temperature", "guidance_scale", "support"):
-            self._need(name, lambda x: _finite(x) and x >= 0, "a number from 0 up")
-        for name in ("rho", "goal_tolerance"):
-            self._need(name, lambda x: _finite(x) and x > 0, "a number above 0")
-        for name in ("history_level", "eta", "quantile"):
-            self._need(name, lambda x: _finite(x) and 0 <= x <= 1, "a number in [0, 1]")
-        self._need(
-            "deadline_ms",
-            lambda x: _finite(x) and (x >= 0 or x == -1),
-            "milliseconds from 0 up, or -1 (none)",
-        )
-        self._need("warm", lambda x: _finite(x) and 0 <= x < 1, "a number from 0, below 1")
-        self._need(
-            "observation_noise",
-            lambda x: all(_finite(s) and (s >= 0 or s == -1) for s in tuple(x)),
-            "numbers from 0 up, or -1 (estimated)",
-        )
-        self._need("history_guidance", lambda x: all(map(_finite, tuple(x))), "finite numbers")
-        self._need(
-            "history_guidance_levels",
-            lambda x: all(_finite(k) and 0 < k <= 1 for k in tuple(x)),
-            "numbers above 0, to 1",
-        )
-        whole = f"integers from 0 to planner.steps, {self.steps}"
-        self._need(
-            "rows", lambda x: all(_whole(k) and 0 <= k <= self.steps for k in tuple(x)), whole
-        )
-
-    def _need(self, name: str, valid: Callable[[Any], bool], what: str) -> None:
-        value = getattr(self, name)
-        if not valid(value):
-            raise UserError(f"planner.{name} must be {what}, got {value!r}")
-
-    def make_matrix(self, horizon: int) -> np.ndarray:
-        """The scheduling matrix `[M+1, horizon]`."""
-        return make_matrix(self.matrix, horizon, self.steps, self.slope, self.rows)
-
-    def warm_start_matrix(self, horizon: int) -> np.ndarray:
-        """The scheduling matrix `[M+1, horizon]` from a guess on."""
-        return grouped(horizon, self.warm_steps, self.warm_tokens)
-
-    def make_solver(self) -> Solver:
-        """The per-token solver."""
-        return Solver(self.solver, self.eta, self.clip or None, self.temperature)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, Real) and math.isfinite(value)

@@ -21,9 +21,9 @@ def noised_histories(
     """The history at each of the levels that guide, all with the same noise."""
     grid, found = model.diffusion.levels, []
     k_states, k_actions = (jax.vmap(jax.random.fold_in, (0, None))(keys, i) for i in (1, 2))
-    for to in config.history_guidance_levels:
+    for to in config.history.guidance_levels:
         to = np.clip(np.round(to * grid), 1, grid) / grid if grid else to
-        raised = raise_level(history.level, to, config.history_guidance_keep)
+        raised = raise_level(history.level, to, config.history.guidance_keep)
         blur = functools.partial(add_noise, model.schedule)
         frames = blur(k_states, history.level, raised, history.frames, weights.states)
         actions = blur(k_actions, history.level, raised, history.actions, weights.actions)

@@ -48,21 +48,21 @@ class Planner:
     horizon: int
 
     def __post_init__(self):
-        if self.config.action == "diffused" and not self.model.layout.actions:
+        if self.config.low_level_controller == "diffused" and not self.model.layout.actions:
             raise UserError(
-                "planner.action 'diffused' needs a model trained with data.actions true; "
+                "planner.low_level_controller 'diffused' needs a model trained with data.actions true; "
                 "valid here: tracker, inverse"
             )
         grid = self.model.diffusion.levels
-        if 0 < grid < self.config.steps:
+        if 0 < grid < self.config.sampling.steps:
             raise UserError(
-                f"planner.steps {self.config.steps} is more than the model's diffusion.levels; "
+                f"planner.sampling.steps {self.config.sampling.steps} is more than the model's diffusion.levels; "
                 f"valid: 1 to {grid}"
             )
-        self.config.make_matrix(self.horizon)
-        if self.config.matrix == "autoregressive" and not self.model.net.causal:
+        self.config.sampling.make_matrix(self.horizon)
+        if self.config.sampling.matrix == "autoregressive" and not self.model.net.causal:
             raise UserError(
-                "planner.matrix 'autoregressive' keeps what it has computed of the tokens before, "
+                "planner.sampling.matrix 'autoregressive' keeps what it has computed of the tokens before, "
                 "and net.attention 'bidirectional' leaves nothing to keep; valid here: "
                 "full_sequence, pyramid, trapezoid, custom"
             )
@@ -102,7 +102,7 @@ class Planner:
         k_known, k_start, k_noise, k_futures = _split(keys, 4)
         cache, known = self._encode_known(net, weights, k_known, history, goal, future)
         carry = repeat(cache, count)
-        if config.guides_history:
+        if config.history.guided:
             encode = functools.partial(self._encode_known, net, weights, k_known)
             others = [
                 repeat(encode(h, goal, future)[0], count)
@@ -115,11 +115,15 @@ class Planner:
         past = self._filtered(weights, history, known)
         present = past[:, -1]
         matrix = (
-            config.make_matrix(future) if initial_plan is None else config.warm_start_matrix(future)
+            config.sampling.make_matrix(future)
+            if initial_plan is None
+            else config.warm_start.make_matrix(future)
         )
-        matrix_levels = self.levels(matrix, 1.0 if initial_plan is None else config.warm)
+        matrix_levels = self.levels(
+            matrix, 1.0 if initial_plan is None else config.warm_start.level
+        )
         start = token_noise(k_start, jnp.arange(future), self.model.layout.features)
-        start = config.temperature * start
+        start = config.sampling.temperature * start
         initial_tokens = (
             None if initial_plan is None else initial_plan.encode(self.model.layout, weights)
         )
@@ -139,7 +143,7 @@ class Planner:
             start,
             matrix_levels,
             schedule=self.model.schedule,
-            solver=config.make_solver(),
+            solver=config.sampling.make_solver(),
             keys=k_noise,
             windows=self.windows(matrix, self._guided(goal, extra_cost)),
             stop=self._stop(weights, present, goal, kept) if ends else None,
@@ -202,7 +206,7 @@ class Planner:
 
         None of them is moved to 0, which would take a noisy token for a clean one.
         """
-        found = np.float32(top) * levels(matrix, int(matrix[0, 0]), self.config.rho)
+        found = np.float32(top) * levels(matrix, int(matrix[0, 0]), self.config.sampling.rho)
         grid = self.model.diffusion.levels
         if not grid:
             return found
@@ -226,7 +230,7 @@ class Planner:
     def _pulled(self, goal: Array | None) -> bool:
         """Whether the goal itself guides by its gradient."""
         asked = goal is not None or self.model.layout.reward_conditioned
-        return asked and self.config.goal in ("guidance", "both")
+        return asked and self.config.goal.as_guidance
 
     def _ends_early(self, goal: Array | None, extra_cost: Cost | None) -> bool:
         """Whether all that is asked for is known once the best candidate has arrived."""
@@ -289,9 +293,11 @@ class Planner:
     def _goal_token(self, weights: Weights, goal: Array | None, batch: int) -> tuple[Array, bool]:
         """The sequence's first token, and whether it is shown."""
         layout = self.model.layout
-        shown = self.config.goal in ("token", "both")
+        shown = self.config.goal.as_token
         if layout.reward_conditioned:
-            return layout.return_quantile_token(jnp.full(batch, self.config.quantile)), shown
+            return layout.return_quantile_token(
+                jnp.full(batch, self.config.goal.return_quantile)
+            ), shown
         if goal is None:
             return jnp.zeros((batch, layout.features)), False
         return layout.goal_token(goal, weights.states), shown
@@ -313,8 +319,8 @@ class Planner:
             output, carry = net.extend(carry, x, level, offset + start, modulation)
             return self.model.x0(x, output, level), carry
 
-        if self.config.guides_history:
-            denoise = history_guidance(denoise, self.config.history_guidance)
+        if self.config.history.guided:
+            denoise = history_guidance(denoise, self.config.history.guidance_weights)
         if not self._guided(goal, extra_cost):
             return denoise
         distance = goal_distance(self.model.layout.goal_dims)
@@ -333,12 +339,12 @@ class Planner:
                 paid += self.ranker.extra_cost(candidates, goal, extra_cost).reshape(-1)
             return paid
 
-        samples = self.config.guidance_samples
+        samples = self.config.guidance.samples
         return gradient_guidance(
             denoise,
             cost,
             self.model.schedule.alpha_sigma,
-            self.config.guidance_scale,
+            self.config.guidance.scale,
             functools.partial(resample_noise, keys, count=samples) if samples > 1 else None,
         )
 

@@ -36,10 +36,10 @@ class CandidateRanker:
             return never, never
         position = candidates[..., jnp.asarray(self.layout.goal_dims)]
         goals = jnp.broadcast_to(goal[:, None], (*candidates.shape[:2], goal.shape[-1]))
-        token = arrival(position, goals, self.config.goal_tolerance)
+        token = arrival(position, goals, self.config.goal.tolerance)
         cost = token
-        if support is not None and self.config.support > 0:
-            cost = cost + self.config.support * outside(position, token, support)
+        if support is not None and self.config.ood_penalty > 0:
+            cost = cost + self.config.ood_penalty * outside(position, token, support)
         return token * self.layout.stride, cost * self.layout.stride
 
     def extra_cost(

@@ -70,7 +70,7 @@ def make_initial_plan(
     step = (at[:, None] + np.arange(1, last + 1)).clip(max=last)
     rows = np.arange(len(at))[:, None]
     actions = None if plan.actions is None else plan.actions[rows, step - 1]
-    near = away <= ratio_at(schedule, config.warm)
+    near = away <= ratio_at(schedule, config.warm_start.level)
     behind = at < BEHIND * plan.arrival.clip(max=elapsed)
     return InitialPlan(way[rows, step], actions), is_usable(
         plan, config, progress.stride
@@ -84,4 +84,4 @@ def is_usable(plan: Plan, config: PlannerConfig, stride: int) -> Bool[ArrayLike,
     """
     paid = plan.cost[np.arange(len(plan.cost)), plan.best] - plan.arrival
     end = (plan.states.shape[1] - 1) * stride
-    return (plan.arrival <= end) & (paid <= max(config.support * stride, ROUNDING))
+    return (plan.arrival <= end) & (paid <= max(config.ood_penalty * stride, ROUNDING))

@@ -27,7 +27,7 @@ class DataConfig:
             reset; the others begin anywhere.
         before_start: Maximum number of tokens by which those windows begin before their episode.
             These tokens are missing, as in a planner's history early in an episode;
-            `planner.history` - 1 covers every case that such a planner meets.
+            `planner.history.tokens` - 1 covers every case that such a planner meets.
         rest_dims: State dimensions that are zero at rest. States at or after the goal repeat the
             goal's state with these dimensions at zero, so that plans learn to arrive and stay.
             Tokens with actions end at the goal instead, as no action is known that stays.

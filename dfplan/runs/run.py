@@ -23,6 +23,7 @@ from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.windows import TrainingArrays, fit_normalizers, make_training_arrays
 from dfplan.model import Model
+from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
 from dfplan.planner.planner import Planner
 from dfplan.planner.support import DataSupport
@@ -126,19 +127,21 @@ class Run:
     @property
     def planner(self) -> Planner:
         """The planner, without its weights."""
-        config, tokens = self.config.planner, self.config.data.tokens
-        if config.history >= tokens:
+        config = self.config.planner
+        tokens = self.config.data.tokens
+        if config.history.tokens >= tokens:
             raise UserError(
-                f"planner.history {config.history} leaves no token to plan: training had {tokens}; "
-                f"valid: 1 to {tokens - 1}"
+                f"planner.history.tokens {config.history.tokens} leaves no token to plan: training "
+                f"had {tokens}; valid: 1 to {tokens - 1}"
             )
         paradigm = self.config.training.objective.paradigm
-        if paradigm == "regression" and config.steps > 1:
+        if paradigm == "regression" and config.sampling.steps > 1:
             raise UserError(
-                f"planner.steps {config.steps} asks for levels between clean and pure noise, which "
-                "a network of training.objective.paradigm 'regression' never saw; valid here: 1"
+                f"planner.sampling.steps {config.sampling.steps} needs noise levels between clean "
+                "and pure noise, which training.objective.paradigm 'regression' never trains; "
+                "valid here: 1"
             )
-        horizon = config.horizon or tokens - config.history
+        horizon = config.horizon or tokens - config.history.tokens
         return Planner(self.model, config, horizon)
 
     @property
@@ -175,8 +178,12 @@ class Run:
         Raises:
             UserError: on an unknown setting or a value out of range.
         """
-        config = self.config.override({f"planner.{k}": v for k, v in changes.items()})
-        return dataclasses.replace(self, config=config)
+        changes = {f"planner.{name}": value for name, value in changes.items()}
+        return dataclasses.replace(self, config=self.config.override(changes))
+
+    def replace_planner(self, planner: PlannerConfig) -> "Run":
+        """This run with other planner settings."""
+        return dataclasses.replace(self, config=dataclasses.replace(self.config, planner=planner))
 
     def check_dataset(self, data: Trajectories) -> None:
         """Check that a dataset has the states, goals and actions that this run was trained with.

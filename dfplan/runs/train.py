@@ -28,7 +28,7 @@ def train(
     goal_from: tuple[int, ...] = (),
     goal_value: tuple[float, ...] = (),
     init_from: Path | str | None = None,
-    until: int | None = None,
+    stop_step: int | None = None,
     report: Report | None = None,
     command: str = "",
 ) -> Run:
@@ -45,7 +45,7 @@ def train(
             is none of the three, and observations are taken whole, desired goals included.
         init_from: a run, as `resolve_run` takes it, whose weights and units of states and actions
             this one begins with; the places of a goal are its own then.
-        until: stop at this step, to be resumed later.
+        stop_step: stop at this step, to be resumed later.
         report: called with step and metrics now and then.
         command: kept in config.json.
 
@@ -73,7 +73,7 @@ def train(
         layout = before.run.layout
         goal_dims, goal_from, goal_value = before.run.goal_dims, layout.goal_from, layout.goal_value
     data = load_trajectories(task.dataset, goal_dims, goal_from, goal_value, rewards=rewards)
-    if rewards and config.planner.action == "tracker":
+    if rewards and config.planner.low_level_controller == "tracker":
         _check_tracked(data.layout)
     run = _with_id(Run.create(task, config, data, command, before and before.run))
     training_arrays = run.training_arrays(data)
@@ -85,11 +85,11 @@ def train(
     run.save(out)
     if weights is not None:
         _begin(spec, weights.params, out)
-    fit(spec, training_arrays, out, until=until, report=report)
+    fit(spec, training_arrays, out, stop_step=stop_step, report=report)
     return run
 
 
-def resume(out: Path | str, *, until: int | None = None, report: Report | None = None) -> Run:
+def resume(out: Path | str, *, stop_step: int | None = None, report: Report | None = None) -> Run:
     """Go on with an interrupted run, to the same bits as if it had not been (same machine).
 
     Raises:
@@ -105,7 +105,7 @@ def resume(out: Path | str, *, until: int | None = None, report: Report | None =
             f"dataset {run.task.dataset!r} is not the one that {out} was trained on: "
             f"fingerprint {data.fingerprint[:12]}, then {run.fingerprint[:12]}"
         )
-    fit(_train_spec(run), run.training_arrays(data), Path(out), until=until, report=report)
+    fit(_train_spec(run), run.training_arrays(data), Path(out), stop_step=stop_step, report=report)
     return run
 
 
@@ -124,7 +124,7 @@ def _check_tracked(layout: Layout) -> None:
     if "desired_goal" in entries:
         raise UserError(
             "data.goal 'reward' takes whole observations for states, which the task's tracker does "
-            "not know; valid here: --planner.action inverse"
+            "not know; valid here: --planner.low-level-controller inverse"
         )
 
 

@@ -28,12 +28,12 @@ class TrainingConfig:
         UserError: when a value is out of range.
     """
 
-    steps: int = 20_000
-    batch_size: int = 64
+    steps: int = 4_000
+    batch_size: int = 32
     seed: int = 0
     ema: float = 0.999
     log_every: int = 50
-    save_every: int = 2_000
+    save_every: int = 500
     wandb: str = ""
     objective: ObjectiveConfig = ObjectiveConfig()
     optimizer: OptimizerConfig = OptimizerConfig()

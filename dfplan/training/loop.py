@@ -27,7 +27,7 @@ def fit(
     training_arrays: TrainingArrays,
     directory: Path,
     *,
-    until: int | None = None,
+    stop_step: int | None = None,
     report: Report | None = None,
 ) -> TrainState:
     """Train from the newest checkpoint in `directory`, or from the start, and save as it goes.
@@ -41,7 +41,7 @@ def fit(
         training_arrays: what to train on.
         directory: of the run; gets checkpoints/, metrics.jsonl and tensorboard/, and with
             `training.wandb` wandb/.
-        until: stop, with a checkpoint, at this step; the schedule is the whole run's.
+        stop_step: stop, with a checkpoint, at this step; the schedule is the whole run's.
         report: called with the step and its metrics after every `log_every` steps.
 
     Raises:
@@ -50,7 +50,7 @@ def fit(
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint has been written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    end = spec.training.steps if until is None else min(until, spec.training.steps)
+    end = spec.training.steps if stop_step is None else min(stop_step, spec.training.steps)
     with contextlib.ExitStack() as stack:
         store = CheckpointStore(directory / "checkpoints")
         stack.callback(store.close)

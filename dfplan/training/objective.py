@@ -23,7 +23,6 @@ from dfplan.nets.network import Network
 from dfplan.training.consistency import lower_estimate
 from dfplan.types import Array, PyTree, UserError, check_choice
 
-STREAMS = ("single", "two")
 LOSSES = ("denoising", "consistency")
 
 
@@ -35,9 +34,10 @@ class ObjectiveConfig:
         paradigm: noise levels "independent" per token (Diffusion Forcing), "shared" by all
             (full-sequence diffusion), "teacher_forcing" (next-token diffusion: clean history) or
             "regression" (clean history, and nothing of the next token: it is planned in 1 step).
-        streams: "single" trains each token at the level it is shown with; "two" draws the levels
-            of history and target apart, at twice the tokens (`Network.two_streams`); it
-            goes with all paradigms but "shared".
+        two_stream: Whether the noise levels of history and target are drawn separately, at twice
+            the tokens (`Network.two_streams`), which planning token by token profits from. If not,
+            each token is learned at the level that it is shown with. Invalid with the paradigm
+            "shared".
         weight: of a token by its signal-to-noise ratio: "uniform", "min_snr" or "fused_min_snr".
         loss: what a token's estimate is to be: the clean token ("denoising"), or the network's own
             estimate of the same token at a lower level ("consistency"), so that few sampling
@@ -55,7 +55,7 @@ class ObjectiveConfig:
     """
 
     paradigm: str = "independent"
-    streams: str = "single"
+    two_stream: bool = True
     weight: str = "uniform"
     loss: str = "denoising"
     consistency_steps: int = 8
@@ -65,13 +65,12 @@ class ObjectiveConfig:
 
     def __post_init__(self):
         check_choice("training.objective.paradigm", self.paradigm, PARADIGMS)
-        check_choice("training.objective.streams", self.streams, STREAMS)
         check_choice("training.objective.weight", self.weight, WEIGHTS)
         check_choice("training.objective.loss", self.loss, LOSSES)
-        if self.streams == "two" and self.paradigm == "shared":
+        if self.two_stream and self.paradigm == "shared":
             raise UserError(
-                "training.objective.streams 'two' draws history and target apart, which the "
-                "paradigm 'shared' forbids; valid here: single"
+                "training.objective.two_stream draws the noise levels of history and target "
+                "separately, and the paradigm 'shared' has one level for all; valid here: false"
             )
         if self.paradigm == "regression" and self.weight != "uniform":
             raise UserError(
@@ -85,11 +84,10 @@ class ObjectiveConfig:
         check_sum(self, "history_clean", "history_ramp", prefix)
 
     def _check_consistency(self) -> None:
-        if self.streams != "two":
+        if not self.two_stream:
             raise UserError(
                 "training.objective.loss 'consistency' compares a token's estimates after one and "
-                f"the same history, which training.objective.streams {self.streams!r} does not "
-                "show; valid here: two"
+                "the same history, which needs training.objective.two_stream true"
             )
         if self.paradigm == "regression":
             raise UserError(
@@ -122,7 +120,7 @@ def check_model(config: ObjectiveConfig, model: Model) -> None:
     Raises:
         UserError: when it cannot, naming the settings that do not go together.
     """
-    if config.streams == "two" and not model.net.causal:
+    if config.two_stream and not model.net.causal:
         raise UserError(two_streams_need_causality())
     if config.next_token and not model.net.causal:
         raise UserError(
@@ -154,7 +152,7 @@ def _streams(key: Array, model: Model, config: ObjectiveConfig, batch: Batch) ->
     tokens = batch.tokens
     rows, length = tokens.shape[:2]
     has_goal, steps = model.layout.has_goal, model.diffusion.levels
-    if config.streams == "single":
+    if not config.two_stream:
         draw = NoiseLevelSampler(config.paradigm, steps)
         level = draw.draw(key, rows, length, has_goal)
         return Noised(tokens, jnp.where(batch.valid, level, 1.0))
@@ -198,7 +196,7 @@ def denoising_loss(
         eps = to_eps(x[:, -tokens:], clean, alpha, sigma)
     wanted = target(model.diffusion.parametrization, clean, eps, alpha, sigma)
     learned = batch.valid & (level > 0) & (jnp.arange(tokens) >= int(model.layout.has_goal))
-    if config.next_token and config.streams == "single":
+    if config.next_token and not config.two_stream:
         # The tokens after the first noisy one are not there yet.
         learned &= jnp.cumsum(learned, axis=1) == 1
     weight = _weight(model, config, level, noised.level[:, :tokens])
@@ -208,7 +206,7 @@ def denoising_loss(
 def _evaluate(
     denoiser: Network, config: ObjectiveConfig, x: Array, level: Array, valid: Array
 ) -> Array:
-    if config.streams == "two":
+    if config.two_stream:
         return denoiser.two_streams(x, level)
     if isinstance(denoiser, BidirectionalTransformer):
         return denoiser(x, level, valid)

@@ -28,7 +28,7 @@ class OptimizerConfig:
         UserError: when a value is out of range.
     """
 
-    name: str = "adamw"
+    name: str = "muon"
     learning_rate: float = 1e-3
     warmup: int = 200
     final: float = 0.02

@@ -1,4 +1,4 @@
-"""The ids that dfplan_envs adds to Gymnasium's registry."""
+"""Gymnasium ids of the tasks in dfplan_envs."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import gymnasium as gym
 POINTMAZE = "dfplan_envs.pointmaze.env:PointMazeEnv"
 TMAZE = "dfplan_envs.tmaze.env:TMazeEnv"
 EPISODE_STEPS = {"UMaze": 300, "Medium": 600, "Large": 800}
+"""Time limit of each named maze, in control steps."""
 
 ENV_SPECS: dict[str, dict[str, Any]] = {
     "dfplan/PointMaze_D4RL-v0": {"max_episode_steps": 800, "kwargs": {}},
@@ -30,10 +31,10 @@ ENV_SPECS["dfplan/TMaze-v0"] = {"max_episode_steps": 600, "kwargs": {}}
 
 
 def register_envs() -> None:
-    """Register every id of `ENV_SPECS`; calling it again changes nothing.
+    """Register every id in `ENV_SPECS` that is not registered yet.
 
-    `dfplan/PointMaze_D4RL-v0` and `dfplan/PointMaze_Robotics-v0` take `maze_map=` and
-    `max_episode_steps=` in `gymnasium.make`; the others bring their own.
+    `dfplan/PointMaze_D4RL-v0` and `dfplan/PointMaze_Robotics-v0` require `maze_map=` in
+    `gymnasium.make` and accept `max_episode_steps=`; all other ids need no arguments.
     """
     for env_id, spec in ENV_SPECS.items():
         if env_id not in gym.registry:

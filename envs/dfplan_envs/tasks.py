@@ -1,6 +1,6 @@
-"""Task records: how dfplan finds these environments, their data and their trackers.
+"""Task records that tell dfplan about the environments, their datasets and their trackers.
 
-`TASKS` is plain JSON data, found through the entry-point group `dfplan.tasks`.
+`TASKS` is plain JSON data; dfplan discovers it through the entry-point group `dfplan.tasks`.
 """
 
 from typing import Any
@@ -10,12 +10,19 @@ SCORES: dict[str, dict[str, float]] = {
     "Medium": {"min": 13.13, "max": 277.39},
     "Large": {"min": 6.7, "max": 273.99},
 }
-"""D4RL's reference returns (d4rl/infos.py), of a random policy and of its own controller."""
+"""Returns of a random policy and of D4RL's controller, which normalize scores (d4rl/infos.py)."""
 
 COLLECT_STEPS = {"UMaze": 500_000, "Medium": 1_000_000, "Large": 1_000_000}
+"""Control steps in the dataset of each maze."""
 
 
-def _record(maze: str, env: str, description: str, score: Any, tolerance: float) -> dict[str, Any]:
+def _pointmaze_record(
+    maze: str,
+    env: str,
+    description: str,
+    score: dict[str, float] | None,
+    goal_tolerance: float,
+) -> dict[str, Any]:
     return {
         "description": description,
         "env": env,
@@ -29,24 +36,24 @@ def _record(maze: str, env: str, description: str, score: Any, tolerance: float)
         "positions": [0, 1],
         "score": score,
         "preset": {
-            # A token every 0.24 s; as many as the data's own trips ask for. Every 0.12 s plans no
-            # better and takes up to twice the time.
+            # One token every 0.24 s; 0 tokens means that the number is derived from the data. One
+            # token every 0.12 s plans no better and takes up to twice the time.
             "data.stride": 24,
             "data.tokens": 0,
             "data.goal_decay": 0.5,
             "data.start_fraction": 0.1,
             "data.rest_dims": [2, 3],
-            "planner.action": "tracker",
-            "planner.goal_tolerance": tolerance,
+            "planner.low_level_controller": "tracker",
+            "planner.goal.tolerance": goal_tolerance,
             "planner.replan_every": 20,
-            # A plan from what is left of the last one is as good, and sooner there on long ways.
-            "planner.warm": 0.8,
+            # Refining the remaining plan gives plans that are as good, and is faster on long paths.
+            "planner.warm_start.level": 0.8,
         },
     }
 
 
 TMAZE: dict[str, Any] = {
-    "description": "T-maze: a cue at the start names the arm to go to; needs memory",
+    "description": "T-maze: a cue shown at the start tells which arm to enter; requires memory",
     "env": "dfplan/TMaze-v0",
     "env_kwargs": {},
     "dataset": "dfplan/tmaze-v0",
@@ -58,48 +65,62 @@ TMAZE: dict[str, Any] = {
     "positions": [0, 1],
     "score": None,
     "preset": {
-        # A token every 0.2 s. History reaches back 3.8 s, over the slowest way to the junction.
+        # One token every 0.2 s. History spans 3.8 s, longer than the slowest run to the junction.
         "data.stride": 20,
         "data.tokens": 28,
         "data.start_fraction": 0.5,
         "data.before_start": 19,
-        # The cue is shown once: in a noised history it would mostly be lost.
+        # The cue is shown only once; noised history would mostly hide it.
         "training.objective.history_clean": 1.0,
         "training.objective.history_ramp": 0.0,
-        "planner.history": 20,
+        "planner.history.tokens": 20,
         "planner.horizon": 8,
-        "planner.action": "tracker",
+        "planner.low_level_controller": "tracker",
         "planner.candidates": 1,
         "planner.replan_every": 20,
     },
 }
 
 
-def _tasks() -> dict[str, dict[str, Any]]:
+def _make_tasks() -> dict[str, dict[str, Any]]:
     tasks = {}
     for maze, score in SCORES.items():
-        name, env = f"pointmaze-{maze.lower()}", f"dfplan/PointMaze_{maze}"
-        tasks[name] = _record(
-            maze, f"{env}_D4RL-v0", f"D4RL's {maze} maze, random goals (Multi2D)", score, 0.5
+        name = f"pointmaze-{maze.lower()}"
+        env = f"dfplan/PointMaze_{maze}"
+        tasks[name] = _pointmaze_record(
+            maze=maze,
+            env=f"{env}_D4RL-v0",
+            description=f"D4RL's {maze} maze, random goals (Multi2D)",
+            score=score,
+            goal_tolerance=0.5,
         )
-        tasks[f"{name}-fixed"] = _record(
-            maze, f"{env}_D4RL_Fixed-v0", f"D4RL's {maze} maze, its fixed goal (Maze2D)", score, 0.5
+        tasks[f"{name}-fixed"] = _pointmaze_record(
+            maze=maze,
+            env=f"{env}_D4RL_Fixed-v0",
+            description=f"D4RL's {maze} maze, fixed goal (Maze2D)",
+            score=score,
+            goal_tolerance=0.5,
         )
-        # D4RL's constants do not hold for episodes that end at the goal.
-        tasks[f"{name}-robotics"] = _record(
-            maze,
-            f"{env}_Robotics-v0",
-            f"Gymnasium-Robotics' {maze} maze: radius 0.45 m, ends at the goal",
-            None,
-            0.45,
+        tasks[f"{name}-robotics"] = _pointmaze_record(
+            maze=maze,
+            env=f"{env}_Robotics-v0",
+            description=f"Gymnasium-Robotics' {maze} maze, 0.45 m radius, ends at the goal",
+            # D4RL's scores do not apply to episodes that end at the goal.
+            score=None,
+            goal_tolerance=0.45,
         )
     tasks["pointmaze"] = {
-        **_record("Medium", "dfplan/PointMaze_D4RL-v0", "your own map, random goals", None, 0.5),
-        "description": "your own map (env_kwargs: maze_map), D4RL's protocol, random goals",
+        **_pointmaze_record(
+            maze="Medium",
+            env="dfplan/PointMaze_D4RL-v0",
+            description="your own map (env_kwargs: maze_map), D4RL's rules, random goals",
+            score=None,
+            goal_tolerance=0.5,
+        ),
         "dataset": "dfplan/pointmaze-v0",
         "checkpoint": "",
     }
     return tasks | {"tmaze": TMAZE}
 
 
-TASKS: dict[str, dict[str, Any]] = _tasks()
+TASKS: dict[str, dict[str, Any]] = _make_tasks()

@@ -48,7 +48,14 @@ def run(home) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
         assert main(["collect", "pointmaze-umaze", "--steps", "6000"]) == 0
-        train = ["train", "pointmaze-umaze", "--planner.warm", "0", "--out", str(home / "run")]
+        train = [
+            "train",
+            "pointmaze-umaze",
+            "--planner.warm-start.level",
+            "0",
+            "--out",
+            str(home / "run"),
+        ]
         assert main([*train, *TINY]) == 0
     return home / "run"
 

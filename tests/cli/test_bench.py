@@ -8,7 +8,7 @@ import pytest
 @pytest.mark.slow
 def test_bench_writes_what_it_prints(dfplan, run):
     done = dfplan("bench", run, "--horizons", "0", "3", "--batches", "1", "--seconds", "0",
-                  "--planner.steps", "1", "--json", "bench.json")  # fmt: skip
+                  "--planner.sampling.steps", "1", "--json", "bench.json")  # fmt: skip
     assert done.code == 0, done.err
     with open("bench.json") as file:
         found = json.load(file)
@@ -27,7 +27,7 @@ def test_bench_writes_what_it_prints(dfplan, run):
         (["--batches", "0"], "batches"),
         (["--horizons", "-1"], "horizons"),
         (["--seconds", "-1"], "--seconds must be at least 0, got -1"),
-        (["--planner.steps", "0"], "planner.steps"),
+        (["--planner.sampling.steps", "0"], "planner.sampling.steps"),
     ],
 )
 def test_bench_refuses(dfplan, run, args, says):

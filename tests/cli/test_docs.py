@@ -28,7 +28,7 @@ def shell(run, home, place, monkeypatch) -> Shell:
     (place / "runs" / "demo" / "train").symlink_to(run)
     # Trained as the shared run is, so that little is compiled anew.
     tokens = Run.load(run).config.data.tokens
-    same = ["--data.tokens", str(tokens), "--planner.warm", "0"]
+    same = ["--data.tokens", str(tokens), "--planner.warm-start.level", "0"]
     return Shell(monkeypatch, [*TINY, *same])
 
 

@@ -81,7 +81,9 @@ def test_resuming_a_finished_run_says_so(dfplan, run, place):
 
 
 def test_the_run_remembers_its_command(run):
-    assert Run.load(run).command.startswith("dfplan train pointmaze-umaze --planner.warm 0 --out ")
+    assert Run.load(run).command.startswith(
+        "dfplan train pointmaze-umaze --planner.warm-start.level 0 --out "
+    )
 
 
 def test_result_has_the_documented_form(evaluated, run):

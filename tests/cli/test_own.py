@@ -140,7 +140,7 @@ def test_an_environment_without_a_time_limit_needs_one(dfplan, place, run):
 def test_map_of_ones_own(dfplan, run, place):
     names = ["pointmaze", "--dataset", "my/map-v0", "--env-kwargs", MAP]
     # As many steps and tokens as the shared run has, so that nothing is compiled anew.
-    same = ["--data.tokens", Run.load(run).config.data.tokens, "--planner.warm", 0]
+    same = ["--data.tokens", Run.load(run).config.data.tokens, "--planner.warm-start.level", 0]
     assert dfplan("collect", *names, "--steps", 6000).code == 0
     assert dfplan("train", *names, "--out", "run", *TINY, *same).code == 0
     more = dfplan("train", *names, "--out", "run", "--resume")
@@ -174,7 +174,7 @@ def test_a_goal_of_reward(dfplan, place):
     assert "leave out goal-dims" in refused.err and not (place / "none").exists()
     assert dfplan(*train, "--out", "run").code == 0
     assert dfplan("train", "--out", "run", "--resume").code == 0
-    done = dfplan("eval", "run", "--episodes", 1, "--planner.quantile", 0.8)
+    done = dfplan("eval", "run", "--episodes", 1, "--planner.goal.return-quantile", 0.8)
     assert done.code == 0 and "note" not in done.out
     assert "returns explained" in dfplan("info", "run").out
     done = dfplan("plan", "run", "--start", 1, 0, 0, "--json", "p.json")

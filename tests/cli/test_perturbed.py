@@ -23,7 +23,12 @@ def test_perturbations_are_seen_by_the_agent_and_named_in_the_result(dfplan, run
     # Noise of kilometres on what is seen of the robot; it is scored where it is.
     noise = ["1000", "1000", "0", "0"]
     lost = evaluate(
-        *("--perturb", f"obs_noise={','.join(noise)}", "--planner.observation-noise", *noise)
+        *(
+            "--perturb",
+            f"obs_noise={','.join(noise)}",
+            "--planner.sensing.observation-noise",
+            *noise,
+        )
     )
     assert lost["planner"]["observation_noise"] == [1000, 1000, 0, 0]
     assert lost["baselines"]["random"] == clean["baselines"]["random"]  # it looks at nothing

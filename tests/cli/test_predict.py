@@ -7,7 +7,7 @@ import numpy as np
 from .conftest import TINY
 
 DATA = ("--dataset", "dfplan/pointmaze-umaze-v0")
-FEW = ("--planner.candidates", 5, "--planner.horizon", 3, "--planner.steps", 2)
+FEW = ("--planner.candidates", 5, "--planner.horizon", 3, "--planner.sampling.steps", 2)
 
 
 def test_forecasts_are_measured_and_drawn(dfplan, run, place):
@@ -26,7 +26,16 @@ def test_forecasts_are_measured_and_drawn(dfplan, run, place):
 
 
 def test_forecasts_go_on_beyond_a_window(dfplan, run, place):
-    more = ("--windows", 2, "--tokens", 8, "--planner.history-level", 0.05, "--json", "far.json")
+    more = (
+        "--windows",
+        2,
+        "--tokens",
+        8,
+        "--planner.history.level",
+        0.05,
+        "--json",
+        "far.json",
+    )
     done = dfplan("predict", run, *DATA, *FEW, *more)
     assert (done.code, done.err) == (0, "")
     assert "2 forecasts of 8 states, 192 control steps" in done.out
@@ -42,7 +51,7 @@ def test_tracks_of_a_csv_from_file_to_forecast(dfplan, place):
     assert dfplan("import", "csv", "walks.csv", "--dataset", "my/walks-v0").code == 0
     train = ("train", "--dataset", "my/walks-v0", "--env", "none", "--out", "walks", *TINY)
     assert dfplan(*train, "--data.tokens", 6).code == 0
-    asked = ("--planner.history", 3, "--planner.candidates", 5, "--json", "w.json")
+    asked = ("--planner.history.tokens", 3, "--planner.candidates", 5, "--json", "w.json")
     done = dfplan("predict", "walks", "--dataset", "my/walks-v0", "--from-end", *asked)
     assert (done.code, done.err) == (0, "")
     assert "truth" not in done.out

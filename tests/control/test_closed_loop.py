@@ -14,7 +14,6 @@ from dfplan.control.closed_loop import ClosedLoop
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
 from dfplan.planner.planner import Planner
 from dfplan.representation.config import DataConfig
@@ -22,6 +21,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
+from tests.planner.tiny import planner_config
 
 BATCH, LENGTH = 2, 7
 LAYOUT = Layout(2, 2, goal_dims=(0, 1), action_low=(-0.5, -0.5), action_high=(0.5, 0.5))
@@ -34,8 +34,8 @@ NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, fourier_octaves=1)
 
 def make(**config) -> Planner:
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=2, actions=True, tokens=6))
-    settings = {"steps": 2, "candidates": 2, "replan_every": 3, **config}
-    return Planner(Model(tokens, NET, DiffusionConfig()), PlannerConfig(**settings), 3)
+    settings = {"sampling.steps": 2, "candidates": 2, "replan_every": 3, **config}
+    return Planner(Model(tokens, NET, DiffusionConfig(shift=0.0)), planner_config(**settings), 3)
 
 
 def random_weights(model: Model) -> Weights:
@@ -61,7 +61,9 @@ def by_agent(planner, weights, seeds=SEEDS, starts=STARTS, goals=GOALS):
 
 
 def test_it_does_what_the_agent_does():
-    planner = make(action="diffused", history=3, history_level=0.1)
+    planner = make(
+        **{"low_level_controller": "diffused", "history.tokens": 3, "history.level": 0.1}
+    )
     weights = random_weights(planner.model)
     states, actions = by_agent(planner, weights)
     loop = ClosedLoop(planner, LAYOUT, step)
@@ -80,8 +82,13 @@ def test_it_does_what_the_agent_does():
 
 def test_it_goes_on_from_its_last_plan_as_the_agent_does(monkeypatch):
     # A goal so wide that some plans of random weights lead to it, and others do not.
-    settings = {"action": "diffused", "goal_tolerance": 1.5, "replan_every": 2, "history": 3}
-    planner, rng = make(**settings, warm=0.6), np.random.default_rng(0)
+    settings = {
+        "low_level_controller": "diffused",
+        "goal.tolerance": 1.5,
+        "replan_every": 2,
+        "history.tokens": 3,
+    }
+    planner, rng = make(**settings, **{"warm_start.level": 0.6}), np.random.default_rng(0)
     weights = random_weights(planner.model)
     seeds, (starts, goals) = np.arange(8), rng.normal(0, 1, (2, 8, 2)).astype(np.float32)
     states, actions = by_agent(planner, weights, seeds, starts, goals)
@@ -93,13 +100,16 @@ def test_it_goes_on_from_its_last_plan_as_the_agent_does(monkeypatch):
     same = np.abs(other.actions - driven.actions).max(axis=(1, 2)) < 1e-5
     assert 0 < same.sum() < 8
     monkeypatch.setattr("dfplan.control.closed_loop.is_usable", lambda plan, *_: np.zeros(8, bool))
-    refused = ClosedLoop(make(**settings, warm=0.7), LAYOUT, step)
+    refused = ClosedLoop(make(**settings, **{"warm_start.level": 0.7}), LAYOUT, step)
     driven = drive(refused, weights, seeds, starts, goals)
     np.testing.assert_allclose(driven.actions, other.actions, atol=1e-5)
 
 
 def test_it_goes_on_one_episode_after_the_other():
-    planner = make(action="diffused", goal_tolerance=1.5, replan_every=2, warm=0.6)
+    planner = make(
+        replan_every=2,
+        **{"low_level_controller": "diffused", "goal.tolerance": 1.5, "warm_start.level": 0.6},
+    )
     weights, drive = random_weights(planner.model), ClosedLoop(planner, LAYOUT, step).drive
     apart, together = (
         drive(weights, SEEDS, STARTS, GOALS, length=LENGTH, apart=a) for a in (True, False)
@@ -109,7 +119,7 @@ def test_it_goes_on_one_episode_after_the_other():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"lead": 2}, {"deadline_ms": 5.0}, {"missing": True}],
+    [{"timing.latency_steps": 2}, {"timing.deadline_ms": 5.0}, {"sensing.missing": True}],
     ids=lambda settings: next(iter(settings)),
 )
 def test_what_only_an_agent_does_is_refused(settings):
@@ -120,4 +130,4 @@ def test_what_only_an_agent_does_is_refused(settings):
 
 def test_a_tracker_that_is_needed_is_asked_for():
     with pytest.raises(UserError, match="needs a tracker of JAX arrays"):
-        ClosedLoop(make(action="tracker"), LAYOUT, step)
+        ClosedLoop(make(low_level_controller="tracker"), LAYOUT, step)

@@ -14,7 +14,9 @@ START, GOAL, RADIUS = [1.0, 1.0, 0.0, 0.0], [-1.0, 1.0], 0.3
 
 @pytest.fixture(scope="module")
 def agent():
-    return Agent.load("pointmaze-umaze", planner={"matrix": "pyramid", "steps": 3})
+    return Agent.load(
+        "pointmaze-umaze", planner={"sampling.matrix": "pyramid", "sampling.steps": 3}
+    )
 
 
 def planned(agent):

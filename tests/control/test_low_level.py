@@ -21,7 +21,7 @@ LIBRARIES = pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
 def follower(action, tracker=None, inverse_action=None, xp=np):
     layout = SimpleNamespace(stride=STRIDE, action_dim=2)
     planner = SimpleNamespace(
-        config=SimpleNamespace(action=action),
+        config=SimpleNamespace(low_level_controller=action),
         model=SimpleNamespace(layout=layout),
         inverse_action=inverse_action,
     )

@@ -41,7 +41,7 @@ STEPS = (HISTORY - 1) * STRIDE + 1
 
 
 def test_without_noise_states_and_history_are_what_was_read():
-    observer, _ = make(history_level=0.2)
+    observer, _ = make(**{"history.level": 0.2})
     _, seen = readings(STEPS, 0.3)
     np.testing.assert_array_equal(drive(observer, seen), seen)
     history = observer.history(np.arange(BATCH))
@@ -52,7 +52,7 @@ def test_without_noise_states_and_history_are_what_was_read():
 def test_noise_is_filtered_and_history_says_how_much_is_left():
     noise = 0.3
     state, seen = readings(40, noise)
-    observer, planner = make(observation_noise=tuple(float(n) for n in noise * STD))
+    observer, planner = make(**{"sensing.observation_noise": tuple(float(n) for n in noise * STD)})
     found = drive(observer, seen)
     error = (np.abs(found - state) / STD).mean(axis=(1, 2))
     assert error[-1] < 0.5 * error[0]
@@ -66,7 +66,7 @@ def test_noise_is_filtered_and_history_says_how_much_is_left():
 
 def test_the_declared_level_is_the_least():
     _, seen = readings(40, 0.01)
-    observer, _ = make(observation_noise=(0.001,), history_level=0.4)
+    observer, _ = make(**{"sensing.observation_noise": (0.001,), "history.level": 0.4})
     drive(observer, seen)
     np.testing.assert_array_equal(observer.history(np.arange(BATCH)).level, np.float32(0.4))
 
@@ -74,7 +74,7 @@ def test_the_declared_level_is_the_least():
 def test_what_is_missing_is_filled_in_and_declared_as_it_is_known():
     state, seen = readings(STEPS)
     seen[-1, 0], seen[:, 1] = np.nan, np.nan
-    observer, _ = make(missing=True)
+    observer, _ = make(**{"sensing.missing": True})
     found = drive(observer, seen)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[-1, 0], state[0], atol=1e-3)  # it stands still
@@ -90,4 +90,4 @@ def test_what_is_missing_is_filled_in_and_declared_as_it_is_known():
 
 def test_a_motion_is_needed():
     with pytest.raises(UserError, match="need a motion"):
-        Observer(make_planner(MODEL, missing=True), weights_of(MODEL), None, BATCH)
+        Observer(make_planner(MODEL, **{"sensing.missing": True}), weights_of(MODEL), None, BATCH)

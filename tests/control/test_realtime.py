@@ -13,13 +13,13 @@ import pytest
 from dfplan.agent import Agent
 from dfplan.control.executor import background, simulated
 from dfplan.diffusion.schedule import Cosine
-from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
+from tests.planner.tiny import planner_config
 
 STRIDE, HORIZON, EVERY = 2, 8, 6
 LAYOUT = Layout(2, 2, goal_dims=(0, 1))
@@ -31,8 +31,8 @@ class LinePlanner:
     """Plans straight along the first dimension, a step of 0.1 in a control step; arrives or not."""
 
     def __init__(self, arrives=True, paid=0.0, **config):
-        self.config = PlannerConfig(
-            **{"replan_every": EVERY, "candidates": 2, "action": "diffused", **config}
+        self.config = planner_config(
+            **{"replan_every": EVERY, "candidates": 2, "low_level_controller": "diffused", **config}
         )
         layout = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE, actions=True))
         self.model = SimpleNamespace(layout=layout, schedule=Cosine())
@@ -83,7 +83,7 @@ def drive(agent, steps, start=0.0):
 
 def test_no_act_waits_for_a_plan_in_the_background():
     worker, gate = by_hand()
-    agent, planner = make(worker, deadline_ms=0.0)
+    agent, planner = make(worker, **{"timing.deadline_ms": 0.0})
     actions, ages = drive(agent, 3)
     assert (actions == 0).all() and ages == [-1, -1, -1] and planner.starts == []
     np.testing.assert_array_equal(agent.plan.states, np.zeros((1, HORIZON + 1, 2)))
@@ -104,7 +104,7 @@ def test_no_act_waits_for_a_plan_in_the_background():
 
 def test_late_plans_are_not_used_for_another_episode_or_goal():
     worker, gate = by_hand()
-    agent, planner = make(worker, deadline_ms=0.0)
+    agent, planner = make(worker, **{"timing.deadline_ms": 0.0})
     one, other = np.zeros((2, 2)), np.ones((2, 2))
     agent.act(one, GOAL)
     agent.reset(mask=np.array([True, False]))
@@ -123,7 +123,7 @@ def test_late_plans_are_not_used_for_another_episode_or_goal():
 
 @pytest.mark.parametrize("lead", [0, 3])
 def test_plans_are_aligned_in_time(lead):
-    agent, planner = make(simulated(3), deadline_ms=0.0, lead=lead)
+    agent, planner = make(simulated(3), **{"timing.deadline_ms": 0.0, "timing.latency_steps": lead})
     _, ages = drive(agent, 3 + 2 * EVERY + 4)
     starts = np.concatenate(planner.starts)[:, 0]
     assert ages[:3] == [-1, -1, -1]
@@ -136,7 +136,7 @@ def test_plans_are_aligned_in_time(lead):
 
 
 def test_a_plan_that_is_early_waits_for_its_time():
-    agent, _ = make(lead=2)
+    agent, _ = make(**{"timing.latency_steps": 2})
     _, ages = drive(agent, 2 * EVERY)
     assert ages == [1, 2, 3, 4, 5, 6] * 2
 
@@ -154,7 +154,7 @@ class HeldPlanner(LinePlanner):
 
 
 def test_act_returns_by_its_deadline_and_uses_the_late_plan():
-    planner = HeldPlanner(deadline_ms=30.0)
+    planner = HeldPlanner(**{"timing.deadline_ms": 30.0})
     agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT)  # pyright: ignore
     for _ in range(3):
         assert (agent.act(np.zeros(2), GOAL) == 0).all()  # nothing has let it go
@@ -166,7 +166,7 @@ def test_act_returns_by_its_deadline_and_uses_the_late_plan():
 
 
 def test_act_waits_for_a_plan_that_is_there_by_its_deadline():
-    planner = HeldPlanner(deadline_ms=30_000.0)
+    planner = HeldPlanner(**{"timing.deadline_ms": 30_000.0})
     agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT)  # pyright: ignore
     threading.Timer(0.1, planner.go.set).start()
     agent.act(np.zeros(2), GOAL)
@@ -194,7 +194,7 @@ def test_background_work_that_times_out_by_itself_is_an_error():
 
 
 def test_a_robot_on_its_plan_goes_on_from_it():
-    agent, planner = make(warm=0.5)
+    agent, planner = make(**{"warm_start.level": 0.5})
     drive(agent, EVERY + 1)
     assert planner.guesses[0] is None
     left = planner.guesses[1]
@@ -205,7 +205,7 @@ def test_a_robot_on_its_plan_goes_on_from_it():
 
 
 def test_a_robot_faster_than_its_plan_is_found_on_it():
-    agent, planner = make(warm=0.5)
+    agent, planner = make(**{"warm_start.level": 0.5})
     for t in range(EVERY + 1):
         agent.act(np.array([0.2 * t, 0.0]), GOAL)
     np.testing.assert_allclose(planner.guesses[1].states[0, 0], [1.3, 0.0], atol=1e-5)
@@ -220,18 +220,18 @@ def test_a_robot_faster_than_its_plan_is_found_on_it():
         ({"arrives": False}, (0.6, 0.0), True),
         ({"paid": 10.1}, (0.6, 0.0), True),  # more than a token at the support's price
         ({"paid": 9.9}, (0.6, 0.0), False),
-        ({"warm": 0.0}, (0.6, 0.0), True),
+        ({"warm_start.level": 0.0}, (0.6, 0.0), True),
     ],
 )
 def test_from_scratch_where_the_last_plan_is_not_worth_keeping(settings, at, fresh):
-    agent, planner = make(**{"warm": 0.5, **settings})
+    agent, planner = make(**{"warm_start.level": 0.5, **settings})
     drive(agent, EVERY)
     agent.act(np.array(at), GOAL)
     assert [initial_plan is None for initial_plan in planner.guesses] == [True, fresh]
 
 
 def test_from_scratch_where_no_refined_plan_arrives():
-    agent, planner = make(warm=0.5)
+    agent, planner = make(**{"warm_start.level": 0.5})
     drive(agent, EVERY)
     planner.arrives = False
     agent.act(np.array([0.6, 0.0]), GOAL)
@@ -240,7 +240,7 @@ def test_from_scratch_where_no_refined_plan_arrives():
 
 def test_some_of_a_batch_go_on_and_others_begin_anew(monkeypatch):
     monkeypatch.setattr("dfplan.control.batch.runs_apart", lambda: False)
-    agent, planner = make(warm=0.5)
+    agent, planner = make(**{"warm_start.level": 0.5})
     for t in range(EVERY):
         agent.act(np.array([[0.1 * t, 0.0]] * 3), GOAL)
     agent.act(np.array([[0.6, 0.0], [0.6, 4.0], [0.6, 0.0]]), GOAL)
@@ -250,7 +250,13 @@ def test_some_of_a_batch_go_on_and_others_begin_anew(monkeypatch):
 
 
 def test_settings_out_of_range():
-    bad = {"warm": 1.0, "warm_steps": 0, "warm_tokens": 0, "deadline_ms": -2.0, "lead": -1}
+    bad = {
+        "warm_start.level": 1.0,
+        "warm_start.steps": 0,
+        "warm_start.tokens": 0,
+        "timing.deadline_ms": -2.0,
+        "timing.latency_steps": -1,
+    }
     for name, value in bad.items():
         with pytest.raises(UserError, match=rf"planner\.{name} must be .* got {value}"):
-            PlannerConfig(**{name: value})
+            planner_config(**{name: value})

@@ -1,4 +1,4 @@
-"""Shared by the environment tests."""
+"""Fixtures and helpers shared by the environment tests."""
 
 import pytest
 
@@ -10,7 +10,7 @@ ENV_IDS = sorted(ENV_SPECS)
 
 
 def make_kwargs(env_id: str) -> dict:
-    """What gymnasium.make needs besides the id."""
+    """Return the arguments that gymnasium.make needs for an id."""
     needs_map = env_id in ("dfplan/PointMaze_D4RL-v0", "dfplan/PointMaze_Robotics-v0")
     return {"maze_map": USER_MAP} if needs_map else {}
 

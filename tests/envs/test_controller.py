@@ -12,13 +12,14 @@ from dfplan_envs.pointmaze.routes import build_routes
 
 @pytest.mark.parametrize("maze", ["UMaze", "Medium", "Large"])
 @pytest.mark.parametrize("noise", [0.0, 0.5])
-def test_reaches_its_goals(maze, noise):
+def test_controller_reaches_goals(maze, noise):
     env = gym.make(f"dfplan/PointMaze_{maze}_D4RL-v0")
     policy = WaypointPolicy(env, noise=noise)
     reached = []
     for seed in range(20):
         observation, info = env.reset(seed=seed)
-        success, truncated = info["success"], False
+        success = info["success"]
+        truncated = False
         while not truncated:
             action = policy.act(observation)
             assert env.action_space.contains(action)
@@ -28,7 +29,7 @@ def test_reaches_its_goals(maze, noise):
     assert np.mean(reached) >= 0.95
 
 
-def test_finds_its_way_after_a_push():
+def test_controller_reaches_the_goal_after_pushes():
     env = gym.make("dfplan/PointMaze_UMaze_D4RL-v0").unwrapped
     policy = WaypointPolicy(env)
     observation, _ = env.reset(seed=0, options={"reset_cell": (3, 1), "goal_cell": (1, 1)})
@@ -42,13 +43,18 @@ def test_finds_its_way_after_a_push():
 def test_route_lengths():
     maze = parse_map("UMaze")
     routes = build_routes(maze)
-    a, b = maze.free.index((1, 1)), maze.free.index((3, 1))
-    assert routes.distance[a, b] == routes.distance[b, a] == 6
-    assert routes.locate(np.array([maze.center((3, 1))])) == [b]
+    top = maze.free.index((1, 1))
+    bottom = maze.free.index((3, 1))
+    assert routes.distance[top, bottom] == routes.distance[bottom, top] == 6
+    assert routes.locate(np.array([maze.center((3, 1))])) == [bottom]
 
 
-def test_what_is_refused():
-    with pytest.raises(TypeError, match="PointMaze"):
+def test_other_environments_are_rejected():
+    with pytest.raises(TypeError, match=r"PointMaze.*CartPole"):
         WaypointPolicy(gym.make("CartPole-v1"))
-    with pytest.raises(ValueError, match="reach"):
-        ControllerConfig(reach=0.0)
+
+
+@pytest.mark.parametrize(("field", "value"), [("reach", 0.0), ("reroute_distance", 1.5)])
+def test_invalid_settings(field, value):
+    with pytest.raises(ValueError, match=f"{field} > .*{field}={value}"):
+        ControllerConfig(**{field: value})

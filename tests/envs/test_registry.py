@@ -1,4 +1,4 @@
-"""Every registered id keeps Gymnasium's rules."""
+"""Every registered id follows Gymnasium's API."""
 
 import copy
 import pickle
@@ -13,8 +13,8 @@ from dfplan_envs.registration import ENV_SPECS, register_envs
 
 from .conftest import make_kwargs
 
-# check_env dislikes unbounded observation spaces, which a position in any map needs; the other is
-# the renderer's own word where there is no OpenGL.
+# check_env warns of unbounded observation spaces, which positions in arbitrary maps need. The other
+# warning is the renderer's, on machines without OpenGL.
 EXPECTED = ("minimum value is -infinity", "maximum value is infinity", "off-screen")
 
 
@@ -23,12 +23,13 @@ def test_check_env(env_id):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check_env(env.unwrapped)
-    # Deprecations are the libraries' own, where an old one calls a new one.
+    # Deprecation warnings come from the libraries, when an old version calls a new one.
     messages = [str(w.message) for w in caught if not issubclass(w.category, DeprecationWarning)]
-    assert [m for m in messages if not any(e in m for e in EXPECTED)] == []
+    unexpected = [m for m in messages if not any(text in m for text in EXPECTED)]
+    assert unexpected == []
 
 
-def test_same_seed_same_episode(env_id):
+def test_same_seed_gives_same_episode(env_id):
     def episode():
         env = gym.make(env_id, **make_kwargs(env_id))
         observations = [env.reset(seed=7)[0]]
@@ -51,23 +52,23 @@ def test_make_vec(env_id):
 
 
 def test_registering_again_changes_nothing():
-    before = {k: gym.registry[k] for k in ENV_SPECS}
+    before = {env_id: gym.registry[env_id] for env_id in ENV_SPECS}
     register_envs()
-    assert all(gym.registry[k] is v for k, v in before.items())
+    assert all(gym.registry[env_id] is spec for env_id, spec in before.items())
 
 
-def test_copies_carry_on_identically():
+def test_copies_continue_identically():
     env = gym.make("dfplan/PointMaze_UMaze_D4RL-v0").unwrapped
     env.reset(seed=3)
     env.action_space.seed(3)
     for _ in range(30):
         env.step(env.action_space.sample())
-    twins = [copy.deepcopy(env), pickle.loads(pickle.dumps(env))]
+    copies = [copy.deepcopy(env), pickle.loads(pickle.dumps(env))]
     action = np.array([1.0, -0.4], np.float32)
     for _ in range(30):
         expected = env.step(action)[0]["observation"]
-        for twin in twins:
-            np.testing.assert_array_equal(twin.step(action)[0]["observation"], expected)
+        for other in copies:
+            np.testing.assert_array_equal(other.step(action)[0]["observation"], expected)
     expected = env.reset()[0]["observation"]
-    for twin in twins:
-        np.testing.assert_array_equal(twin.reset()[0]["observation"], expected)
+    for other in copies:
+        np.testing.assert_array_equal(other.reset()[0]["observation"], expected)

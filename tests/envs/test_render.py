@@ -1,4 +1,4 @@
-"""Frames and drawings."""
+"""Rendered frames and drawings."""
 
 import time
 import warnings
@@ -16,17 +16,17 @@ BLUE = np.array([43, 108, 176])
 @pytest.fixture
 def no_opengl(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "off")
-    render._renders.cache_clear()
+    render._can_render.cache_clear()
     yield
-    render._renders.cache_clear()
+    render._can_render.cache_clear()
 
 
-def make():
+def make_env():
     return gym.make("dfplan/PointMaze_Large_D4RL-v0", render_mode="rgb_array")
 
 
-def test_frame_on_this_machine(capfd):
-    env = make()
+def test_frame_with_the_default_renderer(capfd):
+    env = make_env()
     env.reset(seed=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -40,7 +40,7 @@ def test_fallback_warns_once(no_opengl):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for _ in range(2):
-            env = make()
+            env = make_env()
             env.reset(seed=0)
             env.render()
             env.render()
@@ -48,20 +48,20 @@ def test_fallback_warns_once(no_opengl):
 
 
 @pytest.mark.filterwarnings("ignore:.*off-screen")
-def test_fallback_shows_the_ball_where_it_is(no_opengl):
-    env = make()
+def test_fallback_draws_the_ball_at_its_position(no_opengl):
+    env = make_env()
     for cell in ((1, 1), (7, 10)):
         env.reset(seed=0, options={"start": env.unwrapped.maze.center(cell), "goal_cell": (3, 5)})
         frame = env.render()
         rows, columns = np.nonzero(np.abs(frame - BLUE).sum(axis=-1) < 10)
-        # 12 by 9 cells of 40 pixels, with a margin of 60 above and below
+        # 12 by 9 cells of 40 pixels each, with margins of 60 pixels above and below.
         assert abs(columns.mean() - (40 * cell[1] + 20)) < 2
         assert abs(rows.mean() - (60 + 40 * cell[0] + 20)) < 2
 
 
 @pytest.mark.filterwarnings("ignore:.*off-screen")
 def test_fallback_is_fast(no_opengl):
-    env = make()
+    env = make_env()
     env.reset(seed=0)
     env.render()
     start = time.perf_counter()
@@ -71,16 +71,16 @@ def test_fallback_is_fast(no_opengl):
     assert (time.perf_counter() - start) / 20 < 0.02
 
 
-def test_probe_survives_a_driver_that_fails(monkeypatch):
-    monkeypatch.setattr(render, "_PROBE", "import os; os.abort()")
+def test_probe_survives_a_failing_driver(monkeypatch):
+    monkeypatch.setattr(render, "_PROBE_SCRIPT", "import os; os.abort()")
     monkeypatch.delenv("MUJOCO_GL", raising=False)
-    render._renders.cache_clear()
+    render._can_render.cache_clear()
     with pytest.warns(UserWarning, match="MUJOCO_GL=egl"):
         assert render.has_opengl() is False
-    render._renders.cache_clear()
+    render._can_render.cache_clear()
 
 
-def test_draw_in_metres():
+def test_draw_in_meters():
     from matplotlib.figure import Figure
     from matplotlib.patches import Circle
 
@@ -88,15 +88,15 @@ def test_draw_in_metres():
     env.reset(seed=0)
     ax = Figure().add_subplot()
     env.draw(ax)
-    (disc,) = [p for p in ax.patches if isinstance(p, Circle)]
+    (disc,) = [patch for patch in ax.patches if isinstance(patch, Circle)]
     np.testing.assert_allclose(disc.center, env.goal)
     assert disc.radius == 0.45 and ax.get_aspect() == 1.0
     assert len(ax.collections[0].get_paths()) == len(env.maze.walls)
     assert ax.get_xlim() == (-2.5, 2.5) and ax.get_ylim() == (-2.5, 2.5)
 
 
-def test_renderer_is_reached_as_in_gymnasium_environments():
-    env = make()
+def test_renderer_is_accessible_as_in_gymnasium_environments():
+    env = make_env()
     env.reset(seed=0)
     assert env.unwrapped.mujoco_renderer is None
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Task records are plain data, and everything they name exists."""
+"""Task records are plain data, and everything they refer to exists."""
 
 import json
 from importlib import import_module
@@ -10,31 +10,32 @@ import pytest
 from dfplan_envs.tasks import TASKS
 
 MAZES = ("umaze", "medium", "large")
+SUFFIXES = ("", "-fixed", "-robotics")
 
 
 def test_names():
-    expected = {f"pointmaze-{m}{s}" for m in MAZES for s in ("", "-fixed", "-robotics")}
+    expected = {f"pointmaze-{maze}{suffix}" for maze in MAZES for suffix in SUFFIXES}
     assert set(TASKS) == expected | {"pointmaze", "tmaze"}
     assert json.loads(json.dumps(TASKS)) == TASKS
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_what_a_record_names_exists(name):
+def test_record_refers_to_existing_objects(name):
     record = TASKS[name]
     assert record["env"] in gym.registry and record["collect_steps"] > 0
     for key in ("collector", "policy", "tracker"):
         if key == "collector" and not record[key]:
-            continue  # the policy collects
+            continue  # the policy collects the data
         module, function = record[key].split(":")
         assert callable(getattr(import_module(module), function))
 
 
 @pytest.mark.parametrize("maze", MAZES)
-def test_protocols_share_one_data_set(maze):
-    names = [f"pointmaze-{maze}{s}" for s in ("", "-fixed", "-robotics")]
-    assert {TASKS[n]["dataset"] for n in names} == {f"dfplan/pointmaze-{maze}-v0"}
+def test_protocols_share_one_dataset(maze):
+    names = [f"pointmaze-{maze}{suffix}" for suffix in SUFFIXES]
+    assert {TASKS[name]["dataset"] for name in names} == {f"dfplan/pointmaze-{maze}-v0"}
 
 
 def test_entry_point():
-    (point,) = [p for p in entry_points(group="dfplan.tasks") if p.name == "dfplan-envs"]
-    assert point.load() is TASKS
+    entry_point = entry_points(group="dfplan.tasks")["dfplan-envs"]
+    assert entry_point.load() is TASKS

@@ -10,7 +10,6 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.evaluation import bench
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
 from dfplan.planner.planner import Planner
 from dfplan.representation.config import DataConfig
@@ -19,16 +18,19 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.config import TrainingConfig
 from dfplan.training.step import TrainSpec
+from tests.planner.tiny import planner_config
 
 GEMM = 1e9
 DATA = DataConfig(tokens=6)
 NET = NetConfig(width=32, layers=2, heads=2)
-MODEL = Model(TokenLayout.create(Layout(4, 2, goal_dims=(0, 1)), DATA), NET, DiffusionConfig())
-PLANNER = Planner(MODEL, PlannerConfig(steps=2), 6)
+MODEL = Model(
+    TokenLayout.create(Layout(4, 2, goal_dims=(0, 1)), DATA), NET, DiffusionConfig(shift=0.0)
+)
+PLANNER = Planner(MODEL, planner_config(**{"sampling.steps": 2}), 6)
 
 
 def planner(horizon=6, **config):
-    changed = dataclasses.replace(PLANNER, config=PlannerConfig(**config))
+    changed = dataclasses.replace(PLANNER, config=planner_config(**config))
     return bench.with_horizon(changed, horizon)
 
 
@@ -38,15 +40,15 @@ def dense_flops(rows):
 
 
 def test_flops_are_those_of_the_windows_that_are_computed():
-    two, one = (bench.plan_flops(planner(steps=k), 1) for k in (2, 1))
+    two, one = (bench.plan_flops(planner(**{"sampling.steps": k}), 1) for k in (2, 1))
     step = (two - one) / 6  # 6 tokens, a step more each
     # A window of two tokens, that of 4 candidates.
     assert dense_flops(2 * 4) < step < 1.5 * dense_flops(2 * 4)
     known = one - 6 * step  # goal and present, of one robot, once
     assert dense_flops(2) < known < 1.5 * dense_flops(2)
-    assert bench.plan_flops(planner(steps=1), 3) == pytest.approx(3 * one, rel=0.05)
+    assert bench.plan_flops(planner(**{"sampling.steps": 1}), 3) == pytest.approx(3 * one, rel=0.05)
     # A gradient asks for all 6 tokens at each step, and goes through the network and back.
-    guided = bench.plan_flops(planner(steps=1), 1, guided=True) - known
+    guided = bench.plan_flops(planner(**{"sampling.steps": 1}), 1, guided=True) - known
     assert 2 * dense_flops(6 * 4) < guided / 6 < 3 * dense_flops(6 * 4)
 
 
@@ -60,7 +62,7 @@ def test_calls_are_timed_one_by_one_and_not_the_first():
 def test_a_plan_beside_its_floor():
     one, zero = Normalizer(jnp.ones(4), jnp.ones(4)), Normalizer(jnp.zeros(2), jnp.ones(2))
     weights = Weights(MODEL.init(0), one, zero)
-    found = bench.bench_plan(planner(horizon=9, steps=2), weights, 2, GEMM, 0.0)
+    found = bench.bench_plan(planner(horizon=9, **{"sampling.steps": 2}), weights, 2, GEMM, 0.0)
     assert (found["batch"], found["horizon"]) == (2, 9)
     assert 0 < found["p50_ms"] <= found["p99_ms"]
     assert found["floor_ms"] == pytest.approx(1000 * found["gflop"])

@@ -20,7 +20,13 @@ from dfplan.types import UserError
 TASK = Task("package:Walk-v0", "tiny-v0", "walk")
 GOAL = np.array([[1.0, -1.0], [0.5, 0.0]], np.float32)
 STATE = np.array([[0.1, 0.2, 0.3], [-0.4, 0.5, 0.6]], np.float32)
-PLANNER = {"history": 2, "history_level": 0.1, "candidates": 3, "steps": 2, "eta": 0.0}
+PLANNER = {
+    "history.tokens": 2,
+    "history.level": 0.1,
+    "candidates": 3,
+    "sampling.steps": 2,
+    "sampling.eta": 0.0,
+}
 
 
 @pytest.fixture(scope="module")

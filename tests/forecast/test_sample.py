@@ -16,6 +16,7 @@ from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
+from tests.planner.tiny import planner_config
 
 LAYOUT = Layout(2, 1)
 
@@ -55,7 +56,7 @@ def history(windows, tokens, level=0.25):
 
 
 def test_every_window_is_sampled_whatever_fits_a_program(monkeypatch):
-    planner, told = Counting(PlannerConfig(history=2, candidates=4)), []
+    planner, told = Counting(planner_config(candidates=4, **{"history.tokens": 2})), []
     monkeypatch.setattr(futures, "ROWS", 12)  # three windows of four samples
     found = sample_futures(planner, None, history(10, 2), 0, told.append)
     assert found.shape == (10, 4, 3, 2) and told == [3, 6, 9, 10]
@@ -64,7 +65,7 @@ def test_every_window_is_sampled_whatever_fits_a_program(monkeypatch):
 
 
 def test_windows_follow_each_other():
-    planner = Counting(PlannerConfig(history=2, candidates=2, history_level=0.1))
+    planner = Counting(planner_config(candidates=2, **{"history.tokens": 2, "history.level": 0.1}))
     found = sample_futures(planner, None, history(3, 2), 0, tokens=7)
     assert found.shape == (3, 2, 7, 2)
     # The first window in a candidate's own steps, the later ones by a single candidate.
@@ -80,14 +81,14 @@ def test_windows_follow_each_other():
 
 
 def test_a_history_longer_than_a_window_moves_on():
-    planner = Counting(PlannerConfig(history=4, candidates=1), horizon=1)
+    planner = Counting(planner_config(candidates=1, **{"history.tokens": 4}), horizon=1)
     sample_futures(planner, None, history(1, 4), 0, tokens=3)
     np.testing.assert_array_equal(planner.shown[-1][1].frames[0, :, 0, 0], [-1, 0, 1, 2])
 
 
 @pytest.mark.parametrize("data", [{"actions": True}, {"frames": "stack"}])
 def test_tokens_of_more_than_a_state_go_no_further_than_a_window(data):
-    planner = Counting(PlannerConfig(history=2), data=DataConfig(stride=2, **data))
+    planner = Counting(planner_config(**{"history.tokens": 2}), data=DataConfig(stride=2, **data))
     with pytest.raises(UserError, match="window after window, which asks for tokens of one state"):
         sample_futures(planner, None, history(1, 2), 0, tokens=4)
     assert sample_futures(planner, None, history(1, 2), 0, tokens=3).shape == (1, 4, 3, 2)

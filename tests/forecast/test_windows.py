@@ -28,7 +28,9 @@ def make_planner(history=2, horizon=3, stride=2, candidates=4):
         ways = present[:, None, None] + steps
         return SimpleNamespace(candidates=np.repeat(ways, candidates, axis=1))
 
-    config = SimpleNamespace(history=history, history_level=0.25, candidates=candidates)
+    config = SimpleNamespace(
+        history=SimpleNamespace(tokens=history, level=0.25), candidates=candidates
+    )
     model = SimpleNamespace(layout=tokens)
     return SimpleNamespace(config=config, model=model, horizon=horizon, plan=plan)
 

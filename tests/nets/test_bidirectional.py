@@ -68,7 +68,7 @@ def test_it_has_the_causal_network_s_parameters(ahead):
 
 def test_what_rests_on_causality_is_refused(ahead, tokens):
     x, level = tokens
-    with pytest.raises(UserError, match=r"'two' learns .*'bidirectional' .*valid here: single"):
+    with pytest.raises(UserError, match=r"two_stream .*'bidirectional' .*valid here: false"):
         ahead.two_streams(x, level)
     with pytest.raises(UserError, match=r"'gru' .*'bidirectional' is not for it; valid here: cau"):
         NetConfig(kind="gru", attention="bidirectional")

@@ -19,8 +19,8 @@ from .tiny import (
 )
 
 MODEL = make_model()
-GUIDED = make_planner(MODEL, goal="both", guidance_scale=0.05)
-AVERAGED = changed(GUIDED, guidance_samples=3)
+GUIDED = make_planner(MODEL, **{"goal.conditioning": "both", "guidance.scale": 0.05})
+AVERAGED = changed(GUIDED, **{"guidance.samples": 3})
 
 
 @functools.cache
@@ -38,7 +38,7 @@ def test_more_futures_change_the_guidance_of_every_token():
 
 
 def test_without_strength_they_change_nothing():
-    one, several = (candidates(changed(p, guidance_scale=0.0)) for p in (GUIDED, AVERAGED))
+    one, several = (candidates(changed(p, **{"guidance.scale": 0.0})) for p in (GUIDED, AVERAGED))
     np.testing.assert_allclose(one, several, atol=1e-5)
 
 
@@ -61,8 +61,10 @@ def test_the_key_decides():
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({"matrix": "pyramid", "solver": "multistep"}, marks=pytest.mark.slow),
-        {"matrix": "full_sequence", "eta": 0.0},
+        pytest.param(
+            {"sampling.matrix": "pyramid", "sampling.solver": "multistep"}, marks=pytest.mark.slow
+        ),
+        {"sampling.matrix": "full_sequence", "sampling.eta": 0.0},
     ],
     ids=["pyramid", "full_sequence"],
 )

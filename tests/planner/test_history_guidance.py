@@ -11,7 +11,6 @@ import pytest
 from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.diffusion.schedule import Cosine
-from dfplan.planner.config import PlannerConfig
 from dfplan.planner.noised_history import add_noise, raise_level
 from dfplan.types import UserError
 
@@ -29,13 +28,14 @@ from .tiny import (
     make_model,
     make_planner,
     make_weights,
+    planner_config,
     row,
 )
 
 MODEL = make_model()
 WEIGHT = 0.7
 PLAIN = make_planner(MODEL)
-GUIDED = changed(PLAIN, history_guidance=(WEIGHT,), history_guidance_keep=1)
+GUIDED = changed(PLAIN, **{"history.guidance_weights": (WEIGHT,), "history.guidance_keep": 1})
 
 
 @functools.cache
@@ -45,7 +45,7 @@ def plan(planner):
 
 @pytest.mark.slow
 def test_weight_zero_is_the_plan_without():
-    zero = changed(PLAIN, history_guidance=(0.0,), history_guidance_levels=(0.5,))
+    zero = changed(PLAIN, **{"history.guidance_weights": (0.0,), "history.guidance_levels": (0.5,)})
     for with_zero, without in zip(*map(jax.tree.leaves, (plan(zero), plan(PLAIN))), strict=True):
         np.testing.assert_array_equal(with_zero, without)
     assert abs(plan(GUIDED).candidates - plan(PLAIN).candidates)[:, :, 1:].max() > 1e-2
@@ -84,9 +84,9 @@ def test_it_equals_a_computation_without_cache_and_windows(kind):
                 denoise,
                 (),
                 token_noise(start, jnp.arange(HORIZON), model.layout.features),
-                levels(config.make_matrix(HORIZON), STEPS, config.rho),
+                levels(config.sampling.make_matrix(HORIZON), STEPS, config.sampling.rho),
                 schedule=model.schedule,
-                solver=config.make_solver(),
+                solver=config.sampling.make_solver(),
                 keys=noise,
             ).tokens
         )
@@ -97,7 +97,7 @@ def test_it_equals_a_computation_without_cache_and_windows(kind):
 
 @pytest.mark.slow
 def test_a_plan_does_not_depend_on_its_batch():
-    planner = changed(GUIDED, history_guidance_levels=(0.5,), history_guidance_keep=0)
+    planner = changed(GUIDED, **{"history.guidance_levels": (0.5,), "history.guidance_keep": 0})
     keys, history = make_keys(), make_history(MODEL)
     for b in range(BATCH):
         alone = planner.plan(make_weights(MODEL), keys[b : b + 1], row(history, b), GOAL[b : b + 1])
@@ -122,9 +122,11 @@ def test_a_blurred_history_is_as_noisy_as_its_level_says():
 
 
 def test_settings_that_do_not_fit_each_other():
-    with pytest.raises(UserError, match=r"2 weights and .* 1 levels; needed: one for each"):
-        PlannerConfig(history=2, history_guidance=(1.0, 0.5))
+    with pytest.raises(UserError, match=r"2 weights and .* 1 levels; needed: one level per weight"):
+        planner_config(**{"history.tokens": 2, "history.guidance_weights": (1.0, 0.5)})
     with pytest.raises(UserError, match=r"keep 2 leaves nothing .* valid: 0 to 1"):
-        PlannerConfig(history=2, history_guidance=(1.0,), history_guidance_keep=2)
-    assert PlannerConfig(history_guidance=[0.5]).guides_history  # pyright: ignore
-    assert not PlannerConfig(history_guidance=(0.0,)).guides_history
+        planner_config(
+            **{"history.tokens": 2, "history.guidance_weights": (1.0,), "history.guidance_keep": 2}
+        )
+    assert planner_config(**{"history.guidance_weights": [0.5]}).history.guided  # pyright: ignore
+    assert not planner_config(**{"history.guidance_weights": (0.0,)}).history.guided

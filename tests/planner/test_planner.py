@@ -59,12 +59,27 @@ CUSTOM = np.array(
 )
 SETTINGS = {
     "autoregressive": {},
-    "full_sequence": {"matrix": "full_sequence", "eta": 0.0, "clip": 1.5},
-    "pyramid-0.5": {"matrix": "pyramid", "slope": 0.5},
-    "pyramid-1": {"matrix": "pyramid", "slope": 1.0, "solver": "multistep"},
-    "pyramid-2.5": {"matrix": "pyramid", "slope": 2.5, "solver": "ancestral"},
-    "trapezoid": {"matrix": "trapezoid", "slope": 1.0},
-    "custom": {"matrix": "custom", "rows": tuple(CUSTOM.ravel().tolist())},
+    "full_sequence": {
+        "sampling.matrix": "full_sequence",
+        "sampling.eta": 0.0,
+        "sampling.clip": 1.5,
+    },
+    "pyramid-0.5": {"sampling.matrix": "pyramid", "sampling.slope": 0.5},
+    "pyramid-1": {
+        "sampling.matrix": "pyramid",
+        "sampling.slope": 1.0,
+        "sampling.solver": "multistep",
+    },
+    "pyramid-2.5": {
+        "sampling.matrix": "pyramid",
+        "sampling.slope": 2.5,
+        "sampling.solver": "ancestral",
+    },
+    "trapezoid": {"sampling.matrix": "trapezoid", "sampling.slope": 1.0},
+    "custom": {
+        "sampling.matrix": "custom",
+        "sampling.custom_matrix": tuple(CUSTOM.ravel().tolist()),
+    },
 }
 SLOW = ("pyramid-0.5", "pyramid-2.5")
 TOLERANCE = 1.0
@@ -79,7 +94,7 @@ def plan(planner, keys=None, history=None, goal=GOAL, **options):
 
 
 def test_one_compiled_program_per_shape():
-    planner = make_planner(MODEL, goal_tolerance=0.123)  # a value that no other test uses
+    planner = make_planner(MODEL, **{"goal.tolerance": 0.123})  # a value that no other test uses
     history = make_history(MODEL)
     before = Planner.plan._cache_size()
     for seed in range(3):
@@ -143,12 +158,12 @@ def reference(planner, keys, history, goal):
     start, *noise = (
         jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2, 3)
     )
-    matrix = levels(config.make_matrix(HORIZON), STEPS, config.rho)
+    matrix = levels(config.sampling.make_matrix(HORIZON), STEPS, config.sampling.rho)
     tokens = full_pass(
         model,
-        config.make_solver(),
-        0.0 if config.goal == "token" else config.guidance_scale,
-        config.guidance_samples,
+        config.sampling.make_solver(),
+        0.0 if config.goal.conditioning == "token" else config.guidance.scale,
+        config.guidance.samples,
         make_weights(model).params,
         jnp.repeat(jnp.asarray(known, jnp.float32), CANDIDATES, axis=0),
         jnp.repeat(jnp.asarray(level, jnp.float32), CANDIDATES, axis=0),
@@ -191,15 +206,18 @@ def test_plans_equal_a_computation_without_cache_and_windows(name):
 @pytest.mark.parametrize("samples", [1, 3])
 def test_guided_plans_equal_it_too(samples):
     check_against_reference(
-        make_planner(MODEL, goal="both", guidance_scale=0.02, guidance_samples=samples)
+        make_planner(
+            MODEL,
+            **{"goal.conditioning": "both", "guidance.scale": 0.02, "guidance.samples": samples},
+        )
     )
 
 
 @pytest.mark.parametrize(
     ("model", "settings"),
     [
-        (MODEL, {"guidance_samples": 2}),
-        (RECURRENT, {"history_guidance": (0.5,), "matrix": "pyramid"}),
+        (MODEL, {"guidance.samples": 2}),
+        (RECURRENT, {"history.guidance_weights": (0.5,), "sampling.matrix": "pyramid"}),
     ],
     ids=["futures", "recurrent after a blurred history"],
 )
@@ -208,7 +226,9 @@ def test_a_price_of_the_whole_plan_knows_the_tokens_that_are_complete(model, set
         def far(states, goal):  # all at once, and not compiled before
             return states[..., :2].sum(axis=(1, 2)) ** 2 / 1000
 
-        planner = make_planner(model, goal="both", guidance_scale=0.02, **settings)
+        planner = make_planner(
+            model, **settings, **{"goal.conditioning": "both", "guidance.scale": 0.02}
+        )
         return plan(planner, extra_cost=Partial(far)).candidates
 
     found = guided()
@@ -218,26 +238,26 @@ def test_a_price_of_the_whole_plan_knows_the_tokens_that_are_complete(model, set
 
 def test_discrete_levels_are_the_ones_that_were_learned():
     model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(levels=10))
-    planner = make_planner(model, steps=5, rho=2.0)
-    found = planner.levels(planner.config.make_matrix(HORIZON))
+    planner = make_planner(model, **{"sampling.steps": 5, "sampling.rho": 2.0})
+    found = planner.levels(planner.config.sampling.make_matrix(HORIZON))
     np.testing.assert_allclose(np.unique(found), [0.0, 0.1, 0.2, 0.4, 0.6, 1.0])
-    with pytest.raises(UserError, match=r"planner.steps 11 .* valid: 1 to 10"):
-        make_planner(model, steps=11)
+    with pytest.raises(UserError, match=r"planner.sampling.steps 11 .* valid: 1 to 10"):
+        make_planner(model, **{"sampling.steps": 11})
 
 
 @pytest.mark.parametrize("matrix", ["autoregressive", "pyramid"])
 def test_plans_of_a_recurrent_network_equal_it_too(matrix):
-    check_against_reference(make_planner(RECURRENT, matrix=matrix))
+    check_against_reference(make_planner(RECURRENT, **{"sampling.matrix": matrix}))
 
 
 @pytest.mark.parametrize("matrix", ["full_sequence", "pyramid"])
 def test_plans_of_a_network_that_looks_ahead_equal_it_too(matrix):
     model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
-    check_against_reference(make_planner(model, matrix=matrix))
+    check_against_reference(make_planner(model, **{"sampling.matrix": matrix}))
 
 
 def test_stacked_frames_and_diffused_actions_equal_it_too():
-    check_against_reference(make_planner(DIFFUSED, action="diffused"))
+    check_against_reference(make_planner(DIFFUSED, low_level_controller="diffused"))
 
 
 def test_a_plan_does_not_depend_on_its_batch():
@@ -252,7 +272,7 @@ def test_a_plan_does_not_depend_on_its_batch():
 
 def arriving(**config):
     """Its goals are so wide that candidates arrive, at different tokens."""
-    return make_planner(MODEL, goal_tolerance=TOLERANCE, **config)
+    return make_planner(MODEL, **config, **{"goal.tolerance": TOLERANCE})
 
 
 @pytest.mark.parametrize("name", ["autoregressive", "pyramid-1", "full_sequence"])
@@ -268,7 +288,7 @@ def test_ending_at_the_arrival_changes_no_plan(name):
 
 def test_a_candidate_is_what_was_sampled_and_after_its_arrival_at_rest():
     model = make_model(rest_dims=(2, 3))
-    planner = make_planner(model, goal_tolerance=TOLERANCE)
+    planner = make_planner(model, **{"goal.tolerance": TOLERANCE})
     result, sampled = plan(planner, goal=NEAR), plan(make_planner(model), goal=NEAR)
     token = np.ceil(result.arrival / STRIDE).astype(int)
     assert (token < HORIZON).any()
@@ -307,12 +327,12 @@ def test_a_candidate_pays_for_the_way_where_the_data_never_was():
     away = outside(jnp.asarray(candidates), free.cost / STRIDE, support)
     assert away[0, 0] > 0
     np.testing.assert_allclose(
-        priced.cost, free.cost + planner.config.support * STRIDE * away, rtol=1e-3
+        priced.cost, free.cost + planner.config.ood_penalty * STRIDE * away, rtol=1e-3
     )
     np.testing.assert_array_equal(priced.best, np.argmin(priced.cost, axis=1))
-    dear = changed(planner, support=1e4).plan(weights._replace(support=support), *args)
+    dear = changed(planner, ood_penalty=1e4).plan(weights._replace(support=support), *args)
     assert free.best[0] == 0 and dear.best[0] == 1
-    off = changed(planner, support=0.0).plan(weights._replace(support=support), *args)
+    off = changed(planner, ood_penalty=0.0).plan(weights._replace(support=support), *args)
     np.testing.assert_array_equal(off.cost, free.cost)
 
 
@@ -326,7 +346,7 @@ def test_keys_change_plans_and_candidates_differ():
 
 def unguided():
     """Guidance of strength 0: the goal decides what is chosen, not what is sampled."""
-    return make_planner(MODEL, goal="guidance", guidance_scale=0.0)
+    return make_planner(MODEL, **{"goal.conditioning": "guidance", "guidance.scale": 0.0})
 
 
 def test_the_candidate_that_arrives_first_is_chosen():
@@ -357,9 +377,9 @@ def test_goal_as_token_as_gradient_and_both():
     base = unguided()
     planners = {
         "none": base,
-        "guidance": changed(base, guidance_scale=0.1),
+        "guidance": changed(base, **{"guidance.scale": 0.1}),
         "token": make_planner(MODEL),
-        "both": changed(base, goal="both", guidance_scale=0.1),
+        "both": changed(base, **{"goal.conditioning": "both", "guidance.scale": 0.1}),
     }
     results = {name: np.asarray(plan(p).candidates) for name, p in planners.items()}
     away = {
@@ -407,7 +427,7 @@ def test_every_step_of_the_sampling():
     planner = make_planner(MODEL)
     result, shown = plan(planner), plan(planner, denoising=True)
     assert result.denoising is None and shown.denoising is not None
-    matrix = planner.config.make_matrix(HORIZON)
+    matrix = planner.config.sampling.make_matrix(HORIZON)
     assert shown.denoising.shape == (BATCH, len(matrix), CANDIDATES, HORIZON + 1, 4)
     np.testing.assert_allclose(shown.candidates, result.candidates, atol=1e-5)
     np.testing.assert_array_equal(shown.denoising[:, -1], shown.candidates)
@@ -435,9 +455,9 @@ def test_inverse_actions_are_in_si_units():
 
 def test_planners_that_cannot_be():
     with pytest.raises(UserError, match=r"'diffused' needs .*data.actions true; valid here: tra"):
-        make_planner(MODEL, action="diffused")
+        make_planner(MODEL, low_level_controller="diffused")
     ahead = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
     with pytest.raises(UserError, match=r"'autoregressive' keeps .*'bidirectional' .*valid.*full_"):
-        make_planner(ahead, matrix="autoregressive")
+        make_planner(ahead, **{"sampling.matrix": "autoregressive"})
     with pytest.raises(UserError, match=r"rows of 5 tokens .* got 7 numbers"):
-        make_planner(MODEL, matrix="custom", rows=(4,) * 7)
+        make_planner(MODEL, **{"sampling.matrix": "custom", "sampling.custom_matrix": (4,) * 7})

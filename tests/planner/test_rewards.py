@@ -33,7 +33,7 @@ CANDIDATES = 3
 def model():
     layout = dataclasses.replace(LAYOUT, goal_dims=())
     config = DataConfig(goal="reward", stride=STRIDE, tokens=8)
-    return Model(TokenLayout.create(layout, config), NET, DiffusionConfig())
+    return Model(TokenLayout.create(layout, config), NET, DiffusionConfig(shift=0.0))
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,11 @@ def test_what_counts_is_the_reward_and_not_the_plan(plan):
 
 
 def test_the_token_asks_for_a_return(plan):
-    usual, poor = plan()[0], plan(quantile=0.05)[0]
+    usual, poor = plan()[0], plan(**{"goal.return_quantile": 0.05})[0]
     assert np.abs(usual.candidates - poor.candidates).max() > 0.01
 
 
 def test_the_gradient_pulls_towards_worth(plan):
     _, alone = plan()
-    _, pulled = plan(goal="both", guidance_scale=0.3)
+    _, pulled = plan(**{"goal.conditioning": "both", "guidance.scale": 0.3})
     assert pulled.mean() > alone.mean() + 0.05

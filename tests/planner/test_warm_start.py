@@ -39,7 +39,12 @@ def plan(planner, initial_plan, goal=None):
 
 
 def test_put_back_to_pure_noise_it_is_planning_from_scratch():
-    settings = {"candidates": 1, "warm": 1 - 1e-6, "warm_steps": 4, "warm_tokens": 1}
+    settings = {
+        "candidates": 1,
+        "warm_start.level": 1 - 1e-6,
+        "warm_start.steps": 4,
+        "warm_start.tokens": 1,
+    }
     planner = make_planner(MODEL, **settings)
     found, scratch = plan(planner, make_initial_plan()), plan(planner, None)
     np.testing.assert_allclose(found.states, scratch.states, atol=1e-3)
@@ -47,7 +52,7 @@ def test_put_back_to_pure_noise_it_is_planning_from_scratch():
 
 
 def test_put_back_hardly_at_all_it_stays_as_it_is():
-    planner = make_planner(DIFFUSED, warm=1e-4, candidates=2)
+    planner = make_planner(DIFFUSED, candidates=2, **{"warm_start.level": 1e-4})
     initial_plan = make_initial_plan(actions=True)
     found = plan(planner, initial_plan)
     assert found.candidates.shape == (BATCH, 2, HORIZON + 1, 4)
@@ -61,7 +66,7 @@ def test_put_back_hardly_at_all_it_stays_as_it_is():
 def test_a_good_guess_is_not_lost():
     initial_plan = make_initial_plan()
     initial_plan.states[:, 2 * STRIDE - 1, :2] = GOAL  # at the second token
-    planner = make_planner(MODEL, warm=0.9, candidates=3, goal_tolerance=0.01)
+    planner = make_planner(MODEL, candidates=3, **{"warm_start.level": 0.9, "goal.tolerance": 0.01})
     found = plan(planner, initial_plan, GOAL)
     assert found.best.tolist() == [2, 2] and (found.arrival <= 2 * STRIDE).all()
     np.testing.assert_allclose(
@@ -73,5 +78,7 @@ def test_a_good_guess_is_not_lost():
 
 
 def test_groups_of_tokens_share_a_level():
-    matrix = make_planner(MODEL, warm_steps=2, warm_tokens=2).config.warm_start_matrix(3)
+    matrix = make_planner(
+        MODEL, **{"warm_start.steps": 2, "warm_start.tokens": 2}
+    ).config.warm_start.make_matrix(3)
     np.testing.assert_array_equal(matrix, [[2, 2, 2], [1, 1, 2], [0, 0, 2], [0, 0, 1], [0, 0, 0]])

@@ -27,7 +27,7 @@ ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
 
 def make_model(**data) -> Model:
     config = DataConfig(**{"stride": STRIDE, "tokens": 8, **data})
-    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig())
+    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig(shift=0.0))
 
 
 @functools.cache
@@ -44,8 +44,25 @@ def make_weights(model: Model, seed: int = 0) -> Weights:
 
 def make_planner(model: Model | None = None, **config) -> Planner:
     """One that conditions on three tokens, by default of the model without actions."""
-    defaults = {"history": HISTORY, "steps": STEPS, "candidates": CANDIDATES}
-    return Planner(model or make_model(), PlannerConfig(**{**defaults, **config}), HORIZON)
+    defaults = {"history.tokens": HISTORY, "sampling.steps": STEPS, "candidates": CANDIDATES}
+    return Planner(model or make_model(), planner_config(**{**defaults, **config}), HORIZON)
+
+
+def planner_config(**settings) -> PlannerConfig:
+    """Planner settings by dotted names, as in `planner_config(**{"sampling.steps": 2})`."""
+    return change_config(PlannerConfig(), settings)
+
+
+def change_config(config: PlannerConfig, settings) -> PlannerConfig:
+    """Changes settings without the type checks of `dfplan.config.override`."""
+    groups = {}
+    for name, value in settings.items():
+        group, _, field = name.rpartition(".")
+        groups.setdefault(group, {})[field] = value
+    changes = groups.pop("", {})
+    for group, fields in groups.items():
+        changes[group] = dataclasses.replace(getattr(config, group), **fields)
+    return dataclasses.replace(config, **changes)
 
 
 def make_keys(seed: int = 0, batch: int = BATCH) -> jax.Array:
@@ -72,7 +89,7 @@ def row(tree, i: int):
 
 
 def changed(planner: Planner, **config) -> Planner:
-    return dataclasses.replace(planner, config=dataclasses.replace(planner.config, **config))
+    return dataclasses.replace(planner, config=change_config(planner.config, config))
 
 
 GOAL = jnp.array([[2.0, 0.5], [-1.0, -2.0]])

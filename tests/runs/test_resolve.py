@@ -60,10 +60,10 @@ def test_a_task_brings_all_but_what_was_trained(shop, name):
 
 
 def test_agent_of_a_task(shop):
-    agent = Agent.load("walk", planner={"steps": 2})
+    agent = Agent.load("walk", planner={"sampling.steps": 2})
     run = Run.load(shop / "walk")
     jax.tree.map(np.testing.assert_array_equal, agent.weights.params, run.model.init(1))
-    assert (agent.planner.config.candidates, agent.planner.config.steps) == (3, 2)
+    assert (agent.planner.config.candidates, agent.planner.config.sampling.steps) == (3, 2)
 
 
 @pytest.mark.parametrize("as_given", [str, lambda path: path])

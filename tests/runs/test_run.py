@@ -31,7 +31,7 @@ TASK = Task(
 
 @pytest.fixture
 def run(tiny_data, tiny_config):
-    config = tiny_config.override({"data.rest_dims": [2], "planner.rows": [3, 2, 1]})
+    config = tiny_config.override({"data.rest_dims": [2], "planner.sampling.custom_matrix": [3, 2, 1]})
     return Run.create(TASK, config, tiny_data, "dfplan train walk --out x")
 
 
@@ -56,7 +56,7 @@ def test_round_trip(run, saved):
     same(back.actions, run.actions)
     same(back.support, run.support)
     same(vars(back.dynamics), vars(run.dynamics))
-    assert back.layout.goal_dims == (0, 1) and back.config.planner.rows == (3, 2, 1)
+    assert back.layout.goal_dims == (0, 1) and back.config.planner.sampling.custom_matrix == (3, 2, 1)
     assert back.model == run.model and back.planner == run.planner
     assert back.command == "dfplan train walk --out x" and back.versions["jax"] == jax.__version__
     assert [p.name for p in saved.iterdir()] == ["config.json"]
@@ -157,13 +157,13 @@ def test_no_weights_yet(run, saved):
 def test_planner_settings(run):
     assert run.planner.horizon == 6 - 1  # tokens of training less the history
     assert run.with_planner({"horizon": 9}).planner.horizon == 9
-    with pytest.raises(UserError, match=r"planner.history 8 leaves .* had 6; valid: 1 to 5"):
-        run.with_planner({"history": 8}).planner  # noqa: B018
+    with pytest.raises(UserError, match=r"planner.history.tokens 8 leaves .* had 6; valid: 1 to 5"):
+        run.with_planner({"history.tokens": 8}).planner  # noqa: B018
     regression = run.config.override({"training.objective.paradigm": "regression"})
-    with pytest.raises(UserError, match=r"planner.steps 3 .*'regression' never saw; valid here: 1"):
+    with pytest.raises(UserError, match=r"planner.sampling.steps 3 .*'regression' never trains; valid here: 1"):
         dataclasses.replace(run, config=regression).planner  # noqa: B018
     assert (
-        dataclasses.replace(run, config=regression).with_planner({"steps": 1, "rows": []}).planner
+        dataclasses.replace(run, config=regression).with_planner({"sampling.steps": 1, "sampling.custom_matrix": []}).planner
     )
     changed = run.with_planner({"candidates": 16})
     assert changed.config.planner.candidates == 16 and run.config.planner.candidates != 16

@@ -75,11 +75,11 @@ def test_train_and_resume(dataset, tiny_config, tmp_path, kind):
     tiny_config = dataclasses.replace(tiny_config, net=net)
     seen = []
     options = {"goal_dims": GOAL, "report": lambda step, metrics: seen.append(step)}
-    run = train(TASK, tiny_config, tmp_path / "a", until=4, command="dfplan train", **options)
+    run = train(TASK, tiny_config, tmp_path / "a", stop_step=4, command="dfplan train", **options)
     assert seen == [2, 3, 4] and run.command == "dfplan train"
-    back = resume(tmp_path / "a", until=7, report=options["report"])
+    back = resume(tmp_path / "a", stop_step=7, report=options["report"])
     assert seen == [2, 3, 4, 6, 7] and back.config == run.config
-    train(TASK, tiny_config, tmp_path / "b", until=7, goal_dims=GOAL)
+    train(TASK, tiny_config, tmp_path / "b", stop_step=7, goal_dims=GOAL)
     resumed, straight = (load_weights(run, tmp_path / d).params for d in "ab")
     jax.tree.map(np.testing.assert_array_equal, resumed, straight)
 
@@ -90,7 +90,7 @@ class Walk(gym.Env):
 
 def test_an_environment_object_is_kept_as_what_made_it(dataset, tiny_config, tmp_path):
     def env_of(env, name):
-        run = train(Task(env, "tiny-v0"), tiny_config, tmp_path / name, until=0, goal_dims=GOAL)
+        run = train(Task(env, "tiny-v0"), tiny_config, tmp_path / name, stop_step=0, goal_dims=GOAL)
         saved = Run.load(tmp_path / name).task
         assert saved == run.task
         return saved.env, saved.env_kwargs
@@ -110,22 +110,22 @@ def test_an_environment_object_that_is_not_the_data_s(dataset, tiny_config, tmp_
     env = Walk()
     env.observation_space = box(4)
     with pytest.raises(UserError, match=r"has 4 states, 2 goals.*trained with 3 states"):
-        train(Task(env, "tiny-v0"), tiny_config, tmp_path / "run", until=0, goal_dims=GOAL)
+        train(Task(env, "tiny-v0"), tiny_config, tmp_path / "run", stop_step=0, goal_dims=GOAL)
     assert not (tmp_path / "run").exists()
 
 
 def test_where_the_goal_comes_from_is_kept(dataset, tiny_config, tmp_path):
-    run = train(TASK, tiny_config, tmp_path / "a", until=0, goal_dims=(0,), goal_from=(2,))
+    run = train(TASK, tiny_config, tmp_path / "a", stop_step=0, goal_dims=(0,), goal_from=(2,))
     assert run.layout.goal(np.arange(3.0)).tolist() == [2]
     assert not run.load_data("tiny-v0").state[:, 2].any()  # hidden, as in training
-    assert resume(tmp_path / "a", until=1).layout == run.layout == Run.load(tmp_path / "a").layout
-    run = train(TASK, tiny_config, tmp_path / "b", until=0, goal_dims=(0,), goal_value=(0.5,))
+    assert resume(tmp_path / "a", stop_step=1).layout == run.layout == Run.load(tmp_path / "a").layout
+    run = train(TASK, tiny_config, tmp_path / "b", stop_step=0, goal_dims=(0,), goal_value=(0.5,))
     assert run.layout.goal(np.arange(3.0)).tolist() == [0.5]
-    assert resume(tmp_path / "b", until=1).layout == run.layout == Run.load(tmp_path / "b").layout
+    assert resume(tmp_path / "b", stop_step=1).layout == run.layout == Run.load(tmp_path / "b").layout
 
 
 def test_run_that_exists_is_not_touched(dataset, tiny_config, tmp_path, monkeypatch):
-    train(TASK, tiny_config, tmp_path, until=0, goal_dims=GOAL)
+    train(TASK, tiny_config, tmp_path, stop_step=0, goal_dims=GOAL)
     before = contents(tmp_path)
     monkeypatch.setattr(trainer, "load_trajectories", lambda *a, **k: pytest.fail("data was read"))
     with pytest.raises(UserError, match="already holds a run; resume it with --resume") as error:
@@ -141,12 +141,12 @@ def test_checkpoints_of_a_lost_run_are_not_taken_for_this_one(dataset, tiny_conf
     assert not (tmp_path / "config.json").exists()
 
 
-DISTIL = {"training.objective.streams": "two", "training.objective.loss": "consistency"}
+DISTIL = {"training.objective.two_stream": True, "training.objective.loss": "consistency"}
 
 
 def untrained(config, out):
     """A run with fresh weights, and these."""
-    run = train(TASK, config, out, until=0, goal_dims=GOAL)
+    run = train(TASK, config, out, stop_step=0, goal_dims=GOAL)
     weights = run.model.init(3)
     CheckpointStore(checkpoints(out)).save_weights(0, weights)
     return run, weights
@@ -158,11 +158,11 @@ def test_a_run_is_distilled(dataset, tiny_config, tmp_path, same_bits):
     for episode in dataset.episodes:
         episode.observations *= 3
     config = tiny_config.override(DISTIL)
-    run = train(TASK, config, tmp_path / "b", until=0, init_from=tmp_path / "a")
+    run = train(TASK, config, tmp_path / "b", stop_step=0, init_from=tmp_path / "a")
     assert run.layout == before.layout  # the goal's places are known without being named
     same_bits((run.states, run.actions), (before.states, before.actions))
     same_bits(load_weights(run, tmp_path / "b").params, taught)
-    resume(tmp_path / "b", until=3)
+    resume(tmp_path / "b", stop_step=3)
     spec = TrainSpec(run.model, config.data, config.training)
     state = CheckpointStore(checkpoints(tmp_path / "b")).load_state(
         jax.eval_shape(lambda: init_state(spec))
@@ -173,7 +173,7 @@ def test_a_run_is_distilled(dataset, tiny_config, tmp_path, same_bits):
 
 def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
     untrained(tiny_config, tmp_path / "a")
-    train(TASK, tiny_config, tmp_path / "empty", until=0, goal_dims=GOAL)
+    train(TASK, tiny_config, tmp_path / "empty", stop_step=0, goal_dims=GOAL)
     wider, steeper = {"net.width": 32}, {"diffusion.shift": 1.0}
     for settings, begin, says in (
         (DISTIL, None, "learns from a run .*name it with --init-from"),
@@ -195,7 +195,7 @@ def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
 
 
 AHEAD = {"net.attention": "bidirectional"}
-TWO = {"training.objective.streams": "two", "planner.matrix": "pyramid"}
+TWO = {"training.objective.two_stream": True, "planner.sampling.matrix": "pyramid"}
 
 
 def make_nan(dataset):
@@ -214,9 +214,9 @@ def make_empty(dataset):
         (None, {}, Task("Walk-v0", "none-v0"), "'none-v0'"),
         (None, {"data.stride": 21}, TASK, "data.stride 21 is longer than every episode"),
         (None, {"data.rest_dims": [3]}, TASK, "data.rest_dims 3 is not in the state"),
-        (None, {"planner.action": "diffused"}, TASK, "needs a model trained with data.actions"),
+        (None, {"planner.low_level_controller": "diffused"}, TASK, "needs a model trained with data.actions"),
         (None, AHEAD, TASK, "'autoregressive' keeps .*'bidirectional' leaves nothing to keep"),
-        (None, AHEAD | TWO, TASK, "streams 'two' learns .*'bidirectional' sees what comes after"),
+        (None, AHEAD | TWO, TASK, "two_stream learns .*'bidirectional' sees what comes after"),
         (None, {}, Task("W-v0", "tiny-v0", env_kwargs={"f": print}), "cannot be kept as JSON"),
     ],
     ids=["nan", "empty", "missing", "stride", "rest", "planner", "ahead", "streams", "kwargs"],
@@ -241,7 +241,7 @@ def test_out_that_is_a_file(dataset, tiny_config, tmp_path):
 
 
 def test_resume_with_a_changed_dataset(dataset, tiny_config, tmp_path):
-    train(TASK, tiny_config, tmp_path, until=0, goal_dims=GOAL)
+    train(TASK, tiny_config, tmp_path, stop_step=0, goal_dims=GOAL)
     before = contents(tmp_path)
     dataset.episodes[0].actions[0, 0] += 1
     with pytest.raises(UserError, match=r"is not the one .*: fingerprint \w{12}, then \w{12}"):
@@ -271,10 +271,10 @@ def test_runs_on_goal_dicts_resume(dataset, tiny_config, tmp_path, within):
         }
     spaces = {"observation": box(3), "achieved_goal": box(2), "desired_goal": box(2)}
     dataset.observation_space = gym.spaces.Dict(spaces)
-    run = train(TASK, tiny_config, tmp_path, until=0)
+    run = train(TASK, tiny_config, tmp_path, stop_step=0)
     assert run.layout.goal_dims == ((2, 0) if within else (3, 4))
     assert run.layout.append_achieved != within
-    assert resume(tmp_path, until=0).layout == run.layout == Run.load(tmp_path).layout
+    assert resume(tmp_path, stop_step=0).layout == run.layout == Run.load(tmp_path).layout
 
 
 def test_missing_wandb_is_noticed_before_anything_is_written(

@@ -25,4 +25,4 @@ def training_arrays(tiny_data, tiny_config):
 def straight(spec, training_arrays, tmp_path_factory):
     """The directory and the last state of a run of 7 steps that nothing interrupts."""
     directory = tmp_path_factory.mktemp("straight")
-    return directory, fit(spec, training_arrays, directory, until=7)
+    return directory, fit(spec, training_arrays, directory, stop_step=7)

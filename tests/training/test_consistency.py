@@ -14,13 +14,13 @@ from dfplan.types import UserError
 
 SPREAD = 0.4
 TOKENS = 20
-CONSISTENCY = {"streams": "two", "loss": "consistency"}
+CONSISTENCY = {"two_stream": True, "loss": "consistency"}
 
 
 class Gaussian:
     """Stands for a model that predicts x0 of tokens of N(0, SPREAD^2), which tell of no other."""
 
-    diffusion = DiffusionConfig(parametrization="x0")
+    diffusion = DiffusionConfig(parametrization="x0", shift=0.0)
     schedule = diffusion.make_schedule()
 
     def x0(self, x, output, level):
@@ -90,7 +90,7 @@ def test_discrete_levels_stay_discrete():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"streams": "single"}, "'single' .*valid here: two"),
+        ({"two_stream": False}, "needs training.objective.two_stream true"),
         ({"paradigm": "regression"}, "'regression' .*valid here: independent, teacher_forcing"),
         ({"consistency_steps": 1}, "at least 2, got 1"),
         ({"loss": "distance"}, "valid: denoising, consistency"),

@@ -59,7 +59,9 @@ def crash():
 
 def test_stops_reports_and_files(spec, training_arrays, tmp_path, straight, same_bits):
     seen = []
-    state = fit(spec, training_arrays, tmp_path / "new", until=7, report=lambda *a: seen.append(a))
+    state = fit(
+        spec, training_arrays, tmp_path / "new", stop_step=7, report=lambda *a: seen.append(a)
+    )
     same_bits(state, straight[1])
     assert int(state.step) == 7 and latest(tmp_path / "new") == 7
     assert [step for step, _ in seen] == STOPS == logged(tmp_path / "new")
@@ -73,24 +75,26 @@ def test_stops_reports_and_files(spec, training_arrays, tmp_path, straight, same
 def test_resumed_run_equals_an_uninterrupted_one(
     spec, training_arrays, tmp_path, straight, same_bits, until
 ):
-    assert int(fit(spec, training_arrays, tmp_path, until=until).step) == until == latest(tmp_path)
-    same_bits(fit(spec, training_arrays, tmp_path, until=7), straight[1])
+    assert (
+        int(fit(spec, training_arrays, tmp_path, stop_step=until).step) == until == latest(tmp_path)
+    )
+    same_bits(fit(spec, training_arrays, tmp_path, stop_step=7), straight[1])
     assert logged(tmp_path) == sorted({*STOPS, until})
 
 
 def test_finished_or_empty_stretch_changes_nothing(spec, training_arrays, tmp_path, same_bits):
-    none = fit(spec, training_arrays, tmp_path, until=0)
+    none = fit(spec, training_arrays, tmp_path, stop_step=0)
     same_bits(none, init_state(spec))
     assert latest(tmp_path) is None
-    done = fit(spec, training_arrays, tmp_path, until=2)
-    same_bits(fit(spec, training_arrays, tmp_path, until=2), done)
-    same_bits(fit(spec, training_arrays, tmp_path, until=1), done)
+    done = fit(spec, training_arrays, tmp_path, stop_step=2)
+    same_bits(fit(spec, training_arrays, tmp_path, stop_step=2), done)
+    same_bits(fit(spec, training_arrays, tmp_path, stop_step=1), done)
 
 
 def test_one_compilation_for_runs_of_any_length(spec, training_arrays, tmp_path, straight):
     before = train_until._cache_size()
     for until in (1, 5, 9):
-        fit(spec, training_arrays, tmp_path, until=until)
+        fit(spec, training_arrays, tmp_path, stop_step=until)
     assert train_until._cache_size() == before
 
 
@@ -103,19 +107,19 @@ def test_signal_saves_and_stops(
             spec,
             training_arrays,
             tmp_path,
-            until=7,
+            stop_step=7,
             report=at(4, lambda: os.kill(os.getpid(), number)),
         )
     assert latest(tmp_path) == 4 and logged(tmp_path) == [2, 3, 4]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    same_bits(fit(spec, training_arrays, tmp_path, until=7), straight[1])
+    same_bits(fit(spec, training_arrays, tmp_path, stop_step=7), straight[1])
     assert logged(tmp_path) == STOPS
 
 
 def test_signal_at_the_last_step_is_not_lost(spec, training_arrays, tmp_path, handlers, straight):
     stop = at(2, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
-        fit(spec, training_arrays, tmp_path, until=2, report=stop)
+        fit(spec, training_arrays, tmp_path, stop_step=2, report=stop)
     assert latest(tmp_path) == 2
 
 
@@ -152,12 +156,12 @@ def test_crash_between_checkpoints_loses_nothing_for_good(
     spec, training_arrays, tmp_path, straight, same_bits
 ):
     with pytest.raises(RuntimeError, match="crash"):
-        fit(spec, training_arrays, tmp_path, until=7, report=at(2, crash))
+        fit(spec, training_arrays, tmp_path, stop_step=7, report=at(2, crash))
     assert latest(tmp_path) is None and logged(tmp_path) == [2]
     with pytest.raises(RuntimeError, match="crash"):
-        fit(spec, training_arrays, tmp_path, until=7, report=at(6, crash))
+        fit(spec, training_arrays, tmp_path, stop_step=7, report=at(6, crash))
     assert latest(tmp_path) == 3 and logged(tmp_path) == [2, 3, 4, 6]
-    same_bits(fit(spec, training_arrays, tmp_path, until=7), straight[1])
+    same_bits(fit(spec, training_arrays, tmp_path, stop_step=7), straight[1])
     assert logged(tmp_path) == STOPS
     losses = [step for tag, step, _ in scalars(tmp_path / "tensorboard") if tag == "loss"]
     assert losses == STOPS
@@ -197,7 +201,7 @@ def test_killed_process_leaves_a_run_that_resumes(
     done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert latest(tmp_path) == 3 and logged(tmp_path)[:3] == [2, 3, 4]
-    same_bits(fit(spec, training_arrays, tmp_path, until=7), straight[1])
+    same_bits(fit(spec, training_arrays, tmp_path, stop_step=7), straight[1])
     assert logged(tmp_path) == STOPS
 
 
@@ -205,7 +209,7 @@ def test_loss_that_is_not_finite(spec, training_arrays, tmp_path):
     broken = training_arrays._replace(state=training_arrays.state * jnp.nan)
     with pytest.raises(UserError, match=r"not finite at step 2; no checkpoint was written"):
         fit(spec, broken, tmp_path)
-    good = fit(spec, training_arrays, tmp_path, until=3)
+    good = fit(spec, training_arrays, tmp_path, stop_step=3)
     with pytest.raises(UserError, match=r"at step 4; the checkpoint of step 3 is kept") as error:
         fit(spec, broken, tmp_path)
     assert "\n" not in str(error.value)
@@ -220,8 +224,8 @@ def test_gradient_that_is_not_finite_spoils_no_checkpoint(
         state, metrics = train_until(*args)
         return state, metrics | {"grad_norm": jnp.inf}
 
-    fit(spec, training_arrays, tmp_path, until=2)
+    fit(spec, training_arrays, tmp_path, stop_step=2)
     monkeypatch.setattr(loop, "train_until", spoilt)
     with pytest.raises(UserError, match="step 3; the checkpoint of step 2 is kept"):
-        fit(spec, training_arrays, tmp_path, until=7)
+        fit(spec, training_arrays, tmp_path, stop_step=7)
     assert latest(tmp_path) == 2

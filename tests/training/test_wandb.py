@@ -53,8 +53,8 @@ def logged(spec, monkeypatch):
 
 def test_it_gets_every_line_in_one_run(logged, fake, tmp_path):
     directory = tmp_path / "umaze"
-    fit(logged, None, directory, until=3)
-    fit(logged, None, directory, until=6)
+    fit(logged, None, directory, stop_step=3)
+    fit(logged, None, directory, stop_step=6)
     lines = [json.loads(x) for x in (directory / "metrics.jsonl").read_text().splitlines()]
     assert [{"step": step, **scalars} for step, scalars in fake.lines] == lines
     assert [line["step"] for line in lines] == [2, 3, 4, 6]
@@ -64,20 +64,20 @@ def test_it_gets_every_line_in_one_run(logged, fake, tmp_path):
     assert first["config"]["training"]["batch_size"] == 8
     assert first["config"]["model"]["net"]["width"] == 16
     assert fake.finished == 2
-    fit(logged, None, tmp_path / "other", until=2)
+    fit(logged, None, tmp_path / "other", stop_step=2)
     assert fake.begun[2]["id"] != first["id"]
 
 
 def test_without_a_project_it_is_not_asked(spec, logged, fake, tmp_path):
     quiet = logged._replace(training=spec.training)
-    fit(quiet, None, tmp_path, until=2)
+    fit(quiet, None, tmp_path, stop_step=2)
     assert not fake.begun
 
 
 def test_missing_package_names_the_extra(logged, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UserError, match=r'training.wandb needs wandb: .*"dfplan\[wandb\]"'):
-        fit(logged, None, tmp_path, until=2)
+        fit(logged, None, tmp_path, stop_step=2)
 
 
 def test_no_account(fake, monkeypatch, tmp_path):

@@ -95,13 +95,15 @@ def distance_moved(run, weights, **planner):
 
 
 def test_the_requested_return_is_achieved(job):
-    high, low = (distance_moved(*job, candidates=1, quantile=q) for q in (0.95, 0.05))
+    high, low = (
+        distance_moved(*job, candidates=1, **{"goal.return_quantile": q}) for q in (0.95, 0.05)
+    )
     assert high > 1 and low < -1
 
 
 def test_the_candidate_with_the_highest_return_is_chosen(job):
     run, weights = job
-    settings = {"goal": "none", "candidates": 16}
+    settings = {"goal.conditioning": "none", "candidates": 16}
     distance = distance_moved(run, weights, **settings)
     names = ("base", "scale", "reward_base", "reward_scale")
     negated = {name: -getattr(run.critic, name) for name in names}
@@ -122,7 +124,7 @@ def test_the_goal_token_of_a_window_holds_its_return_quantile(job, data):
 
 
 def test_an_exported_planner_ranks_by_return_too(job, tmp_path):
-    run = job[0].with_planner({"goal": "none"})
+    run = job[0].with_planner({"goal.conditioning": "none"})
     weights = job[1]
     export(run, weights, tmp_path / "out", batches=(2,), platforms=("cpu",))
     agent = Agent.from_run(run, weights, seed=5)
@@ -198,15 +200,17 @@ def test_rewards_are_read_on_request(dataset):
 
 def test_a_forecast_is_not_conditioned_on_reward(job):
     defaults = _defaults(Path("run"), ResolvedRun(job[0], Path("run"), "run"))
-    assert defaults.planner.goal == "none" and defaults.planner.candidates > 4
+    assert defaults.planner.goal.conditioning == "none" and defaults.planner.candidates > 4
 
 
 def test_a_tracker_for_other_states_is_refused(monkeypatch, tiny_config, tmp_path):
     shape = (("achieved_goal", (1,)), ("desired_goal", (1,)), ("observation", (1,)))
     data = SimpleNamespace(layout=Layout(3, 1, observation_shape=shape))
     monkeypatch.setattr("dfplan.runs.train.load_trajectories", lambda *args, **kwargs: data)
-    config = tiny_config.override({"data.goal": "reward", "planner.action": "tracker"})
-    with pytest.raises(UserError, match=r"valid here: --planner\.action inverse"):
+    config = tiny_config.override(
+        {"data.goal": "reward", "planner.low_level_controller": "tracker"}
+    )
+    with pytest.raises(UserError, match=r"valid here: --planner\.low-level-controller inverse"):
         train(Task("Some-v0", "some-v0"), config, tmp_path / "run")
 
 

@@ -1,8 +1,9 @@
-"""Perturbations: wrappers that make a task's sensors, actions or physics worse, or move its goal.
+"""Perturbations: wrappers that degrade a task's sensors, actions or physics, or move its goal.
 
-They work on any Gymnasium environment with flat Box or goal-Dict observations (physics: on MuJoCo
-ones), stack in any order and are seeded by `reset(seed=...)`. `PERTURBATIONS` is found through the
-entry-point group `dfplan.perturbations`; each wrapper takes the environment, then its own numbers.
+They work on any Gymnasium environment with flat Box or goal-Dict observations (perturbations of
+the physics: on MuJoCo environments), stack in any order and are seeded by `reset(seed=...)`.
+dfplan discovers `PERTURBATIONS` through the entry-point group `dfplan.perturbations`. Each wrapper
+takes the environment, then numbers.
 """
 
 from dfplan_envs.perturb.base import Perturbation
@@ -27,4 +28,4 @@ PERTURBATIONS: dict[str, type[Perturbation]] = {
     "actuator_gain": ActuatorGain,
     "moving_goal": MovingGoal,
 }
-"""Wrappers by the name that a command line gives them."""
+"""Wrappers by their name on the command line."""

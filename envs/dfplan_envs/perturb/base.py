@@ -1,4 +1,4 @@
-"""What all perturbations share: a generator of their own, and checks of their numbers."""
+"""Base class of all perturbations, with its own random generator, and argument checks."""
 
 import zlib
 from typing import Any
@@ -8,14 +8,17 @@ import numpy as np
 
 
 class Perturbation(gym.Wrapper):
-    """A wrapper whose randomness is its own.
+    """A wrapper with its own random generator.
 
-    `reset(seed=...)` seeds the environment and, apart from it, each perturbation: by the seed, the
-    perturbation's class, and how many of that class lie beneath. So the environment's starts and
-    goals are those of the same seed without perturbations.
+    `reset(seed=...)` seeds the environment and, independently, each perturbation: by the seed, the
+    perturbation's class name, and the number of wrappers of that class below it. Starts and goals
+    are therefore the same as without perturbations.
+
+    Args:
+        env: Environment.
 
     Attributes:
-        drops: whether observations may be missing.
+        drops: Whether observations may be missing.
     """
 
     drops = False
@@ -27,50 +30,55 @@ class Perturbation(gym.Wrapper):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset the environment, and this wrapper's randomness where there is a seed."""
+        """Reset the environment; with a seed, also reseed this wrapper."""
         if seed is not None:
-            name = zlib.crc32(type(self).__name__.encode())
-            self._rng = np.random.default_rng([seed, name, self._twins()])
+            class_hash = zlib.crc32(type(self).__name__.encode())
+            self._rng = np.random.default_rng([seed, class_hash, self._same_class_below()])
         return super().reset(seed=seed, options=options)
 
-    def _twins(self) -> int:
-        count, env = 0, self.env
+    def _same_class_below(self) -> int:
+        count = 0
+        env = self.env
         while isinstance(env, gym.Wrapper):
             count += type(env) is type(self)
             env = env.env
         return count
 
 
-def number(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> float:
-    """A finite number in [low, high].
+def check_number(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> float:
+    """Check that a value is a finite number in [low, high], and return it as a float.
 
     Raises:
-        ValueError: naming what it is, and the range.
+        ValueError: If it is not. The message gives the name and the range.
     """
-    ok = np.ndim(value) == 0 and np.isfinite(value) and low <= value <= high
-    if not ok:
+    valid = np.ndim(value) == 0 and np.isfinite(value) and low <= value <= high
+    if not valid:
         raise ValueError(f"{name} must be a number in [{low:g}, {high:g}], got {value}")
     return float(value)
 
 
-def whole(name: str, value: Any, low: int) -> int:
-    """An integer from `low` up.
+def check_integer(name: str, value: Any, low: int) -> int:
+    """Check that a value is an integer of at least `low`, and return it as an int.
 
     Raises:
-        ValueError: naming what it is, and the range.
+        ValueError: If it is not. The message gives the name and the minimum.
     """
     if np.ndim(value) or not np.isfinite(value) or int(value) != value or value < low:
-        raise ValueError(f"{name} must be an integer from {low} up, got {value}")
+        raise ValueError(f"{name} must be an integer >= {low}, got {value}")
     return int(value)
 
 
-def mujoco_env(env: gym.Env, what: str) -> Any:
-    """The MuJoCo environment inside all wrappers.
+def mujoco_env(env: gym.Env, name: str) -> Any:
+    """Return the MuJoCo environment inside all wrappers.
+
+    Args:
+        env: Environment.
+        name: Name of the perturbation, for the error message.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: If the environment is not a MuJoCo environment.
     """
     inner = env.unwrapped
     if not (hasattr(inner, "model") and hasattr(inner, "data")):
-        raise ValueError(f"{what} needs a MuJoCo environment (with model and data), got {inner}")
+        raise ValueError(f"{name} needs a MuJoCo environment (with model and data), got {inner}")
     return inner

@@ -1,4 +1,4 @@
-"""Delays: observations that are old, and actions that arrive late."""
+"""Delays of observations and actions."""
 
 from collections import deque
 from typing import Any
@@ -7,27 +7,27 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from dfplan_envs.perturb.base import Perturbation, whole
+from dfplan_envs.perturb.base import Perturbation, check_integer
 from dfplan_envs.perturb.sensors import SensorPerturbation
 
 
 class ObservationDelay(SensorPerturbation):
-    """Shows each reading some steps later; until then, the reset's own.
+    """Delays each reading by some steps; until then, the reset's reading is repeated.
 
     Args:
-        env: the environment.
-        steps: of delay.
+        env: Environment.
+        steps: Delay in control steps.
 
     Raises:
-        ValueError: when it is no integer from 0 up.
+        ValueError: If the delay is not an integer >= 0.
     """
 
     def __init__(self, env: gym.Env, steps: int):
         super().__init__(env)
-        self._steps = whole("obs_delay steps", steps, 0)
+        self._steps = check_integer("obs_delay steps", steps, low=0)
 
-    def begin(self) -> None:
-        """Forget the readings of the last episode."""
+    def begin_episode(self) -> None:
+        """Discard the readings of the previous episode."""
         self._readings: deque[np.ndarray] = deque(maxlen=self._steps + 1)
 
     def sense(self, reading: np.ndarray) -> np.ndarray:
@@ -37,29 +37,30 @@ class ObservationDelay(SensorPerturbation):
 
 
 class ActionDelay(Perturbation):
-    """Carries each action out some steps later; until then, zero, or what is nearest to it.
+    """Delays each action by some steps; until then, the valid action nearest to zero is applied.
 
     Args:
-        env: the environment.
-        steps: of delay.
+        env: Environment with a Box action space.
+        steps: Delay in control steps.
 
     Raises:
-        ValueError: when it is no integer from 0 up, or actions are no Box.
+        ValueError: If the delay is not an integer >= 0, or the action space is not a Box.
     """
 
     def __init__(self, env: gym.Env, steps: int):
         super().__init__(env)
         if not isinstance(env.action_space, spaces.Box):
-            raise ValueError(f"action_delay needs a Box of actions, got {env.action_space}")
-        self._steps, self._space = whole("action_delay steps", steps, 0), env.action_space
+            raise ValueError(f"action_delay needs a Box action space, got {env.action_space}")
+        self._steps = check_integer("action_delay steps", steps, low=0)
+        self._space = env.action_space
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """Reset, and forget the actions under way."""
+        """Reset, and discard pending actions."""
         idle = np.clip(np.zeros(self._space.shape), self._space.low, self._space.high)
         self._actions = deque([idle.astype(self._space.dtype)] * self._steps)
         return super().reset(**kwargs)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step with the action of some steps ago."""
+        """Step with the delayed action."""
         self._actions.append(np.array(action))
         return super().step(self._actions.popleft())

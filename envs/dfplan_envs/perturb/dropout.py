@@ -1,88 +1,92 @@
-"""Sensors that fall silent: what is missing is NaN. A reset's own observation always arrives."""
+"""Sensor dropouts: missing numbers are NaN. The observation of a reset is always complete."""
 
 import gymnasium as gym
 import numpy as np
 
-from dfplan_envs.perturb.base import number, whole
+from dfplan_envs.perturb.base import check_integer, check_number
 from dfplan_envs.perturb.sensors import SensorPerturbation
 
 
-class _Silence(SensorPerturbation):
+class _MissingReadings(SensorPerturbation):
+    """Replaces readings by NaN after the first; subclasses implement `_is_missing`."""
+
     drops = True
 
-    def begin(self) -> None:
+    def begin_episode(self) -> None:
         self._step = -1
 
     def sense(self, reading: np.ndarray) -> np.ndarray:
         self._step += 1
-        silent = self._silent(len(reading))
-        return np.where(silent & (self._step > 0), np.nan, reading)
+        missing = self._is_missing(len(reading))
+        return np.where(missing & (self._step > 0), np.nan, reading)
 
-    def _silent(self, count: int) -> np.ndarray:
+    def _is_missing(self, count: int) -> np.ndarray:
         raise NotImplementedError
 
 
-class Dropout(_Silence):
-    """Whole observations are missing, each step for itself.
+class Dropout(_MissingReadings):
+    """Drops whole observations, independently at each step.
 
     Args:
-        env: the environment.
-        probability: of a step's observation to be missing.
+        env: Environment.
+        probability: Probability that a step's observation is missing.
 
     Raises:
-        ValueError: when it is not in [0, 1].
+        ValueError: If the probability is not in [0, 1].
     """
 
     def __init__(self, env: gym.Env, probability: float):
         super().__init__(env)
-        self._probability = number("obs_dropout probability", probability, 0, 1)
+        self._probability = check_number("obs_dropout probability", probability, low=0, high=1)
 
-    def _silent(self, count: int) -> np.ndarray:
+    def _is_missing(self, count: int) -> np.ndarray:
         return np.full(count, self._rng.random() < self._probability)
 
 
-class SensorDropout(_Silence):
-    """Single numbers are missing, each for itself.
+class SensorDropout(_MissingReadings):
+    """Drops single numbers, independently at each step.
 
     Args:
-        env: the environment.
-        probability: of a number to be missing.
+        env: Environment.
+        probability: Probability that a number is missing.
 
     Raises:
-        ValueError: when it is not in [0, 1].
+        ValueError: If the probability is not in [0, 1].
     """
 
     def __init__(self, env: gym.Env, probability: float):
         super().__init__(env)
-        self._probability = number("sensor_dropout probability", probability, 0, 1)
+        self._probability = check_number("sensor_dropout probability", probability, low=0, high=1)
 
-    def _silent(self, count: int) -> np.ndarray:
+    def _is_missing(self, count: int) -> np.ndarray:
         return self._rng.random(count) < self._probability
 
 
-class Burst(_Silence):
-    """Whole observations are missing for a while, again and again.
+class Burst(_MissingReadings):
+    """Drops whole observations for several steps in a row, periodically.
 
     Args:
-        env: the environment.
-        length: steps of a burst.
-        period: steps from one burst's begin to the next one's; the first is drawn.
+        env: Environment.
+        length: Control steps in a burst.
+        period: Control steps from the start of one burst to the start of the next; the start of
+            the first burst is drawn at random.
 
     Raises:
-        ValueError: when they are no positive integers, or the period is shorter than the burst.
+        ValueError: If they are not positive integers, or the period is shorter than the burst.
     """
 
     def __init__(self, env: gym.Env, length: int, period: int = 50):
         super().__init__(env)
-        self._length = whole("obs_burst length", length, 1)
-        self._period = whole("obs_burst period", period, self._length)
+        self._length = check_integer("obs_burst length", length, low=1)
+        self._period = check_integer("obs_burst period", period, low=self._length)
         self._first = 0
 
-    def begin(self) -> None:
-        """Draw when the first burst begins."""
-        super().begin()
+    def begin_episode(self) -> None:
+        """Draw the start of the first burst."""
+        super().begin_episode()
         self._first = int(self._rng.integers(self._period))
 
-    def _silent(self, count: int) -> np.ndarray:
-        since = self._step - self._first
-        return np.full(count, since >= 0 and since % self._period < self._length)
+    def _is_missing(self, count: int) -> np.ndarray:
+        steps_since_first = self._step - self._first
+        in_burst = steps_since_first >= 0 and steps_since_first % self._period < self._length
+        return np.full(count, in_burst)

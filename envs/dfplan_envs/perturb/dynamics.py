@@ -1,6 +1,6 @@
-"""Another robot than the data's: mass, damping and actuator gain, each times a factor."""
+"""Changed robot dynamics: mass, damping and actuator gain, each scaled by a factor."""
 
-# MuJoCo's bindings carry no types.
+# MuJoCo's bindings have no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
 from typing import Any
@@ -8,31 +8,34 @@ from typing import Any
 import gymnasium as gym
 import mujoco
 
-from dfplan_envs.perturb.base import Perturbation, mujoco_env, number
+from dfplan_envs.perturb.base import Perturbation, check_number, mujoco_env
 
 
-class _Scaled(Perturbation):
-    """Multiplies some arrays of the model by a factor, for as long as the environment lives.
+class _ScaledModel(Perturbation):
+    """Scales some arrays of the MuJoCo model, for the lifetime of the environment.
 
     Args:
-        env: a MuJoCo environment.
-        factor: from 0 up.
+        env: MuJoCo environment.
+        factor: Scale factor, at least 0.
+
+    Attributes:
+        fields: Names of the model's arrays.
 
     Raises:
-        ValueError: for another environment, or another number.
+        ValueError: If the environment is not a MuJoCo environment, or the factor is negative.
     """
 
     fields: tuple[str, ...] = ()
 
     def __init__(self, env: gym.Env, factor: float):
         super().__init__(env)
-        self._factor = number(f"{type(self).__name__} factor", factor, 0)
+        self._factor = check_number(f"{type(self).__name__} factor", factor, low=0)
         self._model = mujoco_env(env, type(self).__name__).model
         self._nominal = {name: getattr(self._model, name).copy() for name in self.fields}
         self._apply()
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """Reset; a copied or unpickled environment has built its model anew."""
+        """Reset, and scale again if copying or unpickling has rebuilt the model."""
         model = mujoco_env(self.env, type(self).__name__).model
         if model is not self._model:
             self._model = model
@@ -42,23 +45,23 @@ class _Scaled(Perturbation):
     def _apply(self) -> None:
         for name, nominal in self._nominal.items():
             getattr(self._model, name)[:] = self._factor * nominal
-        # What MuJoCo derives from masses; it needs a scratch state to do so.
+        # Recompute the constants that MuJoCo derives from masses; that needs a scratch state.
         mujoco.mj_setConst(self._model, mujoco.MjData(self._model))
 
 
-class Mass(_Scaled):
-    """Masses and inertias of all bodies, times a factor."""
+class Mass(_ScaledModel):
+    """Scales masses and inertias of all bodies."""
 
     fields = ("body_mass", "body_inertia")
 
 
-class Damping(_Scaled):
-    """Damping of all joints, times a factor."""
+class Damping(_ScaledModel):
+    """Scales the damping of all joints."""
 
     fields = ("dof_damping",)
 
 
-class ActuatorGain(_Scaled):
-    """What each actuator makes of its control, times a factor."""
+class ActuatorGain(_ScaledModel):
+    """Scales the force that each actuator produces from its control."""
 
     fields = ("actuator_gainprm", "actuator_biasprm")

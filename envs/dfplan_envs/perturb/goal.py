@@ -1,49 +1,54 @@
-"""MovingGoal: the goal does not stay where it was."""
+"""A goal that moves during the episode."""
 
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from dfplan_envs.perturb.base import Perturbation, number, whole
+from dfplan_envs.perturb.base import Perturbation, check_integer, check_number
 
-TRIES = 20
+MAX_TRIES = 20
+"""Maximum number of directions to try for one move."""
 
 
 class MovingGoal(Perturbation):
-    """Moves the goal straight on, and in another direction where it may not go on.
+    """Moves the goal along a straight line, and in a new random direction where it is blocked.
 
-    It stays within a distance of where the episode had it, and out of what the environment's
-    `may_hold_goal(point)` forbids, such as walls; where no direction is left, it rests.
+    The goal stays within a radius of the episode's first goal, and inside the region that the
+    environment's `may_hold_goal(point)` allows, such as outside walls. If no valid direction is
+    found, it does not move.
 
     Args:
-        env: an environment that keeps its goal, a vector, in `goal`, as Gymnasium-Robotics' do.
-        speed: units of the goal per second.
-        radius: greatest distance from the first goal.
-        period: steps from one move to the next; a planner plans anew at each.
+        env: Environment with a vector attribute `goal`, as in Gymnasium-Robotics, and `dt`.
+        speed: Speed of the goal, in its units per second.
+        radius: Maximum distance from the first goal.
+        period: Control steps between moves; a planner replans at each move.
 
     Raises:
-        ValueError: for another environment, or other numbers.
+        ValueError: If the environment has no `goal` or `dt`, or a number is invalid.
     """
 
     def __init__(self, env: gym.Env, speed: float, radius: float = 1.0, period: int = 20):
         super().__init__(env)
-        self._speed, self._radius = number("moving_goal speed", speed, 0), radius
-        number("moving_goal radius", radius, 0)
-        self._period = whole("moving_goal period", period, 1)
+        self._speed = check_number("moving_goal speed", speed, low=0)
+        self._radius = check_number("moving_goal radius", radius, low=0)
+        self._period = check_integer("moving_goal period", period, low=1)
         if not (hasattr(env.unwrapped, "goal") and hasattr(env.unwrapped, "dt")):
-            raise ValueError(f"moving_goal needs an environment with goal and dt: {env.unwrapped}")
+            raise ValueError(
+                f"moving_goal needs an environment with goal and dt, got {env.unwrapped}"
+            )
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """Reset, and draw where the goal goes."""
-        found = super().reset(**kwargs)
+        """Reset, and draw the direction of the goal."""
+        observation, info = super().reset(**kwargs)
         inner: Any = self.env.unwrapped
-        self._step, self._first = 0, np.array(inner.goal, np.float64)
-        self._heading = self._draw()
-        return found
+        self._step = 0
+        self._first_goal = np.array(inner.goal, np.float64)
+        self._direction = self._draw_direction()
+        return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step; the goal moves before it where it is time to."""
+        """Move the goal if a move is due, then step."""
         self._step += 1
         if self._step % self._period == 0:
             self._move()
@@ -51,18 +56,21 @@ class MovingGoal(Perturbation):
 
     def _move(self) -> None:
         inner: Any = self.env.unwrapped
-        way = self._speed * inner.dt * self._period
-        for _ in range(TRIES):
-            place = inner.goal + way * self._heading
-            if self._may_hold(inner, place):
-                inner.goal = place
+        distance = self._speed * inner.dt * self._period
+        for _ in range(MAX_TRIES):
+            goal = inner.goal + distance * self._direction
+            if self._is_valid(goal):
+                inner.goal = goal
                 return
-            self._heading = self._draw()
+            self._direction = self._draw_direction()
 
-    def _may_hold(self, inner: Any, place: np.ndarray) -> bool:
-        allowed = getattr(inner, "may_hold_goal", lambda point: True)
-        return bool(np.linalg.norm(place - self._first) <= self._radius and allowed(place))
+    def _is_valid(self, goal: np.ndarray) -> bool:
+        inner: Any = self.env.unwrapped
+        in_range = bool(np.linalg.norm(goal - self._first_goal) <= self._radius)
+        if hasattr(inner, "may_hold_goal"):
+            return in_range and bool(inner.may_hold_goal(goal))
+        return in_range
 
-    def _draw(self) -> np.ndarray:
-        drawn = self._rng.standard_normal(len(self._first))
-        return drawn / np.linalg.norm(drawn)
+    def _draw_direction(self) -> np.ndarray:
+        direction = self._rng.standard_normal(len(self._first_goal))
+        return direction / np.linalg.norm(direction)

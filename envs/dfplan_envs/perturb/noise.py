@@ -1,27 +1,28 @@
-"""Sensors that err: Gaussian noise at every step, and a bias for a whole episode."""
+"""Sensor errors: Gaussian noise at every step, or a bias that is constant during an episode."""
 
 from collections.abc import Sequence
 
 import gymnasium as gym
 import numpy as np
 
-from dfplan_envs.perturb.sensors import SensorPerturbation, per_sensor
+from dfplan_envs.perturb.sensors import SensorPerturbation, check_per_sensor
 
 
 class Noise(SensorPerturbation):
     """Adds independent Gaussian noise at every step.
 
     Args:
-        env: the environment.
-        deviation: standard deviation in the observation's units; one for all, or one for each.
+        env: Environment.
+        deviation: Standard deviation in the observation's units, for all sensors or for each.
 
     Raises:
-        ValueError: when there are not as many as sensors, or one is negative.
+        ValueError: If a deviation is negative or not finite, or their number does not match the
+            sensors.
     """
 
     def __init__(self, env: gym.Env, deviation: float | Sequence[float]):
         super().__init__(env)
-        self._deviation = per_sensor("obs_noise deviation", deviation, self.sizes)
+        self._deviation = check_per_sensor("obs_noise deviation", deviation, self.sizes)
 
     def sense(self, reading: np.ndarray) -> np.ndarray:
         """See `SensorPerturbation`."""
@@ -29,22 +30,23 @@ class Noise(SensorPerturbation):
 
 
 class Bias(SensorPerturbation):
-    """Adds an error that is drawn once for each episode, Gaussian.
+    """Adds a Gaussian error that is drawn once per episode.
 
     Args:
-        env: the environment.
-        deviation: standard deviation in the observation's units; one for all, or one for each.
+        env: Environment.
+        deviation: Standard deviation in the observation's units, for all sensors or for each.
 
     Raises:
-        ValueError: as `Noise`.
+        ValueError: If a deviation is negative or not finite, or their number does not match the
+            sensors.
     """
 
     def __init__(self, env: gym.Env, deviation: float | Sequence[float]):
         super().__init__(env)
-        self._deviation = per_sensor("obs_bias deviation", deviation, self.sizes)
+        self._deviation = check_per_sensor("obs_bias deviation", deviation, self.sizes)
         self._bias = np.zeros(sum(self.sizes))
 
-    def begin(self) -> None:
+    def begin_episode(self) -> None:
         """Draw the bias."""
         self._bias = self._deviation * self._rng.standard_normal(len(self._bias))
 

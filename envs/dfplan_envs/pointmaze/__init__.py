@@ -1,1 +1,1 @@
-"""PointMaze: a force-driven ball in a maze, with D4RL's and Gymnasium-Robotics' protocols."""
+"""PointMaze: a force-driven ball in a maze, with the rules of D4RL or Gymnasium-Robotics."""

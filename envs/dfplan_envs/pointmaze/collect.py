@@ -1,4 +1,4 @@
-"""Collect D4RL-style data on a PointMaze into a local Minari data set."""
+"""Collection of D4RL-style PointMaze data into a local Minari dataset."""
 
 import math
 import warnings
@@ -18,10 +18,10 @@ from dfplan_envs.tasks import SCORES
 
 EPISODE_STEPS = 1000
 DESCRIPTION = (
-    "A waypoint controller drives a ball to one random goal after the other, without a reset in "
-    "between (D4RL's Maze2D protocol, PD gains 10/-1, action noise 0.5). desired_goal is the goal "
-    "that the controller heads for at that step, so it changes within an episode; the reward is 1 "
-    "for a step that ends within 0.5 m of it."
+    "A waypoint controller drives a ball to a sequence of random goals, without resets in between "
+    "(D4RL's Maze2D protocol, PD gains 10/-1, action noise 0.5). desired_goal is the goal that the "
+    "controller heads for at that step, so it changes within an episode; the reward is 1 for a "
+    "step that ends within 0.5 m of it."
 )
 
 
@@ -34,61 +34,74 @@ def collect(
     env_kwargs: dict[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> minari.MinariDataset:
-    """Drive many mazes with the waypoint controller, and write what happened.
+    """Run the waypoint controller in a batch of mazes, and write the trajectories as a dataset.
 
-    The data depends on the map alone, not on the protocol or the goals of `env_id`: the data set
-    names D4RL's random-goal environment on that map as its own. The same seed gives the same data,
-    bit for bit. Episodes last about 1000 steps and are truncated, never terminated.
+    The data depends only on the map, not on the protocol or the goals of `env_id`; the dataset
+    records D4RL's random-goal environment of that map as its environment. The same seed gives the
+    same data, bit for bit. Episodes have about 1000 steps and are truncated, never terminated.
 
     Args:
-        env_id: a PointMaze id.
-        dataset_id: Minari id to write; must be free.
-        steps: control steps in all, at least 1.
-        seed: seeds everything.
-        env_kwargs: arguments of `gymnasium.make`, such as `maze_map`.
-        progress: called now and then with the steps simulated so far.
+        env_id: PointMaze id.
+        dataset_id: Minari id of the new dataset; must not exist yet.
+        steps: Total number of control steps, at least 1.
+        seed: Seed for all random draws.
+        env_kwargs: Arguments of `gymnasium.make`, such as `maze_map`.
+        progress: Callback that receives the number of steps simulated so far.
 
     Raises:
-        ValueError: if `steps` is not positive, the map is bad, or `env_id` is no PointMaze.
+        ValueError: If `steps` is not positive, the map is invalid, or `env_id` is not a PointMaze.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
-    env, maze = _data_env(env_id, env_kwargs or {})
+    env, maze = _make_data_env(env_id, env_kwargs or {})
     size = math.ceil(steps / EPISODE_STEPS)
     length = math.ceil(steps / size)
     recording = simulate(maze, size, length, np.random.default_rng(seed), progress=progress)
     if progress is not None:
         progress(steps)
-    short = size * length - steps  # that many episodes are one step shorter
-    lengths = [length - 1] * short + [length] * (size - short)
-    return _write(env, _name(maze), dataset_id, list(_episodes(recording, lengths)), seed)
+    # The steps that exceed `steps` are dropped, one from each of the first episodes.
+    num_shortened = size * length - steps
+    lengths = [length - 1] * num_shortened + [length] * (size - num_shortened)
+    return _write_dataset(
+        env=env,
+        maze_name=_maze_name(maze),
+        dataset_id=dataset_id,
+        episodes=list(_make_episodes(recording, lengths)),
+        seed=seed,
+    )
 
 
-def _data_env(env_id: str, env_kwargs: dict[str, Any]) -> tuple[gym.Env, Maze]:
+def _make_data_env(env_id: str, env_kwargs: dict[str, Any]) -> tuple[gym.Env, Maze]:
+    """Make D4RL's random-goal environment on the map of `env_id`."""
     env = gym.make(env_id, **env_kwargs)
     if not isinstance(env.unwrapped, PointMazeEnv):
-        raise ValueError(f"{env_id} is no PointMaze; this collector drives only those")
+        raise ValueError(f"{env_id} is not a PointMaze; this collector supports only PointMaze ids")
     maze = env.unwrapped.maze
-    name = _name(maze)
+    name = _maze_name(maze)
     if name is not None:
         return gym.make(f"dfplan/PointMaze_{name}_D4RL-v0"), maze
-    steps = env.spec.max_episode_steps if env.spec else None
-    own = {"maze_map": list(maze.rows), "max_episode_steps": steps}
-    return gym.make("dfplan/PointMaze_D4RL-v0", **own), maze
+    data_env = gym.make(
+        "dfplan/PointMaze_D4RL-v0",
+        maze_map=list(maze.rows),
+        max_episode_steps=env.spec.max_episode_steps if env.spec else None,
+    )
+    return data_env, maze
 
 
-def _name(maze: Maze) -> str | None:
+def _maze_name(maze: Maze) -> str | None:
+    """Return the name of a D4RL maze, or None for a custom map."""
     return next((name for name, rows in MAPS.items() if rows == maze.rows), None)
 
 
-def _episodes(recording: Recording, lengths: list[int]) -> Iterator[EpisodeBuffer]:
-    radius = PROTOCOLS["d4rl"].radius
+def _make_episodes(recording: Recording, lengths: list[int]) -> Iterator[EpisodeBuffer]:
+    radius = PROTOCOLS["d4rl"].success_radius
     for i, length in enumerate(lengths):
-        states, goals = recording.states[i, : length + 1], recording.goals[i, : length + 1]
+        states = recording.states[i, : length + 1]
+        goals = recording.goals[i, : length + 1]
         distance = np.linalg.norm(states[1:, :2] - goals[:-1], axis=-1)
         truncations = np.zeros(length, bool)
         truncations[-1:] = True
-        # Minari's types ask for lists, its storage takes arrays, and much faster.
+        # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
         arrays: dict[str, Any] = {
             "observations": {
                 "observation": states,
@@ -103,12 +116,16 @@ def _episodes(recording: Recording, lengths: list[int]) -> Iterator[EpisodeBuffe
         yield EpisodeBuffer(id=i, **arrays)
 
 
-def _write(
-    env: gym.Env, maze: str | None, dataset_id: str, episodes: list[EpisodeBuffer], seed: int
+def _write_dataset(
+    env: gym.Env,
+    maze_name: str | None,
+    dataset_id: str,
+    episodes: list[EpisodeBuffer],
+    seed: int,
 ) -> minari.MinariDataset:
-    score = SCORES[maze] if maze else {"min": None, "max": None}
+    score = SCORES[maze_name] if maze_name else {"min": None, "max": None}
     with warnings.catch_warnings():
-        # Minari asks for a permalink and an address, which a local data set has no use for.
+        # Minari asks for a permalink and an email address, which a local dataset does not need.
         warnings.filterwarnings("ignore", message="`(code_permalink|author_email)` is set to None")
         return minari.create_dataset_from_buffers(
             dataset_id,

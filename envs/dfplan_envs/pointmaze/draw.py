@@ -1,4 +1,4 @@
-"""Draw a maze with matplotlib."""
+"""Drawing of a maze with matplotlib."""
 
 import numpy as np
 
@@ -11,20 +11,20 @@ BALL_COLOR = "#2b6cb0"
 
 
 def draw_maze(ax, maze: Maze, goal: np.ndarray | None, radius: float) -> None:
-    """Walls as unit squares and the goal as a disc of the success radius, on a matplotlib Axes.
+    """Draw walls as unit squares and the goal as a disc of the success radius.
 
     Args:
-        ax: the Axes; its limits become the map's and its aspect equal.
-        maze: the map.
-        goal: (x, y) in metres; None for none.
-        radius: metres.
+        ax: matplotlib Axes; its limits are set to the map and its aspect to equal.
+        maze: Maze map.
+        goal: Goal position (x, y) in meters; None draws no goal.
+        radius: Success radius in meters.
     """
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Circle, Rectangle
 
     corners = [maze.center(cell) - 0.5 for cell in maze.walls]
     squares = [Rectangle((left, bottom), 1, 1) for left, bottom in corners]
-    # An edge of the face's colour closes the hairlines between neighbouring squares.
+    # Edges in the face color close the hairlines between adjacent squares.
     ax.add_collection(
         PatchCollection(squares, facecolor=WALL_COLOR, edgecolor=WALL_COLOR, linewidth=0.3)
     )

@@ -1,6 +1,6 @@
-"""Maze maps: D4RL's three, and the parser for a user's own.
+"""Maze maps: D4RL's three mazes, and a parser for custom maps.
 
-Cells are 1 m squares; row 0 is the top row, and the origin lies at the centre of the map, as in
+Cells are 1 m squares; row 0 is the top row, and the origin lies at the center of the map, as in
 Gymnasium-Robotics: x = column + 0.5 - columns / 2, y = rows / 2 - row - 0.5.
 """
 
@@ -37,8 +37,8 @@ MAPS: dict[str, tuple[str, ...]] = {
 }
 """D4RL's mazes (Fu et al. 2020, d4rl/pointmaze/maze_model.py), one character per cell."""
 
-_CELLS = {"#": "#", "1": "#", " ": "O", "O": "O", "0": "O", "G": "G", "R": "R", "C": "C"}
-_VALID = "'#' or '1' wall; ' ', 'O' or '0' free; 'G' goal; 'R' start; 'C' goal and start"
+_SYMBOLS = {"#": "#", "1": "#", " ": "O", "O": "O", "0": "O", "G": "G", "R": "R", "C": "C"}
+_VALID = "'#' or '1' (wall); ' ', 'O' or '0' (free); 'G' (goal); 'R' (start); 'C' (goal and start)"
 
 MazeMap = str | Sequence[str] | Sequence[Sequence[int | str]]
 Cell = tuple[int, int]
@@ -46,70 +46,78 @@ Cell = tuple[int, int]
 
 @dataclass(frozen=True)
 class Maze:
-    """A checked map. Build it with `parse_map`.
+    """A validated map; build it with `parse_map`.
 
     Attributes:
-        rows: one string per row, of '#' (wall), 'O' (free), 'G' (goal), 'R' (start) and 'C' (both).
+        rows: Cells, one string per row, made of '#' (wall), 'O' (free), 'G' (goal), 'R' (start)
+            and 'C' (goal and start).
     """
 
     rows: tuple[str, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """Number of rows and columns."""
         return len(self.rows), len(self.rows[0])
 
     @cached_property
     def walls(self) -> list[Cell]:
-        """Wall cells, (row, column), in reading order."""
+        """Wall cells (row, column), in reading order."""
         return self._cells("#")
 
     @cached_property
     def free(self) -> list[Cell]:
-        """Cells without a wall, in reading order."""
+        """Free cells (row, column), in reading order."""
         return self._cells("OGRC")
 
     @cached_property
     def goals(self) -> list[Cell]:
-        """Cells marked as goals; empty where the map marks none."""
+        """Cells marked as goals; empty if the map marks no goal."""
         return self._cells("GC")
 
     @cached_property
     def starts(self) -> list[Cell]:
-        """Cells marked as starts, or every free cell where the map marks none."""
+        """Cells marked as starts, or every free cell if the map marks no start."""
         return self._cells("RC") or self.free
 
-    def _cells(self, kinds: str) -> list[Cell]:
-        return [(i, j) for i, row in enumerate(self.rows) for j, c in enumerate(row) if c in kinds]
+    def _cells(self, symbols: str) -> list[Cell]:
+        return [
+            (i, j)
+            for i, row in enumerate(self.rows)
+            for j, symbol in enumerate(row)
+            if symbol in symbols
+        ]
 
     def center(self, cell: Sequence[int]) -> np.ndarray:
-        """Centre of a cell (row, column), as (x, y) in metres."""
+        """Return the center (x, y) of a cell (row, column), in meters."""
         rows, columns = self.shape
         return np.array([cell[1] + 0.5 - columns / 2, rows / 2 - cell[0] - 0.5])
 
     def cell(self, point: Sequence[float] | np.ndarray) -> Cell:
-        """Cell (row, column) that holds a point (x, y) in metres; may lie off the map."""
+        """Return the cell (row, column) of a point (x, y) in meters; it may be off the map."""
         rows, columns = self.shape
         return int(np.floor(rows / 2 - point[1])), int(np.floor(point[0] + columns / 2))
 
     def is_free(self, cell: Sequence[int]) -> bool:
-        """Whether a cell (row, column) is on the map and has no wall."""
-        i, j = int(cell[0]), int(cell[1])
+        """Return whether a cell (row, column) is on the map and is not a wall."""
+        i = int(cell[0])
+        j = int(cell[1])
         rows, columns = self.shape
         return 0 <= i < rows and 0 <= j < columns and self.rows[i][j] != "#"
 
 
 def parse_map(maze_map: MazeMap) -> Maze:
-    r"""Check a map and bring it into one form.
+    r"""Validate a map and convert it to a `Maze`.
 
     Args:
-        maze_map: a name ("UMaze", "Medium", "Large"); a list of strings; one string with rows
-            parted by newlines or D4RL's backslashes; or Gymnasium-Robotics' nested lists of 0, 1,
-            "g", "r" and "c".
+        maze_map: Name ("UMaze", "Medium", "Large"); list of strings; one string with rows
+            separated by newlines or D4RL's backslashes; or Gymnasium-Robotics' nested lists of 0,
+            1, "g", "r" and "c".
 
     Raises:
-        ValueError: naming the row, for an unknown character, a ragged or empty map, a free cell on
-            the border, no free cell, or a free cell that no path joins to the others.
+        ValueError: If a name or character is unknown, the map is empty or its rows differ in
+            length, a free cell lies on the border, no cell is free, or the free cells are not
+            connected. The message names the row.
     """
     if isinstance(maze_map, str):
         if maze_map in MAPS:
@@ -125,13 +133,14 @@ def parse_map(maze_map: MazeMap) -> Maze:
 
 
 def _parse_row(index: int, row: str | Sequence[int | str]) -> str:
-    cells = [str(c) if isinstance(row, str) else str(c).upper() for c in row]
-    for column, c in enumerate(cells):
-        if c not in _CELLS:
+    symbols = [str(cell) if isinstance(row, str) else str(cell).upper() for cell in row]
+    for column, symbol in enumerate(symbols):
+        if symbol not in _SYMBOLS:
             raise ValueError(
-                f"maze map row {index} has unknown cell {c!r} at column {column}; valid: {_VALID}"
+                f"maze map row {index} has unknown cell {symbol!r} at column {column}; "
+                f"valid: {_VALID}"
             )
-    return "".join(_CELLS[c] for c in cells)
+    return "".join(_SYMBOLS[symbol] for symbol in symbols)
 
 
 def _check_shape(maze: Maze) -> None:
@@ -141,7 +150,7 @@ def _check_shape(maze: Maze) -> None:
         if len(row) != len(maze.rows[0]):
             raise ValueError(
                 f"maze map row {i} has {len(row)} cells but row 0 has {len(maze.rows[0])}; "
-                f"every row needs the same number of valid characters ({_VALID})"
+                f"all rows must have the same length; valid characters: {_VALID}"
             )
     if not maze.free:
         raise ValueError(
@@ -154,22 +163,23 @@ def _check_border(maze: Maze) -> None:
     for i, j in maze.free:
         if i in (0, rows - 1) or j in (0, columns - 1):
             raise ValueError(
-                f"maze map row {i} is open at column {j}: the border must be wall; valid: {_VALID}"
+                f"maze map row {i} is open at column {j}: the border must be walls; valid: {_VALID}"
             )
 
 
 def _check_connected(maze: Maze) -> None:
-    seen, queue = {maze.free[0]}, deque([maze.free[0]])
+    first = maze.free[0]
+    reachable = {first}
+    queue = deque([first])
     while queue:
         i, j = queue.popleft()
         for cell in ((i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)):
-            if maze.is_free(cell) and cell not in seen:
-                seen.add(cell)
+            if maze.is_free(cell) and cell not in reachable:
+                reachable.add(cell)
                 queue.append(cell)
     for i, j in maze.free:
-        if (i, j) not in seen:
+        if (i, j) not in reachable:
             raise ValueError(
-                f"maze map row {i}, column {j} is free but walled off from row "
-                f"{maze.free[0][0]}, column {maze.free[0][1]}; close it with a wall; "
-                f"valid: {_VALID}"
+                f"maze map row {i}, column {j} is free but not connected to row {first[0]}, "
+                f"column {first[1]}; open a path or make it a wall; valid: {_VALID}"
             )

@@ -1,6 +1,6 @@
 """The MuJoCo model of a PointMaze: Gymnasium-Robotics' ball, and a box for each wall cell."""
 
-# MuJoCo's bindings carry no types.
+# MuJoCo's bindings have no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
 from functools import cache
@@ -12,15 +12,12 @@ import mujoco
 from dfplan_envs.pointmaze.maps import Maze
 
 WALL_HEIGHT = 0.4
-DT = 0.01
-"""Seconds per control step; one control step is one MuJoCo step."""
-MAX_SPEED = 5.0
-"""Each velocity component is clipped to this before a step, in metres per second."""
+"""Height of the walls, in meters."""
 
 
 @cache
 def _point_xml() -> str:
-    # Looked up, not imported: importing gymnasium_robotics registers hundreds of ids.
+    # Located, not imported: importing gymnasium_robotics registers hundreds of ids.
     spec = find_spec("gymnasium_robotics")
     if spec is None or not spec.submodule_search_locations:
         raise ImportError("PointMaze needs gymnasium-robotics: pip install gymnasium-robotics")
@@ -29,20 +26,29 @@ def _point_xml() -> str:
 
 
 def build_model(maze: Maze) -> mujoco.MjModel:
-    """Compile the model of a maze, equal to Gymnasium-Robotics' but for the solver's warm start.
+    """Compile the model of a maze: Gymnasium-Robotics' model with the solver's warm start off.
 
-    The warm start is off, so that position and velocity alone determine the next state, bit for
-    bit; it moves results by rounding only.
+    Without the warm start, position and velocity alone determine the next state, bit for bit. The
+    difference to Gymnasium-Robotics' results is at the level of rounding errors.
+
+    Args:
+        maze: Maze map.
+
+    Returns:
+        Compiled model: the ball, one box per wall cell, and a site that marks the goal.
+
+    Raises:
+        ImportError: If gymnasium-robotics is not installed.
     """
     spec = mujoco.MjSpec.from_string(_point_xml())
-    half = WALL_HEIGHT / 2
+    half_height = WALL_HEIGHT / 2
     for cell in maze.walls:
         x, y = maze.center(cell)
         spec.worldbody.add_geom(
             name=f"block_{cell[0]}_{cell[1]}",
             type=mujoco.mjtGeom.mjGEOM_BOX,
-            pos=[x, y, half],
-            size=[0.5, 0.5, half],
+            pos=[x, y, half_height],
+            size=[0.5, 0.5, half_height],
             contype=1,
             conaffinity=1,
             rgba=[0.7, 0.5, 0.3, 1.0],
@@ -50,7 +56,7 @@ def build_model(maze: Maze) -> mujoco.MjModel:
     spec.worldbody.add_site(
         name="target",
         type=mujoco.mjtGeom.mjGEOM_SPHERE,
-        pos=[0, 0, half],
+        pos=[0, 0, half_height],
         size=[0.2, 0, 0],
         rgba=[1, 0, 0, 0.7],
     )

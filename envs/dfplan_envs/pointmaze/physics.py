@@ -1,12 +1,12 @@
-"""PointMaze's physics as a pure function on arrays, NumPy's or JAX's: what MuJoCo steps, exactly.
+"""PointMaze's physics in closed form: the same next states as MuJoCo, on NumPy or JAX arrays.
 
-The ball slides in the plane, so a step of MuJoCo is a clipped velocity, a force, implicit damping
-and soft, frictionless contacts with the wall cells (MuJoCo's manual, "Computation"). In cells of
-1 m a ball of 0.1 m touches three of them at most: beside it, above or below it, and across the
-corner between.
+The ball slides in the plane, so one MuJoCo step consists of a clipped velocity, a force, implicit
+damping and soft, frictionless contacts with the wall cells (MuJoCo's manual, "Computation"). With
+cells of 1 m a ball of radius 0.1 m touches at most three of them: the one beside it, the one above
+or below it, and the one across the corner between those two.
 """
 
-# MuJoCo's bindings carry no types.
+# MuJoCo's bindings have no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
 import itertools
@@ -17,26 +17,28 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from dfplan_envs.pointmaze.ball import ACCELERATION, DRAG, DT, MASS, MAX_SPEED, RADIUS
 from dfplan_envs.pointmaze.maps import Maze
-from dfplan_envs.pointmaze.model import DT, MAX_SPEED, build_model
+from dfplan_envs.pointmaze.model import build_model
 
 Array = Any
-"""Of the namespace in use."""
-PROBE = 0.01
-"""Metres that the ball is pushed into a wall to read how MuJoCo makes contacts."""
-CONTACTS = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
-"""[8, 3] which of the three contacts push."""
+"""An array of the namespace `xp`."""
+PROBE_DEPTH = 0.01
+"""Depth in meters to which the ball is pushed into a wall to read MuJoCo's contact parameters."""
+CONTACT_SETS = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
+"""[8, 3] every combination of the three contacts that can push."""
 
 
 @dataclass(frozen=True)
 class Contact:
-    """A soft contact, as MuJoCo's solver parameters make it.
+    """A soft contact with MuJoCo's solver parameters.
 
     Attributes:
-        margin: metres between the surfaces at which it begins.
-        stiffness: 1/s^2. damping: 1/s.
+        margin: Distance between the surfaces at which the contact begins, in meters.
+        stiffness: Stiffness in 1/s^2.
+        damping: Damping in 1/s.
         impedance: MuJoCo's solimp, (dmin, dmax, width, midpoint, power).
-        softness: of the regularisation; 1 is the ball's own inverse mass.
+        softness: Scale of the regularization, in units of the ball's inverse mass.
     """
 
     margin: float
@@ -48,146 +50,152 @@ class Contact:
 
 @dataclass(frozen=True)
 class Physics:
-    """One control step of many balls in one maze; hashable, so that it may be compiled in.
+    """One control step of many balls in one maze. Build it with `make_physics`.
 
-    Build it with `make_physics`.
+    It is hashable, so JAX can treat it as a static argument.
 
     Attributes:
-        maze: the map.
-        xp: `numpy` or `jax.numpy`, of which all arrays are.
-        radius: of the ball, metres.
-        push: m/s^2 of action 1. drag: 1/s, damping over mass.
-        contact: with a wall.
+        maze: Maze map.
+        xp: Array namespace, `numpy` or `jax.numpy`.
+        contact: Contact with a wall.
     """
 
     maze: Maze
     xp: ModuleType
-    radius: float
-    push: float
-    drag: float
     contact: Contact
 
     def step(self, state: Array, action: Array) -> Array:
-        """States [B, 4] after 0.01 s from states [B, 4] under actions [B, 2].
+        """Return the states [B, 4] after 0.01 s, as `PointMazeEnv.step` computes them.
 
-        x, y, vx, vy in metres and metres per second, and actions, which are clipped to [-1, 1], as
-        `PointMazeEnv.step` takes and gives them. Exact while the ball's centre is in no wall, where
-        contacts keep it.
+        The result is exact as long as the ball's center is not inside a wall, which contacts
+        ensure.
+
+        Args:
+            state: [B, 4] x, y, vx, vy in meters and meters per second; velocities are clipped to
+                5 m/s.
+            action: [B, 2] forces in units of 100 N, clipped to [-1, 1].
         """
-        xp, position = self.xp, state[:, :2]
+        xp = self.xp
+        position = state[:, :2]
         velocity = xp.clip(state[:, 2:], -MAX_SPEED, MAX_SPEED)
-        free = self.push * xp.clip(action, -1.0, 1.0) - self.drag * velocity
-        acceleration = self._solve(*self._contacts(position, velocity), free)
-        velocity = velocity + DT / (1 + DT * self.drag) * acceleration
+        free = ACCELERATION * xp.clip(action, -1.0, 1.0) - DRAG * velocity
+        normal, weight, target = self._contacts(position, velocity)
+        acceleration = self._solve(normal, weight, target, free)
+        velocity = velocity + DT / (1 + DT * DRAG) * acceleration
         return xp.concatenate([position + DT * velocity, velocity], axis=1)
 
     def _contacts(self, position: Array, velocity: Array) -> tuple[Array, Array, Array]:
-        """Normals [B, 3, 2] away from the walls, and each contact's weight and aim, both [B, 3].
+        """Compute the three possible contacts of each ball.
 
-        The aim is the acceleration along the normal that a contact asks for; its weight is 0 where
-        it does not touch.
+        Returns:
+            normal: [B, 3, 2] unit normals that point away from the walls.
+            weight: [B, 3] weights of the contacts; 0 where the ball does not touch.
+            target: [B, 3] accelerations along the normals that the contacts ask for.
         """
-        xp, contact = self.xp, self.contact
-        offset, wall = self._walls(position)
+        xp = self.xp
+        contact = self.contact
+        offset, is_wall = self._nearest_cells(position)
         distance = xp.sqrt((offset**2).sum(axis=2))
         normal = -offset / xp.maximum(distance, 1e-9)[:, :, None]
-        depth = self.radius + contact.margin - distance
+        depth = RADIUS + contact.margin - distance
         impedance = self._impedance(depth)
-        aim = contact.stiffness * impedance * depth
-        aim = aim - contact.damping * (normal * velocity[:, None]).sum(axis=2)
+        target = contact.stiffness * impedance * depth
+        target = target - contact.damping * (normal * velocity[:, None]).sum(axis=2)
         weight = impedance / (1 - impedance) / contact.softness
-        return normal, xp.where(wall & (depth > 0), weight, 0.0), aim
+        return normal, xp.where(is_wall & (depth > 0), weight, 0.0), target
 
-    def _walls(self, position: Array) -> tuple[Array, Array]:
-        """The nearest points [B, 3, 2] of the cells on three sides, from the ball; which are walls.
+    def _nearest_cells(self, position: Array) -> tuple[Array, Array]:
+        """Locate the cells beside each ball, above or below it, and across the corner.
 
-        Beside it, above or below it, and across the corner, on the sides that it is nearer to.
+        Of each pair of opposite sides, the one nearer to the ball counts.
+
+        Returns:
+            offset: [B, 3, 2] nearest points of the cells, relative to the ball, in meters.
+            is_wall: [B, 3] whether each cell is a wall.
         """
-        xp, (rows, columns) = self.xp, self.maze.shape
+        xp = self.xp
+        rows, columns = self.maze.shape
         grid = xp.asarray([[cell == "#" for cell in row] for row in self.maze.rows])
         origin = np.array([columns, -rows]) / 2
         cell = xp.floor(xp.abs(position + origin))
         center = xp.asarray([1, -1]) * (cell + 0.5) - origin
-        # The difference of two numbers this near is exact, as that to the map's border is not.
+        # The difference to a center this near is exact; that to the map's border is not.
         side = xp.where(position < center, -1, 1)
-        reach = side * (0.5 - xp.abs(position - center))
-        zero = xp.zeros_like(reach[:, 0])
-        beside, above = (
-            xp.stack(pair, axis=1) for pair in ((reach[:, 0], zero), (zero, reach[:, 1]))
-        )
-        column, row = cell[:, 0].astype(int), cell[:, 1].astype(int)
-        next_column, next_row = column + side[:, 0], row - side[:, 1]
-        wall = [grid[row, next_column], grid[next_row, column], grid[next_row, next_column]]
-        return xp.stack([beside, above, reach], axis=1), xp.stack(wall, axis=1)
+        corner = side * (0.5 - xp.abs(position - center))
+        zero = xp.zeros_like(corner[:, 0])
+        beside = xp.stack((corner[:, 0], zero), axis=1)
+        above = xp.stack((zero, corner[:, 1]), axis=1)
+        column = cell[:, 0].astype(int)
+        row = cell[:, 1].astype(int)
+        next_column = column + side[:, 0]
+        next_row = row - side[:, 1]
+        is_wall = [grid[row, next_column], grid[next_row, column], grid[next_row, next_column]]
+        return xp.stack([beside, above, corner], axis=1), xp.stack(is_wall, axis=1)
 
     def _impedance(self, depth: Array) -> Array:
-        """MuJoCo's impedance of contacts so many metres within their margin."""
+        """Compute MuJoCo's impedance of contacts `depth` meters inside their margin."""
         xp = self.xp
-        low, high, width, middle, power = self.contact.impedance
-        share = xp.clip(depth / width, 0.0, 1.0)
-        rising = share**power / middle ** (power - 1)
-        falling = 1 - (1 - share) ** power / (1 - middle) ** (power - 1)
-        return low + (high - low) * xp.where(share <= middle, rising, falling)
+        low, high, width, midpoint, power = self.contact.impedance
+        ratio = xp.clip(depth / width, 0.0, 1.0)
+        rising = ratio**power / midpoint ** (power - 1)
+        falling = 1 - (1 - ratio) ** power / (1 - midpoint) ** (power - 1)
+        return low + (high - low) * xp.where(ratio <= midpoint, rising, falling)
 
-    def _solve(self, normal: Array, weight: Array, aim: Array, free: Array) -> Array:
-        """Acceleration [B, 2]: MuJoCo's constrained one, from the `free` one without contacts.
+    def _solve(self, normal: Array, weight: Array, target: Array, free: Array) -> Array:
+        """Compute MuJoCo's constrained acceleration [B, 2] from the `free` one without contacts.
 
-        It is the a that is least in |a - free|^2 + sum weight min(normal a - aim, 0)^2: each set of
-        contacts that push gives one in closed form, and it is the one whose contacts do push, and
-        the others need not.
+        It is the acceleration a that minimizes
+        |a - free|^2 + sum weight min(normal a - target, 0)^2. For each set of pushing contacts the
+        minimum has a closed form; the solution is the one whose contacts do push while the other
+        contacts need not.
         """
         xp = self.xp
-        pushes = xp.asarray(CONTACTS, dtype=free.dtype)
-        chosen = pushes * weight[:, None]  # [B, 8, 3]
-        x, y = normal[:, None, :, 0], normal[:, None, :, 1]
-        xx, xy, yy = ((chosen * product).sum(axis=2) for product in (x * x, x * y, y * y))
-        right = free[:, None] + ((chosen * aim[:, None])[..., None] * normal[:, None]).sum(axis=2)
-        scale = (1 + xx) * (1 + yy) - xy * xy
-        first = ((1 + yy) * right[..., 0] - xy * right[..., 1]) / scale
-        second = ((1 + xx) * right[..., 1] - xy * right[..., 0]) / scale
-        excess = x * first[..., None] + y * second[..., None] - aim[:, None]
-        wrong = xp.maximum(xp.where(pushes > 0, excess, -excess), 0.0)
-        wrong = xp.where(weight[:, None] > 0, wrong, 0.0).max(axis=2)
-        best = xp.argmin(wrong, axis=1)
+        pushes = xp.asarray(CONTACT_SETS, dtype=free.dtype)
+        weights = pushes * weight[:, None]  # [B, 8, 3]
+        x = normal[:, None, :, 0]
+        y = normal[:, None, :, 1]
+        xx = (weights * (x * x)).sum(axis=2)
+        xy = (weights * (x * y)).sum(axis=2)
+        yy = (weights * (y * y)).sum(axis=2)
+        pull = ((weights * target[:, None])[..., None] * normal[:, None]).sum(axis=2)
+        right = free[:, None] + pull
+        # Cramer's rule for [[1 + xx, xy], [xy, 1 + yy]] a = right, of each set.
+        determinant = (1 + xx) * (1 + yy) - xy * xy
+        ax = ((1 + yy) * right[..., 0] - xy * right[..., 1]) / determinant
+        ay = ((1 + xx) * right[..., 1] - xy * right[..., 0]) / determinant
+        excess = x * ax[..., None] + y * ay[..., None] - target[:, None]
+        violation = xp.maximum(xp.where(pushes > 0, excess, -excess), 0.0)
+        violation = xp.where(weight[:, None] > 0, violation, 0.0).max(axis=2)
+        best = xp.argmin(violation, axis=1)
         rows = xp.arange(len(free))
-        return xp.stack([first[rows, best], second[rows, best]], axis=1)
+        return xp.stack([ax[rows, best], ay[rows, best]], axis=1)
 
 
 def make_physics(maze: Maze, xp: ModuleType = np) -> Physics:
-    """The physics of a maze, its constants read from the compiled model and a contact in it.
+    """Build the physics of a maze, with contact parameters read from MuJoCo.
 
     Args:
-        maze: the map.
-        xp: `numpy`, or `jax.numpy` for a `step` that JAX compiles.
+        maze: Maze map.
+        xp: Array namespace; `jax.numpy` makes `step` compilable by JAX.
     """
+    return Physics(maze, xp, _probe_contact(maze))
+
+
+def _probe_contact(maze: Maze) -> Contact:
+    """Read MuJoCo's contact between ball and wall, which differs between MuJoCo versions."""
     model = build_model(maze)
-    ball = model.geom("particle_geom").id
-    mass = float(model.body_mass[model.geom_bodyid[ball]])
-    radius = float(model.geom_size[ball, 0])
-    return Physics(
-        maze,
-        xp,
-        radius,
-        float(model.actuator_gear[0, 0]) / mass,
-        float(model.dof_damping[0]) / mass,
-        _probe(model, maze, radius, mass),
-    )
-
-
-def _probe(model: mujoco.MjModel, maze: Maze, radius: float, mass: float) -> Contact:
-    """How MuJoCo makes contacts between ball and walls, which differs between its versions."""
-    row, column = maze.free[0]  # the first in reading order, so there is a wall above
     data = mujoco.MjData(model)
-    data.qpos[:] = maze.center((row, column)) + [0.0, 0.5 - radius + PROBE]
+    # The cell above the first free cell in reading order is a wall.
+    data.qpos[:] = maze.center(maze.free[0]) + [0.0, 0.5 - RADIUS + PROBE_DEPTH]
     mujoco.mj_forward(model, data)
-    # The ground is touched too, but no force of it moves the ball.
-    rows = data.efc_J.reshape(data.nefc, model.nv)
-    index = int(np.abs(rows[:, 1]).argmax())
+    # The ball also touches the ground, but that contact cannot move it in the plane.
+    jacobian = data.efc_J.reshape(data.nefc, model.nv)
+    index = int(np.abs(jacobian[:, 1]).argmax())
     stiffness, damping, impedance = map(float, data.efc_KBIP[index, :3])
     return Contact(
-        float(data.efc_margin[index]),
-        stiffness,
-        damping,
-        tuple(map(float, data.contact[data.efc_id[index]].solimp)),
-        float(data.efc_R[index]) * mass * impedance / (1 - impedance),
+        margin=float(data.efc_margin[index]),
+        stiffness=stiffness,
+        damping=damping,
+        impedance=tuple(map(float, data.contact[data.efc_id[index]].solimp)),
+        softness=float(data.efc_R[index]) * MASS * impedance / (1 - impedance),
     )

@@ -1,4 +1,4 @@
-"""What each benchmark adds to the physics: success, episode ends, and where things start."""
+"""Benchmark rules on top of the physics: success, episode end, and starts and goals."""
 
 from dataclasses import dataclass
 
@@ -8,21 +8,34 @@ class Protocol:
     """The rules of a benchmark.
 
     Attributes:
-        radius: success radius in metres.
-        terminates: whether the episode ends at the goal.
-        noise: half width of the uniform noise on start and random goal positions, in metres.
-        speed: standard deviation of the start velocity, in metres per second.
-        apart: whether start and goal lie in different cells.
+        success_radius: Distance to the goal that counts as success, in meters.
+        terminates: Whether the episode ends at the goal.
+        position_noise: Half-width of the uniform noise on start and random goal positions, in
+            meters.
+        start_speed: Standard deviation of each start velocity component, in meters per second.
+        separate_cells: Whether start and goal lie in different cells.
     """
 
-    radius: float
+    success_radius: float
     terminates: bool
-    noise: float
-    speed: float
-    apart: bool
+    position_noise: float
+    start_speed: float
+    separate_cells: bool
 
 
 PROTOCOLS = {
-    "d4rl": Protocol(radius=0.5, terminates=False, noise=0.1, speed=0.1, apart=False),
-    "robotics": Protocol(radius=0.45, terminates=True, noise=0.25, speed=0.0, apart=True),
+    "d4rl": Protocol(
+        success_radius=0.5,
+        terminates=False,
+        position_noise=0.1,
+        start_speed=0.1,
+        separate_cells=False,
+    ),
+    "robotics": Protocol(
+        success_radius=0.45,
+        terminates=True,
+        position_noise=0.25,
+        start_speed=0.0,
+        separate_cells=True,
+    ),
 }

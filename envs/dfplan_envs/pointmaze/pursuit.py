@@ -1,4 +1,4 @@
-"""Pursue planned states of a PointMaze at full force: the plan's path, not its clock."""
+"""A full-force tracker for PointMaze: it follows a plan's path, not its clock."""
 
 import math
 from types import ModuleType
@@ -6,30 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from dfplan_envs.pointmaze.model import DT, MAX_SPEED
+from dfplan_envs.pointmaze.ball import (
+    ACCELERATION,
+    DAMPING,
+    DT,
+    FORCE,
+    MASS,
+    MAX_SPEED,
+    TOP_SPEED,
+)
 from dfplan_envs.pointmaze.tracking import check_plan
 
-# Gymnasium-Robotics' point.xml: a ball of radius 0.1 m and 1000 kg / m^3, on two motors of gear 100
-# and joints of damping 1. Not read from a compiled model: a tracker is given none.
-MASS = 4 / 3 * math.pi * 0.1**3 * 1000
-"""Of the ball, in kilograms."""
-FORCE = 100.0
-"""Of action 1 along an axis, in newtons."""
-DAMPING = 1.0
-"""Newtons per metre per second."""
-ACCELERATION = FORCE / MASS
-"""Of action 1 along an axis, in metres per second squared: 23.9."""
-TOP_SPEED = (MASS * MAX_SPEED + DT * FORCE) / (MASS + DT * DAMPING)
-"""Metres per second along an axis: speed is clipped before a step, and its force adds to that."""
-
-SAMPLE_EVERY = 3
-"""Control steps between samples of the path, at most: 0.16 m at full speed."""
-SLACK = 0.1
-"""Metres within which two distances count as equal."""
 Array = Any
-"""NumPy's, or JAX's where `xp` is `jax.numpy`."""
-SETTLE = 0.04
-"""Seconds in which the last centimetres are driven, so that rest is not bang-bang."""
+"""A NumPy array, or a JAX array where `xp` is `jax.numpy`."""
+SAMPLE_EVERY = 3
+"""Maximum number of control steps between path samples: 0.16 m at full speed."""
+DISTANCE_TOLERANCE = 0.1
+"""Difference in meters up to which two distances count as equal."""
+SETTLE_TIME = 0.04
+"""Time constant of the final approach in seconds; it avoids bang-bang control at rest."""
 
 
 def track(
@@ -44,124 +39,149 @@ def track(
     skip_radius: float = 0.25,
     hold_radius: float = 0.5,
 ) -> Array:
-    """Action that drives the ball along a plan's path as fast as it goes.
+    """Compute the action that drives the ball along a plan's path as fast as possible.
 
-    Plans learned from data are as slow as the data's controller, so their velocities only shape the
-    path: a cubic Hermite spline through positions and velocities. The ball steers straight for the
-    point `lookahead` metres further on the path than itself, each axis as fast as it can be and
-    still stop there; so it brakes for a corner's one leg while it speeds up for the other. Once
-    that point is past the path's first within `hold_radius` of the goal, or the ball is that near,
-    it steers for the goal and rests there; without a goal, at the path's end.
+    Plans learned from data are as slow as the controller that collected the data, so their
+    velocities only shape the path: a cubic Hermite spline through positions and velocities. The
+    ball steers straight for the path point `lookahead` meters ahead of it, each axis as fast as it
+    can move and still stop there; at a corner it therefore brakes along one axis while it
+    accelerates along the other. Once that point is past the path's first sample within
+    `hold_radius` of the goal, or the ball itself is that near, the ball steers for the goal and
+    rests there; without a goal, it rests at the end of the path.
 
-    Where the ball stands on the path is the last point within `skip_radius`: a detour that comes
-    back to the ball is left out, and one that comes back on itself cannot hold the ball at its
-    turn. Where there is none, it is the nearest point, and of equally near ones the first. A wall
-    is too thick for either to reach over.
+    The ball's place on the path is the last sample within `skip_radius`. A detour that returns to
+    the ball is thereby skipped, and a path that doubles back cannot hold the ball at its turning
+    point. If no sample is within `skip_radius`, the place is the nearest sample, and the first one
+    among equally near samples. Walls are too thick for either rule to reach across.
 
     Args:
-        states: [B, T, 4] planned x, y, vx, vy in SI units, one every `stride` control steps.
-        stride: control steps between tokens.
-        elapsed: [B] or scalar, control steps since states[:, 0]; without effect.
-        state: [B, 4] present state.
-        goal: [B, 2] in metres, or None.
-        xp: `numpy`, or `jax.numpy` where JAX compiles this.
-        lookahead: metres along the path, of its faster axis, at full speed; half as many at rest.
-            From 0.6 on there is no braking on a straight line; more cuts corners more.
-        skip_radius: metres.
-        hold_radius: metres.
+        states: [B, T, 4] planned x, y, vx, vy in SI units, one token every `stride` control steps.
+        stride: Control steps between tokens.
+        elapsed: [B] or scalar, control steps since states[:, 0]; ignored.
+        state: [B, 4] current state.
+        goal: [B, 2] goal position in meters, or None.
+        xp: `numpy`, or `jax.numpy` to compile the tracker with JAX.
+        lookahead: Lookahead at full speed in meters along the path, measured on its faster axis;
+            half of it at rest. From 0.6 on the ball never brakes on a straight line; larger values
+            cut corners more.
+        skip_radius: Distance in meters within which detours are skipped.
+        hold_radius: Distance to the goal in meters within which the ball steers for the goal.
 
     Returns:
-        action [B, 2], float32, in [-1, 1].
+        [B, 2] action in [-1, 1], float32.
 
     Raises:
-        ValueError: if `states` is not [B, T, 4] or `stride` is not positive.
+        ValueError: If `states` is not [B, T, 4] or `stride` is not positive.
     """
-    states, state = check_plan(states, stride, xp), xp.asarray(state, dtype=float)
-    path, position = sample_path(states, stride, xp), state[:, :2]
-    here = _locate(xp, _distance(xp, path, position), skip_radius)
-    # A slow ball may be leaning on a wall that lies between it and the far target.
+    states = check_plan(states, stride, xp)
+    state = xp.asarray(state, dtype=float)
+    path = sample_path(states, stride, xp)
+    position = state[:, :2]
+    index = _index_on_path(xp, _distance(xp, path, position), skip_radius)
+    # A slow ball may be leaning on a wall that lies between it and a distant target.
     pace = xp.minimum(xp.abs(state[:, 2:]).max(axis=1) / MAX_SPEED, 1.0)
-    target, index = _ahead(xp, path, here, lookahead * (1 + pace) / 2)
+    target, target_index = _point_ahead(xp, path, index, lookahead * (1 + pace) / 2)
     if goal is not None:
         goal = xp.asarray(goal, dtype=float)
-        near = _distance(xp, path, goal) <= hold_radius
-        arrived = near.any(axis=1) & (index >= near.argmax(axis=1))
-        arrived |= xp.linalg.norm(position - goal, axis=1) <= hold_radius
-        target = xp.where(arrived[:, None], goal, target)
-    return _drive(xp, target - position, state[:, 2:])
+        near_goal = _distance(xp, path, goal) <= hold_radius
+        at_goal = near_goal.any(axis=1) & (target_index >= near_goal.argmax(axis=1))
+        at_goal |= xp.linalg.norm(position - goal, axis=1) <= hold_radius
+        target = xp.where(at_goal[:, None], goal, target)
+    return _steer(xp, target - position, state[:, 2:])
 
 
 def sample_path(states: Array, stride: int, xp: ModuleType = np) -> Array:
-    """Positions on the cubic Hermite spline through a plan's tokens, and the last token's.
+    """Sample positions on the cubic Hermite spline through a plan's tokens.
 
     Args:
         states: [B, T, 4] planned x, y, vx, vy in SI units.
-        stride: control steps between tokens.
+        stride: Control steps between tokens.
         xp: `numpy` or `jax.numpy`.
 
     Returns:
-        [B, 2, N] x and y in metres, N = (T - 1) ceil(stride / 3) + 1.
+        [B, 2, N] x and y in meters, N = (T - 1) ceil(stride / 3) + 1; the last sample is the last
+        token.
     """
-    batch, count = len(states), math.ceil(stride / SAMPLE_EVERY)
+    batch = len(states)
+    count = math.ceil(stride / SAMPLE_EVERY)
     s = np.arange(count) / count
-    basis = np.stack([(1 + 2 * s) * (1 - s) ** 2, s * s * (3 - 2 * s), s * (1 - s) ** 2])
-    basis = np.concatenate([basis, [s * s * (s - 1)]])
+    basis = np.stack(
+        [
+            (1 + 2 * s) * (1 - s) ** 2,
+            s * s * (3 - 2 * s),
+            s * (1 - s) ** 2,
+            s * s * (s - 1),
+        ]
+    )
     columns = states.swapaxes(1, 2)
-    p, v = columns[:, :2], columns[:, 2:] * (stride * DT)
-    knots = xp.stack([p[..., :-1], p[..., 1:], v[..., :-1], v[..., 1:]], axis=-1)
+    position = columns[:, :2]
+    velocity = columns[:, 2:] * (stride * DT)
+    knots = xp.stack(
+        [position[..., :-1], position[..., 1:], velocity[..., :-1], velocity[..., 1:]], axis=-1
+    )
     samples = (knots.reshape(-1, 4) @ basis).reshape(batch, 2, -1)
-    return xp.concatenate([samples, p[..., -1:]], axis=2)
+    return xp.concatenate([samples, position[..., -1:]], axis=2)
 
 
 def _distance(xp: ModuleType, path: Array, point: Array) -> Array:
-    """Metres [B, N] from a point [B, 2] to each sample of a path [B, 2, N]."""
-    x, y = path[:, 0] - point[:, :1], path[:, 1] - point[:, 1:]
+    """Compute the distance [B, N] in meters from a point [B, 2] to each sample of [B, 2, N]."""
+    x = path[:, 0] - point[:, :1]
+    y = path[:, 1] - point[:, 1:]
     return xp.sqrt(x * x + y * y)
 
 
-def _locate(xp: ModuleType, distance: Array, radius: float) -> Array:
-    """Index [B] of the sample at which the ball stands, from its distances [B, N] to all."""
+def _index_on_path(xp: ModuleType, distance: Array, radius: float) -> Array:
+    """Return the index [B] of the ball's place on the path, from its distances [B, N]."""
     within = distance <= radius
-    last = distance.shape[1] - 1 - within[:, ::-1].argmax(axis=1)
-    # The first part of the path that comes about as near as any, at its nearest sample.
+    last_within = distance.shape[1] - 1 - within[:, ::-1].argmax(axis=1)
+    # Otherwise the first local minimum that is about as near as the nearest sample.
     padded = xp.pad(distance, ((0, 0), (1, 1)), constant_values=xp.inf)
-    lowest = (distance <= padded[:, :-2]) & (distance <= padded[:, 2:])
-    lowest &= distance <= distance.min(axis=1, keepdims=True) + SLACK
-    return xp.where(within.any(axis=1), last, lowest.argmax(axis=1))
+    nearest = (distance <= padded[:, :-2]) & (distance <= padded[:, 2:])
+    nearest &= distance <= distance.min(axis=1, keepdims=True) + DISTANCE_TOLERANCE
+    return xp.where(within.any(axis=1), last_within, nearest.argmax(axis=1))
 
 
-def _ahead(xp: ModuleType, path: Array, here: Array, lookahead: Array) -> tuple[Array, Array]:
-    """The point [B, 2] `lookahead` [B] metres after sample `here` [B], at most the path's last.
+def _point_ahead(
+    xp: ModuleType, path: Array, index: Array, lookahead: Array
+) -> tuple[Array, Array]:
+    """Return the point [B, 2] `lookahead` [B] meters past sample `index` [B] on the path.
 
-    Also the index [B] of the first sample that is as far. Lengths are those of the faster axis,
-    which tell the time that they take.
+    The point is at most the last sample. Also returns the index [B] of the first sample at or past
+    the point. Lengths are measured on the faster axis, which determines the travel time.
     """
     steps = xp.abs(xp.diff(path, axis=2))
     length = xp.cumsum(xp.maximum(steps[:, 0], steps[:, 1]), axis=1)
     length = xp.concatenate([xp.zeros((len(path), 1)), length], axis=1)
     rows = xp.arange(len(path))
-    wanted = xp.minimum(length[rows, here] + lookahead, length[:, -1])
-    index = (length >= wanted[:, None]).argmax(axis=1)
-    before = xp.maximum(index - 1, 0)
-    gap = length[rows, index] - length[rows, before]
-    part = (length[rows, index] - wanted) / xp.where(gap > 0, gap, 1.0)
-    end, start = path[rows, :, index], path[rows, :, before]
-    return end + part[:, None] * (start - end), index
+    target_length = xp.minimum(length[rows, index] + lookahead, length[:, -1])
+    right = (length >= target_length[:, None]).argmax(axis=1)
+    left = xp.maximum(right - 1, 0)
+    gap = length[rows, right] - length[rows, left]
+    fraction = (length[rows, right] - target_length) / xp.where(gap > 0, gap, 1.0)
+    start = path[rows, :, left]
+    end = path[rows, :, right]
+    return end + fraction[:, None] * (start - end), right
 
 
-def _drive(xp: ModuleType, offset: Array, velocity: Array) -> Array:
-    """Action [B, 2] straight towards a target at `offset` [B, 2] metres, to be at rest there."""
+def _steer(xp: ModuleType, offset: Array, velocity: Array) -> Array:
+    """Compute the action [B, 2] that drives straight to a target and comes to rest there.
+
+    Args:
+        xp: `numpy` or `jax.numpy`.
+        offset: [B, 2] target minus ball position in meters.
+        velocity: [B, 2] ball velocity in meters per second.
+    """
     gap = xp.abs(offset)
-    longest = gap.max(axis=1, keepdims=True)
-    share = gap / xp.where(longest > 0, longest, 1.0)
-    speed = xp.copysign(xp.minimum(TOP_SPEED * share, _stopping_speed(xp, gap)), offset)
-    # The force that makes it the speed after this step: MuJoCo's Euler step, damping implicit.
+    largest_gap = gap.max(axis=1, keepdims=True)
+    ratio = gap / xp.where(largest_gap > 0, largest_gap, 1.0)
+    speed = xp.copysign(xp.minimum(TOP_SPEED * ratio, _stopping_speed(xp, gap)), offset)
+    # The force that gives this speed after the step: MuJoCo's Euler step with implicit damping.
     velocity = xp.clip(velocity, -MAX_SPEED, MAX_SPEED)
     force = (MASS * (speed - velocity)) / DT + DAMPING * speed
     return xp.clip(force / FORCE, -1.0, 1.0).astype(xp.float32)
 
 
 def _stopping_speed(xp: ModuleType, gap: Array) -> Array:
-    """The highest speed from which an axis stops within `gap` metres, steps being discrete."""
-    half = ACCELERATION * DT / 2
-    return xp.minimum(xp.sqrt(half**2 + 2 * ACCELERATION * gap) - half, gap / SETTLE)
+    """Return the top speed from which an axis stops within `gap` meters, in discrete steps."""
+    half_step = ACCELERATION * DT / 2
+    return xp.minimum(xp.sqrt(half_step**2 + 2 * ACCELERATION * gap) - half_step, gap / SETTLE_TIME)

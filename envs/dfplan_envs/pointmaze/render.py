@@ -1,6 +1,6 @@
-"""Frames of a PointMaze: MuJoCo off-screen where OpenGL works, else matplotlib."""
+"""Frames of a PointMaze, rendered by MuJoCo where OpenGL works and by matplotlib otherwise."""
 
-# MuJoCo's bindings carry no types.
+# MuJoCo's bindings have no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
 import os
@@ -14,72 +14,88 @@ import mujoco
 import numpy as np
 from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
+from dfplan_envs.pointmaze.ball import RADIUS as BALL_RADIUS
 from dfplan_envs.pointmaze.draw import BALL_COLOR, draw_maze
 from dfplan_envs.pointmaze.maps import Maze
 
-_PROBE = """
+_PROBE_SCRIPT = """
 import mujoco
 from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>")
 renderer = MujocoRenderer(model, mujoco.MjData(model), width=16, height=16)
 print("frame", renderer.render("rgb_array").shape)
 """
-BALL_RADIUS = 0.1
-MOST_GEOMS = 4_000
-"""In a scene: walls, and what others draw into it."""
+MAX_GEOMS = 4_000
+"""Maximum number of geoms in a scene: walls, and markers that other code adds."""
+MIN_BALL_PIXELS = 3.0
+"""Minimum radius of the ball in matplotlib frames, in pixels."""
 
 
 class Renderer(Protocol):
-    """What draws frames."""
+    """Interface of the renderers."""
 
     def frame(self, data: mujoco.MjData, goal: np.ndarray) -> np.ndarray:
-        """The present frame, uint8 [H, W, 3]."""
+        """Render the current frame, uint8 [H, W, 3]."""
         ...
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Release all resources."""
         ...
 
 
 def make_renderer(
     model: mujoco.MjModel, data: mujoco.MjData, maze: Maze, radius: float, size: tuple[int, int]
 ) -> Renderer:
-    """The renderer that works here, for a success radius in metres and a (height, width)."""
+    """Make a renderer that works on this machine.
+
+    Args:
+        model: MuJoCo model.
+        data: MuJoCo data.
+        maze: Maze map.
+        radius: Success radius in meters.
+        size: Height and width of a frame in pixels.
+    """
     if has_opengl():
-        return MujocoFrames(model, data, maze, size)
-    return AggRenderer(maze, radius, size)
+        return OpenGLRenderer(model, data, maze, size)
+    return MatplotlibRenderer(maze, radius, size)
 
 
 def has_opengl() -> bool:
-    """Whether MuJoCo renders off-screen with MUJOCO_GL as it is now; warns once if not."""
-    return _renders(os.environ.get("MUJOCO_GL", "").lower().strip())
+    """Return whether MuJoCo renders off-screen with the current MUJOCO_GL; warn once if not."""
+    return _can_render(os.environ.get("MUJOCO_GL", "").lower().strip())
 
 
 @cache
-def _renders(backend: str) -> bool:
-    """A child process tries it: a missing or broken driver can print, hang or kill the process."""
+def _can_render(backend: str) -> bool:
+    """Try it in a child process, because a broken driver can print, hang or kill the process."""
     if backend not in ("off", "disable", "disabled"):
         try:
-            probe = subprocess.run(
-                [sys.executable, "-c", _PROBE],
+            result = subprocess.run(
+                [sys.executable, "-c", _PROBE_SCRIPT],
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 text=True,
                 timeout=30,
             )
-            if probe.returncode == 0 and "frame (16, 16, 3)" in probe.stdout:
+            if result.returncode == 0 and "frame (16, 16, 3)" in result.stdout:
                 return True
         except (OSError, subprocess.SubprocessError):
             pass
     gym.logger.warn(
-        "MuJoCo cannot render off-screen here (no OpenGL), so frames are drawn with matplotlib; "
-        "where EGL or OSMesa is installed, set MUJOCO_GL=egl or MUJOCO_GL=osmesa"
+        "MuJoCo cannot render off-screen (no OpenGL), so frames are drawn with matplotlib; "
+        "if EGL or OSMesa is installed, set MUJOCO_GL=egl or MUJOCO_GL=osmesa"
     )
     return False
 
 
-class MujocoFrames:
-    """Gymnasium's off-screen renderer of MuJoCo, looking down from above.
+class OpenGLRenderer:
+    """Top-down view by Gymnasium's off-screen MuJoCo renderer.
+
+    Args:
+        model: MuJoCo model.
+        data: MuJoCo data.
+        maze: Maze map.
+        size: Height and width of a frame in pixels.
 
     Attributes:
         mujoco: Gymnasium's renderer.
@@ -96,11 +112,11 @@ class MujocoFrames:
         camera = {"elevation": -90, "azimuth": 90, "distance": distance, "lookat": np.zeros(3)}
         self._model = model
         self.mujoco = MujocoRenderer(
-            model, data, camera, width=width, height=height, max_geom=MOST_GEOMS
+            model, data, camera, width=width, height=height, max_geom=MAX_GEOMS
         )
 
     def frame(self, data: mujoco.MjData, goal: np.ndarray) -> np.ndarray:
-        """The present frame, uint8 [H, W, 3]."""
+        """Render the current frame, uint8 [H, W, 3]."""
         mujoco.mj_forward(self._model, data)
         frame = self.mujoco.render("rgb_array")
         assert isinstance(frame, np.ndarray)
@@ -111,20 +127,32 @@ class MujocoFrames:
         self.mujoco.close()
 
 
-class AggRenderer:
-    """Walls and goal drawn once per goal with matplotlib's Agg; the ball is painted on a copy."""
+class MatplotlibRenderer:
+    """Top-down view by matplotlib's Agg backend.
+
+    Walls and goal are drawn once per goal; the ball is painted on a copy of that image.
+
+    Args:
+        maze: Maze map.
+        radius: Success radius in meters.
+        size: Height and width of a frame in pixels.
+    """
 
     def __init__(self, maze: Maze, radius: float, size: tuple[int, int]):
-        self._maze, self._radius, self._size = maze, radius, size
+        self._maze = maze
+        self._radius = radius
+        self._size = size
         self._goal: np.ndarray | None = None
 
     def frame(self, data: mujoco.MjData, goal: np.ndarray) -> np.ndarray:
-        """The present frame, uint8 [H, W, 3]."""
+        """Render the current frame, uint8 [H, W, 3]."""
         if self._goal is None or not np.array_equal(goal, self._goal):
             self._draw_background(goal)
         image = self._background.copy()
         center = self._transform @ np.array([*data.qpos, 1.0])
-        return _paint_disc(image, center, max(BALL_RADIUS * self._scale, 3.0), self._color)
+        radius = max(BALL_RADIUS * self._scale, MIN_BALL_PIXELS)
+        _paint_disc(image, center, radius, self._color)
+        return image
 
     def _draw_background(self, goal: np.ndarray) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -145,20 +173,27 @@ class AggRenderer:
         self._goal = goal.copy()
 
     def close(self) -> None:
-        """Forget the background."""
+        """Discard the background."""
         self._goal = None
 
 
-def _paint_disc(
-    image: np.ndarray, center: np.ndarray, radius: float, color: np.ndarray
-) -> np.ndarray:
-    """Paint an anti-aliased disc in place; `center` in pixels from the lower left corner."""
+def _paint_disc(image: np.ndarray, center: np.ndarray, radius: float, color: np.ndarray) -> None:
+    """Paint an anti-aliased disc into an image, in place.
+
+    Args:
+        image: [H, W, 3] image, uint8.
+        center: [2] x and y in pixels from the lower left corner.
+        radius: Radius in pixels.
+        color: [3] color, from 0 to 255.
+    """
     height, width = image.shape[:2]
-    x, y = center[0], height - center[1]
-    left, right = max(int(x - radius - 1), 0), min(int(x + radius + 2), width)
-    top, bottom = max(int(y - radius - 1), 0), min(int(y + radius + 2), height)
+    x = center[0]
+    y = height - center[1]
+    left = max(int(x - radius - 1), 0)
+    right = min(int(x + radius + 2), width)
+    top = max(int(y - radius - 1), 0)
+    bottom = min(int(y + radius + 2), height)
     rows, columns = np.mgrid[top:bottom, left:right] + 0.5
-    cover = np.clip(radius - np.hypot(columns - x, rows - y) + 0.5, 0, 1)[..., None]
+    coverage = np.clip(radius - np.hypot(columns - x, rows - y) + 0.5, 0, 1)[..., None]
     patch = image[top:bottom, left:right]
-    patch[:] = np.rint(patch * (1 - cover) + color * cover)
-    return image
+    patch[:] = np.rint(patch * (1 - coverage) + color * coverage)

@@ -1,6 +1,6 @@
-"""Drive many mazes of one map at once, stepped by MuJoCo directly."""
+"""Batched simulation of one maze under the waypoint controller, stepped by MuJoCo directly."""
 
-# MuJoCo's bindings carry no types.
+# MuJoCo's bindings have no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Callable
@@ -10,24 +10,25 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
+from dfplan_envs.pointmaze.ball import MAX_SPEED
 from dfplan_envs.pointmaze.controller import ControllerConfig, WaypointController
 from dfplan_envs.pointmaze.maps import Maze
-from dfplan_envs.pointmaze.model import MAX_SPEED, build_model
+from dfplan_envs.pointmaze.model import build_model
+from dfplan_envs.pointmaze.protocol import PROTOCOLS
 from dfplan_envs.pointmaze.routes import build_routes
 
-NOISE = 0.1
-"""Half width of the noise on positions (m) and deviation of start velocities (m/s), as D4RL's."""
 REPORT_EVERY = 50
+"""Control steps between progress reports."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What `simulate` recorded: `B` mazes, `L` steps.
+    """Trajectories recorded by `simulate`: `B` mazes, `L` steps.
 
     Attributes:
         states: [B, L + 1, 4] x, y, vx, vy in SI units.
-        goals: [B, L + 1, 2] the goal that the controller heads for at that time.
-        actions: [B, L, 2] float32, as applied.
+        goals: [B, L + 1, 2] goal that the controller heads for at that time.
+        actions: [B, L, 2] applied actions, float32.
     """
 
     states: np.ndarray
@@ -36,32 +37,47 @@ class Recording:
 
 
 class BatchPhysics:
-    """Step `B` copies of one model; the same arithmetic as `PointMazeEnv.step`."""
+    """Steps `B` copies of one model with the same arithmetic as `PointMazeEnv.step`.
+
+    Args:
+        model: Compiled MuJoCo model of a maze.
+        size: Number of copies, B.
+    """
 
     def __init__(self, model: mujoco.MjModel, size: int):
-        self._model, self._data = model, mujoco.MjData(model)
-        full = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
-        self._before, self._after = np.zeros((size, full)), np.zeros((size, 1, full))
+        self._model = model
+        self._data = mujoco.MjData(model)
+        state_size = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+        self._state_before = np.zeros((size, state_size))
+        self._state_after = np.zeros((size, 1, state_size))
         self._control = np.zeros((size, 1, model.nu))
         self._sensors = np.zeros((size, 1, model.nsensordata))
         self._rollout = rollout.Rollout(nthread=0)
 
     def step(self, states: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """States [B, 4] after one step of 0.01 s from `states` [B, 4] under `actions` [B, 2]."""
+        """Return the states after one step of 0.01 s.
+
+        Args:
+            states: [B, 4] x, y, vx, vy in SI units; velocities are clipped to 5 m/s.
+            actions: [B, 2] forces in units of 100 N, in [-1, 1].
+
+        Returns:
+            [B, 4] next states, in a buffer that the next call overwrites.
+        """
         # MuJoCo's full state is time, position, velocity.
-        self._before[:, 1:3] = states[:, :2]
-        np.clip(states[:, 2:], -MAX_SPEED, MAX_SPEED, out=self._before[:, 3:5])
+        self._state_before[:, 1:3] = states[:, :2]
+        np.clip(states[:, 2:], -MAX_SPEED, MAX_SPEED, out=self._state_before[:, 3:5])
         self._control[:, 0] = actions
         self._rollout.rollout(
             self._model,
             self._data,
-            self._before,
+            self._state_before,
             self._control,
             nstep=1,
-            state=self._after,
+            state=self._state_after,
             sensordata=self._sensors,
         )
-        return self._after[:, 0, 1:5]
+        return self._state_after[:, 0, 1:5]
 
 
 def simulate(
@@ -75,55 +91,70 @@ def simulate(
     config: ControllerConfig | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Recording:
-    """Let the waypoint controller drive `size` mazes for `length` steps, without a reset.
+    """Run the waypoint controller in `size` copies of a maze for `length` steps, without resets.
 
-    Each maze starts at a random free cell. A maze that reaches its goal, or has not for `patience`
-    steps, gets a new goal, drawn uniformly over the free cells, and drives on.
+    Each copy starts at a random start cell, with D4RL's noise on position and velocity. When a
+    ball reaches its goal, or fails to within `patience` steps, it continues to a new goal, drawn
+    uniformly over the free cells with the same noise.
 
     Args:
-        maze: the map.
-        size: mazes, B.
-        length: steps of each, L.
-        rng: the only source of randomness.
-        noise: standard deviation of the Gaussian noise on actions.
-        patience: steps after which an unreached goal is given up.
-        config: the controller's settings.
-        progress: called now and then with the steps done so far, over all mazes.
+        maze: Maze map.
+        size: Number of copies, B.
+        length: Control steps per copy, L.
+        rng: Generator; the only source of randomness.
+        noise: Standard deviation of the Gaussian noise on actions.
+        patience: Control steps after which an unreached goal is replaced.
+        config: Controller settings.
+        progress: Callback that receives the number of steps simulated so far, over all copies.
     """
-    routes, physics = build_routes(maze), BatchPhysics(build_model(maze), size)
+    routes = build_routes(maze)
+    physics = BatchPhysics(build_model(maze), size)
     starts = np.stack([maze.center(cell) for cell in maze.starts])
+    d4rl = PROTOCOLS["d4rl"]
 
-    def draw(centers: np.ndarray, count: int) -> np.ndarray:
+    def draw_positions(centers: np.ndarray, count: int) -> np.ndarray:
         cells = rng.integers(len(centers), size=count)
-        return centers[cells] + rng.uniform(-NOISE, NOISE, (count, 2))
+        offset = rng.uniform(-d4rl.position_noise, d4rl.position_noise, (count, 2))
+        return centers[cells] + offset
 
     states = np.empty((length + 1, size, 4))
     goals = np.empty((length + 1, size, 2))
     actions = np.empty((length, size, 2), np.float32)
-    states[0, :, :2], states[0, :, 2:] = draw(starts, size), rng.normal(0, NOISE, (size, 2))
-    controller = WaypointController(
-        routes, states[0, :, :2], draw(routes.centers, size), rng, config
-    )
-    goals[0], age = controller.goal, np.zeros(size, int)
+    states[0, :, :2] = draw_positions(starts, size)
+    states[0, :, 2:] = rng.normal(0, d4rl.start_speed, (size, 2))
+    first_goals = draw_positions(routes.centers, size)
+    controller = WaypointController(routes, states[0, :, :2], first_goals, rng, config)
+    goals[0] = controller.goal
+    goal_age = np.zeros(size, int)
     for t in range(length):
-        position, velocity = states[t, :, :2], states[t, :, 2:]
-        action = controller.act(position, velocity) + noise * rng.standard_normal((size, 2))
+        action = controller.act(states[t, :, :2], states[t, :, 2:])
+        action = action + noise * rng.standard_normal((size, 2))
         actions[t] = np.clip(action, -1.0, 1.0)
         states[t + 1] = physics.step(states[t], actions[t])
-        age += 1
-        done = _done(states[t + 1], controller, age, patience)
+        goal_age += 1
+        done = _finished_rows(states[t + 1], controller, goal_age, patience)
         if done.size:
-            controller.set_goal(done, states[t + 1, done, :2], draw(routes.centers, done.size))
-            age[done] = 0
+            new_goals = draw_positions(routes.centers, done.size)
+            controller.set_goal(done, states[t + 1, done, :2], new_goals)
+            goal_age[done] = 0
         goals[t + 1] = controller.goal
         if progress is not None and (t + 1) % REPORT_EVERY == 0:
             progress((t + 1) * size)
-    return Recording(*(np.ascontiguousarray(x.swapaxes(0, 1)) for x in (states, goals, actions)))
+    return Recording(
+        states=_batch_first(states),
+        goals=_batch_first(goals),
+        actions=_batch_first(actions),
+    )
 
 
-def _done(
-    states: np.ndarray, controller: WaypointController, age: np.ndarray, patience: int
+def _finished_rows(
+    states: np.ndarray, controller: WaypointController, goal_age: np.ndarray, patience: int
 ) -> np.ndarray:
+    """Return the indices of the copies that reached their goal or ran out of patience."""
     offset = states[:, :2] - controller.goal
     reached = np.einsum("bi,bi->b", offset, offset) <= controller.config.reach**2
-    return np.flatnonzero(reached | (age >= patience))
+    return np.flatnonzero(reached | (goal_age >= patience))
+
+
+def _batch_first(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array.swapaxes(0, 1))

@@ -1,9 +1,11 @@
-"""Track planned states of a PointMaze with a PD controller that looks ahead on the plan."""
+"""A PD tracker for PointMaze that follows a plan by its clock, with lookahead."""
 
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from dfplan_envs.pointmaze.ball import DT
 
 
 def track(
@@ -17,9 +19,9 @@ def track(
     kd: float = 1.2,
     lookahead: float = 16,
     hold_radius: float = 0.4,
-    dt: float = 0.01,
+    dt: float = DT,
 ) -> np.ndarray:
-    """Action that steers the ball along a plan.
+    """Compute the action that steers the ball along a plan.
 
     The plan is interpolated by cubic Hermite splines through positions and velocities. The ball
     steers for the point `lookahead` control steps ahead of it on the plan, at most the last token:
@@ -27,39 +29,41 @@ def track(
     the goal at rest.
 
     Args:
-        states: [B, T, 4] planned x, y, vx, vy in SI units, one every `stride` control steps.
-        stride: control steps between tokens.
+        states: [B, T, 4] planned x, y, vx, vy in SI units, one token every `stride` control steps.
+        stride: Control steps between tokens.
         elapsed: [B] or scalar, control steps since states[:, 0].
-        state: [B, 4] present state.
-        goal: [B, 2] in metres, or None.
-        kp: force (100 N) per metre.
-        kd: force per metre per second.
-        lookahead: control steps.
-        hold_radius: metres.
-        dt: seconds per control step.
+        state: [B, 4] current state.
+        goal: [B, 2] goal position in meters, or None.
+        kp: Position gain, force (100 N) per meter.
+        kd: Velocity gain, force (100 N) per meter per second.
+        lookahead: Lookahead in control steps.
+        hold_radius: Distance to the goal in meters within which the ball steers for the goal.
+        dt: Seconds per control step.
 
     Returns:
-        action [B, 2], float32, in [-1, 1].
+        [B, 2] action in [-1, 1], float32.
 
     Raises:
-        ValueError: if `states` is not [B, T, 4] or `stride` is not positive.
+        ValueError: If `states` is not [B, T, 4] or `stride` is not positive.
     """
-    states, state = check_plan(states, stride), np.asarray(state, np.float64)
-    ahead = (np.broadcast_to(elapsed, len(states)) + lookahead) / stride
-    target = interpolate(states, ahead, stride * dt)
+    states = check_plan(states, stride)
+    state = np.asarray(state, np.float64)
+    time = (np.broadcast_to(elapsed, len(states)) + lookahead) / stride
+    target = interpolate(states, time, stride * dt)
     if goal is not None:
         goal = np.asarray(goal, np.float64)
-        near = np.linalg.norm(state[:, :2] - goal, axis=-1, keepdims=True) <= hold_radius
-        target = np.where(near, np.concatenate([goal, np.zeros_like(goal)], axis=-1), target)
+        near_goal = np.linalg.norm(state[:, :2] - goal, axis=-1, keepdims=True) <= hold_radius
+        goal_at_rest = np.concatenate([goal, np.zeros_like(goal)], axis=-1)
+        target = np.where(near_goal, goal_at_rest, target)
     error = target - state
     return np.clip(kp * error[:, :2] + kd * error[:, 2:], -1.0, 1.0).astype(np.float32)
 
 
 def check_plan(states: Any, stride: int, xp: ModuleType = np) -> Any:
-    """Planned states [B, T, 4] as floats of `xp`, in NumPy float64.
+    """Convert planned states [B, T, 4] to floats of `xp` (float64 in NumPy), after a check.
 
     Raises:
-        ValueError: if they have another shape or `stride` is not positive.
+        ValueError: If `states` is not [B, T, 4] or `stride` is not positive.
     """
     states = xp.asarray(states, dtype=float)
     if states.ndim != 3 or states.shape[1] < 1 or states.shape[2] != 4:
@@ -70,15 +74,15 @@ def check_plan(states: Any, stride: int, xp: ModuleType = np) -> Any:
 
 
 def interpolate(states: np.ndarray, time: np.ndarray, interval: float) -> np.ndarray:
-    """States on the cubic Hermite spline through tokens, at their own times.
+    """Interpolate plans by cubic Hermite splines, each at its own time.
 
     Args:
         states: [B, T, 4] positions and velocities.
-        time: [B] in tokens; clipped to 0 .. T - 1.
-        interval: seconds between tokens.
+        time: [B] times in tokens, clipped to 0 .. T - 1.
+        interval: Seconds between tokens.
 
     Returns:
-        [B, 4] position and velocity.
+        [B, 4] positions and velocities.
     """
     last = states.shape[1] - 1
     if last == 0:
@@ -87,9 +91,13 @@ def interpolate(states: np.ndarray, time: np.ndarray, interval: float) -> np.nda
     left = np.minimum(time.astype(int), last - 1)
     s = (time - left)[:, None]
     rows = np.arange(len(states))
-    p0, v0 = states[rows, left, :2], states[rows, left, 2:] * interval
-    p1, v1 = states[rows, left + 1, :2], states[rows, left + 1, 2:] * interval
-    a, b = 2 * (p0 - p1) + v0 + v1, 3 * (p1 - p0) - 2 * v0 - v1
+    p0 = states[rows, left, :2]
+    p1 = states[rows, left + 1, :2]
+    v0 = states[rows, left, 2:] * interval
+    v1 = states[rows, left + 1, 2:] * interval
+    # The cubic a s^3 + b s^2 + v0 s + p0.
+    a = 2 * (p0 - p1) + v0 + v1
+    b = 3 * (p1 - p0) - 2 * v0 - v1
     position = ((a * s + b) * s + v0) * s + p0
     velocity = ((3 * a * s + 2 * b) * s + v0) / interval
     return np.concatenate([position, velocity], axis=-1)

@@ -1,1 +1,1 @@
-"""A T-maze whose cue, shown at the start alone, names the arm to go to."""
+"""T-maze: a cue, shown only at the start of an episode, tells which arm to enter."""

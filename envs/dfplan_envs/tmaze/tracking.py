@@ -1,11 +1,11 @@
-"""Track planned states of the T-maze: PointMaze's tracker, which knows of no cue."""
+"""The T-maze's tracker: PointMaze's PD tracker, applied to states without the cue."""
 
 import numpy as np
 
 from dfplan_envs.pointmaze import tracking
 
-MOTION = 4
-"""Of a state, the first numbers: x, y, vx, vy."""
+MOTION_DIMS = 4
+"""Number of leading state dimensions that describe motion: x, y, vx, vy."""
 
 
 def track(
@@ -16,11 +16,16 @@ def track(
     goal: np.ndarray | None = None,
     **settings: float,
 ) -> np.ndarray:
-    """Action that steers the ball along a plan, by its clock.
+    """Compute the action that steers the ball along a plan, by the plan's clock.
 
-    Args, returns and raises: as `dfplan_envs.pointmaze.tracking.track`, but for states
-    [B, T, 5] and [B, 5] whose last number is the cue.
+    Arguments, result and errors are those of `dfplan_envs.pointmaze.tracking.track`, except that
+    `states` is [B, T, 5] and `state` is [B, 5]; the last dimension is the cue, which is ignored.
     """
     return tracking.track(
-        states[..., :MOTION], stride, elapsed, state[..., :MOTION], goal, **settings
+        states=states[..., :MOTION_DIMS],
+        stride=stride,
+        elapsed=elapsed,
+        state=state[..., :MOTION_DIMS],
+        goal=goal,
+        **settings,
     )

@@ -1,0 +1,76 @@
+"""Checks of settings; errors name the setting, its value and the valid ones."""
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+from dfplan.types import UserError
+
+
+def is_integer(value: Any) -> bool:
+    """Tell whether a value is an integer; booleans are not."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite real number; booleans are not."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_integers(settings: Any, prefix: str, minimum: int, names: Iterable[str]) -> None:
+    """Check that these settings are integers of at least `minimum`.
+
+    Args:
+        settings: Dataclass that holds them.
+        prefix: Path of the dataclass in messages, such as "planner.sampling.".
+        minimum: Lowest valid value.
+        names: Field names.
+
+    Raises:
+        UserError: If a field is not; the message names the first one.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if not is_integer(value) or value < minimum:
+            raise invalid(prefix + name, value, f"an integer of at least {minimum}")
+
+
+def check_numbers(
+    settings: Any,
+    prefix: str,
+    names: Iterable[str],
+    *,
+    low: float = 0.0,
+    high: float = math.inf,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> None:
+    """Check that these settings are finite numbers in an interval.
+
+    Args:
+        settings: Dataclass that holds them.
+        prefix: Path of the dataclass in messages.
+        names: Field names.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        open_low: Whether the lower end itself is invalid.
+        open_high: Whether the upper end itself is invalid.
+
+    Raises:
+        UserError: If a field is not; the message names the first one.
+    """
+    ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+    interval = f"a number in {ends}"
+    if math.isinf(high):
+        interval = f"a number {'above' if open_low else 'of at least'} {low:g}"
+    for name in names:
+        value = getattr(settings, name)
+        above = is_number(value) and (value > low if open_low else value >= low)
+        if not above or not (value < high if open_high else value <= high):
+            raise invalid(prefix + name, value, interval)
+
+
+def invalid(name: str, value: Any, valid: str) -> UserError:
+    """Return the error for a setting that is out of range."""
+    return UserError(f"{name} must be {valid}, got {value!r}")
