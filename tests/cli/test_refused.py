@@ -206,14 +206,14 @@ START = ["plan", "RUN", "--start", "1", "1"]
         ([*EVAL, "--perturb", "noise=1"], ["'noise'", "valid: obs_noise, "]),
         ([*EVAL, "--perturb", "push=a"], ["'a'", "push=FRACTION,duration=NUMBER"]),
         ([*EVAL, "--perturb", "obs_dropout=2"], ["'obs_dropout=2'", "[0, 1], got 2"]),
-        ([*EVAL, "--perturb", "obs_noise=1,2"], ["has 2 numbers; needed: 1 or 4"]),
+        ([*EVAL, "--perturb", "obs_noise=1,2"], ["1 or 4"]),
         (
             [*EVAL, "--planner.sensing.observation-noise", "-2"],
             ["planner.sensing.observation_noise", "-1"],
         ),
         (
             [*EVAL, "--planner.sensing.observation-noise", "1", "2"],
-            ["has 2 numbers; needed: 1 or 4"],
+            ["1 or 4"],
         ),
         ([*EVAL, "--out", "file"], ["cannot write file/result.json"]),
         ([*EVAL, "--out", "file/new"], ["cannot write file/new/result.json"]),
