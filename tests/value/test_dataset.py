@@ -96,8 +96,9 @@ def distance_moved(run, weights, **planner):
 
 
 def test_the_requested_return_is_achieved(job):
-    high = distance_moved(*job, **{"candidates": 1, "goal.return_quantile": 0.95})
-    low = distance_moved(*job, **{"candidates": 1, "goal.return_quantile": 0.05})
+    high, low = (
+        distance_moved(*job, candidates=1, **{"goal.return_quantile": q}) for q in (0.95, 0.05)
+    )
     assert high > 1 and low < -1
 
 
@@ -207,8 +208,10 @@ def test_a_tracker_for_other_states_is_refused(monkeypatch, tiny_config, tmp_pat
     shape = (("achieved_goal", (1,)), ("desired_goal", (1,)), ("observation", (1,)))
     data = SimpleNamespace(layout=Layout(3, 1, observation_shape=shape))
     monkeypatch.setattr("dfplan.runs.train.load_trajectories", lambda *args, **kwargs: data)
-    config = tiny_config.override({"data.goal": "reward", "planner.low_level_controller": "tracker"})
-    with pytest.raises(UserError, match=r"valid here: --planner.low-level-controller inverse"):
+    config = tiny_config.override(
+        {"data.goal": "reward", "planner.low_level_controller": "tracker"}
+    )
+    with pytest.raises(UserError, match=r"valid here: --planner\.low-level-controller inverse"):
         train(Task("Some-v0", "some-v0"), config, tmp_path / "run")
 
 
