@@ -43,7 +43,7 @@ def test_whole_numbers_and_lists_become_what_a_setting_is():
     ("name", "valid"),
     [
         ("nett.width", "valid: data, net, diffusion, training, planner"),
-        ("net.widht", "valid: kind, attention, width, layers"),
+        ("net.widht", "valid: kind, width, layers"),
         ("training.optimizer.lr", "valid: name, learning_rate"),
     ],
 )
@@ -100,9 +100,9 @@ WRONG = [
     ("training.objective.paradigm", "none"),
     ("training.objective.paradigm", "three"),
     ("training.objective.weight", "heavy"),
-    ("training.objective.history_clean", 0.9),  # with history_ramp's 0.2
-    ("training.objective.history_near", -0.1),
-    ("training.objective.history_ramp", 1.1),
+    ("training.objective.history.clean", 0.9),  # with history.ramp 0.2
+    ("training.objective.history.near", -0.1),
+    ("training.objective.history.ramp", 1.1),
     ("training.optimizer.clip", -1.0),
     ("training.optimizer.final", 1.5),
     ("training.optimizer.final", -0.5),

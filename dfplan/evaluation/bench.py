@@ -172,11 +172,15 @@ def _extend_flops(
         cache = net.init_cache(rows, capacity)
         return net.extend(cache, x, level, jnp.int32(0), lambda _: shared)[0]
 
+    def modulation(params, level):
+        return model.denoiser(params).precompute_modulation(jnp.zeros(1))(level)
+
     params = jax.eval_shape(lambda: model.init(0))
-    shapes = (model.layout.features,), (), (6 * model.net.width,)
-    args = [jax.ShapeDtypeStruct((rows, width, *last), jnp.float32) for last in shapes]
+    x = jax.ShapeDtypeStruct((rows, width, model.layout.features), jnp.float32)
+    level = jax.ShapeDtypeStruct((rows, width), jnp.float32)
+    shared = jax.eval_shape(modulation, params, level)
     pulled = jax.value_and_grad(lambda *args: jnp.sum(extend(*args)), argnums=1)
-    return _flops(jax.jit(pulled if gradient else extend).lower(params, *args))
+    return _flops(jax.jit(pulled if gradient else extend).lower(params, x, level, shared))
 
 
 def _flops(lowered: Any) -> float:

@@ -64,7 +64,7 @@ class Planner:
         if self.config.sampling.matrix == "autoregressive" and not self.model.net.causal:
             raise UserError(
                 "planner.sampling.matrix 'autoregressive' keeps what it has computed of the tokens before, "
-                "and net.attention 'bidirectional' leaves nothing to keep; valid here: "
+                "and net.kind 'bidirectional' leaves nothing to keep; valid here: "
                 "full_sequence, pyramid, trapezoid, custom"
             )
 

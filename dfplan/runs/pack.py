@@ -1,12 +1,11 @@
 """pack: a copy of a run with only what evaluation needs, small enough to ship."""
 
-import contextlib
 from pathlib import Path
 
-from dfplan.util.files import folder_size, new_directory
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import PyTree
+from dfplan.util.files import folder_size, new_directory
 
 
 def pack(directory: Path | str, out: Path | str) -> int:
@@ -36,8 +35,8 @@ def pack(directory: Path | str, out: Path | str) -> int:
 
 def _write(run: Run, params: PyTree, directory: Path, copy: Path) -> None:
     run.save(copy)
-    with contextlib.closing(CheckpointStore(checkpoints(directory))) as store:
+    with CheckpointStore(checkpoints(directory)) as store:
         step = store.latest()
     assert step is not None  # its weights have been loaded
-    with contextlib.closing(CheckpointStore(checkpoints(copy))) as store:
+    with CheckpointStore(checkpoints(copy)) as store:
         store.save_weights(step, params)

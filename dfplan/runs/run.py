@@ -18,23 +18,23 @@ import jax
 import numpy as np
 
 from dfplan.config import Config, flatten
-from dfplan.representation.layout import Layout, layout_from_spaces
-from dfplan.data.minari_io import Trajectories, load_trajectories
-from dfplan.representation.tokens import TokenLayout
+from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.data.goal_intervals import window_tokens
+from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.windows import TrainingArrays, fit_normalizers, make_training_arrays
 from dfplan.model import Model
-from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.representation.normalizer import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.planner import Planner
 from dfplan.planner.plan import Weights
-from dfplan.value.dataset import learn_critic, rank_returns
+from dfplan.planner.planner import Planner
 from dfplan.planner.support import DataSupport
+from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import TokenLayout
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError, one_line
 from dfplan.value.critic import Critic
+from dfplan.value.dataset import learn_critic, rank_returns
 
 FORMAT = 1
 VALUE = "value.npz"
@@ -297,11 +297,8 @@ def load_weights(run: Run, directory: Path | str) -> Weights:
     Raises:
         UserError: when there is no checkpoint, or it is damaged.
     """
-    store = CheckpointStore(checkpoints(directory))
-    try:
+    with CheckpointStore(checkpoints(directory)) as store:
         params = store.load_weights(jax.eval_shape(lambda: run.model.init(0)))
-    finally:
-        store.close()
     return Weights(params, run.states, run.actions, run.support, run.critic)
 
 

@@ -1,22 +1,21 @@
 """train: from a task and its settings to a trained run on disk."""
 
-import contextlib
 import dataclasses
 from pathlib import Path
 
 from dfplan.config import Config
-from dfplan.representation.layout import Layout
-from dfplan.tasks.make_env import name_env, opened
 from dfplan.data.minari_io import load_trajectories
-from dfplan.util.optional import import_optional
+from dfplan.representation.layout import Layout
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, checkpoints, load_weights
+from dfplan.tasks.make_env import name_env, opened
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.loop import Report, fit
 from dfplan.training.objective import check_model
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
+from dfplan.util.optional import import_optional
 
 
 def train(
@@ -97,7 +96,7 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
             with.
     """
     run = Run.load(out)
-    with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
+    with CheckpointStore(checkpoints(out)) as store:
         store.check_resumable()
     data = run.load_data()
     if data.fingerprint != run.fingerprint:
@@ -142,7 +141,7 @@ def _with_id(run: Run) -> Run:
 def _begin(spec: TrainSpec, params: PyTree, out: Path) -> None:
     """Write the checkpoint of step 0, with these weights."""
     state = init_state(spec, params)
-    with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
+    with CheckpointStore(checkpoints(out)) as store:
         store.save(state)
 
 

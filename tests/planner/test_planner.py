@@ -252,7 +252,7 @@ def test_plans_of_a_recurrent_network_equal_it_too(matrix):
 
 @pytest.mark.parametrize("matrix", ["full_sequence", "pyramid"])
 def test_plans_of_a_network_that_looks_ahead_equal_it_too(matrix):
-    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
+    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind=AHEAD))
     check_against_reference(make_planner(model, **{"sampling.matrix": matrix}))
 
 
@@ -456,7 +456,7 @@ def test_inverse_actions_are_in_si_units():
 def test_planners_that_cannot_be():
     with pytest.raises(UserError, match=r"'diffused' needs .*data.actions true; valid here: tra"):
         make_planner(MODEL, low_level_controller="diffused")
-    ahead = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
+    ahead = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind=AHEAD))
     with pytest.raises(UserError, match=r"'autoregressive' keeps .*'bidirectional' .*valid.*full_"):
         make_planner(ahead, **{"sampling.matrix": "autoregressive"})
     with pytest.raises(UserError, match=r"rows of 5 tokens .* got 7 numbers"):

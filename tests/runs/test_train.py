@@ -11,7 +11,6 @@ import pytest
 
 from dfplan.runs import train as trainer
 from dfplan.data import minari_io
-from dfplan.nets.config import KINDS
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.tasks.registry import Task
 from dfplan.runs.train import resume, train
@@ -69,7 +68,7 @@ def contents(directory):
     return {p.relative_to(directory): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["transformer", "gru"])
 def test_train_and_resume(dataset, tiny_config, tmp_path, kind):
     net = dataclasses.replace(tiny_config.net, kind=kind)
     tiny_config = dataclasses.replace(tiny_config, net=net)
@@ -194,7 +193,7 @@ def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
     assert not (tmp_path / "b").exists()
 
 
-AHEAD = {"net.attention": "bidirectional"}
+AHEAD = {"net.kind": "bidirectional"}
 TWO = {"training.objective.two_stream": True, "planner.sampling.matrix": "pyramid"}
 
 
@@ -216,7 +215,7 @@ def make_empty(dataset):
         (None, {"data.rest_dims": [3]}, TASK, "data.rest_dims 3 is not in the state"),
         (None, {"planner.low_level_controller": "diffused"}, TASK, "needs a model trained with data.actions"),
         (None, AHEAD, TASK, "'autoregressive' keeps .*'bidirectional' leaves nothing to keep"),
-        (None, AHEAD | TWO, TASK, "two_stream learns .*'bidirectional' sees what comes after"),
+        (None, AHEAD | TWO, TASK, "two_stream learns .*'bidirectional' sees later tokens"),
         (None, {}, Task("W-v0", "tiny-v0", env_kwargs={"f": print}), "cannot be kept as JSON"),
     ],
     ids=["nan", "empty", "missing", "stride", "rest", "planner", "ahead", "streams", "kwargs"],
