@@ -23,14 +23,10 @@ class Backbone(nnx.Module):
         features: Features per token, D.
         has_goal: Whether the first token of every sequence is the goal.
         rngs: Random streams for initialization.
-
-    Attributes:
-        block: Makes one block, as `block(config, rngs=rngs)`.
     """
 
     causal: ClassVar[bool] = True
     supports_two_stream: ClassVar[bool] = False
-    block: ClassVar[Callable[..., Any]]
 
     def __init__(self, config: NetConfig, features: int, has_goal: bool, *, rngs: nnx.Rngs):
         self.config = config
@@ -41,14 +37,23 @@ class Backbone(nnx.Module):
         self.embed = Linear(inputs, width, dtype=config.dtype, rngs=rngs)
         self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,)))
         self.modulation = Modulation(width, config.layers, dtype=config.dtype, rngs=rngs)
-        make_block = type(self).block
-        self.blocks = nnx.List([make_block(config, rngs=rngs) for _ in range(config.layers)])
+        self.blocks = nnx.List([self.make_block(rngs) for _ in range(config.layers)])
         small = nnx.initializers.normal(1e-3)
         self.head = Linear(width, features, dtype="float32", rngs=rngs, kernel_init=small)
 
     @classmethod
     def check_config(cls, config: NetConfig) -> None:
         """See `Network`; nothing to check by default."""
+
+    def make_block(self, rngs: nnx.Rngs) -> Any:
+        """Return a freshly initialized block, which `forward` applies."""
+        raise NotImplementedError
+
+    def two_streams(
+        self, x: Float[Array, "B {2*T} D"], level: Float[Array, "B {2*T}"]
+    ) -> Float[Array, "B T D"]:
+        """See `Network`; unsupported by default."""
+        raise NotImplementedError
 
     def forward(
         self,

@@ -59,7 +59,10 @@ class RecurrentDenoiser(Backbone):
     """A `Network` of GRU cells; the arguments are those of `Backbone`."""
 
     supports_two_stream: ClassVar[bool] = True
-    block: ClassVar[Callable[..., RecurrentBlock]] = RecurrentBlock
+
+    def make_block(self, rngs: nnx.Rngs) -> RecurrentBlock:
+        """See `Backbone`."""
+        return RecurrentBlock(self.config, rngs=rngs)
 
     def __call__(
         self,

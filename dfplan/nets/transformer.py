@@ -117,7 +117,6 @@ class CausalTransformer(Backbone):
     """A `Network` in which tokens attend to earlier ones; the arguments are those of `Backbone`."""
 
     supports_two_stream: ClassVar[bool] = True
-    block: ClassVar[Callable[..., Block]] = Block
 
     @classmethod
     def check_config(cls, config: NetConfig) -> None:
@@ -126,6 +125,10 @@ class CausalTransformer(Backbone):
             raise UserError(
                 f"net.width {config.width} must be a multiple of 2 * net.heads = {2 * config.heads}"
             )
+
+    def make_block(self, rngs: nnx.Rngs) -> Block:
+        """See `Backbone`."""
+        return Block(self.config, rngs=rngs)
 
     @property
     def head_dim(self) -> int:

@@ -122,7 +122,8 @@ def test_bad_arguments(what):
         BAD[what]()
 
 
-def test_registered_matrices_are_checked():
+def test_registered_matrices_are_checked(monkeypatch):
+    monkeypatch.setattr(MATRICES, "_objects", {})  # forget the matrix afterwards
     MATRICES.register("one_step", lambda tokens, steps, last=0: np.array([[steps] * 3, [last] * 3]))
     assert make_matrix("one_step", 3, 2).tolist() == [[2, 2, 2], [0, 0, 0]]
     with pytest.raises(UserError, match="last row has 1"):
