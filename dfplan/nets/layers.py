@@ -39,12 +39,14 @@ def bfloat16_product(x: Float[Array, "N I"], kernel: Float[Array, "I O"]) -> Flo
 
     So is its gradient: plain JAX's backward products would mix types and run at float32's speed.
     """
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    x = x.astype(jnp.bfloat16)
+    kernel = kernel.astype(jnp.bfloat16)
     return jnp.dot(x, kernel, preferred_element_type=jnp.float32)
 
 
 def _product_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    x = x.astype(jnp.bfloat16)
+    kernel = kernel.astype(jnp.bfloat16)
     return jnp.dot(x, kernel, preferred_element_type=jnp.float32), (x, kernel)
 
 

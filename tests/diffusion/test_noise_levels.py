@@ -14,7 +14,8 @@ from dfplan.diffusion.noise_levels import (
 )
 from dfplan.types import UserError
 
-ROWS, TOKENS = 8000, 6
+ROWS = 8000
+TOKENS = 6
 PLAIN = {"present_clean": 0.0}
 
 

@@ -72,7 +72,8 @@ def test_min_snr_weights_errors_of_x0_equally_in_every_parametrization(kind):
     level = jnp.array([[0.05, 0.3, 0.6], [0.9, 0.2, 0.97]])
     alpha, sigma = (a[..., None] for a in Cosine().alpha_sigma(level))
     snr = (alpha / sigma)[..., 0] ** 2
-    output, change = x - 1, 0.5
+    output = x - 1
+    change = 0.5
     moved = to_x0(kind, x, output + change, alpha, sigma) - to_x0(kind, x, output, alpha, sigma)
     weight = loss_weight("min_snr", kind, snr)
     np.testing.assert_allclose(
@@ -95,7 +96,8 @@ def fused_by_loops(kind, snr, clip=5.0, decay=0.9):
         average = None
         for t in range(snr.shape[1]):
             history = 0.0 if average is None else decay * average
-            own, clipped = snr[b, t] / clip, min(snr[b, t], clip) / clip
+            own = snr[b, t] / clip
+            clipped = min(snr[b, t], clip) / clip
             fused = 1 - (1 - own) * (1 - history)
             fused_clipped = 1 - (1 - clipped) * (1 - history)
             weight[b, t] = {

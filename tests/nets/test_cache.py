@@ -65,8 +65,10 @@ def test_start_is_traced(net, tokens):
 
 def test_precomputed_modulation_is_precomputed(net, tokens):
     levels = jnp.array([0.0, 0.25, 0.7, 1.0])
-    x, level = tokens[0], levels[jnp.arange(16).reshape(2, 8) % 4]
-    cache, start = net.init_cache(2, 8), jnp.int32(0)
+    x = tokens[0]
+    level = levels[jnp.arange(16).reshape(2, 8) % 4]
+    cache = net.init_cache(2, 8)
+    start = jnp.int32(0)
     plain, _ = net.extend(cache, x, level, start)
     precomputed, _ = net.extend(cache, x, level, start, net.precompute_modulation(levels))
     np.testing.assert_allclose(precomputed, plain, atol=1e-6)

@@ -41,7 +41,8 @@ def test_padded_keys_influence_nothing(full, tokens):
     mask = (causal_mask(x.shape[1]) & ~padded[:, None, :]) | eye
     x2 = jnp.where(padded[..., None], x + 3.0, x)
     level2 = jnp.where(padded, 1.0 - level, level)
-    before, after = full(x, level, mask=mask), full(x2, level2, mask=mask)
+    before = full(x, level, mask=mask)
+    after = full(x2, level2, mask=mask)
     assert np.all(np.asarray(before)[~padded] == np.asarray(after)[~padded])
     # Without the mask, the padding in the middle makes a difference.
     assert np.any(full(x, level)[0, 3:] != full(x2, level2)[0, 3:])

@@ -55,8 +55,10 @@ def test_repeat_shares_each_row_with_its_candidates(gru, full, extend, tokens):
 
 def test_precomputed_modulation_is_looked_up(gru, extend, tokens):
     levels = jnp.array([0.0, 0.25, 0.7, 1.0])
-    x, level = tokens[0], levels[jnp.arange(16).reshape(2, 8) % 4]
-    cache, start = gru.init_cache(2, 8), jnp.int32(0)
+    x = tokens[0]
+    level = levels[jnp.arange(16).reshape(2, 8) % 4]
+    cache = gru.init_cache(2, 8)
+    start = jnp.int32(0)
     plain, _ = extend(cache, x, level, start)
     precomputed, _ = gru.extend(cache, x, level, start, gru.precompute_modulation(levels))
     np.testing.assert_allclose(precomputed, plain, atol=1e-5)
@@ -78,7 +80,8 @@ def test_a_token_changes_its_own_and_later_outputs_only(full, tokens, what):
 def test_a_target_equals_a_token_of_a_single_stream(gru, full, tokens):
     """Target i at its own value and level, after the history before it."""
     history, h_level = tokens
-    target, t_level = history[::-1] + 0.3, 1.0 - h_level
+    target = history[::-1] + 0.3
+    t_level = 1.0 - h_level
     targets = jax.jit(gru.two_streams)(
         jnp.concatenate([history, target], axis=1), jnp.concatenate([h_level, t_level], axis=1)
     )

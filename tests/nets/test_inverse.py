@@ -18,8 +18,10 @@ def make():
 def linear_system(seed, count):
     """x' = x + gap (A x + B u): state, later state, gap and the action to recover."""
     rng = np.random.default_rng(seed)
-    a, b = 0.1 * np.array([[0, 1, -1], [-1, 0, 2], [1, -2, 0]]), np.eye(2, 3)
-    x, u = rng.normal(size=(count, 3)), rng.uniform(-1, 1, (count, 2))
+    a = 0.1 * np.array([[0, 1, -1], [-1, 0, 2], [1, -2, 0]])
+    b = np.eye(2, 3)
+    x = rng.normal(size=(count, 3))
+    u = rng.uniform(-1, 1, (count, 2))
     gap = rng.integers(1, STRIDE + 1, count)
     later = x + gap[:, None] * (x @ a + u @ b)
     return tuple(jnp.asarray(v, jnp.float32) for v in (x, later, gap, u))

@@ -66,7 +66,8 @@ def test_rms_norm_ignores_scale_and_is_differentiable_at_zero():
 def test_value_features():
     x = jnp.array([[0.5, -1.0]])
     assert value_features(x, 0) is x
-    sin, cos = np.sin, np.cos
+    sin = np.sin
+    cos = np.cos
     a = np.pi / 4
     b = -np.pi / 2
     expected = [0.5, -1.0]
@@ -90,7 +91,9 @@ def test_linear_over_the_last_axis():
 
 
 def test_bfloat16_product_and_its_gradients_are_close_and_float32():
-    x, w, grad = normal(40, 32), normal(32, 24), normal(40, 24)
+    x = normal(40, 32)
+    w = normal(32, 24)
+    grad = normal(40, 24)
     actual, actual_vjp = jax.vjp(bfloat16_product, x, w)
     expected, expected_vjp = jax.vjp(jnp.dot, x, w)
     pairs = [(actual, expected), *zip(actual_vjp(grad), expected_vjp(grad), strict=True)]
@@ -103,7 +106,8 @@ def test_bfloat16_product_and_its_gradients_are_close_and_float32():
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_bfloat16_products_do_not_mix_types(direction):
     """Mixed products run at float32's speed or slower."""
-    x, w = jnp.ones((4, 8)), jnp.ones((8, 2))
+    x = jnp.ones((4, 8))
+    w = jnp.ones((8, 2))
     run = (
         bfloat16_product
         if direction == "forward"

@@ -104,7 +104,8 @@ def two_streams(net):
 def test_a_target_equals_a_token_of_a_single_stream(full, two_streams, tokens):
     """Target i has its own value and level, and follows the history before it."""
     history, h_level = tokens
-    target, t_level = history[::-1] + 0.3, 1.0 - h_level
+    target = history[::-1] + 0.3
+    t_level = 1.0 - h_level
     targets = two_streams(
         jnp.concatenate([history, target], axis=1), jnp.concatenate([h_level, t_level], axis=1)
     )

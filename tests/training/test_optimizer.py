@@ -72,7 +72,8 @@ def test_gradients_are_clipped_by_their_global_norm(name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_only_matrices_decay(name):
-    rate, decay = 0.1, 0.5
+    rate = 0.1
+    decay = 0.5
     params = {"m": jnp.ones((3, 2)), "v": jnp.ones(3), "t": jnp.ones((2, 3, 2))}
     zero = jax.tree.map(jnp.zeros_like, params)
     config = OptimizerConfig(name, rate, weight_decay=decay, **FLAT)
