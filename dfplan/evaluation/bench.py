@@ -239,15 +239,15 @@ def _extend_flops(
     def extend_with_gradient(*args):
         return jax.value_and_grad(lambda *args: jnp.sum(extend(*args)), argnums=1)(*args)
 
+    def precompute(params, level):
+        return model.denoiser(params).precompute_modulation(jnp.zeros(1))(level)
+
     params = jax.eval_shape(lambda: model.init(0))
-    shapes = (
-        (rows, width, model.layout.features),
-        (rows, width),
-        (rows, width, 6 * model.net.width),
-    )
-    args = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    x = jax.ShapeDtypeStruct((rows, width, model.layout.features), jnp.float32)
+    level = jax.ShapeDtypeStruct((rows, width), jnp.float32)
+    modulation = jax.eval_shape(precompute, params, level)
     function = extend_with_gradient if gradient else extend
-    return _flops(jax.jit(function).lower(params, *args))
+    return _flops(jax.jit(function).lower(params, x, level, modulation))
 
 
 def _flops(lowered: Any) -> float:

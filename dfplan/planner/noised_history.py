@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.schedule import Schedule
+from dfplan.diffusion.schedules import Schedule
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Weights
@@ -19,7 +19,7 @@ def noised_histories(
     model: Model, config: PlannerConfig, weights: Weights, keys: Key[Array, "B"], history: History
 ) -> list[History]:
     """The history at each of the levels that guide, all with the same noise."""
-    grid, found = model.diffusion.levels, []
+    grid, found = model.diffusion.num_levels, []
     k_states, k_actions = (jax.vmap(jax.random.fold_in, (0, None))(keys, i) for i in (1, 2))
     for to in config.history.guidance_levels:
         to = np.clip(np.round(to * grid), 1, grid) / grid if grid else to

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.matrix import ActiveWindows, all_tokens, levels, windows, windows_to_end
+from dfplan.diffusion.active_windows import ActiveWindows, all_tokens, windows, windows_to_end
+from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.resample_noise import resample_noise
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.costs import goal_distance
@@ -53,17 +54,17 @@ class Planner:
                 "planner.low_level_controller 'diffused' needs a model trained with data.actions true; "
                 "valid here: tracker, inverse"
             )
-        grid = self.model.diffusion.levels
+        grid = self.model.diffusion.num_levels
         if 0 < grid < self.config.sampling.steps:
             raise UserError(
-                f"planner.sampling.steps {self.config.sampling.steps} is more than the model's diffusion.levels; "
+                f"planner.sampling.steps {self.config.sampling.steps} is more than the model's diffusion.num_levels; "
                 f"valid: 1 to {grid}"
             )
         self.config.sampling.make_matrix(self.horizon)
         if self.config.sampling.matrix == "autoregressive" and not self.model.net.causal:
             raise UserError(
                 "planner.sampling.matrix 'autoregressive' keeps what it has computed of the tokens before, "
-                "and net.attention 'bidirectional' leaves nothing to keep; valid here: "
+                "and net.kind 'bidirectional' leaves nothing to keep; valid here: "
                 "full_sequence, pyramid, trapezoid, custom"
             )
 
@@ -207,7 +208,7 @@ class Planner:
         None of them is moved to 0, which would take a noisy token for a clean one.
         """
         found = np.float32(top) * levels(matrix, int(matrix[0, 0]), self.config.sampling.rho)
-        grid = self.model.diffusion.levels
+        grid = self.model.diffusion.num_levels
         if not grid:
             return found
         return np.where(matrix > 0, np.clip(np.round(found * grid), 1, grid) / grid, 0.0)
@@ -272,7 +273,7 @@ class Planner:
         tokens = layout.encode(
             weights.states.encode(history.frames), weights.actions.encode(history.actions)
         )
-        level, grid = history.level, self.model.diffusion.levels
+        level, grid = history.level, self.model.diffusion.num_levels
         if grid:
             level = jnp.round(level * grid) / grid
         if layout.has_goal:

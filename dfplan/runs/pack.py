@@ -1,6 +1,5 @@
 """Packing: a copy of a run with only what evaluation needs, small enough to ship."""
 
-import contextlib
 from pathlib import Path
 
 from dfplan.runs.run import Run, checkpoints, load_weights
@@ -37,12 +36,12 @@ def pack(directory: Path | str, out: Path | str) -> int:
 
 
 def _latest_step(directory: Path) -> int:
-    with contextlib.closing(CheckpointStore(checkpoints(directory))) as store:
+    with CheckpointStore(checkpoints(directory)) as store:
         step = store.latest()
     assert step is not None  # its weights have been loaded
     return step
 
 
 def _save_weights(params: PyTree, step: int, directory: Path) -> None:
-    with contextlib.closing(CheckpointStore(checkpoints(directory))) as store:
+    with CheckpointStore(checkpoints(directory)) as store:
         store.save_weights(step, params)

@@ -6,7 +6,6 @@ RUN/checkpoints/   Orbax checkpoints
 RUN/metrics.jsonl, RUN/tensorboard/
 """
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -238,7 +237,7 @@ def load_weights(run: Run, directory: Path | str) -> Weights:
     Raises:
         UserError: If there is no checkpoint, or it is damaged.
     """
-    with contextlib.closing(CheckpointStore(checkpoints(directory))) as store:
+    with CheckpointStore(checkpoints(directory)) as store:
         params = store.load_weights(jax.eval_shape(lambda: run.model.init(0)))
     return Weights(
         params=params,

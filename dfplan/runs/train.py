@@ -1,6 +1,5 @@
 """Training: from a task and its settings to a trained run on disk."""
 
-import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -113,7 +112,7 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
         UserError: If there is no run, it is a packed one, or its dataset has changed.
     """
     run = Run.load(out)
-    with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
+    with CheckpointStore(checkpoints(out)) as store:
         store.check_resumable()
     data = run.load_data()
     if data.fingerprint != run.fingerprint:
@@ -188,7 +187,7 @@ def _with_env_id(run: Run) -> Run:
 def _save_initial_weights(spec: TrainSpec, params: PyTree, out: Path) -> None:
     """Write the checkpoint of step 0 with these weights."""
     state = init_state(spec, params)
-    with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
+    with CheckpointStore(checkpoints(out)) as store:
         store.save(state)
 
 

@@ -35,7 +35,7 @@ NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, fourier_octaves=1)
 def make(**config) -> Planner:
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=2, actions=True, tokens=6))
     settings = {"sampling.steps": 2, "candidates": 2, "replan_every": 3, **config}
-    return Planner(Model(tokens, NET, DiffusionConfig(shift=0.0)), planner_config(**settings), 3)
+    return Planner(Model(tokens, NET, DiffusionConfig("cosine")), planner_config(**settings), 3)
 
 
 def random_weights(model: Model) -> Weights:

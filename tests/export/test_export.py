@@ -187,9 +187,7 @@ def test_exports_that_are_refused(job, tmp_path, options, says):
         export(run, weights, out)
 
 
-@pytest.mark.parametrize(
-    "net", [{}, {"net.attention": "bidirectional"}, {"net.kind": "gru"}], ids=str
-)
+@pytest.mark.parametrize("net", [{}, {"net.kind": "bidirectional"}, {"net.kind": "gru"}], ids=str)
 def test_onnx(tiny_data, tiny_config, tmp_path, net, recwarn, caplog):
     pytest.importorskip("jax2onnx")
     runtime = pytest.importorskip("onnxruntime")

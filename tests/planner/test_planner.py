@@ -232,12 +232,12 @@ def test_a_price_of_the_whole_plan_knows_the_tokens_that_are_complete(model, set
         return plan(planner, extra_cost=Partial(far)).candidates
 
     found = guided()
-    monkeypatch.setattr("dfplan.diffusion.matrix.PHASES", 1)
+    monkeypatch.setattr("dfplan.diffusion.active_windows.PHASES", 1)
     np.testing.assert_allclose(found, guided(), atol=1e-4, rtol=1e-4)
 
 
 def test_discrete_levels_are_the_ones_that_were_learned():
-    model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(levels=10))
+    model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(num_levels=10))
     planner = make_planner(model, **{"sampling.steps": 5, "sampling.rho": 2.0})
     found = planner.levels(planner.config.sampling.make_matrix(HORIZON))
     np.testing.assert_allclose(np.unique(found), [0.0, 0.1, 0.2, 0.4, 0.6, 1.0])
@@ -252,7 +252,7 @@ def test_plans_of_a_recurrent_network_equal_it_too(matrix):
 
 @pytest.mark.parametrize("matrix", ["full_sequence", "pyramid"])
 def test_plans_of_a_network_that_looks_ahead_equal_it_too(matrix):
-    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
+    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind=AHEAD))
     check_against_reference(make_planner(model, **{"sampling.matrix": matrix}))
 
 
@@ -456,7 +456,7 @@ def test_inverse_actions_are_in_si_units():
 def test_planners_that_cannot_be():
     with pytest.raises(UserError, match=r"'diffused' needs .*data.actions true; valid here: tra"):
         make_planner(MODEL, low_level_controller="diffused")
-    ahead = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
+    ahead = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind=AHEAD))
     with pytest.raises(UserError, match=r"'autoregressive' keeps .*'bidirectional' .*valid.*full_"):
         make_planner(ahead, **{"sampling.matrix": "autoregressive"})
     with pytest.raises(UserError, match=r"rows of 5 tokens .* got 7 numbers"):

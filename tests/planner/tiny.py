@@ -27,7 +27,7 @@ ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
 
 def make_model(**data) -> Model:
     config = DataConfig(**{"stride": STRIDE, "tokens": 8, **data})
-    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig(shift=0.0))
+    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig("cosine"))
 
 
 @functools.cache
