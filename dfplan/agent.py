@@ -23,7 +23,7 @@ from dfplan.control.low_level import make_low_level_controller
 from dfplan.control.observer import Observer
 from dfplan.guidance.costs import as_cost
 from dfplan.planner.plan import Plan, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.representation.layout import Layout
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, load_weights

@@ -12,7 +12,7 @@ from dfplan.control.executor import Result, Worker
 from dfplan.control.observer import Observer
 from dfplan.control.plan_request import Request, merge
 from dfplan.planner.plan import Plan, Weights, hold_position
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.planner.progress import PlanProgress
 from dfplan.planner.warm_start import InitialPlan, make_initial_plan
 from dfplan.types import Cost

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.planner.plan import History, Plan, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost
 

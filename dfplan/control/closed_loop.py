@@ -13,7 +13,7 @@ from dfplan.control.batch import plan_keys, runs_apart
 from dfplan.control.history_buffer import history_indices
 from dfplan.control.low_level import LowLevelController, make_low_level_controller
 from dfplan.planner.plan import History, Plan, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.planner.progress import PlanProgress
 from dfplan.planner.warm_start import is_usable, make_initial_plan
 from dfplan.representation.layout import Layout

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.planner.plan import Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.types import Tracker, UserError
 
 LowLevelController = Callable[..., Any]

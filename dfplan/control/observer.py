@@ -7,7 +7,7 @@ from dfplan.control.estimator import Estimator, as_reading
 from dfplan.control.history_buffer import HistoryBuffer
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.planner.plan import History, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.types import UserError
 
 

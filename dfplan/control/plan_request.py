@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int
 
 from dfplan.control.batch import BatchPlanner
 from dfplan.planner.plan import History, Plan
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan, is_usable
 from dfplan.types import Cost
 

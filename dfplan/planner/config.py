@@ -7,6 +7,7 @@ import numpy as np
 
 from dfplan.diffusion.matrix import MATRICES, grouped, make_matrix
 from dfplan.diffusion.solver import SOLVERS, Solver
+from dfplan.planner.registry import PLANNERS, RANKERS
 from dfplan.types import UserError, check_choice
 from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer, is_number
 
@@ -282,8 +283,13 @@ class PlannerConfig:
     """A receding-horizon planner.
 
     Attributes:
+        kind: Planning algorithm, from `dfplan.planner.registry.PLANNERS`: "diffusion", or one that
+            another package registers.
         horizon: Future tokens per plan, P; 0 for the same number as in training.
         candidates: Candidate plans per call, N; the best one is followed.
+        ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD
+            penalty), "value" (highest expected return), or "auto" (value where the goal is reward,
+            else arrival).
         replan_every: Control steps between plans (the execution horizon).
         ood_penalty: Out-of-distribution penalty, in control steps per step that a candidate spends
             off the data support in the goal's dimensions; 0 turns it off. Ignored where the goal
@@ -302,8 +308,10 @@ class PlannerConfig:
         UserError: If a value is unknown or out of range.
     """
 
+    kind: str = "diffusion"
     horizon: int = 0
     candidates: int = 4
+    ranker: str = "auto"
     replan_every: int = 10
     ood_penalty: float = 5.0
     low_level_controller: str = "inverse"
@@ -316,6 +324,8 @@ class PlannerConfig:
     timing: TimingConfig = TimingConfig()
 
     def __post_init__(self):
+        PLANNERS.check(self.kind)
+        RANKERS.check(self.ranker)
         check_choice(
             "planner.low_level_controller", self.low_level_controller, LOW_LEVEL_CONTROLLERS
         )

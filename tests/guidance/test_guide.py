@@ -113,7 +113,7 @@ def test_a_linear_cost_tilts_the_gaussian_exactly(name, monkeypatch):
         return 2 * fine - coarse - MEAN
 
     tilt = -COVARIANCE @ SLOPE
-    monkeypatch.setattr(guide, "LOWEST_ALPHA", 1e-3)
+    monkeypatch.setattr(guide, "MIN_ALPHA", 1e-3)
     np.testing.assert_allclose(shift(), tilt, atol=0.004)
     monkeypatch.undo()
     np.testing.assert_allclose(shift() / tilt, 0.85, atol=0.07)

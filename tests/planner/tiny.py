@@ -12,7 +12,7 @@ from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -42,10 +42,12 @@ def make_weights(model: Model, seed: int = 0) -> Weights:
     return Weights(jax.tree.map(draw, shapes), STATES, ACTIONS)
 
 
-def make_planner(model: Model | None = None, **config) -> Planner:
+def make_planner(model: Model | None = None, **config) -> DiffusionPlanner:
     """One that conditions on three tokens, by default of the model without actions."""
     defaults = {"history.tokens": HISTORY, "sampling.steps": STEPS, "candidates": CANDIDATES}
-    return Planner(model or make_model(), planner_config(**{**defaults, **config}), HORIZON)
+    return DiffusionPlanner(
+        model or make_model(), planner_config(**{**defaults, **config}), HORIZON
+    )
 
 
 def planner_config(**settings) -> PlannerConfig:
@@ -88,7 +90,7 @@ def row(tree, i: int):
     return jax.tree.map(lambda a: a[i : i + 1], tree)
 
 
-def changed(planner: Planner, **config) -> Planner:
+def changed(planner: DiffusionPlanner, **config) -> DiffusionPlanner:
     return dataclasses.replace(planner, config=change_config(planner.config, config))
 
 

@@ -15,7 +15,7 @@ from dfplan.diffusion.resample_noise import resample_noise
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.guide import gradient_guidance
 from dfplan.model import Model
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.select import arrival, outside
 from dfplan.planner.support import DataSupport
 from dfplan.representation.config import DataConfig
@@ -96,14 +96,14 @@ def plan(planner, keys=None, history=None, goal=GOAL, **options):
 def test_one_compiled_program_per_shape():
     planner = make_planner(MODEL, **{"goal.tolerance": 0.123})  # a value that no other test uses
     history = make_history(MODEL)
-    before = Planner.plan._cache_size()
+    before = DiffusionPlanner.plan._cache_size()
     for seed in range(3):
         plan(planner, make_keys(seed), make_history(MODEL, seed), GOAL + seed)
     planner.plan(make_weights(MODEL, 1), make_keys(), history, GOAL)
-    assert Planner.plan._cache_size() == before + 1
+    assert DiffusionPlanner.plan._cache_size() == before + 1
     for _ in range(2):
         plan(planner, make_keys(0, 1), row(history, 0), GOAL[:1])
-    assert Planner.plan._cache_size() == before + 2
+    assert DiffusionPlanner.plan._cache_size() == before + 2
 
 
 @functools.partial(jax.jit, static_argnames=("model", "solver", "scale", "samples"))
