@@ -110,7 +110,7 @@ def real():
     """A planner with inverse dynamics, and its weights, all random."""
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
     net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
-    model, rng = Model(tokens, net, DiffusionConfig(shift=0.0)), np.random.default_rng(0)
+    model, rng = Model(tokens, net, DiffusionConfig("cosine")), np.random.default_rng(0)
 
     def draw(leaf):
         x = rng.normal(size=leaf.shape)

@@ -96,7 +96,7 @@ WRONG = [
     ("training.ema", -0.1),
     ("training.ema", 1.0),
     ("training.log_every", 0),
-    ("diffusion.levels", -1),
+    ("diffusion.num_levels", -1),
     ("training.objective.paradigm", "none"),
     ("training.objective.paradigm", "three"),
     ("training.objective.weight", "heavy"),

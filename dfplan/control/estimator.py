@@ -6,7 +6,8 @@ from jaxtyping import Float
 from dfplan.control.kalman import Belief, predict, update
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import MeasurementNoiseEstimator
-from dfplan.diffusion.schedule import Schedule, level_at
+from dfplan.diffusion.schedules import Schedule
+from dfplan.diffusion.schedules.schedule import level_at
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 

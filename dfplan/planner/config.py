@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.diffusion.matrix import MATRICES, grouped, make_matrix
-from dfplan.diffusion.solver import SOLVERS, Solver
+from dfplan.diffusion.solvers import SOLVERS, Solver
 from dfplan.planner.registry import PLANNERS, RANKERS
 from dfplan.types import UserError, check_choice
 from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer, is_number
@@ -55,8 +55,8 @@ class SamplingConfig:
     temperature: float = 1.0
 
     def __post_init__(self):
-        check_choice("planner.sampling.matrix", self.matrix, MATRICES)
-        check_choice("planner.sampling.solver", self.solver, SOLVERS)
+        check_choice("planner.sampling.matrix", self.matrix, MATRICES.names())
+        check_choice("planner.sampling.solver", self.solver, SOLVERS.names())
         prefix = "planner.sampling."
         check_integers(self, prefix, 1, ["steps"])
         check_numbers(self, prefix, ["slope", "clip", "temperature"])
@@ -69,11 +69,14 @@ class SamplingConfig:
 
     def make_matrix(self, horizon: int) -> np.ndarray:
         """Return the scheduling matrix `[M+1, horizon]`."""
-        return make_matrix(self.matrix, horizon, self.steps, self.slope, self.custom_matrix)
+        has_slope = self.matrix in ("pyramid", "trapezoid")
+        spec = f"{self.matrix}:slope={self.slope}" if has_slope else self.matrix
+        return make_matrix(spec, horizon, self.steps, self.custom_matrix)
 
     def make_solver(self) -> Solver:
         """Return the per-token solver."""
-        return Solver(self.solver, self.eta, self.clip or None, self.temperature)
+        spec = f"ddim:eta={self.eta}" if self.solver == "ddim" else self.solver
+        return SOLVERS.make(spec, clip=self.clip or None, temperature=self.temperature)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.matrix import ActiveWindows, all_tokens, levels, windows, windows_to_end
+from dfplan.diffusion.active_windows import ActiveWindows, all_tokens, windows, windows_to_end
+from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.resample_noise import resample_noise
 from dfplan.diffusion.sampler import Sample, sample, token_noise
 from dfplan.guidance.costs import goal_distance
@@ -71,11 +72,11 @@ class DiffusionPlanner:
                 "planner.low_level_controller 'diffused' needs a model trained with data.actions "
                 "true; valid here: tracker, inverse"
             )
-        grid = self.model.diffusion.levels
+        grid = self.model.diffusion.num_levels
         if 0 < grid < self.config.sampling.steps:
             raise UserError(
                 f"planner.sampling.steps {self.config.sampling.steps} is more than the model's "
-                f"diffusion.levels; valid: 1 to {grid}"
+                f"diffusion.num_levels; valid: 1 to {grid}"
             )
         self.config.sampling.make_matrix(self.horizon)
         if self.config.sampling.matrix == "autoregressive" and not self.model.net.causal:
@@ -201,7 +202,7 @@ class DiffusionPlanner:
             top: Noise level of its largest entry.
         """
         continuous = np.float32(top) * levels(matrix, int(matrix[0, 0]), self.config.sampling.rho)
-        grid = self.model.diffusion.levels
+        grid = self.model.diffusion.num_levels
         if not grid:
             return continuous
         return np.where(matrix > 0, np.clip(np.round(continuous * grid), 1, grid) / grid, 0.0)
@@ -304,7 +305,7 @@ class DiffusionPlanner:
             weights.states.encode(history.frames), weights.actions.encode(history.actions)
         )
         level = history.level
-        grid = self.model.diffusion.levels
+        grid = self.model.diffusion.num_levels
         if grid:
             level = jnp.round(level * grid) / grid
         if layout.has_goal:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.schedule import Schedule
+from dfplan.diffusion.schedules import Schedule
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Weights
@@ -25,7 +25,7 @@ def noised_histories(
         keys: PRNG keys, one per robot.
         history: Observed tokens.
     """
-    grid = model.diffusion.levels
+    grid = model.diffusion.num_levels
     state_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1)
     action_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 2)
     histories = []

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dfplan.diffusion.schedule import Schedule, ratio_at
+from dfplan.diffusion.schedules import Schedule
+from dfplan.diffusion.schedules.schedule import ratio_at
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.progress import PlanProgress

@@ -7,7 +7,7 @@ import pytest
 from dfplan.control.estimator import AUTO, Estimator, as_reading
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import NEEDED
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 

@@ -6,7 +6,7 @@ import pytest
 
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.observer import Observer
-from dfplan.diffusion.schedule import level_at
+from dfplan.diffusion.schedules.schedule import level_at
 from dfplan.types import UserError
 from tests.planner.tiny import ACTIONS, BATCH, HISTORY, STATES, STRIDE, make_model, make_planner
 from tests.planner.tiny import make_weights as weights_of

@@ -12,7 +12,7 @@ import pytest
 
 from dfplan.agent import Agent
 from dfplan.control.executor import background, simulated
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.planner.plan import Plan, Weights
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout

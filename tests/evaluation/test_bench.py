@@ -24,7 +24,7 @@ GEMM = 1e9
 DATA = DataConfig(tokens=6)
 NET = NetConfig(width=32, layers=2, heads=2)
 MODEL = Model(
-    TokenLayout.create(Layout(4, 2, goal_dims=(0, 1)), DATA), NET, DiffusionConfig(shift=0.0)
+    TokenLayout.create(Layout(4, 2, goal_dims=(0, 1)), DATA), NET, DiffusionConfig("cosine")
 )
 PLANNER = DiffusionPlanner(MODEL, planner_config(**{"sampling.steps": 2}), 6)
 

@@ -7,8 +7,8 @@ import pytest
 
 from dfplan.diffusion.matrix import full_sequence, levels, pyramid
 from dfplan.diffusion.sampler import sample
-from dfplan.diffusion.schedule import Cosine
-from dfplan.diffusion.solver import Solver
+from dfplan.diffusion.schedules import Cosine
+from dfplan.diffusion.solvers import SOLVERS
 from dfplan.guidance import guide
 from dfplan.guidance.guide import gradient_guidance
 
@@ -49,7 +49,7 @@ def end_mean(cost, scale, matrix=None, steps=64):
             start,
             levels(matrix, steps, 1.5),
             schedule=SCHEDULE,
-            solver=Solver("multistep"),
+            solver=SOLVERS.make("multistep"),
             keys=jax.random.split(jax.random.key(0), len(start)),
         ).tokens
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.guidance.history import history_guidance
 
 SCHEDULE = Cosine()

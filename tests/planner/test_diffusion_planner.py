@@ -232,12 +232,12 @@ def test_a_price_of_the_whole_plan_knows_the_tokens_that_are_complete(model, set
         return plan(planner, extra_cost=Partial(far)).candidates
 
     found = guided()
-    monkeypatch.setattr("dfplan.diffusion.matrix.PHASES", 1)
+    monkeypatch.setattr("dfplan.diffusion.active_windows.PHASES", 1)
     np.testing.assert_allclose(found, guided(), atol=1e-4, rtol=1e-4)
 
 
 def test_discrete_levels_are_the_ones_that_were_learned():
-    model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(levels=10))
+    model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(num_levels=10))
     planner = make_planner(model, **{"sampling.steps": 5, "sampling.rho": 2.0})
     found = planner.levels(planner.config.sampling.make_matrix(HORIZON))
     np.testing.assert_allclose(np.unique(found), [0.0, 0.1, 0.2, 0.4, 0.6, 1.0])

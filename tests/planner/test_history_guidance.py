@@ -10,7 +10,7 @@ import pytest
 
 from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.sampler import sample, token_noise
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.planner.noised_history import add_noise, raise_level
 from dfplan.types import UserError
 

@@ -33,7 +33,7 @@ CANDIDATES = 3
 def model():
     layout = dataclasses.replace(LAYOUT, goal_dims=())
     config = DataConfig(goal="reward", stride=STRIDE, tokens=8)
-    return Model(TokenLayout.create(layout, config), NET, DiffusionConfig(shift=0.0))
+    return Model(TokenLayout.create(layout, config), NET, DiffusionConfig("cosine"))
 
 
 @pytest.fixture(scope="module")

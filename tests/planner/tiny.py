@@ -11,8 +11,8 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.plan import History, Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import History, Weights
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -27,7 +27,7 @@ ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
 
 def make_model(**data) -> Model:
     config = DataConfig(**{"stride": STRIDE, "tokens": 8, **data})
-    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig(shift=0.0))
+    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig("cosine"))
 
 
 @functools.cache
