@@ -28,6 +28,7 @@ from dfplan.planner.registry import RANKERS
 from dfplan.planner.select import candidate_costs, hold
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost, Denoiser, PyTree, UserError
+from dfplan.util.registry import parse_spec
 from dfplan.value.dataset import expected_return
 
 
@@ -79,7 +80,8 @@ class DiffusionPlanner:
                 f"diffusion.num_levels; valid: 1 to {grid}"
             )
         self.config.sampling.make_matrix(self.horizon)
-        if self.config.sampling.matrix == "autoregressive" and not self.model.net.causal:
+        matrix_name, _ = parse_spec(self.config.sampling.matrix)
+        if matrix_name == "autoregressive" and not self.model.net.causal:
             raise UserError(
                 "planner.sampling.matrix 'autoregressive' caches complete tokens, which "
                 "net.attention 'bidirectional' does not allow; valid here: "

@@ -61,21 +61,19 @@ SETTINGS = {
     "autoregressive": {},
     "full_sequence": {
         "sampling.matrix": "full_sequence",
-        "sampling.eta": 0.0,
+        "sampling.solver": "ddim",
         "sampling.clip": 1.5,
     },
-    "pyramid-0.5": {"sampling.matrix": "pyramid", "sampling.slope": 0.5},
+    "pyramid-0.5": {"sampling.matrix": "pyramid:slope=0.5"},
     "pyramid-1": {
         "sampling.matrix": "pyramid",
-        "sampling.slope": 1.0,
         "sampling.solver": "multistep",
     },
     "pyramid-2.5": {
-        "sampling.matrix": "pyramid",
-        "sampling.slope": 2.5,
+        "sampling.matrix": "pyramid:slope=2.5",
         "sampling.solver": "ancestral",
     },
-    "trapezoid": {"sampling.matrix": "trapezoid", "sampling.slope": 1.0},
+    "trapezoid": {"sampling.matrix": "trapezoid"},
     "custom": {
         "sampling.matrix": "custom",
         "sampling.custom_matrix": tuple(CUSTOM.ravel().tolist()),

@@ -64,7 +64,7 @@ def test_the_key_decides():
         pytest.param(
             {"sampling.matrix": "pyramid", "sampling.solver": "multistep"}, marks=pytest.mark.slow
         ),
-        {"sampling.matrix": "full_sequence", "sampling.eta": 0.0},
+        {"sampling.matrix": "full_sequence", "sampling.solver": "ddim"},
     ],
     ids=["pyramid", "full_sequence"],
 )
