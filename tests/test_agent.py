@@ -18,7 +18,7 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.plan import Plan, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -109,7 +109,7 @@ def real():
     """Return a planner with inverse dynamics, and random weights."""
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
     net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
-    model = Model(tokens, net, DiffusionConfig(shift=0.0))
+    model = Model(tokens, net, DiffusionConfig("cosine"))
     rng = np.random.default_rng(0)
 
     def draw(leaf):
@@ -121,7 +121,7 @@ def real():
     config = planner_config(
         candidates=2, replan_every=EVERY, **{"sampling.steps": 2, "history.tokens": 2}
     )
-    return Planner(model, config, 4), Weights(params, norm, norm)
+    return DiffusionPlanner(model, config, 4), Weights(params, norm, norm)
 
 
 def drive(agent, state, steps, goal=(1.0, 2.0)):

@@ -87,7 +87,7 @@ WRONG = [
     ("net.fourier_octaves", -1),
     ("planner.low_level_controller", "magic"),
     ("planner.candidates", 0),
-    ("planner.sampling.eta", 1.5),
+    ("planner.sampling.solver", "ddim:eta=1.5"),
     ("planner.guidance.samples", 0),
     ("planner.guidance.samples", 2),  # with planner.goal.conditioning's "token"
     ("planner.sampling.matrix", "cube"),
@@ -96,7 +96,7 @@ WRONG = [
     ("training.ema", -0.1),
     ("training.ema", 1.0),
     ("training.log_every", 0),
-    ("diffusion.levels", -1),
+    ("diffusion.num_levels", -1),
     ("training.objective.paradigm", "none"),
     ("training.objective.paradigm", "three"),
     ("training.objective.weight", "heavy"),

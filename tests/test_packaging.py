@@ -27,7 +27,7 @@ def test_importing_dfplan_leaves_jax_as_it_was():
     code = """
 import os, jax
 before = dict(os.environ), dict(jax.config.values)
-import dfplan.planner.planner, dfplan.training.step
+import dfplan.planner.diffusion_planner, dfplan.training.step
 assert (dict(os.environ), dict(jax.config.values)) == before
 """
     loaded_by(code)

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 from dfplan.control.kalman import Belief, predict, update
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import MeasurementNoiseEstimator, MeasurementNoiseState
-from dfplan.diffusion.schedule import Schedule, level_at
+from dfplan.diffusion.schedules import Schedule
+from dfplan.diffusion.schedules.schedule import level_at
 from dfplan.planner.config import ESTIMATED
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
-from dfplan.diffusion.schedule import Schedule
+from dfplan.diffusion.schedules import Schedule
 from dfplan.types import Array
 
 

@@ -15,7 +15,7 @@ from dfplan.control.batch import BatchPlanner, runs_apart
 from dfplan.data.windows import TrainingArrays
 from dfplan.model import Model
 from dfplan.planner.plan import History, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.training.step import TrainSpec, init_state, train_step, train_until
 
 ROWS = 10_000
@@ -47,7 +47,7 @@ def gemm_rate(model: Model, seconds: float) -> float:
 
 
 def bench_plan(
-    planner: Planner, weights: Weights, batch: int, gemm: float, seconds: float
+    planner: DiffusionPlanner, weights: Weights, batch: int, gemm: float, seconds: float
 ) -> dict[str, float | None]:
     """One plan for each of `batch` robots to the end of the horizon, as an agent has them made.
 
@@ -107,7 +107,7 @@ def bench_training(spec: TrainSpec, gemm: float, seconds: float) -> dict[str, fl
     }
 
 
-def plan_flops(planner: Planner, batch: int, guided: bool = False) -> float:
+def plan_flops(planner: DiffusionPlanner, batch: int, guided: bool = False) -> float:
     """FLOPs of the network's evaluations in one plan, sampled to the end of the horizon.
 
     XLA counts those of one; a loop's body it would count once, however often it runs.
@@ -151,7 +151,7 @@ def machine(gemm: float) -> dict[str, Any]:
     }
 
 
-def with_horizon(planner: Planner, horizon: int) -> Planner:
+def with_horizon(planner: DiffusionPlanner, horizon: int) -> DiffusionPlanner:
     """The planner with plans of that many tokens."""
     config = dataclasses.replace(planner.config, horizon=horizon)
     return dataclasses.replace(planner, config=config, horizon=horizon)
@@ -183,18 +183,18 @@ def _flops(lowered: Any) -> float:
     return float(lowered.cost_analysis()["flops"])
 
 
-def _memory(planner: Planner, weights: Weights, history: History) -> float | None:
+def _memory(planner: DiffusionPlanner, weights: Weights, history: History) -> float | None:
     if runs_apart():
         history = jax.tree.map(lambda a: a[:1], history)
     keys = jax.random.split(jax.random.key(0), len(history.level))
-    used = Planner.plan.lower(planner, weights, keys, history, None).compile().memory_analysis()
+    used = DiffusionPlanner.plan.lower(planner, weights, keys, history, None).compile().memory_analysis()
     if used is None:
         return None
     sizes = (used.argument_size_in_bytes, used.output_size_in_bytes, used.temp_size_in_bytes)
     return sum(sizes) / 1e6
 
 
-def random_history(planner: Planner, weights: Weights, batch: int) -> History:
+def random_history(planner: DiffusionPlanner, weights: Weights, batch: int) -> History:
     """Random observations of `batch` robots, as far from the data's mean as the data's own."""
     layout, tokens = planner.model.layout, planner.config.history.tokens
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Key
 
 from dfplan.planner.plan import History, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.types import Array, UserError
 
 ROWS = 1024
@@ -17,7 +17,7 @@ ROWS = 1024
 
 
 def sample_futures(
-    planner: Planner,
+    planner: DiffusionPlanner,
     weights: Weights,
     history: History,
     seed: int,
@@ -60,7 +60,7 @@ def sample_futures(
     return np.concatenate(found)
 
 
-def check_rolls(planner: Planner) -> None:
+def check_rolls(planner: DiffusionPlanner) -> None:
     """Check that a window's end can be the next one's history.
 
     Raises:
@@ -76,7 +76,7 @@ def check_rolls(planner: Planner) -> None:
 
 
 def _sample(
-    planner: Planner, weights: Weights, keys: Key[Array, "W"], history: History, tokens: int
+    planner: DiffusionPlanner, weights: Weights, keys: Key[Array, "W"], history: History, tokens: int
 ) -> np.ndarray:
     plan = planner.plan(weights, keys, history, None)
     first = np.asarray(plan.candidates[:, :, 1:])
@@ -93,7 +93,7 @@ def _sample(
     return seen[:, past : past + tokens].reshape(windows, count, tokens, features)
 
 
-def _known(planner: Planner, states: np.ndarray) -> History:
+def _known(planner: DiffusionPlanner, states: np.ndarray) -> History:
     """Sampled states `[W, H, S]` as a history."""
     layout, level = planner.model.layout, planner.config.history.level
     actions = np.zeros((*states.shape[:2], layout.stride, layout.action_dim), np.float32)

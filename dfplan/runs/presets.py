@@ -10,7 +10,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # A few minutes on two CPU cores: demonstrations, tests, first looks at a dataset.
     "small": {
         "net.width": 96,
-        "diffusion.shift": 0.0,
+        "diffusion.schedule": "cosine",
         "training.steps": 3_000,
         "training.batch_size": 64,
         "training.save_every": 2_000,

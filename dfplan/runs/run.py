@@ -27,7 +27,8 @@ from dfplan.model import Model
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.representation.normalizer import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
+from dfplan.planner.registry import PLANNERS
 from dfplan.planner.plan import Weights
 from dfplan.value.dataset import learn_critic, rank_returns
 from dfplan.planner.support import DataSupport
@@ -141,7 +142,7 @@ class Run:
                 "valid here: 1"
             )
         horizon = config.horizon or tokens - config.history.tokens
-        return Planner(self.model, config, horizon)
+        return PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
 
     @property
     def goal_dims(self) -> tuple[int, ...] | None:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from dfplan.diffusion.solver import Solver, SolverState
+from dfplan.diffusion.solvers import DDIM
 from dfplan.model import Model
 from dfplan.nets.network import Network
 from dfplan.types import Array
@@ -34,9 +34,10 @@ def lower_estimate(
     history, target = jnp.split(x, 2, axis=1)
     seen, here = jnp.split(level, 2, axis=1)
     x0 = model.x0(target, teacher.two_streams(x, level), here)
-    there = _lower(here, steps, model.diffusion.levels)
-    memory = SolverState.empty(target)
-    lower, _ = Solver().step(model.schedule, target, x0, memory, here, there)
+    there = _lower(here, steps, model.diffusion.num_levels)
+    solver = DDIM()
+    state = solver.init_state(target)
+    lower, _ = solver.step(model.schedule, target, x0, state, here, there)
     both = jnp.concatenate([history, lower], axis=1), jnp.concatenate([seen, there], axis=1)
     estimate = model.x0(lower, student.two_streams(*both), there)
     return jax.lax.stop_gradient(estimate)

@@ -151,7 +151,7 @@ def _streams(key: Array, model: Model, config: ObjectiveConfig, batch: Batch) ->
     """Levels as the paradigm draws them; tokens that are not there are pure noise in any."""
     tokens = batch.tokens
     rows, length = tokens.shape[:2]
-    has_goal, steps = model.layout.has_goal, model.diffusion.levels
+    has_goal, steps = model.layout.has_goal, model.diffusion.num_levels
     if not config.two_stream:
         draw = NoiseLevelSampler(config.paradigm, steps)
         level = draw.draw(key, rows, length, has_goal)

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dfplan.diffusion.matrix import autoregressive, full_sequence, pyramid, trapezoid, windows
+from dfplan.diffusion.active_windows import windows
+from dfplan.diffusion.matrix import autoregressive, full_sequence, pyramid, trapezoid
 from dfplan.diffusion.noise_levels import NoiseLevelSampler, TwoStreamNoiseLevelSampler
 from dfplan.plots.style import INK, level_colors
 

@@ -14,8 +14,8 @@ from dfplan.control.closed_loop import ClosedLoop
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import Weights
-from dfplan.planner.planner import Planner
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -31,10 +31,11 @@ GOALS = np.array([[1.0, 1.0], [-2.0, 0.0]], np.float32)
 NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, fourier_octaves=1)
 
 
-def make(**config) -> Planner:
+def make(**config) -> DiffusionPlanner:
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=2, actions=True, tokens=6))
     settings = {"sampling.steps": 2, "candidates": 2, "replan_every": 3, **config}
-    return Planner(Model(tokens, NET, DiffusionConfig(shift=0.0)), planner_config(**settings), 3)
+    model = Model(tokens, NET, DiffusionConfig("cosine"))
+    return DiffusionPlanner(model, planner_config(**settings), 3)
 
 
 def random_weights(model: Model) -> Weights:

@@ -8,7 +8,7 @@ import pytest
 from dfplan.control.estimator import AffineMap, StateEstimator, as_reading
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import MIN_RESIDUALS
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.planner.config import ESTIMATED
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError

@@ -11,7 +11,7 @@ from dfplan.control.batch import BatchPlanner
 from dfplan.control.history_buffer import history_tokens
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.loop import NO_PLAN, LoopSpec
-from dfplan.diffusion.schedule import level_at
+from dfplan.diffusion.schedules.schedule import level_at
 from dfplan.types import UserError
 from tests.planner.tiny import (
     ACTIONS,

@@ -13,7 +13,7 @@ import pytest
 
 from dfplan.agent import Agent
 from dfplan.control.executor import DelayedExecutor, SynchronousExecutor
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.planner.plan import Plan, Weights
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.diffusion.loss import diffuse, masked_mse
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 
 
 def test_diffuse_mixes_token_and_noise_by_level():

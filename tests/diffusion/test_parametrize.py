@@ -14,7 +14,7 @@ from dfplan.diffusion.parametrize import (
     to_eps,
     to_x0,
 )
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.types import UserError
 
 KINDS = pytest.mark.parametrize("kind", PARAMETRIZATIONS)

@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dfplan.diffusion.active_windows import ActiveWindows, all_tokens, windows, windows_to_end
 from dfplan.diffusion.matrix import (
-    ActiveWindows,
-    all_tokens,
     autoregressive,
     check_matrix,
     full_sequence,
@@ -17,25 +16,16 @@ from dfplan.diffusion.matrix import (
     make_matrix,
     pyramid,
     trapezoid,
-    windows,
-    windows_to_end,
 )
 from dfplan.diffusion.sampler import sample, token_noise
-from dfplan.diffusion.schedule import Cosine, LinearBeta
-from dfplan.diffusion.solver import Solver
+from dfplan.diffusion.schedules import Cosine, LinearBeta
+from dfplan.diffusion.solvers import SOLVERS
 
 from .gaussian import COVARIANCE, FEATURES, MEAN, SIZE, TOKENS, Exact, distance, end_law
 
 SCHEDULE = Cosine()
 RHO = 1.5
 LONG, MANY = 289, 2048  # rows of padded matrices; samples, where they are counted
-SOLVERS = {
-    "ddim": Solver(),
-    "ddim-0.5": Solver(eta=0.5),
-    "ddim-1": Solver(eta=1.0),
-    "ancestral": Solver("ancestral"),
-    "multistep": Solver("multistep"),
-}
 
 
 def custom(steps):
@@ -97,26 +87,26 @@ def test_theory_every_matrix_tends_to_the_exact_joint(name, eta):
 
 @EVERY
 def test_deterministic_ddim_ends_with_that_law(name):
-    got = affine_law(Exact(SCHEDULE), SOLVERS["ddim"], name, 24)
+    got = affine_law(Exact(SCHEDULE), SOLVERS.make("ddim"), name, 24)
     wanted = end_law(SCHEDULE, levels(MATRICES[name](24), 24, RHO), 0.0)
     np.testing.assert_allclose(got[0], wanted[0], atol=2e-4)
     np.testing.assert_allclose(got[1], wanted[1], atol=2e-4)
 
 
 @EVERY
-@by_solver(["ddim-0.5", "ddim-1", "ancestral"])
+@by_solver(["ddim:eta=0.5", "ddim:eta=1", "ancestral"])
 def test_noisy_solvers_end_with_that_law(name, solver):
     steps, rows = 12, MANY
     k_start, k_rows = jax.random.split(jax.random.key(1))
     start = jax.random.normal(k_start, (rows, TOKENS, FEATURES))
     end = run(
         Exact(SCHEDULE),
-        SOLVERS[solver],
+        SOLVERS.make(solver),
         start,
         padded(name, steps, 73),
         jax.random.split(k_rows, rows),
     ).reshape(rows, SIZE)
-    eta = 0.5 if solver == "ddim-0.5" else 1.0
+    eta = 0.5 if solver == "ddim:eta=0.5" else 1.0
     mean, covariance = end_law(SCHEDULE, levels(MATRICES[name](steps), steps, RHO), eta)
     # In whitened units the errors are those of the mean and covariance of standard normals.
     white = np.linalg.solve(np.linalg.cholesky(covariance), (np.asarray(end, np.float64) - mean).T)
@@ -129,7 +119,7 @@ def test_noisy_solvers_end_with_that_law(name, solver):
 @EVERY
 def test_multistep_recovers_the_joint(name):
     """Within 2 % at 48 steps a token, where DDIM is at least four times further off."""
-    law = affine_law(Exact(SCHEDULE), SOLVERS["multistep"], name, 48)
+    law = affine_law(Exact(SCHEDULE), SOLVERS.make("multistep"), name, 48)
     assert distance(*law) < 0.02
     first_order = end_law(SCHEDULE, levels(MATRICES[name](48), 48, RHO), 0.0)
     assert distance(*law) < distance(*first_order) / 4
@@ -137,18 +127,18 @@ def test_multistep_recovers_the_joint(name):
 
 def test_another_schedule():
     schedule = LinearBeta()
-    got = affine_law(Exact(schedule), SOLVERS["multistep"], "pyramid", 48)
+    got = affine_law(Exact(schedule), SOLVERS.make("multistep"), "pyramid", 48)
     assert distance(*got) < 0.02
 
 
 def test_a_causal_denoiser_suffices_token_by_token():
     """A later token at pure noise tells nothing, so looking back is all there is to see."""
-    causal = affine_law(Exact(SCHEDULE, causal=True), SOLVERS["ddim"], "autoregressive", 24)
+    causal = affine_law(Exact(SCHEDULE, causal=True), SOLVERS.make("ddim"), "autoregressive", 24)
     wanted = end_law(SCHEDULE, levels(autoregressive(TOKENS, 24), 24, RHO), 0.0)
     np.testing.assert_allclose(causal[0], wanted[0], atol=2e-4)
     np.testing.assert_allclose(causal[1], wanted[1], atol=2e-4)
     # Not so when all fall together: what later tokens show is missed.
-    together = affine_law(Exact(SCHEDULE, causal=True), SOLVERS["ddim"], "full_sequence", 24)
+    together = affine_law(Exact(SCHEDULE, causal=True), SOLVERS.make("ddim"), "full_sequence", 24)
     assert distance(*together) > 0.2
 
 
@@ -167,7 +157,7 @@ def test_order_of_convergence(solver, order):
     def end(steps):
         passed = np.minimum(np.arange(LONG) / steps, 1)[:, None]
         path = np.float32(high + passed * (low - high))
-        return run(Exact(SCHEDULE), SOLVERS[solver], start, path, keys)
+        return run(Exact(SCHEDULE), SOLVERS.make(solver), start, path, keys)
 
     # Extrapolated to no step size at all.
     truth = end(256) + (end(256) - end(128)) / (2**order - 1)
@@ -176,14 +166,14 @@ def test_order_of_convergence(solver, order):
     assert abs(slope - order) < 0.2, (slope, errors)
 
 
-@by_solver(SOLVERS)
+@by_solver(["ddim", "ddim:eta=0.5", "ddim:eta=1", "ancestral", "multistep"])
 def test_known_tokens_never_change(solver):
-    rows, length = (MANY, 73) if SOLVERS[solver].noisy else (SIZE + 1, LONG)
+    rows, length = (MANY, 73) if SOLVERS.make(solver).needs_noise else (SIZE + 1, LONG)
     matrix = padded("pyramid-1", 6, length)
     matrix[:, 1], matrix[:, 4] = 0.0, 0.3
     start = jax.random.normal(jax.random.key(3), (rows, TOKENS, FEATURES))
     keys = jax.random.split(jax.random.key(0), rows)
-    end = run(Exact(SCHEDULE), SOLVERS[solver], start, matrix, keys)
+    end = run(Exact(SCHEDULE), SOLVERS.make(solver), start, matrix, keys)
     np.testing.assert_array_equal(end[:, [1, 4]], start[:, [1, 4]])
     assert (end[:, [0, 2, 3, 5]] != start[:, [0, 2, 3, 5]]).all()
 
@@ -200,7 +190,9 @@ def test_conditioning_on_known_tokens_is_exact():
     start[:, k] = MEAN[k] + [0.5, -1.0, 1.0, 0.3]
     keys = jax.random.split(jax.random.key(0), len(start))
     start = jnp.asarray(start.reshape(-1, TOKENS, FEATURES), jnp.float32)
-    end = np.asarray(run(Exact(SCHEDULE), SOLVERS["multistep"], start, matrix, keys), np.float64)
+    end = np.asarray(
+        run(Exact(SCHEDULE), SOLVERS.make("multistep"), start, matrix, keys), np.float64
+    )
     end = end.reshape(-1, SIZE)
     gain = COVARIANCE[np.ix_(f, k)] @ np.linalg.inv(COVARIANCE[np.ix_(k, k)])
     jacobian = (end[1 : len(f) + 1, f] - end[0, f]).T
@@ -258,14 +250,14 @@ def everything(matrix):
 
 
 @pytest.mark.parametrize(
-    ("name", "solver"), [*((name, "multistep") for name in MATRICES), ("pyramid", "ddim-1")]
+    ("name", "solver"), [*((name, "multistep") for name in MATRICES), ("pyramid", "ddim:eta=1")]
 )
 def test_windows_change_nothing(name, solver):
     matrix = MATRICES[name](4)
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
     keys = jax.random.split(jax.random.key(0), 3)
-    small = cached(SOLVERS[solver], matrix, start, keys).tokens
-    whole = cached(SOLVERS[solver], matrix, start, keys, everything).tokens
+    small = cached(SOLVERS.make(solver), matrix, start, keys).tokens
+    whole = cached(SOLVERS.make(solver), matrix, start, keys, everything).tokens
     np.testing.assert_allclose(small, whole, atol=1e-5)
 
 
@@ -275,7 +267,7 @@ def test_phases_of_windows_to_the_end_change_nothing(name, trajectory):
     matrix = MATRICES[name](4)
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
     keys, options = jax.random.split(jax.random.key(0), 3), {"trajectory": trajectory}
-    solver = SOLVERS["ddim-1"]
+    solver = SOLVERS.make("ddim:eta=1")
     assert len(windows_to_end(matrix)) > 1
     phases = cached(solver, matrix, start, keys, windows_to_end, **options)
     whole = cached(solver, matrix, start, keys, everything, **options)
@@ -291,27 +283,29 @@ def test_phases_of_windows_to_the_end_change_nothing(name, trajectory):
         ("full_sequence", "multistep"),
         ("autoregressive", "multistep"),
         ("pyramid", "multistep"),
-        ("pyramid", "ddim-1"),
+        ("pyramid", "ddim:eta=1"),
     ],
 )
 def test_a_shorter_horizon_is_a_prefix(name, solver):
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
     keys = jax.random.split(jax.random.key(0), 3)
     ends = [
-        cached(SOLVERS[solver], make_matrix(name, t, 4), start[:, :t], keys).tokens
+        cached(SOLVERS.make(solver), make_matrix(name, t, 4), start[:, :t], keys).tokens
         for t in (4, TOKENS)
     ]
     np.testing.assert_allclose(ends[0], ends[1][:, :4], atol=1e-5)
 
 
 def test_a_row_does_not_depend_on_its_batch():
-    solver = "ddim-1"
+    solver = "ddim:eta=1"
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
     keys, matrix = jax.random.split(jax.random.key(0), 3), MATRICES["pyramid-1"](4)
-    every = cached(SOLVERS[solver], matrix, start, keys).tokens
-    alone = cached(SOLVERS[solver], matrix, start[1:2], keys[1:2]).tokens
+    every = cached(SOLVERS.make(solver), matrix, start, keys).tokens
+    alone = cached(SOLVERS.make(solver), matrix, start[1:2], keys[1:2]).tokens
     np.testing.assert_allclose(every[1:2], alone, atol=1e-5)
-    other = cached(SOLVERS[solver], matrix, start, jax.random.split(jax.random.key(1), 3)).tokens
+    other = cached(
+        SOLVERS.make(solver), matrix, start, jax.random.split(jax.random.key(1), 3)
+    ).tokens
     assert (jnp.abs(every - other) > 1e-3).any(axis=(1, 2)).all()
 
 
@@ -319,13 +313,13 @@ def test_trajectory():
     matrix = MATRICES["pyramid-1"](4)
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
     keys = jax.random.split(jax.random.key(0), 3)
-    result = cached(SOLVERS["ddim-1"], matrix, start, keys, trajectory=True)
+    result = cached(SOLVERS.make("ddim:eta=1"), matrix, start, keys, trajectory=True)
     assert result.trajectory.shape == (26, *start.shape)
     np.testing.assert_array_equal(result.trajectory[0], start)
     np.testing.assert_array_equal(result.trajectory[-1], result.tokens)
     changed = np.diff(result.trajectory[: len(matrix)], axis=0) != 0
     np.testing.assert_array_equal(changed.all(axis=(1, 3)), np.diff(matrix, axis=0) != 0)
-    plain = cached(SOLVERS["ddim-1"], matrix, start, keys)
+    plain = cached(SOLVERS.make("ddim:eta=1"), matrix, start, keys)
     assert plain.trajectory is None
     np.testing.assert_allclose(plain.tokens, result.tokens, atol=1e-6)
 
@@ -341,9 +335,15 @@ def test_stopping_early_leaves_the_first_tokens_as_they_would_be():
 
     def run_until(stop):
         return sample(
-            denoise, jnp.int32(0), start, matrix, schedule=SCHEDULE, solver=Solver(eta=1.0),
-            keys=keys, stop=stop,
-        )  # fmt: skip
+            denoise,
+            jnp.int32(0),
+            start,
+            matrix,
+            schedule=SCHEDULE,
+            solver=SOLVERS.make("ddim:eta=1"),
+            keys=keys,
+            stop=stop,
+        )
 
     full = run_until(None)
     assert full.complete == TOKENS and full.carry == 4 * TOKENS

@@ -174,11 +174,11 @@ def test_a_run_is_distilled(dataset, tiny_config, tmp_path, same_bits):
 def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
     untrained(tiny_config, tmp_path / "a")
     train(TASK, tiny_config, tmp_path / "empty", stop_step=0, goal_dims=GOAL)
-    wider, steeper = {"net.width": 32}, {"diffusion.shift": 1.0}
+    wider, steeper = {"net.width": 32}, {"diffusion.schedule": "cosine:shift=1"}
     for settings, begin, says in (
         (DISTIL, None, "learns from a run .*name it with --init-from"),
         (wider, "a", "net.width 32 needs other weights than .*valid here: 16"),
-        (steeper, "a", "diffusion.shift 1.0 needs other weights than .*valid here: 0.0"),
+        (steeper, "a", "diffusion.schedule .?cosine:shift=1.? needs other weights than .*valid here: .?cosine"),
         ({}, "nowhere", "nowhere is neither a run"),
         ({}, "empty", "holds no checkpoint"),
     ):

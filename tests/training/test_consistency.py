@@ -20,7 +20,7 @@ CONSISTENCY = {"two_stream": True, "loss": "consistency"}
 class Gaussian:
     """Stands for a model that predicts x0 of tokens of N(0, SPREAD^2), which tell of no other."""
 
-    diffusion = DiffusionConfig(parametrization="x0", shift=0.0)
+    diffusion = DiffusionConfig("cosine", parametrization="x0")
     schedule = diffusion.make_schedule()
 
     def x0(self, x, output, level):
@@ -47,7 +47,7 @@ WHOLE_WAY = Net(lambda a, s: SPREAD / jnp.sqrt(a**2 * SPREAD**2 + s**2))
 
 def estimates(steps, student=WHOLE_WAY, levels=0):
     model = Gaussian()
-    model.diffusion = dataclasses.replace(Gaussian.diffusion, levels=levels)
+    model.diffusion = dataclasses.replace(Gaussian.diffusion, num_levels=levels)
     level = jnp.tile(jnp.linspace(0, 1, TOKENS), 2)[None]
     x = jax.random.normal(jax.random.key(0), (1, 2 * TOKENS, 3))
     found = lower_estimate(student, TEACHER, model, steps, x, level)  # pyright: ignore[reportArgumentType]

@@ -55,8 +55,8 @@ class ToldNet:
 class Told:
     """Stands for a model; its network puts out what its parameters are, and notes its input."""
 
-    diffusion = DiffusionConfig(shift=0.0)
-    schedule = DiffusionConfig(shift=0.0).make_schedule()
+    diffusion = DiffusionConfig("cosine")
+    schedule = DiffusionConfig("cosine").make_schedule()
 
     def __init__(self, has_goal):
         self.layout = SimpleNamespace(has_goal=has_goal)
@@ -74,7 +74,7 @@ def told_gradient(config, has_goal, valid, levels=0):
     """Size of the gradient with respect to the network's output, per token, and the network."""
     batch = told_batch(valid)
     model, output = Told(has_goal), jnp.full((*valid.shape, 3), 9.0)
-    model.diffusion = DiffusionConfig(levels=levels)
+    model.diffusion = DiffusionConfig(num_levels=levels)
     key = jax.random.key(1)
     grad = jax.grad(lambda out: denoising_loss(out, model, config, key, batch))(output)  # pyright: ignore[reportArgumentType]
     # The forward pass runs within the gradient's trace; again, for values.
@@ -224,7 +224,7 @@ def test_every_combination_has_a_finite_loss_and_gradients(paradigm, two_stream)
     batch, scale, key = told_batch(np.ones((64, TOKENS), bool)), jnp.full(3, 0.5), jax.random.key(2)
     weights = WEIGHTS if paradigm != "regression" else ("uniform",)
     for weight, kind, levels in itertools.product(weights, PARAMETRIZATIONS, (0, 4)):
-        told.diffusion = DiffusionConfig(parametrization=kind, levels=levels)
+        told.diffusion = DiffusionConfig(parametrization=kind, num_levels=levels)
         config = ObjectiveConfig(paradigm, two_stream, weight)
         loss, grad = jax.value_and_grad(denoising_loss)(scale, told, config, key, batch)
         assert np.isfinite(loss) and loss > 0

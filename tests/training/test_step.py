@@ -88,7 +88,7 @@ def test_training_finds_the_posterior_mean_of_a_gaussian():
     model = Model(
         TokenLayout.create(data.layout, config),
         NetConfig(width=16, layers=2, heads=2, fourier_octaves=1),
-        DiffusionConfig(shift=0.0),
+        DiffusionConfig("cosine"),
     )
     optimizer = OptimizerConfig(learning_rate=5e-3, warmup=50, final=0.0)
     training = TrainingConfig(steps=800, batch_size=64, ema=0.98, optimizer=optimizer)

@@ -1,22 +1,21 @@
 """One step of each solver, with levels of its own for every token."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.diffusion.schedule import Cosine
-from dfplan.diffusion.solver import Solver, SolverState
+from dfplan.diffusion.schedules import Cosine
+from dfplan.diffusion.solvers import SOLVERS
+from dfplan.diffusion.solvers.multistep import SolverState
 from dfplan.types import UserError
 
 SCHEDULE = Cosine()
 ALL = {
-    "ddim": Solver(),
-    "ddim-0.5": Solver(eta=0.5),
-    "ddim-1": Solver(eta=1.0),
-    "ancestral": Solver("ancestral"),
-    "multistep": Solver("multistep"),
-    "consistency": Solver("consistency"),
+    spec: SOLVERS.make(spec)
+    for spec in ("ddim", "ddim:eta=0.5", "ddim:eta=1", "ancestral", "multistep", "consistency")
 }
 EVERY = pytest.mark.parametrize("solver", ALL.values(), ids=ALL.keys())
 # From and to, each token its own: among them pure noise, tiny levels, ones that end clean.
@@ -28,9 +27,9 @@ def random(seed, shape=(1, 8, 3)):
     return jax.random.normal(jax.random.key(seed), shape)
 
 
-def step(solver, x, x0, level_from, level_to, noise=None, memory=None):
-    memory = SolverState.empty(x) if memory is None else memory
-    return solver.step(SCHEDULE, x, x0, memory, level_from, level_to, noise)
+def step(solver, x, x0, level_from, level_to, noise=None, state=None):
+    state = solver.init_state(x) if state is None else state
+    return solver.step(SCHEDULE, x, x0, state, level_from, level_to, noise)
 
 
 def exact(level):
@@ -38,7 +37,9 @@ def exact(level):
     return np.cos(angle)[..., None], np.sin(angle)[..., None]
 
 
-@pytest.mark.parametrize("solver", [ALL["ddim-1"], ALL["ancestral"]], ids=["ddim-1", "ancestral"])
+@pytest.mark.parametrize(
+    "solver", [ALL["ddim:eta=1"], ALL["ancestral"]], ids=["ddim:eta=1", "ancestral"]
+)
 def test_a_draw_from_the_posterior_of_ho_et_al(solver):
     """Equations 6 and 7 of Ho et al. 2020, their step being from one level to the next."""
     (a_s, s_s), (a_t, s_t) = exact(FROM), exact(TO)
@@ -69,17 +70,17 @@ def test_consistency_is_the_estimate_with_fresh_noise():
 @pytest.mark.parametrize("kind", ["ancestral", "consistency"])
 def test_temperature_scales_the_noise_of_a_step(kind):
     x, x0, noise = random(0), random(1), random(2)
-    cool = step(Solver(kind, temperature=0.25), x, x0, FROM, TO, noise)[0]
-    np.testing.assert_array_equal(cool, step(Solver(kind), x, x0, FROM, TO, 0.25 * noise)[0])
-    with pytest.raises(UserError, match="temperature must be at least 0, got -1"):
-        Solver(kind, temperature=-1)
+    cool = step(SOLVERS.make(kind, temperature=0.25), x, x0, FROM, TO, noise)[0]
+    np.testing.assert_array_equal(cool, step(ALL[kind], x, x0, FROM, TO, 0.25 * noise)[0])
+    with pytest.raises(UserError, match=r"temperature .*-1"):
+        SOLVERS.make(kind, temperature=-1)
 
 
 def test_ancestral_is_ddim_with_eta_one():
     x, x0, noise = random(0), random(1), random(2)
     np.testing.assert_array_equal(
         step(ALL["ancestral"], x, x0, FROM, TO, noise)[0],
-        step(ALL["ddim-1"], x, x0, FROM, TO, noise)[0],
+        step(ALL["ddim:eta=1"], x, x0, FROM, TO, noise)[0],
     )
 
 
@@ -89,10 +90,10 @@ def test_the_right_estimate_leads_down_its_own_ray(solver):
     x0, eps = random(1), random(2)
     (a_s, s_s), (a_t, s_t) = exact(FROM), exact(TO)
     x = jnp.asarray(a_s * x0 + s_s * eps, jnp.float32)
-    new, memory = step(solver, x, x0, FROM, TO)
+    new, state = step(solver, x, x0, FROM, TO)
     np.testing.assert_allclose(new, a_t * x0 + s_t * eps, atol=3e-6)
     # The memory of the step before holds the same estimate, so the slope is 0.
-    again, _ = step(solver, new, x0, TO, 0.5 * TO, memory=memory)
+    again, _ = step(solver, new, x0, TO, 0.5 * TO, state=state)
     a_u, s_u = exact(0.5 * TO)
     np.testing.assert_allclose(again, a_u * x0 + s_u * eps, atol=3e-6)
 
@@ -103,8 +104,8 @@ def test_every_eta_keeps_the_variance(eta):
     x, noise = jnp.ones((1, 8, 1)), jnp.ones((1, 8, 1))
     still = jnp.zeros_like(x)
     s_s, s_t = exact(FROM)[1], exact(TO)[1]
-    by_x = step(Solver(eta=eta), x, still, FROM, TO, still)[0]
-    by_noise = step(Solver(eta=eta), still, still, FROM, TO, noise)[0]
+    by_x = step(SOLVERS.make(f"ddim:eta={eta}"), x, still, FROM, TO, still)[0]
+    by_noise = step(SOLVERS.make(f"ddim:eta={eta}"), still, still, FROM, TO, noise)[0]
     np.testing.assert_allclose((by_x * s_s) ** 2 + by_noise**2, s_t**2, rtol=1e-4)
 
 
@@ -115,8 +116,8 @@ def test_multistep_is_the_formula_of_dpm_solver_pp_2m():
     )
     x, old, new = random(0, (1, 2, 3)), random(1, (1, 2, 3)), random(2, (1, 2, 3))
     solver = ALL["multistep"]
-    x_here, memory = step(solver, x, old, before, here)
-    got, _ = step(solver, x_here, new, here, after, memory=memory)
+    x_here, state = step(solver, x, old, before, here)
+    got, _ = step(solver, x_here, new, here, after, state=state)
 
     (a0, s0), (a1, s1), (a2, s2) = exact(before), exact(here), exact(after)
     lambdas = [np.log(a / s) for a, s in ((a0, s0), (a1, s1), (a2, s2))]
@@ -132,24 +133,24 @@ def test_multistep_ends_with_the_estimate():
     solver = ALL["multistep"]
     x, old, new = random(0), random(1), random(2)
     here = 0.5 * FROM
-    x, memory = step(solver, x, old, FROM, here)
-    np.testing.assert_allclose(
-        step(solver, x, new, here, 0 * here, memory=memory)[0], new, atol=1e-6
-    )
+    x, state = step(solver, x, old, FROM, here)
+    np.testing.assert_allclose(step(solver, x, new, here, 0 * here, state=state)[0], new, atol=1e-6)
 
 
 @EVERY
 def test_a_token_whose_level_stays_is_left_alone(solver):
     x, x0, noise = random(0), random(1), random(2)
-    memory = SolverState(random(3), random(4, (1, 8)), jnp.arange(8)[None] % 2 == 0)
+    state = solver.init_state(x)
+    if state:
+        state = SolverState(random(3), random(4, (1, 8)), jnp.arange(8)[None] % 2 == 0)
     to = jnp.where(jnp.arange(8) < 4, FROM, TO)
-    new, after = step(solver, x, x0 / 0, FROM, to, noise, memory)
+    new, after = step(solver, x, x0 / 0, FROM, to, noise, state)
     np.testing.assert_array_equal(new[:, :4], x[:, :4])
-    for a, b in zip(after, memory, strict=True):
+    for a, b in zip(after, state, strict=True):
         np.testing.assert_array_equal(a[:, :4], b[:, :4])
     # Clean and unknown tokens alike.
     ends = jnp.array([[0.0, 1.0] * 4])
-    np.testing.assert_array_equal(step(solver, x, x0, ends, ends, noise, memory)[0], x)
+    np.testing.assert_array_equal(step(solver, x, x0, ends, ends, noise, state)[0], x)
 
 
 @EVERY
@@ -159,15 +160,15 @@ def test_finite_between_any_two_levels(solver):
     keep = low <= high
     level_from, level_to = high[keep][None], low[keep][None]
     x, x0, noise = (random(s, (1, keep.sum(), 2)) for s in range(3))
-    new, memory = step(solver, x, x0, level_from, level_to, noise)
-    later = step(solver, new, x0 + 1, level_to, 0.5 * level_to, noise, memory)[0]
+    new, state = step(solver, x, x0, level_from, level_to, noise)
+    later = step(solver, new, x0 + 1, level_to, 0.5 * level_to, noise, state)[0]
     assert jnp.isfinite(new).all() and jnp.isfinite(later).all()
     assert jnp.abs(new).max() < 20 and jnp.abs(later).max() < 20
 
 
 @EVERY
 def test_clip_bounds_the_estimate(solver):
-    bounded = Solver(solver.kind, solver.eta, clip=0.5)
+    bounded = dataclasses.replace(solver, clip=0.5)
     x, x0, noise = random(0), 3 * random(1), random(2)
     np.testing.assert_array_equal(
         step(bounded, x, x0, FROM, TO, noise)[0],
@@ -176,20 +177,24 @@ def test_clip_bounds_the_estimate(solver):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("spec", "settings", "words"),
     [
-        ({"kind": "euler"}, "ddim, ancestral, multistep"),
-        ({"eta": 1.5}, "1.5"),
-        ({"eta": -0.1}, "-0.1"),
-        ({"clip": 0.0}, "clip"),
-        ({"clip": float("nan")}, "clip"),
+        ("euler", {}, "ddim, ancestral, multistep"),
+        ("ancestral:eta=1", {}, "eta"),
+        ("ddim:eta=1.5", {}, "1.5"),
+        ("ddim:eta=-0.1", {}, "-0.1"),
+        ("ddim", {"clip": 0.0}, "clip"),
+        ("ddim", {"clip": float("nan")}, "clip"),
     ],
-    ids=str,
 )
-def test_bad_options(options, words):
+def test_invalid_solvers_are_refused(spec, settings, words):
     with pytest.raises(UserError, match=words):
-        Solver(**options)
+        SOLVERS.make(spec, **settings)
 
 
 def test_which_solvers_draw_noise():
-    assert [s.noisy for s in ALL.values()] == [False, True, True, True, False, True]
+    assert [s.needs_noise for s in ALL.values()] == [False, True, True, True, False, True]
+
+
+def test_only_the_multistep_solver_has_a_state():
+    assert [name for name, solver in ALL.items() if solver.init_state(random(0))] == ["multistep"]

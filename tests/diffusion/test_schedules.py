@@ -1,4 +1,4 @@
-"""Noise schedules: variance preserving, exact at both ends, and what their papers say."""
+"""Noise schedules: variance preserving, exact at both ends, and equal to their papers' formulas."""
 
 import jax
 import jax.numpy as jnp
@@ -8,19 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfplan.diffusion.config import DiffusionConfig
-from dfplan.diffusion.schedule import (
-    MAX_LOG_SNR,
-    Cosine,
-    LinearBeta,
-    Sigmoid,
-    level_at,
-    log_snr,
-    make_schedule,
-    ratio_at,
-)
+from dfplan.diffusion.schedules import SCHEDULES, Cosine, LinearBeta, Sigmoid
+from dfplan.diffusion.schedules.schedule import MAX_LOG_SNR, level_at, log_snr, ratio_at
 from dfplan.types import UserError
 
-SCHEDULES = [
+ALL = [
     Cosine(),
     Cosine(2.0),
     Cosine(-1.5),
@@ -29,7 +21,7 @@ SCHEDULES = [
     Sigmoid(),
     Sigmoid(0.0, 3.0, 0.7),
 ]
-EVERY = pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+EVERY = pytest.mark.parametrize("schedule", ALL, ids=str)
 
 
 def exact(schedule, level):
@@ -134,26 +126,27 @@ def test_log_snr_is_bounded_at_the_ends_and_right_between():
     )
 
 
-def test_made_by_name():
-    assert make_schedule("cosine", shift=1.0) == Cosine(1.0)
-    assert make_schedule("linear_beta", beta_max=10.0) == LinearBeta(0.1, 10.0)
-    assert DiffusionConfig(shift=1.0).make_schedule() == Cosine(1.0)
-    assert DiffusionConfig(schedule="sigmoid").make_schedule() == Sigmoid()
+def test_specs_name_schedules_with_their_parameters():
+    assert SCHEDULES.make("cosine:shift=1") == Cosine(1.0)
+    assert SCHEDULES.make("linear_beta:beta_max=10") == LinearBeta(0.1, 10.0)
+    assert DiffusionConfig().make_schedule() == Cosine(1.6)
+    assert DiffusionConfig("sigmoid:start=0,tau=0.5").make_schedule() == Sigmoid(0.0, 3.0, 0.5)
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: make_schedule("cosin"), ["'cosin'", "cosine, linear_beta, sigmoid"]),
-        (lambda: make_schedule("sigmoid", shift=1.0), ["'shift'", "start, end, tau"]),
+        (lambda: SCHEDULES.make("cosin"), ["'cosin'", "cosine, linear_beta, sigmoid"]),
+        (lambda: SCHEDULES.make("sigmoid:shift=1"), ["'shift'", "start, end, tau"]),
         (lambda: Cosine(50.0), ["50", "40"]),
         (lambda: Cosine(float("nan")), ["nan"]),
         (lambda: LinearBeta(2.0, 1.0), ["2.0, 1.0"]),
         (lambda: Sigmoid(1.0, -1.0), ["start 1.0, end -1.0"]),
         (lambda: Sigmoid(tau=0.0), ["tau 0.0"]),
-        (lambda: DiffusionConfig(schedule="linear"), ["diffusion.schedule", "linear_beta"]),
+        (lambda: DiffusionConfig(schedule="linear"), ["'linear'", "linear_beta"]),
         (lambda: DiffusionConfig(parametrization="noise"), ["'noise'", "x0, eps, v"]),
-        (lambda: DiffusionConfig(schedule="sigmoid", shift=1.0), ["shift", "'sigmoid'"]),
+        (lambda: DiffusionConfig(schedule="sigmoid:tau=0"), ["tau", "0.0"]),
+        (lambda: DiffusionConfig(num_levels=-1), ["diffusion.num_levels", "-1"]),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
