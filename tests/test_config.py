@@ -87,7 +87,7 @@ INVALID = [
     ("net.fourier_octaves", -1),
     ("planner.low_level_controller", "magic"),
     ("planner.candidates", 0),
-    ("planner.sampling.eta", 1.5),
+    ("planner.sampling.solver", "ddim:eta=1.5"),
     ("planner.guidance.samples", 0),
     ("planner.guidance.samples", 2),  # with planner.goal.conditioning "token"
     ("planner.sampling.matrix", "cube"),

@@ -18,7 +18,7 @@ def test_importing_dfplan_loads_nothing_heavy():
     assert not loaded_by("import dfplan", "jax", "flax", "gymnasium", "minari", "mujoco", "tyro")
 
 
-@pytest.mark.parametrize("module", ["diffusion.sampler", "planner.planner", "training.step"])
+@pytest.mark.parametrize("module", ["diffusion.sampler", "planner.diffusion_planner", "training.step"])
 def test_the_core_needs_no_environment(module):
     assert not loaded_by(f"import dfplan.{module}", "gymnasium", "minari", "mujoco", "tyro")
 
@@ -28,7 +28,7 @@ def test_importing_dfplan_leaves_jax_as_it_was():
 import os, jax
 environ = dict(os.environ)
 values = dict(jax.config.values)
-import dfplan.planner.planner, dfplan.training.step
+import dfplan.planner.diffusion_planner, dfplan.training.step
 assert dict(os.environ) == environ and dict(jax.config.values) == values
 """
     loaded_by(code)

@@ -35,7 +35,7 @@ from dfplan.forecast.windows import (
 )
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_planner
 from dfplan.plots.forecast import draw_forecasts
 from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import load_weights
@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
     run = found.run.replace_planner(args.planner)
     data = run.load_data(args.dataset)
     held = run.load_data(args.calibration) if args.calibration else None
-    planner = run.make_planner()
+    planner = as_diffusion_planner(run.make_planner())
     tokens = args.tokens or planner.horizon
     if tokens > planner.horizon:
         check_rollout(planner)
@@ -134,7 +134,7 @@ def _defaults(name: Path, found: ResolvedRun) -> Args:
 
 
 def _sample(
-    what: str, planner: Planner, weights: Weights, windows: ForecastWindows, seed: int, tokens: int
+    what: str, planner: DiffusionPlanner, weights: Weights, windows: ForecastWindows, seed: int, tokens: int
 ) -> np.ndarray:
     with step_bar(what, len(windows.step)) as advance:
         return sample_futures(planner, weights, windows.history, seed, advance, tokens)
@@ -142,7 +142,7 @@ def _sample(
 
 def _record(
     args: Args,
-    planner: Planner,
+    planner: DiffusionPlanner,
     windows: ForecastWindows,
     samples: np.ndarray,
     stretch: dict[float, float],

@@ -15,7 +15,7 @@ from dfplan.control.batch import BatchPlanner, runs_apart
 from dfplan.data.windows import TrainingArrays
 from dfplan.model import Model
 from dfplan.planner.plan import History, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.training.step import TrainSpec, init_state, train_step, train_until
 
 ROWS = 10_000
@@ -55,7 +55,7 @@ def gemm_rate(model: Model, seconds: float) -> float:
 
 
 def bench_plan(
-    planner: Planner, weights: Weights, batch: int, gemm: float, seconds: float
+    planner: DiffusionPlanner, weights: Weights, batch: int, gemm: float, seconds: float
 ) -> dict[str, float | None]:
     """Time one plan for each of `batch` robots, made as an agent makes them.
 
@@ -119,7 +119,7 @@ def bench_training(spec: TrainSpec, gemm: float, seconds: float) -> dict[str, fl
     }
 
 
-def plan_flops(planner: Planner, batch: int, guided: bool = False) -> float:
+def plan_flops(planner: DiffusionPlanner, batch: int, guided: bool = False) -> float:
     """Return the FLOPs of the network evaluations in plans sampled to the end of the horizon.
 
     XLA counts the FLOPs of one evaluation; it would count the body of a loop only once.
@@ -173,13 +173,13 @@ def machine(gemm: float) -> dict[str, Any]:
     }
 
 
-def with_horizon(planner: Planner, horizon: int) -> Planner:
+def with_horizon(planner: DiffusionPlanner, horizon: int) -> DiffusionPlanner:
     """Return the planner with that many tokens per plan."""
     config = dataclasses.replace(planner.config, horizon=horizon)
     return dataclasses.replace(planner, config=config, horizon=horizon)
 
 
-def random_history(planner: Planner, weights: Weights, batch: int) -> History:
+def random_history(planner: DiffusionPlanner, weights: Weights, batch: int) -> History:
     """Return random observations of `batch` robots, spread like the data."""
     layout = planner.model.layout
     tokens = planner.config.history.tokens
@@ -254,11 +254,11 @@ def _flops(lowered: Any) -> float:
     return float(lowered.cost_analysis()["flops"])
 
 
-def _memory_mb(planner: Planner, weights: Weights, history: History) -> float | None:
+def _memory_mb(planner: DiffusionPlanner, weights: Weights, history: History) -> float | None:
     if runs_apart():  # each robot is planned for by a program of its own
         history = jax.tree.map(lambda array: array[:1], history)
     keys = jax.random.split(jax.random.key(0), len(history.level))
-    compiled = Planner.plan.lower(planner, weights, keys, history, None).compile()
+    compiled = DiffusionPlanner.plan.lower(planner, weights, keys, history, None).compile()
     analysis = compiled.memory_analysis()
     if analysis is None:
         return None

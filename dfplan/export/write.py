@@ -20,7 +20,7 @@ from dfplan.export.exported import (
     program_name,
 )
 from dfplan.planner.plan import History, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.runs.run import Run
 from dfplan.types import Array, UserError, check_choice
 from dfplan.util.files import atomic_directory, folder_size

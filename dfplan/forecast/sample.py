@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Key
 
 from dfplan.planner.plan import History, Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.types import Array, UserError
 
 PROGRAM_SAMPLES = 1024
@@ -18,7 +18,7 @@ PROGRAM_SAMPLES = 1024
 
 
 def sample_futures(
-    planner: Planner,
+    planner: DiffusionPlanner,
     weights: Weights,
     history: History,
     seed: int,
@@ -67,7 +67,7 @@ def sample_futures(
     return np.concatenate(blocks)
 
 
-def check_rollout(planner: Planner) -> None:
+def check_rollout(planner: DiffusionPlanner) -> None:
     """Check that the end of one window can be the history of the next.
 
     Raises:
@@ -83,7 +83,7 @@ def check_rollout(planner: Planner) -> None:
 
 
 def _sample(
-    planner: Planner, weights: Weights, keys: Key[Array, "W"], history: History, tokens: int
+    planner: DiffusionPlanner, weights: Weights, keys: Key[Array, "W"], history: History, tokens: int
 ) -> np.ndarray:
     plan = planner.plan(weights, keys, history, None)
     first_window = np.asarray(plan.candidates[:, :, 1:])
@@ -108,7 +108,7 @@ def _sample(
     return states[:, past : past + tokens].reshape(windows, count, tokens, features)
 
 
-def _as_history(planner: Planner, states: np.ndarray) -> History:
+def _as_history(planner: DiffusionPlanner, states: np.ndarray) -> History:
     """Return sampled states `[W, H, S]` as histories."""
     layout = planner.model.layout
     shape = states.shape[:2]

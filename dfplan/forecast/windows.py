@@ -7,7 +7,7 @@ import numpy as np
 
 from dfplan.data.minari_io import Trajectories
 from dfplan.planner.plan import History
-from dfplan.planner.planner import Planner
+from dfplan.planner.protocol import Planner
 from dfplan.types import UserError
 
 COVERAGES = (0.5, 0.9)

@@ -19,8 +19,9 @@ from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.protocol import Planner
+from dfplan.planner.registry import PLANNERS
 from dfplan.planner.plan import Weights
-from dfplan.planner.planner import Planner
 from dfplan.planner.support import DataSupport
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -106,7 +107,8 @@ class Run:
                 "and pure noise, which training.objective.paradigm 'regression' never trains; "
                 "valid here: 1"
             )
-        return Planner(self.model, config, config.horizon or tokens - config.history.tokens)
+        horizon = config.horizon or tokens - config.history.tokens
+        return PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
 
     def training_arrays(self, data: Trajectories) -> TrainingArrays:
         """Return a dataset in the form that training takes."""

@@ -11,7 +11,7 @@ from dfplan.evaluation import bench
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.plan import Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -26,7 +26,7 @@ NET = NetConfig(width=32, layers=2, heads=2)
 MODEL = Model(
     TokenLayout.create(Layout(4, 2, goal_dims=(0, 1)), DATA), NET, DiffusionConfig("cosine")
 )
-PLANNER = Planner(MODEL, planner_config(**{"sampling.steps": 2}), 6)
+PLANNER = DiffusionPlanner(MODEL, planner_config(**{"sampling.steps": 2}), 6)
 
 
 def planner(horizon=6, **config):

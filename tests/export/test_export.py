@@ -25,7 +25,7 @@ PLANNER = {
     "history.level": 0.1,
     "candidates": 3,
     "sampling.steps": 2,
-    "sampling.eta": 0.0,
+    "sampling.solver": "ddim",
 }
 
 
