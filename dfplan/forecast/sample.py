@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key
 
-from dfplan.planner.plan import History, Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import History, Weights
 from dfplan.types import Array, UserError
 
 PROGRAM_SAMPLES = 1024
@@ -83,7 +83,11 @@ def check_rollout(planner: DiffusionPlanner) -> None:
 
 
 def _sample(
-    planner: DiffusionPlanner, weights: Weights, keys: Key[Array, "W"], history: History, tokens: int
+    planner: DiffusionPlanner,
+    weights: Weights,
+    keys: Key[Array, "W"],
+    history: History,
+    tokens: int,
 ) -> np.ndarray:
     plan = planner.plan(weights, keys, history, None)
     first_window = np.asarray(plan.candidates[:, :, 1:])

@@ -19,9 +19,9 @@ from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner
 from dfplan.planner.registry import PLANNERS
-from dfplan.planner.plan import Weights
 from dfplan.planner.support import DataSupport
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer

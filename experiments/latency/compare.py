@@ -13,8 +13,8 @@ from dfplan.evaluation.bench import bench_training, plan_flops, random_history, 
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.config import GoalConfig, PlannerConfig, SamplingConfig
-from dfplan.planner.plan import Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import Weights
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import DataConfig, TokenLayout

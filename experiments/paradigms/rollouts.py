@@ -9,6 +9,7 @@ import numpy as np
 
 from dfplan.forecast.sample import sample_futures
 from dfplan.forecast.windows import ForecastWindows, held_out
+from dfplan.planner.diffusion_planner import as_diffusion_planner
 from dfplan.planner.plan import History
 from dfplan.runs.run import Run, load_weights
 from dfplan.tasks.registry import get_task
@@ -79,7 +80,7 @@ def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
     """Return the states `[R, P+1, S]` of one rollout per window, the observed present first."""
     run = trained.run.with_planner({"candidates": 1})
     windows = observed_windows(study, run)
-    planner = run.make_planner()
+    planner = as_diffusion_planner(run.make_planner())
     history: History = jax.tree.map(
         lambda a: a[:, -planner.config.history.tokens :], windows.history
     )

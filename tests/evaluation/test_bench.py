@@ -10,8 +10,8 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.evaluation import bench
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.planner.plan import Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import Weights
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
