@@ -43,7 +43,7 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **more: Any)
 
 
 @contextlib.contextmanager
-def opened(env: Environment, env_kwargs: dict[str, Any] | None = None) -> Iterator[Any]:
+def open_env(env: Environment, env_kwargs: dict[str, Any] | None = None) -> Iterator[Any]:
     """An environment to use in this context; closed after it unless it was given as an object.
 
     Args:
@@ -80,7 +80,7 @@ def check_env_object(env: Any) -> None:
         )
 
 
-def name_env(env: Any) -> tuple[str, dict[str, Any]]:
+def identify_env(env: Any) -> tuple[str, dict[str, Any]]:
     """Id and arguments that make an environment again; an empty id where nothing is known to.
 
     Args:

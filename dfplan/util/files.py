@@ -1,4 +1,4 @@
-"""new_directory: a folder that is written whole or not at all."""
+"""atomic_directory: a folder that is written whole or not at all."""
 
 import contextlib
 import tempfile
@@ -9,7 +9,7 @@ from dfplan.types import UserError, one_line
 
 
 @contextlib.contextmanager
-def new_directory(out: Path) -> Iterator[Path]:
+def atomic_directory(out: Path) -> Iterator[Path]:
     """A folder to write into, which takes the name `out` once all went well.
 
     Args:
