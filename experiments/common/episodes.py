@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.cli.progress import step_bar
+from dfplan.cli.progress_bar import step_bar
 from dfplan.evaluation.evaluate import BatchAgent, Episodes, interval, measure, run_episodes
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import Perturbation, perturbed
