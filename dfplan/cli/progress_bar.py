@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of long-running work: a bar on a terminal, occasional lines elsewhere."""
 
 import contextlib
 import time
@@ -9,27 +9,27 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from dfplan.cli.common import console
 
 LINES = 10
-"""Lines that a whole piece of work prints where there is no terminal."""
+"""Number of lines that are printed in total without a terminal."""
 
 
 @contextlib.contextmanager
-def step_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields `advance(done)`."""
-    with detail_bar(what, total) as advance:
+def step_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show progress, and yield `advance(done)`."""
+    with detail_bar(title, total) as advance:
         yield lambda done: advance(done, "")
 
 
 @contextlib.contextmanager
-def detail_bar(what: str, total: int, begin: int = 0) -> Iterator[Callable[[int, str], None]]:
-    """Yields `advance(done, detail)`; the detail stands behind the bar.
+def detail_bar(title: str, total: int, start: int = 0) -> Iterator[Callable[[int, str], None]]:
+    """Show progress, and yield `advance(done, detail)`.
 
     Args:
-        what: is done.
-        total: steps in all.
-        begin: steps that were done before.
+        title: Description of the work.
+        total: Total number of steps.
+        start: Number of steps that were done earlier.
     """
     if not console.is_terminal:
-        yield _lines(what, total, begin)
+        yield _line_printer(title, total, start)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -39,19 +39,20 @@ def detail_bar(what: str, total: int, begin: int = 0) -> Iterator[Callable[[int,
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(what, total=total, completed=begin, detail="")
+        task = bar.add_task(title, total=total, completed=start, detail="")
         yield lambda done, detail: bar.update(task, completed=done, detail=detail)
 
 
-def _lines(what: str, total: int, begin: int) -> Callable[[int, str], None]:
-    started, printed = time.perf_counter(), begin * LINES // total
+def _line_printer(title: str, total: int, start: int) -> Callable[[int, str], None]:
+    start_time = time.perf_counter()
+    printed = start * LINES // total
 
     def advance(done: int, detail: str) -> None:
         nonlocal printed
         if done * LINES // total > printed:
             printed = done * LINES // total
-            left = (time.perf_counter() - started) / (done - begin) * (total - done)
-            tail = f", {detail}" if detail else ""
-            console.print(f"{what}: {done:,} of {total:,}{tail}, {left:.0f} s left")
+            left = (time.perf_counter() - start_time) / (done - start) * (total - done)
+            suffix = f", {detail}" if detail else ""
+            console.print(f"{title}: {done:,} of {total:,}{suffix}, {left:.0f} s left")
 
     return advance

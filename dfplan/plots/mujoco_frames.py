@@ -1,6 +1,6 @@
-"""Overlay: the plan in the scene of a Gymnasium environment on MuJoCo.
+"""MuJoCo's frames of a Gymnasium environment, with the plan drawn into the scene.
 
-MuJoCo is reached through the environment's own renderer, and never imported.
+MuJoCo is reached through the environment's own renderer and never imported.
 """
 
 import itertools
@@ -13,101 +13,109 @@ from dfplan.agent import Agent
 from dfplan.plots.style import CANDIDATE, DRIVEN, PLAN
 from dfplan.types import ArrayLike
 
-SPHERE, CAPSULE = 2, 3  # MuJoCo's mjtGeom
+SPHERE = 2
+"""MuJoCo's mjtGeom of a sphere."""
+CAPSULE = 3
+"""MuJoCo's mjtGeom of a capsule."""
 THICKNESS = 0.004
-"""Radius of a plan's line, as a share of the scene's extent."""
-MOST_CANDIDATES = 8
-MOST_DRIVEN = 200
-SPARE = 50
-"""Places in a scene that are left to what the environment itself may add."""
+"""Radius of a plan's line, as a fraction of the scene's extent."""
+MAX_CANDIDATES = 8
+MAX_PATH_POINTS = 200
+RESERVED_GEOMS = 50
+"""Geoms of a scene that are left to the environment's own markers."""
 
 Marker = dict[str, Any]
 
 
-def viewer(env: Any) -> Any:
-    """The viewer that draws an environment's frames, once it has; None where it is not MuJoCo's."""
-    found = getattr(getattr(env.unwrapped, "mujoco_renderer", None), "viewer", None)
-    return found if hasattr(found, "add_marker") else None
+def mujoco_viewer(env: Any) -> Any:
+    """Return the MuJoCo viewer of an environment that has rendered a frame; else None."""
+    viewer = getattr(getattr(env.unwrapped, "mujoco_renderer", None), "viewer", None)
+    return viewer if hasattr(viewer, "add_marker") else None
 
 
-class OverlayPicture:
-    """MuJoCo's frames of an environment, with the plan, its candidates and the path driven.
+class MujocoRenderer:
+    """Renders an environment with MuJoCo, with the plan, its candidates and the path driven.
 
     Args:
-        agent: holds the plan.
-        env: has rendered a frame; see `viewer`.
-        positions: places in the state of x, y and maybe z, metres; two are drawn just above z = 0.
+        agent: Agent that holds the plan.
+        env: Environment that has rendered a frame; see `mujoco_viewer`.
+        positions: State dimensions of x, y and optionally z in the world, in meters; without z the
+            plan is drawn just above z = 0.
     """
 
     def __init__(self, agent: Agent, env: Any, positions: tuple[int, ...]):
-        self._agent, self._env, self._positions = agent, env, list(positions)
-        self._radius = THICKNESS * float(viewer(env).model.stat.extent)
-        self._driven: list[np.ndarray] = []
-        env.render()  # a frame without markers shows how much room they have
-        scene = viewer(env).scn
-        self._room = max(scene.maxgeom - scene.ngeom - SPARE, 0)
+        self._agent = agent
+        self._env = env
+        self._positions = list(positions)
+        self._radius = THICKNESS * float(mujoco_viewer(env).model.stat.extent)
+        self._path: list[np.ndarray] = []
+        env.render()  # A frame without markers shows how many geoms are free for them.
+        scene = mujoco_viewer(env).scn
+        self._max_markers = max(scene.maxgeom - scene.ngeom - RESERVED_GEOMS, 0)
 
     def __call__(self, state: np.ndarray) -> np.ndarray:
-        """The present frame."""
-        self._driven.append(state)
-        for marker in itertools.islice(self._markers(), self._room):
-            viewer(self._env).add_marker(**marker)
+        """Return the current frame, uint8 `[H, W, 3]`."""
+        self._path.append(state)
+        for marker in itertools.islice(self._markers(), self._max_markers):
+            mujoco_viewer(self._env).add_marker(**marker)
         return self._env.render()
 
     def _markers(self) -> Iterator[Marker]:
-        """What matters most comes first."""
+        """Yield the markers of the current frame, the most important ones first."""
         plan = self._agent.plan
         assert plan is not None
-        best, r = int(plan.best[0]), self._radius
-        chosen = self._places(plan.candidates[0, best])
-        yield from lines(chosen, r, color(PLAN))
-        yield from dots(chosen[1:], 1.6 * r, color("white"))
-        every = -(-len(self._driven) // MOST_DRIVEN)
-        path = [*self._driven[::every], self._driven[-1]]
-        yield from lines(self._places(np.stack(path)), 0.8 * r, color(DRIVEN))
+        best = int(plan.best[0])
+        radius = self._radius
+        chosen = self._world_points(plan.candidates[0, best])
+        yield from lines(chosen, radius, rgba(PLAN))
+        yield from dots(chosen[1:], 1.6 * radius, rgba("white"))
+        every = -(-len(self._path) // MAX_PATH_POINTS)
+        path = np.stack([*self._path[::every], self._path[-1]])
+        yield from lines(self._world_points(path), 0.8 * radius, rgba(DRIVEN))
         others = [i for i in range(plan.candidates.shape[1]) if i != best]
-        for i in others[:MOST_CANDIDATES]:
-            yield from lines(self._places(plan.candidates[0, i]), 0.6 * r, color(CANDIDATE, 0.5))
+        for i in others[:MAX_CANDIDATES]:
+            candidate = self._world_points(plan.candidates[0, i])
+            yield from lines(candidate, 0.6 * radius, rgba(CANDIDATE, 0.5))
 
-    def _places(self, states: ArrayLike) -> np.ndarray:
-        """World coordinates `[T, 3]` of states `[T, S]`."""
-        found = np.asarray(states, float)[:, self._positions]
-        if found.shape[1] == 3:
-            return found
-        return np.pad(found, ((0, 0), (0, 1)), constant_values=3 * self._radius)
+    def _world_points(self, states: ArrayLike) -> np.ndarray:
+        """Return the world coordinates `[T, 3]` of states `[T, S]`."""
+        points = np.asarray(states, float)[:, self._positions]
+        if points.shape[1] == 3:
+            return points
+        return np.pad(points, ((0, 0), (0, 1)), constant_values=3 * self._radius)
 
 
-def color(name: str, alpha: float = 1.0) -> np.ndarray:
-    """RGBA `[4]` in [0, 1]."""
+def rgba(name: str, alpha: float = 1.0) -> np.ndarray:
+    """Return a color as RGBA `[4]` in [0, 1]."""
     from matplotlib.colors import to_rgba
 
     return np.array(to_rgba(name, alpha))
 
 
-def dots(points: np.ndarray, radius: float, rgba: np.ndarray) -> Iterator[Marker]:
-    """A sphere at each of the points `[T, 3]`."""
+def dots(points: np.ndarray, radius: float, color: np.ndarray) -> Iterator[Marker]:
+    """Yield a sphere at each of the points `[T, 3]`."""
     for point in points:
-        yield {"type": SPHERE, "size": np.full(3, radius), "pos": point, "rgba": rgba}
+        yield {"type": SPHERE, "size": np.full(3, radius), "pos": point, "rgba": color}
 
 
-def lines(points: np.ndarray, radius: float, rgba: np.ndarray) -> Iterator[Marker]:
-    """A capsule from each of the points `[T, 3]` to the next, where that is another place."""
-    for begin, end in itertools.pairwise(points):
-        length = float(np.linalg.norm(end - begin))
+def lines(points: np.ndarray, radius: float, color: np.ndarray) -> Iterator[Marker]:
+    """Yield a capsule from each of the points `[T, 3]` to the next, unless they coincide."""
+    for start, end in itertools.pairwise(points):
+        length = float(np.linalg.norm(end - start))
         if length > 1e-6:
             yield {
                 "type": CAPSULE,
                 "size": np.array([radius, length / 2, 0.0]),
-                "pos": (begin + end) / 2,
-                "mat": _along((end - begin) / length).ravel(),
-                "rgba": rgba,
+                "pos": (start + end) / 2,
+                "mat": _rotation_to((end - start) / length).ravel(),
+                "rgba": color,
             }
 
 
-def _along(direction: np.ndarray) -> np.ndarray:
-    """A rotation `[3, 3]` that turns the z axis into a unit vector."""
-    # Any vector that is not parallel to it will do for the others.
-    other = np.eye(3)[np.argmin(np.abs(direction))]
-    x = np.cross(other, direction)
+def _rotation_to(direction: np.ndarray) -> np.ndarray:
+    """Return a rotation `[3, 3]` that turns the z axis into a unit vector."""
+    # The x axis may be any unit vector normal to the direction.
+    helper = np.eye(3)[np.argmin(np.abs(direction))]
+    x = np.cross(helper, direction)
     x /= np.linalg.norm(x)
     return np.stack([x, np.cross(direction, x), direction], axis=1)

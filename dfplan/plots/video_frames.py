@@ -1,4 +1,4 @@
-"""Film: an episode driven for its pictures."""
+"""Frames of an episode, recorded while an agent acts."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -10,47 +10,50 @@ from dfplan.agent import Agent
 from dfplan.evaluation.evaluate import given_goals, success_flag
 from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol
 
-Picture = Callable[[np.ndarray], Any]
-"""`picture(state [S])`: the present frame, uint8 `[H, W, 3]`; called once for each."""
+Renderer = Callable[[np.ndarray], Any]
+"""`render(state [S])` returns the current frame, uint8 `[H, W, 3]`; called once per frame."""
 
 
-def film(
+def video_frames(
     agent: Agent,
     env: Any,
     seed: int,
-    make_picture: Callable[[], Picture],
+    make_renderer: Callable[[], Renderer],
     *,
     every: int,
     stay: int,
-    most: float = math.inf,
+    max_steps: float = math.inf,
     protocol: EvaluationProtocol = SeedProtocol(),
     task: int | None = None,
 ) -> Iterator[np.ndarray]:
-    """Frames of one episode, until it is over or has been at its goal for a while.
+    """Yield the frames of one episode, until it ends or has spent `stay` steps at its goal.
 
     Args:
-        agent: drives; it is reset with the seed.
-        env: a Gymnasium environment.
-        seed: of the episode.
-        make_picture: called after the reset, makes what draws a frame.
-        every: control steps from one frame to the next.
-        stay: steps at the goal after which it ends.
-        most: longest episode in steps; the environment may end it sooner.
+        agent: Agent that acts; it is reset with the seed.
+        env: Gymnasium environment.
+        seed: Seed of the episode.
+        make_renderer: Function that makes the renderer; called after the reset.
+        every: Control steps from one frame to the next.
+        stay: Number of steps at the goal after which the recording ends.
+        max_steps: Maximum episode length in control steps; the environment may end it earlier.
         protocol: Evaluation protocol, which decides how the episode begins.
-        task: Number of the protocol's task; None without tasks.
+        task: Number of the protocol's task; None if it has no tasks.
     """
     observation, info = protocol.reset(env, seed, task)
     layout = agent.layout
     goals = given_goals(protocol, [info], state=layout.state, goal_dims=layout.goal_dims)
     goal_arguments = {} if goals is None else {"goal": goals[0]}
     agent.reset(seed=[seed])
-    picture, step, over = make_picture(), 0, False
-    while not over and stay > 0:
-        action = agent.act(observation, **goal_arguments)  # first, so that there is a plan to show
+    render = make_renderer()
+    step = 0
+    episode_ended = False
+    while not episode_ended and stay > 0:
+        # The agent acts first, so that there is a plan to show.
+        action = agent.act(observation, **goal_arguments)
         if step % every == 0:
-            yield picture(agent.layout.state(observation))
+            yield render(agent.layout.state(observation))
         observation, _, terminated, truncated, info = env.step(action)
         step += 1
-        over = terminated or truncated or step >= most
+        episode_ended = terminated or truncated or step >= max_steps
         stay -= bool(success_flag(info))
-    yield picture(agent.layout.state(observation))
+    yield render(agent.layout.state(observation))

@@ -1,4 +1,4 @@
-"""Page: a report as one HTML file that holds all that it shows."""
+"""A report as one HTML file that needs no other file."""
 
 import base64
 import dataclasses
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-KINDS = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
+MEDIA_TYPES = {".png": "image/png", ".gif": "image/gif", ".mp4": "video/mp4"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Numbers of one evaluation.
+    """Metrics of one evaluation.
 
     Attributes:
-        title: what was evaluated.
-        columns: names of what stands beside each other, the planner first.
-        rows: a metric's name and a cell for each column.
-        notes: lines below.
+        title: Title above the table.
+        columns: Names of the agents that are compared, the planner first.
+        rows: Name of each metric, with one cell per column.
+        notes: Lines below the table.
     """
 
     title: str
@@ -27,12 +27,12 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
-    """A picture and what it shows.
+class Figure:
+    """An image or video with a caption.
 
     Attributes:
-        path: a .png, .gif or .mp4 file.
-        caption: below it.
+        path: A .png, .gif or .mp4 file.
+        caption: Text below it.
     """
 
     path: Path
@@ -40,19 +40,25 @@ class Picture:
 
     @property
     def is_video(self) -> bool:
-        """Whether it is shown by a player."""
+        """Whether the file is shown in a video player; used by the template."""
         return self.path.suffix.lower() == ".mp4"
 
     @property
     def source(self) -> str:
         """The file as a data: URL."""
-        kind = KINDS[self.path.suffix.lower()]
-        return f"data:{kind};base64,{base64.b64encode(self.path.read_bytes()).decode()}"
+        media_type = MEDIA_TYPES[self.path.suffix.lower()]
+        return f"data:{media_type};base64,{base64.b64encode(self.path.read_bytes()).decode()}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A setting's name within its section, its value, and whether that is the default."""
+    """A setting of a run.
+
+    Attributes:
+        name: Name within its section.
+        value: Value as text.
+        is_default: Whether the value is the default.
+    """
 
     name: str
     value: str
@@ -60,42 +66,41 @@ class Setting:
 
 
 @dataclasses.dataclass(frozen=True)
-class Page:
-    """What a report says, from top to bottom.
+class Report:
+    """Contents of a report, from top to bottom.
 
     Attributes:
-        title: the task.
-        subtitle: of the task.
-        figures: the main results, large: what, and its value.
-        facts: of the run: what, and its value; empty ones are left out.
-        curves: an `<svg>` element; empty without any.
-        tables: of evaluations.
-        pictures: plans and videos.
-        settings: by section.
-        footer: how the page was made.
+        title: Name of the task.
+        subtitle: Description of the task.
+        headlines: Values of the main results by name, shown large.
+        facts: Values by name that describe the run; empty values are left out.
+        curves: Training curves as an `<svg>` element; empty if there are none.
+        tables: One table per evaluation.
+        figures: Plans and videos.
+        settings: Settings of the run by section.
+        footer: Text on how the report was made.
     """
 
     title: str
     subtitle: str
-    figures: Mapping[str, str]
+    headlines: Mapping[str, str]
     facts: Mapping[str, Any]
     curves: str
     tables: Sequence[Table]
-    pictures: Sequence[Picture]
+    figures: Sequence[Figure]
     settings: Mapping[str, Sequence[Setting]]
     footer: str
 
 
-def render_page(page: Page) -> str:
-    """The HTML; whatever text it holds is escaped, save for the curves."""
+def render_html(report: Report) -> str:
+    """Return the report as HTML, with all text escaped except for the curves."""
     import jinja2
 
-    loader = jinja2.PackageLoader("dfplan.report", ".")
-    engine = jinja2.Environment(
-        loader=loader,
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dfplan.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return engine.get_template("page.html").render(page=page)
+    return environment.get_template("report.html").render(report=report)
