@@ -54,9 +54,9 @@ class Args:
     """Forecast trajectories: sampled futures, their mean, and calibrated intervals.
 
     Without --from-end, windows are drawn from the dataset, and the forecasts are compared with what
-    actually followed. `--planner.history.tokens` sets how many tokens are observed,
-    `--planner.horizon` how many are predicted (0: the same number as in training), and
-    `--planner.candidates` how many futures are sampled.
+    actually followed. The number of observed tokens is `--planner.history.tokens`, that of
+    predicted tokens `--planner.horizon` (0: the same number as in training), and that of sampled
+    futures `--planner.candidates`.
 
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must

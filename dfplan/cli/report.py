@@ -5,7 +5,9 @@ import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from dfplan import __version__
 from dfplan.cli import eval as eval_command
@@ -66,7 +68,9 @@ class Args:
 
     run: RunDir
     out: Path = Path("report.html")
-    results: tuple[Path, ...] = ()
+    results: Annotated[
+        tuple[Path, ...], tyro.conf.arg(metavar="PATH ...", help_behavior_hint="")
+    ] = ()
     episodes: int = 10
     seed: int = 1000
     max_steps: Integer = None

@@ -1,6 +1,10 @@
-"""What cannot be used: exit code 2, one line that says what could, and nothing written."""
+"""Unusable input: exit code 2, one line with the value and the valid choices, nothing written.
+
+The tests check values, options and choices in the messages, but not the words around them.
+"""
 
 import hashlib
+import re
 import shutil
 
 import h5py
@@ -11,6 +15,7 @@ from .conftest import TINY
 
 
 def contents(*folders):
+    """Return the hash of every file, by path; directories map to None."""
     return {
         path: hashlib.sha256(path.read_bytes()).digest() if path.is_file() else None
         for folder in folders
@@ -18,18 +23,25 @@ def contents(*folders):
     }
 
 
-@pytest.fixture
-def refused(dfplan, home, place):
-    """Calls the command line, which must refuse with one line that holds all of `says`."""
+def contains(text, part):
+    """Return whether a text contains a part; a number must not be part of a longer one."""
+    if not re.fullmatch(r"-?\d+", part):
+        return part in text
+    return re.search(rf"(?<![\d.-]){part}(?!\d)", text) is not None
 
-    def call(*args, says):
+
+@pytest.fixture
+def rejected(dfplan, home, place):
+    """A function that checks that a command fails with one line that contains all `parts`."""
+
+    def call(*args, parts):
         before = contents(home, place)
         done = dfplan(*args)
         assert done.code == 2
         assert done.err.startswith("dfplan: error: ")
         assert done.err.count("\n") == 1
-        for text in says:
-            assert text in done.err
+        for part in parts:
+            assert contains(done.err, part)
         assert contents(home, place) == before
 
     return call
@@ -37,7 +49,7 @@ def refused(dfplan, home, place):
 
 @pytest.fixture
 def broken(run, place):
-    """A copy of the run, to be damaged."""
+    """A copy of the run for a test to damage."""
     shutil.copytree(run, place / "broken")
     return place / "broken"
 
@@ -46,19 +58,19 @@ COLLECT = ["collect", "pointmaze-umaze", "--dataset", "new-v0", "--steps", "10"]
 
 
 @pytest.mark.parametrize(
-    ("args", "says"),
+    ("args", "parts"),
     [
-        (["collect"], ["dfplan tasks", "--env and --dataset"]),
-        (["collect", "pointmase-umaze"], ["'pointmase-umaze'", "valid: pointmaze-umaze,"]),
+        (["collect"], ["dfplan tasks", "--env", "--dataset"]),
+        (["collect", "pointmase-umaze"], ["'pointmase-umaze'", "pointmaze-umaze,"]),
         (["collect", "--env", "Pendulum-v1"], ["--dataset"]),
         (["collect", "--env", "Pendulun-v1", "--dataset", "new-v0"], ["Pendulun", "Pendulum-v1"]),
         (["collect", "--env", "CartPole-v1", "--dataset", "new-v0"], ["Discrete(2)", "Box"]),
-        (["collect", "pointmaze-umaze", "--dataset", "new"], ["'new'", "namespace/name-v0"]),
-        (["collect", "pointmaze-umaze", "--dataset", "a b"], ["'a b'", "namespace/name-v0"]),
-        ([*COLLECT, "--steps", "0"], ["--steps", "at least 1", "got 0"]),
-        ([*COLLECT, "--seed", "-1"], ["--seed", "at least 0", "got -1"]),
-        ([*COLLECT, "--env-kwargs", "{a"], ["--env-kwargs '{a' is not JSON", "example"]),
-        ([*COLLECT, "--env-kwargs", "[1]"], ["'[1]' is not a JSON object", "example"]),
+        (["collect", "pointmaze-umaze", "--dataset", "new"], ["'new'", "name-v0"]),
+        (["collect", "pointmaze-umaze", "--dataset", "a b"], ["'a b'", "name-v0"]),
+        ([*COLLECT, "--steps", "0"], ["--steps", "1", "0"]),
+        ([*COLLECT, "--seed", "-1"], ["--seed", "-1"]),
+        ([*COLLECT, "--env-kwargs", "{a"], ["--env-kwargs", "'{a'", "JSON"]),
+        ([*COLLECT, "--env-kwargs", "[1]"], ["--env-kwargs", "'[1]'", "JSON object"]),
         ([*COLLECT, "--env-kwargs", '{"no": 1}'], ["'no'"]),
         ([*COLLECT, "--json", "file/x.json"], ["file/x.json", "Not a directory"]),
         ([*COLLECT, "--json", "."], ["cannot write .", "Is a directory"]),
@@ -67,17 +79,17 @@ COLLECT = ["collect", "pointmaze-umaze", "--dataset", "new-v0", "--steps", "10"]
     ],
     ids=str,
 )
-def test_collect_and_tasks(refused, place, args, says):
+def test_collect_and_tasks(rejected, place, args, parts):
     (place / "file").touch()
-    refused(*args, says=says)
+    rejected(*args, parts=parts)
 
 
-def test_collect_onto_a_dataset_that_exists(refused, run, home):
-    refused("collect", "pointmaze-umaze", says=["dfplan/pointmaze-umaze-v0", "exists already"])
-    # A folder that is no dataset keeps Minari from listing any; this one must still be found.
+def test_collect_does_not_overwrite_a_dataset(rejected, run, home):
+    rejected("collect", "pointmaze-umaze", parts=["dfplan/pointmaze-umaze-v0"])
+    # A folder that is not a dataset keeps Minari from listing any; this one must still be found.
     (home / "datasets" / "no dataset" / "data").mkdir(parents=True)
     try:
-        refused("collect", "pointmaze-umaze", says=["dfplan/pointmaze-umaze-v0", "exists already"])
+        rejected("collect", "pointmaze-umaze", parts=["dfplan/pointmaze-umaze-v0"])
     finally:
         shutil.rmtree(home / "datasets" / "no dataset")
 
@@ -86,71 +98,71 @@ TRAIN = ["train", "pointmaze-umaze", "--out", "new"]
 
 
 @pytest.mark.parametrize(
-    ("args", "says"),
+    ("args", "parts"),
     [
-        (["train", "bogus", "--out", "new"], ["'bogus'", "valid: "]),
-        (["train", "--out", "new"], ["dfplan tasks", "--env and --dataset"]),
-        (["train", "--out", "new", "pointmaze-umaze"], ["'pointmaze-umaze' must stand before"]),
-        (["train", "pointmaze-umaze"], ["--out is missing"]),
-        (["train", "--init-from", "nowhere", "--out", "new"], ["nowhere is neither a run"]),
-        ([*TRAIN, "--preset", "huge"], ["preset 'huge'", "valid: small, default, large"]),
+        (["train", "bogus", "--out", "new"], ["'bogus'", "pointmaze-umaze"]),
+        (["train", "--out", "new"], ["dfplan tasks", "--env", "--dataset"]),
+        (["train", "--out", "new", "pointmaze-umaze"], ["TASK", "'pointmaze-umaze'"]),
+        (["train", "pointmaze-umaze"], ["--out"]),
+        (["train", "--init-from", "nowhere", "--out", "new"], ["nowhere"]),
+        ([*TRAIN, "--preset", "huge"], ["'huge'", "small, default, large"]),
         ([*TRAIN, "--dataset", "nope-v0"], ["'nope-v0'", "dfplan/pointmaze-umaze-v0"]),
         ([*TRAIN, "--planner.sampling.matrix", "piramid"], ["'piramid'", "pyramid"]),
-        ([*TRAIN, "--net.width", "3"], ["net.width 3", "multiple"]),
-        ([*TRAIN, "--net.layers", "-1"], ["net.layers", "got -1"]),
-        ([*TRAIN, "--training.batch-size", "0"], ["training.batch_size", "got 0"]),
-        ([*TRAIN, "--data.stride", "5000"], ["data.stride 5000", "valid: 1 to"]),
+        ([*TRAIN, "--net.width", "3"], ["net.width 3"]),
+        ([*TRAIN, "--net.layers", "-1"], ["net.layers", "-1"]),
+        ([*TRAIN, "--training.batch-size", "0"], ["training.batch_size", "0"]),
+        ([*TRAIN, "--data.stride", "5000"], ["data.stride 5000", "1 to"]),
         ([*TRAIN, "--goal-dims", "9"], ["(9,)"]),
-        ([*TRAIN, "--stop-step", "0"], ["--stop-step", "got 0"]),
-        ([*TRAIN, "--env-kwargs", "{a"], ["--env-kwargs '{a' is not JSON"]),
+        ([*TRAIN, "--stop-step", "0"], ["--stop-step", "0"]),
+        ([*TRAIN, "--env-kwargs", "{a"], ["--env-kwargs", "'{a'"]),
         ([*TRAIN, "--json", "file/x.json"], ["file/x.json"]),
-        ([*TRAIN, "--resume"], ["new is no run"]),
+        ([*TRAIN, "--resume"], ["new", "config.json"]),
         (["train", "pointmaze-umaze", "--out", "file", *TINY], ["file", "cannot write"]),
     ],
     ids=str,
 )
-def test_train(refused, run, place, args, says):
+def test_train(rejected, run, place, args, parts):
     (place / "file").touch()
-    refused(*args, says=says)
+    rejected(*args, parts=parts)
 
 
-def test_train_onto_a_run(refused, run):
-    refused("train", "pointmaze-umaze", "--out", run, says=[str(run), "--resume"])
+def test_train_does_not_overwrite_a_run(rejected, run):
+    rejected("train", "pointmaze-umaze", "--out", run, parts=[str(run), "--resume"])
 
 
 @pytest.mark.parametrize(
-    ("args", "says"),
+    ("args", "parts"),
     [
-        (["--net.width", "32"], ["net.width 16, not 32"]),
+        (["--net.width", "32"], ["net.width", "16", "32"]),
         (["pointmaze-medium"], ["PointMaze_UMaze", "PointMaze_Medium"]),
-        (["--dataset", "other-v0"], ["dfplan/pointmaze-umaze-v0, not other-v0"]),
-        (["--goal-dims", "2", "3"], ["(0, 1), not (2, 3)"]),
+        (["--dataset", "other-v0"], ["dataset", "dfplan/pointmaze-umaze-v0", "other-v0"]),
+        (["--goal-dims", "2", "3"], ["goal_dims", "(0, 1)", "(2, 3)"]),
     ],
     ids=str,
 )
-def test_resume_with_other_settings(refused, run, args, says):
+def test_resume_with_other_settings(rejected, run, args, parts):
     task = [args.pop(0)] if not args[0].startswith("-") else []
-    refused("train", *task, "--out", run, "--resume", *args, says=says)
+    rejected("train", *task, "--out", run, "--resume", *args, parts=parts)
 
 
-def test_resume_with_a_dataset_that_has_changed(dfplan, refused, broken):
+def test_resume_with_a_dataset_that_has_changed(dfplan, rejected, broken):
     text = (broken / "config.json").read_text()
     names = {"other-v0": ("pointmaze-umaze",), "pendulum-v0": ("--env", "Pendulum-v1")}
     for name, what in names.items():
         assert dfplan("collect", *what, "--dataset", name, "--steps", 300).code == 0
     (broken / "config.json").write_text(text.replace("dfplan/pointmaze-umaze-v0", "other-v0"))
-    refused("train", "--out", "broken", "--resume", says=["'other-v0' is not the one"])
+    rejected("train", "--out", "broken", "--resume", parts=["'other-v0'"])
     (broken / "config.json").write_text(text.replace("dfplan/pointmaze-umaze-v0", "pendulum-v0"))
-    refused("train", "--out", "broken", "--resume", says=["'pendulum-v0'"])
+    rejected("train", "--out", "broken", "--resume", parts=["'pendulum-v0'"])
 
 
-def test_dataset_with_nan(dfplan, refused, home):
+def test_train_on_a_dataset_with_nan(dfplan, rejected, home):
     assert dfplan("collect", *COLLECT[1:2], "--dataset", "nan-v0", "--steps", 50).code == 0
     (path,) = (home / "datasets" / "nan-v0").rglob("*.hdf5")
     with h5py.File(path, "r+") as file:
         file["episode_0/observations/observation"][7, 2] = np.nan
-    says = ["'nan-v0'", "episode 0", "step 7", "nan"]
-    refused("train", "pointmaze-umaze", "--dataset", "nan-v0", "--out", "new", says=says)
+    parts = ["'nan-v0'", "0", "7", "nan"]
+    rejected("train", "pointmaze-umaze", "--dataset", "nan-v0", "--out", "new", parts=parts)
 
 
 EVAL = ["eval", "RUN", "--episodes", "1"]
@@ -158,86 +170,86 @@ START = ["plan", "RUN", "--start", "1", "1"]
 
 
 @pytest.mark.parametrize(
-    ("args", "says"),
+    ("args", "parts"),
     [
-        (["eval", "nowhere"], ["nowhere is neither a run", "valid tasks: pointmaze-"]),
-        (["eval", "."], [". is neither a run (it has no config.json) nor a task"]),
-        (["info", "."], [". is neither a run"]),
-        (["plan", ".", "--start", "1", "1"], [". is neither a run"]),
-        (["eval", "pointmaze"], ["task pointmaze comes with no checkpoint", "dfplan train"]),
-        (["pack", "nowhere", "--out", "new"], ["nowhere is no run"]),
-        (["pack", "RUN"], ["--out is missing"]),
-        (["pack", "RUN", "--out", "RUN"], ["RUN exists and is not empty"]),
-        (["pack", "RUN", "--out", "file"], ["file exists and is not empty"]),
+        (["eval", "nowhere"], ["nowhere", "pointmaze-"]),
+        (["eval", "."], [". ", "config.json", "task"]),
+        (["info", "."], [". "]),
+        (["plan", ".", "--start", "1", "1"], [". "]),
+        (["eval", "pointmaze"], ["pointmaze", "dfplan train"]),
+        (["pack", "nowhere", "--out", "new"], ["nowhere", "config.json"]),
+        (["pack", "RUN"], ["--out"]),
+        (["pack", "RUN", "--out", "RUN"], ["RUN"]),
+        (["pack", "RUN", "--out", "file"], ["file"]),
         (["pack", "RUN", "--out", "file/new"], ["cannot write file/new"]),
-        (["render", "--out", "v.gif", "RUN"], ["must stand before all options"]),
+        (["render", "--out", "v.gif", "RUN"], ["RUN", "options"]),
         (["render", "RUN", "--out", "v.avi"], ["v.avi", ".gif or .mp4"]),
         (["render", "RUN", "--out", "file/v.gif"], ["cannot write file/v.gif"]),
-        (["render", "RUN", "--episodes", "0"], ["--episodes", "got 0"]),
-        (["render", "RUN", "--size", "8"], ["--size", "got 8"]),
+        (["render", "RUN", "--episodes", "0"], ["--episodes", "0"]),
+        (["render", "RUN", "--size", "8"], ["--size", "16", "8"]),
         (["render", "RUN", "--positions", "0", "4"], ["--positions 0 4", "0 to 3"]),
-        (["render", "RUN", "--positions", "1"], ["--positions 1", "two or three"]),
-        (["render", "RUN", "--env", "Pendulum-v1"], ["3 states", "4 states"]),
+        (["render", "RUN", "--positions", "1"], ["--positions 1", "0 to 3"]),
+        (["render", "RUN", "--env", "Pendulum-v1"], ["3", "4"]),
         (["report"], ["dfplan report --help"]),
-        (["report", "RUN", "--results", "none"], ["none is no result of `dfplan eval`"]),
-        (["report", "RUN", "--episodes", "0"], ["--episodes", "got 0"]),
+        (["report", "RUN", "--results", "none"], ["none"]),
+        (["report", "RUN", "--episodes", "0"], ["--episodes", "0"]),
         (["report", "RUN", "--out", "file/r.html"], ["cannot write file/r.html"]),
-        (["export", "RUN"], ["--out is missing"]),
-        (["export", "--out", "new", "RUN"], ["must stand before all options"]),
-        (["export", "RUN", "--out", "RUN"], ["RUN exists and is not empty"]),
-        (["export", "RUN", "--out", "new", "--batch", "0"], ["--batch", "got 0"]),
+        (["export", "RUN"], ["--out"]),
+        (["export", "--out", "new", "RUN"], ["RUN", "options"]),
+        (["export", "RUN", "--out", "RUN"], ["RUN"]),
+        (["export", "RUN", "--out", "new", "--batch", "0"], ["--batch", "0"]),
         (["export", "RUN", "--out", "new", "--platforms", "gpu"], ["'gpu'", "cuda"]),
         (["export", "RUN", "--out", "new", "--onnx", "file/x"], ["cannot write file/x"]),
-        (["eval", "--episodes", "1", "RUN"], ["must stand before all options"]),
-        (["eval", "--episodes", "1", "."], ["must stand before all options"]),
-        (["eval", "RUN", "--episodes", "0"], ["--episodes", "got 0"]),
-        ([*EVAL, "--seed", "-1"], ["--seed", "got -1"]),
-        ([*EVAL, "--seed", str(2**31)], ["--seed", f"below {2**31}"]),
+        (["eval", "--episodes", "1", "RUN"], ["RUN", "options"]),
+        (["eval", "--episodes", "1", "."], [" . ", "options"]),
+        (["eval", "RUN", "--episodes", "0"], ["--episodes", "0"]),
+        ([*EVAL, "--seed", "-1"], ["--seed", "-1"]),
+        ([*EVAL, "--seed", str(2**31)], ["--seed", f"{2**31}"]),
         ([*EVAL, "--episodes", "many"], ["--episodes", "'many'"]),
         ([*EVAL, "--episode", "3"], ["--episode"]),
-        ([*EVAL, "--planner.history.tokens", "99"], ["planner.history.tokens 99", "valid: 1 to"]),
+        ([*EVAL, "--planner.history.tokens", "99"], ["planner.history.tokens 99", "1 to"]),
         ([*EVAL, "--task", "bogus"], ["'bogus'", "pointmaze-umaze"]),
         ([*EVAL, "--env", "Bogus-v0"], ["'Bogus-v0'"]),
-        ([*EVAL, "--env", "Pendulum-v1"], ["3 states", "1 actions", "4 states", "2 actions"]),
-        ([*EVAL, "--env-kwargs", "{a"], ["--env-kwargs '{a' is not JSON"]),
-        ([*EVAL, "--planner.candidates", "0"], ["planner.candidates", "got 0"]),
+        ([*EVAL, "--env", "Pendulum-v1"], ["3", "4"]),
+        ([*EVAL, "--env-kwargs", "{a"], ["--env-kwargs", "'{a'"]),
+        ([*EVAL, "--planner.candidates", "0"], ["planner.candidates", "0"]),
         ([*EVAL, "--planner.sampling.matrix", "piramid"], ["'piramid'", "pyramid"]),
         ([*EVAL, "--planner.low-level-controller", "diffused"], ["'diffused'", "tracker, inverse"]),
-        ([*EVAL, "--perturb", "noise=1"], ["'noise'", "valid: obs_noise, "]),
-        ([*EVAL, "--perturb", "push=a"], ["'a' is no number", "push=FRACTION,duration=NUMBER"]),
-        ([*EVAL, "--perturb", "obs_dropout=2"], ["'obs_dropout=2'", "[0, 1], got 2"]),
-        ([*EVAL, "--perturb", "obs_noise=1,2"], ["has 2 numbers; needed: 1 or 4"]),
+        ([*EVAL, "--perturb", "noise=1"], ["'noise'", "obs_noise, "]),
+        ([*EVAL, "--perturb", "push=a"], ["'a'", "push=FRACTION,duration=NUMBER"]),
+        ([*EVAL, "--perturb", "obs_dropout=2"], ["obs_dropout", "[0, 1]", "2"]),
+        ([*EVAL, "--perturb", "obs_noise=1,2"], ["2", "1 or 4"]),
         (
             [*EVAL, "--planner.sensing.observation-noise", "-2"],
             ["planner.sensing.observation_noise", "-1"],
         ),
         (
             [*EVAL, "--planner.sensing.observation-noise", "1", "2"],
-            ["has 2 numbers; needed: 1 or 4"],
+            ["2", "1 or 4"],
         ),
         ([*EVAL, "--out", "file"], ["cannot write file/result.json"]),
         ([*EVAL, "--out", "file/new"], ["cannot write file/new/result.json"]),
         ([*EVAL, "--json", "file/x.json"], ["cannot write file/x.json"]),
-        ([*EVAL, "--json", "RUN/config.json"], ["RUN/config.json", "may belong to a run"]),
-        (["plan", "RUN", "--start", "1"], ["--start has 1 numbers; valid: 4 or 2"]),
-        ([*START, "--goal", "1"], ["--goal has 1 numbers; valid: 2"]),
-        ([*START, "--goal", "inf", "1"], ["--goal [inf  1.]", "finite"]),
-        ([*START, "--seed", "-1"], ["--seed", "got -1"]),
+        ([*EVAL, "--json", "RUN/config.json"], ["RUN/config.json"]),
+        (["plan", "RUN", "--start", "1"], ["--start", "1", "4 or 2"]),
+        ([*START, "--goal", "1"], ["--goal", "1", "2"]),
+        ([*START, "--goal", "inf", "1"], ["--goal", "[inf  1.]", "finite"]),
+        ([*START, "--seed", "-1"], ["--seed", "-1"]),
         ([*START, "--png", "plan.json"], ["--png plan.json", ".png"]),
         ([*START, "--png", "file/x.png"], ["cannot write file/x.png"]),
         (["info", "RUN", "--json", "file/x.json"], ["cannot write file/x.json"]),
     ],
     ids=str,
 )
-def test_eval_plan_info_and_pack(refused, run, place, args, says):
+def test_commands_that_take_a_run(rejected, run, place, args, parts):
     (place / "file").touch()
     args = [arg.replace("RUN", str(run)) for arg in args]
-    refused(*args, says=[text.replace("RUN", str(run)) for text in says])
+    rejected(*args, parts=[part.replace("RUN", str(run)) for part in parts])
 
 
-def test_no_work_is_done_before_an_output_is_known_to_be_writable(dfplan, run, place, monkeypatch):
+def test_outputs_are_checked_before_any_work(dfplan, run, place, monkeypatch):
     (place / "file").touch()
-    for target in ("eval.load_weights", "eval.run_episodes", "plan.load_weights"):
+    for target in ("eval.open_agent", "eval.run_episodes", "plan.open_agent"):
         monkeypatch.setattr(f"dfplan.cli.{target}", None)
     assert dfplan("eval", run, "--out", "file").code == 2
     (place / "out" / "denoising.gif").mkdir(parents=True)
@@ -245,27 +257,27 @@ def test_no_work_is_done_before_an_output_is_known_to_be_writable(dfplan, run, p
     assert dfplan("plan", run, "--start", 1, 1, "--json", "file/x").code == 2
 
 
-@pytest.mark.parametrize("place_of", ["--start 0 0 --goal 1 1", "--start 1 1 --goal 0 0"])
-def test_picture_of_a_plan_in_a_wall(refused, run, place_of):
-    args = [*place_of.split(), "--png", "new/p.png", "--json", "new/p.json"]
-    refused("plan", run, *args, says=["lies in a wall", "[0. 0.]"])
+@pytest.mark.parametrize("ends", ["--start 0 0 --goal 1 1", "--start 1 1 --goal 0 0"])
+def test_figure_of_a_plan_in_a_wall(rejected, run, ends):
+    args = [*ends.split(), "--png", "new/p.png", "--json", "new/p.json"]
+    rejected("plan", run, *args, parts=["wall", "[0. 0.]"])
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": 1', '{"format": 9}', "[]", "\0"], ids=repr)
-def test_damaged_config(refused, broken, text):
+def test_damaged_config(rejected, broken, text):
     (broken / "config.json").write_text(text)
-    refused("eval", broken, says=[str(broken / "config.json")])
+    rejected("eval", broken, parts=[str(broken / "config.json")])
 
 
-def test_config_with_a_setting_that_does_not_exist(refused, broken):
+def test_config_with_an_unknown_setting(rejected, broken):
     text = (broken / "config.json").read_text()
     (broken / "config.json").write_text(text.replace('"width"', '"widht"'))
-    refused("eval", broken, says=["widht", "width"])
+    rejected("eval", broken, parts=["widht", "width"])
 
 
-def test_missing_checkpoint(refused, broken):
+def test_missing_checkpoint(rejected, broken):
     shutil.rmtree(broken / "checkpoints")
-    refused("eval", broken, says=["holds no checkpoint", "train"])
+    rejected("eval", broken, parts=["checkpoint", str(broken)])
 
 
 def test_info_of_a_run_without_a_checkpoint(dfplan, broken):
@@ -273,16 +285,16 @@ def test_info_of_a_run_without_a_checkpoint(dfplan, broken):
     assert "none yet" in dfplan("info", broken).out
 
 
-def test_checkpoint_without_weights(refused, broken):
+def test_checkpoint_without_weights(rejected, broken):
     shutil.rmtree(broken / "checkpoints" / "20" / "weights")
-    refused("eval", broken, says=[str(broken / "checkpoints" / "20"), "damaged"])
+    rejected("eval", broken, parts=[str(broken / "checkpoints" / "20")])
 
 
 @pytest.mark.parametrize("name", ["_METADATA", "manifest.ocdbt"])
-def test_truncated_checkpoint(refused, broken, name):
+def test_truncated_checkpoint(rejected, broken, name):
     path = broken / "checkpoints" / "20" / "weights" / name
     path.write_bytes(path.read_bytes()[:20])
-    refused("eval", broken, says=[str(broken / "checkpoints" / "20"), "damaged"])
+    rejected("eval", broken, parts=[str(broken / "checkpoints" / "20")])
 
 
 @pytest.mark.parametrize(
@@ -296,14 +308,13 @@ def test_truncated_checkpoint(refused, broken, name):
     ],
     ids=str,
 )
-def test_usage_errors_come_from_tyro(dfplan, place, args):
+def test_usage_errors_of_tyro(dfplan, place, args):
     done = dfplan(*args)
     assert done.code == 2
-    assert "Traceback" not in done.err
-    assert done.err
+    assert done.err.startswith("dfplan: error: ") and done.err.count("\n") == 1
     assert not list(place.iterdir())
 
 
-def test_to_begin_and_to_go_on_at_once(refused, run):
+def test_init_from_and_resume_exclude_each_other(rejected, run):
     args = ["train", "--init-from", str(run), "--out", str(run), "--resume"]
-    refused(*args, says=["--init-from begins", "--resume goes on", "name one"])
+    rejected(*args, parts=["--init-from", "--resume"])

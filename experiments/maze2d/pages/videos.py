@@ -6,9 +6,9 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.plots.write_video import write_video
-from dfplan.plots.video_frames import video_frames
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
+from dfplan.plots.video_frames import video_frames
+from dfplan.plots.write_video import write_video
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import Task
 from experiments.common.environment import first_observations, load_environment
