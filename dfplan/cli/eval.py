@@ -140,7 +140,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     result = _result(resolved.name, task, agent, env, episodes, args.perturb, protocol)
     if args.baselines:
         result["baselines"] = {
-            name: _metrics(play(name, policy), task)
+            name: _metrics(play(f"evaluating {name}", policy), task)
             for name, policy in baselines(task, env).items()
         }
     env.close()
