@@ -159,9 +159,10 @@ def _run(
     episode_ended = True
     observation = None
 
-    def act(observation):
+    def act_randomly(observation: Any) -> Any:
         return env.action_space.sample()
 
+    act: Callable[[Any], Any] = act_randomly
     for step in range(steps):
         if episode_ended:
             # Without a seed, Minari would reset with one of its own.

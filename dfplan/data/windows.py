@@ -95,8 +95,7 @@ def make_training_arrays(
             f"data.stride {config.stride} is longer than every episode of {data.dataset_id!r}; "
             f"valid: 1 to {int(data.length.max()) - 1}"
         )
-    if return_quantile is not None:
-        return_quantile = jnp.asarray(return_quantile, jnp.float32)
+    quantile = None if return_quantile is None else jnp.asarray(return_quantile, jnp.float32)
     return TrainingArrays(
         state=states.encode(data.state),
         action=actions.encode(data.action),
@@ -105,7 +104,7 @@ def make_training_arrays(
         begin=jnp.asarray(begin, jnp.int32),
         rest=states.encode(jnp.zeros(data.state.shape[1])),
         idle=actions.encode(jnp.zeros(data.action.shape[1])),
-        return_quantile=return_quantile,
+        return_quantile=quantile,
     )
 
 
@@ -132,7 +131,8 @@ def sample_batch(
     ]
     at_start = jax.random.uniform(k_start, (batch,)) < config.start_fraction
     begin = jnp.where(at_start, training_arrays.first[begin], begin)
-    first, last = training_arrays.first[begin], training_arrays.last[begin]
+    first = training_arrays.first[begin]
+    last = training_arrays.last[begin]
     origin = begin
     if config.before_start:
         max_steps = config.before_start * config.stride

@@ -1,6 +1,7 @@
 """Bootstrap intervals of means over training seeds and episodes.
 
-`dfplan.evaluation.evaluate.interval` serves one run: it draws episodes alone, with other random numbers, so
+`dfplan.evaluation.evaluate.interval` serves one run: it draws episodes alone, with other random
+numbers, so
 the two differ in the last digits and published tables keep the one they were made with.
 """
 

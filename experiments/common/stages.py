@@ -17,7 +17,7 @@ def stage_parser(
 ) -> argparse.ArgumentParser:
     """Return a parser of the options that the experiments share.
 
-    They are the stages, the training seeds, and a rehearsal.
+    They are the stages, the training seeds, and a dry run.
 
     Args:
         name: Folder of the experiment.
@@ -49,7 +49,7 @@ def stage_parser(
         metavar="FOLDER",
         help="measure on a few tuning seeds and write results and pages to this folder",
     )
-    parser.add_argument("--episodes", type=int, default=4, help="episodes of a rehearsal")
+    parser.add_argument("--episodes", type=int, default=4, help="episodes of a dry run")
     return parser
 
 

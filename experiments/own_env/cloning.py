@@ -38,8 +38,8 @@ class Cloning:
     def reset(self, mask=None, *, seed=None) -> None:
         """Do nothing, as cloning has no state."""
 
-    def act(self, observation: np.ndarray) -> np.ndarray:
-        """Return actions `[B, A]`."""
+    def act(self, observation: np.ndarray, goal: np.ndarray | None = None) -> np.ndarray:
+        """Return actions `[B, A]`; a given goal is ignored."""
         state = self._states.encode(self._layout.state(observation))
         return self._layout.clip_action(np.asarray(self._actions.decode(self._net(state))))
 

@@ -60,7 +60,7 @@ def residual(states: np.ndarray, stride: int) -> np.ndarray:
     return np.linalg.norm(np.diff(position, axis=1) - mean * stride * DT, axis=-1)
 
 
-def judge(states: np.ndarray, maze: Maze, dynamics: Dynamics) -> dict[str, np.ndarray]:
+def check_states(states: np.ndarray, maze: Maze, dynamics: Dynamics) -> dict[str, np.ndarray]:
     """Evaluate each state and the move to it.
 
     Args:

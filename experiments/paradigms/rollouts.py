@@ -16,7 +16,7 @@ from dfplan_envs.pointmaze.maps import Maze
 from experiments.common.environment import load_environment
 from experiments.common.records import measure_once
 from experiments.common.trained import Trained
-from experiments.paradigms.measures import MEASURES, Dynamics, fit, judge
+from experiments.paradigms.measures import MEASURES, Dynamics, check_states, fit
 from experiments.paradigms.study import BY_TOKEN, ROLLOUTS, SOURCE, WINDOW, Rollout, Study
 
 DATA = "data"
@@ -57,7 +57,7 @@ def _measure_rollouts(study: Study, name: str, seed: int, trained: Trained) -> d
 
 
 def _measure_data(study: Study, run: Run) -> dict[str, Any]:
-    """CandidateRanker the held-out data like the rollouts, over the length of its shortest episode."""
+    """Measure the held-out data like the rollouts, over the length of its shortest episode."""
     data = run.load_data(study.held_out)
     stride = run.config.data.stride
     tokens = int(data.length.min() - 1) // stride // WINDOW * WINDOW
@@ -68,7 +68,7 @@ def _measure_data(study: Study, run: Run) -> dict[str, Any]:
 
 def _judge_windows(states: np.ndarray, limits: Dynamics) -> dict[str, list]:
     """Return the mean of each measure over each window's tokens, `[R, windows]`."""
-    values = judge(states, source_maze(), limits)
+    values = check_states(states, source_maze(), limits)
     return {
         name: values[name].reshape(len(states), -1, WINDOW).mean(axis=2).tolist()
         for name in MEASURES

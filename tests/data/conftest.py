@@ -15,7 +15,8 @@ def minari_home(tmp_path, monkeypatch):
 
 def coded_episodes(steps: list[int], goal_dims: tuple[int, ...] = ()) -> Trajectories:
     """Return episodes that encode rows: state (episode, step, 7), action (100 * episode + step)."""
-    states, actions = [], []
+    states = []
+    actions = []
     for episode, n in enumerate(steps):
         step = np.arange(n + 1, dtype=np.float32)
         states.append(np.stack([np.full_like(step, episode), step, np.full_like(step, 7)], axis=1))

@@ -35,4 +35,4 @@ def runs(tmp_path_factory) -> Path:
 def study(runs, tmp_path, monkeypatch) -> Study:
     """A study of two episodes on UMaze that writes to a temporary folder."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(runs / "datasets"))
-    return Study(("umaze",), (0,), runs=runs).rehearsal(tmp_path, episodes=2)
+    return Study(("umaze",), (0,), runs=runs).dry_run(tmp_path, episodes=2)

@@ -6,11 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from experiments.maze2d.baselines.measure import (
-    bound_episodes,
-    measure_reference,
-    measure_references,
-)
 
 from dfplan.tasks.registry import checkpoint_folder
 from experiments.common.protocol import TUNING
@@ -22,6 +17,11 @@ from experiments.maze2d.pages.ablation_tables import write_ablations
 from experiments.maze2d.pages.cost import training_cost
 from experiments.maze2d.pages.figures import draw_curves, draw_maze
 from experiments.maze2d.pages.table import write_table
+from experiments.maze2d.references.measure import (
+    bound_episodes,
+    measure_reference,
+    measure_references,
+)
 from experiments.maze2d.study import HERE, maze_task
 from experiments.maze2d.train import train
 

@@ -19,7 +19,7 @@ def test_rows_are_valid_for_planner_and_environments():
         task = Study().task(row)
         planner = make_config(task).override({f"planner.{k}": v for k, v in row.planner.items()})
         drops = any(parse_perturbation(text).drops for text in row.perturb)
-        assert planner.planner.missing == drops
+        assert planner.planner.sensing.missing == drops
         assert row.network or Study().run(row, 0).is_dir()
 
 
@@ -52,7 +52,7 @@ class TurnRight:
 
 
 def test_from_episodes_to_the_page(tmp_path, capfd):
-    study = Study(seeds=(0,)).rehearsal(tmp_path, 20)
+    study = Study(seeds=(0,)).dry_run(tmp_path, 20)
     episodes = play_row(study, TMAZE["none"], TurnRight(), study.evaluation)  # pyright: ignore
     cues = episodes.states[:, 0, 4] > 0
     np.testing.assert_array_equal(episodes.success.any(axis=1), cues)

@@ -18,7 +18,7 @@ from experiments.common.stages import USAGE
 from experiments.maze2d.study import ABLATION
 from experiments.maze2d.study import EVALUATION as MAZE_EVALUATION
 from experiments.paradigms import run
-from experiments.paradigms.measures import Dynamics, fit, ranker
+from experiments.paradigms.measures import Dynamics, check_states, fit
 from experiments.paradigms.study import EVALUATION, PARADIGMS, ROLLOUTS, WINDOW, Study
 from experiments.paradigms.table import (
     gather_rollouts,
@@ -44,21 +44,21 @@ def test_its_episodes_were_not_used_for_tuning():
         set(r) for r in (EVALUATION, MAZE_EVALUATION, ABLATION, TUNING, ROBUSTNESS_EVALUATION)
     ]
     assert sum(map(len, ranges)) == len(set.union(*ranges))
-    assert Study().held_out != Study().rehearsal(Study.runs, 3).held_out
+    assert Study().held_out != Study().dry_run(Study.runs, 3).held_out
 
 
 def test_a_valid_move_agrees_with_its_velocities():
-    judged = ranker(straight(0.0, 0.2, 0.4, 0.7), MAZE, LIMITS)  # 0.1 s at 2 m/s is 0.2 m
+    judged = check_states(straight(0.0, 0.2, 0.4, 0.7), MAZE, LIMITS)  # 0.1 s at 2 m/s is 0.2 m
     assert judged["valid"].tolist() == [[True, True, False]] and judged["free"].all()
     np.testing.assert_allclose(judged["speed"], 1.0)
-    fast = ranker(straight(0.0, 0.6, speed=6.0), MAZE, LIMITS)
+    fast = check_states(straight(0.0, 0.6, speed=6.0), MAZE, LIMITS)
     assert not fast["valid"].any() and fast["free"].all() and fast["speed"] == 3.0
 
 
 def test_a_free_state_is_outside_walls():
-    judged = ranker(straight(1.2, 1.4, 1.6), MAZE, LIMITS)
+    judged = check_states(straight(1.2, 1.4, 1.6), MAZE, LIMITS)
     assert judged["free"].tolist() == judged["both"].tolist() == [[True, False]]
-    diverged = ranker(straight(0.0, np.nan, np.inf, 1e30), MAZE, LIMITS)
+    diverged = check_states(straight(0.0, np.nan, np.inf, 1e30), MAZE, LIMITS)
     assert not any(diverged[name].any() for name in ("free", "valid", "both"))
 
 
@@ -104,7 +104,7 @@ def test_paradigms_differ_only_in_the_noise_levels_they_draw():
 
 
 def test_shares_cover_the_first_windows(tmp_path):
-    study = Study(seeds=(0, 1), lengths=(1, 2)).rehearsal(tmp_path, 3)
+    study = Study(seeds=(0, 1), lengths=(1, 2)).dry_run(tmp_path, 3)
     for name, seed in itertools.product(("forcing", "regression"), (0, 1)):
         share = {"forcing": [1.0, 1.0], "regression": [1.0, 0.5]}[name]
         record = {m: [share] * 3 for m in ("both", "free", "valid", "speed")}
@@ -117,7 +117,7 @@ def test_shares_cover_the_first_windows(tmp_path):
 
 
 def test_uses_are_judged_by_their_reach_rate(tmp_path):
-    study = Study().rehearsal(tmp_path, 50)
+    study = Study().dry_run(tmp_path, 50)
     for matrix, failures in (("autoregressive", 1), ("full_sequence", 2)):
         reached = [1.0] * (50 - failures) + [0.0] * failures
         values = {"reach_rate": reached, "first_reach": [9.0] * 50}

@@ -85,7 +85,7 @@ def test_targets_are_met_or_missed_by_the_results():
 @pytest.mark.slow
 def test_from_a_run_to_the_table(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(runs / "datasets"))
-    study = Study(("umaze",), (0,), runs=runs).rehearsal(tmp_path, 2)
+    study = Study(("umaze",), (0,), runs=runs).dry_run(tmp_path, 2)
     only = ("clean", "declared", "dropout")
     measure(study, only)
     written = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.json")}

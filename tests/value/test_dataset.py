@@ -24,7 +24,8 @@ from dfplan.tasks.registry import Task
 from dfplan.training.step import TrainSpec, init_state, train_until
 from dfplan.types import UserError
 
-EPISODES, STEPS = 100, 20
+EPISODES = 100
+STEPS = 20
 SETTINGS = {
     "data.goal": "reward",
     "data.stride": 2,
@@ -92,7 +93,9 @@ def distance_moved(run, weights, **planner):
 
 
 def test_the_requested_return_is_achieved(job):
-    high, low = (distance_moved(*job, candidates=1, **{"goal.return_quantile": q}) for q in (0.95, 0.05))
+    high, low = (
+        distance_moved(*job, candidates=1, **{"goal.return_quantile": q}) for q in (0.95, 0.05)
+    )
     assert high > 1 and low < -1
 
 
@@ -205,7 +208,7 @@ def test_a_tracker_for_other_states_is_refused(monkeypatch, tiny_config, tmp_pat
     config = tiny_config.override(
         {"data.goal": "reward", "planner.low_level_controller": "tracker"}
     )
-    with pytest.raises(UserError, match=r"low-level-controller inverse"):
+    with pytest.raises(UserError, match=r"valid here: --planner\.low-level-controller inverse"):
         train(Task("Some-v0", "some-v0"), config, tmp_path / "run")
 
 

@@ -74,7 +74,7 @@ class ColumnReader:
         """
         arrays = [self.column(name) for name in names]
         for name, array in zip(names, arrays, strict=True):
-            self.check_rows(name, len(array), len(arrays[0]), names[0])
+            self.check_rows(name, len(array), needed=len(arrays[0]), reference=names[0])
         return np.concatenate(arrays, axis=1) if len(arrays) > 1 else arrays[0]
 
     def vector(self, name: str) -> np.ndarray:
@@ -102,7 +102,7 @@ class ColumnReader:
             UserError: As `vector`, or if the number of rows differs.
         """
         array = self.vector(name)
-        self.check_rows(name, len(array), rows, reference)
+        self.check_rows(name, len(array), needed=rows, reference=reference)
         return array != 0
 
     def resolve(self, columns: Columns, default: Columns) -> Columns:

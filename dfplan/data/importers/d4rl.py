@@ -80,7 +80,7 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
     next_observation = None
     if NEXT in reader.names and columns.observations == ("observations",):
         next_observation = reader.column(NEXT)
-        reader.check_rows(NEXT, len(next_observation), rows, reference)
+        reader.check_rows(NEXT, len(next_observation), needed=rows, reference=reference)
         continues = np.isclose(next_observation[:-1], observation[1:]).all(axis=1)
         end = end | np.append(~continues, False)
     length = episode_lengths(end, limit)

@@ -86,7 +86,9 @@ def read_episodes(
     others = ((columns.actions[0], action), (columns.rewards, reward), (columns.goal, goal))
     for name, array in others:
         if name is not None and array is not None:
-            reader.check_rows(name, len(array), len(observation), columns.observations[0])
+            reader.check_rows(
+                name, len(array), needed=len(observation), reference=columns.observations[0]
+            )
     terminated = np.zeros(len(length), bool)
     if terminal is not None and final is not None:
         terminated = terminal[np.cumsum(length) - 1]

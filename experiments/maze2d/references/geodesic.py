@@ -11,11 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from dfplan_envs.pointmaze.ball import RADIUS as BALL_RADIUS
 from dfplan_envs.pointmaze.maps import Maze
 from experiments.maze2d.references.walls import SPACING, Walls, measure_walls
 
-BALL_RADIUS = 0.1
-"""Meters; the ball of Gymnasium-Robotics' point model."""
 SINK = 0.06
 """Meters that the ball can sink into a wall, as MuJoCo's contacts are soft."""
 NOWHERE = np.iinfo(np.int16).max

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from dfplan_envs.pointmaze.ball import DT, MAX_SPEED
-from experiments.maze2d.references.geodesic import BALL_RADIUS
+from dfplan_envs.pointmaze.ball import ACCELERATION, DRAG, DT, MAX_SPEED
+from dfplan_envs.pointmaze.ball import RADIUS as BALL_RADIUS
 from experiments.maze2d.references.walls import Walls
 
 
@@ -26,16 +26,12 @@ class PointMass:
     which wall distances are known, and for corners where two walls touch the ball at once.
 
     Attributes:
-        push: Acceleration of a full action, m/s^2.
-        drag: Damping over mass, 1/s.
         stiffness: Stiffness of a contact, 1/s^2 (MuJoCo's manual, "Solver parameters").
         damping: Damping of a contact, 1/s.
         impedance: Impedance of a contact.
         margin: Distance at which a contact begins, meters.
     """
 
-    push: float
-    drag: float
     stiffness: float
     damping: float
     impedance: float
@@ -44,21 +40,21 @@ class PointMass:
     def speed(self, velocity: np.ndarray, action: np.ndarray) -> np.ndarray:
         """Return the velocity after a step far from walls; arrays of any one shape."""
         velocity = np.clip(velocity, -MAX_SPEED, MAX_SPEED)
-        return (velocity + DT * self.push * action) / (1 + DT * self.drag)
+        return (velocity + DT * ACCELERATION * action) / (1 + DT * DRAG)
 
     def step(
         self, position: np.ndarray, velocity: np.ndarray, action: np.ndarray, walls: Walls
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return position and velocity [2, N] one step after `position` and `velocity` [2, N]."""
         velocity = np.clip(velocity, -MAX_SPEED, MAX_SPEED)
-        force = self.push * action - self.drag * velocity
+        force = ACCELERATION * action - DRAG * velocity
         node = walls.node(position)
         gap = walls.distance.ravel()[node] - (BALL_RADIUS + self.margin)
         near = np.flatnonzero(gap < 0)
         if near.size:
             normal = walls.normal.reshape(2, -1)[:, node[near]]
             force[:, near] += self._contact(gap[near], normal, velocity[:, near], force[:, near])
-        velocity = velocity + DT / (1 + DT * self.drag) * force
+        velocity = velocity + DT / (1 + DT * DRAG) * force
         return position + DT * velocity, velocity
 
     def _contact(
@@ -70,16 +66,13 @@ class PointMass:
 
 
 def point_mass(model: mujoco.MjModel) -> PointMass:
-    """Read the constants of a maze's MuJoCo model."""
+    """Read the contact constants of a maze's MuJoCo model."""
     ball = model.geom("particle_geom").id
-    mass = float(model.body_mass[model.geom_bodyid[ball]])
     time_constant, damping_ratio = map(float, model.geom_solref[ball])
     impedance = float(model.geom_solimp[ball, 1])
     # MuJoCo keeps the time constant from falling below two steps ("refsafe").
     time_constant = max(time_constant, 2 * model.opt.timestep)
     return PointMass(
-        push=float(model.actuator_gear[0, 0]) / mass,
-        drag=float(model.dof_damping[0]) / mass,
         stiffness=1 / (impedance * time_constant * damping_ratio) ** 2,
         damping=2 / (impedance * time_constant),
         impedance=impedance,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dfplan_envs.pointmaze.ball import DT
+from dfplan_envs.pointmaze.ball import ACCELERATION, DT
 from dfplan_envs.pointmaze.pursuit import TOP_SPEED
 from experiments.maze2d.references.geodesic import Field
 from experiments.maze2d.references.physics import PointMass
@@ -129,5 +129,5 @@ def stay(offset: np.ndarray, velocity: np.ndarray, mass: PointMass) -> np.ndarra
 
     They steer the point at which braking would end to the goal, as time-optimal control does.
     """
-    stop = velocity * np.abs(velocity) / (2 * mass.push)
+    stop = velocity * np.abs(velocity) / (2 * ACCELERATION)
     return np.clip(12.5 * (offset - stop) - 0.5 * velocity, -1.0, 1.0)
