@@ -148,11 +148,11 @@ def _facts(profile: Profile, stride: int) -> dict[str, str]:
 def _goal(profile: Profile, layout: Layout) -> str:
     if not layout.goal_dim:
         return "no goal (--goal-dims sets the dimensions that form it)"
-    where = f"goal: dimensions {', '.join(map(str, layout.goal_dims))}"
+    dimensions = f"goal: dimensions {', '.join(map(str, layout.goal_dims))}"
     if not len(profile.goal_intervals):
-        return where
+        return dimensions
     intervals = f"{len(profile.goal_intervals):,} intervals between goals"
-    return f"{where}; {intervals}, {_range(profile.goal_intervals)} steps"
+    return f"{dimensions}; {intervals}, {_range(profile.goal_intervals)} steps"
 
 
 def _tokens(profile: Profile, layout: Layout, stride: int) -> str:

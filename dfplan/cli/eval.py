@@ -1,7 +1,7 @@
 """`dfplan eval`."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -111,9 +111,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     run = resolved.run
     if any(perturbation.drops for perturbation in perturbations):
         run = run.with_planner({"sensing.missing": True})
-    task = choose_env(run.task, args.task, args.env, args.env_kwargs)
-    task = dataclasses.replace(task, protocol=args.protocol or task.protocol)
-    task = limit_episodes(task, args.max_steps)
+    task = _choose_task(run.task, args)
 
     def make(**kwargs: Any) -> Any:
         return perturbed(make_env(task.env, task.env_kwargs, **kwargs), perturbations)
@@ -125,19 +123,36 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     check_outputs(*results, *(args.out / file for file in FILES if args.out))
     protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
     assign_tasks(protocol, args.episodes)
-    if run.layout.goal_dim and not (run.layout.gives_goal or protocol.gives_goals):
-        console.print(
-            f"note: observations of {task.env} contain no goal, so the planner gets none; "
-            "train with --goal-from or --goal-value, or pass a goal to Agent.act in Python"
-        )
+    _note_missing_goal(run.layout, task, protocol)
     agent = open_agent(resolved._replace(run=run))
     seeds = np.arange(args.seed, args.seed + args.episodes)
 
     def play(title: str, policy: BatchAgent) -> Episodes:
-        return _play(title, policy, agent.layout, make, max_steps, seeds, protocol)
+        with step_bar(title, max_steps) as advance:
+            return run_episodes(
+                policy,
+                make,
+                seeds,
+                state=agent.layout.state,
+                goal=agent.layout.goal,
+                progress=advance,
+                goal_dims=agent.layout.goal_dims,
+                protocol=protocol,
+            )
 
     episodes = play("evaluating", agent)
-    result = _result(resolved.name, task, agent, env, episodes, args.perturb, protocol)
+    result = {
+        "task": task.name or task.env,
+        "checkpoint": resolved.name,
+        "episodes": args.episodes,
+        "seeds": seeds.tolist(),
+        "perturbations": list(args.perturb),
+        "planner": dataclasses.asdict(agent.planner.config),
+        "metrics": _metrics(episodes, task),
+    }
+    result["metrics"]["latency_ms"] = _latency(agent, env, episodes, protocol)
+    if protocol.task_count:
+        result["tasks"] = score_tasks(measure(episodes), protocol)
     if args.baselines:
         result["baselines"] = {
             name: _metrics(play(f"evaluating {name}", policy), task)
@@ -154,56 +169,24 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     return 0
 
 
-def _play(
-    title: str,
-    policy: BatchAgent,
-    layout: Layout,
-    make: Callable[[], Any],
-    max_steps: int,
-    seeds: np.ndarray,
-    protocol: EvaluationProtocol,
-) -> Episodes:
-    with step_bar(title, max_steps) as advance:
-        return run_episodes(
-            policy,
-            make,
-            seeds,
-            state=layout.state,
-            goal=layout.goal,
-            progress=advance,
-            goal_dims=layout.goal_dims,
-            protocol=protocol,
+def _choose_task(task: Task, args: Args) -> Task:
+    """Return the run's task with the changes of the command line."""
+    task = choose_env(task, args.task, args.env, args.env_kwargs)
+    task = dataclasses.replace(task, protocol=args.protocol or task.protocol)
+    return limit_episodes(task, args.max_steps)
+
+
+def _note_missing_goal(layout: Layout, task: Task, protocol: EvaluationProtocol) -> None:
+    """Print a note if the planner has a goal that neither observations nor the protocol give."""
+    if layout.goal_dim and not (layout.gives_goal or protocol.gives_goals):
+        console.print(
+            f"note: observations of {task.env} contain no goal, so the planner gets none; "
+            "train with --goal-from or --goal-value, or pass a goal to Agent.act in Python"
         )
 
 
 def _metrics(episodes: Episodes, task: Task) -> dict[str, Any]:
     return {name: interval(values) for name, values in measure(episodes, task.score).items()}
-
-
-def _result(
-    checkpoint: str,
-    task: Task,
-    agent: Agent,
-    env: Any,
-    episodes: Episodes,
-    perturbations: Sequence[str],
-    protocol: EvaluationProtocol,
-) -> dict[str, Any]:
-    result = {
-        "task": task.name or task.env,
-        "checkpoint": checkpoint,
-        "episodes": len(episodes.seeds),
-        "seeds": [int(s) for s in episodes.seeds],
-        "perturbations": list(perturbations),
-        "planner": dataclasses.asdict(agent.planner.config),
-        "metrics": {
-            **_metrics(episodes, task),
-            "latency_ms": _latency(agent, env, episodes, protocol),
-        },
-    }
-    if protocol.task_count:
-        result["tasks"] = score_tasks(measure(episodes), protocol)
-    return result
 
 
 def _latency(

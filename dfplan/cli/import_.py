@@ -89,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
     episodes = read_files(args.format, args.paths, columns, args.episode_steps)
     files = ", ".join(path.name for path in args.paths)
     with step_bar("importing", len(episodes.action)) as advance:
-        done = write_episodes(
+        summary = write_episodes(
             episodes,
             args.dataset,
             ImportOptions(args.goal_dims, args.action_bounds),
@@ -97,12 +97,12 @@ def main(argv: Sequence[str]) -> int:
             advance,
         )
     seconds = time.perf_counter() - start_time
-    for note in done.notes:
+    for note in summary.notes:
         console.print(f"note: {note}")
     console.print(
-        f"{args.dataset}: {done.episodes:,} episodes, {done.steps:,} steps in {seconds:.1f} s; "
-        f"next: dfplan dataset show {args.dataset}"
+        f"{args.dataset}: {summary.episodes:,} episodes, {summary.steps:,} steps in "
+        f"{seconds:.1f} s; next: dfplan dataset show {args.dataset}"
     )
-    record = {"dataset": args.dataset, "seconds": seconds, **dataclasses.asdict(done)}
+    record = {"dataset": args.dataset, "seconds": seconds, **dataclasses.asdict(summary)}
     write_json(args.json, record)
     return 0
