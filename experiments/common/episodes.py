@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.cli.progress import step_bar
+from dfplan.cli.progress_bar import step_bar
 from dfplan.evaluation.bootstrap import interval
 from dfplan.evaluation.episodes import Episodes
 from dfplan.evaluation.metrics import measure

@@ -1,7 +1,6 @@
 """Reward conditioning, from a dataset to actions: the agent does what is rewarded."""
 
 import dataclasses
-from pathlib import Path
 from types import SimpleNamespace
 
 import gymnasium as gym
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
-from dfplan.cli.predict import _defaults
+from dfplan.cli.predict import forecast_settings
 from dfplan.data import minari_io
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.windows import sample_batch
@@ -20,7 +19,6 @@ from dfplan.export.write import export
 from dfplan.planner.plan import Weights
 from dfplan.representation.layout import Layout
 from dfplan.runs.fit import fit_run
-from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import Run
 from dfplan.runs.train import train
 from dfplan.tasks.registry import Task
@@ -200,8 +198,8 @@ def test_rewards_are_read_on_request(dataset):
 
 
 def test_a_forecast_is_not_conditioned_on_reward(job):
-    defaults = _defaults(Path("run"), ResolvedRun(job[0], Path("run"), "run"))
-    assert defaults.planner.goal.conditioning == "none" and defaults.planner.candidates > 4
+    planner = forecast_settings(job[0])
+    assert planner.goal.conditioning == "none" and planner.candidates > 4
 
 
 def test_a_tracker_for_other_states_is_refused(monkeypatch, tiny_config, tmp_path):

@@ -9,7 +9,7 @@ from dfplan.agent import Agent
 from dfplan.cli.common import console
 from dfplan.evaluation.episodes import Episodes
 from dfplan.plots.plans import PlanCase, draw_plans
-from dfplan.plots.scene import drawer
+from dfplan.plots.scene import draw_function
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
 from dfplan.tasks.make_env import make_env
 from experiments.common.episodes import play_episodes
@@ -41,7 +41,7 @@ def draw_maze(path: Path, study: Study, maze: str) -> None:
     episodes = play_episodes(agent, task, study.evaluation[:CASES])
     cases = [_case(agent, episodes, index) for index in range(len(episodes.seeds))]
     env = make_env(task.env, task.env_kwargs)
-    draw_plans(path, cases, drawer(env), unit="m")
+    draw_plans(path, cases, draw_function(env), unit="m")
     env.close()
     console.print(f"wrote {path}")
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.plots.episode import write_episode
-from dfplan.plots.film import film
-from dfplan.plots.plane import PlanePicture
+from dfplan.plots.matplotlib_frames import MatplotlibRenderer
+from dfplan.plots.video_frames import video_frames
+from dfplan.plots.write_video import write_video
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import Task
 from experiments.common.environment import first_observations, load_environment
@@ -30,7 +30,7 @@ def write_videos(study: Study) -> None:
         task = maze_task(maze)
         path = study.pages / "figures" / f"episode-{maze}.gif"
         frames = _frames(agent, task, _farthest(task, study.evaluation))
-        write_episode(path, frames, 1 / (EVERY * load_environment(task).maze.dt), SIZE)
+        write_video(path, frames, 1 / (EVERY * load_environment(task).maze.dt), SIZE)
         console.print(f"wrote {path}")
 
 
@@ -47,7 +47,7 @@ def _farthest(task: Task, seeds: range) -> int:
 def _frames(agent: Agent, task: Task, seed: int) -> list[np.ndarray]:
     with contextlib.closing(make_env(task.env, task.env_kwargs)) as env:
         stay = round(SECONDS / load_environment(task).maze.dt)
-        frames = film(
-            agent, env, seed, lambda: PlanePicture(agent, env, SIZE), every=EVERY, stay=stay
+        frames = video_frames(
+            agent, env, seed, lambda: MatplotlibRenderer(agent, env, SIZE), every=EVERY, stay=stay
         )
         return list(frames)
