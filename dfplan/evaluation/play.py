@@ -1,8 +1,8 @@
 """Playing of evaluation episodes on any Gymnasium environment: `run_episodes`.
 
 The evaluation protocol decides how an episode starts, and whether its goal comes with the
-observations or with the reset's info. Protocols are in `dfplan.tasks.protocols`, where other packages
-can add theirs.
+observations or with the reset's info. Protocols are in `dfplan.tasks.protocols`; other packages can
+add theirs.
 """
 
 import contextlib
