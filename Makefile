@@ -61,7 +61,7 @@ lint: setup ## style, types and layers
 
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: setup ## build the documentation in build/site; a warning is an error
-	@$(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/mkdocs build --strict
 
 wheel: setup ## build both wheels and use them in a clean environment
 	@scripts/check_wheels.sh $(BIN)/python
