@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from dfplan.diffusion.matrix import autoregressive, full_sequence, pyramid, trapezoid, windows
+from dfplan.diffusion.active_windows import windows
+from dfplan.diffusion.matrix import autoregressive, full_sequence, pyramid, trapezoid
 from dfplan.diffusion.noise_levels import NoiseLevelSampler, TwoStreamNoiseLevelSampler
 from dfplan.plots.style import INK, level_colors
 
