@@ -1,5 +1,6 @@
 """Relative links and images of Markdown pages, and which of them lead nowhere."""
 
+import itertools
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -60,7 +61,7 @@ def _anchors(page: Path) -> set[str]:
     tokens = MarkdownIt().parse(page.read_text())
     titles = [
         "".join(child.content for child in heading.children or ())
-        for opening, heading in zip(tokens, tokens[1:], strict=False)
+        for opening, heading in itertools.pairwise(tokens)
         if opening.type == "heading_open"
     ]
     return {_slug(title) for title in titles}

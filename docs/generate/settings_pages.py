@@ -13,8 +13,8 @@ from dfplan.tasks.registry import all_tasks
 
 SETTINGS_INTRODUCTION = """# Settings
 
-The settings of a run are `dfplan.config.Config`, a frozen dataclass of dataclasses that is stored in
-the run's `config.json`. On the command line `data.goal_decay` is `--data.goal-decay`; `eval` and
+The settings of a run are `dfplan.config.Config`, a frozen dataclass of dataclasses, stored in the
+run's `config.json`. On the command line `data.goal_decay` is `--data.goal-decay`; `eval` and
 `plan` take only those of `planner`, since the others belong to the weights. The defaults below are
 those of the dataclasses; a [preset](presets.md) and a task override some. An unknown setting, or a
 value out of range, is refused with one line that names the valid choices.
@@ -22,8 +22,8 @@ value out of range, is refused with one line that names the valid choices.
 
 PRESETS_INTRODUCTION = """# Presets
 
-The settings of a run are the [defaults](settings.md), overridden by its preset (`--preset`), its task
-and your own options, in this order.
+The settings of a run are the [defaults](settings.md), overridden by its preset (`--preset`), its
+task and your own options, in this order.
 """
 
 
@@ -33,7 +33,8 @@ def pages() -> dict[str, str]:
 
 
 def _settings() -> str:
-    return "\n".join([SETTINGS_INTRODUCTION, *(_section(path, config) for path, config in sections(Config(), ""))])
+    tables = [_section(path, config) for path, config in sections(Config(), "")]
+    return "\n".join([SETTINGS_INTRODUCTION, *tables])
 
 
 def sections(config: Any, prefix: str) -> Iterator[tuple[str, Any]]:

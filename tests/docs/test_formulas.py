@@ -12,9 +12,7 @@ EXTENSION = {"pymdownx.arithmatex": {"generic": True}}
 def render(text):
     import formulas
 
-    html = markdown.markdown(
-        text, extensions=["pymdownx.arithmatex"], extension_configs=EXTENSION
-    )
+    html = markdown.markdown(text, extensions=["pymdownx.arithmatex"], extension_configs=EXTENSION)
     return formulas.to_mathml(html)
 
 
