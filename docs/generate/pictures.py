@@ -50,11 +50,11 @@ def draw_levels(path: Path) -> None:
     shape = (SEQUENCES, LENGTH)
     two_stream = TwoStreamNoiseLevelSampler()
     panels = {
-        "independent": NoiseLevelSampler("independent").draw(key, *shape, has_goal=True),
-        "shared": NoiseLevelSampler("shared").draw(key, *shape, has_goal=True),
-        "teacher_forcing": NoiseLevelSampler("teacher_forcing").draw(key, *shape, has_goal=True),
-        "two-stream: history": two_stream.draw_history(key, *shape, has_goal=True),
-        "two-stream: targets": two_stream.draw_targets(key, *shape),
+        "independent": NoiseLevelSampler("independent").sample(key, *shape, has_goal=True),
+        "shared": NoiseLevelSampler("shared").sample(key, *shape, has_goal=True),
+        "teacher_forcing": NoiseLevelSampler("teacher_forcing").sample(key, *shape, has_goal=True),
+        "two-stream: history": two_stream.sample_history(key, *shape, has_goal=True),
+        "two-stream: targets": two_stream.sample_targets(key, *shape),
     }
     figure, axes = _panels(len(panels), height=2.6)
     for ax, (name, level) in zip(axes, panels.items(), strict=True):
