@@ -60,7 +60,7 @@ lint: setup ## style, types and layers
 	@$(BIN)/lint-imports --no-logo
 
 docs: export NO_MKDOCS_2_WARNING := 1
-docs: setup ## build the documentation in build/site; a warning is an error
+docs: setup ## build the documentation in build/site; warnings are errors
 	@$(BIN)/mkdocs build --strict
 
 wheel: setup ## build both wheels and use them in a clean environment
