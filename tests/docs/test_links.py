@@ -8,10 +8,13 @@ GENERATED = ("commands.md", "settings.md", "presets.md")
 @pytest.fixture(scope="module")
 def generated():
     import api_pages
+    import hooks
     import links
 
     reference = links.ROOT / "docs" / "reference"
-    return {reference / name for name in (*GENERATED, *api_pages.pages())}
+    pages = {reference / name for name in (*GENERATED, *api_pages.pages())}
+    figures = {links.ROOT / "docs" / "figures" / path.name for path in hooks.FIGURES.glob("*.png")}
+    return pages | figures
 
 
 def test_no_page_has_a_broken_link(generated):
