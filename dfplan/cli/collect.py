@@ -20,7 +20,7 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.data.collect import check_free, collect, whole_or_nothing
+from dfplan.data.collect import atomic_dataset, check_new_dataset_id, collect
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import Task, load_function
 from dfplan.types import UserError, one_line
@@ -64,12 +64,12 @@ def main(argv: Sequence[str]) -> int:
     steps = task.collect_steps if args.steps is None else args.steps
     need_at_least(1, steps=steps)
     check_seed(args.seed)
-    check_free(task.dataset)
+    check_new_dataset_id(task.dataset)
     make_env(task.env, task.env_kwargs).close()
     check_outputs(args.json)
     collector = _collector(task, args.policy)
     begin = time.perf_counter()
-    with whole_or_nothing(task.dataset), step_bar("collecting", steps) as advance:
+    with atomic_dataset(task.dataset), step_bar("collecting", steps) as advance:
         try:
             collector(
                 task.env,

@@ -171,7 +171,7 @@ def _range(values: Any) -> str:
 
 
 def _dimensions(profile: Profile) -> Table:
-    table = _table("dimension", "min", "mean", "std", "max", "at ends", "NaN", "jumps")
+    table = _table("dimension", "min", "mean", "std", "max", "at ends", "NaN", "outliers")
     for dimension in (*profile.state, *profile.action, *profile.goal, *profile.reward):
         table.add_row(dimension.name, *_cells(dimension))
     return table
@@ -180,7 +180,7 @@ def _dimensions(profile: Profile) -> Table:
 def _cells(d: Dimension) -> list[str]:
     numbers = [f"{value:.4g}" for value in (d.low, d.mean, d.std, d.high)]
     shares = [f"{share:.1%}" if share else "-" for share in (d.at_ends, d.missing)]
-    return [*numbers, *shares, f"{d.jumps:,}" if d.jumps else "-"]
+    return [*numbers, *shares, f"{d.outlier_steps:,}" if d.outlier_steps else "-"]
 
 
 def _table(*columns: str) -> Table:

@@ -19,10 +19,10 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.data.collect import check_free
+from dfplan.data.collect import check_new_dataset_id
+from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
-from dfplan.data.importers.source import Columns
-from dfplan.data.importers.write import Form, write_rows
+from dfplan.data.importers.write import ImportOptions, write_episodes
 from dfplan.types import UserError
 
 FormatName = Annotated[
@@ -81,17 +81,17 @@ def main(argv: Sequence[str]) -> int:
     if args.dataset is None:
         raise UserError("--dataset is missing: the Minari id to write, such as my/name-v0")
     need_at_least(2, episode_steps=args.episode_steps)
-    check_free(args.dataset)
+    check_new_dataset_id(args.dataset)
     check_outputs(args.json)
     begin = time.perf_counter()
     columns = Columns(args.observations, args.actions, args.rewards, args.goal)
-    rows = read_files(args.format, args.paths, columns, args.episode_steps)
+    episodes = read_files(args.format, args.paths, columns, args.episode_steps)
     files = ", ".join(path.name for path in args.paths)
-    with step_bar("importing", len(rows.action)) as advance:
-        done = write_rows(
-            rows,
+    with step_bar("importing", len(episodes.action)) as advance:
+        done = write_episodes(
+            episodes,
             args.dataset,
-            Form(args.goal_dims, args.action_bounds),
+            ImportOptions(args.goal_dims, args.action_bounds),
             f"Imported from {args.format}: {files}",
             advance,
         )

@@ -15,7 +15,7 @@ from dfplan.export.exported import ABOUT, FORMAT, PLATFORMS, WEIGHTS, ExportedPl
 from dfplan.planner.plan import History, Weights
 from dfplan.runs.run import Run
 from dfplan.types import Array, UserError, check_choice
-from dfplan.util.files import folder_size, new_directory
+from dfplan.util.files import atomic_directory, folder_size
 
 PLATFORMS_BUILT = ("cpu", "cuda")
 
@@ -56,7 +56,7 @@ def export(
     kinds = {"plan": _plan_program, "inverse": _inverse_program}
     if run.config.planner.low_level_controller != "inverse":
         del kinds["inverse"]
-    with new_directory(out) as part:
+    with atomic_directory(out) as part:
         for kind, make in kinds.items():
             for batch in batches:
                 program, shapes = make(run, weights, batch)

@@ -3,10 +3,10 @@
 import contextlib
 from pathlib import Path
 
-from dfplan.util.files import folder_size, new_directory
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import PyTree
+from dfplan.util.files import atomic_directory, folder_size
 
 
 def pack(directory: Path | str, out: Path | str) -> int:
@@ -29,7 +29,7 @@ def pack(directory: Path | str, out: Path | str) -> int:
     directory, out = Path(directory), Path(out)
     run = Run.load(directory)
     params = load_weights(run, directory).params
-    with new_directory(out) as copy:
+    with atomic_directory(out) as copy:
         _write(run, params, directory, copy)
     return folder_size(out)
 

@@ -18,23 +18,23 @@ import jax
 import numpy as np
 
 from dfplan.config import Config, flatten
-from dfplan.representation.layout import Layout, layout_from_spaces
-from dfplan.data.minari_io import Trajectories, load_trajectories
-from dfplan.representation.tokens import TokenLayout
+from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.data.goal_intervals import window_tokens
+from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.windows import TrainingArrays, fit_normalizers, make_training_arrays
 from dfplan.model import Model
-from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.representation.normalizer import Normalizer
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.planner import Planner
 from dfplan.planner.plan import Weights
-from dfplan.value.dataset import learn_critic, rank_returns
+from dfplan.planner.planner import Planner
 from dfplan.planner.support import DataSupport
+from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import TokenLayout
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError, one_line
 from dfplan.value.critic import Critic
+from dfplan.value.dataset import learn_critic, return_quantiles
 
 FORMAT = 1
 VALUE = "value.npz"
@@ -111,11 +111,12 @@ class Run:
 
     def training_arrays(self, data: Trajectories) -> TrainingArrays:
         """Its dataset as training takes it."""
-        config, rank = self.config, None
+        config = self.config
+        quantiles = None
         if self.critic is not None:
             given = data, self.states, self.critic, config.value
-            rank = rank_returns(*given, stride=config.data.stride)
-        return make_training_arrays(data, config.data, self.states, self.actions, rank)
+            quantiles = return_quantiles(*given, stride=config.data.stride)
+        return make_training_arrays(data, config.data, self.states, self.actions, quantiles)
 
     @property
     def model(self) -> Model:

@@ -5,18 +5,18 @@ import dataclasses
 from pathlib import Path
 
 from dfplan.config import Config
-from dfplan.representation.layout import Layout
-from dfplan.tasks.make_env import name_env, opened
 from dfplan.data.minari_io import load_trajectories
-from dfplan.util.optional import import_optional
+from dfplan.representation.layout import Layout
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, checkpoints, load_weights
+from dfplan.tasks.make_env import identify_env, open_env
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.loop import Report, fit
 from dfplan.training.objective import check_model
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
+from dfplan.util.optional import import_optional
 
 
 def train(
@@ -132,9 +132,9 @@ def _with_id(run: Run) -> Run:
     """The run with its environment as an id; one given otherwise must fit the dataset."""
     if isinstance(run.task.env, str):
         return run
-    with opened(run.task.env, run.task.env_kwargs) as env:
+    with open_env(run.task.env, run.task.env_kwargs) as env:
         run.check_env(env)
-        env_id, env_kwargs = name_env(env)
+        env_id, env_kwargs = identify_env(env)
     task = dataclasses.replace(run.task, env=env_id, env_kwargs=env_kwargs)
     return dataclasses.replace(run, task=task)
 

@@ -66,7 +66,7 @@ def test_what_is_refused(dfplan, run):
         ((run, *DATA, "--windows", 0), "--windows must be at least 1, got 0"),
         ((run, *DATA, "--tokens", -1), "--tokens must be at least 0, got -1"),
         ((run, *DATA, "--png", "p.gif"), "--png p.gif must end in .png"),
-        ((run, "--dataset", "my/none-v0"), "no dataset 'my/none-v0' here"),
+        ((run, "--dataset", "my/none-v0"), "'my/none-v0'"),
     ):
         done = dfplan("predict", *args)
         assert done.code == 2 and says in done.err

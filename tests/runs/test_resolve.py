@@ -16,7 +16,7 @@ from dfplan.tasks.registry import Task, checkpoint_folder
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 
-from tests.tasks.test_registry import _forget, install  # noqa: F401
+from tests.tasks.test_registry import _clear_cache, install  # noqa: F401
 
 OLD = Task("Old-v0", "tiny-v1", "walk", tracker="old:track", score={"min": 0.0, "max": 1.0})
 NEW = {"env": "Walk-v0", "dataset": "tiny-v9", "tracker": "numpy:zeros", "checkpoint": "shop:walk"}
@@ -103,7 +103,7 @@ def test_what_is_missing_in_a_package(shop):
     with pytest.raises(UserError, match=r"shop/walk is no run"):
         resolve_run("walk")
     shutil.rmtree(shop / "walk")
-    with pytest.raises(UserError, match=r"'shop:walk': there is no .*shop/walk; install shop anew"):
+    with pytest.raises(UserError, match=r"'shop:walk': .*shop/walk; reinstall shop"):
         resolve_run("walk")
 
 
@@ -120,6 +120,6 @@ def test_a_package_in_an_archive(tmp_path, monkeypatch):
     archive = shutil.make_archive(str(tmp_path / "site"), "zip", tmp_path, "boxed")
     shutil.rmtree(tmp_path / "boxed")
     monkeypatch.syspath_prepend(archive)
-    with pytest.raises(UserError, match=r"'boxed:walk' lies in .*, an archive; install boxed as"):
+    with pytest.raises(UserError, match=r"'boxed:walk' is in .*, an archive; install boxed as"):
         checkpoint_folder(Task("Walk-v0", "tiny-v0", checkpoint="boxed:walk"))
     sys.modules.pop("boxed")

@@ -211,7 +211,7 @@ def make_empty(dataset):
     [
         (make_nan, {}, TASK, "episode 3, step 5: state dimension 1 is nan"),
         (make_empty, {}, TASK, "has no steps"),
-        (None, {}, Task("Walk-v0", "none-v0"), "no dataset 'none-v0' here"),
+        (None, {}, Task("Walk-v0", "none-v0"), "'none-v0'"),
         (None, {"data.stride": 21}, TASK, "data.stride 21 is longer than every episode"),
         (None, {"data.rest_dims": [3]}, TASK, "data.rest_dims 3 is not in the state"),
         (None, {"planner.low_level_controller": "diffused"}, TASK, "needs a model trained with data.actions"),
