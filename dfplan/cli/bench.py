@@ -15,6 +15,7 @@ from dfplan.cli.common import (
 )
 from dfplan.evaluation.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.diffusion_planner import as_diffusion_planner
 from dfplan.runs.run import load_weights
 from dfplan.training.step import TrainSpec
 from dfplan.types import UserError
@@ -66,7 +67,8 @@ def main(argv: Sequence[str]) -> int:
         spec = TrainSpec(run.model, run.config.data, run.config.training)
         result["training"] = bench_training(spec, gemm, args.seconds)
         console.print("training: " + _line(result["training"]))
-    planners = [with_horizon(run.planner, h or run.planner.horizon) for h in args.horizons]
+    own = as_diffusion_planner(run.make_planner())
+    planners = [with_horizon(own, horizon or own.horizon) for horizon in args.horizons]
     result["plans"] = []
     for planner in planners:
         for batch in args.batches:

@@ -25,17 +25,12 @@ from dfplan.cli.common import (
 from dfplan.cli.pictures import FILES, draw_all
 from dfplan.cli.progress import step_bar
 from dfplan.evaluation.baselines import baselines
-from dfplan.evaluation.evaluate import (
-    METRICS,
-    BatchAgent,
-    Episodes,
-    given_goals,
-    interval,
-    measure,
-    plan_latency,
-    run_episodes,
-    score_tasks,
-)
+from dfplan.evaluation.bootstrap import interval
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.latency import plan_latency
+from dfplan.evaluation.metrics import METRICS, measure, score_tasks
+from dfplan.evaluation.play import BatchAgent, given_goals, run_episodes
+from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
 from dfplan.report.result import cell
 from dfplan.representation.layout import Layout
@@ -44,7 +39,6 @@ from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import parse_perturbation, perturbed
 from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, assign_tasks
 from dfplan.tasks.registry import Task
-from dfplan.types import UserError
 
 LATENCY_CALLS = 50
 
@@ -105,17 +99,13 @@ def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
         run = run.with_planner({"sensing.missing": True})
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
     task = dataclasses.replace(task, protocol=args.protocol or task.protocol)
-    if args.max_steps:
-        limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
-        task = dataclasses.replace(task, env_kwargs=limited, score=None)
+    task = limit_steps(task, args.max_steps)
 
     def make(**more: Any) -> Any:
         return perturbed(make_env(task.env, task.env_kwargs, **more), perturbations)
 
     env = make()
-    limit = env.spec.max_episode_steps if env.spec else None
-    if limit is None:
-        raise UserError(f"environment {task.env!r} has no time limit; give one with --max-steps")
+    limit = time_limit(env, "--max-steps")
     run.check_env(env)
     results = [args.json, args.out and args.out / "result.json"]
     check_outputs(*results, *(args.out / file for file in FILES if args.out))

@@ -14,7 +14,7 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.export.onnx import export_denoiser
-from dfplan.export.write import PLATFORMS_BUILT, export
+from dfplan.export.write import DEFAULT_PLATFORMS, export
 from dfplan.planner.config import PlannerConfig
 from dfplan.runs.run import load_weights
 from dfplan.types import UserError
@@ -41,7 +41,7 @@ class Args:
     run: RunDir
     out: Folder = None
     batch: tuple[int, ...] = (1,)
-    platforms: tuple[str, ...] = PLATFORMS_BUILT
+    platforms: tuple[str, ...] = DEFAULT_PLATFORMS
     onnx: File = None
     json: File = None
     planner: PlannerConfig = PlannerConfig()

@@ -8,8 +8,5 @@ from dfplan.training.checkpoint import CheckpointStore
 
 def latest_step(run: Path) -> int | None:
     """The step of a run's newest checkpoint, or None."""
-    store = CheckpointStore(checkpoints(run))
-    try:
+    with CheckpointStore(checkpoints(run)) as store:
         return store.latest()
-    finally:
-        store.close()

@@ -12,7 +12,8 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.evaluation.evaluate import Episodes
+from dfplan.evaluation.episodes import Episodes
+from dfplan.planner.diffusion_planner import as_diffusion_planner
 from dfplan.plots.denoising import animate_denoising
 from dfplan.plots.episode import write_episode
 from dfplan.plots.film import film
@@ -135,6 +136,7 @@ def _reset(env: Any, options: dict[str, Any]) -> None:
 
 
 def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e: int) -> None:
+    planner = as_diffusion_planner(agent.planner)
     goal = _plan_again(agent, episodes, e, denoising=True)
     plan = agent.plan
     assert plan is not None and plan.denoising is not None
@@ -144,7 +146,7 @@ def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e:
     animate_denoising(
         path,
         points(plan.denoising[0], _dims(agent), agent.planner.model.layout.stride),
-        agent.planner.levels(agent.planner.config.sampling.make_matrix(agent.planner.horizon)),
+        planner.levels(planner.config.sampling.make_matrix(planner.horizon)),
         int(plan.best[0]),
         draw,
         _goal(agent, goal),

@@ -21,10 +21,10 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress import step_bar
-from dfplan.evaluation.evaluate import interval as mean_interval
-from dfplan.forecast.sample import check_rolls, sample_futures
+from dfplan.evaluation.bootstrap import interval as mean_interval
+from dfplan.forecast.sample import check_rollout, sample_futures
 from dfplan.forecast.windows import (
-    LEVELS,
+    COVERAGES,
     ForecastWindows,
     calibrate,
     errors,
@@ -35,7 +35,7 @@ from dfplan.forecast.windows import (
 )
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_planner
 from dfplan.plots.forecast import draw_forecasts
 from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import load_weights
@@ -93,17 +93,19 @@ def main(argv: Sequence[str]) -> int:
     run = found.run.replace_planner(args.planner)
     data = run.load_data(args.dataset)
     held = run.load_data(args.calibration) if args.calibration else None
-    planner = run.planner
+    planner = as_diffusion_planner(run.make_planner())
     tokens = args.tokens or planner.horizon
     if tokens > planner.horizon:
-        check_rolls(planner)
+        check_rollout(planner)
     weights = load_weights(run, found.directory)
-    stretch = dict.fromkeys(LEVELS, 1.0)
+    stretch = dict.fromkeys(COVERAGES, 1.0)
     if held is not None:
         known = held_out(held, planner, args.windows, args.seed, tokens)
         samples = _sample("calibrating", planner, weights, known, args.seed + 1, tokens)
         assert known.future is not None
-        stretch = {level: calibrate(samples, known.future, level) for level in LEVELS}
+        stretch = {
+            coverage: calibrate(samples, known.future, coverage) for coverage in COVERAGES
+        }
     windows = (
         latest(data, planner)
         if args.from_end
@@ -132,7 +134,7 @@ def _defaults(name: Path, found: ResolvedRun) -> Args:
 
 
 def _sample(
-    what: str, planner: Planner, weights: Weights, windows: ForecastWindows, seed: int, tokens: int
+    what: str, planner: DiffusionPlanner, weights: Weights, windows: ForecastWindows, seed: int, tokens: int
 ) -> np.ndarray:
     with step_bar(what, len(windows.step)) as advance:
         return sample_futures(planner, weights, windows.history, seed, advance, tokens)
@@ -140,7 +142,7 @@ def _sample(
 
 def _record(
     args: Args,
-    planner: Planner,
+    planner: DiffusionPlanner,
     windows: ForecastWindows,
     samples: np.ndarray,
     stretch: dict[float, float],
@@ -150,7 +152,7 @@ def _record(
         "run": str(args.run),
         "dataset": args.dataset,
         "calibration": args.calibration,
-        "stretch": {str(level): factor for level, factor in stretch.items()},
+        "stretch": {str(coverage): factor for coverage, factor in stretch.items()},
         "stride": layout.stride,
         "observed_tokens": planner.config.history.tokens,
         "predicted_tokens": samples.shape[2],
@@ -159,16 +161,18 @@ def _record(
         "step": windows.step.tolist(),
         "mean": samples.mean(axis=1).tolist(),
         "intervals": {
-            str(level): [end.tolist() for end in interval(samples, level, stretch[level])]
-            for level in LEVELS
+            str(coverage): [end.tolist() for end in interval(samples, coverage, stretch[coverage])]
+            for coverage in COVERAGES
         },
     }
     if windows.future is not None:
         position = layout.goal_dims or tuple(range(layout.state_dim))
         found = errors(samples, windows.future, position)
         covered = {
-            f"coverage_{level:.0%}": inside(samples, windows.future, level, stretch[level])
-            for level in LEVELS
+            f"coverage_{coverage:.0%}": inside(
+                samples, windows.future, coverage, stretch[coverage]
+            )
+            for coverage in COVERAGES
         }
         record["measured"] = {
             **{name: mean_interval(hits.mean(axis=(1, 2))) for name, hits in covered.items()},

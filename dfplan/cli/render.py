@@ -26,6 +26,7 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.pictures import noting_warnings
+from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
 from dfplan.plots.film import Picture, film
 from dfplan.plots.overlay import OverlayPicture, viewer
@@ -93,13 +94,10 @@ def main(argv: Sequence[str]) -> int:
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
     task = dataclasses.replace(task, positions=args.positions or task.positions)
     _check_positions(task.positions, run.layout.state_dim)
-    if args.max_steps:
-        limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
-        task = dataclasses.replace(task, env_kwargs=limited)
+    task = limit_steps(task, args.max_steps)
     with contextlib.closing(make_env(task.env, task.env_kwargs)) as env:
         run.check_env(env)
-        if env.spec is None or env.spec.max_episode_steps is None:
-            raise UserError(f"environment {task.env!r} has no time limit; give --max-steps")
+        time_limit(env, "--max-steps")
     agent = Agent.from_run(run, load_weights(run, found.directory))
     seeds = range(args.seed, args.seed + args.episodes)
     frames, fps, how = shoot(agent, task, seeds, args.size)

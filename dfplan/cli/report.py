@@ -25,6 +25,7 @@ from dfplan.cli.common import (
 from dfplan.cli.info import facts
 from dfplan.cli.render import off_screen, shoot
 from dfplan.config import Config, flatten
+from dfplan.evaluation.time_limit import limit_steps
 from dfplan.plots.video import write_video
 from dfplan.report.curves import draw_curves
 from dfplan.report.page import Page, Picture, Setting, render_page
@@ -109,10 +110,8 @@ def _evaluate(args: Args, out: Path) -> Path:
 
 def _film(args: Args, found: ResolvedRun, path: Path) -> Picture | None:
     """An episode as a GIF that is not too large for a page; None where it cannot be filmed."""
-    run, task = found.run, found.run.task
-    if args.max_steps:
-        limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
-        task = dataclasses.replace(task, env_kwargs=limited)
+    run = found.run
+    task = limit_steps(run.task, args.max_steps)
     try:
         agent = Agent.from_run(run, load_weights(run, found.directory))
         frames, fps, how = shoot(agent, task, [args.seed], FILM_SIZES[0], seconds=FILM_SECONDS)

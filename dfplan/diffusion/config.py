@@ -1,10 +1,11 @@
-"""DiffusionConfig: the choices that the trainer and the sampler must agree on."""
+"""DiffusionConfig: the choices that training and sampling must agree on."""
 
 import dataclasses
 
 from dfplan.diffusion.parametrize import PARAMETRIZATIONS
-from dfplan.diffusion.schedule import SCHEDULES, Schedule, make_schedule
+from dfplan.diffusion.schedules import SCHEDULES, Schedule
 from dfplan.types import UserError, check_choice
+from dfplan.util.validate import check_integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,31 +13,27 @@ class DiffusionConfig:
     """Noise schedule and what the network predicts.
 
     Attributes:
-        schedule: "cosine", "linear_beta" or "sigmoid".
-        shift: added to the cosine schedule's log-SNR, in nats; positive means cleaner levels.
-        parametrization: "x0", "eps" or "v".
-        levels: K, number of discrete noise levels above 0; 0 for continuous ones.
+        schedule: Noise schedule with its parameters: "cosine:shift=1.6", "linear_beta", "sigmoid",
+            or one that another package registers.
+        parametrization: Prediction of the network: "x0", "eps" or "v".
+        num_levels: Number K of discrete noise levels above 0; 0 for continuous levels.
 
     Raises:
-        UserError: on an unknown name, a negative number, or a shift for a schedule without one.
+        UserError: If a value is unknown or out of range.
     """
 
-    schedule: str = "cosine"
-    shift: float = 1.6
+    schedule: str = "cosine:shift=1.6"
     parametrization: str = "v"
-    levels: int = 0
+    num_levels: int = 0
 
     def __post_init__(self):
-        check_choice("diffusion.schedule", self.schedule, SCHEDULES)
+        try:
+            self.make_schedule()
+        except UserError as error:
+            raise UserError(f"diffusion.schedule: {error}") from error
         check_choice("diffusion.parametrization", self.parametrization, PARAMETRIZATIONS)
-        if self.levels < 0:
-            raise UserError(f"diffusion.levels must be at least 0, got {self.levels}")
-        if self.shift and self.schedule != "cosine":
-            raise UserError(
-                f"diffusion.shift {self.shift} needs the cosine schedule, not {self.schedule!r}"
-            )
+        check_integers(self, "diffusion.", 0, ["num_levels"])
 
     def make_schedule(self) -> Schedule:
-        """The noise schedule."""
-        options = {"shift": self.shift} if self.schedule == "cosine" else {}
-        return make_schedule(self.schedule, **options)
+        """Return the noise schedule."""
+        return SCHEDULES.make(self.schedule)

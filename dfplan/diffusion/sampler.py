@@ -1,4 +1,4 @@
-"""Sampling: walk tokens down a scheduling matrix, computing only the tokens in motion."""
+"""Sampling: denoise tokens down a scheduling matrix, computing only those that need it."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -9,20 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.matrix import ActiveWindows, all_tokens
-from dfplan.diffusion.schedule import Schedule
-from dfplan.diffusion.solver import Solver, SolverState
+from dfplan.diffusion.active_windows import ActiveWindows, all_tokens
+from dfplan.diffusion.schedules import Schedule
+from dfplan.diffusion.solvers import Solver
 from dfplan.types import Array, Denoiser, PyTree
 
 
 class Sample(NamedTuple):
-    """What sampling returns.
+    """Result of sampling.
 
     Attributes:
-        tokens: `[B, T, D]` at level 0.
-        complete: int32, how many of the first tokens are at level 0; all but where `stop` ended it.
-        carry: the denoiser's, after the last evaluation.
-        trajectory: `[M+1, B, T, D]` the tokens before the first and after each step, or None.
+        tokens: Denoised tokens, `[B, T, D]`.
+        complete: Number of leading tokens at level 0, int32; all of them unless `stop` ended it.
+        carry: The denoiser's carry after the last evaluation.
+        trajectory: Tokens before the first and after each step, `[M+1, B, T, D]`, or None.
     """
 
     tokens: Float[Array, "B T D"]
@@ -32,14 +32,14 @@ class Sample(NamedTuple):
 
 
 def token_noise(keys: Key[Array, "B"], tokens: Array, features: int) -> Float[Array, "B W D"]:
-    """Standard normal noise whose row depends on the row's key and the token's index alone.
+    """Draw standard normal noise that depends only on the row's key and the token's index.
 
     So a token's noise is the same in any batch, any window and any horizon.
 
     Args:
-        keys: one per row.
-        tokens: `[W]` indices.
-        features: D.
+        keys: One PRNG key per row.
+        tokens: Token indices, `[W]`.
+        features: Features per token, D.
     """
 
     def one(key: Array, token: Array) -> Array:
@@ -64,84 +64,97 @@ def sample(
     """Denoise `start` along a scheduling matrix (Chen et al. 2024, algorithm 2).
 
     Args:
-        denoise: evaluates a window of tokens; see `Denoiser`.
-        carry: what the denoiser keeps, with the history in it.
-        start: tokens at the matrix's first row, usually pure noise.
-        matrix_levels: the matrix as levels in [0, 1].
-        schedule: of the noise.
-        solver: of one step.
-        keys: one per row, for the solver's noise.
-        windows: what each step computes, a sequence of phases; all tokens when it is empty. For a
-            causal denoiser with a cache `diffusion.matrix.windows` gives the smallest, one phase,
-            and `windows_to_end` those for a gradient.
-        stop: given the tokens and how many of the first ones are complete, whether to end early.
-        trajectory: also return every intermediate state; it goes to the matrix's end.
+        denoise: Evaluates a window of tokens; see `Denoiser`.
+        carry: Initial carry of the denoiser, which holds the history.
+        start: Tokens at the matrix's first row, usually pure noise.
+        matrix_levels: Scheduling matrix as levels in [0, 1].
+        schedule: Noise schedule.
+        solver: Solver of one step.
+        keys: One PRNG key per row, for the solver's noise.
+        windows: Tokens that each step computes, in one or more phases; empty for all tokens. For a
+            causal denoiser with a cache, `active_windows.windows` gives the smallest, in one phase,
+            and `windows_to_end` those for gradient guidance.
+        stop: Called with the tokens and the number of complete leading ones; returns whether to
+            end early.
+        trajectory: Whether to return every intermediate state; `stop` is ignored then.
     """
-    count, features = len(matrix_levels) - 1, start.shape[2]
+    count = len(matrix_levels) - 1
+    features = start.shape[2]
     levels = jnp.asarray(matrix_levels)
     complete = jnp.asarray(np.cumprod(matrix_levels == 0, axis=1).sum(axis=1), jnp.int32)
     windows = windows or (all_tokens(matrix_levels),)
     ends = np.cumsum([len(window.start) for window in windows])
-    assert ends[-1] == count, f"windows for {ends[-1]} steps, and {count} in the matrix"
+    assert ends[-1] == count, f"windows for {ends[-1]} steps, but the matrix has {count}"
 
-    def over(x: Array, row: Array) -> Array:
+    def should_stop(x: Array, row: Array) -> Array:
         return jnp.bool_(False) if stop is None else stop(x, complete[row])
 
-    state, row, states = (start, SolverState.empty(start), carry), jnp.int32(0), [start[None]]
+    state = (start, solver.init_state(start), carry)
+    row = jnp.int32(0)
+    trajectories = [start[None]]
     for window, end in zip(windows, ends, strict=True):
         rows = np.arange(end - len(window.start), end)
-        noise = _step_noise(keys, rows, window, features) if solver.noisy else None
-        steps = jnp.asarray(window.start), levels[rows], levels[rows + 1], noise
+        noise = _step_noise(keys, rows, window, features) if solver.needs_noise else None
+        steps = (jnp.asarray(window.start), levels[rows], levels[rows + 1], noise)
         body = functools.partial(_step, denoise, schedule, solver, window.width)
         if trajectory:
-            state, passed = jax.lax.scan(body, state, steps)
-            states.append(passed)
+            state, intermediate = jax.lax.scan(body, state, steps)
+            trajectories.append(intermediate)
         else:
-            row, state = _walk(body, steps, int(rows[0]), over, row, state)
+            row, state = _run_phase(body, steps, int(rows[0]), should_stop, row, state)
     x, _, carry = state
     if trajectory:
-        return Sample(x, complete[count], carry, jnp.concatenate(states))
+        return Sample(x, complete[count], carry, jnp.concatenate(trajectories))
     return Sample(x, complete[row], carry, None)
 
 
-def _walk(body: Callable, steps: PyTree, first: int, over: Callable, row: Array, state: PyTree):
-    """The steps from row `first` on, until it is over; the row reached, and the state."""
+def _run_phase(
+    body: Callable, steps: PyTree, first: int, should_stop: Callable, row: Array, state: PyTree
+) -> tuple[Array, PyTree]:
+    """Take the steps from row `first` on until `should_stop`; return the row reached and state."""
     end = first + len(steps[0])
 
-    def goes_on(loop):
+    def continues(loop):
         row, (x, *_) = loop
-        return (row < end) & ~over(x, row)
+        return (row < end) & ~should_stop(x, row)
 
     def advance(loop):
         row, state = loop
         return row + 1, body(state, jax.tree.map(lambda a: a[row - first], steps))[0]
 
-    return jax.lax.while_loop(goes_on, advance, (row, state))
+    return jax.lax.while_loop(continues, advance, (row, state))
 
 
 def _step(denoise: Denoiser, schedule: Schedule, solver: Solver, width: int, state, step):
-    """One row of the matrix to the next; the new state, and the tokens."""
-    x, memory, carry = state
-    begin, levels_from, levels_to, noise = step
+    """Go from one row of the matrix to the next; return the new state, and the tokens."""
+    x, solver_state, carry = state
+    begin, row_from, row_to, noise = step
 
-    def part(array: Array) -> Array:
-        return jax.lax.dynamic_slice_in_dim(array, begin, width, axis=-1 if array.ndim == 1 else 1)
+    def read(array: Array) -> Array:
+        return jax.lax.dynamic_slice_in_dim(array, begin, width, axis=1)
 
-    def put(whole: Array, piece: Array) -> Array:
-        return jax.lax.dynamic_update_slice_in_dim(whole, piece, begin, axis=1)
+    def write(array: Array, window: Array) -> Array:
+        return jax.lax.dynamic_update_slice_in_dim(array, window, begin, axis=1)
 
-    here, there = (
-        jnp.broadcast_to(part(levels), (len(x), width)) for levels in (levels_from, levels_to)
+    def window_levels(row: Array) -> Array:
+        return jnp.broadcast_to(
+            jax.lax.dynamic_slice_in_dim(row, begin, width, axis=-1), (len(x), width)
+        )
+
+    level_from = window_levels(row_from)
+    level_to = window_levels(row_to)
+    window = read(x)
+    x0, carry = denoise(carry, window, level_from, begin)
+    new_window, new_solver_state = solver.step(
+        schedule, window, x0, jax.tree.map(read, solver_state), level_from, level_to, noise
     )
-    seen = part(x)
-    x0, carry = denoise(carry, seen, here, begin)
-    new, local = solver.step(schedule, seen, x0, jax.tree.map(part, memory), here, there, noise)
-    x, memory = put(x, new), jax.tree.map(put, memory, local)
-    return (x, memory, carry), x
+    x = write(x, new_window)
+    solver_state = jax.tree.map(write, solver_state, new_solver_state)
+    return (x, solver_state, carry), x
 
 
 def _step_noise(keys: Array, rows: np.ndarray, window: ActiveWindows, features: int) -> Array:
-    """Noise of steps `[M, B, W, D]`: many draws at once cost little more than a few."""
+    """Draw the noise of all steps, `[M, B, W, D]`: one large draw costs little more than one."""
 
     def one(row: Array, begin: Array) -> Array:
         step_keys = jax.vmap(lambda key: jax.random.fold_in(key, row))(keys)

@@ -1,1 +1,1 @@
-"""Guidance: costs of plans, and wrappers that turn a denoiser into a guided one."""
+"""Guidance: costs of plans, and wrappers that guide a denoiser by them."""

@@ -1,7 +1,8 @@
 """Costs of plans: differentiable functions `(states [B, T, S], goal [B, G] | None) -> [B]`.
 
-States and goals are in SI units. Costs add up: `total(a, b)` is a cost. Lower is better. Each is a
-pytree whose leaves are its numbers, so that other numbers (an obstacle that moved) compile nothing.
+States and goals are in SI units; lower is better. Costs add up: `total(a, b)` is a cost. Each is a
+pytree whose leaves are its numbers, so that changing a number, such as the position of a moving
+obstacle, does not recompile anything.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,31 +15,39 @@ from dfplan.types import Array, Cost, UserError
 
 
 def goal_distance(goal_dims: tuple[int, ...]) -> Cost:
-    """Summed squared distance of every state to the goal.
+    """Return the cost: squared distance of every state to the goal, summed.
 
-    So the Diffusion Forcing code guides all future tokens (after Janner et al. 2022, section 5.1).
+    The Diffusion Forcing code guides all future tokens this way (after Janner et al. 2022, section
+    5.1).
+
+    Args:
+        goal_dims: State dimensions that form the goal.
 
     Raises:
-        UserError: when it is called without a goal.
+        UserError: If the cost is evaluated without a goal.
     """
     return _cost(_goal_distance, dims=goal_dims)
 
 
 def smoothness(dims: Sequence[int]) -> Cost:
-    """Mean squared second difference of the given state dimensions; 0 below three states."""
+    """Return the cost: mean squared second difference of states; 0 for fewer than three states.
+
+    Args:
+        dims: State dimensions that it is taken over.
+    """
     return _cost(_smoothness, dims=dims)
 
 
 def discs(dims: Sequence[int], centers: Array, radius: float | Array) -> Cost:
-    """Squared depth of every state inside discs, summed.
+    """Return the cost: squared depth of every state inside discs, summed.
 
     Args:
-        dims: of the position in the state; three of them make the discs balls.
-        centers: `[K, len(dims)]`, or one.
-        radius: of all, or `[K]`.
+        dims: State dimensions of the position; with three of them the discs are balls.
+        centers: Centers `[K, len(dims)]`, or a single one.
+        radius: Radii `[K]`, or one for all.
 
     Raises:
-        UserError: when the centers have another number of coordinates.
+        UserError: If the number of coordinates is not that of `dims`.
     """
     centers = jnp.atleast_2d(jnp.asarray(centers, jnp.float32))
     _check_points("centers", centers, dims)
@@ -47,16 +56,18 @@ def discs(dims: Sequence[int], centers: Array, radius: float | Array) -> Cost:
 
 
 def keep_out(dims: Sequence[int], low: Array, high: Array) -> Cost:
-    """Squared depth of every state inside a box, from its nearest face, summed.
+    """Return the cost: squared depth of every state inside a box, from its nearest face, summed.
 
     Args:
-        dims: of the position in the state.
-        low, high: the box's corners, one number per dimension; infinite ones leave a side open.
+        dims: State dimensions of the position.
+        low: Lower corner, one number per dimension; an infinite one leaves that side open.
+        high: Upper corner, as `low`.
 
     Raises:
-        UserError: when a corner has another number of coordinates, or `low` is not below `high`.
+        UserError: If the number of coordinates is not that of `dims`, or `low` is not below `high`.
     """
-    low, high = (jnp.asarray(a, jnp.float32) for a in (low, high))
+    low = jnp.asarray(low, jnp.float32)
+    high = jnp.asarray(high, jnp.float32)
     _check_points("low", low, dims)
     _check_points("high", high, dims)
     if not (low < high).all():
@@ -65,27 +76,27 @@ def keep_out(dims: Sequence[int], low: Array, high: Array) -> Cost:
 
 
 def speed_limit(dims: Sequence[int], limit: float) -> Cost:
-    """Squared speed above a limit of every state, summed.
+    """Return the cost: squared speed of every state above a limit, summed.
 
     Args:
-        dims: of the velocity in the state.
-        limit: of its norm.
+        dims: State dimensions of the velocity.
+        limit: Limit of the velocity's norm.
     """
     return _cost(_speed_limit, jnp.float32(limit), dims=dims)
 
 
 def waypoints(dims: Sequence[int], points: Array) -> Cost:
-    """Squared distance at which each point is passed, in the points' order, summed.
+    """Return the cost: squared distance at which each point is passed, in order, summed.
 
-    Every point is given the state that passes it nearest, such that no point's state comes before
-    the state of the point before it and the sum is least.
+    Each point is matched to a state so that the matched states are in the order of the points and
+    the sum is minimal.
 
     Args:
-        dims: of the position in the state.
-        points: `[K, len(dims)]`, or one.
+        dims: State dimensions of the position.
+        points: Points `[K, len(dims)]`, or a single one.
 
     Raises:
-        UserError: when the points have another number of coordinates.
+        UserError: If the number of coordinates is not that of `dims`.
     """
     points = jnp.atleast_2d(jnp.asarray(points, jnp.float32))
     _check_points("points", points, dims)
@@ -93,17 +104,17 @@ def waypoints(dims: Sequence[int], points: Array) -> Cost:
 
 
 def total(*costs: Cost) -> Cost:
-    """The sum of costs."""
+    """Return the sum of costs."""
     return Partial(_total, *map(as_cost, costs))
 
 
 def scaled(cost: Cost, weight: float) -> Cost:
-    """A cost, `weight` times as dear."""
+    """Return a cost multiplied by `weight`."""
     return Partial(_scaled, jnp.float32(weight), as_cost(cost))
 
 
 def as_cost(function: Callable) -> Cost:
-    """A function as a cost that may enter a compiled program."""
+    """Wrap a function as a cost that can be passed to compiled functions."""
     return function if isinstance(function, Partial) else Partial(function)
 
 
@@ -113,17 +124,19 @@ def _cost(function: Callable, *numbers: Array, dims: Sequence[int]) -> Cost:
 
 def _check_points(name: str, points: Array, dims: Sequence[int]) -> None:
     if points.shape[-1:] != (len(dims),):
-        raise UserError(f"{name} {points.tolist()} needs {len(dims)} coordinates, as dims {dims}")
+        raise UserError(
+            f"{name} {points.tolist()} needs {len(dims)} coordinates, one per dim of {dims}"
+        )
 
 
 def _at(states: Array, dims: Array) -> Array:
-    """The given dimensions; one that does not exist is NaN, not the last one."""
+    """Return the given dimensions; one that does not exist is NaN, not the last one."""
     return states.at[..., dims].get(mode="fill", fill_value=jnp.nan)
 
 
 def _goal_distance(dims: Array, states: Array, goal: Array | None) -> Array:
     if goal is None:
-        raise UserError("goal_distance prices the way to a goal; give it one")
+        raise UserError("goal_distance needs a goal, got None")
     return jnp.sum((_at(states, dims) - goal[:, None]) ** 2, axis=(1, 2))
 
 
@@ -133,7 +146,7 @@ def _smoothness(dims: Array, states: Array, goal: Array | None) -> Array:
 
 
 def _discs(dims: Array, centers: Array, radius: Array, states: Array, goal: Array | None) -> Array:
-    # The root's gradient is infinite at a centre; there the cost pushes nowhere instead.
+    # The root's gradient is infinite at a center; the offset makes it zero there.
     square = jnp.sum((_at(states, dims)[..., None, :] - centers) ** 2, axis=-1)
     return jnp.sum(jnp.maximum(radius - jnp.sqrt(square + 1e-12), 0.0) ** 2, axis=(1, 2))
 
@@ -152,13 +165,13 @@ def _speed_limit(dims: Array, limit: Array, states: Array, goal: Array | None) -
 def _waypoints(dims: Array, points: Array, states: Array, goal: Array | None) -> Array:
     square = jnp.sum((_at(states, dims)[..., None, :] - points) ** 2, axis=-1)
 
-    def one_more(best, square):
-        """The least sum up to each state, once one more point is given one."""
-        return jax.lax.cummin(best + square, axis=1), None
+    def match_next_point(minimal_sum, square):
+        """Return the minimal sum up to each state after matching one more point."""
+        return jax.lax.cummin(minimal_sum + square, axis=1), None
 
-    nothing = jnp.zeros(square.shape[:2])
-    best, _ = jax.lax.scan(one_more, nothing, jnp.moveaxis(square, -1, 0))
-    return best[:, -1]
+    zero = jnp.zeros(square.shape[:2])
+    minimal_sum, _ = jax.lax.scan(match_next_point, zero, jnp.moveaxis(square, -1, 0))
+    return minimal_sum[:, -1]
 
 
 def _total(*arguments) -> Array:

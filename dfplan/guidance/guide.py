@@ -1,4 +1,4 @@
-"""Wrappers denoiser -> denoiser: a guided denoiser is one."""
+"""Gradient guidance: wraps a denoiser into one that is guided by the gradient of a cost."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from dfplan.types import Array, Denoiser, PyTree
 
-LOWEST_ALPHA = 0.2
+MIN_ALPHA = 0.2
+"""Floor under alpha, since the factor of the gradient is infinite at pure noise."""
 
 
 def gradient_guidance(
@@ -16,49 +17,50 @@ def gradient_guidance(
     cost: Callable[[Float[Array, "B T D"]], Float[Array, "B"]],
     alpha_sigma: Callable[[Array], tuple[Array, Array]],
     scale: float,
-    copies: Callable[[Array, Array, Array], Float[Array, "K B W D"]] | None = None,
+    futures: Callable[[Array, Array, Array], Float[Array, "K B W D"]] | None = None,
 ) -> Denoiser:
-    """Shift the clean estimate down the gradient of a cost of it.
+    """Shift the clean estimate down the gradient of its cost.
 
     The gradient goes through the network, so that a cost on late tokens moves early ones. With
     score guidance `score - scale * grad`, the clean estimate moves by
-    `-scale * sigma**2 / alpha * grad` (Dhariwal and Nichol 2021, algorithm 2, in terms of x0);
-    alpha is kept above a floor, since at pure noise the factor is infinite.
+    `-scale * sigma**2 / alpha * grad` (Dhariwal and Nichol 2021, algorithm 2, in terms of x0), with
+    alpha bounded below by `MIN_ALPHA`.
 
-    With `copies` the gradient is the mean over several futures, so that a token moves towards what
-    is good over all that may come after it (Monte Carlo guidance of Chen et al. 2024). The
-    estimate it shifts, and the carry, are those of the first copy, at K times the computation.
+    With `futures` the gradient is averaged over several futures, so that a token moves towards what
+    is good over all that may follow it (Monte Carlo guidance, Chen et al. 2024). The shifted
+    estimate and the carry are those of the first future. This multiplies the computation by K.
 
-    The carry is `denoise`'s and the clean estimates of all tokens, `[B, T, D]`: the cost is of
-    these, with the window's in place. So a window may leave out first tokens that are complete; the
-    first one evaluated has to hold every token.
+    The carry is a pair: that of `denoise`, and the clean estimates of all tokens `[B, T, D]`. The
+    cost is evaluated on these, updated by the window's. So a window may leave out first tokens that
+    are complete; the first window has to hold every token.
 
     Args:
-        denoise: the unguided denoiser.
-        cost: of all clean tokens, `[B, T, D]` normalised, one number per row.
-        alpha_sigma: the noise schedule.
-        scale: strength.
-        copies: K versions of `(x, level, start)`'s tokens, the first `x` itself; None for x alone.
+        denoise: Unguided denoiser.
+        cost: Cost of all clean tokens `[B, T, D]`, normalized; one number per row.
+        alpha_sigma: Noise schedule.
+        scale: Strength of the guidance.
+        futures: Returns K versions of a window `(x, level, start)`, the first one `x` itself; None
+            for `x` alone.
     """
 
     def guided(carry: PyTree, x: Array, level: Array, start: Array):
-        before, clean = carry
+        inner_carry, clean = carry
 
-        def priced(x):
-            x0, after = denoise(before, x, level, start)
-            whole = jax.lax.dynamic_update_slice_in_dim(clean, x0, start, axis=1)
-            return jnp.sum(cost(whole)), (x0, (after, whole))
+        def total_cost(x: Array):
+            x0, new_carry = denoise(inner_carry, x, level, start)
+            all_clean = jax.lax.dynamic_update_slice_in_dim(clean, x0, start, axis=1)
+            return jnp.sum(cost(all_clean)), (x0, (new_carry, all_clean))
 
-        pull = jax.grad(priced, has_aux=True)
-        if copies is None:
-            grad, (x0, after) = pull(x)
+        gradient = jax.grad(total_cost, has_aux=True)
+        if futures is None:
+            grad, (x0, new_carry) = gradient(x)
         else:
-            # One carry serves all copies: under vmap what it holds is not repeated.
-            grads, found = jax.vmap(pull)(copies(x, level, start))
+            # All futures share one carry; vmap does not copy what it holds.
+            grads, outputs = jax.vmap(gradient)(futures(x, level, start))
             grad = grads.mean(axis=0)
-            x0, after = jax.tree.map(lambda a: a[0], found)
+            x0, new_carry = jax.tree.map(lambda a: a[0], outputs)
         alpha, sigma = alpha_sigma(level)
-        reach = sigma**2 / jnp.maximum(alpha, LOWEST_ALPHA)
-        return x0 - scale * reach[..., None] * grad, after
+        step = sigma**2 / jnp.maximum(alpha, MIN_ALPHA)
+        return x0 - scale * step[..., None] * grad, new_carry
 
     return guided

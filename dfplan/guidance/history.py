@@ -1,4 +1,4 @@
-"""History guidance: away from what a plan would be if its history were known less well."""
+"""History guidance: pushes a plan away from plans that know the history less well."""
 
 from collections.abc import Sequence
 
@@ -10,33 +10,39 @@ from dfplan.types import Array, Denoiser, PyTree
 
 
 def history_guidance(denoise: Denoiser, weights: Sequence[float]) -> Denoiser:
-    """Compose the clean estimates of several histories: the observed one, and blurred ones.
+    """Compose the clean estimates given the observed history and given noised ones.
 
-    The estimate is `D_0 + sum_i w_i (D_0 - D_i)`: D_0 after the history as it is observed, D_i
-    after the i-th blurred one. So one weight w and a history of pure noise give
-    `(1 + w) D_0 - w D_1`, vanilla history guidance; histories at levels in between make it
-    fractional, and ones that are blurred only in their older part temporal (Song et al. 2025,
-    "History-Guided Video Diffusion", section 5). There scores are composed; a score is affine in
-    the clean estimate, and the coefficients sum to 1, so it is the same.
+    The estimate is `D_0 + sum_i w_i (D_0 - D_i)`, with D_0 given the observed history and D_i given
+    the i-th noised one. One weight w and a history of pure noise give `(1 + w) D_0 - w D_1`,
+    vanilla history guidance; histories at intermediate levels make it fractional, and histories
+    that are noised only in their older part make it temporal (Song et al. 2025, "History-Guided
+    Video Diffusion", section 5). The paper composes scores; a score is affine in the clean estimate
+    and the coefficients sum to 1, so both are equal.
 
-    The carry holds one of `denoise`'s for each history, on a leading axis of `1 + len(weights)`,
-    the observed one's first: every history keeps its own cache, and no token is computed twice for
-    the same history.
+    The carry stacks one carry of `denoise` per history on a leading axis of `1 + len(weights)`, the
+    observed history's first. Every history so keeps its own cache, and no token is evaluated twice
+    for the same history.
 
     Args:
-        denoise: the unguided denoiser.
-        weights: of the blurred histories; 0 is without effect, a negative one pulls towards it.
+        denoise: Unguided denoiser.
+        weights: Weight of each noised history; at 0 it is ignored, below 0 it attracts.
     """
-    away = jnp.asarray(weights, jnp.float32)
+    weight = jnp.asarray(weights, jnp.float32)
 
     def guided(carry: PyTree, x: Array, level: Array, start: Array):
-        found, carry = jax.vmap(denoise, in_axes=(0, None, None, None))(carry, x, level, start)
-        return compose(found, away), carry
+        estimates, carry = jax.vmap(denoise, in_axes=(0, None, None, None))(carry, x, level, start)
+        return compose(estimates, weight), carry
 
     return guided
 
 
-def compose(found: Float[Array, "n B W D"], away: Float[Array, "m"]) -> Float[Array, "B W D"]:
-    """`D_0 + sum_i w_i (D_0 - D_i)` of the estimates `found`, D_0 first; m = n - 1."""
-    observed, noised_histories = found[0], found[1:]
-    return observed + jnp.tensordot(away, observed - noised_histories, axes=1)
+def compose(estimates: Float[Array, "n B W D"], weight: Float[Array, "m"]) -> Float[Array, "B W D"]:
+    """Return `D_0 + sum_i w_i (D_0 - D_i)`.
+
+    Args:
+        estimates: Clean estimates D_i, D_0 first.
+        weight: Weights w_i; m = n - 1.
+    """
+    observed = estimates[0]
+    noised = estimates[1:]
+    return observed + jnp.tensordot(weight, observed - noised, axes=1)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from dfplan.diffusion.matrix import MATRICES, grouped, make_matrix
-from dfplan.diffusion.solver import SOLVERS, Solver
+from dfplan.diffusion.solvers import SOLVERS, Solver
+from dfplan.planner.registry import PLANNERS, RANKERS
 from dfplan.types import UserError, check_choice
 from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer, is_number
 
@@ -26,15 +27,17 @@ class SamplingConfig:
     """How a plan is denoised from pure noise.
 
     Attributes:
-        matrix: Scheduling matrix: "full_sequence", "autoregressive", "pyramid", "trapezoid" or
-            "custom".
-        slope: Denoising steps by which each token of a pyramid or trapezoid trails the one before.
+        matrix: Scheduling matrix, from `dfplan.diffusion.matrix.MATRICES`: "full_sequence",
+            "autoregressive", "pyramid", "trapezoid" or "custom". The slope in "pyramid:slope=2" or
+            "trapezoid:slope=2" is the number of denoising steps by which each token trails its
+            neighbor, 1 by default.
         custom_matrix: Entries of a custom matrix, row by row: integers from `steps` down to 0,
             one per future token in each row.
         steps: Denoising steps per token, K.
         rho: Spacing of the noise levels: step k of K is at level (k / K) ** rho.
-        solver: "ddim", "ancestral", "multistep" or "consistency".
-        eta: Noise that DDIM adds, from 0 (deterministic) to 1 (ancestral).
+        solver: Solver, from `dfplan.diffusion.solvers.SOLVERS`: "ddim", "ancestral", "multistep" or
+            "consistency". The eta in "ddim:eta=1" is the scale of the noise that DDIM adds, from 0
+            (deterministic, the default) to 1 (ancestral).
         clip: Bound on clean estimates, in normalized units; 0 for no bound.
         temperature: Standard deviation of all noise drawn during sampling; below 1, plans are less
             diverse and closer to the mode.
@@ -44,23 +47,20 @@ class SamplingConfig:
     """
 
     matrix: str = "autoregressive"
-    slope: float = 1.0
     custom_matrix: tuple[int, ...] = ()
     steps: int = 3
     rho: float = 1.5
-    solver: str = "ddim"
-    eta: float = 1.0
+    solver: str = "ddim:eta=1"
     clip: float = 0.0
     temperature: float = 1.0
 
     def __post_init__(self):
-        check_choice("planner.sampling.matrix", self.matrix, MATRICES)
-        check_choice("planner.sampling.solver", self.solver, SOLVERS)
+        MATRICES.check(self.matrix)
         prefix = "planner.sampling."
         check_integers(self, prefix, 1, ["steps"])
-        check_numbers(self, prefix, ["slope", "clip", "temperature"])
+        check_numbers(self, prefix, ["clip", "temperature"])
         check_numbers(self, prefix, ["rho"], open_low=True)
-        check_numbers(self, prefix, ["eta"], high=1.0)
+        self.make_solver()  # which may refuse its parameters
         _set_tuple(self, "custom_matrix")
         if not all(is_integer(k) and 0 <= k <= self.steps for k in self.custom_matrix):
             valid = f"integers from 0 to planner.sampling.steps, {self.steps}"
@@ -68,11 +68,11 @@ class SamplingConfig:
 
     def make_matrix(self, horizon: int) -> np.ndarray:
         """Return the scheduling matrix `[M+1, horizon]`."""
-        return make_matrix(self.matrix, horizon, self.steps, self.slope, self.custom_matrix)
+        return make_matrix(self.matrix, horizon, self.steps, self.custom_matrix)
 
     def make_solver(self) -> Solver:
         """Return the per-token solver."""
-        return Solver(self.solver, self.eta, self.clip or None, self.temperature)
+        return SOLVERS.make(self.solver, clip=self.clip or None, temperature=self.temperature)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -282,8 +282,13 @@ class PlannerConfig:
     """A receding-horizon planner.
 
     Attributes:
+        kind: Planning algorithm, from `dfplan.planner.registry.PLANNERS`: "diffusion", or one that
+            another package registers.
         horizon: Future tokens per plan, P; 0 for the same number as in training.
         candidates: Candidate plans per call, N; the best one is followed.
+        ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD
+            penalty), "value" (highest expected return), or "auto" (value where the goal is reward,
+            else arrival).
         replan_every: Control steps between plans (the execution horizon).
         ood_penalty: Out-of-distribution penalty, in control steps per step that a candidate spends
             off the data support in the goal's dimensions; 0 turns it off. Ignored where the goal
@@ -302,8 +307,10 @@ class PlannerConfig:
         UserError: If a value is unknown or out of range.
     """
 
+    kind: str = "diffusion"
     horizon: int = 0
     candidates: int = 4
+    ranker: str = "auto"
     replan_every: int = 10
     ood_penalty: float = 5.0
     low_level_controller: str = "inverse"
@@ -316,6 +323,8 @@ class PlannerConfig:
     timing: TimingConfig = TimingConfig()
 
     def __post_init__(self):
+        PLANNERS.check(self.kind)
+        RANKERS.check(self.ranker)
         check_choice(
             "planner.low_level_controller", self.low_level_controller, LOW_LEVEL_CONTROLLERS
         )

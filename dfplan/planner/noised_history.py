@@ -1,13 +1,11 @@
-"""Blur: a history that is known less well, with noise added to what was observed."""
-
-import functools
+"""Noised histories: observations with more noise added, for history guidance."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
-from dfplan.diffusion.schedule import Schedule
+from dfplan.diffusion.schedules import Schedule
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Weights
@@ -18,50 +16,75 @@ from dfplan.types import Array
 def noised_histories(
     model: Model, config: PlannerConfig, weights: Weights, keys: Key[Array, "B"], history: History
 ) -> list[History]:
-    """The history at each of the levels that guide, all with the same noise."""
-    grid, found = model.diffusion.levels, []
-    k_states, k_actions = (jax.vmap(jax.random.fold_in, (0, None))(keys, i) for i in (1, 2))
-    for to in config.history.guidance_levels:
-        to = np.clip(np.round(to * grid), 1, grid) / grid if grid else to
-        raised = raise_level(history.level, to, config.history.guidance_keep)
-        blur = functools.partial(add_noise, model.schedule)
-        frames = blur(k_states, history.level, raised, history.frames, weights.states)
-        actions = blur(k_actions, history.level, raised, history.actions, weights.actions)
-        found.append(History(frames, actions, raised))
-    return found
+    """Return the history at each guidance level, all with the same noise.
+
+    Args:
+        model: Networks, token layout and noise schedule.
+        config: Planner settings.
+        weights: Trained weights.
+        keys: PRNG keys, one per robot.
+        history: Observed tokens.
+    """
+    grid = model.diffusion.num_levels
+    state_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1)
+    action_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 2)
+    histories = []
+    for level in config.history.guidance_levels:
+        level = np.clip(np.round(level * grid), 1, grid) / grid if grid else level
+        level_to = raise_level(history.level, level, config.history.guidance_keep)
+        frames = add_noise(
+            model.schedule,
+            state_keys,
+            level_from=history.level,
+            level_to=level_to,
+            values=history.frames,
+            normalizer=weights.states,
+        )
+        actions = add_noise(
+            model.schedule,
+            action_keys,
+            level_from=history.level,
+            level_to=level_to,
+            values=history.actions,
+            normalizer=weights.actions,
+        )
+        histories.append(History(frames=frames, actions=actions, level=level_to))
+    return histories
 
 
-def raise_level(level: Float[Array, "B H"], to: float, keep: int) -> Float[Array, "B H"]:
-    """The levels, but at least `to` for all tokens except the latest `keep`."""
-    older = jnp.arange(level.shape[1]) < level.shape[1] - keep
-    return jnp.where(older, jnp.maximum(level, to), level)
+def raise_level(level: Float[Array, "B H"], minimum: float, keep: int) -> Float[Array, "B H"]:
+    """Return noise levels of at least `minimum`, except for the latest `keep` tokens."""
+    is_older = jnp.arange(level.shape[1]) < level.shape[1] - keep
+    return jnp.where(is_older, jnp.maximum(level, minimum), level)
 
 
 def add_noise(
     schedule: Schedule,
     keys: Key[Array, "B"],
-    level: Float[Array, "B H"],
-    raised: Float[Array, "B H"],
+    level_from: Float[Array, "B H"],
+    level_to: Float[Array, "B H"],
     values: Float[Array, "B H N D"],
     normalizer: Normalizer,
 ) -> Float[Array, "B H N D"]:
-    """Observed values, SI units, with as much noise as takes them from one level to another.
+    """Add the noise that raises observed values, in SI units, from one noise level to another.
 
-    A value that is declared to be at a level carries noise of sigma / alpha, normalised units; the
-    difference of the variances is added. At level 1 the planner puts pure noise there itself.
+    A value declared to be at a level carries noise of standard deviation sigma / alpha, in
+    normalized units; the difference of the variances is added. Nothing is added at level 1, where
+    the planner replaces the token by pure noise.
 
     Args:
-        schedule: of the noise.
-        keys: one per robot.
-        level: declared so far. raised: wanted, nowhere lower.
-        values: observed.
-        normalizer: theirs.
+        schedule: Noise schedule.
+        keys: PRNG keys, one per robot.
+        level_from: Noise levels that the values are declared to have.
+        level_to: Noise levels to reach; nowhere lower than `level_from`.
+        values: Observed values.
+        normalizer: Normalizer of the values.
     """
 
     def variance(level: Array) -> Array:
         alpha, sigma = schedule.alpha_sigma(level)
         return jnp.where(level < 1, (sigma / jnp.where(level < 1, alpha, 1.0)) ** 2, 0.0)
 
-    deviation = jnp.sqrt(jnp.maximum(variance(raised) - variance(level), 0.0))
+    deviation = jnp.sqrt(jnp.maximum(variance(level_to) - variance(level_from), 0.0))
     noise = jax.vmap(lambda key: jax.random.normal(key, values.shape[1:]))(keys)
     return values + deviation[..., None, None] * normalizer.std * noise

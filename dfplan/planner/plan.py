@@ -1,4 +1,4 @@
-"""What a plan is made of, and what it is: weights and history in, a Plan out."""
+"""Inputs and outputs of planning: weights and history in, a plan out."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,14 @@ from dfplan.value.critic import Critic
 
 
 class Weights(NamedTuple):
-    """What training found: parameters, normalisers, and where the data has been (or None).
+    """What training learned.
 
-    With rewards for a goal, also what states and plans are worth.
+    Attributes:
+        params: Network parameters.
+        states: Normalizer of states.
+        actions: Normalizer of actions.
+        support: Data support in the goal's dimensions, or None.
+        critic: Expected return of states and plans where the goal is reward, else None.
     """
 
     params: PyTree
@@ -29,7 +34,8 @@ class History(NamedTuple):
     """Observed tokens, oldest first, the present last; SI units.
 
     Attributes:
-        frames: `[B, H, F, S]` states. actions: `[B, H, stride, A]`, the ones that led there.
+        frames: `[B, H, F, S]` states.
+        actions: `[B, H, stride, A]` actions that led to each token.
         level: `[B, H]` noise level declared for each token; 1 marks it as missing.
     """
 
@@ -38,22 +44,35 @@ class History(NamedTuple):
     level: Float[Array, "B H"]
 
 
+class Ranking(NamedTuple):
+    """Result of comparing candidate plans.
+
+    Attributes:
+        arrival: `[B, N]` control steps until each candidate reaches the goal; more than the plan
+            lasts if it never does.
+        cost: `[B, N]` cost; the lowest wins.
+    """
+
+    arrival: Float[Array, "B N"]
+    cost: Float[Array, "B N"]
+
+
 class Plan(NamedTuple):
-    """The chosen plan and what it was chosen from; SI units, control steps.
+    """The chosen plan and the candidates it was chosen from; SI units, control steps.
 
     Attributes:
         states: `[B, P+1, S]`, one every `stride` control steps, the present first.
-        actions: `[B, P*stride, A]`, or None when tokens hold no actions.
-        arrival: `[B]` control steps to the goal; more than the plan has if it never arrives, or
+        actions: `[B, P*stride, A]`, or None if tokens hold no actions.
+        arrival: `[B]` control steps to the goal; more than the plan lasts if it never arrives or
             has no goal.
-        candidates: `[B, N, P+1, S]`, as far as they were sampled when the best had arrived; from
-            there on a state repeats, that of arrival with the goal's place and at rest.
-        cost: `[B, N]`, control steps to the goal, more for those spent where the data never was;
-            with rewards for a goal, less the discounted rewards that are expected.
-        best: `[B]` index of the chosen one.
-        denoising: `[B, M+1, N, P+1, S]` every step of the sampling; None unless asked for.
-        history: `[B, H, S]` the state at each history token, given what was observed up to it: the
-            observation where it was declared clean, imputed where it was missing.
+        candidates: `[B, N, P+1, S]`. Where sampling ended with the arrival of the best candidate,
+            each one is held from there on, at rest and at the goal if it has arrived itself.
+        cost: `[B, N]` control steps to the goal plus the OOD penalty; where the goal is reward, the
+            negative expected return. Either includes the extra cost.
+        best: `[B]` index of the chosen candidate.
+        denoising: `[B, M+1, N, P+1, S]` candidates before and after each sampling step, or None.
+        history: `[B, H, S]` state at each history token given the observations up to it: as
+            observed where the token was declared clean, imputed where it was missing.
     """
 
     states: Float[ArrayLike, "B P S"]
@@ -69,26 +88,28 @@ class Plan(NamedTuple):
 def hold_position(
     layout: TokenLayout, state: Float[np.ndarray, "B S"], horizon: int, count: int, past: int
 ) -> Plan:
-    """Plans that stay where the robots are, in NumPy, for as long as there are no others.
+    """Return plans that stay where the robots are, in NumPy, for use until there are others.
 
     Args:
-        layout: of tokens.
-        state: the present, SI units.
-        horizon: P. count: candidates. past: history tokens.
+        layout: Token layout.
+        state: Present states, SI units.
+        horizon: Future tokens, P.
+        count: Candidates, N.
+        past: History tokens, H.
     """
-    still = state.copy()
-    still[:, list(layout.rest_dims)] = 0.0
-    states = np.repeat(still[:, None], horizon + 1, axis=1)
+    at_rest = state.copy()
+    at_rest[:, list(layout.rest_dims)] = 0.0
+    states = np.repeat(at_rest[:, None], horizon + 1, axis=1)
     states[:, 0] = state
     never = np.full(len(state), (horizon + 2.0) * layout.stride, np.float32)
     actions = np.zeros((len(state), horizon * layout.stride, layout.action_dim), np.float32)
     return Plan(
-        states,
-        actions if layout.actions else None,
-        never,
-        np.repeat(states[:, None], count, axis=1),
-        np.repeat(never[:, None], count, axis=1),
-        np.zeros(len(state), np.int32),
-        None,
-        np.repeat(state[:, None], past, axis=1),
+        states=states,
+        actions=actions if layout.actions else None,
+        arrival=never,
+        candidates=np.repeat(states[:, None], count, axis=1),
+        cost=np.repeat(never[:, None], count, axis=1),
+        best=np.zeros(len(state), np.int32),
+        denoising=None,
+        history=np.repeat(state[:, None], past, axis=1),
     )

@@ -1,4 +1,4 @@
-"""Progress: where robots are on their plans, and where they will be."""
+"""PlanProgress: where robots are on their plans, and where they will be."""
 
 from types import ModuleType
 
@@ -9,28 +9,32 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike
 
-PACE = 5
-"""A robot is at most so many times as fast as its plan: it is looked for no further ahead."""
+MAX_SPEEDUP = 5
+"""Bound on the search along a plan: a robot is at most this many times as fast as its plan."""
 
 
 class PlanProgress:
-    """Compares robots with their plans by place: a tracker is free to drive a plan faster.
+    """Locates robots on their plans by position, as a tracker may drive a plan faster than planned.
 
-    Places are the state's dimensions that are not zero at rest (`data.rest_dims`).
+    Positions are the state dimensions that are not zero at rest (see `data.rest_dims`).
 
     Args:
-        layout: of tokens.
-        states: normaliser.
-        xp: `numpy`, or `jax.numpy` for what JAX compiles.
+        layout: Token layout.
+        states: Normalizer of states.
+        xp: Array library: `numpy`, or `jax.numpy` in functions that JAX compiles.
     """
 
     def __init__(self, layout: TokenLayout, states: Normalizer, xp: ModuleType = np):
-        self._xp, self.stride, self._std = xp, layout.stride, xp.asarray(states.std)
+        self._xp = xp
+        self.stride = layout.stride
+        self._std = xp.asarray(states.std)
         self._rates = list(layout.rest_dims)
-        self._places = np.array([d for d in range(layout.state_dim) if d not in layout.rest_dims])
+        self._positions = np.array(
+            [d for d in range(layout.state_dim) if d not in layout.rest_dims]
+        )
 
     def way(self, states: Float[ArrayLike, "B T S"]) -> Float[Array, "B L S"]:
-        """Plans at every control step, on straight lines between tokens: L = (T-1) stride + 1."""
+        """Return plans at every control step, linear between tokens: L = (T-1) stride + 1."""
         xp = self._xp
         share = xp.arange(1, self.stride + 1, dtype=states.dtype)[:, None] / self.stride
         begin, end = states[:, :-1, None], states[:, 1:, None]
@@ -39,26 +43,25 @@ class PlanProgress:
 
     def locate(
         self,
-        way: Float[ArrayLike, "B L S"],
+        path: Float[ArrayLike, "B L S"],
         elapsed: Int[ArrayLike, "B"],
         state: Float[ArrayLike, "B S"],
     ) -> tuple[Int[Array, "B"], Float[Array, "B"]]:
-        """The control step of its plan that each robot is nearest to, and how far it is away.
+        """Return the control step of its plan that each robot is nearest to, and its distance.
+
+        Distances are root mean squares over positions, in standard deviations of the data.
 
         Args:
-            way: the plans at every control step.
-            elapsed: control steps since they began.
-            state: the present, SI units.
-
-        Returns:
-            Steps, and distances: root mean square over places, in standard deviations of the data.
+            path: Plans at every control step.
+            elapsed: Control steps since the plans began.
+            state: Present states, SI units.
         """
         xp = self._xp
-        gap = (way - state[:, None])[..., self._places] / self._std[self._places]
-        away = xp.sqrt((gap**2).mean(axis=-1))
-        beyond = xp.arange(way.shape[1]) > PACE * xp.maximum(elapsed, 1)[:, None]
-        away = xp.where(beyond, xp.inf, away)
-        return away.argmin(axis=1), away.min(axis=1)
+        offset = (path - state[:, None])[..., self._positions] / self._std[self._positions]
+        distance = xp.sqrt((offset**2).mean(axis=-1))
+        too_far_ahead = xp.arange(path.shape[1]) > MAX_SPEEDUP * xp.maximum(elapsed, 1)[:, None]
+        distance = xp.where(too_far_ahead, xp.inf, distance)
+        return distance.argmin(axis=1), distance.min(axis=1)
 
     def ahead(
         self,
@@ -67,14 +70,21 @@ class PlanProgress:
         state: Float[np.ndarray, "B S"],
         steps: int,
     ) -> Float[np.ndarray, "B steps S"]:
-        """States that are expected at the next control steps, on the plan, at the pace so far.
+        """Extrapolate robots along their plans at their pace so far, in NumPy.
 
-        Rates change with the pace. In NumPy.
+        Rates, such as velocities, scale with the pace.
+
+        Args:
+            states: Plans, one state per token.
+            elapsed: Control steps since the plans began.
+            state: Present states, SI units.
+            steps: Control steps to extrapolate.
         """
-        way = self.way(states)
-        at, _ = self.locate(way, elapsed, state)
+        path = self.way(states)
+        at, _ = self.locate(path, elapsed, state)
         pace = np.where(elapsed > 0, at / np.maximum(elapsed, 1), 1.0)[:, None]
         step = np.round(at[:, None] + pace * np.arange(1, steps + 1)).astype(int)
-        found = np.asarray(way)[np.arange(len(at))[:, None], np.minimum(step, way.shape[1] - 1)]
-        found[..., self._rates] *= pace[..., None]
-        return found
+        step = np.minimum(step, path.shape[1] - 1)
+        expected = np.asarray(path)[np.arange(len(at))[:, None], step]
+        expected[..., self._rates] *= pace[..., None]
+        return expected

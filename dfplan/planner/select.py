@@ -1,27 +1,27 @@
-"""Choosing among candidate plans: who reaches the goal soonest, where the data has been."""
+"""Measures of candidate plans: when they arrive, and how long they are off the data support."""
 
 import jax.numpy as jnp
 from jaxtyping import Float
 
 from dfplan.planner.support import DataSupport
-from dfplan.types import Array
+from dfplan.types import Array, Cost
 
-POINTS = 4
-"""Points at which the way from one token to the next is looked at."""
+POINTS_PER_TOKEN = 4
+"""Points between two tokens at which the data support is checked."""
 
 
 def arrival(
     position: Float[Array, "*b T G"], goal: Float[Array, "*b G"], tolerance: float
 ) -> Float[Array, "*b"]:
-    """Token index, interpolated, at which a plan first comes within `tolerance` of the goal.
+    """Return the interpolated token index at which a plan first comes within `tolerance`.
 
-    A plan that never does is given T plus a fraction that grows with the distance left, so that
+    A plan that never does gets T plus a fraction that grows with the remaining distance, so that
     the nearer of two failures is preferred.
 
     Args:
-        position: the plan in the goal's dimensions, the present first.
-        goal: the goal, same units.
-        tolerance: same units.
+        position: Plan in the goal's dimensions, the present first.
+        goal: Goal, in the same units.
+        tolerance: Distance that counts as arrived, in the same units.
     """
     distance = jnp.linalg.norm(position - goal[..., None, :], axis=-1)
     inside = distance <= tolerance
@@ -29,17 +29,27 @@ def arrival(
     at = jnp.take_along_axis(distance, first[..., None], -1)[..., 0]
     before = jnp.take_along_axis(distance, jnp.maximum(first - 1, 0)[..., None], -1)[..., 0]
     back = jnp.where(first > 0, (tolerance - at) / jnp.maximum(before - at, 1e-6), 0.0)
-    # A plan that ran off to infinity, or to no number at all, is the worst of failures.
+    # A plan that diverges to infinity or NaN is the worst failure.
     never = position.shape[-2] + 1 - jnp.nan_to_num(1 / (1 + distance[..., -1]))
     return jnp.where(inside.any(-1), first - jnp.clip(back, 0.0, 1.0), never)
 
 
-def between(plan: Float[Array, "*b T S"], stride: int) -> Float[Array, "*b L S"]:
-    """The plan at every control step, on straight lines from token to token: L = (T-1) stride + 1.
+def never_arrives(candidates: Float[Array, "B N T S"], stride: int) -> Float[Array, "B N"]:
+    """Return the arrival of candidates without a goal: more control steps than they last.
 
     Args:
-        plan: states, one a token.
-        stride: control steps per token.
+        candidates: Candidate plans, the present first.
+        stride: Control steps per token.
+    """
+    return jnp.full(candidates.shape[:2], float(candidates.shape[2] * stride))
+
+
+def between(plan: Float[Array, "*b T S"], stride: int) -> Float[Array, "*b L S"]:
+    """Return the plan at every control step, linear between tokens: L = (T-1) stride + 1.
+
+    Args:
+        plan: States, one per token.
+        stride: Control steps per token.
     """
     share = jnp.arange(1, stride + 1)[:, None] / stride
     begin, end = plan[..., :-1, None, :], plan[..., 1:, None, :]
@@ -47,25 +57,46 @@ def between(plan: Float[Array, "*b T S"], stride: int) -> Float[Array, "*b L S"]
     return jnp.concatenate([plan[..., :1, :], way], axis=-2)
 
 
-def outside(
-    position: Float[Array, "*b T G"], arrival: Float[Array, "*b"], support: DataSupport
-) -> Float[Array, "*b"]:
-    """Tokens' worth of way that a plan spends, up to its arrival, where the data has never been.
+def candidate_costs(
+    cost: Cost,
+    candidates: Float[Array, "B N T S"],
+    goal: Float[Array, "B G"] | None,
+    stride: int,
+) -> Float[Array, "B N"]:
+    """Evaluate a cost on candidates at every control step.
 
     Args:
-        position: the plan in the goal's dimensions, the present first.
-        arrival: token index, see `arrival`.
-        support: where the data has been.
+        cost: Cost of a plan's states.
+        candidates: Candidate plans in SI units, the present first.
+        goal: Goals in SI units, or None.
+        stride: Control steps per token.
     """
-    share = jnp.arange(1, POINTS + 1)[:, None] / POINTS
-    begin, end = position[..., :-1, None, :], position[..., 1:, None, :]
-    away = 1.0 - support.contains(begin + share * (end - begin)).mean(axis=-1)
-    before = jnp.arange(away.shape[-1]) < arrival[..., None]
-    return jnp.where(before, away, 0.0).sum(axis=-1)
+    paths = between(candidates, stride)
+    goals = None if goal is None else jnp.repeat(goal, paths.shape[1], axis=0)
+    return cost(paths.reshape(-1, *paths.shape[2:]), goals).reshape(paths.shape[:2])
+
+
+def tokens_off_support(
+    position: Float[Array, "*b T G"], arrival: Float[Array, "*b"], support: DataSupport
+) -> Float[Array, "*b"]:
+    """Return the time, in tokens, that a plan spends off the data support before it arrives.
+
+    Args:
+        position: Plan in the goal's dimensions, the present first.
+        arrival: Token index from `arrival`.
+        support: Data support.
+    """
+    share = jnp.arange(1, POINTS_PER_TOKEN + 1)[:, None] / POINTS_PER_TOKEN
+    token_from = position[..., :-1, None, :]
+    token_to = position[..., 1:, None, :]
+    points = token_from + share * (token_to - token_from)
+    off_support = 1.0 - support.contains(points).mean(axis=-1)
+    before_arrival = jnp.arange(off_support.shape[-1]) < arrival[..., None]
+    return jnp.where(before_arrival, off_support, 0.0).sum(axis=-1)
 
 
 def hold(plan: Float[Array, "*b T S"], count: Float[Array, "#*b"]) -> Float[Array, "*b T S"]:
-    """The plan up to token `count` (rounded up), and that token again and again after it."""
+    """Return the plan up to token `count` (rounded up), which repeats from there on."""
     tokens = plan.shape[-2]
     count = jnp.broadcast_to(count, plan.shape[:-2])
     last = jnp.clip(jnp.ceil(count), 0, tokens - 1).astype(jnp.int32)

@@ -1,4 +1,4 @@
-"""Warm starts: what is left of the last plan, as the guess that the next one refines."""
+"""Warm starts: the remaining part of the last plan, which the next one refines."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dfplan.diffusion.schedule import Schedule, ratio_at
+from dfplan.diffusion.schedules import Schedule
+from dfplan.diffusion.schedules.schedule import ratio_at
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.progress import PlanProgress
@@ -14,31 +15,33 @@ from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike
 
 ROUNDING = 1e-3
-BEHIND = 0.5
-"""Who is slower than so many times its plan does not go where that leads."""
+"""Tolerance on a plan's cost, in control steps."""
+MIN_PROGRESS = 0.5
+"""Fraction of the planned progress below which a robot counts as stuck."""
 
 
 class InitialPlan(NamedTuple):
-    """A plan that is not known to be right.
+    """A plan for the planner to refine.
 
     Attributes:
         states: `[B, P*stride, S]`, SI units, at every control step after the present.
-        actions: `[B, P*stride, A]`, those that lead there; None when tokens hold none.
+        actions: `[B, P*stride, A]` actions that lead there; None if tokens hold no actions.
     """
 
     states: Float[ArrayLike, "B L S"]
     actions: Float[ArrayLike, "B L A"] | None
 
     def encode(self, layout: TokenLayout, weights: Weights) -> Float[Array, "B P D"]:
-        """As clean tokens."""
+        """Return the plan as clean tokens."""
 
-        def tokens(steps: Array) -> Array:
+        def by_token(steps: Array) -> Array:
             return steps.reshape(len(steps), -1, layout.stride, steps.shape[-1])
 
-        frames = tokens(weights.states.encode(jnp.asarray(self.states)))
-        frames, actions = frames[:, :, -layout.frame_count :], None
+        frames = by_token(weights.states.encode(jnp.asarray(self.states)))
+        frames = frames[:, :, -layout.frame_count :]
+        actions = None
         if self.actions is not None:
-            actions = tokens(weights.actions.encode(jnp.asarray(self.actions)))
+            actions = by_token(weights.actions.encode(jnp.asarray(self.actions)))
         return layout.encode(frames, actions)
 
 
@@ -50,38 +53,43 @@ def make_initial_plan(
     elapsed: Int[ArrayLike, "B"],
     present: Float[ArrayLike, "B S"],
 ) -> tuple[InitialPlan, Bool[ArrayLike, "B"]]:
-    """What is left of plans, and for which robots that is worth going on from.
+    """Return the remaining part of each active plan, and a mask of those worth refining.
 
-    A plan that is off by a distance is like a reading with so much noise. That of the level that it
-    is put back to covers what is less; who is further off is to be planned for from scratch. So is
-    one that falls behind its plan, as it may lean on a wall; and one whose plan does not lead to
-    its goal.
+    A plan that is off by some distance is like a reading with that much noise: distances below the
+    noise of `warm_start.level` are covered by re-noising the plan to that level. Robots that are
+    farther off, that lag behind their plan (they may be leaning on a wall), or whose plan is not
+    usable (see `is_usable`) are planned for from scratch.
 
     Args:
-        progress: tells where robots are on their plans; all arrays are of its kind.
-        schedule: of the noise.
-        config: of the planner; `warm` is the level that tokens are put back to.
-        plan: in force. elapsed: control steps since it began.
-        present: states, SI units.
+        progress: Locates robots on their plans; all arrays are of its array library.
+        schedule: Noise schedule.
+        config: Planner settings.
+        plan: Active plans.
+        elapsed: Control steps since they began.
+        present: Present states, SI units.
     """
-    way = progress.way(plan.states)
-    last = way.shape[1] - 1
-    at, away = progress.locate(way, elapsed, present)
+    path = progress.way(plan.states)
+    last = path.shape[1] - 1
+    at, distance = progress.locate(path, elapsed, present)
     step = (at[:, None] + np.arange(1, last + 1)).clip(max=last)
     rows = np.arange(len(at))[:, None]
     actions = None if plan.actions is None else plan.actions[rows, step - 1]
-    near = away <= ratio_at(schedule, config.warm_start.level)
-    behind = at < BEHIND * plan.arrival.clip(max=elapsed)
-    return InitialPlan(way[rows, step], actions), is_usable(
-        plan, config, progress.stride
-    ) & near & ~behind
+    is_near = distance <= ratio_at(schedule, config.warm_start.level)
+    is_behind = at < MIN_PROGRESS * plan.arrival.clip(max=elapsed)
+    usable = is_usable(plan, config, progress.stride)
+    return InitialPlan(states=path[rows, step], actions=actions), usable & is_near & ~is_behind
 
 
 def is_usable(plan: Plan, config: PlannerConfig, stride: int) -> Bool[ArrayLike, "B"]:
-    """Whether plans arrive, and pay for no more than a token of way outside the data's.
+    """Return which plans arrive with an OOD penalty of at most one token off the data support.
 
-    A plan without a goal does not: nothing is known of what follows it.
+    A plan without a goal is never usable, since nothing is known of what follows it.
+
+    Args:
+        plan: Plans to check.
+        config: Planner settings.
+        stride: Control steps per token.
     """
-    paid = plan.cost[np.arange(len(plan.cost)), plan.best] - plan.arrival
+    penalty = plan.cost[np.arange(len(plan.cost)), plan.best] - plan.arrival
     end = (plan.states.shape[1] - 1) * stride
-    return (plan.arrival <= end) & (paid <= max(config.ood_penalty * stride, ROUNDING))
+    return (plan.arrival <= end) & (penalty <= max(config.ood_penalty * stride, ROUNDING))

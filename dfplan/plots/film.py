@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import given_goals, success_flag
+from dfplan.evaluation.play import given_goals, success_flag
 from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol
 
 Picture = Callable[[np.ndarray], Any]

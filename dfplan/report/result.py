@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfplan.evaluation.evaluate import METRICS
+from dfplan.evaluation.metrics import METRICS
 from dfplan.report.page import Table
 from dfplan.types import UserError, one_line
 

@@ -17,7 +17,7 @@ class EvaluationProtocol(Protocol):
 
     Attributes:
         task_count: Number of fixed tasks, to which episodes are assigned evenly; 0 without tasks.
-        metric: Metric of `dfplan.evaluation.evaluate.METRICS` by which each task is scored.
+        metric: Metric of `dfplan.evaluation.metrics.METRICS` by which each task is scored.
         gives_goals: Whether a reset's info holds the goal of the episode; otherwise observations
             show it, or there is none.
     """

@@ -12,7 +12,7 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.control.closed_loop import ClosedLoop
 from dfplan.evaluation.episodes import Episodes
-from dfplan.evaluation.evaluate import run_episodes, stack
+from dfplan.evaluation.play import run_episodes, stack
 from dfplan.planner.plan import Weights
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, load_weights
@@ -59,7 +59,7 @@ class MazePlayer:
             make=make,
             length=wrapped.spec.max_episode_steps,
             env=env,
-            loop=ClosedLoop(run.planner, run.layout, physics.step, tracker),
+            loop=ClosedLoop(run.make_planner(), run.layout, physics.step, tracker),
         )
 
     def play_compiled(self, seeds: np.ndarray) -> Episodes:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dfplan.cli.common import console
+from dfplan.evaluation.bootstrap import interval
 from dfplan.evaluation.episodes import Episodes
-from dfplan.evaluation.evaluate import interval, measure
+from dfplan.evaluation.metrics import measure
 from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.closed_loop.episodes import MazePlayer
 from experiments.common.markdown import cell, table

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.progress import step_bar
-from dfplan.evaluation.evaluate import BatchAgent, Episodes, interval, measure, run_episodes
+from dfplan.evaluation.bootstrap import interval
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import BatchAgent, run_episodes
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import Perturbation, perturbed
 from dfplan.tasks.registry import Task

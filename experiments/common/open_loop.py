@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import stack
+from dfplan.evaluation.play import stack
 from dfplan.tasks.registry import Task
 from dfplan_envs.pointmaze.maps import Maze
 from experiments.common.environment import first_observations, load_environment

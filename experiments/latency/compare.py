@@ -14,7 +14,7 @@ from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.config import GoalConfig, PlannerConfig, SamplingConfig
 from dfplan.planner.plan import Weights
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import DataConfig, TokenLayout
@@ -39,7 +39,7 @@ def measure_dfplan(gemm: float, seconds: float) -> dict[str, float]:
     """
     training = bench_training(reference_recipe("float32"), gemm, seconds)
     training_bf16 = bench_training(reference_recipe("bfloat16"), gemm, seconds)
-    planner = Planner(_model("float32"), _config(), sizes.FUTURE)
+    planner = DiffusionPlanner(_model("float32"), _config(), sizes.FUTURE)
     return {
         "training_ms": training["ms_per_step"],
         "training_bf16_ms": training_bf16["ms_per_step"],
@@ -103,7 +103,7 @@ def _planner_levels() -> np.ndarray:
     return (_config().sampling.make_matrix(sizes.FUTURE) / sizes.STEPS).astype(np.float32)
 
 
-def _guided_plan_ms(planner: Planner, seconds: float) -> float:
+def _guided_plan_ms(planner: DiffusionPlanner, seconds: float) -> float:
     def identity(dim: int) -> Normalizer:
         return Normalizer(jnp.zeros(dim), jnp.ones(dim))
 

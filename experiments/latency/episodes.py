@@ -9,7 +9,9 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.control.executor import Worker
-from dfplan.evaluation.evaluate import interval, measure, run_episodes
+from dfplan.evaluation.bootstrap import interval
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import load_weights
 from dfplan.tasks.make_env import make_env

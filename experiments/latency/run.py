@@ -8,7 +8,7 @@ from typing import Any
 from dfplan.agent import Agent
 from dfplan.cli.common import console, write_json
 from dfplan.evaluation.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
-from dfplan.evaluation.evaluate import plan_latency
+from dfplan.evaluation.latency import plan_latency
 from dfplan.planner.plan import Weights
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import load_weights
@@ -64,7 +64,7 @@ def measure(horizons: Sequence[int], batches: Sequence[int], seconds: float) -> 
         "machine": machine(gemm),
         "training": bench_training(recipe, gemm, seconds),
         "plans": [
-            bench_plan(with_horizon(run.planner, h), weights, b, gemm, seconds) for h, b in sizes
+            bench_plan(with_horizon(run.make_planner(), h), weights, b, gemm, seconds) for h, b in sizes
         ],
         "reference": {
             "dfplan": {

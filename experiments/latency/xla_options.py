@@ -11,7 +11,7 @@ import numpy as np
 
 from dfplan.cli.common import console
 from dfplan.evaluation.bench import random_history, random_training_arrays
-from dfplan.planner.planner import Planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import load_weights
 from dfplan.training.step import TrainSpec, init_state, train_until
@@ -46,14 +46,14 @@ def lower_plan() -> tuple[Any, Callable[[], tuple]]:
     """Return the pretrained planner's longest plan, lowered, and a function for its arguments."""
     resolved = resolve_run(RUN)
     weights = load_weights(resolved.run, resolved.directory)
-    planner = resolved.run.planner
+    planner = resolved.run.make_planner()
     keys = jax.random.split(jax.random.key(0), 1)
     history = random_history(planner, weights, 1)
 
     def arguments() -> tuple:
         return weights, keys, history, None
 
-    return Planner.plan.lower(planner, *arguments()), arguments
+    return DiffusionPlanner.plan.lower(planner, *arguments()), arguments
 
 
 def lower_training(recipe: TrainSpec) -> tuple[Any, Callable[[], tuple]]:

@@ -4,7 +4,7 @@ import functools
 import itertools
 from typing import Any
 
-from dfplan.evaluation.evaluate import plan_latency
+from dfplan.evaluation.latency import plan_latency
 from dfplan.tasks.registry import Task
 from experiments.common.environment import first_observations
 from experiments.common.episodes import play_episodes, summarize

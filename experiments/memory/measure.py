@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import Episodes, run_episodes
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.play import run_episodes
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import parse_perturbation, perturbed
 from experiments.common.commands import collect_once, option_list

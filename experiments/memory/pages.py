@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console
+from dfplan.evaluation.bootstrap import mean_interval
 from dfplan.plots.style import DRIVEN, INK, PLAN
 from dfplan_envs.pointmaze.draw import draw_maze
 from dfplan_envs.pointmaze.maps import parse_map
 from dfplan_envs.tmaze.env import MAP
 from experiments.common import records
-from experiments.common.bootstrap import mean_interval
 from experiments.common.figures import new_figure, save_figure
 from experiments.common.markdown import cell, table
 from experiments.common.pages import fill_readme

@@ -17,7 +17,7 @@ LEARNING_RATE = 1e-3
 
 
 class Cloning:
-    """A trained regressor with the interface of `dfplan.evaluation.evaluate.run_episodes`.
+    """A trained regressor with the interface of `dfplan.evaluation.play.run_episodes`.
 
     Args:
         data: Trajectories to imitate.

@@ -12,12 +12,12 @@ from dfplan.agent import Agent
 from dfplan.data.collect import collect
 from dfplan.data.minari_io import load_trajectories, local_ids
 from dfplan.evaluation.baselines import PolicyBatch
-from dfplan.evaluation.evaluate import BatchAgent, run_episodes
+from dfplan.evaluation.bootstrap import mean_interval
+from dfplan.evaluation.play import BatchAgent, run_episodes
 from dfplan.representation.layout import Layout
 from dfplan.runs.presets import make_config
 from dfplan.runs.train import resume, train
 from dfplan.tasks.make_env import make_env
-from experiments.common.bootstrap import mean_interval
 from experiments.common.markdown import cell, table
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.own_env.cases import CASES, Case

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.evaluation.bootstrap import mean_interval
 from dfplan.plots.style import DRIVEN, INK, PLAN, START_MARK, name_axes
 from dfplan_envs.pointmaze.draw import draw_maze
-from experiments.common.bootstrap import mean_interval
 from experiments.common.figures import new_figure, save_figure
 from experiments.paradigms.rollouts import source_maze
 from experiments.paradigms.study import ROLLOUTS, Study

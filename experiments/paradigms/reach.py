@@ -6,7 +6,8 @@ import gymnasium as gym
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import measure, run_episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import Task
 

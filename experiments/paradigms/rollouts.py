@@ -79,7 +79,7 @@ def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
     """Return the states `[R, P+1, S]` of one rollout per window, the observed present first."""
     run = trained.run.with_planner({"candidates": 1})
     windows = observed_windows(study, run)
-    planner = run.planner
+    planner = run.make_planner()
     history: History = jax.tree.map(
         lambda a: a[:, -planner.config.history.tokens :], windows.history
     )
@@ -97,9 +97,10 @@ def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
 
 def observed_windows(study: Study, run: Run) -> ForecastWindows:
     """Return the windows that all rollouts continue, with the longest history any of them uses."""
-    longest = run.with_planner({k: BY_TOKEN[k] for k in ("history.tokens", "horizon")}).planner
+    settings = {name: BY_TOKEN[name] for name in ("history.tokens", "horizon")}
+    planner = run.with_planner(settings).make_planner()
     data = run.load_data(study.held_out)
-    return held_out(data, longest, study.rollouts, study.evaluation.start, tokens=1)
+    return held_out(data, planner, study.rollouts, study.evaluation.start, tokens=1)
 
 
 def dynamics(study: Study, run: Run) -> Dynamics:

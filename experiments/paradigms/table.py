@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console, write_json
+from dfplan.evaluation.bootstrap import mean_interval
 from experiments.common import records
-from experiments.common.bootstrap import mean_interval
 from experiments.common.markdown import EMPTY, cell, table
 from experiments.common.pages import fill_readme, write_page
 from experiments.paradigms.measures import MEASURES

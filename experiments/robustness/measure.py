@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import Episodes
+from dfplan.evaluation.episodes import Episodes
 from dfplan.tasks.perturb import parse_perturbation
 from dfplan.tasks.registry import Task, get_task
 from experiments.common.episodes import play_episodes, summarize

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import measure, run_episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import load_weights
 from dfplan.tasks.make_env import make_env

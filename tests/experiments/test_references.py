@@ -6,7 +6,8 @@ import pytest
 
 import dfplan_envs  # noqa: F401
 from dfplan.evaluation.baselines import PolicyBatch
-from dfplan.evaluation.evaluate import measure, run_episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
 from dfplan_envs.pointmaze.controller import WaypointPolicy
 from dfplan_envs.pointmaze.maps import parse_map
 from dfplan_envs.pointmaze.model import build_model

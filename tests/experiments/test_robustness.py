@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dfplan.config import Config
-from dfplan.evaluation.evaluate import Episodes
+from dfplan.evaluation.episodes import Episodes
 from dfplan.tasks.perturb import parse_perturbation
 from experiments.common.protocol import TUNING
 from experiments.common.stages import USAGE

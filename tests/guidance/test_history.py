@@ -1,10 +1,10 @@
-"""History guidance, on a token and its history that are Gaussian, so that all scores are known."""
+"""History guidance on a Gaussian token and history, whose scores are known exactly."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.guidance.history import history_guidance
 
 SCHEDULE = Cosine()
@@ -14,61 +14,61 @@ X = jnp.array([[[-1.3]], [[0.2]], [[2.1]]])
 OBSERVED = jnp.full((3,), 1.5)
 
 
-def moments(history, blur, level):
-    """Mean and variance of a noised token given a history at a level; both are N(0, 1) if clean."""
-    a_h, _ = SCHEDULE.alpha_sigma(blur)
+def moments(history, history_level, level):
+    """Return mean and variance of a noised token given a noised history; both N(0, 1) if clean."""
+    a_h, _ = SCHEDULE.alpha_sigma(history_level)
     a_x, _ = SCHEDULE.alpha_sigma(level)
     gain = CORRELATION * a_x * a_h  # the noised history has variance 1
     return gain * history, 1 - gain**2
 
 
 def exact(carry, x, level, start):
-    """E[x0 | x, history]; the carry is the history and its level, and counts the calls."""
-    history, blur, calls = carry
+    """Return E[x0 | x, history]; the carry holds the history, its level and a count of calls."""
+    history, history_level, calls = carry
     alpha, _ = SCHEDULE.alpha_sigma(level)
-    clean, variance = moments(history, blur, jnp.float32(0.0))
-    mean, seen = moments(history, blur, level[0, 0])
-    x0 = clean[:, None] + alpha * variance / seen * (x[..., 0] - mean[:, None])
-    return x0[..., None], (history, blur, calls + 1)
+    clean, variance = moments(history, history_level, jnp.float32(0.0))
+    mean, noised_variance = moments(history, history_level, level[0, 0])
+    x0 = clean[:, None] + alpha * variance / noised_variance * (x[..., 0] - mean[:, None])
+    return x0[..., None], (history, history_level, calls + 1)
 
 
-def score(x, history, blur):
-    mean, variance = moments(history, blur, jnp.float32(LEVEL))
+def score(x, history, history_level):
+    mean, variance = moments(history, history_level, jnp.float32(LEVEL))
     return jax.grad(lambda x: -jnp.sum((x[:, 0, 0] - mean) ** 2) / (2 * variance))(x)
 
 
-def guided(weights, blurs):
-    blurs = jnp.array([0.0, *blurs])
+def guided(weights, noised_levels):
+    history_levels = jnp.array([0.0, *noised_levels])
     noise = jnp.array([0.3, -0.7, 1.1])
-    alpha, sigma = SCHEDULE.alpha_sigma(blurs[:, None])
+    alpha, sigma = SCHEDULE.alpha_sigma(history_levels[:, None])
     histories = alpha * OBSERVED + sigma * noise
-    carry = (histories, blurs, jnp.zeros(len(blurs), int))
+    carry = (histories, history_levels, jnp.zeros(len(history_levels), int))
     level = jnp.full((3, 1), LEVEL)
     x0, carry = history_guidance(exact, weights)(carry, X, level, jnp.int32(0))
-    return x0, carry, histories, blurs
+    return x0, carry, histories, history_levels
 
 
-def test_the_clean_estimate_is_that_of_the_composed_scores():
-    x0, _, histories, blurs = guided((1.5, -0.5), (1.0, 0.3))
-    scores = [score(X, h, b) for h, b in zip(histories, blurs, strict=True)]
+def test_the_clean_estimate_composes_scores():
+    x0, _, histories, history_levels = guided((1.5, -0.5), (1.0, 0.3))
+    scores = [score(X, h, k) for h, k in zip(histories, history_levels, strict=True)]
     composed = scores[0] + 1.5 * (scores[0] - scores[1]) - 0.5 * (scores[0] - scores[2])
     alpha, sigma = SCHEDULE.alpha_sigma(jnp.float32(LEVEL))
     np.testing.assert_allclose(x0, (X + sigma**2 * composed) / alpha, atol=1e-5)
 
 
-def test_history_of_pure_noise_tells_nothing():
+def test_a_history_of_pure_noise_gives_the_unconditional_score():
     x0, *_ = guided((1.0,), (1.0,))
     alpha, _ = SCHEDULE.alpha_sigma(jnp.float32(LEVEL))
     conditional = exact((OBSERVED, jnp.float32(0.0), 0), X, jnp.full((3, 1), LEVEL), 0)[0]
     np.testing.assert_allclose(x0, 2 * conditional - alpha * X, atol=1e-5)
 
 
-def test_weight_zero_is_the_observed_history_and_every_history_keeps_its_own_carry():
-    x0, (histories, blurs, calls), before, levels = guided((0.0, 0.0), (1.0, 0.5))
+def test_weight_zero_turns_guidance_off_and_every_history_keeps_its_carry():
+    x0, (histories, history_levels, calls), before, levels = guided((0.0, 0.0), (1.0, 0.5))
     plain = exact((OBSERVED, jnp.float32(0.0), 0), X, jnp.full((3, 1), LEVEL), 0)[0]
     np.testing.assert_array_equal(x0, plain)
     np.testing.assert_array_equal(histories, before)
-    np.testing.assert_array_equal(blurs, levels)
+    np.testing.assert_array_equal(history_levels, levels)
     assert calls.tolist() == [1, 1, 1]
 
 

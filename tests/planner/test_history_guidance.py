@@ -1,4 +1,4 @@
-"""Plans that blurred histories guide, against a plain computation."""
+"""Plans guided by noised histories, against a plain computation."""
 
 import dataclasses
 import functools
@@ -10,7 +10,7 @@ import pytest
 
 from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.sampler import sample, token_noise
-from dfplan.diffusion.schedule import Cosine
+from dfplan.diffusion.schedules import Cosine
 from dfplan.planner.noised_history import add_noise, raise_level
 from dfplan.types import UserError
 
@@ -44,41 +44,40 @@ def plan(planner):
 
 
 @pytest.mark.slow
-def test_weight_zero_is_the_plan_without():
+def test_weight_zero_turns_guidance_off():
     zero = changed(PLAIN, **{"history.guidance_weights": (0.0,), "history.guidance_levels": (0.5,)})
-    for with_zero, without in zip(*map(jax.tree.leaves, (plan(zero), plan(PLAIN))), strict=True):
-        np.testing.assert_array_equal(with_zero, without)
+    jax.tree.map(np.testing.assert_array_equal, plan(zero), plan(PLAIN))
     assert abs(plan(GUIDED).candidates - plan(PLAIN).candidates)[:, :, 1:].max() > 1e-2
 
 
 @pytest.mark.parametrize("kind", ["transformer", pytest.param("gru", marks=pytest.mark.slow)])
 def test_it_equals_a_computation_without_cache_and_windows(kind):
-    """D + w (D - D'), where D' knows the goal and the present alone."""
+    """D + w (D - D'), where D' is given the goal and the present alone."""
     model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind=kind))
     planner = dataclasses.replace(GUIDED, model=model)
     history = make_history(model)
-    noised_histories = history._replace(level=history.level.at[:, :-1].set(1.0))
+    noised_history = history._replace(level=history.level.at[:, :-1].set(1.0))
     split = [jax.random.split(k, 4) for k in make_keys()]
     start, noise = (
         jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2)
     )
     known = [
-        known_tokens(planner, [s[0] for s in split], h, GOAL) for h in (history, noised_histories)
+        known_tokens(planner, [s[0] for s in split], h, GOAL) for h in (history, noised_history)
     ]
     known = [[jnp.repeat(jnp.float32(a), CANDIDATES, axis=0) for a in k] for k in known]
     net = model.denoiser(make_weights(model).params)
 
     def denoise(carry, x, level, begin):
-        found = []
+        estimates = []
         for tokens, token_levels in known:
             output = net(
                 jnp.concatenate([tokens, x], axis=1), jnp.concatenate([token_levels, level], axis=1)
             )
-            found.append(model.x0(x, output[:, tokens.shape[1] :], level))
-        return found[0] + WEIGHT * (found[0] - found[1]), carry
+            estimates.append(model.x0(x, output[:, tokens.shape[1] :], level))
+        return estimates[0] + WEIGHT * (estimates[0] - estimates[1]), carry
 
     config = planner.config
-    plain = jax.jit(
+    sampled = jax.jit(
         lambda: (
             sample(
                 denoise,
@@ -91,14 +90,15 @@ def test_it_equals_a_computation_without_cache_and_windows(kind):
             ).tokens
         )
     )()
-    wanted = STATES.decode(plain.reshape(BATCH, CANDIDATES, HORIZON, -1))
-    np.testing.assert_allclose(plan(planner).candidates[:, :, 1:], wanted, atol=1e-4, rtol=1e-4)
+    expected = STATES.decode(sampled.reshape(BATCH, CANDIDATES, HORIZON, -1))
+    np.testing.assert_allclose(plan(planner).candidates[:, :, 1:], expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.slow
 def test_a_plan_does_not_depend_on_its_batch():
     planner = changed(GUIDED, **{"history.guidance_levels": (0.5,), "history.guidance_keep": 0})
-    keys, history = make_keys(), make_history(MODEL)
+    keys = make_keys()
+    history = make_history(MODEL)
     for b in range(BATCH):
         alone = planner.plan(make_weights(MODEL), keys[b : b + 1], row(history, b), GOAL[b : b + 1])
         np.testing.assert_allclose(
@@ -106,25 +106,25 @@ def test_a_plan_does_not_depend_on_its_batch():
         )
 
 
-def test_a_blurred_history_is_as_noisy_as_its_level_says():
+def test_a_noised_history_is_as_noisy_as_its_level():
     level = jnp.broadcast_to(jnp.array([0.0, 0.2, 1.0, 0.0]), (4_000, 4))
-    raised = raise_level(level, 0.5, keep=1)
-    np.testing.assert_allclose(raised[0], [0.5, 0.5, 1.0, 0.0])
+    level_to = raise_level(level, 0.5, keep=1)
+    np.testing.assert_allclose(level_to[0], [0.5, 0.5, 1.0, 0.0])
     np.testing.assert_array_equal(raise_level(level, 0.1, keep=0)[0], jnp.array([0.1, 0.2, 1, 0.1]))
     keys = jax.random.split(jax.random.key(0), len(level))
     values = jnp.broadcast_to(jnp.array([3.0, -1.0, 0.5, 2.0]), (*level.shape, 1, 4))
-    noise = np.asarray(add_noise(Cosine(), keys, level, raised, values, STATES) - values)[:, :, 0]
+    noise = np.asarray(add_noise(Cosine(), keys, level, level_to, values, STATES) - values)[:, :, 0]
     scale = noise.std(axis=0) / np.asarray(STATES.std)
-    at = {k: np.tan(np.pi / 2 * k) ** 2 for k in (0.2, 0.5)}  # variance over the clean scale
-    np.testing.assert_allclose(scale[0], np.sqrt(at[0.5]), rtol=0.05)
-    np.testing.assert_allclose(scale[1], np.sqrt(at[0.5] - at[0.2]), rtol=0.05)
+    variance = {k: np.tan(np.pi / 2 * k) ** 2 for k in (0.2, 0.5)}  # (sigma / alpha) ** 2
+    np.testing.assert_allclose(scale[0], np.sqrt(variance[0.5]), rtol=0.05)
+    np.testing.assert_allclose(scale[1], np.sqrt(variance[0.5] - variance[0.2]), rtol=0.05)
     assert (noise[:, 2:] == 0).all()
 
 
-def test_settings_that_do_not_fit_each_other():
-    with pytest.raises(UserError, match=r"2 weights and .* 1 levels; needed: one level per weight"):
+def test_settings_that_contradict_each_other_are_refused():
+    with pytest.raises(UserError, match=r"weights has 2 .* 1 "):
         planner_config(**{"history.tokens": 2, "history.guidance_weights": (1.0, 0.5)})
-    with pytest.raises(UserError, match=r"keep 2 leaves nothing .* valid: 0 to 1"):
+    with pytest.raises(UserError, match=r"keep 2 .* valid: 0 to 1"):
         planner_config(
             **{"history.tokens": 2, "history.guidance_weights": (1.0,), "history.guidance_keep": 2}
         )

@@ -1,4 +1,4 @@
-"""Plans for reward: the best candidate wins, the token asks, the gradient pulls."""
+"""Plans for reward: the best candidate wins; token and gradient steer towards return."""
 
 import dataclasses
 import functools
@@ -12,6 +12,7 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.representation.config import DataConfig
 from dfplan.representation.tokens import TokenLayout
+from dfplan.types import UserError
 from dfplan.value.critic import Critic, init_member
 
 from .tiny import (
@@ -22,6 +23,7 @@ from .tiny import (
     changed,
     make_history,
     make_keys,
+    make_model,
     make_planner,
     make_weights,
 )
@@ -33,50 +35,65 @@ CANDIDATES = 3
 def model():
     layout = dataclasses.replace(LAYOUT, goal_dims=())
     config = DataConfig(goal="reward", stride=STRIDE, tokens=8)
-    return Model(TokenLayout.create(layout, config), NET, DiffusionConfig(shift=0.0))
+    return Model(TokenLayout.create(layout, config), NET, DiffusionConfig("cosine"))
 
 
 @pytest.fixture(scope="module")
 def plan(model):
-    """`plan(turn, **settings)`: one of an untrained network and critic, `turn` times its worth."""
+    """`plan(sign, **settings)`: plans of untrained networks, and their returns times `sign`."""
     nets = jax.vmap(lambda k: init_member(k, 4, 8))(make_keys(7))
     critic = Critic(nets, *map(jnp.float32, (1.0, 2.0, 0.5, 3.0, 0.9, 0.0)))
     planner = make_planner(model, candidates=CANDIDATES)
 
-    def make(turn=1.0, **settings):
-        turned = {
-            name: turn * getattr(critic, name)
+    def make(sign=1.0, **settings):
+        signed = {
+            name: sign * getattr(critic, name)
             for name in ("base", "scale", "reward_base", "reward_scale")
         }
-        weights = make_weights(model)._replace(critic=dataclasses.replace(critic, **turned))
+        weights = make_weights(model)._replace(critic=dataclasses.replace(critic, **signed))
         history = make_history(model)
-        found = changed(planner, **settings).plan(weights, make_keys(), history, None)
-        return found, critic.expected_return(STATES.encode(found.candidates))
+        result = changed(planner, **settings).plan(weights, make_keys(), history, None)
+        return result, critic.expected_return(STATES.encode(result.candidates))
 
     return functools.cache(make)
 
 
-def test_the_candidate_that_is_worth_most_wins(plan):
-    found, expected_return = plan()
-    np.testing.assert_allclose(found.cost, -expected_return, rtol=1e-4)
-    np.testing.assert_array_equal(found.best, expected_return.argmax(axis=1))
-    np.testing.assert_array_equal(found.states, found.candidates[jnp.arange(2), found.best])
+def test_the_candidate_with_the_highest_return_wins(plan):
+    result, expected_return = plan()
+    np.testing.assert_allclose(result.cost, -expected_return, rtol=1e-4)
+    np.testing.assert_array_equal(result.best, expected_return.argmax(axis=1))
+    np.testing.assert_array_equal(result.states, result.candidates[jnp.arange(2), result.best])
     assert np.ptp(expected_return, axis=1).min() > 0.01
 
 
-def test_what_counts_is_the_reward_and_not_the_plan(plan):
-    (found, expected_return), (other, same) = plan(), plan(turn=-1.0)
-    np.testing.assert_allclose(expected_return, same, rtol=1e-4)
-    np.testing.assert_array_equal(other.best, expected_return.argmin(axis=1))
-    assert (found.best != other.best).all()
+def test_negative_rewards_reverse_the_choice_among_the_same_candidates(plan):
+    result, expected_return = plan()
+    negative, same_return = plan(sign=-1.0)
+    np.testing.assert_allclose(expected_return, same_return, rtol=1e-4)
+    np.testing.assert_array_equal(negative.best, expected_return.argmin(axis=1))
+    assert (result.best != negative.best).all()
 
 
-def test_the_token_asks_for_a_return(plan):
-    usual, poor = plan()[0], plan(**{"goal.return_quantile": 0.05})[0]
-    assert np.abs(usual.candidates - poor.candidates).max() > 0.01
+def test_the_token_asks_for_a_return_quantile(plan):
+    high, _ = plan()
+    low, _ = plan(**{"goal.return_quantile": 0.05})
+    assert np.abs(high.candidates - low.candidates).max() > 0.01
 
 
-def test_the_gradient_pulls_towards_worth(plan):
-    _, alone = plan()
-    _, pulled = plan(**{"goal.conditioning": "both", "guidance.scale": 0.3})
-    assert pulled.mean() > alone.mean() + 0.05
+def test_the_gradient_raises_the_return(plan):
+    _, unguided = plan()
+    _, guided = plan(**{"goal.conditioning": "both", "guidance.scale": 0.3})
+    assert guided.mean() > unguided.mean() + 0.05
+
+
+def test_without_rewards_there_is_nothing_to_rank_by():
+    with pytest.raises(UserError, match=r"'value'.*'reward'.*valid here: auto, arrival"):
+        make_planner(make_model(), ranker="value")
+
+
+def test_the_arrival_ranker_can_be_asked_for(plan):
+    """Without a goal to arrive at, all candidates cost the same and the first one is chosen."""
+    result, _ = plan(ranker="arrival")
+    never = (result.states.shape[1]) * STRIDE
+    np.testing.assert_array_equal(result.cost, np.full((2, CANDIDATES), never))
+    np.testing.assert_array_equal(result.best, 0)

@@ -1,4 +1,4 @@
-"""Support: cells that the data has visited."""
+"""DataSupport: cells that the data has visited."""
 
 import json
 
@@ -13,40 +13,41 @@ RNG = np.random.default_rng(0)
 
 
 def ring(count=40_000):
-    """Points of a ring: inside and outside of it the data has never been."""
+    """Return points of a ring; the data has never been inside or outside of it."""
     angle = RNG.uniform(0, 2 * np.pi, count)
     radius = RNG.uniform(2.0, 3.0, count)
     return np.stack([radius * np.cos(angle) + 5, radius * np.sin(angle)], axis=-1)
 
 
-def test_it_contains_the_data_and_not_what_lies_between():
+def test_it_contains_the_data_and_not_the_gaps():
     points = ring()
     support = DataSupport.fit(points)
     assert support.contains(points.astype(np.float32)).mean() > 0.999
-    away = np.array([[5.0, 0.0], [5.0, 1.0], [8.0, 3.0], [5.0, 4.0], [-50.0, 0.0], [np.nan, 0.0]])
-    assert not support.contains(away).any()
+    off_support = np.array(
+        [[5.0, 0.0], [5.0, 1.0], [8.0, 3.0], [5.0, 4.0], [-50.0, 0.0], [np.nan, 0.0]]
+    )
+    assert not support.contains(off_support).any()
     edge = support.visited.shape[0]
     assert edge == support.visited.shape[1] == int((len(points) / SAMPLES_PER_CELL) ** 0.5)
     np.testing.assert_allclose(support.low + support.size * edge, points.max(axis=0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
-def test_json_and_shapes(dims):
+def test_json_round_trip_and_cells_by_hand(dims):
     points = RNG.normal(size=(5000, dims))
     support = DataSupport.fit(points)
-    again = DataSupport.from_dict(json.loads(json.dumps(support.to_dict())))
-    for mine, other in zip(jax.tree.leaves(support), jax.tree.leaves(again), strict=True):
-        np.testing.assert_array_equal(mine, other)
-    asked = RNG.normal(size=(7, 3, dims)).astype(np.float32) * 2
-    inside = jax.jit(DataSupport.contains)(support, jnp.asarray(asked))
+    loaded = DataSupport.from_dict(json.loads(json.dumps(support.to_dict())))
+    jax.tree.map(np.testing.assert_array_equal, support, loaded)
+    queries = RNG.normal(size=(7, 3, dims)).astype(np.float32) * 2
+    inside = jax.jit(DataSupport.contains)(support, jnp.asarray(queries))
     assert inside.shape == (7, 3) and 0 < inside.sum() < inside.size
-    for index in np.ndindex(7, 3):  # by hand
-        cell = np.floor((asked[index] - support.low) / support.size).astype(int)
-        there = ((cell >= 0) & (cell < support.visited.shape)).all()
-        assert inside[index] == (there and bool(support.visited[tuple(cell)]))
+    for index in np.ndindex(7, 3):
+        cell = np.floor((queries[index] - support.low) / support.size).astype(int)
+        on_grid = ((cell >= 0) & (cell < support.visited.shape)).all()
+        assert inside[index] == (on_grid and bool(support.visited[tuple(cell)]))
 
 
-def test_no_grid_where_it_would_say_nothing():
+def test_no_grid_without_dimensions_or_extent():
     assert DataSupport.fit(np.zeros((100, 0))) is None
     assert DataSupport.fit(RNG.normal(size=(100, 4))) is None
     assert DataSupport.fit(np.stack([np.arange(9.0), np.zeros(9)], axis=-1)) is None

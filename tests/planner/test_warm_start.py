@@ -1,4 +1,4 @@
-"""Plans from guesses, against plans from scratch and the guesses themselves."""
+"""Plans from initial plans, against plans from scratch and the initial plans themselves."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -38,7 +38,7 @@ def plan(planner, initial_plan, goal=None):
     return planner.plan(make_weights(model), make_keys(), make_history(model), goal, initial_plan)
 
 
-def test_put_back_to_pure_noise_it_is_planning_from_scratch():
+def test_an_initial_plan_at_pure_noise_equals_planning_from_scratch():
     settings = {
         "candidates": 1,
         "warm_start.level": 1 - 1e-6,
@@ -46,34 +46,35 @@ def test_put_back_to_pure_noise_it_is_planning_from_scratch():
         "warm_start.tokens": 1,
     }
     planner = make_planner(MODEL, **settings)
-    found, scratch = plan(planner, make_initial_plan()), plan(planner, None)
-    np.testing.assert_allclose(found.states, scratch.states, atol=1e-3)
-    assert abs(np.asarray(found.states)[:, 1:] - make_initial_plan().states[:, 1::2]).max() > 0.5
+    warm = plan(planner, make_initial_plan())
+    scratch = plan(planner, None)
+    np.testing.assert_allclose(warm.states, scratch.states, atol=1e-3)
+    assert abs(np.asarray(warm.states)[:, 1:] - make_initial_plan().states[:, 1::2]).max() > 0.5
 
 
-def test_put_back_hardly_at_all_it_stays_as_it_is():
+def test_an_initial_plan_at_a_low_level_hardly_changes():
     planner = make_planner(DIFFUSED, candidates=2, **{"warm_start.level": 1e-4})
     initial_plan = make_initial_plan(actions=True)
-    found = plan(planner, initial_plan)
-    assert found.candidates.shape == (BATCH, 2, HORIZON + 1, 4)
+    result = plan(planner, initial_plan)
+    assert result.candidates.shape == (BATCH, 2, HORIZON + 1, 4)
     at = initial_plan.states[:, STRIDE - 1 :: STRIDE]
-    np.testing.assert_allclose(found.candidates[:, 1, 1:], at, atol=1e-5)  # the guess itself
-    np.testing.assert_allclose(found.candidates[:, 0, 1:], at, atol=0.05)
-    assert abs(found.candidates[:, 0] - found.candidates[:, 1]).max() > 1e-5
-    np.testing.assert_allclose(found.actions, initial_plan.actions, atol=0.05)
+    np.testing.assert_allclose(result.candidates[:, 1, 1:], at, atol=1e-5)  # the initial plan
+    np.testing.assert_allclose(result.candidates[:, 0, 1:], at, atol=0.05)
+    assert abs(result.candidates[:, 0] - result.candidates[:, 1]).max() > 1e-5
+    np.testing.assert_allclose(result.actions, initial_plan.actions, atol=0.05)
 
 
-def test_a_good_guess_is_not_lost():
+def test_a_good_initial_plan_is_chosen():
     initial_plan = make_initial_plan()
     initial_plan.states[:, 2 * STRIDE - 1, :2] = GOAL  # at the second token
     planner = make_planner(MODEL, candidates=3, **{"warm_start.level": 0.9, "goal.tolerance": 0.01})
-    found = plan(planner, initial_plan, GOAL)
-    assert found.best.tolist() == [2, 2] and (found.arrival <= 2 * STRIDE).all()
+    result = plan(planner, initial_plan, GOAL)
+    assert result.best.tolist() == [2, 2] and (result.arrival <= 2 * STRIDE).all()
     np.testing.assert_allclose(
-        found.states[:, 1, :2], initial_plan.states[:, STRIDE - 1, :2], atol=1e-5
+        result.states[:, 1, :2], initial_plan.states[:, STRIDE - 1, :2], atol=1e-5
     )
-    # Nothing that is sampled later could be better, so the others end there as well.
-    ended = jnp.diff(found.candidates[:, :2, 3:, 2:], axis=2)
+    # No later token could make another candidate better, so the others end there as well.
+    ended = jnp.diff(result.candidates[:, :2, 3:, 2:], axis=2)
     np.testing.assert_array_equal(ended, jnp.zeros_like(ended))
 
 

@@ -1,4 +1,4 @@
-"""A tiny model whose every parameter is random, and planners of it that tests share."""
+"""A tiny model with random parameters, and planners of it that tests share."""
 
 import dataclasses
 import functools
@@ -11,14 +11,19 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Weights
-from dfplan.planner.planner import Planner
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 
-STRIDE, HORIZON, HISTORY, STEPS, CANDIDATES, BATCH = 2, 5, 3, 4, 2, 2
+STRIDE = 2
+HORIZON = 5
+HISTORY = 3
+STEPS = 4
+CANDIDATES = 2
+BATCH = 2
 LAYOUT = Layout(4, 2, goal_dims=(0, 1))
 NET = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
 STATES = Normalizer(jnp.array([1.0, -1.0, 0.5, 0.0]), jnp.array([2.0, 1.0, 0.5, 3.0]))
@@ -27,14 +32,14 @@ ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
 
 def make_model(**data) -> Model:
     config = DataConfig(**{"stride": STRIDE, "tokens": 8, **data})
-    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig(shift=0.0))
+    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig("cosine"))
 
 
 @functools.cache
 def make_weights(model: Model, seed: int = 0) -> Weights:
     rng = np.random.default_rng(seed)
 
-    def draw(leaf):  # matrices that keep the size of what they map, all else around 1
+    def draw(leaf):  # matrices that preserve the scale of their input; all else around 1
         x = rng.normal(size=leaf.shape)
         return jnp.asarray(x / leaf.shape[0] ** 0.5 if leaf.ndim == 2 else 1 + 0.3 * x, jnp.float32)
 
@@ -42,19 +47,21 @@ def make_weights(model: Model, seed: int = 0) -> Weights:
     return Weights(jax.tree.map(draw, shapes), STATES, ACTIONS)
 
 
-def make_planner(model: Model | None = None, **config) -> Planner:
-    """One that conditions on three tokens, by default of the model without actions."""
+def make_planner(model: Model | None = None, **config) -> DiffusionPlanner:
+    """Return a planner with three history tokens, by default of the model without actions."""
     defaults = {"history.tokens": HISTORY, "sampling.steps": STEPS, "candidates": CANDIDATES}
-    return Planner(model or make_model(), planner_config(**{**defaults, **config}), HORIZON)
+    return DiffusionPlanner(
+        model or make_model(), planner_config(**{**defaults, **config}), HORIZON
+    )
 
 
 def planner_config(**settings) -> PlannerConfig:
-    """Planner settings by dotted names, as in `planner_config(**{"sampling.steps": 2})`."""
+    """Return planner settings from dotted names: `planner_config(**{"sampling.steps": 2})`."""
     return change_config(PlannerConfig(), settings)
 
 
 def change_config(config: PlannerConfig, settings) -> PlannerConfig:
-    """Changes settings without the type checks of `dfplan.config.override`."""
+    """Change settings without the type checks of `dfplan.config.override`."""
     groups = {}
     for name, value in settings.items():
         group, _, field = name.rpartition(".")
@@ -70,25 +77,26 @@ def make_keys(seed: int = 0, batch: int = BATCH) -> jax.Array:
 
 
 def make_history(model: Model, seed: int = 0) -> History:
-    """Random readings of two robots; one lacks its first token, one its last two."""
-    rng, layout = np.random.default_rng(seed), model.layout
+    """Return random readings of two robots; one lacks its first token, one its last two."""
+    rng = np.random.default_rng(seed)
+    layout = model.layout
 
     def draw(norm, *shape):
         return norm.decode(rng.normal(size=(BATCH, HISTORY, *shape)).astype(np.float32))
 
     return History(
-        draw(STATES, layout.frame_count, layout.state_dim),
-        draw(ACTIONS, layout.stride, layout.action_dim),
-        jnp.array([[1.0, 0.3, 0.0], [0.1, 1.0, 1.0]]),
+        frames=draw(STATES, layout.frame_count, layout.state_dim),
+        actions=draw(ACTIONS, layout.stride, layout.action_dim),
+        level=jnp.array([[1.0, 0.3, 0.0], [0.1, 1.0, 1.0]]),
     )
 
 
 def row(tree, i: int):
-    """Robot `i` alone, as a batch of one."""
+    """Return robot `i` alone, as a batch of one."""
     return jax.tree.map(lambda a: a[i : i + 1], tree)
 
 
-def changed(planner: Planner, **config) -> Planner:
+def changed(planner: DiffusionPlanner, **config) -> DiffusionPlanner:
     return dataclasses.replace(planner, config=change_config(planner.config, config))
 
 

@@ -13,7 +13,7 @@ RESULT = {
     "episodes": 2,
     "seeds": [7000, 7001],
     "perturbations": ["push=0.5"],
-    "planner": {"candidates": 8, "sampling.custom_matrix": [], "sampling.slope": 1.0},
+    "planner": {"candidates": 8, "sampling.custom_matrix": [], "sampling.rho": 1.0},
     "metrics": {
         "raw_return": MEAN,
         "normalized_score": None,
@@ -26,7 +26,7 @@ RESULT = {
 
 def test_table():
     table = result_table(
-        RESULT, "from here", {"candidates": 4, "sampling.custom_matrix": (), "sampling.slope": 1.0}
+        RESULT, "from here", {"candidates": 4, "sampling.custom_matrix": (), "sampling.rho": 1.0}
     )
     assert table.title == "maze, 2 episodes" and table.columns == ["planner", "random"]
     value = "0.50 (0.25 to 0.75)"

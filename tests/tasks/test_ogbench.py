@@ -6,7 +6,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from dfplan.evaluation.evaluate import evaluate, measure, run_episodes, score_tasks
+from dfplan.evaluation.evaluate import evaluate
+from dfplan.evaluation.metrics import measure, score_tasks
+from dfplan.evaluation.play import run_episodes
 from dfplan.representation.layout import Layout
 from dfplan.tasks.ogbench import OGBenchProtocol
 

@@ -19,6 +19,7 @@ from dfplan.export.exported import load
 from dfplan.export.write import export
 from dfplan.planner.plan import Weights
 from dfplan.representation.layout import Layout
+from dfplan.runs.fit import fit_run
 from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import Run
 from dfplan.runs.train import train
@@ -76,7 +77,7 @@ def data():
 @pytest.fixture(scope="module")
 def job(tiny_config, data):
     """A trained run on this dataset, and its weights."""
-    run = Run.create(Task("Drift-v0", "drift-v0"), tiny_config.override(SETTINGS), data)
+    run = fit_run(Task("Drift-v0", "drift-v0"), tiny_config.override(SETTINGS), data)
     spec = TrainSpec(run.model, run.config.data, run.config.training)
     steps = jnp.int32(run.config.training.steps)
     state, _ = train_until(spec, run.training_arrays(data), init_state(spec), steps)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console
+from dfplan.evaluation.bootstrap import mean_interval
 from experiments.common import records
-from experiments.common.bootstrap import mean_interval
 from experiments.common.markdown import EMPTY, cell, number, table
 from experiments.common.pages import fill_readme, write_page
 from experiments.maze2d.ablate import REFERENCES

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console
+from dfplan.evaluation.bootstrap import mean_interval
 from dfplan.runs.run import Run
 from experiments.common import records
-from experiments.common.bootstrap import mean_interval
 from experiments.common.markdown import cell, number, table
 from experiments.common.pages import fill_readme
 from experiments.maze2d.custom_maps import CUSTOM_MAPS

@@ -7,7 +7,7 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.evaluation.evaluate import Episodes
+from dfplan.evaluation.episodes import Episodes
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.scene import drawer
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes

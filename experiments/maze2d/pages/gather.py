@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.evaluation.evaluate import METRICS
+from dfplan.evaluation.bootstrap import mean_interval, ratio_interval
+from dfplan.evaluation.metrics import METRICS
 from experiments.common import records
-from experiments.common.bootstrap import mean_interval, ratio_interval
 from experiments.common.trained import is_trained
 from experiments.maze2d.pages.cost import training_cost
 from experiments.maze2d.references.measure import NAMES

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dfplan.cli.common import console, write_json
-from dfplan.evaluation.evaluate import METRICS
+from dfplan.evaluation.metrics import METRICS
 from experiments.common.markdown import EMPTY, cell, number, table
 from experiments.common.pages import fill_readme, write_page
 from experiments.common.protocol import MAZES

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.evaluation.baselines import PolicyBatch, baselines
-from dfplan.evaluation.evaluate import Episodes
+from dfplan.evaluation.episodes import Episodes
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import Task
 from experiments.common.environment import first_observations, load_environment

@@ -1,4 +1,4 @@
-"""Plans against a plain computation, and what they depend on."""
+"""Plans against an uncached computation of all tokens, and what plans depend on."""
 
 import dataclasses
 import functools
@@ -15,8 +15,8 @@ from dfplan.diffusion.resample_noise import resample_noise
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.guide import gradient_guidance
 from dfplan.model import Model
-from dfplan.planner.planner import Planner
-from dfplan.planner.select import arrival, outside
+from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.select import arrival, tokens_off_support
 from dfplan.planner.support import DataSupport
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
@@ -42,10 +42,12 @@ from .tiny import (
     row,
 )
 
-AHEAD = "bidirectional"
 MODEL = make_model()
+BIDIRECTIONAL = dataclasses.replace(
+    MODEL, net=dataclasses.replace(MODEL.net, kind="bidirectional")
+)
 RECURRENT = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
-ROWS = STEPS * HORIZON + 1  # as many as the longest matrix here has
+ROWS = STEPS * HORIZON + 1  # rows of the longest matrix
 CUSTOM = np.array(
     [
         [4, 4, 4, 4, 4],
@@ -61,21 +63,19 @@ SETTINGS = {
     "autoregressive": {},
     "full_sequence": {
         "sampling.matrix": "full_sequence",
-        "sampling.eta": 0.0,
+        "sampling.solver": "ddim",
         "sampling.clip": 1.5,
     },
-    "pyramid-0.5": {"sampling.matrix": "pyramid", "sampling.slope": 0.5},
+    "pyramid-0.5": {"sampling.matrix": "pyramid:slope=0.5"},
     "pyramid-1": {
         "sampling.matrix": "pyramid",
-        "sampling.slope": 1.0,
         "sampling.solver": "multistep",
     },
     "pyramid-2.5": {
-        "sampling.matrix": "pyramid",
-        "sampling.slope": 2.5,
+        "sampling.matrix": "pyramid:slope=2.5",
         "sampling.solver": "ancestral",
     },
-    "trapezoid": {"sampling.matrix": "trapezoid", "sampling.slope": 1.0},
+    "trapezoid": {"sampling.matrix": "trapezoid"},
     "custom": {
         "sampling.matrix": "custom",
         "sampling.custom_matrix": tuple(CUSTOM.ravel().tolist()),
@@ -94,23 +94,23 @@ def plan(planner, keys=None, history=None, goal=GOAL, **options):
 
 
 def test_one_compiled_program_per_shape():
-    planner = make_planner(MODEL, **{"goal.tolerance": 0.123})  # a value that no other test uses
+    planner = make_planner(MODEL, **{"goal.tolerance": 0.123})  # not compiled by another test
     history = make_history(MODEL)
-    before = Planner.plan._cache_size()
+    before = DiffusionPlanner.plan._cache_size()
     for seed in range(3):
         plan(planner, make_keys(seed), make_history(MODEL, seed), GOAL + seed)
     planner.plan(make_weights(MODEL, 1), make_keys(), history, GOAL)
-    assert Planner.plan._cache_size() == before + 1
+    assert DiffusionPlanner.plan._cache_size() == before + 1
     for _ in range(2):
         plan(planner, make_keys(0, 1), row(history, 0), GOAL[:1])
-    assert Planner.plan._cache_size() == before + 2
+    assert DiffusionPlanner.plan._cache_size() == before + 2
 
 
 @functools.partial(jax.jit, static_argnames=("model", "solver", "scale", "samples"))
 def full_pass(
     model, solver, scale, samples, params, known, known_level, start, matrix_levels, keys, goal
 ):
-    """Sampling that evaluates all tokens, the known ones included, at every step."""
+    """Sample while evaluating all tokens, the known ones included, at every step."""
     net = model.denoiser(params)
 
     def denoise(carry, x, level, begin):
@@ -124,8 +124,8 @@ def full_pass(
 
     carry = ()
     if scale:
-        copies = functools.partial(resample_noise, keys[1], count=samples)
-        denoise = gradient_guidance(denoise, cost, model.schedule.alpha_sigma, scale, copies)
+        futures = functools.partial(resample_noise, keys[1], count=samples)
+        denoise = gradient_guidance(denoise, cost, model.schedule.alpha_sigma, scale, futures)
         carry = carry, jnp.zeros_like(start)
     return sample(
         denoise, carry, start, matrix_levels, schedule=model.schedule, solver=solver, keys=keys[0]
@@ -133,9 +133,10 @@ def full_pass(
 
 
 def known_tokens(planner, keys, history, goal):
-    """Goal and history as the network has to see them, one token at a time."""
+    """Return goal and history as the network's input, built one token at a time."""
     model = planner.model
-    tokens, level = np.zeros((BATCH, 1 + HISTORY, model.layout.features)), np.zeros((BATCH, 4))
+    tokens = np.zeros((BATCH, 1 + HISTORY, model.layout.features))
+    level = np.zeros((BATCH, 1 + HISTORY))
     noise = [np.asarray(jax.random.normal(k, tokens.shape[1:])) for k in keys]
     for b in range(BATCH):
         tokens[b, 0, :2] = (goal[b] - STATES.mean[:2]) / STATES.std[:2]
@@ -151,8 +152,9 @@ def known_tokens(planner, keys, history, goal):
 
 
 def reference(planner, keys, history, goal):
-    """Tokens `[B, N, P, D]`, normalised."""
-    model, config = planner.model, planner.config
+    """Return normalized tokens `[B, N, P, D]`."""
+    model = planner.model
+    config = planner.config
     split = [jax.random.split(k, 4) for k in keys]
     known, level = known_tokens(planner, [s[0] for s in split], history, goal)
     start, *noise = (
@@ -168,7 +170,7 @@ def reference(planner, keys, history, goal):
         jnp.repeat(jnp.asarray(known, jnp.float32), CANDIDATES, axis=0),
         jnp.repeat(jnp.asarray(level, jnp.float32), CANDIDATES, axis=0),
         token_noise(start, jnp.arange(HORIZON), model.layout.features),
-        # Idle rows at the end, so that matrices share a program.
+        # Idle rows at the end let all matrices share one program.
         np.pad(matrix, ((0, ROWS - len(matrix)), (0, 0)), mode="edge"),
         noise,
         jnp.repeat(jnp.asarray(goal, jnp.float32), CANDIDATES, axis=0),
@@ -177,7 +179,8 @@ def reference(planner, keys, history, goal):
 
 
 def check_against_reference(planner):
-    keys, history = make_keys(), make_history(planner.model)
+    keys = make_keys()
+    history = make_history(planner.model)
     result = plan(planner, keys, history)
     tokens = reference(planner, keys, history, GOAL)
     layout = planner.model.layout
@@ -199,12 +202,12 @@ def check_against_reference(planner):
     "name",
     [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in SETTINGS],
 )
-def test_plans_equal_a_computation_without_cache_and_windows(name):
+def test_plans_equal_the_uncached_computation(name):
     check_against_reference(make_planner(MODEL, **SETTINGS[name]))
 
 
 @pytest.mark.parametrize("samples", [1, 3])
-def test_guided_plans_equal_it_too(samples):
+def test_guided_plans_equal_the_uncached_computation(samples):
     check_against_reference(
         make_planner(
             MODEL,
@@ -219,11 +222,11 @@ def test_guided_plans_equal_it_too(samples):
         (MODEL, {"guidance.samples": 2}),
         (RECURRENT, {"history.guidance_weights": (0.5,), "sampling.matrix": "pyramid"}),
     ],
-    ids=["futures", "recurrent after a blurred history"],
+    ids=["futures", "recurrent, with a noised history"],
 )
-def test_a_price_of_the_whole_plan_knows_the_tokens_that_are_complete(model, settings, monkeypatch):
-    def guided():
-        def far(states, goal):  # all at once, and not compiled before
+def test_an_extra_cost_is_evaluated_on_complete_tokens_too(model, settings, monkeypatch):
+    def guided_candidates():
+        def far(states, goal):  # depends on all states; a new function, so it is compiled anew
             return states[..., :2].sum(axis=(1, 2)) ** 2 / 1000
 
         planner = make_planner(
@@ -231,65 +234,75 @@ def test_a_price_of_the_whole_plan_knows_the_tokens_that_are_complete(model, set
         )
         return plan(planner, extra_cost=Partial(far)).candidates
 
-    found = guided()
-    monkeypatch.setattr("dfplan.diffusion.matrix.PHASES", 1)
-    np.testing.assert_allclose(found, guided(), atol=1e-4, rtol=1e-4)
+    in_phases = guided_candidates()
+    monkeypatch.setattr("dfplan.diffusion.active_windows.PHASES", 1)
+    np.testing.assert_allclose(in_phases, guided_candidates(), atol=1e-4, rtol=1e-4)
 
 
-def test_discrete_levels_are_the_ones_that_were_learned():
-    model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(levels=10))
+def test_noise_levels_snap_to_discrete_training_levels():
+    model = dataclasses.replace(MODEL, diffusion=DiffusionConfig(num_levels=10))
     planner = make_planner(model, **{"sampling.steps": 5, "sampling.rho": 2.0})
-    found = planner.levels(planner.config.sampling.make_matrix(HORIZON))
-    np.testing.assert_allclose(np.unique(found), [0.0, 0.1, 0.2, 0.4, 0.6, 1.0])
-    with pytest.raises(UserError, match=r"planner.sampling.steps 11 .* valid: 1 to 10"):
+    matrix_levels = planner.levels(planner.config.sampling.make_matrix(HORIZON))
+    np.testing.assert_allclose(np.unique(matrix_levels), [0.0, 0.1, 0.2, 0.4, 0.6, 1.0])
+    with pytest.raises(UserError, match=r"planner.sampling.steps 11 .*valid: 1 to 10"):
         make_planner(model, **{"sampling.steps": 11})
 
 
 @pytest.mark.parametrize("matrix", ["autoregressive", "pyramid"])
-def test_plans_of_a_recurrent_network_equal_it_too(matrix):
+def test_plans_of_a_recurrent_network_equal_the_uncached_computation(matrix):
     check_against_reference(make_planner(RECURRENT, **{"sampling.matrix": matrix}))
 
 
 @pytest.mark.parametrize("matrix", ["full_sequence", "pyramid"])
-def test_plans_of_a_network_that_looks_ahead_equal_it_too(matrix):
-    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
-    check_against_reference(make_planner(model, **{"sampling.matrix": matrix}))
+def test_plans_of_a_bidirectional_network_equal_the_uncached_computation(matrix):
+    check_against_reference(make_planner(BIDIRECTIONAL, **{"sampling.matrix": matrix}))
 
 
-def test_stacked_frames_and_diffused_actions_equal_it_too():
+def test_stacked_frames_and_diffused_actions_equal_the_uncached_computation():
     check_against_reference(make_planner(DIFFUSED, low_level_controller="diffused"))
 
 
 def test_a_plan_does_not_depend_on_its_batch():
-    planner, keys, history = make_planner(MODEL), make_keys(), make_history(MODEL)
-    together = plan(planner, keys, history)
+    check_independence_of_batch(make_planner(MODEL), GOAL)
+
+
+def check_independence_of_batch(planner, goal):
+    keys = make_keys()
+    history = make_history(MODEL)
+    together = plan(planner, keys, history, goal)
     for b in range(BATCH):
-        alone = plan(planner, keys[b : b + 1], row(history, b), GOAL[b : b + 1])
+        alone = plan(planner, keys[b : b + 1], row(history, b), goal[b : b + 1])
         assert alone.best[0] == together.best[b]
-        for mine, ours in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
-            np.testing.assert_allclose(mine[0], ours[b], atol=1e-4, rtol=1e-4)
+        jax.tree.map(
+            functools.partial(np.testing.assert_allclose, atol=1e-4, rtol=1e-4),
+            alone,
+            row(together, b),
+        )
 
 
 def arriving(**config):
-    """Its goals are so wide that candidates arrive, at different tokens."""
+    """Return a planner with a tolerance so wide that candidates arrive, at different tokens."""
     return make_planner(MODEL, **config, **{"goal.tolerance": TOLERANCE})
 
 
 @pytest.mark.parametrize("name", ["autoregressive", "pyramid-1", "full_sequence"])
-def test_ending_at_the_arrival_changes_no_plan(name):
+def test_ending_early_changes_no_plan(name):
     planner = arriving(**SETTINGS[name])
     early = plan(planner, goal=NEAR)
     full = plan(planner, goal=NEAR, denoising=True)
     assert (early.arrival <= HORIZON * STRIDE).any() and np.ptp(early.arrival) > 0
-    for mine, ours in zip(early[:-1], full[:-1], strict=True):
-        if mine is not None:
-            np.testing.assert_allclose(mine, ours, atol=1e-4, rtol=1e-4)
+    jax.tree.map(
+        functools.partial(np.testing.assert_allclose, atol=1e-4, rtol=1e-4),
+        early,
+        full._replace(denoising=None),
+    )
 
 
-def test_a_candidate_is_what_was_sampled_and_after_its_arrival_at_rest():
+def test_a_plan_is_as_sampled_until_its_arrival_and_then_at_rest():
     model = make_model(rest_dims=(2, 3))
     planner = make_planner(model, **{"goal.tolerance": TOLERANCE})
-    result, sampled = plan(planner, goal=NEAR), plan(make_planner(model), goal=NEAR)
+    result = plan(planner, goal=NEAR)
+    sampled = plan(make_planner(model), goal=NEAR)
     token = np.ceil(result.arrival / STRIDE).astype(int)
     assert (token < HORIZON).any()
     for b in range(BATCH):
@@ -298,42 +311,38 @@ def test_a_candidate_is_what_was_sampled_and_after_its_arrival_at_rest():
             sampled.candidates[b, result.best[b], : token[b] + 1],
             atol=1e-4,
         )
-        held = np.concatenate([NEAR[b], [0.0, 0.0]])
+        at_rest = np.concatenate([NEAR[b], [0.0, 0.0]])
         np.testing.assert_allclose(
-            result.states[b, token[b] + 1 :], np.tile(held, (HORIZON - token[b], 1)), atol=1e-6
+            result.states[b, token[b] + 1 :], np.tile(at_rest, (HORIZON - token[b], 1)), atol=1e-6
         )
 
 
-def test_plans_that_arrive_do_not_depend_on_their_batch_either():
-    planner, keys, history = arriving(), make_keys(), make_history(MODEL)
-    together = plan(planner, keys, history, goal=NEAR)
-    for b in range(BATCH):
-        alone = plan(planner, keys[b : b + 1], row(history, b), NEAR[b : b + 1])
-        for mine, ours in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
-            np.testing.assert_allclose(mine[0], ours[b], atol=1e-4, rtol=1e-4)
+def test_a_plan_that_arrives_does_not_depend_on_its_batch():
+    check_independence_of_batch(arriving(), NEAR)
 
 
-def test_a_candidate_pays_for_the_way_where_the_data_never_was():
-    planner, weights = unguided(), make_weights(MODEL)
+def test_candidates_off_the_data_support_are_penalized():
+    planner = unguided()
+    weights = make_weights(MODEL)
     candidates = np.asarray(plan(planner).candidates)[..., :2]
     goal = jnp.asarray(candidates[:, 0, 3])  # each robot's candidate 0 arrives at token 3
-    hole = np.floor((candidates[0, 0, 1] + 20) * 2).astype(int)  # and robot 0's passes here
+    hole = np.floor((candidates[0, 0, 1] + 20) * 2).astype(int)  # robot 0's passes through
     visited = np.ones((80, 80), bool)
     visited[tuple(hole)] = False
     support = DataSupport(jnp.full(2, -20.0), jnp.full(2, 0.5), jnp.asarray(visited))
-    args = make_keys(), make_history(MODEL), goal
-    free = planner.plan(weights, *args)
-    priced = planner.plan(weights._replace(support=support), *args)
-    away = outside(jnp.asarray(candidates), free.cost / STRIDE, support)
-    assert away[0, 0] > 0
-    np.testing.assert_allclose(
-        priced.cost, free.cost + planner.config.ood_penalty * STRIDE * away, rtol=1e-3
-    )
-    np.testing.assert_array_equal(priced.best, np.argmin(priced.cost, axis=1))
-    dear = changed(planner, ood_penalty=1e4).plan(weights._replace(support=support), *args)
-    assert free.best[0] == 0 and dear.best[0] == 1
-    off = changed(planner, ood_penalty=0.0).plan(weights._replace(support=support), *args)
-    np.testing.assert_array_equal(off.cost, free.cost)
+    supported = weights._replace(support=support)
+    inputs = make_keys(), make_history(MODEL), goal
+    without = planner.plan(weights, *inputs)
+    penalized = planner.plan(supported, *inputs)
+    off_support = tokens_off_support(jnp.asarray(candidates), without.cost / STRIDE, support)
+    assert off_support[0, 0] > 0
+    penalty = planner.config.ood_penalty * STRIDE * off_support
+    np.testing.assert_allclose(penalized.cost, without.cost + penalty, rtol=1e-3)
+    np.testing.assert_array_equal(penalized.best, np.argmin(penalized.cost, axis=1))
+    prohibitive = changed(planner, ood_penalty=1e4).plan(supported, *inputs)
+    assert without.best[0] == 0 and prohibitive.best[0] == 1
+    off = changed(planner, ood_penalty=0.0).plan(supported, *inputs)
+    np.testing.assert_array_equal(off.cost, without.cost)
 
 
 def test_keys_change_plans_and_candidates_differ():
@@ -345,7 +354,7 @@ def test_keys_change_plans_and_candidates_differ():
 
 
 def unguided():
-    """Guidance of strength 0: the goal decides what is chosen, not what is sampled."""
+    """Return a planner with guidance of scale 0: the goal ranks candidates but does not steer."""
     return make_planner(MODEL, **{"goal.conditioning": "guidance", "guidance.scale": 0.0})
 
 
@@ -357,8 +366,8 @@ def test_the_candidate_that_arrives_first_is_chosen():
         goal = np.stack([candidates[0, 1, token, :2], candidates[1, 0, token, :2]])
         result = plan(planner, goal=jnp.asarray(goal))
         assert result.best.tolist() == [1, 0]
-        wanted = arrival(candidates[..., :2], np.stack([goal, goal], 1), 0.1) * STRIDE
-        np.testing.assert_allclose(result.cost, wanted, rtol=1e-3)
+        expected = arrival(candidates[..., :2], np.stack([goal, goal], 1), 0.1) * STRIDE
+        np.testing.assert_allclose(result.cost, expected, rtol=1e-3)
         assert all((token - 1) * STRIDE < a <= token * STRIDE for a in result.arrival)
         for b in range(BATCH):
             assert result.cost[b].argmin() == result.best[b] and np.ptp(result.cost[b]) > 0
@@ -366,14 +375,14 @@ def test_the_candidate_that_arrives_first_is_chosen():
             np.testing.assert_array_equal(result.states[b], candidates[b, result.best[b]])
 
 
-def test_without_a_goal_plans_are_as_with_an_unknown_one_and_never_arrive():
+def test_plans_without_a_goal_equal_unguided_ones_and_never_arrive():
     planner = unguided()
     result = plan(planner, goal=None)
     np.testing.assert_allclose(result.candidates, plan(planner).candidates, atol=1e-5)
     np.testing.assert_array_equal(result.arrival, (HORIZON + 1) * STRIDE)
 
 
-def test_goal_as_token_as_gradient_and_both():
+def test_the_goal_as_token_as_gradient_and_as_both():
     base = unguided()
     planners = {
         "none": base,
@@ -382,14 +391,14 @@ def test_goal_as_token_as_gradient_and_both():
         "both": changed(base, **{"goal.conditioning": "both", "guidance.scale": 0.1}),
     }
     results = {name: np.asarray(plan(p).candidates) for name, p in planners.items()}
-    away = {
+    distance = {
         name: np.linalg.norm(r[:, :, -1, :2] - GOAL[:, None], axis=-1)
         for name, r in results.items()
     }
     for name, r in results.items():
         assert np.isfinite(r).all(), name
-    assert away["guidance"].mean() < 0.8 * away["none"].mean()
-    assert away["both"].mean() < 0.8 * away["token"].mean()
+    assert distance["guidance"].mean() < 0.8 * distance["none"].mean()
+    assert distance["both"].mean() < 0.8 * distance["token"].mean()
     names = list(results)
     for i, name in enumerate(names):
         for other in names[:i]:
@@ -404,7 +413,8 @@ def test_the_goal_token_moves_plans():
 
 
 def test_history_its_level_and_missing_tokens_change_plans():
-    planner, history = make_planner(MODEL), make_history(MODEL)
+    planner = make_planner(MODEL)
+    history = make_history(MODEL)
     clean = history._replace(level=jnp.zeros((BATCH, HISTORY)))
     base = plan(planner, history=clean).candidates[:, :, 1:]
     for token in range(HISTORY):
@@ -416,16 +426,18 @@ def test_history_its_level_and_missing_tokens_change_plans():
         assert abs(plan(planner, history=other).candidates[0, :, 1:] - base[0]).max() > 1e-3
 
 
-def test_what_a_missing_token_holds_does_not_matter():
-    planner, history = make_planner(MODEL), make_history(MODEL)
+def test_the_values_of_a_missing_token_are_ignored():
+    planner = make_planner(MODEL)
+    history = make_history(MODEL)
     other = history._replace(frames=history.frames.at[0, 0].set(jnp.nan))
     a, b = (plan(planner, history=h).candidates for h in (history, other))
     np.testing.assert_array_equal(a, b)
 
 
-def test_every_step_of_the_sampling():
+def test_denoising_holds_every_sampling_step():
     planner = make_planner(MODEL)
-    result, shown = plan(planner), plan(planner, denoising=True)
+    result = plan(planner)
+    shown = plan(planner, denoising=True)
     assert result.denoising is None and shown.denoising is not None
     matrix = planner.config.sampling.make_matrix(HORIZON)
     assert shown.denoising.shape == (BATCH, len(matrix), CANDIDATES, HORIZON + 1, 4)
@@ -439,25 +451,30 @@ def test_a_task_without_a_goal():
     layout = TokenLayout.create(Layout(4, 2), DataConfig(stride=STRIDE))
     planner = make_planner(Model(layout, MODEL.net, MODEL.diffusion))
     result = plan(planner, goal=None)
-    assert np.isfinite(result.states).all() and (result.arrival > HORIZON * STRIDE).all()
+    np.testing.assert_array_equal(result.arrival, (HORIZON + 1) * STRIDE)
+    np.testing.assert_array_equal(result.cost, (HORIZON + 1) * STRIDE)
+    np.testing.assert_array_equal(result.states, result.candidates[:, 0])
+    # With neither a goal token nor a goal, the conditioning makes no difference.
+    unguided = changed(planner, **{"goal.conditioning": "guidance"})
+    np.testing.assert_array_equal(plan(unguided, goal=None).states, result.states)
 
 
 def test_inverse_actions_are_in_si_units():
-    planner, weights = make_planner(MODEL), make_weights(MODEL)
+    planner = make_planner(MODEL)
+    weights = make_weights(MODEL)
     rng = np.random.default_rng(0)
     state, later = rng.normal(size=(2, 3, 4)).astype(np.float32)
     gap = np.array([1.0, 2.0, 1.0], np.float32)
-    found = planner.inverse_action(weights, state, later, gap)
+    action = planner.inverse_action(weights, state, later, gap)
     encoded = [(a - STATES.mean) / STATES.std for a in (state, later)]
-    wanted = MODEL.inverse(weights.params)(*encoded, gap) * ACTIONS.std + ACTIONS.mean
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    expected = MODEL.inverse(weights.params)(*encoded, gap) * ACTIONS.std + ACTIONS.mean
+    np.testing.assert_allclose(action, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_planners_that_cannot_be():
-    with pytest.raises(UserError, match=r"'diffused' needs .*data.actions true; valid here: tra"):
+def test_settings_that_do_not_fit_the_model_are_refused():
+    with pytest.raises(UserError, match=r"'diffused' .*data.actions true; valid here: tracker"):
         make_planner(MODEL, low_level_controller="diffused")
-    ahead = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, attention=AHEAD))
-    with pytest.raises(UserError, match=r"'autoregressive' keeps .*'bidirectional' .*valid.*full_"):
-        make_planner(ahead, **{"sampling.matrix": "autoregressive"})
-    with pytest.raises(UserError, match=r"rows of 5 tokens .* got 7 numbers"):
+    with pytest.raises(UserError, match=r"'autoregressive' .*'bidirectional' .*valid.*full_seq"):
+        make_planner(BIDIRECTIONAL, **{"sampling.matrix": "autoregressive"})
+    with pytest.raises(UserError, match=r"5 tokens .* 7 numbers"):
         make_planner(MODEL, **{"sampling.matrix": "custom", "sampling.custom_matrix": (4,) * 7})

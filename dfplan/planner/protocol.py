@@ -1,0 +1,130 @@
+"""Planner and Ranker: what control needs of a planner, and a planner of a ranker."""
+
+from typing import Protocol
+
+from jaxtyping import Bool, Float, Key
+
+from dfplan.model import Model
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.plan import History, Plan, Ranking, Weights
+from dfplan.planner.warm_start import InitialPlan
+from dfplan.types import Array, Cost
+
+
+class Planner(Protocol):
+    """Plans for a batch of robots.
+
+    Implementations are static and hashable, so that they are arguments of compiled programs:
+    frozen dataclasses registered in `dfplan.planner.registry.PLANNERS`.
+    """
+
+    @property
+    def model(self) -> Model:
+        """Networks, token layout and noise schedule."""
+        ...
+
+    @property
+    def config(self) -> PlannerConfig:
+        """Planner settings."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """Future tokens per plan, P."""
+        ...
+
+    def plan(
+        self,
+        weights: Weights,
+        keys: Key[Array, "B"],
+        history: History,
+        goal: Float[Array, "B G"] | None,
+        initial_plan: InitialPlan | None = None,
+        extra_cost: Cost | None = None,
+        denoising: bool = False,
+    ) -> Plan:
+        """Plan for a batch of robots.
+
+        Args:
+            weights: Trained weights.
+            keys: PRNG keys, one per robot; a robot's plan does not depend on its batch.
+            history: Observed tokens.
+            goal: Goals in SI units; None for a task without goals, or to plan without one.
+            initial_plan: Plan to refine; None plans from scratch.
+            extra_cost: Cost of a plan's states at every control step, in control steps, on top of
+                the ranker's.
+            denoising: Whether to return every sampling step.
+        """
+        ...
+
+    def inverse_action(
+        self,
+        weights: Weights,
+        state: Float[Array, "B S"],
+        later: Float[Array, "B S"],
+        gap: Float[Array, "B"],
+    ) -> Float[Array, "B A"]:
+        """Return the action that leads from `state` towards `later`.
+
+        Called only where `config.low_level_controller` is "inverse".
+
+        Args:
+            weights: Trained weights.
+            state: Present states in SI units.
+            later: States to reach, in SI units.
+            gap: Control steps from `state` to `later`.
+        """
+        ...
+
+
+class Ranker(Protocol):
+    """Compares candidate plans `[B, N, P+1, S]`, in SI units, the present first.
+
+    Implementations are frozen dataclasses registered in `dfplan.planner.registry.RANKERS`.
+    """
+
+    def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
+        """Return whether a winner can be certain before all tokens are sampled.
+
+        If not, `is_decided` and `hold_at_arrival` are never called.
+        """
+        ...
+
+    def rank(
+        self,
+        candidates: Float[Array, "B N T S"],
+        goal: Float[Array, "B G"] | None,
+        weights: Weights,
+    ) -> Ranking:
+        """Return when each candidate arrives and what it costs.
+
+        Args:
+            candidates: Candidate plans.
+            goal: Goals in SI units, or None.
+            weights: Trained weights, with the data support and the critic.
+        """
+        ...
+
+    def is_decided(self, ranking: Ranking, complete: Array) -> Bool[Array, ""]:
+        """Return whether each robot has a candidate that no unfinished one can beat.
+
+        Args:
+            ranking: Ranking of candidates that are held from their last complete token on.
+            complete: Number of first tokens that are completely denoised.
+        """
+        ...
+
+    def hold_at_arrival(
+        self,
+        candidates: Float[Array, "B N T S"],
+        goal: Float[Array, "B G"] | None,
+        weights: Weights,
+    ) -> tuple[Float[Array, "B N T S"], Ranking]:
+        """Return candidates that stay at rest once the winner is certain, and their ranking.
+
+        Args:
+            candidates: Candidate plans.
+            goal: Goals in SI units, or None.
+            weights: Trained weights, with the data support and the critic.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Rankers: how candidate plans are compared."""

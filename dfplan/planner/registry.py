@@ -1,0 +1,21 @@
+"""Planners and rankers by name, open to other packages."""
+
+from dfplan.util.registry import Registry
+
+PLANNERS = Registry(
+    "planner",
+    "dfplan.planners",
+    {"diffusion": "dfplan.planner.diffusion_planner:DiffusionPlanner"},
+)
+"""Classes called as `planner(model=..., config=..., horizon=..., **parameters)`; see `Planner`."""
+
+RANKERS = Registry(
+    "ranker",
+    "dfplan.rankers",
+    {
+        "auto": "dfplan.planner.rankers.auto:make_auto_ranker",
+        "arrival": "dfplan.planner.rankers.arrival:ArrivalRanker",
+        "value": "dfplan.planner.rankers.value:ValueRanker",
+    },
+)
+"""Classes called as `ranker(layout=..., config=..., **parameters)`; see `Ranker`."""
