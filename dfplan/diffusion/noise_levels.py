@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.types import Array, UserError, check_choice
 
 PARADIGMS = ("independent", "shared", "teacher_forcing", "regression")
@@ -184,4 +185,4 @@ def check_sum(settings: Any, a: str, b: str, prefix: str = "") -> None:
 
 def _discretise(level: Array, steps: int) -> Array:
     """Multiples of 1/K, each of the K + 1 equally likely where `level` is uniform; 0 and 1 stay."""
-    return jnp.minimum(jnp.floor(level * (steps + 1)), steps) / steps if steps else level
+    return snap_to_levels(level, steps, rounding="uniform")

@@ -25,6 +25,7 @@ from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.windows import TrainingArrays, fit_normalizers, make_training_arrays
 from dfplan.model import Model
 from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
 from dfplan.representation.normalizer import Normalizer
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.protocol import Planner
@@ -141,6 +142,7 @@ class Run:
                 "and pure noise, which training.objective.paradigm 'regression' never trains; "
                 "valid here: 1"
             )
+        LOW_LEVEL_CONTROLLERS.check(config.low_level_controller)
         horizon = config.horizon or tokens - config.history.tokens
         return PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.diffusion.solvers import DDIM
 from dfplan.model import Model
 from dfplan.nets.network import Network
@@ -46,4 +47,4 @@ def lower_estimate(
 def _lower(level: Float[Array, "B T"], steps: int, grid: int) -> Float[Array, "B T"]:
     """Levels one step down; multiples of 1 / `grid` where the model knows no others."""
     lower = jnp.maximum(level - 1 / steps, 0.0)
-    return jnp.floor(lower * grid) / grid if grid else lower
+    return snap_to_levels(lower, grid, rounding="down")
