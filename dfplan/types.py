@@ -8,6 +8,8 @@ import numpy as np
 
 Array = jax.Array
 ArrayLike = jax.Array | np.ndarray
+XpArray = Any
+"""Array of the library that a function is called with, `xp`: NumPy's or JAX's."""
 PyTree = Any
 Environment = Any
 """A Gymnasium id, an environment (`gymnasium.Env`), or a function that makes one."""
