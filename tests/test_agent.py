@@ -340,6 +340,9 @@ def test_the_tracker_of_a_run():
         Agent.from_run(run(""), weights)
     with pytest.raises(UserError, match="cannot load 'numpy:nothing'"):
         Agent.from_run(run("numpy:nothing"), weights)
+    unknown = run("").with_planner({"low_level_controller": "magic"})
+    with pytest.raises(UserError, match="'magic'; valid: tracker, inverse, diffused"):
+        Agent.from_run(unknown, weights)
 
 
 def test_predict_resets_where_an_episode_starts():

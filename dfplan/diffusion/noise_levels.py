@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.types import Array, UserError, check_choice
 from dfplan.util.validate import check_integers, check_numbers
 
@@ -200,6 +201,4 @@ def _discretize(level: Array, num_levels: int) -> Array:
 
     Each of the K + 1 values is equally likely if `level` is uniform.
     """
-    if not num_levels:
-        return level
-    return jnp.minimum(jnp.floor(level * (num_levels + 1)), num_levels) / num_levels
+    return snap_to_levels(level, num_levels, rounding="uniform")
