@@ -132,7 +132,12 @@ def _defaults(name: Path, found: ResolvedRun) -> Args:
 
 
 def _sample(
-    what: str, planner: DiffusionPlanner, weights: Weights, windows: ForecastWindows, seed: int, tokens: int
+    what: str,
+    planner: DiffusionPlanner,
+    weights: Weights,
+    windows: ForecastWindows,
+    seed: int,
+    tokens: int,
 ) -> np.ndarray:
     with step_bar(what, len(windows.step)) as advance:
         return sample_futures(planner, weights, windows.history, seed, advance, tokens)

@@ -187,7 +187,11 @@ def _memory(planner: DiffusionPlanner, weights: Weights, history: History) -> fl
     if runs_apart():
         history = jax.tree.map(lambda a: a[:1], history)
     keys = jax.random.split(jax.random.key(0), len(history.level))
-    used = DiffusionPlanner.plan.lower(planner, weights, keys, history, None).compile().memory_analysis()
+    used = (
+        DiffusionPlanner.plan.lower(planner, weights, keys, history, None)
+        .compile()
+        .memory_analysis()
+    )
     if used is None:
         return None
     sizes = (used.argument_size_in_bytes, used.output_size_in_bytes, used.temp_size_in_bytes)

@@ -76,7 +76,11 @@ def check_rolls(planner: DiffusionPlanner) -> None:
 
 
 def _sample(
-    planner: DiffusionPlanner, weights: Weights, keys: Key[Array, "W"], history: History, tokens: int
+    planner: DiffusionPlanner,
+    weights: Weights,
+    keys: Key[Array, "W"],
+    history: History,
+    tokens: int,
 ) -> np.ndarray:
     plan = planner.plan(weights, keys, history, None)
     first = np.asarray(plan.candidates[:, :, 1:])
