@@ -25,8 +25,9 @@ from dfplan.guidance.costs import as_cost
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.representation.layout import Layout
+from dfplan.runs.fit import get_dynamics
 from dfplan.runs.resolve import resolve_run
-from dfplan.runs.run import Run, load_weights
+from dfplan.runs.run import Run
 from dfplan.tasks.registry import load_function
 from dfplan.types import Cost, Tracker
 from dfplan.util.compilation_cache import enable_compilation_cache
@@ -116,10 +117,9 @@ class Agent:
             UserError: If the run is missing or damaged, or a setting is unknown.
         """
         enable_compilation_cache()
-        resolved = resolve_run(directory)
-        run = resolved.run.with_planner(planner or {})
-        agent = cls.from_run(run, load_weights(run, resolved.directory), seed=seed)
-        if run.config.planner.timing.deadline_ms >= 0:
+        resolved = resolve_run(directory).with_planner(planner or {})
+        agent = cls.from_run(resolved.run, resolved.load_weights(), seed=seed)
+        if resolved.run.config.planner.timing.deadline_ms >= 0:
             agent.compile()
         return agent
 
@@ -144,11 +144,11 @@ class Agent:
         if config.low_level_controller == "tracker" and run.task.tracker:
             tracker = load_function(run.task.tracker)
         return cls(
-            run.planner,
+            run.make_planner(),
             weights,
             run.layout,
             tracker=tracker,
-            dynamics=run.find_dynamics() if config.sensing.filters else None,
+            dynamics=get_dynamics(run) if config.sensing.filters else None,
             seed=seed,
             executor=executor,
         )

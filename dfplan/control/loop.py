@@ -297,8 +297,8 @@ def group_by_start(
 ) -> list[tuple[Int[np.ndarray, "K"], int]]:
     """Group robots that need plans by when these begin; in NumPy.
 
-    A robot that follows a plan to its goal continues to follow it for the steps of latency; any other
-    waits where it is, so that its plan begins in the present.
+    A robot that follows a plan to its goal continues to follow it for the steps of latency. Any
+    other waits where it is, so that its plan begins in the present.
 
     Returns:
         The rows of each group that is not empty, with the control steps until its plans begin.

@@ -85,7 +85,7 @@ class DiffusionPlanner:
         if matrix_name == "autoregressive" and not self.model.net.causal:
             raise UserError(
                 "planner.sampling.matrix 'autoregressive' caches complete tokens, which "
-                "net.attention 'bidirectional' does not allow; valid here: "
+                "net.kind 'bidirectional' does not allow; valid here: "
                 "full_sequence, pyramid, trapezoid, custom"
             )
         _ = self.ranker  # which may not fit the model either
