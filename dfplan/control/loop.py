@@ -3,13 +3,14 @@
 A control step, here for plans that are made at once:
 
     state = observe(spec, state, reading, goal)
-    for rows, latency_steps in group_by_start(spec, state, needs_plan(spec, state)):
-        inputs, state = plan_inputs(spec, state, rows, latency_steps=latency_steps)
-        state = activate(spec, state, inputs, planner.make_plans(inputs))
+    rows = np.flatnonzero(needs_plan(spec, state))
+    inputs, state = plan_inputs(spec, state, rows)
+    state = activate(spec, state, inputs, batch_planner.make_plans(inputs, limit=len(rows)))
     action, state = act(spec, state)
 
-`dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor, and
-`dfplan.control.closed_loop.ClosedLoop` scans them in JAX. No function changes its arguments.
+`dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor; then plans may come
+late (`hold_without_plan`) or begin later (`group_by_start`). `ClosedLoop` scans them in JAX. No
+function changes its arguments.
 """
 
 import dataclasses
@@ -296,8 +297,8 @@ def group_by_start(
 ) -> list[tuple[Int[np.ndarray, "K"], int]]:
     """Group robots that need plans by when these begin; in NumPy.
 
-    A robot that follows a plan to its goal goes on doing so for the steps of latency; any other
-    waits where it is, so that its plan begins in the present.
+    A robot that follows a plan to its goal continues to follow it for the steps of latency. Any
+    other waits where it is, so that its plan begins in the present.
 
     Returns:
         The rows of each group that is not empty, with the control steps until its plans begin.

@@ -29,7 +29,7 @@ def make_agent(
     Args:
         maze: Name of the maze.
         settings: Planner settings to change.
-        executor: Executor of the planning; None for the agent's default.
+        executor: Runs the planning; None for the agent's default.
         run: Run to use instead of the pretrained planner.
     """
     resolved = resolve_run(run or f"pointmaze-{maze}")
