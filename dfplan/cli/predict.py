@@ -34,8 +34,8 @@ from dfplan.forecast.windows import (
     latest,
 )
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.plan import Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_planner
+from dfplan.planner.plan import Weights
 from dfplan.plots.forecast import draw_forecasts
 from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import load_weights

@@ -14,8 +14,8 @@ import numpy as np
 from dfplan.control.batch import BatchPlanner, runs_apart
 from dfplan.data.windows import TrainingArrays
 from dfplan.model import Model
-from dfplan.planner.plan import History, Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import History, Weights
 from dfplan.training.step import TrainSpec, init_state, train_step, train_until
 
 ROWS = 10_000

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key
 
-from dfplan.planner.plan import History, Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import History, Weights
 from dfplan.types import Array, UserError
 
 ROWS = 1024
