@@ -41,13 +41,13 @@ demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/
 	$(BIN)/dfplan train pointmaze-umaze --preset small --out $(DEMO)/train
 	$(BIN)/dfplan eval $(DEMO)/train --episodes 50 --seed 20000 --baselines --out $(DEMO)
 
-maze2d: setup ## collect, train and evaluate on D4RL's mazes (hours); goes on where it was interrupted
+maze2d: setup ## collect, train and evaluate on D4RL's mazes (hours); resumes if interrupted
 	@$(BIN)/python -m experiments.maze2d.run
 
-paradigms: setup ## train and roll out paradigms; one network in three uses (an hour of one core)
+paradigms: setup ## roll out training paradigms; one network in three uses (an hour of one core)
 	@$(BIN)/python -m experiments.paradigms.run
 
-robustness: setup ## the runs of maze2d under noise, dropouts and pushes (an hour of one core)
+robustness: setup ## evaluate maze2d's runs under noise, dropouts and pushes (an hour of one core)
 	@$(BIN)/python -m experiments.robustness.run
 
 test: setup ## run all tests (JOBS=2 processes)

@@ -1,15 +1,16 @@
-"""Agent: a planner as a Gymnasium user holds it, `reset` and `act`, for one environment or many."""
+"""Agent: a trained planner as a policy for Gymnasium environments, with `reset` and `act`."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dfplan.control.active_plans import ActivePlans
+from dfplan.control import loop
 from dfplan.control.batch import BatchPlanner
-from dfplan.control.executor import Worker, background, inline
+from dfplan.control.executor import SynchronousExecutor
 from dfplan.control.inputs import (
     as_goals,
     as_mask,
@@ -19,53 +20,60 @@ from dfplan.control.inputs import (
     check_states,
 )
 from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.low_level import make_low_level_controller
-from dfplan.control.observer import Observer
+from dfplan.control.loop import LoopSpec, LoopState, PlanInputs
 from dfplan.guidance.costs import as_cost
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.representation.layout import Layout
+from dfplan.runs.fit import get_dynamics
 from dfplan.runs.resolve import resolve_run
-from dfplan.runs.run import Run, load_weights
+from dfplan.runs.run import Run
 from dfplan.tasks.registry import load_function
 from dfplan.types import Cost, Tracker
 from dfplan.util.compilation_cache import enable_compilation_cache
 
+OVERHEAD_DECAY = 0.9
+"""Share of the last estimate of `act`'s own time that remains in the next one."""
+
 
 class Agent:
-    """Plans, follows the plan, and plans again: every `replan_every` steps, or when the goal moves.
+    """Acts in one environment or in a batch of them by planning and following its plans.
 
-    Works on the observations of one environment, or of a batch of them (a Gymnasium vector
-    environment's): the first observation after `reset()` decides which.
+    A plan is made at an episode's start, then every `planner.config.replan_every` control steps and
+    whenever the goal moves. In between, a low-level controller follows the active plan.
 
-        agent = Agent.load("runs/umaze")
+        agent = Agent.load("pointmaze-umaze")
         observation, info = env.reset()
         agent.reset()
-        ...
-        action = agent.act(observation)
+        done = False
+        while not done:
+            action = agent.act(observation)
+            observation, reward, terminated, truncated, info = env.step(action)
+            done = terminated or truncated
+
+    Observations may be those of a single environment or of a Gymnasium vector environment; the
+    first one after `reset()` decides. Sub-environments are planned for independently.
 
     Args:
-        planner: the planner.
-        weights: its weights.
-        layout: how observations become states.
-        tracker: follows plans of states, when `planner.config.low_level_controller` is "tracker".
-        motion: what states are filtered by, when `planner.config` says that observations are noisy
-            or may be missing.
-        seed: of the plans; environment i of a batch plans with `seed + i`.
-        worker: has plans made; None for this thread, or one of its own where `act` has a deadline.
+        planner: Planner.
+        weights: Trained weights of the planner.
+        layout: Observation layout: how observations become states and goals.
+        tracker: Tracking function that follows plans of states, if
+            `planner.config.low_level_controller` is "tracker".
+        dynamics: Dynamics fitted to the data, if `planner.config.sensing` says that observations
+            are noisy or may be missing.
+        seed: PRNG seed of the plans; environment i of a batch plans with `seed + i`.
+        executor: Runs the planning. By default plans are made in the calling thread, or in a
+            thread of their own if `planner.config.timing` sets a deadline.
 
     Attributes:
-        plan: the plans in force, NumPy arrays with one row per environment; None before any.
-        elapsed: control steps since each environment's plan begins, `[B]`; -1 where it has none.
-        state: `[B, S]` the states that were last acted on: as observed, or as estimated from what
-            was.
-        price: of plans, on top of their duration, or None: see `dfplan.guidance.costs`. Set it at
-            any time; it counts from the next plan on.
+        planner: Planner.
+        weights: Trained weights.
+        layout: Observation layout.
 
     Raises:
-        UserError: when the planner needs a tracker and there is none; at the first observation,
-            when it needs a motion and there is none, or declares as many noises as no state has
-            dimensions.
+        UserError: If the planner needs a tracker or dynamics and there is none, or the observation
+            noise has neither one number nor one per state dimension.
     """
 
     def __init__(
@@ -77,120 +85,127 @@ class Agent:
         tracker: Tracker | None = None,
         dynamics: LinearDynamics | None = None,
         seed: int = 0,
-        worker: Worker | None = None,
+        executor: Executor | None = None,
     ):
-        self.planner, self.weights, self.layout = planner, weights, layout
-        self._plans, self._motion = BatchPlanner(planner, weights), dynamics
-        waits = planner.config.timing.deadline_ms < 0
-        self._worker = worker or (inline if waits else background())
-        self.state = np.zeros((0, layout.state_dim), np.float32)
-        self._follow = make_low_level_controller(planner, weights, tracker)
-        self._observer: Observer | None = None
-        self._force: ActivePlans | None = None
-        self._price: Cost | None = None
-        self._rest = 0.0
+        self.planner = planner
+        self.weights = weights
+        self.layout = layout
+        self._spec = LoopSpec.create(planner, weights, layout, tracker=tracker, dynamics=dynamics)
+        self._batch_planner = BatchPlanner(planner, weights)
+        self._executor = executor or self._default_executor()
+        self._extra_cost: Cost | None = None
+        self._overhead = 0.0  # seconds that `act` needs after its plans have come
+        self._loop: LoopState | None = None  # None from a full reset to the next observation
+        self._requests: list[tuple[PlanInputs, Future]] = []
         self.reset(seed=seed)
+
+    @classmethod
+    def load(
+        cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
+    ) -> "Agent":
+        """Load the agent of a trained run.
+
+        Compiled programs are cached on disk, see `enable_compilation_cache`. With a deadline, those
+        for one robot are compiled at once; otherwise each is compiled when it is first needed.
+
+        Args:
+            directory: Run directory, or the name of a task with a pretrained planner.
+            planner: Planner settings to change, such as `{"candidates": 16}`.
+            seed: PRNG seed of the plans.
+
+        Raises:
+            UserError: If the run is missing or damaged, or a setting is unknown.
+        """
+        enable_compilation_cache()
+        resolved = resolve_run(directory).with_planner(planner or {})
+        agent = cls.from_run(resolved.run, resolved.load_weights(), seed=seed)
+        if resolved.run.config.planner.timing.deadline_ms >= 0:
+            agent.compile()
+        return agent
+
+    @classmethod
+    def from_run(
+        cls, run: Run, weights: Weights, *, seed: int = 0, executor: Executor | None = None
+    ) -> "Agent":
+        """Return the agent of a run that is already loaded.
+
+        Args:
+            run: Trained run.
+            weights: Its weights.
+            seed: PRNG seed of the plans.
+            executor: Runs the planning, see the class.
+
+        Raises:
+            UserError: If the run's tracker is needed and is missing or cannot be loaded; or if
+                states are to be filtered, and neither the run's dynamics nor its dataset are here.
+        """
+        config = run.config.planner
+        tracker = None
+        if config.low_level_controller == "tracker" and run.task.tracker:
+            tracker = load_function(run.task.tracker)
+        return cls(
+            run.make_planner(),
+            weights,
+            run.layout,
+            tracker=tracker,
+            dynamics=get_dynamics(run) if config.sensing.filters else None,
+            seed=seed,
+            executor=executor,
+        )
 
     @property
     def plan(self) -> Plan | None:
-        """See the class."""
-        return None if self._force is None else self._force.plan
+        """Active plans, NumPy arrays with one row per environment; None before the first."""
+        return None if self._loop is None else self._loop.plan
 
     @property
     def elapsed(self) -> np.ndarray:
-        """See the class."""
-        return np.zeros(0, int) if self._force is None else self._force.elapsed
+        """`[B]` control steps since each active plan began; -1 without one."""
+        return np.zeros(0, int) if self._loop is None else np.asarray(self._loop.elapsed)
+
+    @property
+    def state(self) -> np.ndarray:
+        """`[B, S]` states that were last acted on, as observed or as estimated."""
+        if self._loop is None:
+            return np.zeros((0, self.layout.state_dim), np.float32)
+        return np.asarray(self._loop.state)
 
     @property
     def extra_cost(self) -> Cost | None:
-        """See the class."""
-        return self._price
+        """Cost of plans on top of their duration, or None; see `dfplan.guidance.costs`.
+
+        A new cost takes effect with the next plan.
+        """
+        return self._extra_cost
 
     @extra_cost.setter
     def extra_cost(self, extra_cost: Callable | None) -> None:
         if extra_cost is not None:
             extra_cost = as_cost(extra_cost)
             check_cost(self.layout, extra_cost)
-        self._price = extra_cost
-
-    @classmethod
-    def load(
-        cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
-    ) -> "Agent":
-        """The agent of a trained run; its compiled programs are kept, see `enable_compilation_cache`.
-
-        With a deadline they are compiled at once, for one robot; else when they are needed.
-
-        Args:
-            directory: of the run, or the name of a task that comes trained, as `resolve_run` takes it.
-            planner: planner settings to change, such as `{"candidates": 16}`.
-            seed: of the plans.
-
-        Raises:
-            UserError: when the run is missing or damaged, or a setting is unknown.
-        """
-        enable_compilation_cache()
-        found = resolve_run(directory)
-        run = found.run.with_planner(planner or {})
-        agent = cls.from_run(run, load_weights(run, found.directory), seed=seed)
-        if run.config.planner.timing.deadline_ms >= 0:
-            agent.compile()
-        return agent
-
-    @classmethod
-    def from_run(
-        cls, run: Run, weights: Weights, *, seed: int = 0, worker: Worker | None = None
-    ) -> "Agent":
-        """The agent of a run that is loaded already; seed and worker as for the class.
-
-        Raises:
-            UserError: when the run's tracker cannot be loaded, or it needs one and has none; or
-                when states are to be filtered, and the run holds no motion nor is its dataset here.
-        """
-        wanted = run.config.planner.low_level_controller == "tracker" and run.task.tracker
-        tracker = load_function(run.task.tracker) if wanted else None
-        dynamics = run.find_dynamics() if run.config.planner.sensing.filters else None
-        given = {"tracker": tracker, "dynamics": dynamics, "seed": seed, "worker": worker}
-        return cls(run.planner, weights, run.layout, **given)
-
-    def compile(self, batch: int = 1) -> None:
-        """Compile what `act` runs for so many environments, so that it does not have to wait.
-
-        Not what an `agent.extra_cost` or other padded sizes of a batch on an accelerator need besides.
-        """
-        plan = self._plans.compile(batch)
-        state, layout = np.asarray(plan.states)[:, 0], self.planner.model.layout
-        goal = state[:, list(layout.goal_dims)] if layout.has_goal else None
-        self._follow(plan.states, plan.actions, np.zeros(batch, int), state, goal)
+        self._extra_cost = extra_cost
 
     def reset(self, mask: Any = None, *, seed: int | Sequence[int] | None = None) -> None:
-        """Forget history and plans.
+        """Begin new episodes: forget the history and drop the plans.
 
-        Call it before the first observation of an episode is acted on. For a vector environment
-        that resets itself, `rollout` and the masks of `act` do it.
+        Call this before the first observation of an episode. For vector environments that reset
+        themselves, use `dfplan.rollout.rollout` or the masks of `act` instead.
 
         Args:
-            mask: `[B]` bool, the environments that begin a new episode; all when None.
-            seed: seeds the plans anew: one number that counts up over environments, or one each.
+            mask: `[B]` bool, environments that begin an episode; None for all of them, after which
+                the batch size may change.
+            seed: New PRNG seed of the plans: one number, which counts up over the environments, or
+                one per environment. None continues the present random sequence.
 
         Raises:
-            UserError: when the mask or the seeds are not as many as the environments.
+            UserError: If the mask or the seeds do not match the number of environments.
         """
-        if mask is None or self._observer is None:
-            self._observer, self._force = None, None
-            if seed is not None:
-                self._seed, self._seeds = seed, np.zeros(0, int)
+        if mask is None or self._loop is None:
+            self._reset_all(seed)
             return
-        mask = as_mask(mask, len(self.elapsed))
-        if seed is not None:
-            self._seeds[mask] = as_seeds(seed, len(mask))[mask]
-            self._count[mask] = 0
-        self._forget(mask)
-
-    def _forget(self, mask: np.ndarray) -> None:
-        assert self._observer is not None and self._force is not None
-        self._observer.forget(mask)
-        self._force.forget(mask)
+        mask = as_mask(mask, len(self._loop.elapsed))
+        seeds = None if seed is None else as_seeds(seed, len(mask))
+        self._loop = loop.reset(self._spec, self._loop, mask, seeds)
 
     def act(
         self,
@@ -200,50 +215,49 @@ class Agent:
         episode_start: Any = None,
         episode_over: Any = None,
     ) -> np.ndarray:
-        """The action for one observation, or one for each of a batch; plans where that is due.
+        """Return the action for an observation, or the actions for a batch; replan where needed.
 
-        The two masks tell of episodes what `reset` would otherwise be told. An environment that
-        resets itself in the step that ends an episode (`AutoresetMode.SAME_STEP`), or that you
-        reset, starts one with its next observation. One that resets itself a step later
-        (`AutoresetMode.NEXT_STEP`) shows the last observation, for which any action will do.
+        The two masks replace calls of `reset` for vector environments. An environment that resets
+        itself in the step that ends an episode (`AutoresetMode.SAME_STEP`), or that you reset,
+        starts an episode with its next observation. One that resets itself a step later
+        (`AutoresetMode.NEXT_STEP`) returns a last observation first, for which any action will do.
 
         Args:
-            observation: as the environment gives it; arrays or lists of any number type.
-            goal: `[G]` or `[B, G]`, instead of the observation's own, or where it has none.
-            episode_start: `[B]` bool, the environments whose episode starts with this observation.
-            episode_over: `[B]` bool, the environments whose episode ended with this observation:
-                nothing is planned for them, and their next observation starts an episode.
+            observation: Observation as the environment returns it; arrays or lists of numbers.
+            goal: Goal `[G]` or `[B, G]` that replaces the observation's own, or where it has none.
+            episode_start: `[B]` bool, environments whose episode starts with this observation.
+            episode_over: `[B]` bool, environments whose episode ended with this observation. They
+                are not planned for, and their next observation starts an episode.
 
         Raises:
-            UserError: when the observation has another shape than the data had, the batch changes
-                without a `reset()`, a mask has another length, or the observation holds NaN and
+            UserError: If the observation's shape is not that of the data, the batch changes without
+                a `reset()`, a mask has the wrong length, or the observation holds NaN and
                 `planner.sensing.missing` is false.
         """
-        begin = time.perf_counter()
-        state = self.layout.state(observation)
-        single = state.ndim == 1
-        state = np.atleast_2d(state)
-        start = as_mask(episode_start, len(state))
-        if start.any():
-            self.reset(None if start.all() else start)
+        time_called = time.perf_counter()
+        reading = self.layout.state(observation)
+        is_single = reading.ndim == 1
+        reading = np.atleast_2d(reading)
+        starts = as_mask(episode_start, len(reading))
+        if starts.any():
+            self.reset(None if starts.all() else starts)
         goal = self.layout.goal(observation) if goal is None else goal
-        goal = as_goals(self.layout, goal, len(state))
-        over = as_mask(episode_over, len(state))
-        observer, force = self._look(state, goal, over)
+        goals = as_goals(self.layout, goal, len(reading))
+        is_over = as_mask(episode_over, len(reading))
+
+        state = self._observe(reading, goals)
+        self._request_plans(loop.needs_plan(self._spec, state) & ~is_over)
         if self.planner.config.timing.deadline_ms:
-            force.take(self._until(begin))
-        planned = time.perf_counter()
-        force.stand_still(self.state)
-        plan, elapsed = force.plan, np.maximum(force.elapsed, 0)
-        assert plan is not None
-        action = self._follow(plan.states, plan.actions, elapsed, self.state, goal)
-        action = self.layout.clip_action(action)
-        observer.acted(action)
-        force.advance()
-        self._forget(over)
-        self._rest = max(time.perf_counter() - planned, 0.9 * self._rest)
+            self._activate_plans(self._deadline(time_called))
+        time_planned = time.perf_counter()
+        action = self._follow_plans()
+        if is_over.any():
+            self.reset(is_over)
+        seconds = time.perf_counter() - time_planned
+        self._overhead = max(seconds, OVERHEAD_DECAY * self._overhead)
+
         action = self.layout.shape_action(action)
-        return action[0] if single else action
+        return action[0] if is_single else action
 
     def predict(
         self,
@@ -252,23 +266,23 @@ class Agent:
         episode_start: Any = None,
         deterministic: bool = False,
     ) -> tuple[np.ndarray, Any]:
-        """`act` in the form of Stable-Baselines3's policies, for its `evaluate_policy`.
+        """Call `act` with the interface of Stable-Baselines3 policies, for its `evaluate_policy`.
 
-        As with a recurrent policy, a call with neither `state` nor `episode_start` remembers
-        nothing: it plans anew from this observation.
+        As with a recurrent policy, a call with neither `state` nor `episode_start` has no memory:
+        it resets the agent and plans from this observation.
 
         Args:
-            observation: as for `act`.
-            state: what the last call returned, which is the memory of this agent; one agent
-                follows one (vector) environment at a time.
-            episode_start: as for `act`.
-            deterministic: without effect; plans depend on seeds and observations alone.
+            observation: Observation, see `act`.
+            state: State that the last call returned. The memory itself is in this agent, so one
+                agent serves one (vector) environment at a time.
+            episode_start: `[B]` bool, environments whose episode starts with this observation.
+            deterministic: Ignored; plans depend on seeds and observations only.
 
         Returns:
-            The action, and the state: the plans in force.
+            The action, and the active plans as the state.
 
         Raises:
-            UserError: as `act`.
+            UserError: See `act`.
         """
         if state is None and episode_start is None:
             self.reset()
@@ -277,60 +291,135 @@ class Agent:
     def plan_from(
         self, state: np.ndarray, goal: np.ndarray | None = None, *, denoising: bool = False
     ) -> None:
-        """Forget everything and plan from one state `[S]` to a goal `[G]`, in SI units.
-
-        The plan is then in `plan`.
+        """Reset the agent and plan from one state to a goal; the plan is then in `plan`.
 
         Args:
-            state: where to start.
-            goal: where to; None for nowhere in particular.
-            denoising: also keep every step of the sampling, in `plan.denoising`.
+            state: `[S]` first state, SI units.
+            goal: `[G]` goal, SI units; None for none.
+            denoising: Whether to keep every sampling step, in `plan.denoising`.
 
         Raises:
-            UserError: when they have another shape or hold NaN.
+            UserError: If a shape is wrong or a value is NaN.
         """
         self.reset()
-        state = np.asarray(state, np.float32)[None]
-        goal = as_goals(self.layout, goal, 1)
-        _, force = self._look(state, goal, np.zeros(1, bool), denoising)
-        force.take(None)
+        reading = np.asarray(state, np.float32)[None]
+        self._observe(reading, as_goals(self.layout, goal, 1))
+        self._request_plans(np.ones(1, bool), denoising=denoising)
+        self._activate_plans(None)
 
     def arrives(self) -> np.ndarray:
-        """Whether each plan in force reaches its goal, `[B]` bool."""
+        """Return whether each active plan reaches its goal, `[B]` bool."""
         assert self.plan is not None
         length = self.planner.horizon * self.planner.model.layout.stride
         return np.asarray(self.plan.arrival) <= length
 
-    def _until(self, begin: float) -> float | None:
-        """Until when to wait for plans, if `act` began then; None for as long as it takes."""
-        deadline = self.planner.config.timing.deadline_ms
-        return None if deadline < 0 else begin + deadline / 1000 - self._rest
+    def compile(self, batch: int = 1) -> None:
+        """Compile what `act` runs for `batch` environments, so that it does not have to wait.
 
-    def _look(
-        self,
-        state: np.ndarray,
-        goal: np.ndarray | None,
-        over: np.ndarray,
-        denoising: bool = False,
-    ) -> tuple[Observer, ActivePlans]:
-        """Take in the present, and ask for plans that are due; not where an episode is `over`."""
-        check_states(self.layout, state, None if self._force is None else len(self.elapsed))
-        check_finite(state, goal, self.planner.config.sensing.missing)
-        observer, force = self._begin(len(state))
-        self.state = observer.observe(state)
-        force.take(0.0)
-        due = force.due(goal)
-        if force.plan is not None:
-            due &= ~over  # whatever plan is left there serves for a last action
-        force.ask(due, observer, self.state, goal, extra_cost=self._price, denoising=denoising)
-        return observer, force
+        Programs for an `extra_cost`, and for other padded batch sizes on an accelerator, are still
+        compiled when they are needed.
 
-    def _begin(self, batch: int) -> tuple[Observer, ActivePlans]:
-        """What observes and what plans, made anew after a `reset`."""
-        if self._observer is None or self._force is None:
+        Args:
+            batch: Number of environments.
+        """
+        plan = self._batch_planner.compile(batch)
+        state = np.asarray(plan.states)[:, 0]
+        layout = self.planner.model.layout
+        goal = state[:, list(layout.goal_dims)] if layout.has_goal else None
+        elapsed = np.zeros(batch, int)
+        self._spec.controller(plan.states, plan.actions, elapsed, state, goal)
+
+    def _default_executor(self) -> Executor:
+        if self.planner.config.timing.deadline_ms < 0:
+            return SynchronousExecutor()
+        return ThreadPoolExecutor(1, thread_name_prefix="dfplan-plans")
+
+    def _reset_all(self, seed: int | Sequence[int] | None) -> None:
+        """Begin new episodes in all environments, of which there may be another number then."""
+        if seed is not None:
+            self._seed = seed
+            self._seeds = np.zeros(0, int)  # set by the next observation, which tells the batch
+        elif self._loop is not None:
+            self._seeds = np.asarray(self._loop.seeds)
+            self._plan_counts = np.asarray(self._loop.plan_counts)
+        self._loop = None
+        self._requests = []
+
+    def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:
+        """Activate plans that have come since the last call, and take in the present."""
+        batch = len(reading)
+        check_states(self.layout, reading, None if self._loop is None else len(self.elapsed))
+        check_finite(reading, goals, self.planner.config.sensing.missing)
+        if self._loop is None:
             if len(self._seeds) != batch:
-                self._seeds, self._count = as_seeds(self._seed, batch), np.zeros(batch, int)
-            made = self._plans, self._worker, self._seeds, self._count
-            self._observer = Observer(self.planner, self.weights, self._motion, batch)
-            self._force = ActivePlans(self.planner, self.weights, *made)
-        return self._observer, self._force
+                self._seeds = as_seeds(self._seed, batch)
+                self._plan_counts = np.zeros(batch, int)
+            self._loop = loop.init(self._spec, self._seeds, self._plan_counts)
+        self._activate_plans(time.perf_counter())
+        # Environments may write their next observation into the same arrays.
+        reading = reading.copy()
+        goals = None if goals is None else goals.copy()
+        self._loop = loop.observe(self._spec, self._loop, reading, goals)
+        return self._loop
+
+    def _request_plans(self, mask: np.ndarray, *, denoising: bool = False) -> None:
+        """Submit the planning for the environments in `mask` to the executor."""
+        assert self._loop is not None
+        for rows, latency_steps in loop.group_by_start(self._spec, self._loop, mask):
+            inputs, self._loop = loop.plan_inputs(
+                self._spec,
+                self._loop,
+                rows,
+                latency_steps=latency_steps,
+                warm_start=not denoising,
+            )
+            plans = self._executor.submit(
+                self._batch_planner.make_plans,
+                inputs,
+                limit=len(mask),
+                extra_cost=self._extra_cost,
+                denoising=denoising,
+            )
+            self._requests.append((inputs, plans))
+
+    def _activate_plans(self, deadline: float | None) -> None:
+        """Follow requested plans that are ready and begin by now.
+
+        Args:
+            deadline: `time.perf_counter()` until which to wait for them; None for no limit.
+        """
+        assert self._loop is not None
+        requests = self._requests
+        self._requests = []
+        for inputs, plans in requests:
+            begins_later = bool(self._loop.clock < inputs.start)
+            try:
+                plan = plans.result(0.0 if begins_later else _seconds_until(deadline))
+            except BaseException as error:
+                if isinstance(error, TimeoutError) and not plans.done():
+                    self._requests.append((inputs, plans))
+                    continue
+                self._loop = loop.withdraw_requests(self._loop)
+                raise
+            if begins_later:
+                self._requests.append((inputs, plans))
+            else:
+                self._loop = loop.activate(self._spec, self._loop, inputs, plan)
+
+    def _follow_plans(self) -> np.ndarray:
+        """Return the actions `[B, A]` of this control step."""
+        assert self._loop is not None
+        self._loop = loop.hold_without_plan(self._spec, self._loop)
+        action, self._loop = loop.act(self._spec, self._loop)
+        return action
+
+    def _deadline(self, time_called: float) -> float | None:
+        """Return until when an `act` called at that time may wait for plans; None for no limit."""
+        deadline_ms = self.planner.config.timing.deadline_ms
+        if deadline_ms < 0:
+            return None
+        return time_called + deadline_ms / 1000 - self._overhead
+
+
+def _seconds_until(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - time.perf_counter(), 0.0)

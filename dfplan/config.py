@@ -1,4 +1,4 @@
-"""Config: everything that decides a run, as one frozen dataclass of dataclasses."""
+"""Config: everything that determines a run, as one frozen dataclass of dataclasses."""
 
 import dataclasses
 import typing
@@ -21,12 +21,12 @@ class Config:
     """A run's settings.
 
     Attributes:
-        data: from trajectories to tokens.
-        net: kind and size of the denoiser.
-        diffusion: noise schedule and parametrisation.
-        training: length, batch, objective and optimiser.
-        planner: how plans are sampled, chosen and followed.
-        value: what is learned of rewards, where they are the goal.
+        data: How trajectories become tokens.
+        net: Kind and size of the denoiser.
+        diffusion: Noise schedule and parametrization.
+        training: Length, batch size, objective and optimizer.
+        planner: How plans are sampled, chosen and followed.
+        value: What is learned about rewards, for tasks whose goal is reward.
     """
 
     data: DataConfig = DataConfig()
@@ -37,30 +37,29 @@ class Config:
     value: ValueConfig = ValueConfig()
 
     def override(self, changes: Mapping[str, Any]) -> "Config":
-        """A copy with dotted settings changed, such as `{"data.stride": 10}`.
+        """Return a copy with dotted settings changed, such as `{"data.stride": 10}`.
 
         Raises:
-            UserError: on a setting that does not exist, or a value that is out of range or of
-                another type.
+            UserError: If a setting does not exist, or a value is out of range or of another type.
         """
         return override(self, changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Return the settings as JSON values."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":
-        """Inverse of `to_dict`; settings that are missing get their defaults.
+        """Build a config from the result of `to_dict`; missing settings get their defaults.
 
         Raises:
-            UserError: as `override`.
+            UserError: See `override`.
         """
         return build(cls, values)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as dotted ones."""
+    """Return nested settings as dotted ones."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -71,45 +70,59 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def build(cls: type[T], values: Mapping[str, Any]) -> T:
-    """A config dataclass from its JSON form."""
+    """Build a config dataclass from its JSON form."""
     return override(cls(), flatten(values))
 
 
 def override(config: T, changes: Mapping[str, Any], prefix: str = "") -> T:
-    """A copy of a config dataclass with dotted settings changed; checked once all are in place."""
-    here: dict[str, Any] = {}
-    below: dict[str, dict[str, Any]] = {}
+    """Return a copy of a config dataclass with dotted settings changed.
+
+    It is validated once, with all changes in place.
+
+    Args:
+        config: Config dataclass.
+        changes: New values by dotted name.
+        prefix: Dotted name of the dataclass in messages.
+
+    Raises:
+        UserError: If a setting does not exist, or a value is out of range or of another type.
+    """
+    values: dict[str, Any] = {}
+    section_changes: dict[str, dict[str, Any]] = {}
     types = _types(config)
     for path, value in changes.items():
         name, _, rest = path.partition(".")
-        full = prefix + path
-        check_choice(f"setting {full!r}: no", name, types)
+        setting = prefix + path
+        check_choice(f"setting {setting!r}: no", name, types)
         if dataclasses.is_dataclass(types[name]):
             if not rest:
-                parts = ", ".join(f"{prefix}{name}.{part}" for part in _types(types[name]))
-                raise UserError(f"setting {full!r} is not one value; valid: {parts}")
-            below.setdefault(name, {})[rest] = value
+                valid = ", ".join(f"{prefix}{name}.{field}" for field in _types(types[name]))
+                raise UserError(f"setting {setting!r} is not one value; valid: {valid}")
+            section_changes.setdefault(name, {})[rest] = value
         elif rest:
-            raise UserError(f"setting {full!r}: {prefix}{name} is one value, without parts")
+            raise UserError(f"setting {setting!r}: {prefix}{name} is one value, not a section")
         else:
-            here[name] = _checked(full, value, types[name])
-    for name, inner in below.items():
-        here[name] = override(getattr(config, name), inner, f"{prefix}{name}.")
-    return dataclasses.replace(config, **here)  # pyright: ignore[reportArgumentType]
+            values[name] = _checked(setting, value, types[name])
+    for name, inner in section_changes.items():
+        values[name] = override(getattr(config, name), inner, f"{prefix}{name}.")
+    return dataclasses.replace(config, **values)  # pyright: ignore[reportArgumentType]
 
 
 def _types(config: Any) -> dict[str, type]:
-    """Type of each setting of a config dataclass; of a section, its class."""
+    """Return the type of each setting of a config dataclass; for a section, its class."""
     hints = {f.name: f.type for f in dataclasses.fields(config)}
     return {name: typing.get_origin(hint) or hint for name, hint in hints.items()}  # pyright: ignore[reportReturnType]
 
 
 def _checked(name: str, value: Any, kind: type) -> Any:
-    """`value` as a setting of that type: JSON has lists for tuples, and may write 1 for 1.0."""
+    """Return `value` as a setting of that type.
+
+    JSON has lists instead of tuples, and may write 1 for 1.0.
+    """
     value = _as_tuple(value)
     if kind is float and type(value) is int:
         return float(value)
-    # JSON's true is no number, though Python's is.
+    # In Python, a bool is an int; in a config it is not.
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise UserError(f"setting {name!r} must be of type {kind.__name__}, got {value!r}")
     return value

@@ -1,7 +1,9 @@
-"""Model: the networks of a task with what is needed to read their numbers."""
+"""Model: the networks of a task, and how their inputs and outputs are read."""
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 from flax import nnx
@@ -9,9 +11,10 @@ from jaxtyping import Float
 
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.parametrize import to_x0
+from dfplan.diffusion.schedules import Schedule
 from dfplan.nets.config import NetConfig
 from dfplan.nets.inverse import InverseDynamics
-from dfplan.nets.network import Network, make_network
+from dfplan.nets.network import Network
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, PyTree
 
@@ -22,22 +25,22 @@ INVERSE_WIDTH = 128
 class Model:
     """Static description of a task's networks; parameters are passed in.
 
-    Hashable, so it can be a static argument of `jax.jit`.
+    Hashable, so that it can be a static argument of `jax.jit`.
 
     Attributes:
-        layout: what a token holds.
-        net: kind and size of the denoiser.
-        diffusion: schedule and parametrisation.
+        layout: Token layout.
+        net: Kind and size of the denoiser.
+        diffusion: Noise schedule and parametrization.
     """
 
     layout: TokenLayout
     net: NetConfig
     diffusion: DiffusionConfig
 
-    def _denoiser(self, rngs: nnx.Rngs) -> nnx.Module:
-        return make_network(self.net, self.layout.features, self.layout.has_goal, rngs=rngs)
+    def _make_denoiser(self, rngs: nnx.Rngs) -> Network:
+        return self.net.make_network(self.layout.features, self.layout.has_goal, rngs=rngs)
 
-    def _inverse(self, rngs: nnx.Rngs) -> InverseDynamics:
+    def _make_inverse(self, rngs: nnx.Rngs) -> InverseDynamics:
         return InverseDynamics(
             self.layout.state_dim,
             self.layout.action_dim,
@@ -48,38 +51,40 @@ class Model:
 
     @functools.cached_property
     def _graphs(self) -> dict[str, nnx.GraphDef]:
-        make = {"denoiser": self._denoiser, "inverse": self._inverse}
-        return {
-            k: nnx.split(nnx.eval_shape(lambda f=f: f(nnx.Rngs(0))))[0] for k, f in make.items()
-        }
+        makers = {"denoiser": self._make_denoiser, "inverse": self._make_inverse}
+        return {name: _graph(make) for name, make in makers.items()}
 
     def init(self, seed: int) -> PyTree:
-        """Fresh parameters, `{"denoiser": ..., "inverse": ...}`."""
+        """Return freshly initialized parameters, `{"denoiser": ..., "inverse": ...}`."""
         rngs = nnx.Rngs(seed)
-        parts = {"denoiser": self._denoiser(rngs), "inverse": self._inverse(rngs)}
-        return {name: nnx.state(part, nnx.Param) for name, part in parts.items()}
+        networks = {"denoiser": self._make_denoiser(rngs), "inverse": self._make_inverse(rngs)}
+        return {name: nnx.state(network, nnx.Param) for name, network in networks.items()}
 
     def denoiser(self, params: PyTree) -> Network:
-        """The denoiser with these parameters."""
+        """Return the denoiser with these parameters."""
         return nnx.merge(self._graphs["denoiser"], params["denoiser"])
 
     def inverse(self, params: PyTree) -> InverseDynamics:
-        """The inverse dynamics with these parameters."""
+        """Return the inverse dynamics with these parameters."""
         return nnx.merge(self._graphs["inverse"], params["inverse"])
 
     @functools.cached_property
-    def schedule(self):
-        """The noise schedule."""
+    def schedule(self) -> Schedule:
+        """Noise schedule."""
         return self.diffusion.make_schedule()
 
     def x0(
         self, x: Float[Array, "B T D"], output: Float[Array, "B T D"], level: Float[Array, "B T"]
     ) -> Float[Array, "B T D"]:
-        """Clean estimate from the network's output for `x` at `level`."""
+        """Return the clean estimate from the network's output for `x` at `level`."""
         alpha, sigma = self.schedule.alpha_sigma(level)
         return to_x0(self.diffusion.parametrization, x, output, alpha[..., None], sigma[..., None])
 
 
+def _graph(make: Callable[[nnx.Rngs], Any]) -> nnx.GraphDef:
+    return nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))[0]
+
+
 def parameter_count(params: PyTree) -> int:
-    """Number of parameters."""
+    """Return the number of parameters."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))

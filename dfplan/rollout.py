@@ -1,4 +1,4 @@
-"""Rollout: an agent in a Gymnasium vector environment, whichever way that resets itself."""
+"""Rollout: an agent in a Gymnasium vector environment of any autoreset mode."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,11 +14,14 @@ class Step(NamedTuple):
     """One step of `B` environments.
 
     Attributes:
-        observation: what was acted on.
-        action: `[B, ...]`, what was done.
-        reward, terminated, truncated, info: what `step` returned, of `[B]`.
-        live: `[B]` bool, the rows that are a step of an episode; under `AutoresetMode.NEXT_STEP`
-            an environment spends one between two episodes on its reset, which is none.
+        observation: Observation that was acted on.
+        action: `[B, ...]` actions.
+        reward: `[B]` rewards.
+        terminated: `[B]` bool, episodes that ended.
+        truncated: `[B]` bool, episodes that were cut off.
+        info: Info that `step` returned.
+        live: `[B]` bool, rows that are a step of an episode. Under `AutoresetMode.NEXT_STEP`, the
+            step that an environment spends on its reset between two episodes is not.
     """
 
     observation: Any
@@ -33,38 +36,45 @@ class Step(NamedTuple):
 def rollout(
     agent: Agent, envs: VectorEnv, *, seed: int | Sequence[int] | None = None
 ) -> Iterator[Step]:
-    """Drive `B` environments, one episode after the other, for as long as steps are asked for.
+    """Drive `B` environments, episode after episode, for as long as steps are requested.
 
-    Each environment's plans and history begin anew with its episodes. With environments that are
-    reset by hand (`AutoresetMode.DISABLED`), this resets them.
+    History and plans begin again with each environment's episodes. Environments that do not reset
+    themselves (`AutoresetMode.DISABLED`) are reset here.
 
         for step in itertools.islice(rollout(agent, envs, seed=0), 1000):
             ...
 
     Args:
-        agent: acts; it is reset first.
-        envs: any Gymnasium vector environment.
-        seed: of the first resets and of the plans, as `envs.reset` takes it; None for any, and for
-            the plans to go on from those before.
+        agent: Agent that acts; it is reset first.
+        envs: Gymnasium vector environment.
+        seed: Seed of the first resets and of the plans, as `envs.reset` takes it. None leaves the
+            environments unseeded and continues the agent's random sequence.
+
+    Yields:
+        What happened in each step.
 
     Raises:
-        UserError: when `envs` does not say how it resets itself.
+        UserError: If the metadata of `envs` does not name its autoreset mode.
     """
     mode = _autoreset_mode(envs)
-    late = mode == AutoresetMode.NEXT_STEP
-    mask = "episode_over" if late else "episode_start"
+    resets_next_step = mode == AutoresetMode.NEXT_STEP
     seeds: Any = None if seed is None else np.asarray(seed).tolist()
     observation, _ = envs.reset(seed=seeds)
     agent.reset(seed=seeds)
-    over = np.zeros(envs.num_envs, bool)
+    episode_ended = np.zeros(envs.num_envs, bool)
     while True:
-        action = agent.act(observation, **{mask: over})
-        following, reward, terminated, truncated, info = envs.step(action)
-        live = ~over if late else np.ones_like(over)
+        if resets_next_step:
+            action = agent.act(observation, episode_over=episode_ended)
+            live = ~episode_ended
+        else:
+            action = agent.act(observation, episode_start=episode_ended)
+            live = np.ones_like(episode_ended)
+        next_observation, reward, terminated, truncated, info = envs.step(action)
         yield Step(observation, action, reward, terminated, truncated, info, live)
-        observation, over = following, terminated | truncated
-        if mode == AutoresetMode.DISABLED and over.any():
-            observation, _ = envs.reset(options={"reset_mask": over})
+        observation = next_observation
+        episode_ended = terminated | truncated
+        if mode == AutoresetMode.DISABLED and episode_ended.any():
+            observation, _ = envs.reset(options={"reset_mask": episode_ended})
 
 
 def _autoreset_mode(envs: Any) -> AutoresetMode:
@@ -74,5 +84,5 @@ def _autoreset_mode(envs: Any) -> AutoresetMode:
     except ValueError as error:
         raise UserError(
             f"the environment's metadata has autoreset_mode {mode!r}; "
-            f"valid, of a vector environment: {', '.join(map(str, AutoresetMode))}"
+            f"valid for a vector environment: {', '.join(map(str, AutoresetMode))}"
         ) from error

@@ -1,6 +1,6 @@
 """The agent: when it plans, what it follows, and what it refuses.
 
-Most tests give it a planner of plain NumPy; those that need real plans share two programs.
+Most tests use a planner in plain NumPy; those that need real plans share two programs.
 """
 
 import dataclasses
@@ -17,8 +17,8 @@ from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import Plan, Weights
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -35,9 +35,9 @@ BOX = Layout(2, 2, goal_dims=(0, 1), **BOUNDS)
 
 
 class FakePlanner:
-    """Plans that name their key: a drift of random direction from the present state.
+    """Plans that depend on their key: a drift of random direction from the present state.
 
-    It arrives `2 * distance` control steps from now, where that is within the plan.
+    They arrive `2 * distance` control steps from now, if that is within the plan.
     """
 
     def __init__(self, layout=LAYOUT, **config):
@@ -69,21 +69,20 @@ class FakePlanner:
         if goal is not None:
             steps = 2 * np.linalg.norm(present - goal, axis=-1)
             arrival = np.where(steps <= horizon * STRIDE, steps, never).astype(np.float32)
-        trace = np.zeros((len(keys), 3, 2, horizon + 1, 2)) if denoising else None
         return Plan(
-            states,
-            actions,
-            arrival,
-            np.stack([states, states], 1),
-            np.stack([arrival, never], 1),
-            np.zeros(len(keys), int),
-            trace,
-            np.asarray(history.frames)[:, :, -1],
+            states=states,
+            actions=actions,
+            arrival=arrival,
+            candidates=np.stack([states, states], 1),
+            cost=np.stack([arrival, never], 1),
+            best=np.zeros(len(keys), int),
+            denoising=np.zeros((len(keys), 3, 2, horizon + 1, 2)) if denoising else None,
+            history=np.asarray(history.frames)[:, :, -1],
         )
 
     @property
     def rows(self):
-        """Rows of each call so far."""
+        """Batch size of each call so far."""
         return [call.rows for call in self.calls]
 
 
@@ -94,12 +93,12 @@ def fake(layout=LAYOUT, seed=0, **config):
 
 @pytest.fixture
 def together(monkeypatch):
-    """Robots are planned for in one program, as on an accelerator."""
+    """Plan for all robots in one program, as on an accelerator."""
     monkeypatch.setattr("dfplan.control.batch.runs_apart", lambda: False)
 
 
 def see(state, goal=(9.0, 9.0)):
-    """A goal observation, or a batch of them."""
+    """Return a goal observation, or a batch of them."""
     state = np.asarray(state, np.float64)
     goal = np.broadcast_to(np.asarray(goal, np.float64), state.shape)
     return {"observation": state, "achieved_goal": state, "desired_goal": goal}
@@ -107,10 +106,11 @@ def see(state, goal=(9.0, 9.0)):
 
 @pytest.fixture(scope="module")
 def real():
-    """A planner with inverse dynamics, and its weights, all random."""
+    """Return a planner with inverse dynamics, and random weights."""
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE))
     net = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
-    model, rng = Model(tokens, net, DiffusionConfig("cosine")), np.random.default_rng(0)
+    model = Model(tokens, net, DiffusionConfig("cosine"))
+    rng = np.random.default_rng(0)
 
     def draw(leaf):
         x = rng.normal(size=leaf.shape)
@@ -125,8 +125,9 @@ def real():
 
 
 def drive(agent, state, steps, goal=(1.0, 2.0)):
-    """Actions of a point that moves by a tenth of them."""
-    actions, state = [], np.array(state, np.float32)
+    """Return the actions of a point that moves by a tenth of them."""
+    state = np.array(state, np.float32)
+    actions = []
     for _ in range(steps):
         actions.append(agent.act(see(state, goal)))
         state = state + 0.1 * actions[-1]
@@ -148,16 +149,18 @@ def test_an_environment_is_planned_for_as_if_it_were_alone(real):
 
 
 def test_a_box_observation_with_a_goal_acts_as_a_dict_does(real):
-    agent, box = Agent(*real, LAYOUT), Agent(*real, BOX)
+    agent = Agent(*real, LAYOUT)
+    box = Agent(*real, BOX)
     for state in ([0.0, 1.0], [0.1, 1.1]):
-        wanted = agent.act(see(state, (1.0, 2.0)))
-        np.testing.assert_array_equal(box.act(np.array(state), goal=np.array([1.0, 2.0])), wanted)
+        action = box.act(np.array(state), goal=np.array([1.0, 2.0]))
+        np.testing.assert_array_equal(action, agent.act(see(state, (1.0, 2.0))))
     assert box.plan is not None and box.plan.states.shape == (1, 5, 2)
 
 
 def test_it_plans_every_few_steps():
     agent, planner = fake()
-    planned, elapsed = [], []
+    planned = []
+    elapsed = []
     for t in range(8):
         agent.act(see([0.0, 0.1 * t]))
         planned.append(len(planner.calls))
@@ -166,7 +169,7 @@ def test_it_plans_every_few_steps():
     assert elapsed == [1, 2, 3, 1, 2, 3, 1, 2]
 
 
-def test_it_plans_at_once_where_a_goal_moves(together):
+def test_it_replans_at_once_when_a_goal_moves(together):
     agent, planner = fake()
     goal = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
     agent.act(see(np.zeros((3, 2)), goal))
@@ -179,10 +182,23 @@ def test_it_plans_at_once_where_a_goal_moves(together):
     assert planner.rows == [3, 1, 2] and agent.elapsed.tolist() == [1, 1, 2]
 
 
+def test_observations_may_reuse_their_arrays():
+    agent, planner = fake()
+    observation = {key: np.zeros(2, np.float32) for key in see([0.0, 0.0])}
+    agent.act(observation)
+    state = agent.state
+    for array in observation.values():
+        array += 1
+    assert state.tolist() == [[0, 0]]
+    agent.act(observation)
+    assert len(planner.calls) == 2 and agent.state.tolist() == [[1, 1]]
+
+
 def test_a_goal_that_comes_and_goes_has_moved():
     agent, planner = fake(BOX)
-    for goal, plans in ((None, 1), ((1, 1), 2), ((1, 1), 2), (None, 3), (None, 3), ((1, 1), 4)):
-        agent.act(np.zeros(2), goal=None if goal is None else np.array(goal))
+    goal = np.ones(2)
+    for present, plans in ((None, 1), (goal, 2), (goal, 2), (None, 3), (None, 3), (goal, 4)):
+        agent.act(np.zeros(2), goal=present)
         assert len(planner.calls) == plans
     agent.plan_from(np.zeros(2))
     assert not agent.arrives()[0]
@@ -212,21 +228,21 @@ def test_a_batch_of_plans_is_padded_to_few_sizes(together):
 
 def test_seeds_decide_plans():
     def plans(agent, count=2):
-        found = []
+        states = []
         for _ in range(count):
             agent.reset()
             agent.act(see(np.zeros((2, 2))))
-            found.append(agent.plan.states.copy())
-        return np.array(found)
+            states.append(agent.plan.states)
+        return np.array(states)
 
     agent, _ = fake(seed=3)
     first = plans(agent)
-    assert not np.array_equal(first[0], first[1])  # the next episode has plans of its own
+    assert not np.array_equal(first[0], first[1])  # the next episode has other plans
     agent.reset(seed=np.int64(3))
     np.testing.assert_array_equal(plans(agent), first)
     agent.reset(seed=[4, 3])
     np.testing.assert_array_equal(plans(agent)[:, ::-1], first)
-    # Seeding one environment anew leaves the other's plan alone.
+    # A new seed for one environment leaves the other's plan alone.
     agent.reset(seed=3, mask=np.array([True, False]))
     before = agent.plan.states[1].copy()
     agent.act(see(np.zeros((2, 2))))
@@ -238,7 +254,7 @@ def test_seeds_decide_plans():
     ("observation", "message"),
     [
         (see([0.0, 0.0, 0.0], (0, 0, 0)), r"observation has shape \(3,\); needed: \(..., 2\)"),
-        (see(np.zeros((1, 1, 2))), r"needed: .* of 2|goal has shape"),
+        (see(np.zeros((1, 1, 2))), r"needed: .* of 2 |goal has shape"),
         ({**see(np.zeros((2, 2))), "desired_goal": np.zeros((3, 2))}, r"goal has shape \(3, 2\)"),
         (see(np.zeros((0, 2))), r"shape \(0, 2\)"),
         (np.zeros(2), "needed: a dict"),
@@ -248,14 +264,17 @@ def test_seeds_decide_plans():
         ),
         (see([[0.0, 0.0], [np.inf, 0.0]]), "observation 1 has inf in dimension 0$"),
         (see([0.0, 0.0], (np.nan, 0.0)), "goal 0 has nan in dimension 0$"),
-        ({**see([0.0, 0.0]), "observation": [[0.0, 0.0], [0.0]]}, "observation is no array"),
+        (
+            {**see([0.0, 0.0]), "observation": [[0.0, 0.0], [0.0]]},
+            "observation is (no|not an) array",
+        ),
     ],
 )
-def test_observations_that_cannot_be_used(observation, message):
+def test_unusable_observations(observation, message):
     agent, _ = fake()
     with pytest.raises(UserError, match=message):
         agent.act(observation)
-    agent.act(see(np.zeros((4, 2))))  # nothing of the bad one is left
+    agent.act(see(np.zeros((4, 2))))  # the agent is as before
 
 
 def test_a_batch_that_changes():
@@ -279,7 +298,7 @@ def test_goals_that_do_not_fit():
     agent, _ = fake(BOX)
     with pytest.raises(UserError, match=r"goal has shape \(3,\); needed: \(2,\) or \(1, 2\)"):
         agent.act(np.zeros(2), goal=np.zeros(3))
-    with pytest.raises(UserError, match="goal is no array of numbers"):
+    with pytest.raises(UserError, match="goal is not an array of numbers"):
         agent.act(np.zeros(2), goal=[[1.0, 2.0], [1.0]])
     with pytest.raises(UserError, match=r"states have shape \(1, 3\)"):
         agent.plan_from(np.zeros(3))
@@ -296,13 +315,13 @@ def test_actions_get_their_shape_and_bounds(together):
     agent, planner = fake(layout)
     single = agent.act(see([0.0, 0.0]))
     assert single.shape == (2, 1) and single.dtype == np.float32
-    wanted = np.clip(agent.plan.actions[0, 0], [-0.01, -2.0], [0.02, 2.0])
-    np.testing.assert_array_equal(single[:, 0], wanted.astype(np.float32))
+    clipped = np.clip(agent.plan.actions[0, 0], [-0.01, -2.0], [0.02, 2.0])
+    np.testing.assert_array_equal(single[:, 0], clipped.astype(np.float32))
     agent.reset()
     actions = np.stack([agent.act(see(np.zeros((3, 2)))) for _ in range(EVERY + 1)])
     assert actions.shape == (EVERY + 1, 3, 2, 1)
     assert actions[:, :, 0].min() >= -0.011 and actions[:, :, 0].max() <= 0.021
-    # What was done, and not what was planned, is remembered.
+    # The history holds what was done, not what was planned.
     recorded = np.asarray(planner.calls[-1].history.actions)[:, -1]
     np.testing.assert_array_equal(recorded.swapaxes(0, 1), actions[1:EVERY, ..., 0])
 
@@ -315,7 +334,7 @@ def test_one_plan_from_a_state_to_a_goal(together):
     assert agent.plan.states[0, 0].tolist() == [0, 1] and agent.plan.arrival.tolist() == [6]
     assert agent.plan.denoising.shape[:2] == (1, 3) and agent.arrives().tolist() == [True]
     assert planner.calls[-1].history.level.tolist() == [[1, 0]]
-    agent.act(see([0.0, 1.0], (5.0, 5.0)))  # goes on from there, to another goal
+    agent.act(see([0.0, 1.0], (5.0, 5.0)))  # continues from there, to another goal
     assert planner.rows == [2, 1, 1] and agent.plan.denoising is None
 
 
@@ -333,11 +352,16 @@ def test_the_tracker_of_a_run():
         Agent.from_run(run(""), weights)
     with pytest.raises(UserError, match="cannot load 'numpy:nothing'"):
         Agent.from_run(run("numpy:nothing"), weights)
+    unknown = run("").with_planner({"low_level_controller": "magic"})
+    with pytest.raises(UserError, match="'magic'; valid: tracker, inverse, diffused"):
+        Agent.from_run(unknown, weights)
 
 
 def test_predict_resets_where_an_episode_starts():
-    one, other = (fake(replan_every=5)[0] for _ in range(2))
-    observation, memory = see(np.zeros((3, 2))), None
+    one, _ = fake(replan_every=5)
+    other, _ = fake(replan_every=5)
+    observation = see(np.zeros((3, 2)))
+    memory = None
     starts = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)
     for start in starts:
         action, memory = one.predict(observation, memory, start, deterministic=True)
@@ -349,23 +373,24 @@ def test_predict_resets_where_an_episode_starts():
     assert one.elapsed.tolist() == [5, 3, 5]
 
 
-def test_predict_without_a_state_remembers_nothing():
+def test_predict_without_a_state_has_no_memory():
     agent, planner = fake(replan_every=5, **{"history.tokens": 2})
     for t in range(3):
         agent.predict(see([0.0, float(t)]))
         assert len(planner.calls) == t + 1 and agent.elapsed.tolist() == [1]
         assert planner.calls[-1].history.level.tolist() == [[1, 0]]
-    agent.predict(see(np.zeros((2, 2))))  # the batch may change, too
+    agent.predict(see(np.zeros((2, 2))))  # the batch may change as well
 
 
-def test_masks_tell_of_episodes():
-    told, asked = fake(replan_every=5)[0], fake(replan_every=5)[0]
+def test_masks_replace_resets():
+    masked, _ = fake(replan_every=5)
+    reset, _ = fake(replan_every=5)
     observation = see(np.zeros((3, 2)))
-    for begins in ([0, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1]):
-        asked.reset(np.array(begins, bool))
-        wanted = asked.act(observation)
-        np.testing.assert_array_equal(told.act(observation, episode_start=begins), wanted)
-    single = fake()[0]
+    for starts in ([0, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1]):
+        reset.reset(np.array(starts, bool))
+        action = masked.act(observation, episode_start=starts)
+        np.testing.assert_array_equal(action, reset.act(observation))
+    single, _ = fake()
     for _ in range(2):
         single.act(see([0.0, 0.0]), episode_start=True)
         assert single.elapsed.tolist() == [1]
@@ -374,8 +399,8 @@ def test_masks_tell_of_episodes():
 def test_nothing_is_planned_for_a_last_observation(together):
     agent, planner = fake()
     over = np.array([False, True])
-    for last in (None, None, None):
-        agent.act(see(np.zeros((2, 2))), episode_over=last)
+    for _ in range(3):
+        agent.act(see(np.zeros((2, 2))))
     goals = np.array([[9.0, 9.0], [8.0, 8.0]])  # not even where the goal has moved
     agent.act(see(np.zeros((2, 2)), goals), episode_over=over)
     assert planner.rows == [2, 1] and agent.elapsed.tolist() == [1, -1]
@@ -387,72 +412,72 @@ def test_nothing_is_planned_for_a_last_observation(together):
 
 
 def test_an_episode_that_is_over_before_anything_was_planned():
-    agent, _ = fake()
+    agent, planner = fake()
     assert agent.act(see(np.zeros((2, 2))), episode_over=[True, True]).shape == (2, 2)
-    assert agent.elapsed.tolist() == [-1, -1]
+    assert agent.elapsed.tolist() == [-1, -1] and planner.calls == []
 
 
-def test_numbers_of_any_kind():
-    wanted = fake(BOX)[0].act(np.array([0.5, 1.0], np.float32), goal=np.array([3.0, 4.0]))
+def test_numbers_of_any_type():
+    expected = fake(BOX)[0].act(np.array([0.5, 1.0], np.float32), goal=np.array([3.0, 4.0]))
     for state, goal in (([0.5, 1], [3, 4]), (np.array([0.5, 1.0]), (3, 4)), ((0.5, 1.0), [3.0, 4])):
-        np.testing.assert_array_equal(fake(BOX)[0].act(state, goal=goal), wanted)
+        np.testing.assert_array_equal(fake(BOX)[0].act(state, goal=goal), expected)
     batch = fake(BOX)[0].act([[0.5, 1.0], [0.5, 1.0]], goal=[3, 4])
-    np.testing.assert_array_equal(batch[0], wanted)
+    np.testing.assert_array_equal(batch[0], expected)
     lists = {k: v.tolist() for k, v in see([0.5, 1.0], (3.0, 4.0)).items()}
-    np.testing.assert_array_equal(fake()[0].act(lists), wanted)
+    np.testing.assert_array_equal(fake()[0].act(lists), expected)
 
 
 def filtering(real, **config):
-    """An agent of the real planner that keeps what its tracker is shown; states stand still."""
+    """Return an agent of the real planner, and the states that its tracker sees; they rest."""
     planner, weights = real
-    shown = []
+    states_seen = []
 
     def tracker(states, stride, elapsed, state, goal):
-        shown.append(state.copy())
+        states_seen.append(state.copy())
         return np.tile(np.array(weights.actions.mean), (len(state), 1))
 
     config = change_config(planner.config, {"low_level_controller": "tracker", **config})
     planner = dataclasses.replace(planner, config=config)
     far = np.full(2, 99.0)
     dynamics = LinearDynamics(np.zeros((2, 5)), 1e-6 * np.eye(2), -far, far)
-    return Agent(planner, weights, LAYOUT, tracker=tracker, dynamics=dynamics), shown
+    agent = Agent(planner, weights, LAYOUT, tracker=tracker, dynamics=dynamics)
+    return agent, states_seen
 
 
-def test_what_is_missing_is_acted_on_as_estimated(real):
-    agent, shown = filtering(real, **{"sensing.missing": True})
-    here, gone = np.array([[0.3, -0.2], [-0.1, 0.4]], np.float32), np.full((2, 2), np.nan)
+def test_it_acts_on_estimates_where_values_are_missing(real):
+    agent, states_seen = filtering(real, **{"sensing.missing": True})
+    states = np.array([[0.3, -0.2], [-0.1, 0.4]], np.float32)
+    missing = np.full((2, 2), np.nan)
     for t in range(2 * EVERY + 1):
-        agent.act(see(here if t == 0 else gone, np.ones((2, 2))))
-    np.testing.assert_array_equal(shown[0], here)
-    np.testing.assert_allclose(shown[-1], here, atol=1e-3)
-    np.testing.assert_array_equal(agent.state, shown[-1])
+        agent.act(see(states if t == 0 else missing, np.ones((2, 2))))
+    np.testing.assert_array_equal(states_seen[0], states)
+    np.testing.assert_allclose(states_seen[-1], states, atol=1e-3)
+    np.testing.assert_array_equal(agent.state, states_seen[-1])
     assert np.isfinite(agent.plan.states).all()
     with pytest.raises(UserError, match="observation 1 has inf"):
         agent.act(see([[np.nan, 0.0], [0.0, np.inf]], np.ones((2, 2))))
 
 
-def test_noise_that_is_declared_is_filtered(real):
-    agent, shown = filtering(
-        real, **{"sensing.observation_noise": (0.5,), "sensing.missing": False}
-    )
-    here, rng = np.array([0.3, -0.2]), np.random.default_rng(0)
-    seen = here + 0.5 * rng.normal(size=(60, 2))
-    for reading in seen:
+def test_declared_noise_is_filtered(real):
+    settings = {"sensing.observation_noise": (0.5,), "sensing.missing": False}
+    agent, states_seen = filtering(real, **settings)
+    state = np.array([0.3, -0.2])
+    rng = np.random.default_rng(0)
+    readings = state + 0.5 * rng.normal(size=(60, 2))
+    for reading in readings:
         agent.act(see(reading, (1.0, 1.0)))
-    error = np.abs(np.array(shown)[:, 0] - here).mean(axis=-1)
-    assert error[-20:].mean() < 0.3 * np.abs(seen - here).mean()
-    # The plan begins where the network says that the robot is, given a reading of known noise.
-    begin = agent.plan.states[0, 0]
-    np.testing.assert_array_equal(begin, agent.plan.history[0, -1])
-    assert not np.allclose(begin, seen[-1 - (60 - 1) % EVERY])
+    error = np.abs(np.array(states_seen)[:, 0] - state).mean(axis=-1)
+    assert error[-20:].mean() < 0.3 * np.abs(readings - state).mean()
+    # The plan begins at the network's estimate of the state, given a reading of known noise.
+    first = agent.plan.states[0, 0]
+    np.testing.assert_array_equal(first, agent.plan.history[0, -1])
+    assert not np.allclose(first, readings[-1 - (60 - 1) % EVERY])
 
 
-def test_filtering_needs_a_motion_and_as_many_noises_as_dimensions(real):
-    agent, _ = filtering(real, **{"sensing.observation_noise": (0.1, 0.1, 0.1)})
+def test_filtering_needs_dynamics_and_one_noise_per_dimension(real):
     with pytest.raises(UserError, match="has 3 numbers; needed: 1 or 2"):
-        agent.act(see([0.0, 0.0]))
-    planner = dataclasses.replace(
-        real[0], config=change_config(real[0].config, {"sensing.missing": True})
-    )
-    with pytest.raises(UserError, match="need a motion"):
-        Agent(planner, real[1], LAYOUT).act(see([0.0, 0.0]))
+        filtering(real, **{"sensing.observation_noise": (0.1, 0.1, 0.1)})
+    planner, weights = real
+    config = change_config(planner.config, {"sensing.missing": True})
+    with pytest.raises(UserError, match=r"planner\.sensing\.missing need dynamics"):
+        Agent(dataclasses.replace(planner, config=config), weights, LAYOUT)

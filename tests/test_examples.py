@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode
 
 from dfplan.agent import Agent
 from dfplan.data.minari_io import load_trajectories
+from dfplan.nets.network import NETWORKS
 from dfplan.planner.plan import History
 from dfplan.runs.train import train
 from dfplan.tasks.registry import get_task
@@ -24,8 +25,9 @@ TESTED = {
     "mppi_planner",
     "plain_callable",
     "sb3_evaluate_policy",  # in test_sb3.py
+    "mixer_network",
 }
-MAX_LINES = {"mppi_planner": 100}
+MAX_LINES = {"mppi_planner": 100, "mixer_network": 110}
 
 
 def example(name: str):
@@ -81,6 +83,24 @@ def test_a_planner_from_outside_the_package_refines_plans_and_drives():
     )
     assert (refined <= plain).all()
     assert refined.mean() < plain.mean() - 1  # control steps
+
+
+@pytest.mark.slow
+def test_a_network_from_outside_trains_and_plans(monkeypatch):
+    monkeypatch.setattr(NETWORKS, "_objects", {})  # forget the network afterwards
+    net, loss, states = example("mixer_network")()
+    assert net.kernel == 4 and loss < 0.6
+    np.testing.assert_allclose(states[[0, -1]], [[0, 0], [1, 1]], atol=0.1)
+
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(2, 8, net.features)), jnp.float32)
+    level = jnp.asarray(rng.uniform(size=(2, 8)), jnp.float32)
+    full = net(x, level)
+    cache = net.init_cache(2, 8)
+    for start, width in ((0, 3), (3, 1), (4, 4)):
+        window = slice(start, start + width)
+        output, cache = net.extend(cache, x[:, window], level[:, window], start)
+        np.testing.assert_allclose(output, full[:, window], atol=1e-5)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A model is a static description; parameters are data."""
+"""A model is a static description; parameters are passed in."""
 
 import dataclasses
 
@@ -41,8 +41,9 @@ def test_equal_models_share_compiled_programs(model):
     assert len(traces) == 2
 
 
-def test_parameters_depend_on_the_seed_alone(model, params, monkeypatch):
-    again, other = model.init(0), model.init(1)
+def test_parameters_depend_only_on_the_seed(model, params):
+    again = model.init(0)
+    other = model.init(1)
     assert jax.tree.structure(again) == jax.tree.structure(other)
     jax.tree.map(np.testing.assert_array_equal, again, params)
     same = jax.tree.map(lambda a, b: bool(jnp.all(a == b)), params, other)
@@ -50,13 +51,15 @@ def test_parameters_depend_on_the_seed_alone(model, params, monkeypatch):
     assert jax.eval_shape(lambda: model.init(0)) == jax.eval_shape(lambda: params)
 
 
-def test_networks_have_the_parameters_they_are_given(model, params):
+def test_networks_use_the_given_parameters(model, params):
     zero = jax.tree.map(jnp.zeros_like, params)
-    x, level = jnp.ones((2, 3, model.layout.features)), jnp.ones((2, 3))
+    x = jnp.ones((2, 3, model.layout.features))
+    level = jnp.ones((2, 3))
     assert model.denoiser(params)(x, level).shape == x.shape
     assert np.any(model.denoiser(params)(x, level))
     assert not np.any(model.denoiser(zero)(x, level))
-    state, gap = jnp.ones((2, model.layout.state_dim)), jnp.ones(2)
+    state = jnp.ones((2, model.layout.state_dim))
+    gap = jnp.ones(2)
     assert model.inverse(params)(state, state, gap).shape == (2, model.layout.action_dim)
     assert not np.any(model.inverse(zero)(state, state, gap))
 
@@ -69,7 +72,7 @@ def test_parameter_count(model, params):
 
 
 @pytest.mark.parametrize("kind", PARAMETRIZATIONS)
-def test_clean_estimate_undoes_the_target(model, kind):
+def test_the_clean_estimate_inverts_the_target(model, kind):
     model = dataclasses.replace(model, diffusion=DiffusionConfig(parametrization=kind))
     rng = np.random.default_rng(0)
     x0, eps = (jnp.asarray(rng.normal(size=(4, 5, 3)), jnp.float32) for _ in range(2))

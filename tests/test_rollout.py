@@ -1,4 +1,4 @@
-"""Many environments at once give the episodes that each of them gives alone."""
+"""Vector environments give the episodes that each environment gives alone."""
 
 import itertools
 
@@ -12,11 +12,15 @@ from dfplan.types import UserError
 
 from .test_agent import EVERY, fake, see
 
-LENGTHS = (EVERY - 1, EVERY, 2 * EVERY + 1)  # also one whose last observation would be planned for
+LENGTHS = (
+    EVERY - 1,
+    EVERY,
+    2 * EVERY + 1,
+)  # in one of them, the last observation would be planned for
 
 
 class Point(gym.Env):
-    """A point that starts at random; episodes end after `length` steps."""
+    """A point with a random start; episodes end after `length` steps."""
 
     observation_space = gym.spaces.Dict(
         {
@@ -31,11 +35,13 @@ class Point(gym.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        self.state, self.t = self.np_random.normal(size=2), 0
+        self.state = self.np_random.normal(size=2)
+        self.t = 0
         return see(self.state), {}
 
     def step(self, action):
-        self.state, self.t = self.state + 0.1 * action, self.t + 1
+        self.state = self.state + 0.1 * action
+        self.t += 1
         return see(self.state), 0.0, self.t == self.length, False, {}
 
 
@@ -44,48 +50,51 @@ def make(mode):
 
 
 def alone(i, steps):
-    """Observations and actions of environment `i` by itself, over episodes."""
-    agent, env = fake(seed=5 + i)[0], Point(LENGTHS[i])
-    found, over = [], True
+    """Return observations and actions of environment `i` by itself, over episodes."""
+    agent, _ = fake(seed=5 + i)
+    env = Point(LENGTHS[i])
+    pairs = []
+    terminated = True
     for t in range(steps):
-        if over:
+        if terminated:
             observation, _ = env.reset(seed=None if t else 5 + i)
             agent.reset()
         action = agent.act(observation)
-        found.append((observation["observation"], action))
-        observation, _, over, _, _ = env.step(action)
-    return found
+        pairs.append((observation["observation"], action))
+        observation, _, terminated, _, _ = env.step(action)
+    return pairs
 
 
 @pytest.mark.parametrize("seed", [np.int64(5), (5, 6, 7)])
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_the_same_episodes_as_alone(mode, seed):
-    agent, envs = fake(seed=0)[0], make(mode)
-    found = [[] for _ in LENGTHS]
+    agent, _ = fake(seed=0)
+    envs = make(mode)
+    pairs = [[] for _ in LENGTHS]
     for step in itertools.islice(rollout(agent, envs, seed=seed), 24):
         for i in np.flatnonzero(step.live):
-            found[i].append((step.observation["observation"][i], step.action[i]))
+            pairs[i].append((step.observation["observation"][i], step.action[i]))
     envs.close()
-    for i, steps in enumerate(found):
+    for i, steps in enumerate(pairs):
         assert len(steps) >= 3 * LENGTHS[i]
-        for mine, theirs in zip(steps, alone(i, len(steps)), strict=True):
-            np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-6)
-            np.testing.assert_allclose(mine[1], theirs[1], rtol=1e-6)
+        for (observation, action), expected in zip(steps, alone(i, len(steps)), strict=True):
+            np.testing.assert_allclose(observation, expected[0], rtol=1e-6)
+            np.testing.assert_allclose(action, expected[1], rtol=1e-6)
 
 
 def test_live_rows_make_whole_episodes():
     for mode in AutoresetMode:
-        envs, length = make(mode), np.zeros(len(LENGTHS), int)
+        envs = make(mode)
+        length = np.zeros(len(LENGTHS), int)
         for step in itertools.islice(rollout(fake()[0], envs), 20):
             length += step.live
-            over = step.terminated | step.truncated
-            assert not (over & ~step.live).any()
-            assert length[over].tolist() == np.array(LENGTHS)[over].tolist()
-            length[over] = 0
+            ended = step.terminated | step.truncated
+            assert not (ended & ~step.live).any()
+            assert length[ended].tolist() == np.array(LENGTHS)[ended].tolist()
+            length[ended] = 0
         envs.close()
 
 
-def test_an_environment_that_is_no_vector():
-    message = "autoreset_mode None; valid, of a vector environment: .*NEXT_STEP"
-    with pytest.raises(UserError, match=message):
+def test_an_environment_that_is_not_a_vector_environment():
+    with pytest.raises(UserError, match=r"autoreset_mode None; .*NEXT_STEP"):
         next(rollout(fake()[0], gym.make("Pendulum-v1")))

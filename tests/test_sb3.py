@@ -1,4 +1,4 @@
-"""Stable-Baselines3's own evaluate_policy, unchanged, on environments of each kind it knows."""
+"""Stable-Baselines3's own evaluate_policy, unchanged, on each kind of environment it supports."""
 
 import gymnasium as gym
 import numpy as np
@@ -24,16 +24,19 @@ def agent():
 
 
 def alone(agent, i: int, episodes: int) -> list[int]:
-    """Lengths of the episodes of environment `i` by itself."""
-    env, lengths = gym.make(ENV), []
+    """Return the lengths of the episodes of environment `i` by itself."""
+    env = gym.make(ENV)
+    lengths = []
     agent.reset(seed=i)
     for episode in range(episodes):
         observation, _ = env.reset(seed=None if episode else SEED + i)
         agent.reset()
-        over, steps = False, 0
-        while not over:
+        ended = False
+        steps = 0
+        while not ended:
             observation, _, terminated, truncated, _ = env.step(agent.act(observation))
-            over, steps = terminated or truncated, steps + 1
+            ended = terminated or truncated
+            steps += 1
         lengths.append(steps)
     env.close()
     return lengths
@@ -53,22 +56,22 @@ def evaluate(agent, env, episodes: int) -> list[int]:
     "vec_env", [DummyVecEnv, pytest.param(SubprocVecEnv, marks=pytest.mark.slow)]
 )
 def test_vectors_of_environments(agent, vec_env):
-    wanted = np.concatenate([alone(agent, i, 2) for i in range(3)])
-    assert len(set(wanted)) > 2  # so they end at different times
-    found = evaluate(agent, make_vec_env(ENV, 3, seed=SEED, vec_env_cls=vec_env), 6)
-    assert sorted(found) == sorted(wanted)
+    expected = np.concatenate([alone(agent, i, 2) for i in range(3)])
+    assert len(set(expected)) > 2  # so they end at different times
+    lengths = evaluate(agent, make_vec_env(ENV, 3, seed=SEED, vec_env_cls=vec_env), 6)
+    assert sorted(lengths) == sorted(expected)
 
 
 def test_one_environment(agent):
-    wanted = alone(agent, 0, 3)
+    expected = alone(agent, 0, 3)
     env = Monitor(gym.make(ENV))
     env.reset(seed=SEED)
     env.unwrapped.reset = reseed_once(env.unwrapped.reset)
-    assert evaluate(agent, env, 3) == wanted
+    assert evaluate(agent, env, 3) == expected
 
 
 def reseed_once(reset):
-    """`reset`, whose first call gets the seed that evaluate_policy has no way to give."""
+    """Return `reset`, seeded in its first call, as evaluate_policy cannot do."""
     seeds = iter([SEED])
     return lambda *, seed=None, options=None: reset(seed=next(seeds, seed), options=options)
 

@@ -1,10 +1,11 @@
-"""The whole job at a small size: data, training, planning, driving, and the score it must reach."""
+"""End to end at a small size: data, training, planning, control, and the score it must reach."""
 
 import numpy as np
 import pytest
 
 from dfplan.agent import Agent
-from dfplan.evaluation.evaluate import measure, run_episodes
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
 from dfplan.runs.presets import make_config
 from dfplan.runs.train import train
 from dfplan.tasks.make_env import make_env
@@ -44,7 +45,7 @@ def score(run, count=EPISODES, **planner):
     return metrics
 
 
-# One test, as processes that share tests out would each train a network for theirs.
+# One test, as each process of a parallel run would train a network of its own.
 @pytest.mark.slow
 def test_reaches_the_goals_and_stays(run, subtests):
     for planner in (
@@ -57,10 +58,10 @@ def test_reaches_the_goals_and_stays(run, subtests):
             metrics = score(run, **planner)
             assert metrics["reach_rate"] >= 0.95
             assert metrics["success_rate"] >= 0.95
-            assert metrics["first_reach"] <= 65  # the data's own controller takes 70
+            assert metrics["first_reach"] <= 65  # the data's controller takes 70
     with subtests.test("inverse dynamics instead of a tracker"):
         assert score(run, low_level_controller="inverse")["reach_rate"] >= 0.8
-    # What makes the others mean something: the goal token is what leads to the goal.
+    # A control for the other cases: only the goal token leads to the goal.
     with subtests.test("without its goal the planner wanders"):
         metrics = score(
             run, 10, candidates=1, **{"goal.conditioning": "guidance", "guidance.scale": 0.0}

@@ -1,4 +1,4 @@
-"""The command line. This module imports nothing heavy, so that `dfplan --help` answers at once."""
+"""The command line. This module imports nothing heavy, so that `dfplan --help` is instant."""
 
 import importlib
 import keyword
@@ -10,44 +10,47 @@ from dfplan import __version__
 
 COMMANDS = {
     "tasks": "list the tasks of the installed packages",
-    "collect": "make a dataset: a task's, or with your policy in any environment",
-    "import": "make a dataset of files of D4RL, OGBench, LeRobot, NumPy or CSV",
-    "dataset": "show what a dataset holds and what would hurt training; list those here",
+    "collect": "collect a dataset (a task's controller, or your own policy)",
+    "import": "convert files (D4RL, OGBench, LeRobot, NumPy, CSV) to a dataset",
+    "dataset": "inspect a dataset and flag problems; list local datasets",
     "train": "train a planner on a dataset",
-    "eval": "drive an environment with a trained planner, and measure it",
+    "eval": "evaluate a trained planner in its environment",
     "plan": "make one plan for a given start and goal",
-    "render": "film episodes with the plans that are followed",
-    "report": "write a page about a run: training, evaluation, plans, video, settings",
-    "predict": "continue trajectories, and measure how often they stay in the intervals",
-    "info": "show what a run holds",
-    "bench": "time the planning and the training of a run on this machine",
-    "pack": "copy a run with only what evaluation needs",
-    "export": "write a run's compiled planner, for use without Flax",
+    "render": "record episodes as video, with plans overlaid",
+    "report": "write an HTML report about a run and its evaluations",
+    "predict": "forecast trajectories, with calibrated intervals",
+    "info": "show a run's task, dataset, settings and checkpoint",
+    "bench": "measure planning and training speed on this machine",
+    "pack": "copy a run without its training state",
+    "export": "export a compiled planner that runs without Flax",
 }
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK = 0
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        argv: arguments after the program's name; the process's own when None.
+        argv: Arguments after the program's name; those of the process if None.
 
     Returns:
-        Exit code: 0 when all went well, 1 when the command failed, 2 when what the user gave cannot
-        be used, 130 when it was interrupted.
+        Exit code: 0 on success, 1 if the command failed, 2 if the user's input cannot be used,
+        130 if the command was interrupted.
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    if "" not in sys.path:  # the current directory, behind all that is installed
-        sys.path.append("")
+    if "" not in sys.path:
+        sys.path.append("")  # The current directory, after everything that is installed.
     try:
         code = _run(args)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as interrupt:
-        return _say("; ".join(["interrupted", *interrupt.args]), INTERRUPTED)
-    except BrokenPipeError:  # such as `dfplan train --help | head`
+        return _fail("; ".join(["interrupted", *interrupt.args]), INTERRUPTED)
+    except BrokenPipeError:  # Such as `dfplan train --help | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
 
@@ -60,7 +63,7 @@ def _run(args: list[str]) -> int:
         print(f"dfplan {__version__}")
         return OK
     if args[0] not in COMMANDS:
-        return _say(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
+        return _fail(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
     from dfplan.types import UserError
     from dfplan.util.compilation_cache import enable_compilation_cache
 
@@ -68,16 +71,17 @@ def _run(args: list[str]) -> int:
     try:
         return importlib.import_module(f"dfplan.cli.{_module(args[0])}").main(args[1:])
     except UserError as error:
-        return _say(f"error: {error}", USAGE)
-    except SystemExit as stop:  # tyro's, after --help or a usage error
+        return _fail(f"error: {error}", USAGE)
+    except SystemExit as stop:  # Raised by tyro after --help.
         return int(stop.code or OK)
 
 
 def _module(command: str) -> str:
+    """Return the module of a command; `import` cannot be a module's name."""
     return f"{command}_" if keyword.iskeyword(command) else command
 
 
-def _say(message: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     print(f"dfplan: {message}", file=sys.stderr)
     return code
 
@@ -86,9 +90,9 @@ def _overview() -> str:
     rows = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
     return f"""usage: dfplan COMMAND ...
 
-Plan with Diffusion Forcing on Gymnasium environments.
+Plan with Diffusion Forcing in Gymnasium environments.
 
 {rows}
 
-`dfplan COMMAND --help` explains a command and its settings.
-The usual way: dfplan collect TASK, dfplan train TASK --out RUN, dfplan eval RUN."""
+Run `dfplan COMMAND --help` for the options of a command.
+Typical workflow: dfplan collect TASK, dfplan train TASK --out RUN, dfplan eval RUN."""

@@ -11,16 +11,16 @@ from dfplan.cli.common import (
     Integer,
     TaskName,
     Text,
+    check_at_least,
     check_outputs,
     check_seed,
     choose_task,
     console,
-    need_at_least,
     parse,
     write_json,
 )
-from dfplan.cli.progress import step_bar
-from dfplan.data.collect import check_free, collect, whole_or_nothing
+from dfplan.cli.progress_bar import step_bar
+from dfplan.data.collect import atomic_dataset, check_new_dataset_id, collect
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import Task, load_function
 from dfplan.types import UserError, one_line
@@ -28,23 +28,23 @@ from dfplan.types import UserError, one_line
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Make a dataset and write it to the local Minari folder ($MINARI_DATASETS_PATH).
+    """Collect a dataset and write it to the local Minari directory ($MINARI_DATASETS_PATH).
 
-    A task brings its own controller. In any other environment (--env and --dataset) --policy names
-    yours; without one the actions are random, which is enough to try the tools and rarely to plan
-    well.
+    A task comes with its own controller. For any other environment (--env and --dataset), provide a
+    controller with --policy. Without one, actions are random: enough to try the tools, but rarely
+    enough to plan well.
 
     Attributes:
-        task: name of a task; see `dfplan tasks`.
+        task: Name of a task; see `dfplan tasks`.
         env: Gymnasium id, instead of the task's.
-        dataset: Minari id to write, instead of the task's; must be free.
-        policy: what acts, as "module:function", also of the current directory: either
-            function(env, seed=...), which makes an object with act(observation) for each episode,
-            or function(observation), which gives the action.
-        env_kwargs: arguments of gymnasium.make as a JSON object, such as '{"maze_map": [...]}'.
-        steps: control steps; the task's own number by default.
-        seed: seeds everything; the same seed gives the same data.
-        json: also write what was made to this file.
+        dataset: Minari id to write, instead of the task's; must not exist yet.
+        policy: Policy that acts, as "module:function"; the module may be in the current directory.
+            Either function(env, seed=...), which returns an object with act(observation) for each
+            episode, or function(observation), which returns the action.
+        env_kwargs: Arguments of gymnasium.make as a JSON object, such as '{"maze_map": [...]}'.
+        steps: Number of control steps; the task's own number by default.
+        seed: Random seed; the same seed gives the same data.
+        json: Also write a summary (dataset, steps, seconds) to this file.
     """
 
     task: TaskName = ""
@@ -62,14 +62,14 @@ def main(argv: Sequence[str]) -> int:
     args = parse(Args, "collect", argv)
     task = choose_task(args.task, args.env, args.dataset, args.env_kwargs)
     steps = task.collect_steps if args.steps is None else args.steps
-    need_at_least(1, steps=steps)
+    check_at_least(1, steps=steps)
     check_seed(args.seed)
-    check_free(task.dataset)
+    check_new_dataset_id(task.dataset)
     make_env(task.env, task.env_kwargs).close()
     check_outputs(args.json)
     collector = _collector(task, args.policy)
-    begin = time.perf_counter()
-    with whole_or_nothing(task.dataset), step_bar("collecting", steps) as advance:
+    start_time = time.perf_counter()
+    with atomic_dataset(task.dataset), step_bar("collecting", steps) as advance:
         try:
             collector(
                 task.env,
@@ -81,13 +81,14 @@ def main(argv: Sequence[str]) -> int:
             )
         except (ValueError, TypeError) as error:
             raise UserError(one_line(error)) from error
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - start_time
     console.print(f"{task.dataset}: {steps:,} steps in {seconds:.1f} s")
     write_json(args.json, {"dataset": task.dataset, "steps": steps, "seconds": seconds})
     return 0
 
 
 def _collector(task: Task, policy: str | None) -> Callable[..., Any]:
+    """Return the function that collects: the task's own unless there is a policy."""
     if task.collector and not policy:
         return load_function(task.collector)
     policy = policy or task.policy

@@ -1,4 +1,4 @@
-"""What several commands share: parsing, the choice of a task, and output."""
+"""Helpers shared by the commands: parsing, choosing a task or run, and output."""
 
 import contextlib
 import dataclasses
@@ -13,41 +13,53 @@ from typing import Annotated, Any, TypeVar
 import tyro
 from rich.console import Console
 
+from dfplan.agent import Agent
+from dfplan.planner.config import PlannerConfig
 from dfplan.runs.resolve import ResolvedRun, resolve_run
+from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.registry import Task, all_tasks, get_task
+from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 
 T = TypeVar("T")
 
-SEEDS = 2**31
-"""Seeds below this go through NumPy, Gymnasium and JAX unchanged."""
+MAX_SEED = 2**31
+"""NumPy, Gymnasium and JAX all accept seeds below this one."""
 
-# Without these tyro shows "{None}|STR" and "(default: None)".
-RunDir = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+# Without these annotations tyro shows "{None}|STR" and "(default: None)" or "(default: )".
+RunDir = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
 TaskName = Annotated[
     str, tyro.conf.Positional, tyro.conf.arg(metavar="[TASK]", help_behavior_hint="")
 ]
 Text = Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_hint="")]
 Integer = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
+Integers = Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT ...", help_behavior_hint="")]
+Numbers = Annotated[tuple[float, ...], tyro.conf.arg(metavar="FLOAT ...", help_behavior_hint="")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 
-# Paths and JSON may hold what Rich would take for markup.
+# Paths and JSON may contain what Rich would interpret as markup.
 console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | None = None) -> T:
-    """Parse a command's arguments into its dataclass.
+    """Parse the arguments of a command into its dataclass.
 
     Exits with code 0 after `--help`.
 
+    Args:
+        args_type: Dataclass of the arguments.
+        command: Name of the command.
+        argv: Arguments after the command's name.
+        default: Default values; those of the dataclass if None.
+
     Raises:
-        UserError: on arguments that do not fit.
+        UserError: If the arguments do not fit.
     """
     kwargs: dict[str, Any] = {} if default is None else {"default": default}
-    complaint = io.StringIO()
+    message = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
+        with contextlib.redirect_stderr(message):
             return tyro.cli(
                 args_type,
                 prog=f"dfplan {command}",
@@ -58,113 +70,154 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
     except SystemExit as error:
         if not error.code:
             raise
-        raise UserError(f"{_sentence(complaint.getvalue())}; see dfplan {command} --help") from None
+        text = _first_section(message.getvalue())
+        raise UserError(f"{text}; see dfplan {command} --help") from None
 
 
-def _sentence(box: str) -> str:
-    """What stands in the first part of the box that tyro draws around a complaint."""
-    inside = [line.strip("│╭╮╰╯ ") for line in box.splitlines() if line.startswith("│")]
-    first = list(itertools.takewhile(lambda line: not line.startswith("─"), inside))
-    return " ".join(first) or " ".join(box.split())
+def _first_section(box: str) -> str:
+    """Return the text of the first section of the box that tyro draws around an error."""
+    content = [line.strip("│╭╮╰╯ ") for line in box.splitlines() if line.startswith("│")]
+    section = list(itertools.takewhile(lambda line: not line.startswith("─"), content))
+    return " ".join(section) or " ".join(box.split())
 
 
-def first_positional(argv: Sequence[str]) -> str:
-    """The argument before all options, or an empty string."""
-    return argv[0] if argv and not argv[0].startswith("-") else ""
+def _run_settings(run: Run) -> PlannerConfig:
+    """Return a run's own planner settings."""
+    return run.config.planner
 
 
 def parse_with_run(
     args_type: type[T],
     command: str,
     argv: Sequence[str],
-    defaults: Callable[[Path, ResolvedRun], T],
+    planner_defaults: Callable[[Run], PlannerConfig] = _run_settings,
 ) -> tuple[T, ResolvedRun]:
-    """Parse a command whose first argument is a run, which its other settings' defaults come from.
+    """Parse a command that takes a run first and planner settings among its options.
 
     Args:
-        args_type, command, argv: as of `parse`.
-        defaults: makes the arguments' defaults from the run's name and the run.
+        args_type: Dataclass of the arguments, with the fields `run` and `planner`.
+        command: Name of the command.
+        argv: Arguments after the command's name.
+        planner_defaults: Function that returns the default planner settings for a run.
+
+    Returns:
+        The arguments, and the run with the planner settings of the command line.
 
     Raises:
-        UserError: as `parse` and `resolve_run`; when something stands before the run.
+        UserError: If the arguments do not fit, the run is missing or damaged, or an option
+            precedes it.
     """
-    name = first_positional(argv)
-    found = resolve_run(name) if name else None
-    args: Any = parse(args_type, command, argv, defaults(Path(name), found) if found else None)
-    if not found:
-        raise UserError(f"the run {args.run} must stand before all options")
-    return args, found
+    name = leading_argument(argv)
+    if not name:
+        args: Any = parse(args_type, command, argv)
+        raise UserError(f"RUN must precede the options, got {args.run} after them")
+    resolved = resolve_run(name)
+    make_args: Any = args_type
+    default = make_args(run=Path(name), planner=planner_defaults(resolved.run))
+    args = parse(args_type, command, argv, default)
+    return args, resolved.replace_planner(args.planner)
 
 
-def option(argv: Sequence[str], name: str) -> str | None:
-    """Value of the last `--name VALUE` or `--name=VALUE`, looked up before the real parsing."""
-    found = None
+def leading_argument(argv: Sequence[str]) -> str:
+    """Return the argument that precedes all options, or an empty string."""
+    return argv[0] if argv and not argv[0].startswith("-") else ""
+
+
+def find_option(argv: Sequence[str], name: str) -> str | None:
+    """Return the value of the last `--name VALUE` or `--name=VALUE`, before the actual parsing."""
+    value = None
     for i, arg in enumerate(argv):
         if arg == name and i + 1 < len(argv):
-            found = argv[i + 1]
+            value = argv[i + 1]
         elif arg.startswith(f"{name}="):
-            found = arg.partition("=")[2]
-    return found
+            value = arg.partition("=")[2]
+    return value
+
+
+def open_agent(resolved: ResolvedRun, seed: int = 0) -> Agent:
+    """Return the agent of a run, with its newest weights.
+
+    Raises:
+        UserError: If the run has no checkpoint, or cannot act.
+    """
+    return Agent.from_run(resolved.run, resolved.load_weights(), seed=seed)
+
+
+def latest_step(run: Path) -> int | None:
+    """Return the training step of a run's newest checkpoint, or None."""
+    with CheckpointStore(checkpoints(run)) as store:
+        return store.latest()
 
 
 def choose_task(name: str, env: str | None, dataset: str | None, env_kwargs: str | None) -> Task:
-    """The task of that name, with environment and dataset replaced where they are given.
+    """Return the named task, with its environment and dataset replaced if these are given.
+
+    Args:
+        name: Name of a task; empty for an environment and dataset without a task.
+        env: Gymnasium id, or None.
+        dataset: Minari id, or None.
+        env_kwargs: Arguments of gymnasium.make as a JSON object, or None.
 
     Raises:
-        UserError: when neither a name nor both of them are given, or `env_kwargs` is no JSON.
+        UserError: If neither a name nor both ids are given, or `env_kwargs` is not a JSON object.
     """
     if name:
         task = get_task(name)
     elif env and dataset:
         task = Task(env=env, dataset=dataset)
     else:
-        raise UserError("name a task first (see `dfplan tasks`), or give --env and --dataset")
+        raise UserError("give a task (see `dfplan tasks`), or both --env and --dataset")
     task = choose_env(task, None, env, env_kwargs)
     return dataclasses.replace(task, dataset=dataset or task.dataset)
 
 
 def choose_env(task: Task, name: str | None, env: str | None, env_kwargs: str | None) -> Task:
-    """The task, or the one of that name, in another environment where that is given.
+    """Return the task, or the named one, with its environment replaced if one is given.
+
+    Args:
+        task: Task to use if `name` is None.
+        name: Name of another task, or None.
+        env: Gymnasium id, or None.
+        env_kwargs: Arguments of gymnasium.make as a JSON object, or None.
 
     Raises:
-        UserError: on an unknown task, or `env_kwargs` that are no JSON object.
+        UserError: If the task is unknown, or `env_kwargs` is not a JSON object.
     """
-    all_tasks()  # loading them registers their environments
+    all_tasks()  # Loading the tasks registers their environments.
     if name:
         task = get_task(name)
-    # A score belongs to the environment that its constants were measured in, as it is.
+    # A score is only valid in the exact environment that its constants were measured in.
     if env:
         task = dataclasses.replace(
             task, name="", env=env, env_kwargs={}, score=None, protocol="seeds"
         )
     if env_kwargs:
-        more = {**task.env_kwargs, **parse_json("--env-kwargs", env_kwargs)}
-        task = dataclasses.replace(task, env_kwargs=more, score=None)
+        merged = {**task.env_kwargs, **parse_json("--env-kwargs", env_kwargs)}
+        task = dataclasses.replace(task, env_kwargs=merged, score=None)
     return task
 
 
-def parse_json(what: str, text: str) -> dict[str, Any]:
-    """A JSON object from the command line.
+def parse_json(name: str, text: str) -> dict[str, Any]:
+    """Parse the JSON object of an option.
 
     Raises:
-        UserError: when it is none.
+        UserError: If the text is not a JSON object.
     """
+    example = "example: '{\"a\": 1}'"
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(
-            f"{what} {text!r} is not JSON ({error}); example: '{{\"a\": 1}}'"
-        ) from error
+        raise UserError(f"{name} {text!r} is not JSON ({error}); {example}") from error
     if not isinstance(value, dict):
-        raise UserError(f"{what} {text!r} is not a JSON object; example: '{{\"a\": 1}}'")
+        raise UserError(f"{name} {text!r} is not a JSON object; {example}")
     return value
 
 
-def need_at_least(low: int, **values: int | None) -> None:
-    """Check the values of options, by their names; None passes.
+def check_at_least(low: int, **values: int | None) -> None:
+    """Check the values of options, given by name; None passes.
 
     Raises:
-        UserError: naming the option and its value.
+        UserError: If a value is below `low`.
     """
     for name, value in values.items():
         if value is not None and value < low:
@@ -175,23 +228,33 @@ def check_seed(seed: int) -> None:
     """Check a seed that environments and plans share.
 
     Raises:
-        UserError: when it is out of range.
+        UserError: If it is out of range.
     """
-    if not 0 <= seed < SEEDS:
-        raise UserError(f"--seed must be at least 0 and below {SEEDS}, got {seed}")
+    if not 0 <= seed < MAX_SEED:
+        raise UserError(f"--seed must be at least 0 and below {MAX_SEED}, got {seed}")
+
+
+def check_png(name: str, path: Path | None) -> None:
+    """Check that the file of an option ends in .png; None passes.
+
+    Raises:
+        UserError: If it has another suffix.
+    """
+    if path and path.suffix.lower() != ".png":
+        raise UserError(f"{name} {path} must end in .png")
 
 
 def check_outputs(*paths: Path | None) -> None:
-    """Check, before any work is done, that these files can be written; leaves nothing behind.
+    """Check that files can be written, before any work is done; leaves nothing behind.
 
     Raises:
-        UserError: on the first one that cannot, or that is a run's own config or metrics.
+        UserError: If a file cannot be written, or is the config or metrics file of a run.
     """
     for path in paths:
         if path is None:
             continue
         if path.name in ("config.json", "metrics.jsonl") and path.exists():
-            raise UserError(f"cannot write {path}: it may belong to a run; name another file")
+            raise UserError(f"cannot write {path}: it may belong to a run; choose another file")
         try:
             if path.exists():
                 path.open("a").close()
@@ -203,20 +266,20 @@ def check_outputs(*paths: Path | None) -> None:
 
 
 def write_json(path: Path | None, record: Any) -> None:
-    """Write a JSON file, when a path is given.
+    """Write a JSON file; does nothing if the path is None.
 
     Raises:
-        UserError: when it cannot be written.
+        UserError: If the file cannot be written.
     """
     if path is not None:
         write_text(path, json.dumps(record, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, and its folder.
+    """Write a text file and create its directory.
 
     Raises:
-        UserError: when it cannot be written.
+        UserError: If the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,14 +10,16 @@ from rich.table import Table
 
 from dfplan.cli.common import (
     File,
+    Integers,
+    check_at_least,
     check_outputs,
+    check_png,
     console,
-    first_positional,
-    need_at_least,
+    leading_argument,
     parse,
     write_json,
 )
-from dfplan.cli.progress import step_bar
+from dfplan.cli.progress_bar import step_bar
 from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import local_ids, open_dataset
 from dfplan.data.profile.findings import findings
@@ -32,23 +34,23 @@ from dfplan.types import UserError, check_choice
 
 COMMANDS = ("show", "list")
 
-DatasetId = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
+DatasetId = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID", help_behavior_hint="")]
 
 
 @dataclasses.dataclass(frozen=True)
 class Show:
-    """Show what a dataset holds, what dfplan makes of it, and what would hurt training.
+    """Show the contents of a dataset, how dfplan reads it, and problems that would hurt training.
 
     Attributes:
         dataset: Minari id.
-        goal_dims: places of the goal in the state, as for `dfplan train`.
-        stride: control steps per token, as for `dfplan train --data.stride`.
-        json: also write it to this file.
-        plot: draw some trajectories and the histogram of each dimension in this file.
+        goal_dims: State dimensions that form the goal, as for `dfplan train`.
+        stride: Control steps per token, as for `dfplan train --data.stride`.
+        json: Also write this to a file.
+        plot: Draw some trajectories and a histogram of each dimension to this PNG file.
     """
 
     dataset: DatasetId
-    goal_dims: tuple[int, ...] = ()
+    goal_dims: Integers = ()
     stride: int = 1
     json: File = None
     plot: File = None
@@ -56,10 +58,10 @@ class Show:
 
 @dataclasses.dataclass(frozen=True)
 class List:
-    """List the datasets of the local Minari folder.
+    """List the datasets in the local Minari directory.
 
     Attributes:
-        json: also write the list to this file.
+        json: Also write the list to this file.
     """
 
     json: File = None
@@ -69,10 +71,10 @@ Args = Annotated[Show, tyro.conf.subcommand("show")] | Annotated[List, tyro.conf
 
 
 def main(argv: Sequence[str]) -> int:
-    """Show a dataset, or list those that are here."""
-    name = first_positional(argv)
-    if name:
-        check_choice("command of dfplan dataset", name, COMMANDS)
+    """Show a dataset, or list the local ones."""
+    command = leading_argument(argv)
+    if command:
+        check_choice("command of dfplan dataset", command, COMMANDS)
     args: Any = parse(Args, "dataset", argv)  # pyright: ignore[reportArgumentType]
     check_outputs(args.json)
     return _list(args) if isinstance(args, List) else _show(args)
@@ -82,7 +84,7 @@ def _list(args: List) -> int:
     records = [_record(dataset_id) for dataset_id in local_ids()]
     write_json(args.json, records)
     if not records:
-        console.print("no datasets here; make one with dfplan collect or dfplan import")
+        console.print("no local datasets; create one with dfplan collect or dfplan import")
         return 0
     table = _table("dataset", "episodes", "steps", "problem")
     for record in records:
@@ -102,28 +104,27 @@ def _record(dataset_id: str) -> dict[str, Any]:
 
 
 def _show(args: Show) -> int:
-    need_at_least(1, stride=args.stride)
-    if args.plot and args.plot.suffix.lower() != ".png":
-        raise UserError(f"--plot {args.plot} must end in .png")
+    check_at_least(1, stride=args.stride)
+    check_png("--plot", args.plot)
     check_outputs(args.plot)
     total = int(open_dataset(args.dataset).total_steps)
     with step_bar("reading", max(total, 1)) as advance:
         profile = measure(args.dataset, args.goal_dims or None, advance)
-    found = findings(profile, args.stride)
-    facts = _facts(profile, args.stride)
-    for name, value in facts.items():
+    warnings = findings(profile, args.stride)
+    for name, value in _facts(profile, args.stride).items():
         console.print(f"{name:<14}{value}")
     if profile.layout:
         console.print(_dimensions(profile))
-    for sentence in found:
-        console.print(f"warning: {sentence}")
-    if not found:
-        console.print("nothing found that would hurt training")
-    write_json(args.json, {**profile.to_dict(), "stride": args.stride, "warnings": found})
+    for warning in warnings:
+        console.print(f"warning: {warning}")
+    if not warnings:
+        console.print("no problems found")
+    write_json(args.json, {**profile.to_dict(), "stride": args.stride, "warnings": warnings})
+    if args.json:
+        console.print(f"wrote {args.json}")
     if args.plot and profile.layout:
         draw_dataset(args.plot, profile, take_sample(args.dataset, profile.layout))
-    for path in filter(None, (args.json, args.plot and profile.layout and args.plot)):
-        console.print(f"wrote {path}")
+        console.print(f"wrote {args.plot}")
     return 0
 
 
@@ -146,11 +147,12 @@ def _facts(profile: Profile, stride: int) -> dict[str, str]:
 
 def _goal(profile: Profile, layout: Layout) -> str:
     if not layout.goal_dim:
-        return "no goal (--goal-dims names its dimensions in the state)"
-    where = f"the goal is its dimensions {', '.join(map(str, layout.goal_dims))}"
+        return "no goal (--goal-dims sets the dimensions that form it)"
+    dimensions = f"goal: dimensions {', '.join(map(str, layout.goal_dims))}"
     if not len(profile.goal_intervals):
-        return where
-    return f"{where}; {len(profile.goal_intervals):,} ways from goal to goal, {_range(profile.goal_intervals)} steps"
+        return dimensions
+    intervals = f"{len(profile.goal_intervals):,} intervals between goals"
+    return f"{dimensions}; {intervals}, {_range(profile.goal_intervals)} steps"
 
 
 def _tokens(profile: Profile, layout: Layout, stride: int) -> str:
@@ -158,7 +160,8 @@ def _tokens(profile: Profile, layout: Layout, stride: int) -> str:
     size = TokenLayout.create(layout, config).features
     text = f"{size} numbers each at stride {stride}; windows of {config.tokens}"
     if len(profile.goal_intervals):
-        text += f", or {window_tokens(profile.goal_intervals, stride)} as the ways ask for (--data.tokens 0)"
+        tokens = window_tokens(profile.goal_intervals, stride)
+        text += f" (with --data.tokens 0: {tokens}, from the intervals between goals)"
     return text
 
 
@@ -171,16 +174,18 @@ def _range(values: Any) -> str:
 
 
 def _dimensions(profile: Profile) -> Table:
-    table = _table("dimension", "min", "mean", "std", "max", "at ends", "NaN", "jumps")
+    table = _table("dimension", "min", "mean", "std", "max", "at limits", "NaN", "outliers")
     for dimension in (*profile.state, *profile.action, *profile.goal, *profile.reward):
         table.add_row(dimension.name, *_cells(dimension))
     return table
 
 
-def _cells(d: Dimension) -> list[str]:
-    numbers = [f"{value:.4g}" for value in (d.low, d.mean, d.std, d.high)]
-    shares = [f"{share:.1%}" if share else "-" for share in (d.at_ends, d.missing)]
-    return [*numbers, *shares, f"{d.jumps:,}" if d.jumps else "-"]
+def _cells(dimension: Dimension) -> list[str]:
+    values = (dimension.low, dimension.mean, dimension.std, dimension.high)
+    numbers = [f"{value:.4g}" for value in values]
+    shares = [f"{share:.1%}" if share else "-" for share in (dimension.at_ends, dimension.missing)]
+    outliers = f"{dimension.outlier_steps:,}" if dimension.outlier_steps else "-"
+    return [*numbers, *shares, outliers]
 
 
 def _table(*columns: str) -> Table:

@@ -1,7 +1,7 @@
 """`dfplan eval`."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,65 +14,61 @@ from dfplan.cli.common import (
     Integer,
     RunDir,
     Text,
+    check_at_least,
     check_outputs,
     check_seed,
     choose_env,
     console,
-    need_at_least,
+    open_agent,
     parse_with_run,
     write_json,
 )
-from dfplan.cli.pictures import FILES, draw_all
-from dfplan.cli.progress import step_bar
+from dfplan.cli.figures import FILES, draw_evaluation
+from dfplan.cli.progress_bar import step_bar
 from dfplan.evaluation.baselines import baselines
-from dfplan.evaluation.evaluate import (
-    METRICS,
-    BatchAgent,
-    Episodes,
-    given_goals,
-    interval,
-    measure,
-    plan_latency,
-    run_episodes,
-    score_tasks,
-)
+from dfplan.evaluation.bootstrap import interval
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.latency import plan_latency
+from dfplan.evaluation.metrics import METRICS, measure, score_tasks
+from dfplan.evaluation.play import BatchAgent, given_goals, run_episodes
+from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
-from dfplan.report.result import cell
+from dfplan.report.result import format_interval, format_latency
 from dfplan.representation.layout import Layout
-from dfplan.runs.run import load_weights
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import parse_perturbation, perturbed
 from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, assign_tasks
 from dfplan.tasks.registry import Task
-from dfplan.types import UserError
 
 LATENCY_CALLS = 50
+LATENCY_EPISODES = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Drive an environment with a trained planner, and measure it.
+    """Evaluate a trained planner in its environment.
 
-    The planner's settings default to those of the run. Episode i has the seed `seed` + i; keep the
-    seeds of a result apart from those that settings were chosen on.
+    The planner settings default to those of the run. Episode i has the seed `seed` + i; report
+    results only on seeds that were not used to choose settings.
 
     Attributes:
-        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`);
-            before all options.
-        episodes: episodes to play, side by side.
-        seed: of the first episode.
-        task: another task to evaluate on, with the same states and actions.
-        env: another Gymnasium id to evaluate on, likewise.
-        env_kwargs: arguments of gymnasium.make as a JSON object.
-        perturb: NAME=VALUE[,OPTION=VALUE...], once or more, the first one nearest to the
-            environment, such as obs_noise=0.2,0.2,0,0 or push=0.5,duration=10; that numbers may be
-            missing is declared to the planner by itself, noise is by planner.observation-noise.
-        max_steps: longest episode, for environments that have no time limit of their own.
-        protocol: evaluation protocol, the task's own by default: seeds (episode i is reset with its
-            seed) or ogbench (five tasks; 250 episodes are the official number).
-        references: also measure random actions and the data's controller, on the same seeds.
-        out: directory for result.json, plans.png, denoising.gif and episode.gif.
-        json: also write the result to this file.
+        run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
+            precede the options.
+        episodes: Number of episodes, played in parallel.
+        seed: Seed of the first episode.
+        task: Another task to evaluate on, with the same states and actions.
+        env: Another Gymnasium id to evaluate on, with the same states and actions.
+        env_kwargs: Arguments of gymnasium.make as a JSON object.
+        perturb: Perturbation NAME=VALUE[,OPTION=VALUE...], such as obs_noise=0.2,0.2,0,0 or
+            push=0.5,duration=10. Repeat the option to combine several; the first one is applied
+            closest to the environment. Dropouts switch on `planner.sensing.missing` automatically;
+            declare noise with `--planner.sensing.observation-noise`.
+        max_steps: Maximum episode length, for environments without a time limit of their own.
+        protocol: Evaluation protocol, the task's own by default: seeds (episode i is reset with its
+            seed) or ogbench (five tasks; the official number is 250 episodes).
+        baselines: Also evaluate random actions and the dataset's controller, on the same seeds.
+        out: Directory for result.json, plans.png, denoising.gif and episode.gif.
+        json: Also write the result to this file.
     """
 
     run: RunDir
@@ -82,7 +78,9 @@ class Args:
     env: Text = None
     env_kwargs: Text = None
     perturb: Annotated[
-        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="STR")
+        tuple[str, ...],
+        tyro.conf.UseAppendAction,
+        tyro.conf.arg(metavar="STR", help_behavior_hint="(repeatable)"),
     ] = ()
     max_steps: Integer = None
     protocol: Text = None
@@ -92,47 +90,65 @@ class Args:
     planner: PlannerConfig = PlannerConfig()
 
 
-def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
-    """Evaluate a run, and say where its pictures are."""
-    args, found = parse_with_run(
-        Args, "eval", argv, lambda name, found: Args(name, planner=found.run.config.planner)
-    )
-    need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
+def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
+    """Evaluate a run.
+
+    Args:
+        argv: Arguments of the command.
+        list_figures: Whether to print the paths of the figures.
+    """
+    args, resolved = parse_with_run(Args, "eval", argv)
+    check_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
     perturbations = [parse_perturbation(text) for text in args.perturb]
-    run = found.run.replace_planner(args.planner)
+    run = resolved.run
     if any(perturbation.drops for perturbation in perturbations):
         run = run.with_planner({"sensing.missing": True})
-    task = choose_env(run.task, args.task, args.env, args.env_kwargs)
-    task = dataclasses.replace(task, protocol=args.protocol or task.protocol)
-    if args.max_steps:
-        limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
-        task = dataclasses.replace(task, env_kwargs=limited, score=None)
+    task = _choose_task(run.task, args)
 
-    def make(**more: Any) -> Any:
-        return perturbed(make_env(task.env, task.env_kwargs, **more), perturbations)
+    def make(**kwargs: Any) -> Any:
+        return perturbed(make_env(task.env, task.env_kwargs, **kwargs), perturbations)
 
     env = make()
-    limit = env.spec.max_episode_steps if env.spec else None
-    if limit is None:
-        raise UserError(f"environment {task.env!r} has no time limit; give one with --max-steps")
+    max_steps = time_limit(env, "--max-steps")
     run.check_env(env)
     results = [args.json, args.out and args.out / "result.json"]
     check_outputs(*results, *(args.out / file for file in FILES if args.out))
     protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
     assign_tasks(protocol, args.episodes)
-    if run.layout.goal_dim and not (run.layout.gives_goal or protocol.gives_goals):
-        console.print(
-            f"note: observations of {task.env} hold no goal, so the planner is given none; "
-            "train with --goal-from or --goal-value; in Python, Agent.act takes one"
-        )
-    agent = Agent.from_run(run, load_weights(run, found.directory))
+    _note_missing_goal(run.layout, task, protocol)
+    agent = open_agent(resolved._replace(run=run))
     seeds = np.arange(args.seed, args.seed + args.episodes)
-    episodes = _play("evaluating", agent, agent.layout, make, limit, seeds, protocol)
-    result = _result(found.name, task, agent, env, episodes, args.perturb, protocol)
+
+    def play(title: str, policy: BatchAgent) -> Episodes:
+        with step_bar(title, max_steps) as advance:
+            return run_episodes(
+                policy,
+                make,
+                seeds,
+                state=agent.layout.state,
+                goal=agent.layout.goal,
+                progress=advance,
+                goal_dims=agent.layout.goal_dims,
+                protocol=protocol,
+            )
+
+    episodes = play("evaluating", agent)
+    result = {
+        "task": task.name or task.env,
+        "checkpoint": resolved.name,
+        "episodes": args.episodes,
+        "seeds": seeds.tolist(),
+        "perturbations": list(args.perturb),
+        "planner": dataclasses.asdict(agent.planner.config),
+        "metrics": _metrics(episodes, task),
+    }
+    result["metrics"]["latency_ms"] = _latency(agent, env, episodes, protocol)
+    if protocol.task_count:
+        result["tasks"] = score_tasks(measure(episodes), protocol)
     if args.baselines:
         result["baselines"] = {
-            name: _metrics(_play(name, policy, agent.layout, make, limit, seeds, protocol), task)
+            name: _metrics(play(f"evaluating {name}", policy), task)
             for name, policy in baselines(task, env).items()
         }
     env.close()
@@ -140,71 +156,41 @@ def main(argv: Sequence[str], *, names_pictures: bool = True) -> int:
     for path in results:
         write_json(path, result)
     if args.out:
-        for picture in draw_all(args.out, agent, task, make, episodes):
-            if names_pictures:
-                console.print(f"wrote {picture}")
+        for path in draw_evaluation(args.out, agent, task, make, episodes):
+            if list_figures:
+                console.print(f"wrote {path}")
     return 0
 
 
-def _play(
-    what: str,
-    agent: BatchAgent,
-    layout: Layout,
-    make: Callable[[], Any],
-    limit: int,
-    seeds: np.ndarray,
-    protocol: EvaluationProtocol,
-) -> Episodes:
-    with step_bar(what, limit) as advance:
-        return run_episodes(
-            agent,
-            make,
-            seeds,
-            state=layout.state,
-            goal=layout.goal,
-            progress=advance,
-            goal_dims=layout.goal_dims,
-            protocol=protocol,
+def _choose_task(task: Task, args: Args) -> Task:
+    """Return the run's task with the changes of the command line."""
+    task = choose_env(task, args.task, args.env, args.env_kwargs)
+    task = dataclasses.replace(task, protocol=args.protocol or task.protocol)
+    return limit_steps(task, args.max_steps)
+
+
+def _note_missing_goal(layout: Layout, task: Task, protocol: EvaluationProtocol) -> None:
+    """Print a note if the planner has a goal that neither observations nor the protocol give."""
+    if layout.goal_dim and not (layout.gives_goal or protocol.gives_goals):
+        console.print(
+            f"note: observations of {task.env} contain no goal, so the planner gets none; "
+            "train with --goal-from or --goal-value, or pass a goal to Agent.act in Python"
         )
 
 
 def _metrics(episodes: Episodes, task: Task) -> dict[str, Any]:
-    return {name: interval(array) for name, array in measure(episodes, task.score).items()}
-
-
-def _result(
-    checkpoint: str,
-    task: Task,
-    agent: Agent,
-    env: Any,
-    episodes: Episodes,
-    perturbations: Sequence[str],
-    protocol: EvaluationProtocol,
-) -> dict[str, Any]:
-    result = {
-        "task": task.name or task.env,
-        "checkpoint": checkpoint,
-        "episodes": len(episodes.seeds),
-        "seeds": [int(s) for s in episodes.seeds],
-        "perturbations": list(perturbations),
-        "planner": dataclasses.asdict(agent.planner.config),
-        "metrics": {
-            **_metrics(episodes, task),
-            "latency_ms": _latency(agent, env, episodes, protocol),
-        },
-    }
-    if protocol.task_count:
-        result["tasks"] = score_tasks(measure(episodes), protocol)
-    return result
+    return {name: interval(values) for name, values in measure(episodes, task.score).items()}
 
 
 def _latency(
     agent: Agent, env: Any, episodes: Episodes, protocol: EvaluationProtocol
 ) -> dict[str, float]:
-    """Time plans at the beginning of the first ten episodes."""
+    """Time the first plans of the first ten episodes."""
     tasks = assign_tasks(protocol, len(episodes.seeds))
-    starts = list(zip(episodes.seeds.tolist(), tasks, strict=True))[:10]
-    observations, infos = zip(*(protocol.reset(env, *start) for start in starts), strict=True)
+    starts = list(zip(episodes.seeds.tolist(), tasks, strict=True))[:LATENCY_EPISODES]
+    observations, infos = zip(
+        *(protocol.reset(env, seed, task) for seed, task in starts), strict=True
+    )
     goals = given_goals(
         protocol, list(infos), state=agent.layout.state, goal_dims=agent.layout.goal_dims
     )
@@ -212,19 +198,20 @@ def _latency(
 
 
 def _table(result: dict[str, Any]) -> str:
-    """Metrics down, the planner and its references across."""
+    """Format a result with one row per metric, and columns for the planner and the baselines."""
     columns = {"planner": result["metrics"], **result.get("baselines", {})}
     rows = [("metric", *columns)]
-    rows += [(name, *(cell(metrics[name]) for metrics in columns.values())) for name in METRICS]
-    rows = [row for row in rows if any(row[1:])]
+    for name in METRICS:
+        cells = [format_interval(metrics[name]) for metrics in columns.values()]
+        if any(cells):
+            rows.append((name, *cells))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    latency = result["metrics"]["latency_ms"]
-    lines += [f"{name}: {cell(value)}" for name, value in result.get("tasks", {}).items()]
+    tasks = result.get("tasks", {}).items()
     return "\n".join(
         [
-            f"{result['task']}, {result['episodes']} episodes: mean (95 % interval)",
-            *lines,
-            f"one plan takes {latency['p50']:.1f} ms, 99 % at most {latency['p99']:.1f} ms",
+            f"{result['task']}, {result['episodes']} episodes: mean (95% CI)",
+            *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows),
+            *(f"{name}: {format_interval(value)}" for name, value in tasks),
+            format_latency(result["metrics"]["latency_ms"]),
         ]
     )

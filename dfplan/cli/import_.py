@@ -11,18 +11,19 @@ import tyro
 from dfplan.cli.common import (
     File,
     Integer,
+    Integers,
     Text,
+    check_at_least,
     check_outputs,
     console,
-    need_at_least,
     parse,
     write_json,
 )
-from dfplan.cli.progress import step_bar
-from dfplan.data.collect import check_free
+from dfplan.cli.progress_bar import step_bar
+from dfplan.data.collect import check_new_dataset_id
+from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
-from dfplan.data.importers.source import Columns
-from dfplan.data.importers.write import Form, write_rows
+from dfplan.data.importers.write import ImportOptions, write_episodes
 from dfplan.types import UserError
 
 FormatName = Annotated[
@@ -41,24 +42,24 @@ Bounds = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Write files of another toolkit as a dataset in the local Minari folder.
+    """Convert files of another toolkit to a dataset in the local Minari directory.
 
-    Columns are named as in the file: --observations infos/qpos infos/qvel puts two side by side.
-    Where a file holds goals, observations become a Dict with observation, achieved_goal and
-    desired_goal; without any, `dfplan train --goal-dims` says where in the state goals are.
+    Columns are named as in the file: --observations infos/qpos infos/qvel concatenates two of them.
+    If a file has goals, observations become a Dict with observation, achieved_goal and
+    desired_goal. If not, name the goal's state dimensions with `dfplan train --goal-dims`.
 
     Attributes:
         format: Name of the format.
-        paths: files, joined in their order.
-        dataset: Minari id to write; must be free.
-        observations: columns that make the observation; the format's own by default.
-        actions: columns that make the action; the format's own by default.
-        rewards: column of the rewards; none for zeros.
-        goal: column of the goals; none to leave them out.
-        goal_dims: dimensions of the observation that the goal is of; the first ones by default.
-        action_bounds: lowest and highest action of the environment; open by default.
-        episode_steps: rows per episode, for files that mark no ends.
-        json: also write what was imported to this file.
+        paths: Files, concatenated in this order.
+        dataset: Minari id to write; must not exist yet. (required)
+        observations: Columns that form the observation; the format's own by default.
+        actions: Columns that form the action; the format's own by default.
+        rewards: Column of the rewards; the format's own by default, "none" for zeros.
+        goal: Column of the goals; the format's own by default, "none" to leave them out.
+        goal_dims: Dimensions of the observation that form the goal; the first ones by default.
+        action_bounds: Lowest and highest action of the environment; unbounded by default.
+        episode_steps: Rows per episode, for files that do not mark where episodes end.
+        json: Also write a summary of the import to this file.
     """
 
     format: FormatName = ""
@@ -68,7 +69,7 @@ class Args:
     actions: Names = ()
     rewards: Text = None
     goal: Text = None
-    goal_dims: tuple[int, ...] = ()
+    goal_dims: Integers = ()
     action_bounds: Bounds = None
     episode_steps: Integer = None
     json: File = None
@@ -80,28 +81,28 @@ def main(argv: Sequence[str]) -> int:
     IMPORTERS.get(args.format)
     if args.dataset is None:
         raise UserError("--dataset is missing: the Minari id to write, such as my/name-v0")
-    need_at_least(2, episode_steps=args.episode_steps)
-    check_free(args.dataset)
+    check_at_least(2, episode_steps=args.episode_steps)
+    check_new_dataset_id(args.dataset)
     check_outputs(args.json)
-    begin = time.perf_counter()
+    start_time = time.perf_counter()
     columns = Columns(args.observations, args.actions, args.rewards, args.goal)
-    rows = read_files(args.format, args.paths, columns, args.episode_steps)
+    episodes = read_files(args.format, args.paths, columns, args.episode_steps)
     files = ", ".join(path.name for path in args.paths)
-    with step_bar("importing", len(rows.action)) as advance:
-        done = write_rows(
-            rows,
+    with step_bar("importing", len(episodes.action)) as advance:
+        summary = write_episodes(
+            episodes,
             args.dataset,
-            Form(args.goal_dims, args.action_bounds),
+            ImportOptions(args.goal_dims, args.action_bounds),
             f"Imported from {args.format}: {files}",
             advance,
         )
-    seconds = time.perf_counter() - begin
-    for note in done.notes:
+    seconds = time.perf_counter() - start_time
+    for note in summary.notes:
         console.print(f"note: {note}")
     console.print(
-        f"{args.dataset}: {done.episodes:,} episodes, {done.steps:,} steps in {seconds:.1f} s; "
-        f"next: dfplan dataset show {args.dataset}"
+        f"{args.dataset}: {summary.episodes:,} episodes, {summary.steps:,} steps in "
+        f"{seconds:.1f} s; next: dfplan dataset show {args.dataset}"
     )
-    record = {"dataset": args.dataset, "seconds": seconds, **dataclasses.asdict(done)}
+    record = {"dataset": args.dataset, "seconds": seconds, **dataclasses.asdict(summary)}
     write_json(args.json, record)
     return 0

@@ -4,21 +4,19 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from dfplan.cli.common import File, RunDir, check_outputs, console, parse, write_json
-from dfplan.cli.latest import latest_step
+from dfplan.cli.common import File, RunDir, check_outputs, console, latest_step, parse, write_json
 from dfplan.config import flatten
 from dfplan.model import parameter_count
 from dfplan.runs.resolve import ResolvedRun, resolve_run
-from dfplan.runs.run import Run, load_weights
 
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Show what a run holds: task, dataset, settings, size, versions, checkpoint.
+    """Show a run's task, dataset, settings, size, package versions and checkpoint.
 
     Attributes:
-        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`).
-        json: also write it to this file.
+        run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`).
+        json: Also write this to a file.
     """
 
     run: RunDir
@@ -26,43 +24,40 @@ class Args:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print what a run holds."""
+    """Show a run."""
     args = parse(Args, "info", argv)
-    found = resolve_run(args.run)
+    resolved = resolve_run(args.run)
     check_outputs(args.json)
-    known, settings = facts(found), flatten(found.run.config.to_dict())
-    rows = {**known, **settings}
+    facts = run_facts(resolved)
+    settings = flatten(resolved.run.config.to_dict())
+    rows = {**facts, **settings}
     width = max(map(len, rows)) + 2
     for name, value in rows.items():
         console.print(f"{name:<{width}}{value}")
-    write_json(args.json, {**known, "settings": settings})
+    write_json(args.json, {**facts, "settings": settings})
     return 0
 
 
-def facts(found: ResolvedRun) -> dict[str, Any]:
-    """What there is to say of a run, beside its settings."""
-    run, directory, _ = found
-    step = latest_step(directory)
-    return {
-        "directory": str(directory),
+def run_facts(resolved: ResolvedRun) -> dict[str, Any]:
+    """Return what describes a run, apart from its settings, by name."""
+    run = resolved.run
+    layout = run.layout
+    step = latest_step(resolved.directory)
+    facts = {
+        "directory": str(resolved.directory),
         "task": run.task.name or "(own)",
         "env": run.task.env,
         "env_kwargs": dict(run.task.env_kwargs),
         "dataset": run.task.dataset,
         "fingerprint": run.fingerprint[:16],
-        "states, goals, actions": _sizes(run),
+        "states, goals, actions": f"{layout.state_dim}, {layout.goal_dim}, {layout.action_dim}",
         "checkpoint": f"step {step} of {run.config.training.steps}" if step else "none yet",
-        "parameters": parameter_count(load_weights(run, directory).params) if step else None,
-        **_learned(run),
-        "command": run.command,
-        "versions": ", ".join(f"{k} {v}" for k, v in run.versions.items()),
+        "parameters": None,
     }
-
-
-def _learned(run: Run) -> dict[str, float]:
-    """How much of the returns a critic foresees, where the goal is reward."""
-    return {"returns explained": round(float(run.critic.explained), 3)} if run.critic else {}
-
-
-def _sizes(run: Run) -> str:
-    return f"{run.layout.state_dim}, {run.layout.goal_dim}, {run.layout.action_dim}"
+    if step:
+        facts["parameters"] = parameter_count(resolved.load_weights().params)
+    if run.critic:
+        facts["returns explained"] = round(float(run.critic.explained), 3)
+    facts["command"] = run.command
+    facts["versions"] = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    return facts

@@ -10,12 +10,12 @@ from dfplan.types import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Copy a run with only what evaluation needs: settings, newest weights, no training state.
+    """Copy a run without its training state: only the settings and the newest weights.
 
     Attributes:
-        run: directory of the run.
-        out: directory of the copy; must not exist, or be empty.
-        json: also write directory and size to this file.
+        run: Run directory.
+        out: Directory of the copy; must be new or empty.
+        json: Also write the directory and its size to this file.
     """
 
     run: RunDir

@@ -10,18 +10,20 @@ import tyro
 from dfplan.agent import Agent
 from dfplan.cli.common import (
     File,
+    Numbers,
     RunDir,
     check_outputs,
+    check_png,
     check_seed,
     choose_env,
     console,
+    open_agent,
     parse_with_run,
     write_json,
 )
-from dfplan.cli.pictures import draw_plan
+from dfplan.cli.figures import draw_plan
 from dfplan.planner.config import PlannerConfig
 from dfplan.representation.layout import Layout
-from dfplan.runs.run import load_weights
 from dfplan.types import UserError
 
 
@@ -30,19 +32,19 @@ class Args:
     """Make one plan for a given start and goal, and show it.
 
     Attributes:
-        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`);
-            before all options.
-        start: state to plan from, SI units: all its numbers, or only those that a goal fixes (the
-            rest is zero then).
-        goal: where to, SI units; leave it out to plan towards no goal.
-        seed: of the plan.
-        json: write the plan and its candidates to this file.
-        png: draw the plan in this file.
+        run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
+            precede the options.
+        start: Start state in SI units: either all dimensions, or only those that form the goal (the
+            others are then zero).
+        goal: Goal in SI units; none by default.
+        seed: Random seed of the plan.
+        json: Write the plan and its candidates to this file.
+        png: Draw the plan to this file.
     """
 
     run: RunDir
-    start: tuple[float, ...]
-    goal: tuple[float, ...] = ()
+    start: Numbers = tyro.MISSING
+    goal: Numbers = ()
     seed: int = 0
     json: File = None
     png: File = None
@@ -51,31 +53,27 @@ class Args:
 
 def main(argv: Sequence[str]) -> int:
     """Plan once."""
-    args, found = parse_with_run(
-        Args,
-        "plan",
-        argv,
-        lambda name, found: Args(name, tyro.MISSING, planner=found.run.config.planner),
-    )
+    args, resolved = parse_with_run(Args, "plan", argv)
     check_seed(args.seed)
-    run = found.run.replace_planner(args.planner)
-    start, goal = _start(run.layout, args.start), _goal(run.layout, args.goal)
-    if args.png and args.png.suffix.lower() != ".png":
-        raise UserError(f"--png {args.png} must end in .png")
+    run = resolved.run
+    start = _start(run.layout, args.start)
+    goal = _goal(run.layout, args.goal)
+    check_png("--png", args.png)
     check_outputs(args.json, args.png)
-    agent = Agent.from_run(run, load_weights(run, found.directory), seed=args.seed)
+    agent = open_agent(resolved, args.seed)
     agent.plan_from(start, goal)
-    if args.png:  # first, as it is here that the environment may refuse start or goal
+    if args.png:  # Drawn before anything is written, as the environment may reject start or goal.
         draw_plan(args.png, agent, choose_env(run.task, None, None, None), start, goal)
     record = _record(agent, start, goal)
     write_json(args.json, record)
-    console.print(_sentence(record))
+    console.print(_summary(record))
     for path in filter(None, (args.json, args.png)):
         console.print(f"wrote {path}")
     return 0
 
 
 def _start(layout: Layout, numbers: tuple[float, ...]) -> np.ndarray:
+    """Return the start state `[S]`, with zeros in dimensions that are not given."""
     start = np.zeros(layout.state_dim, np.float32)
     if len(numbers) == layout.state_dim:
         start[:] = numbers
@@ -84,48 +82,49 @@ def _start(layout: Layout, numbers: tuple[float, ...]) -> np.ndarray:
     else:
         short = f" or {layout.goal_dim}" if layout.goal_dim else ""
         raise UserError(f"--start has {len(numbers)} numbers; valid: {layout.state_dim}{short}")
-    return _finite("--start", start)
+    return _check_finite("--start", start)
 
 
 def _goal(layout: Layout, numbers: tuple[float, ...]) -> np.ndarray | None:
+    """Return the goal `[G]`, or None."""
     if not numbers:
         return None
     if len(numbers) != layout.goal_dim:
         raise UserError(f"--goal has {len(numbers)} numbers; valid: {layout.goal_dim}")
-    return _finite("--goal", np.array(numbers, np.float32))
+    return _check_finite("--goal", np.array(numbers, np.float32))
 
 
-def _finite(name: str, numbers: np.ndarray) -> np.ndarray:
+def _check_finite(name: str, numbers: np.ndarray) -> np.ndarray:
     if not np.isfinite(numbers).all():
-        raise UserError(f"{name} {numbers} has a number that is not finite")
+        raise UserError(f"{name} must be finite, got {numbers}")
     return numbers
 
 
 def _record(agent: Agent, start: np.ndarray, goal: np.ndarray | None) -> dict[str, Any]:
     plan = agent.plan
     assert plan is not None
+    layout = agent.planner.model.layout
     return {
         "start": start.tolist(),
         "goal": None if goal is None else goal.tolist(),
-        "stride": agent.planner.model.layout.stride,
+        "stride": layout.stride,
         "arrival": None if goal is None else float(plan.arrival[0]),
         "arrives": None if goal is None else bool(agent.arrives()[0]),
-        "worth": -float(plan.cost[0].min())
-        if agent.planner.model.layout.reward_conditioned
-        else None,
+        # Where the goal is reward, the cost of a plan is its negated return.
+        "expected_return": -float(plan.cost[0].min()) if layout.reward_conditioned else None,
         "best": int(plan.best[0]),
         "states": plan.states[0].tolist(),
         "candidates": plan.candidates[0].tolist(),
     }
 
 
-def _sentence(record: dict[str, Any]) -> str:
-    tokens, stride = len(record["states"]) - 1, record["stride"]
-    length = f"{tokens} states, {tokens * stride} control steps"
-    if record["worth"] is not None:
-        return f"plan of {length}; worth {record['expected_return']:.4g} in discounted rewards"
+def _summary(record: dict[str, Any]) -> str:
+    tokens = len(record["states"]) - 1
+    text = f"plan of {tokens} states, {tokens * record['stride']} control steps"
+    if record["expected_return"] is not None:
+        return f"{text}; expected discounted return {record['expected_return']:.4g}"
     if record["goal"] is None:
-        return f"plan of {length}"
+        return text
     if record["arrives"]:
-        return f"plan of {length}; at the goal after {record['arrival']:.0f}"
-    return f"plan of {length}; it does not arrive"
+        return f"{text}; reaches the goal after {record['arrival']:.0f} control steps"
+    return f"{text}; does not reach the goal"

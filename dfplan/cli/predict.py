@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,19 @@ from dfplan.cli.common import (
     File,
     RunDir,
     Text,
+    check_at_least,
     check_outputs,
+    check_png,
     check_seed,
     console,
-    need_at_least,
     parse_with_run,
     write_json,
 )
-from dfplan.cli.progress import step_bar
-from dfplan.evaluation.evaluate import interval as mean_interval
-from dfplan.forecast.sample import check_rolls, sample_futures
+from dfplan.cli.progress_bar import step_bar
+from dfplan.evaluation.bootstrap import interval as mean_interval
+from dfplan.forecast.sample import check_rollout, sample_futures
 from dfplan.forecast.windows import (
-    LEVELS,
+    COVERAGES,
     ForecastWindows,
     calibrate,
     errors,
@@ -37,34 +37,40 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_planner
 from dfplan.planner.plan import Weights
 from dfplan.plots.forecast import draw_forecasts
-from dfplan.runs.resolve import ResolvedRun
-from dfplan.runs.run import load_weights
+from dfplan.report.result import format_interval
+from dfplan.runs.run import Run
 from dfplan.types import UserError
 
 SAMPLES = 64
-ERRORS = {"mean": "mean", "best": "best sample", "final": "mean, at the end"}
+ERRORS = {
+    "mean": "error of the sample mean (ADE)",
+    "best": "error of the best sample (minADE)",
+    "final": "error of the sample mean at the end (FDE)",
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Continue observed trajectories: samples of what follows, their mean, and intervals.
+    """Forecast trajectories: sampled futures, their mean, and calibrated intervals.
 
-    Without --from-end, windows are drawn from the dataset, and what really followed measures the
-    forecasts. `--planner.history.tokens` says how many tokens are observed, `--planner.horizon` how many
-    are predicted (0: all that training had), `--planner.candidates` how many samples are drawn.
+    Without --from-end, windows are drawn from the dataset, and the forecasts are compared with what
+    actually followed. The number of observed tokens is `--planner.history.tokens`, that of
+    predicted tokens `--planner.horizon` (0: the same number as in training), and that of sampled
+    futures `--planner.candidates`.
 
     Attributes:
-        run: directory of a run, or name of a task that comes trained; before all options.
-        dataset: Minari id of the trajectories; best ones that the run was not trained on.
-        windows: how many to draw.
-        calibration: Minari id of other trajectories, on which intervals are stretched until they
-            hold the share that they promise.
-        from_end: go on from the end of every episode instead, where nothing is known.
-        tokens: to predict, also more than training had: windows of `--planner.horizon` tokens then
-            follow each other; 0 for one window.
-        seed: of the windows and the samples.
-        json: write the forecasts, and how good they are, to this file.
-        png: draw six of them in this file.
+        run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
+            precede the options.
+        dataset: Minari id of the trajectories, preferably held out from training. (required)
+        windows: Number of windows to draw.
+        calibration: Minari id of the calibration set: intervals are rescaled on it to nominal
+            coverage (conformal prediction).
+        from_end: Forecast beyond the end of each episode instead, where there is no ground truth.
+        tokens: Number of tokens to predict, which may exceed the training horizon: windows of
+            `--planner.horizon` tokens are then chained; 0 for one window.
+        seed: Random seed of the windows and the samples.
+        json: Write the forecasts and their errors to this file.
+        png: Draw six forecasts to this file.
     """
 
     run: RunDir
@@ -80,38 +86,36 @@ class Args:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Predict."""
-    args, found = parse_with_run(Args, "predict", argv, _defaults)
+    """Forecast."""
+    args, resolved = parse_with_run(Args, "predict", argv, forecast_settings)
     if args.dataset is None:
-        raise UserError("--dataset is missing: the Minari id of the trajectories to continue")
-    if args.png and args.png.suffix.lower() != ".png":
-        raise UserError(f"--png {args.png} must end in .png")
+        raise UserError("--dataset is missing: the Minari id of the trajectories to forecast")
+    check_png("--png", args.png)
     check_seed(args.seed)
-    need_at_least(1, windows=args.windows)
-    need_at_least(0, tokens=args.tokens)
+    check_at_least(1, windows=args.windows)
+    check_at_least(0, tokens=args.tokens)
     check_outputs(args.json, args.png)
-    run = found.run.replace_planner(args.planner)
+    run = resolved.run
     data = run.load_data(args.dataset)
-    held = run.load_data(args.calibration) if args.calibration else None
-    planner = as_diffusion_planner(run.planner)
+    calibration_data = run.load_data(args.calibration) if args.calibration else None
+    planner = as_diffusion_planner(run.make_planner())
     tokens = args.tokens or planner.horizon
     if tokens > planner.horizon:
-        check_rolls(planner)
-    weights = load_weights(run, found.directory)
-    stretch = dict.fromkeys(LEVELS, 1.0)
-    if held is not None:
-        known = held_out(held, planner, args.windows, args.seed, tokens)
-        samples = _sample("calibrating", planner, weights, known, args.seed + 1, tokens)
-        assert known.future is not None
-        stretch = {level: calibrate(samples, known.future, level) for level in LEVELS}
-    windows = (
-        latest(data, planner)
-        if args.from_end
-        else held_out(data, planner, args.windows, args.seed, tokens)
-    )
+        check_rollout(planner)
+    weights = resolved.load_weights()
+    stretch = dict.fromkeys(COVERAGES, 1.0)
+    if calibration_data is not None:
+        windows = held_out(calibration_data, planner, args.windows, args.seed, tokens)
+        samples = _sample("calibrating", planner, weights, windows, args.seed + 1, tokens)
+        assert windows.future is not None
+        stretch = {coverage: calibrate(samples, windows.future, coverage) for coverage in COVERAGES}
+    if args.from_end:
+        windows = latest(data, planner)
+    else:
+        windows = held_out(data, planner, args.windows, args.seed, tokens)
     samples = _sample("predicting", planner, weights, windows, args.seed, tokens)
     record = _record(args, planner, windows, samples, stretch)
-    console.print(_sentence(record))
+    console.print(_summary(record))
     if windows.future is not None:
         console.print(_table(record["measured"]))
     if args.png:
@@ -122,24 +126,26 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _defaults(name: Path, found: ResolvedRun) -> Args:
-    config = dataclasses.replace(found.run.config.planner, candidates=SAMPLES)
-    if found.run.reward_conditioned:  # its token would ask for more than what is usual
-        goal = dataclasses.replace(config.goal, conditioning="none")
-        guidance = dataclasses.replace(config.guidance, samples=1)
-        config = dataclasses.replace(config, goal=goal, guidance=guidance)
-    return Args(name, planner=config)
+def forecast_settings(run: Run) -> PlannerConfig:
+    """Return the default planner settings for a run: more samples, without reward conditioning."""
+    config = dataclasses.replace(run.config.planner, candidates=SAMPLES)
+    if not run.reward_conditioned:
+        return config
+    # The goal token would ask for an unusually high return.
+    goal = dataclasses.replace(config.goal, conditioning="none")
+    guidance = dataclasses.replace(config.guidance, samples=1)
+    return dataclasses.replace(config, goal=goal, guidance=guidance)
 
 
 def _sample(
-    what: str,
+    title: str,
     planner: DiffusionPlanner,
     weights: Weights,
     windows: ForecastWindows,
     seed: int,
     tokens: int,
 ) -> np.ndarray:
-    with step_bar(what, len(windows.step)) as advance:
+    with step_bar(title, len(windows.step)) as advance:
         return sample_futures(planner, weights, windows.history, seed, advance, tokens)
 
 
@@ -151,11 +157,15 @@ def _record(
     stretch: dict[float, float],
 ) -> dict[str, Any]:
     layout = planner.model.layout
+    intervals = {}
+    for coverage in COVERAGES:
+        low, high = interval(samples, coverage, stretch[coverage])
+        intervals[str(coverage)] = [low.tolist(), high.tolist()]
     record = {
         "run": str(args.run),
         "dataset": args.dataset,
         "calibration": args.calibration,
-        "stretch": {str(level): factor for level, factor in stretch.items()},
+        "stretch": {str(coverage): factor for coverage, factor in stretch.items()},
         "stride": layout.stride,
         "observed_tokens": planner.config.history.tokens,
         "predicted_tokens": samples.shape[2],
@@ -163,29 +173,34 @@ def _record(
         "episode": windows.episode.tolist(),
         "step": windows.step.tolist(),
         "mean": samples.mean(axis=1).tolist(),
-        "intervals": {
-            str(level): [end.tolist() for end in interval(samples, level, stretch[level])]
-            for level in LEVELS
-        },
+        "intervals": intervals,
     }
     if windows.future is not None:
         position = layout.goal_dims or tuple(range(layout.state_dim))
-        found = errors(samples, windows.future, position)
-        covered = {
-            f"coverage_{level:.0%}": inside(samples, windows.future, level, stretch[level])
-            for level in LEVELS
-        }
-        record["measured"] = {
-            **{name: mean_interval(hits.mean(axis=(1, 2))) for name, hits in covered.items()},
-            **{f"error_{name}": mean_interval(values) for name, values in found.items()},
-        }
+        record["measured"] = _measure(samples, windows.future, stretch, position)
     return record
 
 
-def _sentence(record: dict[str, Any]) -> str:
-    steps = record["predicted_tokens"] * record["stride"]
+def _measure(
+    samples: np.ndarray,
+    future: np.ndarray,
+    stretch: dict[float, float],
+    position: tuple[int, ...],
+) -> dict[str, Any]:
+    """Return the coverage of the intervals and the errors, each with its confidence interval."""
+    measured = {}
+    for coverage in COVERAGES:
+        covered = inside(samples, future, coverage, stretch[coverage])
+        measured[f"coverage_{coverage:.0%}"] = mean_interval(covered.mean(axis=(1, 2)))
+    for name, values in errors(samples, future, position).items():
+        measured[f"error_{name}"] = mean_interval(values)
+    return measured
+
+
+def _summary(record: dict[str, Any]) -> str:
+    tokens = record["predicted_tokens"]
     return (
-        f"{len(record['step']):,} forecasts of {record['predicted_tokens']} states, {steps} "
+        f"{len(record['step']):,} forecasts of {tokens} states, {tokens * record['stride']} "
         f"control steps, after {record['observed_tokens']} observed; "
         f"{record['samples']} samples each"
     )
@@ -193,14 +208,10 @@ def _sentence(record: dict[str, Any]) -> str:
 
 def _table(measured: dict[str, Any]) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("measured", no_wrap=True)
-    table.add_column("mean (95 % interval)", no_wrap=True)
+    table.add_column("metric", no_wrap=True)
+    table.add_column("mean (95% CI)", no_wrap=True)
     for name, value in measured.items():
-        kind, _, what = name.partition("_")
-        label = (
-            f"truths in the {what} interval" if kind == "coverage" else f"truth to {ERRORS[what]}"
-        )
-        table.add_row(
-            label, f"{value['mean']:.3f} ({value['ci_low']:.3f} to {value['ci_high']:.3f})"
-        )
+        kind, _, detail = name.partition("_")
+        label = f"coverage of the {detail} interval" if kind == "coverage" else ERRORS[detail]
+        table.add_row(label, format_interval(value, digits=3))
     return table

@@ -15,54 +15,56 @@ from dfplan.agent import Agent
 from dfplan.cli.common import (
     File,
     Integer,
+    Integers,
     RunDir,
     Text,
+    check_at_least,
     check_outputs,
     check_seed,
     choose_env,
     console,
-    need_at_least,
+    open_agent,
     parse_with_run,
     write_json,
 )
-from dfplan.cli.pictures import noting_warnings
+from dfplan.cli.figures import print_warnings
+from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
-from dfplan.plots.film import Picture, film
-from dfplan.plots.overlay import OverlayPicture, viewer
-from dfplan.plots.plane import PlanePicture
-from dfplan.plots.scene import drawer, picture_dims
-from dfplan.plots.video import check_video, write_video
-from dfplan.runs.run import load_weights
+from dfplan.plots.matplotlib_frames import MatplotlibRenderer
+from dfplan.plots.mujoco_frames import MujocoRenderer, mujoco_viewer
+from dfplan.plots.scene import draw_function, plot_dims
+from dfplan.plots.video_frames import Renderer, video_frames
+from dfplan.plots.write_video import check_video, write_video
 from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError, one_line
 
 FPS = 25
-AT_GOAL_SECONDS = 1.0
-FALLBACK = "drawn with matplotlib"
+SECONDS_AT_GOAL = 1.0
+DRAWN_BY_MATPLOTLIB = "drawn with matplotlib"
 
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Film episodes, with the plan that is followed, its candidates and the path driven.
+    """Record episodes as video, with the active plan, its candidates and the path driven.
 
-    MuJoCo environments are filmed by MuJoCo, with the plan in the scene; without a display through
-    EGL, unless MUJOCO_GL says otherwise. Where that is impossible matplotlib draws instead.
+    MuJoCo environments are rendered by MuJoCo, with the plan drawn into the scene; without a
+    display through EGL, unless MUJOCO_GL is set. If that is not possible, matplotlib draws.
 
     Attributes:
-        run: directory of a run, or name of a task that comes trained (see `dfplan tasks`);
-            before all options.
-        seed: of the first episode; the next ones count up.
-        episodes: how many, one after the other.
-        out: the video, .gif or .mp4 (which needs the extra `video`).
-        size: its longest side in pixels, if frames are larger.
-        positions: places in the state of x, y and maybe z in the world; the task's when left out.
-        task: another task to drive in, with the same states and actions.
-        env: another Gymnasium id to drive in, likewise.
-        env_kwargs: arguments of gymnasium.make as a JSON object.
-        max_steps: longest episode, for environments that have no time limit of their own.
-        json: also write file, number of frames and what drew them to this file.
+        run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
+            precede the options.
+        seed: Seed of the first episode; it increases by 1 for each further episode.
+        episodes: Number of episodes, recorded one after the other.
+        out: Output file, .gif or .mp4 (which needs the extra `video`).
+        size: Longest side of the video in pixels; larger frames are scaled down.
+        positions: State dimensions of x, y and optionally z in the world; the task's by default.
+        task: Another task to record, with the same states and actions.
+        env: Another Gymnasium id to record, with the same states and actions.
+        env_kwargs: Arguments of gymnasium.make as a JSON object.
+        max_steps: Maximum episode length, for environments without a time limit of their own.
+        json: Also write the file, the number of frames and the renderer to this file.
     """
 
     run: RunDir
@@ -70,7 +72,7 @@ class Args:
     episodes: int = 1
     out: Path = Path("episode.gif")
     size: int = 480
-    positions: tuple[int, ...] = ()
+    positions: Integers = ()
     task: Text = None
     env: Text = None
     env_kwargs: Text = None
@@ -80,87 +82,81 @@ class Args:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Film a run."""
-    args, found = parse_with_run(
-        Args, "render", argv, lambda name, found: Args(name, planner=found.run.config.planner)
-    )
-    need_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
-    need_at_least(16, size=args.size)
+    """Record a run."""
+    args, resolved = parse_with_run(Args, "render", argv)
+    check_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
+    check_at_least(16, size=args.size)
     check_seed(args.seed)
     check_video(args.out)
     check_outputs(args.out, args.json)
-    run = found.run.replace_planner(args.planner)
+    run = resolved.run
     task = choose_env(run.task, args.task, args.env, args.env_kwargs)
     task = dataclasses.replace(task, positions=args.positions or task.positions)
     _check_positions(task.positions, run.layout.state_dim)
-    if args.max_steps:
-        limited = {**task.env_kwargs, "max_episode_steps": args.max_steps}
-        task = dataclasses.replace(task, env_kwargs=limited)
+    task = limit_steps(task, args.max_steps)
     with contextlib.closing(make_env(task.env, task.env_kwargs)) as env:
         run.check_env(env)
-        if env.spec is None or env.spec.max_episode_steps is None:
-            raise UserError(f"environment {task.env!r} has no time limit; give --max-steps")
-    agent = Agent.from_run(run, load_weights(run, found.directory))
+        time_limit(env, "--max-steps")
+    agent = open_agent(resolved)
     seeds = range(args.seed, args.seed + args.episodes)
-    frames, fps, how = shoot(agent, task, seeds, args.size)
+    frames, fps, drawn = record_episodes(agent, task, seeds, args.size)
     write_video(args.out, frames, fps, args.size)
-    console.print(f"wrote {args.out}: {len(frames)} frames, {how}")
-    write_json(args.json, {"video": str(args.out), "frames": len(frames), "drawn": how})
+    console.print(f"wrote {args.out}: {len(frames)} frames, {drawn}")
+    write_json(args.json, {"video": str(args.out), "frames": len(frames), "drawn": drawn})
     return 0
 
 
-def _check_positions(positions: tuple[int, ...], dim: int) -> None:
-    if positions and (
-        len(positions) not in (2, 3)
-        or len(set(positions)) < len(positions)
-        or not all(0 <= d < dim for d in positions)
-    ):
+def _check_positions(positions: tuple[int, ...], state_dim: int) -> None:
+    if not positions:
+        return
+    distinct = len(set(positions)) == len(positions)
+    if len(positions) not in (2, 3) or not distinct or not set(positions) <= set(range(state_dim)):
         raise UserError(
-            f"--positions {' '.join(map(str, positions))}: valid are two or three different places "
-            f"in the state, 0 to {dim - 1}"
+            f"--positions {' '.join(map(str, positions))}: valid are two or three different "
+            f"state dimensions, 0 to {state_dim - 1}"
         )
 
 
-def shoot(
+def record_episodes(
     agent: Agent, task: Task, seeds: Sequence[int], size: int, seconds: float = math.inf
 ) -> tuple[list[np.ndarray], float, str]:
-    """Film one episode per seed.
+    """Record one episode per seed.
 
     Args:
-        agent: drives.
-        task: where; `positions` say where its plans lie.
-        seeds: of the episodes.
-        size: longest side of what matplotlib draws.
-        seconds: longest film of an episode.
+        agent: Agent that acts.
+        task: Task to record, whose `positions` determine where plans are drawn.
+        seeds: Seeds of the episodes.
+        size: Longest side of frames that matplotlib draws, in pixels.
+        seconds: Maximum length of the video of an episode.
 
     Returns:
-        Frames, how many of them are a second, and what drew them, in words.
+        Frames, frames per second, and a phrase that names the renderer.
     """
-    with off_screen(), noting_warnings(), contextlib.closing(_open(task)) as env:
-        make_picture, how = _choose(agent, env, task, size)
+    with off_screen(), print_warnings(), contextlib.closing(_open_env(task)) as env:
+        make_renderer, drawn = _choose_renderer(agent, env, task, size)
         rate = env.metadata.get("render_fps") or FPS
         every = max(round(rate / FPS), 1)
-        stay = max(round(AT_GOAL_SECONDS * rate), 1)
+        stay = max(round(SECONDS_AT_GOAL * rate), 1)
         frames: list[np.ndarray] = []
         protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
         for i, seed in enumerate(seeds):
-            frames += film(
+            frames += video_frames(
                 agent,
                 env,
                 int(seed),
-                make_picture,
+                make_renderer,
                 every=every,
                 stay=stay,
-                most=seconds * rate,
+                max_steps=seconds * rate,
                 protocol=protocol,
                 task=i % protocol.task_count + 1 if protocol.task_count else None,
             )
-    return frames, rate / every, how
+    return frames, rate / every, drawn
 
 
 @contextlib.contextmanager
 def off_screen() -> Iterator[None]:
-    """Without a display, have MuJoCo render through EGL, where MUJOCO_GL does not say how."""
+    """Let MuJoCo render through EGL if there is no display and MUJOCO_GL is not set."""
     headless = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
     if not headless or "MUJOCO_GL" in os.environ:
         yield
@@ -172,22 +168,23 @@ def off_screen() -> Iterator[None]:
         del os.environ["MUJOCO_GL"]
 
 
-def _open(task: Task) -> Any:
-    """The environment with frames where it has any, else without."""
+def _open_env(task: Task) -> Any:
+    """Return the environment, reset once, with rendering if it supports that."""
     env = None
     try:
         env = make_env(task.env, task.env_kwargs, render_mode="rgb_array")
         env.reset(seed=0)
         if isinstance(env.render(), np.ndarray):
             return env
-        reason = "it gives no frames"
+        reason = "it returns no frames"
     except UnknownEnvError:
         raise
-    except Exception as error:  # no display, no driver, no such mode: renderers raise many kinds
+    # Without a display, driver or mode, renderers raise many kinds of exceptions.
+    except Exception as error:
         reason = one_line(error)
     console.print(f"note: {task.env} does not render: {reason}")
     if env is not None:
-        # What is half open may not close either.
+        # An environment that failed to render may also fail to close.
         with contextlib.suppress(Exception):
             env.close()
     env = make_env(task.env, task.env_kwargs)
@@ -195,17 +192,30 @@ def _open(task: Task) -> Any:
     return env
 
 
-def _choose(agent: Agent, env: Any, task: Task, size: int) -> tuple[Callable[[], Picture], str]:
-    """What makes the pictures of an episode, and its name."""
+def _choose_renderer(
+    agent: Agent, env: Any, task: Task, size: int
+) -> tuple[Callable[[], Renderer], str]:
+    """Return a function that makes the renderer of an episode, and a phrase that names it."""
     positions = task.positions
-    if not positions and drawer(env):  # then a picture's dimensions are coordinates of the world
-        positions = picture_dims(agent.layout.goal_dims, agent.layout.state_dim)
-    if viewer(env) and len(positions) > 1:
-        return lambda: OverlayPicture(agent, env, positions), "rendered by MuJoCo"
-    if env.render_mode is None or (drawer(env) and not viewer(env)):
-        return lambda: PlanePicture(agent, env, size, FALLBACK), FALLBACK
+    # The drawn dimensions of an environment that draws itself are world coordinates.
+    if not positions and draw_function(env):
+        positions = plot_dims(agent.layout.goal_dims, agent.layout.state_dim)
+
+    def mujoco() -> Renderer:
+        return MujocoRenderer(agent, env, positions)
+
+    def matplotlib() -> Renderer:
+        return MatplotlibRenderer(agent, env, size, DRAWN_BY_MATPLOTLIB)
+
+    def environment() -> Renderer:
+        return lambda state: env.render()
+
+    if mujoco_viewer(env) and len(positions) > 1:
+        return mujoco, "rendered by MuJoCo"
+    if env.render_mode is None or (draw_function(env) and not mujoco_viewer(env)):
+        return matplotlib, DRAWN_BY_MATPLOTLIB
     console.print(
-        f"note: frames of {task.env} show no plan, as the task does not say which places of the "
-        "state are positions; for MuJoCo's, --positions X Y or X Y Z says it"
+        f"note: frames of {task.env} show no plan, as the task does not name the state dimensions "
+        "that are positions; in MuJoCo environments, set them with --positions X Y or X Y Z"
     )
-    return lambda: lambda state: env.render(), "the environment's own"
+    return environment, "rendered by the environment"

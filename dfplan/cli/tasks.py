@@ -11,10 +11,13 @@ from dfplan.types import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """List the tasks of the installed packages: whose data is on this machine, which come trained.
+    """List the tasks of the installed packages.
+
+    The columns show whether a task's dataset is on this machine, and whether the task comes with a
+    pretrained planner.
 
     Attributes:
-        json: also write the tasks' full records (environment, dataset, settings) to this file.
+        json: Also write the tasks' full records (environment, dataset, settings) to this file.
     """
 
     json: File = None
@@ -28,20 +31,20 @@ def main(argv: Sequence[str]) -> int:
     if not tasks:
         console.print("no tasks installed; pip install dfplan-envs")
         return 0
-    here = local_ids()
+    datasets = local_ids()
     width = max(map(len, tasks)) + 2
-    console.print(f"{'task':<{width}}data  trained  what")
+    console.print(f"{'task':<{width}}data   pretrained  description")
     for name, task in tasks.items():
-        data = "here" if task.dataset in here else "-"
-        trained = "yes" if _comes_trained(task) else "-"
-        console.print(f"{name:<{width}}{data:<6}{trained:<9}{task.description}")
+        data = "local" if task.dataset in datasets else "-"
+        pretrained = "yes" if _is_pretrained(task) else "-"
+        console.print(f"{name:<{width}}{data:<7}{pretrained:<12}{task.description}")
     return 0
 
 
-def _comes_trained(task: Task) -> bool:
+def _is_pretrained(task: Task) -> bool:
     if not task.checkpoint:
         return False
     try:
         return (checkpoint_folder(task) / "config.json").is_file()
-    except UserError:  # a damaged installation, which eval explains
+    except UserError:  # A damaged installation, which `dfplan eval` explains.
         return False

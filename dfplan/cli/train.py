@@ -13,20 +13,22 @@ from dfplan.cli.common import (
     File,
     Folder,
     Integer,
+    Integers,
+    Numbers,
     TaskName,
     Text,
+    check_at_least,
     check_outputs,
     choose_env,
     choose_task,
     console,
-    first_positional,
-    need_at_least,
-    option,
+    find_option,
+    latest_step,
+    leading_argument,
     parse,
     write_json,
 )
-from dfplan.cli.latest import latest_step
-from dfplan.cli.progress import detail_bar
+from dfplan.cli.progress_bar import detail_bar
 from dfplan.config import Config, flatten
 from dfplan.representation.layout import Layout
 from dfplan.runs.presets import make_config
@@ -39,39 +41,40 @@ from dfplan.training.loop import Report
 from dfplan.types import UserError
 
 GOAL = ("goal_dims", "goal_from", "goal_value")
+"""Options that describe the goal; attributes of `Layout` have the same names."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Args:
     """Train a planner: dfplan train TASK --out RUN, or with --env ID --dataset ID instead of TASK.
 
-    The settings' defaults below are those of the task and the preset that the command line names.
-    An interrupted run (Ctrl-C, SIGTERM) saves itself; `--resume` goes on to the same bits.
+    The defaults of the settings below depend on the task and the preset given on the command line.
+    An interrupted run (Ctrl-C, SIGTERM) saves its state; `--resume` continues it bit for bit.
 
     Attributes:
-        task: name of a task, before all options; see `dfplan tasks`.
+        task: Name of a task (see `dfplan tasks`); must precede the options.
         env: Gymnasium id, instead of the task's.
         dataset: Minari id, instead of the task's.
-        env_kwargs: arguments of gymnasium.make as a JSON object.
-        goal_dims: places of the goal in the state, for datasets without goals of their own.
-        goal_from: places in the observation where the goal to reach stands, as many.
-        goal_value: the goal to reach where it is always the same, such as 0 0 for a distance.
-        preset: size of network and training: small, default or large.
-        init_from: a run, or a task that comes trained, whose weights this one begins with; its
-            settings are the defaults then.
-        out: directory of the new run; must not hold one.
-        resume: go on with the run in --out, with its own settings.
-        stop_step: stop at this step, to be resumed later.
-        json: also write the run's last metrics to this file.
+        env_kwargs: Arguments of gymnasium.make as a JSON object.
+        goal_dims: State dimensions that form the goal, for datasets without goals of their own.
+        goal_from: Indices of the desired goal in the observation; as many as `goal_dims`.
+        goal_value: Constant desired goal, such as 0 0 for a distance.
+        preset: Size of network and training: small, default or large.
+        init_from: Initialize from the weights of this run, or of a task's pretrained planner; its
+            settings become the defaults.
+        out: Directory of the new run; must not contain a run. (required)
+        resume: Continue the run in --out, with its own settings.
+        stop_step: Stop at this training step, to resume later.
+        json: Also write the last metrics of the run to this file.
     """
 
     task: TaskName = ""
     env: Text = None
     dataset: Text = None
     env_kwargs: Text = None
-    goal_dims: tuple[int, ...] = ()
-    goal_from: tuple[int, ...] = ()
-    goal_value: tuple[float, ...] = ()
+    goal_dims: Integers = ()
+    goal_from: Integers = ()
+    goal_value: Numbers = ()
     preset: str = "default"
     init_from: Text = None
     out: Folder = None
@@ -82,29 +85,19 @@ class Args:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Train or resume."""
-    name, preset = first_positional(argv), option(argv, "--preset") or "default"
-    base = get_task(name) if name else Task("", "")
-    out, before = option(argv, "--out"), option(argv, "--init-from")
-    run = Run.load(out) if "--resume" in argv and out else None
-    if run and before:
-        raise UserError("--init-from begins a new run, and --resume goes on with one: name one")
-    config = resolve_run(before).run.config if before else make_config(base, preset)
-    default = Args(preset=preset, config=run.config if run else config)
-    args = parse(Args, "train", argv, default)
-    if args.task != name:
-        raise UserError(f"the task {args.task!r} must stand before all options")
+    """Train or resume a run."""
+    args, run = _parse(argv)
     if args.out is None:
         raise UserError("--out is missing: the directory of the run")
-    need_at_least(1, stop_step=args.stop_step)
+    check_at_least(1, stop_step=args.stop_step)
     check_outputs(args.json)
     if run:
-        _check_same(run, args)
+        _check_unchanged(run, args)
     last: dict[str, float] = {}
     total = min(args.config.training.steps, args.stop_step or args.config.training.steps)
-    done = latest_step(args.out) or 0 if run else 0
-    begin = time.perf_counter()
-    with detail_bar("training", total, done) as advance:
+    first_step = latest_step(args.out) or 0 if run else 0
+    start_time = time.perf_counter()
+    with detail_bar("training", total, first_step) as advance:
 
         def report(step: int, metrics: dict[str, float]) -> None:
             last.update(metrics, step=step)
@@ -112,17 +105,43 @@ def main(argv: Sequence[str]) -> int:
             advance(step, f"loss {metrics['loss']:.4f}, {rate:,.0f} tokens/s")
 
         try:
-            _work(args, args.out, argv, report)
+            _train(args, args.out, argv, report)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(_how_to_go_on(args.out)) from None
-    seconds = time.perf_counter() - begin
-    did = f"trained in {seconds:.0f} s" if last else f"is at step {done} already"
-    console.print(f"{args.out}: {did}; next: dfplan eval {args.out}")
-    write_json(args.json, {"run": str(args.out), "seconds": seconds, "step": done, **last})
+            raise KeyboardInterrupt(_how_to_resume(args.out)) from None
+    seconds = time.perf_counter() - start_time
+    outcome = f"trained in {seconds:.0f} s" if last else f"already at step {first_step}"
+    console.print(f"{args.out}: {outcome}; next: dfplan eval {args.out}")
+    write_json(args.json, {"run": str(args.out), "seconds": seconds, "step": first_step, **last})
     return 0
 
 
-def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
+def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
+    """Parse the arguments; the defaults of the settings depend on some of them.
+
+    Returns:
+        The arguments, and the run to resume or None.
+    """
+    name = leading_argument(argv)
+    preset = find_option(argv, "--preset") or "default"
+    task = get_task(name) if name else Task("", "")
+    out = find_option(argv, "--out")
+    init_from = find_option(argv, "--init-from")
+    run = Run.load(out) if "--resume" in argv and out else None
+    if run and init_from:
+        raise UserError("--init-from starts a new run and --resume continues one: give only one")
+    if run:
+        config = run.config
+    elif init_from:
+        config = resolve_run(init_from).run.config
+    else:
+        config = make_config(task, preset)
+    args = parse(Args, "train", argv, Args(preset=preset, config=config))
+    if args.task != name:
+        raise UserError(f"TASK must precede the options, got {args.task!r} after them")
+    return args, run
+
+
+def _train(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
     if args.resume:
         resume(out, stop_step=args.stop_step, report=report)
         return
@@ -143,45 +162,57 @@ def _work(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
 
 
 def _choose_task(args: Args) -> Task:
-    """The task that is asked for; without a name, that of the run to begin with."""
-    given = args.env, args.dataset, args.env_kwargs
-    if not args.init_from or args.task:
-        return choose_task(args.task, *given)
-    task = choose_env(resolve_run(args.init_from).run.task, None, args.env, args.env_kwargs)
+    """Return the requested task; without a name, that of the run to initialize from."""
+    if args.task or not args.init_from:
+        return choose_task(args.task, args.env, args.dataset, args.env_kwargs)
+    return _replace_parts(resolve_run(args.init_from).run.task, args)
+
+
+def _replace_parts(task: Task, args: Args) -> Task:
+    """Return a task with the environment and dataset of the command line, if any."""
+    task = choose_env(task, args.task or None, args.env, args.env_kwargs)
     return dataclasses.replace(task, dataset=args.dataset or task.dataset)
 
 
 def _note_missing_env(task: Task) -> None:
-    """Say if the environment cannot be made: fine where one only trains, else a mistyped id."""
+    """Print a note if the environment is unknown: not an error, but the id may be misspelled."""
     try:
         make_env(task.env, task.env_kwargs).close()
     except UnknownEnvError as error:
-        console.print(f"note: {error}; training needs the dataset alone, so it goes on")
+        console.print(f"note: {error}; training continues, as it needs only the dataset")
 
 
-def _check_same(run: Run, args: Args) -> None:
-    """Check that what else stands on the command line is what the run was begun with."""
-    task = choose_env(run.task, args.task or None, args.env, args.env_kwargs)
-    task = dataclasses.replace(task, dataset=args.dataset or task.dataset)
-    begun = _settings(run.task, run.layout, run.config)
+def _check_unchanged(run: Run, args: Args) -> None:
+    """Check that the command line agrees with the settings of the run to resume.
+
+    Raises:
+        UserError: If a setting differs.
+    """
     goal = {name: getattr(args, name) or getattr(run.layout, name) for name in GOAL}
-    given = _settings(task, dataclasses.replace(run.layout, **goal), args.config)
-    for name, value in given.items():
-        if value != begun[name]:
+    layout = dataclasses.replace(run.layout, **goal)
+    run_settings = _settings(run.task, run.layout, run.config)
+    settings = _settings(_replace_parts(run.task, args), layout, args.config)
+    for name, value in settings.items():
+        if value != run_settings[name]:
             raise UserError(
-                f"{args.out} was begun with {name} {begun[name]}, not {value}; "
-                "--resume goes on with a run's own settings"
+                f"{args.out} was started with {name} {run_settings[name]}, not {value}; "
+                "--resume continues a run with its own settings"
             )
 
 
 def _settings(task: Task, layout: Layout, config: Config) -> dict[str, Any]:
-    where = {"env": task.env, "env_kwargs": task.env_kwargs, "dataset": task.dataset}
-    goal = {name: getattr(layout, name) for name in GOAL}
-    return {**where, **goal, **flatten(config.to_dict())}
+    return {
+        "env": task.env,
+        "env_kwargs": task.env_kwargs,
+        "dataset": task.dataset,
+        **{name: getattr(layout, name) for name in GOAL},
+        **flatten(config.to_dict()),
+    }
 
 
-def _how_to_go_on(out: Path) -> str:
+def _how_to_resume(out: Path) -> str:
     if not (out / "config.json").exists():
         return "nothing was written"
     step = latest_step(out) or 0
-    return f"saved at step {step}; go on with: dfplan train --out {shlex.quote(str(out))} --resume"
+    command = f"dfplan train --out {shlex.quote(str(out))} --resume"
+    return f"saved at step {step}; resume with: {command}"

@@ -1,4 +1,4 @@
-"""Plans for many robots at once, in the way that the machine computes soonest."""
+"""BatchPlanner: batched planning, in parallel threads on a CPU, as one padded program elsewhere."""
 
 import functools
 import os
@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.control.loop import PlanInputs, make_plans
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
@@ -16,21 +17,58 @@ from dfplan.types import Array, Cost
 
 
 class BatchPlanner:
-    """Plans for `B` robots: on a CPU a program each, elsewhere one program for all.
+    """Plans for `B` robots: on a CPU with one program per robot, elsewhere with one for all.
 
-    One program ends when the last robot's way is found, and a CPU computes it no faster per robot.
-    So there each robot has its own, and the cores share them; that also makes a robot's plan the
-    same to the last bit in any batch. Elsewhere a batch is padded to a power of two by repeating a
-    row, so that few sizes are ever compiled.
+    One program for all ends when the last robot's plan is found, and a CPU computes it no faster
+    per robot. So there each robot has its own, and the cores share them; that also makes a robot's
+    plan independent of its batch, to the last bit. Elsewhere a batch is padded to a power of two by
+    repeating a row, so that few sizes are ever compiled.
 
     Args:
-        planner: plans for a batch of any size.
-        weights: its weights.
+        planner: Planner of a batch of any size.
+        weights: Trained weights.
     """
 
     def __init__(self, planner: Planner, weights: Weights):
-        self._planner, self._weights = planner, weights
+        self._planner = planner
+        self._weights = weights
         self._compiled: set[tuple] = set()
+
+    def make_plans(
+        self,
+        inputs: PlanInputs,
+        limit: int,
+        *,
+        extra_cost: Cost | None = None,
+        denoising: bool = False,
+    ) -> Plan:
+        """Make requested plans, from warm starts where these are usable.
+
+        Args:
+            inputs: What the plans are made from.
+            limit: Size beyond which no batch is padded.
+            extra_cost: Cost on top of the planner's own, see `Planner.plan`.
+            denoising: Whether to return every sampling step; for inputs without an initial plan.
+        """
+
+        def sample(mask: np.ndarray, initial_plan: InitialPlan | None) -> Plan:
+            if not mask.any():
+                return inputs.active_plan
+            arguments = (inputs.seeds, inputs.counts, inputs.history, inputs.goal, initial_plan)
+            seeds, counts, history, goal, initial_plan = jax.tree.map(lambda a: a[mask], arguments)
+            plan = self.plan(
+                seeds,
+                counts,
+                history,
+                goal,
+                limit,
+                initial_plan=initial_plan,
+                extra_cost=extra_cost,
+                denoising=denoising,
+            )
+            return plan if mask.all() else _spread(plan, mask)
+
+        return make_plans(self._planner, inputs, sample, np)
 
     def plan(
         self,
@@ -44,62 +82,81 @@ class BatchPlanner:
         extra_cost: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
-        """The plans, NumPy arrays that belong to the caller.
+        """Plan for `B` robots; the plans are NumPy arrays that belong to the caller.
 
         Args:
-            seeds: `[B]`, of each robot. counts: `[B]`, the plans it has had with that seed.
-            history: what was observed.
-            goal: `[B, G]`, SI units; None for none.
-            limit: the size that no batch is padded beyond.
-            guess, price, denoising: as of `Planner.plan`.
+            seeds: `[B]` PRNG seeds.
+            counts: `[B]` plans made with these seeds before.
+            history: Observed tokens.
+            goal: `[B, G]` goals in SI units, or None.
+            limit: Size beyond which no batch is padded.
+            initial_plan: Plans to refine; None plans from scratch.
+            extra_cost: Cost on top of the planner's own, see `Planner.plan`.
+            denoising: Whether to return every sampling step.
         """
         history = jax.tree.map(np.asarray, history)
-        inputs = (history, goal, initial_plan)
-        one = functools.partial(self._program, seeds, counts, inputs, extra_cost, denoising)
+        plan_rows = functools.partial(
+            self._plan_rows, seeds, counts, (history, goal, initial_plan), extra_cost, denoising
+        )
+        batch = len(seeds)
         if not runs_apart():
-            size = min(1 << (len(seeds) - 1).bit_length(), limit)
-            rows = np.r_[: len(seeds), np.zeros(size - len(seeds), int)]
-            return jax.tree.map(lambda a: a[: len(seeds)].copy(), one(rows))
-        rows = [slice(i, i + 1) for i in range(len(seeds))]
-        kind = (goal is None, initial_plan is None, jax.tree.structure(extra_cost), denoising)
+            size = min(1 << (batch - 1).bit_length(), limit)
+            rows = np.r_[:batch, np.zeros(size - batch, int)]
+            return jax.tree.map(lambda a: a[:batch].copy(), plan_rows(rows))
+        rows = [slice(i, i + 1) for i in range(batch)]
+        program = (goal is None, initial_plan is None, jax.tree.structure(extra_cost), denoising)
         # Threads that all meet a new program would each compile it.
-        known = 0 if kind in self._compiled else 1
-        plans = [*map(one, rows[:known]), *_in_threads(one, rows[known:])]
-        self._compiled.add(kind)
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *plans)
+        first = 0 if program in self._compiled else 1
+        plans = [*map(plan_rows, rows[:first]), *_in_threads(plan_rows, rows[first:])]
+        self._compiled.add(program)
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *plans)
 
     def compile(self, batch: int) -> Plan:
-        """Run every program once, for so many robots that stand at the data's mean.
+        """Run every program once, for `batch` robots that rest at the data's mean.
 
         Returns:
             Their plans.
         """
-        planner, layout = self._planner, self._planner.model.layout
-        shape, steps = (batch, planner.config.history.tokens), planner.horizon * layout.stride
-        state, action = (
-            np.broadcast_to(np.asarray(norm.mean), (batch, 1, len(norm.mean)))
-            for norm in (self._weights.states, self._weights.actions)
-        )
+        planner = self._planner
+        layout = planner.model.layout
+        shape = (batch, planner.config.history.tokens)
+        state = np.asarray(self._weights.states.mean)
+        action = np.asarray(self._weights.actions.mean)
         history = History(
-            jnp.broadcast_to(state[:, None], (*shape, layout.frame_count, layout.state_dim)),
-            jnp.broadcast_to(action[:, None], (*shape, layout.stride, layout.action_dim)),
-            jnp.zeros(shape),
+            frames=jnp.broadcast_to(state, (*shape, layout.frame_count, layout.state_dim)),
+            actions=jnp.broadcast_to(action, (*shape, layout.stride, layout.action_dim)),
+            level=jnp.zeros(shape),
         )
-        goal = state[:, 0, list(layout.goal_dims)] if layout.has_goal else None
-        none = np.zeros(batch, int)
-        make = functools.partial(self.plan, none, none, history, goal, batch)
+        goal = None
+        if layout.has_goal:
+            goal = np.tile(state[list(layout.goal_dims)], (batch, 1))
+        zeros = np.zeros(batch, int)
         if planner.config.warm_start.level:
-            actions = action.repeat(steps, axis=1) if layout.actions else None
-            make(initial_plan=InitialPlan(state.repeat(steps, axis=1), actions))
-        return make()
+            steps = planner.horizon * layout.stride
+            initial_plan = InitialPlan(
+                states=np.tile(state, (batch, steps, 1)),
+                actions=np.tile(action, (batch, steps, 1)) if layout.actions else None,
+            )
+            self.plan(zeros, zeros, history, goal, batch, initial_plan=initial_plan)
+        return self.plan(zeros, zeros, history, goal, batch)
 
-    def _program(
-        self, seeds, counts, inputs, extra_cost: Cost | None, denoising: bool, rows
+    def _plan_rows(
+        self,
+        seeds: np.ndarray,
+        counts: np.ndarray,
+        inputs: tuple[History, np.ndarray | None, InitialPlan | None],
+        extra_cost: Cost | None,
+        denoising: bool,
+        rows: np.ndarray | slice,
     ) -> Plan:
+        """Run one program."""
+        history, goal, initial_plan = jax.tree.map(lambda a: a[rows], inputs)
         plan = self._planner.plan(
             self._weights,
             plan_keys(seeds[rows], counts[rows]),
-            *jax.tree.map(lambda a: a[rows], inputs),
+            history,
+            goal,
+            initial_plan,
             extra_cost=extra_cost,
             denoising=denoising,
         )
@@ -107,8 +164,19 @@ class BatchPlanner:
 
 
 def runs_apart() -> bool:
-    """Whether each robot's plan is a program of its own here."""
+    """Return whether each robot's plan is a program of its own on this machine."""
     return jax.default_backend() == "cpu"
+
+
+def _spread(plan: Plan, mask: np.ndarray) -> Plan:
+    """Return the plans at the rows of a mask, with zeros elsewhere."""
+
+    def spread(leaf: np.ndarray) -> np.ndarray:
+        leaves = np.zeros((len(mask), *leaf.shape[1:]), leaf.dtype)
+        leaves[mask] = leaf
+        return leaves
+
+    return jax.tree.map(spread, plan)
 
 
 def _in_threads(function: Callable, arguments: list) -> Iterable:
@@ -120,8 +188,8 @@ def _in_threads(function: Callable, arguments: list) -> Iterable:
 
 
 def _cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; it knows of taskset and the like
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; respects taskset and the like
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -129,5 +197,5 @@ def _cores() -> int:
 @jax.jit
 @jax.vmap
 def plan_keys(seed: Array, count: Array) -> Array:
-    """The random keys of plans: of robots' seeds `[B]`, and of the plans had with them `[B]`."""
+    """Return the PRNG keys `[B]` of plans, from seeds `[B]` and the plans made with them `[B]`."""
     return jax.random.fold_in(jax.random.key(seed), count)

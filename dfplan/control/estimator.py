@@ -1,144 +1,208 @@
-"""Estimator: what states robots are in, from readings that are noisy or missing."""
+"""StateEstimator: robots' states from readings that are noisy or missing."""
+
+import dataclasses
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dfplan.control.kalman import Belief, predict, update
 from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.measurement_noise import MeasurementNoiseEstimator
+from dfplan.control.measurement_noise import MeasurementNoiseEstimator, MeasurementNoiseState
 from dfplan.diffusion.schedules import Schedule
 from dfplan.diffusion.schedules.schedule import level_at
+from dfplan.planner.config import ESTIMATED
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 
-AUTO = -1.0
-"""Stands for a noise that is to be estimated."""
-FAR = 4.0
+MAX_READING_STD = 4.0
 """Standard deviations beyond which no reading is believed to lie."""
 
 
-class Estimator:
-    """Filters the readings of `B` robots at every control step.
+class FilterState(NamedTuple):
+    """What the estimator knows of `B` robots; normalized units.
 
-    Args:
-        motion: fitted to the data.
-        states, actions: normalisers.
-        noise: standard deviation of each reading, SI units: one for all dimensions of the state,
-            or one for each; `AUTO` where it is to be estimated, none where all are exact.
-        batch: B.
-
-    Raises:
-        UserError: when there are neither one nor as many as the state's dimensions.
+    Attributes:
+        belief: Gaussian belief about the states.
+        reading: `[B, S]` latest readings, NaN where missing.
+        max_variance: `[B, S]` largest noise variance assumed so far.
+        noise: Memory of the noise estimator; None if all noise is declared.
     """
 
-    def __init__(
-        self,
+    belief: Belief
+    reading: Float[np.ndarray, "B S"]
+    max_variance: Float[np.ndarray, "B S"]
+    noise: MeasurementNoiseState | None
+
+
+class AffineMap(NamedTuple):
+    """A normalizer in NumPy and float64; JAX's dispatch would cost more at every control step."""
+
+    mean: Float[np.ndarray, "D"]
+    std: Float[np.ndarray, "D"]
+
+    @classmethod
+    def of(cls, normalizer: Normalizer) -> "AffineMap":
+        """Return the map of a normalizer."""
+        mean = np.asarray(normalizer.mean, np.float64)
+        std = np.asarray(normalizer.std, np.float64)
+        return cls(mean, std)
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Convert SI units to normalized units."""
+        return (x - self.mean) / self.std
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """Convert normalized units to SI units."""
+        return z * self.std + self.mean
+
+
+@dataclasses.dataclass(frozen=True)
+class StateEstimator:
+    """A Kalman filter over readings at every control step; pure functions of a `FilterState`.
+
+    Attributes:
+        dynamics: Dynamics fitted to the data.
+        states: Normalizer of states.
+        actions: Normalizer of actions.
+        is_estimated: `[S]` dimensions whose noise is estimated online.
+        declared: `[S]` declared noise variances, normalized; 0 where estimated.
+        noise: Estimator of the noise; None if all noise is declared.
+    """
+
+    dynamics: LinearDynamics
+    states: AffineMap
+    actions: AffineMap
+    is_estimated: Bool[np.ndarray, "S"]
+    declared: Float[np.ndarray, "S"]
+    noise: MeasurementNoiseEstimator | None
+
+    @classmethod
+    def create(
+        cls,
         dynamics: LinearDynamics,
         states: Normalizer,
         actions: Normalizer,
-        noise: tuple[float, ...],
-        batch: int,
-    ):
-        dim = len(dynamics.low)
-        if len(noise) not in (0, 1, dim):
-            raise UserError(
-                f"planner.sensing.observation_noise has {len(noise)} numbers; needed: 1 or {dim}, "
-                "as many as a state"
-            )
-        self._motion, self._batch, self._dim = dynamics, batch, dim
-        self._states, self._actions = _Affine(states), _Affine(actions)
-        declared = np.broadcast_to(np.array(noise or (0.0,)), (dim,))
-        self._auto = declared == AUTO
-        self._declared = np.where(self._auto, 0.0, (declared / self._states.std) ** 2)
-        self._meter = MeasurementNoiseEstimator(dynamics, batch) if self._auto.any() else None
-        self._worst = np.tile(self._declared, (batch, 1))
-        self._belief = Belief.prior(batch, dim)
-
-    def forget(self, mask: np.ndarray) -> None:
-        """Begin anew for the robots in `mask` `[B]` bool."""
-        for now, fresh in zip(self._belief, Belief.prior(self._batch, self._dim), strict=True):
-            now[mask] = fresh[mask]
-        if self._meter is not None:
-            self._meter.forget(mask)
-
-    def observe(
-        self, reading: Float[np.ndarray, "B S"]
-    ) -> tuple[Float[np.ndarray, "B S"], Float[np.ndarray, "B S"]]:
-        """Mean, SI units, and standard deviation, normalised, of the states given all readings.
+        observation_noise: tuple[float, ...],
+    ) -> "StateEstimator":
+        """Return the estimator for an observation noise.
 
         Args:
-            reading: SI units; NaN where one is missing.
+            dynamics: Dynamics fitted to the data.
+            states: Normalizer of states.
+            actions: Normalizer of actions.
+            observation_noise: Standard deviation of readings in SI units, one for all dimensions of
+                the state or one per dimension; `ESTIMATED` where it is estimated online, empty if
+                all readings are exact.
+
+        Raises:
+            UserError: If there is neither one number nor one per dimension.
         """
-        z = self._states.encode(reading)
-        variance = self._variance(z)
-        self._belief = update(self._belief, z, variance)
-        mean = self._states.decode(self._belief.mean).astype(np.float32)
-        exact = (variance == 0) & np.isfinite(reading)
-        deviation = np.where(exact, 0.0, np.sqrt(self._belief.variance))
-        return np.where(exact, reading, mean), deviation
+        dim = len(dynamics.low)
+        if len(observation_noise) not in (0, 1, dim):
+            raise UserError(
+                f"planner.sensing.observation_noise has {len(observation_noise)} numbers; "
+                f"needed: 1 or {dim}, one per state dimension"
+            )
+        state_map = AffineMap.of(states)
+        deviation = np.broadcast_to(np.array(observation_noise or (0.0,)), (dim,))
+        is_estimated = deviation == ESTIMATED
+        declared = np.where(is_estimated, 0.0, (deviation / state_map.std) ** 2)
+        noise = MeasurementNoiseEstimator(dynamics) if is_estimated.any() else None
+        return cls(dynamics, state_map, AffineMap.of(actions), is_estimated, declared, noise)
 
-    def acted(self, action: Float[np.ndarray, "B A"]) -> None:
-        """Take in the actions, SI units, that follow."""
-        action = self._actions.encode(action)
-        if self._meter is not None:
-            self._meter.acted(action)
-        self._belief = predict(self._motion, self._belief, action)
+    def init(self, batch: int) -> FilterState:
+        """Return what is known of `batch` robots before any reading."""
+        dim = len(self.declared)
+        return FilterState(
+            belief=Belief.prior(batch, dim),
+            reading=np.full((batch, dim), np.nan),
+            max_variance=np.tile(self.declared, (batch, 1)),
+            noise=None if self.noise is None else self.noise.init(batch),
+        )
 
-    def _variance(self, z: np.ndarray) -> np.ndarray:
-        """Of the noise of each reading `[B, S]`, declared or estimated."""
-        if self._meter is None:
-            return np.broadcast_to(self._declared, z.shape)
-        variance = np.where(self._auto, self._meter.observe(z), self._declared)
-        # What is believed rests on readings that were noisier than they were taken for.
-        more = np.maximum(variance - self._worst, 0.0)
-        self._worst += more
-        self._belief.covariance[:] += more[:, :, None] * np.eye(self._dim)
-        return variance
+    def reset(self, state: FilterState, mask: Bool[np.ndarray, "B"]) -> FilterState:
+        """Begin an episode for the robots in `mask`; what is known of their sensors stays."""
+        prior = Belief.prior(*state.belief.mean.shape)
+        mean = np.where(mask[:, None], prior.mean, state.belief.mean)
+        covariance = np.where(mask[:, None, None], prior.covariance, state.belief.covariance)
+        noise = state.noise
+        if self.noise is not None and noise is not None:
+            noise = self.noise.reset(noise, mask)
+        return state._replace(belief=Belief(mean, covariance), noise=noise)
+
+    def observe(
+        self, state: FilterState, reading: Float[np.ndarray, "B S"]
+    ) -> tuple[Float[np.ndarray, "B S"], Float[np.ndarray, "B S"], FilterState]:
+        """Take in readings.
+
+        Args:
+            state: What is known so far.
+            reading: Readings in SI units; NaN where missing.
+
+        Returns:
+            The mean of the states given all readings, in SI units; their standard deviation, in
+            normalized units; and what is known now.
+        """
+        z = self.states.encode(reading)
+        variance = self.declared
+        belief, _, max_variance, noise = state
+        if self.noise is not None and noise is not None:
+            estimated, noise = self.noise.observe(noise, z)
+            variance = np.where(self.is_estimated, estimated, self.declared)
+            # The belief rests on readings that were noisier than assumed.
+            increase = np.maximum(variance - max_variance, 0.0)
+            max_variance = max_variance + increase
+            widened = belief.covariance + increase[:, :, None] * np.eye(len(self.declared))
+            belief = belief._replace(covariance=widened)
+        variance = np.broadcast_to(variance, z.shape)
+        belief = update(belief, z, variance)
+        mean = self.states.decode(belief.mean).astype(np.float32)
+        is_exact = (variance == 0) & np.isfinite(reading)
+        deviation = np.where(is_exact, 0.0, np.sqrt(belief.variance))
+        filtered = np.where(is_exact, reading, mean)
+        return filtered, deviation, FilterState(belief, z, max_variance, noise)
+
+    def predict(self, state: FilterState, action: Float[np.ndarray, "B A"]) -> FilterState:
+        """Take in the actions that follow, in SI units."""
+        z = self.actions.encode(action)
+        noise = state.noise
+        if self.noise is not None and noise is not None:
+            noise = self.noise.predict(noise, state.reading, z)
+        return state._replace(belief=predict(self.dynamics, state.belief, z), noise=noise)
 
 
 def as_reading(
     schedule: Schedule,
-    states: Normalizer,
+    states: AffineMap,
     mean: Float[np.ndarray, "B S"],
     deviation: Float[np.ndarray, "B S"],
 ) -> tuple[Float[np.ndarray, "B S"], Float[np.ndarray, "B"]]:
-    """What is known of states as the token that a denoiser takes it in by, and its noise level.
+    """Convert filtered states to the noisy token that tells a denoiser the same, and its level.
 
-    A noisy token stands for a reading, to which the denoiser adds what it knows of the data. That
-    is in a filtered mean already: of data of variance 1, a mean m of variance p is what a reading
-    m / (1 - p) of noise variance p / (1 - p) leaves. So a state of which nothing is known, p = 1,
-    is a missing token.
+    A noisy token stands for a reading, to which the denoiser adds what it knows of the data. A
+    filtered mean contains that already: for data of variance 1, a mean m of variance p is what a
+    reading m / (1 - p) with noise variance p / (1 - p) leads to. So a state of which nothing is
+    known, p = 1, is a missing token.
 
-    A token has one level for all its dimensions: that of the noisiest, so that none is taken for
+    A token has one level for all its dimensions: that of the noisiest one, so that none counts as
     cleaner than it is.
 
     Args:
-        schedule: of the noise.
-        states: normaliser.
-        mean: SI units.
-        deviation: normalised.
+        schedule: Noise schedule.
+        states: Normalizer of states.
+        mean: Filtered states, SI units.
+        deviation: Their standard deviation, normalized units.
 
     Returns:
-        Readings, SI units, and levels in [0, 1].
+        Readings in SI units, and noise levels in [0, 1].
     """
-    left, affine = np.maximum(1 - deviation**2, 0.0), _Affine(states)
-    known, root = left > 0, np.sqrt(left)
-    typical = np.divide(affine.encode(mean), root, out=np.zeros_like(left), where=known)
-    typical = np.clip(typical, -FAR, FAR)
-    reading = np.divide(typical, root, out=np.zeros_like(left), where=known)
-    ratio = np.divide(deviation, root, out=np.full_like(left, np.inf), where=known)
-    token = np.where(deviation == 0, mean, affine.decode(reading)).astype(np.float32)
+    remainder = np.maximum(1 - deviation**2, 0.0)
+    is_known = remainder > 0
+    root = np.sqrt(remainder)
+    typical = np.divide(states.encode(mean), root, out=np.zeros_like(root), where=is_known)
+    typical = np.clip(typical, -MAX_READING_STD, MAX_READING_STD)
+    reading = np.divide(typical, root, out=np.zeros_like(root), where=is_known)
+    ratio = np.divide(deviation, root, out=np.full_like(root, np.inf), where=is_known)
+    token = np.where(deviation == 0, mean, states.decode(reading)).astype(np.float32)
     return token, level_at(schedule, ratio.max(axis=-1))
-
-
-class _Affine:
-    """A normaliser in NumPy and float64: at every control step, JAX's dispatch would cost more."""
-
-    def __init__(self, normalizer: Normalizer):
-        self.mean, self.std = (np.asarray(a, np.float64) for a in (normalizer.mean, normalizer.std))
-
-    def encode(self, x: np.ndarray) -> np.ndarray:
-        return (x - self.mean) / self.std
-
-    def decode(self, z: np.ndarray) -> np.ndarray:
-        return z * self.std + self.mean

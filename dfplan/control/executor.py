@@ -1,59 +1,58 @@
-"""Workers: who computes plans, and when they are there."""
+"""Executors that make plans at once, or with a simulated latency.
+
+For plans in the background, use `concurrent.futures.ThreadPoolExecutor(1)`: XLA computes without
+holding Python's lock.
+"""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any
 
-Job = Callable[[], Any]
-Result = Callable[[float | None], Any]
-"""`result(timeout)`: what the job returned, or None where it still goes on after so many seconds.
 
-A timeout of None waits as long as it takes. What the job raised is raised there."""
-Worker = Callable[[Job], Result]
-"""`worker(job)` has a job done."""
+class SynchronousExecutor(Executor):
+    """Runs each call in the calling thread when it is submitted."""
 
-
-def inline(job: Job) -> Result:
-    """Does it at once."""
-    done = job()
-    return lambda timeout: done
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Call `fn` and return its completed future."""
+        return _run(Future(), fn, *args, **kwargs)
 
 
-def background() -> Worker:
-    """Does one job after the other in a thread: XLA computes without holding Python's lock."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="dfplan-plans")
+class DelayedExecutor(Executor):
+    """Simulates a latency in control steps, so that episodes do not depend on the machine.
 
-    def work(job: Job) -> Result:
-        future = pool.submit(job)
-
-        def result(timeout: float | None) -> Any:
-            try:
-                return future.result(timeout)
-            except TimeoutError:
-                if future.done():  # then it is the job's own
-                    raise
-                return None
-
-        return result
-
-    return work
-
-
-def simulated(steps: int) -> Worker:
-    """Does it at once but keeps it back, so that a latency is the same on any machine.
+    Each call runs when it is submitted, but its future withholds the result until it has been asked
+    for it `steps` times with a timeout, as an `Agent` does once per control step.
 
     Args:
-        steps: how often a result is asked for, once a control step, until it is there.
+        steps: Control steps from a request to its plan.
     """
 
-    def work(job: Job) -> Result:
-        done, left = job(), steps
+    def __init__(self, steps: int):
+        self._steps = steps
 
-        def result(timeout: float | None) -> Any:
-            nonlocal left
-            left -= 1
-            return done if left <= 0 else None
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Call `fn` and return a future that withholds the result."""
+        return _run(_DelayedFuture(self._steps), fn, *args, **kwargs)
 
-        return result
 
-    return work
+class _DelayedFuture(Future):
+    def __init__(self, steps: int):
+        super().__init__()
+        self._steps_left = steps
+
+    def done(self) -> bool:
+        return self._steps_left <= 0 and super().done()
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._steps_left -= 1
+        if timeout is not None and not self.done():
+            raise TimeoutError
+        return super().result(timeout)
+
+
+def _run(future: Future, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+    try:
+        future.set_result(fn(*args, **kwargs))
+    except Exception as error:
+        future.set_exception(error)
+    return future

@@ -1,96 +1,147 @@
-"""HistoryBuffer: what a batch of robots has observed and done, cut into history tokens on demand."""
+"""HistoryBuffer: the last control steps of a batch of robots, and the history tokens cut from them.
 
-import copy
+All functions are pure and take NumPy arrays or, with `xp=jax.numpy`, JAX arrays.
+"""
 
-import jax.numpy as jnp
+from types import ModuleType
+from typing import NamedTuple
+
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from dfplan.planner.plan import History
 from dfplan.representation.tokens import TokenLayout
+from dfplan.types import XpArray
+
+BEFORE_EPISODE = -1
+"""Age of a robot that has not been observed in its episode yet."""
 
 
-def history_indices(layout: TokenLayout, tokens: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where history tokens have their states and actions in a record whose last row is the present.
+class HistoryBuffer(NamedTuple):
+    """The last control steps of `B` robots, as far back as a plan looks; the latest row last.
 
-    Args:
-        layout: what a token holds.
-        tokens: H, history tokens.
-
-    Returns:
-        `[H, F]` rows of the states and `[H, stride]` of the actions that led there, from -1 back.
-    """
-    steps = np.arange(1 - tokens, 1)[:, None] * layout.stride
-    return steps + np.arange(-layout.frame_count, 0), steps + np.arange(-layout.stride, 0)
-
-
-class HistoryBuffer:
-    """The last control steps of `B` robots, as far back as a plan looks.
-
-    Args:
-        layout: what a token holds.
-        tokens: H, history tokens of a plan, the present included.
-        batch: B.
+    Attributes:
+        states: `[B, R, S]` observed states, SI units.
+        levels: `[B, R]` noise level declared for each state.
+        actions: `[B, Q, A]` actions, SI units; the last one led to the last state.
+        age: `[B]` control steps from the episode's first observation to the latest one;
+            `BEFORE_EPISODE` before the first.
     """
 
-    def __init__(self, layout: TokenLayout, tokens: int, batch: int):
-        self._layout = layout
-        self._steps = np.arange(1 - tokens, 1) * layout.stride
-        back = (tokens - 1) * layout.stride
-        self._states = np.zeros((batch, back + layout.frame_count, layout.state_dim), np.float32)
-        self._levels = np.zeros(self._states.shape[:2], np.float32)
-        self._actions = np.zeros((batch, back + layout.stride, layout.action_dim), np.float32)
-        self._age = np.full(batch, -1)
+    states: Float[XpArray, "B R S"]
+    levels: Float[XpArray, "B R"]
+    actions: Float[XpArray, "B Q A"]
+    age: Int[XpArray, "B"]
 
-    def forget(self, mask: np.ndarray) -> None:
-        """Begin anew for the robots in `mask` [B] bool."""
-        self._age[mask] = -1
-        self._actions[mask] = 0.0
 
-    def observe(self, state: np.ndarray, level: np.ndarray | float) -> None:
-        """Add the present states [B, S], and the noise level declared for them, one or [B]."""
-        level = np.broadcast_to(np.float32(level), len(state))
-        fresh = self._age < 0
-        # Before an episode's first step there is nothing; training repeats its first state there.
-        self._states[fresh] = state[fresh, None]
-        self._levels[fresh] = level[fresh, None]
-        for kept, new in ((self._states, state), (self._levels, level)):
-            kept[:, :-1] = kept[:, 1:]
-            kept[:, -1] = new
-        self._age += 1
+def init_history(
+    layout: TokenLayout, tokens: int, batch: int, xp: ModuleType = np
+) -> HistoryBuffer:
+    """Return the buffer of robots that have not been observed yet.
 
-    def acted(self, action: np.ndarray) -> None:
-        """Add the actions [B, A] that follow the present states."""
-        self._actions[:, :-1] = self._actions[:, 1:]
-        self._actions[:, -1] = action
+    Args:
+        layout: Token layout.
+        tokens: History tokens of a plan, H, including the present.
+        batch: Number of robots.
+        xp: `numpy` or `jax.numpy`.
+    """
+    back = (tokens - 1) * layout.stride
+    rows = back + layout.frame_count
+    return HistoryBuffer(
+        states=xp.zeros((batch, rows, layout.state_dim), np.float32),
+        levels=xp.zeros((batch, rows), np.float32),
+        actions=xp.zeros((batch, back + layout.stride, layout.action_dim), np.float32),
+        age=xp.full(batch, BEFORE_EPISODE),
+    )
 
-    def history(self, rows: np.ndarray, ahead: np.ndarray | None = None) -> History:
-        """History tokens of the robots `rows` [K]; those before their episode are missing.
 
-        A token is as noisy as the noisiest of its frames.
+def reset_history(
+    buffer: HistoryBuffer, mask: Bool[XpArray, "B"], xp: ModuleType = np
+) -> HistoryBuffer:
+    """Return the buffer with new episodes for the robots in `mask`."""
+    return buffer._replace(
+        actions=xp.where(mask[:, None, None], np.float32(0), buffer.actions),
+        age=xp.where(mask, BEFORE_EPISODE, buffer.age),
+    )
 
-        Args:
-            rows: indices.
-            ahead: [K, d, S] states that are expected to follow, of which the last one is to count
-                as the present; they are as noisy as the last observation, and its action goes on.
-        """
-        if ahead is not None and ahead.shape[1]:
-            return self._after(rows, ahead).history(np.arange(len(rows)))
-        frames, actions = history_indices(self._layout, len(self._steps))
-        level = self._levels[rows][:, frames].max(axis=-1)
-        missing = self._age[rows, None] + self._steps < 0
-        return History(
-            jnp.asarray(self._states[rows][:, frames]),
-            jnp.asarray(self._actions[rows][:, actions]),
-            jnp.asarray(np.where(missing, 1.0, level), jnp.float32),
-        )
 
-    def _after(self, rows: np.ndarray, ahead: np.ndarray) -> "HistoryBuffer":
-        """A record of `rows` alone, in which what is expected has been observed."""
-        later = copy.copy(self)
-        later._states, later._levels, later._actions, later._age = (
-            a[rows] for a in (self._states, self._levels, self._actions, self._age)
-        )
-        for state in ahead.swapaxes(0, 1):
-            later.acted(later._actions[:, -1].copy())
-            later.observe(state, later._levels[:, -1].copy())
-        return later
+def record_state(
+    buffer: HistoryBuffer,
+    state: Float[XpArray, "B S"],
+    level: Float[XpArray, "B"] | float,
+    xp: ModuleType = np,
+) -> HistoryBuffer:
+    """Return the buffer with the present states added.
+
+    Args:
+        buffer: History so far.
+        state: Present states, SI units.
+        level: Noise level declared for them, one for all robots or one per robot.
+        xp: `numpy` or `jax.numpy`.
+    """
+    state = xp.asarray(state, dtype=np.float32)
+    declared = xp.broadcast_to(xp.asarray(level, dtype=np.float32), len(state))
+    states = _push(buffer.states, state, xp)
+    levels = _push(buffer.levels, declared, xp)
+    # Nothing precedes an episode's first step; as in training, its state repeats there.
+    first = buffer.age < 0
+    if xp is not np or first.any():
+        states = xp.where(first[:, None, None], state[:, None], states)
+        levels = xp.where(first[:, None], declared[:, None], levels)
+    return buffer._replace(states=states, levels=levels, age=buffer.age + 1)
+
+
+def record_action(
+    buffer: HistoryBuffer, action: Float[XpArray, "B A"], xp: ModuleType = np
+) -> HistoryBuffer:
+    """Return the buffer with the actions added that follow the present states."""
+    action = xp.asarray(action, dtype=np.float32)
+    return buffer._replace(actions=_push(buffer.actions, action, xp))
+
+
+def extend_history(
+    buffer: HistoryBuffer, ahead: Float[XpArray, "B d S"], xp: ModuleType = np
+) -> HistoryBuffer:
+    """Return the buffer as if expected states had been observed.
+
+    They count as noisy as the last observation, and its action repeats.
+
+    Args:
+        buffer: History so far.
+        ahead: States expected at the next `d` control steps; the last one becomes the present.
+        xp: `numpy` or `jax.numpy`.
+    """
+    for step in range(ahead.shape[1]):
+        buffer = record_action(buffer, buffer.actions[:, -1], xp)
+        buffer = record_state(buffer, ahead[:, step], buffer.levels[:, -1], xp)
+    return buffer
+
+
+def history_tokens(
+    layout: TokenLayout, tokens: int, buffer: HistoryBuffer, xp: ModuleType = np
+) -> History:
+    """Return the history tokens that end at the present; those before the episode are missing.
+
+    A token is as noisy as the noisiest of its frames.
+
+    Args:
+        layout: Token layout.
+        tokens: History tokens, H.
+        buffer: Observed control steps.
+        xp: `numpy` or `jax.numpy`.
+    """
+    steps = np.arange(1 - tokens, 1) * layout.stride
+    frame_rows = steps[:, None] + np.arange(-layout.frame_count, 0)
+    action_rows = steps[:, None] + np.arange(-layout.stride, 0)
+    level = buffer.levels[:, frame_rows].max(axis=-1)
+    is_missing = buffer.age[:, None] + steps < 0
+    return History(
+        frames=buffer.states[:, frame_rows],
+        actions=buffer.actions[:, action_rows],
+        level=xp.where(is_missing, np.float32(1), level),
+    )
+
+
+def _push(rows: XpArray, new: XpArray, xp: ModuleType) -> XpArray:
+    """Drop the oldest row and append a new one."""
+    return xp.concatenate([rows[:, 1:], new[:, None]], axis=1)

@@ -1,4 +1,4 @@
-"""What an agent is given, checked: states, goals, masks and seeds of a batch."""
+"""Checks of what an agent is given: states, goals, masks, seeds and costs of a batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +9,20 @@ import numpy as np
 from dfplan.representation.layout import Layout
 from dfplan.types import Cost, UserError, one_line
 
-MISSING = "; where numbers may be missing, set planner.sensing.missing true"
+MISSING_HINT = "; if values may be missing, set planner.sensing.missing true"
 
 
 def as_goals(layout: Layout, goal: Any, batch: int) -> np.ndarray | None:
-    """A goal `[G]`, or one for each, as `[B, G]`.
+    """Return goals `[B, G]` from one goal `[G]` or one per robot; None stays None.
+
+    Args:
+        layout: Observation layout.
+        goal: Numbers of any type, or None.
+        batch: Number of robots, B.
 
     Raises:
-        UserError: when it has another shape or is no array of numbers, or there are no goals.
+        UserError: If the shape is wrong, the goal is not an array of numbers, or the planner has no
+            goals.
     """
     if goal is None:
         return None
@@ -26,17 +32,17 @@ def as_goals(layout: Layout, goal: Any, batch: int) -> np.ndarray | None:
     try:
         goal = np.asarray(goal, np.float32)
     except (TypeError, ValueError) as error:
-        raise UserError(f"goal is no array of numbers: {one_line(error)}") from error
+        raise UserError(f"the goal is not an array of numbers: {one_line(error)}") from error
     if goal.shape not in ((dim,), (batch, dim)):
         raise UserError(f"goal has shape {goal.shape}; needed: {(dim,)} or {(batch, dim)}")
     return np.broadcast_to(goal, (batch, dim))
 
 
 def as_mask(mask: Any, batch: int) -> np.ndarray:
-    """A mask `[B]` bool; of none when it is None.
+    """Return a mask `[B]` bool; all False if None.
 
     Raises:
-        UserError: when it has another length.
+        UserError: If the length is wrong.
     """
     if mask is None:
         return np.zeros(batch, bool)
@@ -47,10 +53,10 @@ def as_mask(mask: Any, batch: int) -> np.ndarray:
 
 
 def as_seeds(seed: int | Sequence[int], batch: int) -> np.ndarray:
-    """A seed for each of a batch; one number counts up.
+    """Return seeds `[B]`; a single number counts up over the batch.
 
     Raises:
-        UserError: when they are not as many.
+        UserError: If the number of seeds is not that of the batch.
     """
     seeds = np.asarray(seed)
     seeds = seeds + np.arange(batch) if seeds.ndim == 0 else seeds.copy()
@@ -60,19 +66,21 @@ def as_seeds(seed: int | Sequence[int], batch: int) -> np.ndarray:
 
 
 def check_states(layout: Layout, state: np.ndarray, batch: int | None) -> None:
-    """Whether states are a batch of the task's.
+    """Check that states are a batch of the task's.
 
     Args:
-        layout: of the task.
-        state: `[B, S]`.
-        batch: B that it must be; None for any.
+        layout: Observation layout.
+        state: States `[B, S]`.
+        batch: Required batch size; None for any.
 
     Raises:
-        UserError: when not.
+        UserError: If the shape is wrong or the batch has changed.
     """
     dim = layout.state_dim
     if state.ndim != 2 or state.shape[1] != dim or not len(state):
-        raise UserError(f"states have shape {state.shape}; needed: one, or a batch, of {dim}")
+        raise UserError(
+            f"states have shape {state.shape}; needed: one state of {dim} numbers, or a batch"
+        )
     if batch is not None and len(state) != batch:
         raise UserError(
             f"a batch of {len(state)} observations after one of {batch}; "
@@ -81,34 +89,40 @@ def check_states(layout: Layout, state: np.ndarray, batch: int | None) -> None:
 
 
 def check_finite(state: np.ndarray, goal: np.ndarray | None, missing: bool) -> None:
-    """Whether all are numbers.
+    """Check that states and goals are finite.
 
     Args:
-        state, goal: of a batch.
-        missing: whether states may be NaN.
+        state: States `[B, S]`.
+        goal: Goals `[B, G]`, or None.
+        missing: Whether states may be NaN.
 
     Raises:
-        UserError: naming the first that is none.
+        UserError: If an entry is not finite, with the first one.
     """
     if missing:
         state = np.nan_to_num(state, posinf=np.inf, neginf=-np.inf)
-    for name, array in (("observation", state), ("goal", goal)):
-        if array is not None and not np.isfinite(array).all():
-            row, dim = map(int, np.argwhere(~np.isfinite(array))[0])
-            value = array[row, dim]
-            hint = MISSING if name == "observation" and np.isnan(value) else ""
-            raise UserError(f"{name} {row} has {value} in dimension {dim}{hint}")
+    _check_entries("observation", state, hint=MISSING_HINT)
+    if goal is not None:
+        _check_entries("goal", goal, hint="")
 
 
 def check_cost(layout: Layout, extra_cost: Cost) -> None:
-    """Try a price on two plans that stand still at zero.
+    """Try a cost on two plans that stay at zero.
 
     Raises:
-        UserError: when it is no finite number each.
+        UserError: If it does not return one finite number per plan.
     """
     goal = jnp.zeros((2, layout.goal_dim)) if layout.goal_dim else None
-    paid = np.asarray(extra_cost(jnp.zeros((2, 3, layout.state_dim)), goal))
-    if paid.shape != (2,) or not np.isfinite(paid).all():
-        raise UserError(
-            f"the price of 2 plans at zero is {paid.tolist()}; needed: 2 finite numbers"
-        )
+    cost = np.asarray(extra_cost(jnp.zeros((2, 3, layout.state_dim)), goal))
+    if cost.shape != (2,) or not np.isfinite(cost).all():
+        raise UserError(f"the cost of 2 plans at zero is {cost.tolist()}; needed: 2 finite numbers")
+
+
+def _check_entries(name: str, array: np.ndarray, hint: str) -> None:
+    is_finite = np.isfinite(array)
+    if is_finite.all():
+        return
+    row, dim = map(int, np.argwhere(~is_finite)[0])
+    value = array[row, dim]
+    hint = hint if np.isnan(value) else ""
+    raise UserError(f"{name} {row} has {value} in dimension {dim}{hint}")

@@ -1,7 +1,6 @@
-"""The Kalman filter (Kalman 1960) over a fitted motion, for a batch; normalised units.
+"""The Kalman filter (Kalman 1960) of linear dynamics, for a batch; normalized units.
 
-It is what joins readings of different steps at the rate of control: the denoiser's tokens lie
-many control steps apart.
+It joins readings at the rate of control; the denoiser's tokens lie many control steps apart.
 """
 
 from typing import NamedTuple
@@ -13,45 +12,56 @@ from dfplan.control.linear_dynamics import LinearDynamics
 
 
 class Belief(NamedTuple):
-    """What is known of the states: Gaussian, with mean `[B, S]` and covariance `[B, S, S]`."""
+    """Gaussian belief about the states.
+
+    Attributes:
+        mean: `[B, S]` means.
+        covariance: `[B, S, S]` covariances.
+    """
 
     mean: Float[np.ndarray, "B S"]
     covariance: Float[np.ndarray, "B S S"]
 
     @classmethod
     def prior(cls, batch: int, dim: int) -> "Belief":
-        """Before any reading: mean and deviation of the data, which normalised are 0 and 1."""
+        """Return the belief before any reading: the data's mean and deviation, normalized 0 and 1.
+
+        Args:
+            batch: Number of robots, B.
+            dim: Dimensions of a state, S.
+        """
         return cls(np.zeros((batch, dim)), np.tile(np.eye(dim), (batch, 1, 1)))
 
     @property
     def variance(self) -> Float[np.ndarray, "B S"]:
-        """Of each dimension."""
+        """Variance of each dimension."""
         return np.maximum(np.diagonal(self.covariance, axis1=1, axis2=2), 0.0)
 
 
 def predict(dynamics: LinearDynamics, belief: Belief, action: Float[np.ndarray, "B A"]) -> Belief:
-    """The belief one control step later, before any reading."""
-    turn = dynamics.transition
-    covariance = turn @ belief.covariance @ turn.T + dynamics.covariance
+    """Return the belief one control step later, before its reading."""
+    transition = dynamics.transition
+    covariance = transition @ belief.covariance @ transition.T + dynamics.covariance
     return Belief(dynamics.step(belief.mean, action), covariance)
 
 
 def update(
     belief: Belief, reading: Float[np.ndarray, "B S"], variance: Float[np.ndarray, "B S"]
 ) -> Belief:
-    """The belief given readings; those that are NaN are missing, and tell nothing.
+    """Return the belief given readings.
 
     Args:
-        belief: before.
-        reading: of each dimension.
-        variance: of each reading's noise; 0 for an exact one.
+        belief: Belief before the readings.
+        reading: Readings of each dimension; NaN where missing.
+        variance: Noise variance of each reading; 0 for an exact one.
     """
-    read = np.isfinite(reading)
-    surprise = np.where(read, reading - belief.mean, 0.0)
-    # Rows of what is missing are those of a reading that has nothing to do with the state.
-    seen = read[:, :, None] * belief.covariance
-    noise = np.where(read, variance, 1.0)[:, :, None] * np.eye(read.shape[1])
-    gain = np.linalg.solve(seen * read[:, None, :] + noise, seen).swapaxes(1, 2)
-    mean = belief.mean + np.einsum("bij,bj->bi", gain, surprise)
-    covariance = belief.covariance - gain @ seen
+    is_read = np.isfinite(reading)
+    innovation = np.where(is_read, reading - belief.mean, 0.0)
+    # A missing reading's row is that of a reading unrelated to the state.
+    observed = is_read[:, :, None] * belief.covariance
+    noise = np.where(is_read, variance, 1.0)[:, :, None] * np.eye(is_read.shape[1])
+    innovation_covariance = observed * is_read[:, None, :] + noise
+    gain = np.linalg.solve(innovation_covariance, observed).swapaxes(1, 2)
+    mean = belief.mean + np.einsum("bij,bj->bi", gain, innovation)
+    covariance = belief.covariance - gain @ observed
     return Belief(mean, (covariance + covariance.swapaxes(1, 2)) / 2)

@@ -1,4 +1,4 @@
-"""Motion: what a control step does to a state, as far as a line fitted to the data tells."""
+"""LinearDynamics: linear dynamics fitted to the dataset."""
 
 import dataclasses
 from typing import Any
@@ -8,21 +8,22 @@ from jaxtyping import Float
 
 MAX_STEPS = 50_000
 """Control steps that are fitted to, spread evenly over the data."""
-FLOOR = 1e-8
-"""Least variance of what the line does not tell, normalised units: readings are float32."""
+MIN_VARIANCE = 1e-8
+"""Least variance of the residual, normalized units: readings are float32."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LinearDynamics:
-    """`next = state + A state + B action + c + w`, w of covariance Q; all in normalised units.
+    """`next = state + A state + B action + c + w`, w of covariance Q; all in normalized units.
 
-    The data's own range bounds the mean: a line knows of no walls and no top speed, and is not
-    to be followed to where the data has never been.
+    The data's range bounds the mean: linear dynamics know neither walls nor a top speed, and must
+    not be followed off the data.
 
     Attributes:
-        weights: `[S, S+A+1]`, A, B and c side by side.
-        covariance: `[S, S]`, Q.
-        low, high: `[S]`, the data's range.
+        weights: `[S, S+A+1]` A, B and c side by side.
+        covariance: `[S, S]` covariance of the residual, Q.
+        low: `[S]` least states of the data.
+        high: `[S]` greatest states of the data.
     """
 
     weights: Float[np.ndarray, "S F"]
@@ -34,42 +35,45 @@ class LinearDynamics:
     def fit(
         cls, state: np.ndarray, action: np.ndarray, start: np.ndarray, length: np.ndarray
     ) -> "LinearDynamics":
-        """Least squares over the data's control steps.
+        """Fit least squares to the data's control steps.
 
         Args:
-            state: `[N, S]`. action: `[N, A]`, both normalised, episode after episode.
-            start, length: `[E]`, rows of each episode; an action leads to the next row.
+            state: `[N, S]` normalized states, episode after episode.
+            action: `[N, A]` normalized actions; each leads to the next row.
+            start: `[E]` first row of each episode.
+            length: `[E]` rows of each episode.
         """
         state = np.asarray(state, np.float64)
-        is_usable = np.ones(len(state), bool)
-        is_usable[start + length - 1] = False
-        rows = np.flatnonzero(is_usable)
+        has_next = np.ones(len(state), bool)
+        has_next[start + length - 1] = False
+        rows = np.flatnonzero(has_next)
         rows = rows[:: max(len(rows) // MAX_STEPS, 1)]
-        here, there = state[rows], state[rows + 1]
-        inputs = np.concatenate([here, action[rows], np.ones((len(rows), 1))], axis=1)
-        weights = np.linalg.lstsq(inputs, there - here, rcond=None)[0]
-        rest = there - here - inputs @ weights
-        covariance = rest.T @ rest / len(rest) + FLOOR * np.eye(state.shape[1])
+        current = state[rows]
+        change = state[rows + 1] - current
+        inputs = np.concatenate([current, action[rows], np.ones((len(rows), 1))], axis=1)
+        weights = np.linalg.lstsq(inputs, change, rcond=None)[0]
+        residual = change - inputs @ weights
+        covariance = residual.T @ residual / len(residual) + MIN_VARIANCE * np.eye(state.shape[1])
         return cls(weights.T, covariance, state.min(axis=0), state.max(axis=0))
 
     @property
     def transition(self) -> Float[np.ndarray, "S S"]:
-        """The derivative of the next state by this one, I + A."""
+        """Derivative of the next state by the present one, I + A."""
         dim = len(self.weights)
         return np.eye(dim) + self.weights[:, :dim]
 
     def step(
         self, state: Float[np.ndarray, "B S"], action: Float[np.ndarray, "B A"]
     ) -> Float[np.ndarray, "B S"]:
-        """The expected next states."""
+        """Return the expected next states."""
         inputs = np.concatenate([state, action, np.ones((len(state), 1))], axis=1)
         return np.clip(state + inputs @ self.weights.T, self.low, self.high)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Return the JSON form."""
         return {f.name: getattr(self, f.name).tolist() for f in dataclasses.fields(self)}
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> "LinearDynamics":
-        """Inverse of `to_dict`."""
+        """Return the dynamics of a JSON form; the inverse of `to_dict`."""
         return cls(*(np.asarray(d[f.name], np.float64) for f in dataclasses.fields(cls)))

@@ -1,65 +1,176 @@
-"""From plan to action: a tracking controller, inverse dynamics, or the plan's own actions."""
+"""Low-level controllers: from plan to action, at every control step.
 
-import functools
-from collections.abc import Callable
+A planner names its controller in `planner.low_level_controller`. Packages add controllers through
+the entry-point group `dfplan.low_level_controllers`: each is a factory called as
+`factory(planner, weights, tracker, xp, **parameters)` that returns a `LowLevelController`, where
+`xp` is `numpy`, or `jax.numpy` for a controller that JAX compiles.
+"""
+
+import dataclasses
 from types import ModuleType
-from typing import Any
+from typing import Protocol
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner
-from dfplan.types import Tracker, UserError
+from dfplan.types import Tracker, UserError, XpArray
+from dfplan.util.registry import Registry
 
-LowLevelController = Callable[..., Any]
-"""`follow(states, actions, elapsed, state, goal) -> action [B, A]`, all of one library, SI units.
 
-Planned states `[B, P+1, S]`, planned actions `[B, L, A]` or None, control steps since planning
-`[B]`, observed state `[B, S]`, goal `[B, G]` or None.
-"""
+class LowLevelController(Protocol):
+    """Turns plans into actions; all arrays belong to one library, in SI units.
+
+    Args:
+        states: `[B, P+1, S]` planned states, one every `stride` control steps.
+        actions: `[B, P*stride, A]` planned actions; None if plans hold none.
+        elapsed: `[B]` control steps since each plan began.
+        state: `[B, S]` present states.
+        goal: `[B, G]` goals, or None.
+
+    Returns:
+        Actions `[B, A]`, which the caller clips to the bounds of the task.
+    """
+
+    def __call__(
+        self,
+        states: Float[XpArray, "B T S"],
+        actions: Float[XpArray, "B L A"] | None,
+        elapsed: Int[XpArray, "B"],
+        state: Float[XpArray, "B S"],
+        goal: Float[XpArray, "B G"] | None,
+    ) -> Float[XpArray, "B A"]:
+        """Return the actions; see the class."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackerController:
+    """Follows planned states with a tracker that the task supplies.
+
+    Attributes:
+        tracker: Tracking function, see `dfplan.types.Tracker`.
+        stride: Control steps per planned state.
+        action_dim: Dimensions of an action.
+        xp: Array library.
+    """
+
+    tracker: Tracker
+    stride: int
+    action_dim: int
+    xp: ModuleType
+
+    def __call__(self, states, actions, elapsed, state, goal):
+        """See `LowLevelController`."""
+        action = self.tracker(states, self.stride, elapsed, state, goal)
+        action = self.xp.asarray(action, dtype=self.xp.float32)
+        needed = (len(state), self.action_dim)
+        if action.shape != needed:
+            raise UserError(
+                f"the tracker returned actions of shape {action.shape}; needed: {needed}"
+            )
+        return action
+
+
+@dataclasses.dataclass(frozen=True)
+class InverseController:
+    """Steers from the present state to the plan's next one by learned inverse dynamics.
+
+    Past the plan's end, its last state stays the target.
+
+    Attributes:
+        planner: Planner with the inverse dynamics.
+        weights: Trained weights.
+        xp: Array library.
+    """
+
+    planner: Planner
+    weights: Weights
+    xp: ModuleType
+
+    def __call__(self, states, actions, elapsed, state, goal):
+        """See `LowLevelController`."""
+        xp = self.xp
+        stride = self.planner.model.layout.stride
+        token = xp.minimum(elapsed // stride + 1, states.shape[1] - 1)
+        gap = (stride - elapsed % stride).astype(xp.float32)
+        target = xp.take_along_axis(states, token[:, None, None], axis=1)[:, 0]
+        return xp.asarray(self.planner.inverse_action(self.weights, state, target, gap))
+
+
+@dataclasses.dataclass(frozen=True)
+class DiffusedController:
+    """Replays the actions that were planned; past the plan's end, the last one repeats.
+
+    Attributes:
+        xp: Array library.
+    """
+
+    xp: ModuleType
+
+    def __call__(self, states, actions, elapsed, state, goal):
+        """See `LowLevelController`."""
+        step = self.xp.minimum(elapsed, actions.shape[1] - 1)
+        return self.xp.take_along_axis(actions, step[:, None, None], axis=1)[:, 0]
+
+
+def make_tracker_controller(
+    planner: Planner, weights: Weights, tracker: Tracker | None, xp: ModuleType
+) -> LowLevelController:
+    """Return a `TrackerController`.
+
+    Raises:
+        UserError: If the task supplies no tracker.
+    """
+    if tracker is None:
+        raise UserError(
+            "planner.low_level_controller 'tracker' needs a tracker and this task has none; "
+            "valid here: inverse"
+        )
+    layout = planner.model.layout
+    return TrackerController(tracker, layout.stride, layout.action_dim, xp)
+
+
+def make_inverse_controller(
+    planner: Planner, weights: Weights, tracker: Tracker | None, xp: ModuleType
+) -> LowLevelController:
+    """Return an `InverseController`."""
+    return InverseController(planner, weights, xp)
+
+
+def make_diffused_controller(
+    planner: Planner, weights: Weights, tracker: Tracker | None, xp: ModuleType
+) -> LowLevelController:
+    """Return a `DiffusedController`."""
+    return DiffusedController(xp)
+
+
+LOW_LEVEL_CONTROLLERS = Registry(
+    "low-level controller",
+    "dfplan.low_level_controllers",
+    {
+        "tracker": make_tracker_controller,
+        "inverse": make_inverse_controller,
+        "diffused": make_diffused_controller,
+    },
+)
+"""Factories by name; see the module."""
 
 
 def make_low_level_controller(
     planner: Planner, weights: Weights, tracker: Tracker | None, xp: ModuleType = np
 ) -> LowLevelController:
-    """The follower that `planner.config.low_level_controller` names.
+    """Return the controller that `planner.config.low_level_controller` names.
 
     Args:
-        planner: names it. weights: inverse dynamics'.
-        tracker: where that is named; of the same library.
-        xp: `numpy`, or `jax.numpy` for one that JAX compiles.
+        planner: Planner whose plans are followed.
+        weights: Trained weights.
+        tracker: Tracking function for the controller "tracker", of the same library; or None.
+        xp: `numpy`, or `jax.numpy` for a controller that JAX compiles.
 
     Raises:
-        UserError: when actions are to come from a tracker and the task supplies none.
+        UserError: If the name is unknown, or the controller needs a tracker and there is none.
     """
-    stride = planner.model.layout.stride
-    if planner.config.low_level_controller == "diffused":
-        return functools.partial(_replay, xp)
-    if planner.config.low_level_controller == "inverse":
-        return functools.partial(_invert, xp, planner, weights)
-    if tracker is None:
-        raise UserError(
-            "planner.low_level_controller 'tracker' needs a tracker and this task has none; valid here: inverse"
-        )
-    return functools.partial(_track, xp, tracker, stride, planner.model.layout.action_dim)
-
-
-def _track(xp, tracker: Tracker, stride: int, dim: int, states, actions, elapsed, state, goal):
-    action = xp.asarray(tracker(states, stride, elapsed, state, goal), dtype=xp.float32)
-    if action.shape != (len(state), dim):
-        raise UserError(f"the tracker gave actions {action.shape}; needed: {(len(state), dim)}")
-    return action
-
-
-def _invert(xp, planner: Planner, weights: Weights, states, actions, elapsed, state, goal):
-    """Towards the plan's next token, from where the robot is; past its end the last one repeats."""
-    stride = planner.model.layout.stride
-    token = xp.minimum(elapsed // stride + 1, states.shape[1] - 1)
-    gap = (stride - elapsed % stride).astype(xp.float32)
-    later = xp.take_along_axis(states, token[:, None, None], axis=1)[:, 0]
-    return xp.asarray(planner.inverse_action(weights, state, later, gap))
-
-
-def _replay(xp, states, actions, elapsed, state, goal):
-    step = xp.minimum(elapsed, actions.shape[1] - 1)
-    return xp.take_along_axis(actions, step[:, None, None], axis=1)[:, 0]
+    name = planner.config.low_level_controller
+    return LOW_LEVEL_CONTROLLERS.make(name, planner, weights, tracker, xp)

@@ -1,60 +1,95 @@
-"""MeasurementNoiseEstimator: how noisy readings are, from how badly the fitted motion foretells them."""
+"""MeasurementNoiseEstimator: measurement noise from the residuals of one-step predictions."""
 
+import dataclasses
+import functools
 import warnings
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dfplan.control.linear_dynamics import LinearDynamics
 
 WINDOW = 128
-"""Control steps that are looked back on."""
-NEEDED = 8
-"""Of them that must have been read; before, readings count as exact."""
-NORMAL = 1.4826
-"""Standard deviation of a Gaussian over its median absolute value."""
+"""Control steps over which the noise is estimated."""
+MIN_RESIDUALS = 8
+"""Residuals needed in the window; with fewer, readings count as exact."""
+STD_PER_MAD = 1.4826
+"""Standard deviation of a Gaussian over its median absolute deviation."""
 
 
-class MeasurementNoiseEstimator:
-    """Estimates each dimension's noise variance from the readings of `B` robots.
+class MeasurementNoiseState(NamedTuple):
+    """What the estimator remembers of `B` robots; normalized units, NaN where nothing is known.
 
-    A reading that the motion foretells from the reading before it is off by e = y' - F y, whose
-    variance is r + F^2 r + Q where r are the noises' variances, F the motion's transition, F^2 its
-    entries squared and Q the motion's own error. Of F close to I, as at short control steps, e is
-    the readings' second difference less the data's own. The deviation of e is taken by its median,
-    so that a push or a contact is not taken for noise.
-
-    Args:
-        motion: fitted to the data. batch: B.
+    Attributes:
+        residuals: `[B, WINDOW, S]` readings minus their predictions, the latest last.
+        prediction: `[B, S]` prediction of the next readings.
     """
 
-    def __init__(self, dynamics: LinearDynamics, batch: int):
-        self._motion, dim = dynamics, len(dynamics.low)
-        self._errors = np.full((batch, WINDOW, dim), np.nan)
-        self._before = np.full((batch, dim), np.nan)
-        self._mix = np.eye(dim) + dynamics.transition**2
+    residuals: Float[np.ndarray, "B W S"]
+    prediction: Float[np.ndarray, "B S"]
 
-    def forget(self, mask: np.ndarray) -> None:
+
+@dataclasses.dataclass(frozen=True)
+class MeasurementNoiseEstimator:
+    """Estimates the noise variance of each state dimension from readings; pure functions.
+
+    With noise variances r, the transition matrix F of the dynamics, its squared entries F^2 and the
+    dynamics' own error Q, the residual e = y' - F y of a reading y' predicted from the reading y
+    before it has the variance r + F^2 r + Q. Where F is close to I, as at short control steps, e is
+    close to the readings' second difference less that of the data. The deviation of e is taken from
+    its median, so that pushes and contacts do not count as noise.
+
+    Attributes:
+        dynamics: Dynamics fitted to the data.
+    """
+
+    dynamics: LinearDynamics
+
+    def init(self, batch: int) -> MeasurementNoiseState:
+        """Return the state before any reading of `batch` robots."""
+        dim = len(self.dynamics.low)
+        return MeasurementNoiseState(
+            residuals=np.full((batch, WINDOW, dim), np.nan),
+            prediction=np.full((batch, dim), np.nan),
+        )
+
+    def reset(
+        self, state: MeasurementNoiseState, mask: Bool[np.ndarray, "B"]
+    ) -> MeasurementNoiseState:
         """Begin an episode for the robots in `mask`; what is known of their sensors stays."""
-        self._before[mask] = np.nan
+        prediction = np.where(mask[:, None], np.nan, state.prediction)
+        return state._replace(prediction=prediction)
 
-    def observe(self, reading: Float[np.ndarray, "B S"]) -> Float[np.ndarray, "B S"]:
-        """Take in the readings, normalised; returns the noises' variances."""
-        self._errors[:, :-1] = self._errors[:, 1:]
-        self._errors[:, -1] = reading - self._before
-        self._before = np.full_like(self._before, np.nan)
-        self._reading = reading
-        return self._variance()
+    def observe(
+        self, state: MeasurementNoiseState, reading: Float[np.ndarray, "B S"]
+    ) -> tuple[Float[np.ndarray, "B S"], MeasurementNoiseState]:
+        """Take in normalized readings, and return the estimated noise variances."""
+        residual = reading - state.prediction
+        residuals = np.concatenate([state.residuals[:, 1:], residual[:, None]], axis=1)
+        state = MeasurementNoiseState(residuals, np.full_like(state.prediction, np.nan))
+        return self._variance(residuals), state
 
-    def acted(self, action: Float[np.ndarray, "B A"]) -> None:
-        """Foretell the next readings, from the actions that follow these."""
-        self._before = self._motion.step(self._reading, action)
+    def predict(
+        self,
+        state: MeasurementNoiseState,
+        reading: Float[np.ndarray, "B S"],
+        action: Float[np.ndarray, "B A"],
+    ) -> MeasurementNoiseState:
+        """Predict the next readings from the present ones and the actions that follow."""
+        return state._replace(prediction=self.dynamics.step(reading, action))
 
-    def _variance(self) -> np.ndarray:
-        known = np.isfinite(self._errors).sum(axis=1) >= NEEDED
+    def _variance(self, residuals: Float[np.ndarray, "B W S"]) -> Float[np.ndarray, "B S"]:
+        is_known = np.isfinite(residuals).sum(axis=1) >= MIN_RESIDUALS
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of sensors that were never read
-            median = np.nanmedian(np.abs(self._errors), axis=1)
-        spread = np.where(known, (NORMAL * median) ** 2, 0.0)
-        excess = np.maximum(spread - np.diag(self._motion.covariance), 0.0)
-        return np.where(known, np.maximum(np.linalg.solve(self._mix, excess.T).T, 0.0), 0.0)
+            warnings.simplefilter("ignore", RuntimeWarning)  # from sensors that were never read
+            median = np.nanmedian(np.abs(residuals), axis=1)
+        spread = np.where(is_known, (STD_PER_MAD * median) ** 2, 0.0)
+        excess = np.maximum(spread - np.diag(self.dynamics.covariance), 0.0)
+        variance = np.linalg.solve(self._residual_gain, excess.T).T
+        return np.where(is_known, np.maximum(variance, 0.0), 0.0)
+
+    @functools.cached_property
+    def _residual_gain(self) -> Float[np.ndarray, "S S"]:
+        """Matrix that maps noise variances to those of the residuals, I + F^2."""
+        return np.eye(len(self.dynamics.low)) + self.dynamics.transition**2

@@ -1,1 +1,1 @@
-"""Datasets: Minari in and out, observations as state vectors, windows of tokens."""
+"""Datasets: reading and writing Minari datasets, and cutting them into training windows."""

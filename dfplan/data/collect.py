@@ -1,4 +1,4 @@
-"""Collect what a policy does in any Gymnasium environment into a local Minari dataset."""
+"""Collect a policy's episodes in any Gymnasium environment as a local Minari dataset."""
 
 import contextlib
 import shutil
@@ -11,18 +11,18 @@ import numpy as np
 
 from dfplan.data.policy import make_policy
 from dfplan.representation.layout import layout_from_spaces
-from dfplan.tasks.make_env import opened
+from dfplan.tasks.make_env import open_env
 from dfplan.types import Environment, UserError
 
 REPORT_EVERY = 1000
 SEEDS = 2**31
-QUIET = (
-    # Minari asks for a permalink and an address, which a local dataset has no use for.
+EXPECTED_WARNINGS = (
+    # Minari asks for a permalink and an email address, which a local dataset does not need.
     "`(code_permalink|author_email)` is set to None",
-    # An environment that is not registered leaves nothing to make it again from.
+    # An unregistered environment has no spec from which it could be recreated.
     "`eval_env` is set to None",
     "env_spec is None",
-    # Gymnasium's own checker says this once; Minari would at every step.
+    # Gymnasium's own checker says this once; Minari would say it at every step.
     "Observation is not in observation space",
 )
 
@@ -37,57 +37,58 @@ def collect(
     env_kwargs: dict[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ):
-    """Act and write what happened; the same seed gives the same data, if the policy's does.
+    """Run a policy and write its episodes; deterministic given the seed if the policy is.
 
-    The last episode is truncated where `steps` ends it.
+    The last episode is truncated if `steps` ends it.
 
     Args:
-        env: Gymnasium id, an environment or a function that makes one, whose observations dfplan
-            can read and whose actions are a Box.
-        dataset_id: Minari id to write; must be free.
-        steps: control steps in all, at least 1.
-        seed: seeds actions and resets.
-        policy: as `dfplan.data.policy.make_policy` takes it, made anew for each episode; None for
-            uniformly random actions, which needs a Box with bounds.
-        env_kwargs: arguments of `gymnasium.make`.
-        progress: called now and then with the steps done so far.
+        env: Gymnasium id, an environment or a function that makes one. dfplan must be able to read
+            its observations, and its actions must be a Box.
+        dataset_id: Minari id of a dataset that does not exist yet.
+        steps: Number of control steps in total, at least 1.
+        seed: Seed for actions and resets.
+        policy: Policy as for `dfplan.data.policy.make_policy`, created again for each episode; None
+            for uniformly random actions, which need a Box with bounds.
+        env_kwargs: Arguments of `gymnasium.make`.
+        progress: Function that is called from time to time with the number of steps taken.
 
     Returns:
         The `minari.MinariDataset`.
 
     Raises:
-        UserError: unknown environment, unsupported spaces, bad or taken dataset id, bad steps or
-            seed, a policy that fails, or an environment that Minari cannot describe. Nothing is
-            written then.
+        UserError: If the environment is unknown, its spaces are not supported or Minari cannot
+            describe it, the dataset id is malformed or taken, steps or seed are out of range, or
+            the policy fails. Nothing is written then.
     """
     for name, value, low in (("steps", steps, 1), ("seed", seed, 0)):
         if value < low:
             raise UserError(f"{name} must be at least {low}, got {value}")
     from minari import DataCollector
 
-    check_free(dataset_id)
-    with opened(env, env_kwargs) as inner, warnings.catch_warnings():
-        for message in QUIET:
+    check_new_dataset_id(dataset_id)
+    with open_env(env, env_kwargs) as inner, warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
         layout = layout_from_spaces(inner.observation_space, inner.action_space, None)
         if policy is None and layout.action_low is None:
             space = inner.action_space
             raise UserError(f"action space {space} is not supported; supported: Box with bounds")
-        with contextlib.closing(DataCollector(_Lent(inner))) as env:
-            _drive(env, steps, seed, policy, progress or (lambda done: None))
-            with whole_or_nothing(dataset_id):
+        with contextlib.closing(DataCollector(_BorrowedEnv(inner))) as env:
+            _run(env, steps, seed, policy, progress or (lambda steps: None))
+            with atomic_dataset(dataset_id):
                 return _write(env, dataset_id, seed, policy)
 
 
-class TakenError(UserError):
-    """A dataset of this id is there, which is another writer's."""
+class DatasetExistsError(UserError):
+    """A dataset of this id exists already; another writer made it."""
 
 
-def check_free(dataset_id: str) -> None:
-    """Check that a local dataset of this id can be written.
+def check_new_dataset_id(dataset_id: str) -> None:
+    """Check that a local dataset of this id can be created.
 
     Raises:
-        UserError: when the id is malformed; TakenError when it is taken.
+        UserError: If the id is malformed.
+        DatasetExistsError: If the dataset exists already.
     """
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.storage import get_dataset_path
@@ -100,36 +101,38 @@ def check_free(dataset_id: str) -> None:
         ) from error
     path = get_dataset_path(dataset_id)
     if path.exists():
-        raise TakenError(f"dataset {dataset_id!r} exists already, in {path}; give another id")
+        raise DatasetExistsError(
+            f"dataset {dataset_id!r} exists already, in {path}; choose another id"
+        )
 
 
 @contextlib.contextmanager
-def whole_or_nothing(dataset_id: str) -> Iterator[None]:
-    """Within this context a dataset is written; if that fails or is interrupted, none is left.
+def atomic_dataset(dataset_id: str) -> Iterator[None]:
+    """Remove the dataset written in this context if writing fails or is interrupted.
 
     Raises:
-        UserError: when the id is malformed or taken.
+        UserError: If the id is malformed or taken.
     """
     from minari.storage import get_dataset_path
 
-    check_free(dataset_id)
+    check_new_dataset_id(dataset_id)
     try:
         yield
-    except TakenError:  # meanwhile another process has written one, which stays
+    except DatasetExistsError:  # another process has written one in the meantime; it stays
         raise
     except BaseException:
         shutil.rmtree(get_dataset_path(dataset_id), ignore_errors=True)
         raise
 
 
-class _Lent(gymnasium.Wrapper):
-    """An environment for Minari's collector, which may neither close nor fail to describe it."""
+class _BorrowedEnv(gymnasium.Wrapper):
+    """Proxy for Minari's collector, which must not close the environment and may find no spec."""
 
     @property
     def spec(self):
-        """What makes the environment again; None where JSON cannot hold that.
+        """Spec of the environment; None if it cannot be written as JSON.
 
-        So it is with an entry point that is a class and not a string.
+        That is so if its entry point is a class instead of a string.
         """
         spec = self.env.spec
         if spec is None:
@@ -141,10 +144,10 @@ class _Lent(gymnasium.Wrapper):
         return spec
 
     def close(self) -> None:
-        """Leave that to the lender."""
+        """Do nothing: the owner closes the environment."""
 
 
-def _drive(
+def _run(
     env,
     steps: int,
     seed: int,
@@ -153,17 +156,22 @@ def _drive(
 ) -> None:
     seeds = np.random.default_rng(seed)
     env.action_space.seed(seed)
-    over, observation = True, None
-    act = lambda observation: env.action_space.sample()  # noqa: E731
+    episode_ended = True
+    observation = None
+
+    def act_randomly(observation: Any) -> Any:
+        return env.action_space.sample()
+
+    act: Callable[[Any], Any] = act_randomly
     for step in range(steps):
-        if over:
-            # Unseeded, Minari would reset with a seed of its own.
-            episode = int(seeds.integers(SEEDS))
-            observation, _ = env.reset(seed=episode)
+        if episode_ended:
+            # Without a seed, Minari would reset with one of its own.
+            episode_seed = int(seeds.integers(SEEDS))
+            observation, _ = env.reset(seed=episode_seed)
             if policy is not None:
-                act = make_policy(policy, env.env, episode)
+                act = make_policy(policy, env.env, episode_seed)
         observation, _, terminated, truncated, _ = env.step(act(observation))
-        over = terminated or truncated
+        episode_ended = terminated or truncated
         if (step + 1) % REPORT_EVERY == 0 or step + 1 == steps:
             progress(step + 1)
 

@@ -1,36 +1,36 @@
-"""Trips: how long the data takes to its goals, and so how long a training window should be."""
+"""Goal intervals: times between goal changes in the data, and the training window they call for."""
 
 import math
 
 import numpy as np
 
-NO_TRIPS = np.zeros(0, np.int64)
-LONG = 0.99
+NO_INTERVALS = np.zeros(0, np.int64)
+QUANTILE = 0.99
 MARGIN = 4 / 3
-"""A goal as far as the window is long is too rare in it to be learned."""
-WITHOUT_TRIPS = 32
+"""Margin because goals at the far end of a window are too rare in training to be learned."""
+DEFAULT_TOKENS = 32
 
 
 def goal_intervals(goal: np.ndarray | None) -> np.ndarray:
-    """Control steps `[K]` between two changes of the goal.
+    """Return the control steps `[K]` between consecutive changes of the goal.
 
     Args:
-        goal: `[n+1, G]` one episode's desired goals, or None.
+        goal: `[n+1, G]`, desired goals of one episode, or None.
     """
     if goal is None:
-        return NO_TRIPS
+        return NO_INTERVALS
     return np.diff(np.flatnonzero((goal[1:] != goal[:-1]).any(axis=-1)))
 
 
-def window_tokens(taken: np.ndarray, stride: int) -> int:
-    """State tokens per training window: a third more than 99 of 100 trips are long.
+def window_tokens(intervals: np.ndarray, stride: int) -> int:
+    """Return the state tokens per training window: 4/3 of the 99 % quantile of the intervals.
 
-    Data whose goals never change within an episode, or that has none, says nothing: then it is 32.
+    32 if the data has no goals, or goals that never change within an episode.
 
     Args:
-        taken: `[K]` control steps of the data's trips.
-        stride: control steps per token.
+        intervals: `[K]`, goal intervals of the data in control steps.
+        stride: Control steps per token.
     """
-    if not len(taken):
-        return WITHOUT_TRIPS
-    return max(math.ceil(MARGIN * np.quantile(taken, LONG) / stride), 2)
+    if not len(intervals):
+        return DEFAULT_TOKENS
+    return max(math.ceil(MARGIN * np.quantile(intervals, QUANTILE) / stride), 2)

@@ -1,4 +1,4 @@
-"""Minari datasets in: flat arrays of states and actions, checked before anything is trained."""
+"""Read Minari datasets into flat arrays of states and actions, checked before any training."""
 
 import dataclasses
 import hashlib
@@ -8,27 +8,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dfplan.data.goal_intervals import NO_TRIPS, goal_intervals
+from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.representation.layout import Layout, find_goal_dims, layout_from_spaces
 from dfplan.types import UserError, one_line
 
 
 @dataclasses.dataclass(frozen=True)
 class Trajectories:
-    """A dataset as flat arrays; episode e is the rows `start[e]` to `start[e] + length[e]`.
+    """A dataset as flat arrays; episode e spans the rows `start[e]` to `start[e] + length[e]`.
 
     Attributes:
         state: `[N, S]` float32, SI units; an episode of n actions has n + 1 states.
-        action: `[N, A]` float32; the last row of each episode is zero and belongs to no step.
-        start, length: `[E]` int64, rows of each episode.
-        goal_intervals: `[K]` int64, control steps between two changes of `desired_goal` within an episode;
-            empty where the data shows none.
-        layout: how states were made.
-        dataset_id: the Minari id.
-        fingerprint: SHA-256 over the arrays, hexadecimal.
-        reward: `[N]` of the step that begins at each row, zero on the last of each episode; None
-            where rewards were not asked for.
-        terminated: `[E]` bool, episodes that the task ended; None likewise.
+        action: `[N, A]` float32; zero on the last row of each episode, where no step begins.
+        start: `[E]` int64, first row of each episode.
+        length: `[E]` int64, number of rows of each episode.
+        goal_intervals: `[K]` int64, control steps between consecutive changes of `desired_goal`
+            within an episode; may be empty.
+        layout: Layout by which observations became states.
+        dataset_id: Minari id.
+        fingerprint: SHA-256 of the arrays, hexadecimal.
+        reward: `[N]`, reward of the step that begins at each row, zero on the last row of each
+            episode; None if rewards were not requested.
+        terminated: `[E]` bool, whether each episode terminated; None if rewards were not requested.
     """
 
     state: np.ndarray
@@ -44,10 +45,11 @@ class Trajectories:
 
 
 def open_dataset(dataset_id: str):
-    """The Minari dataset of that id: local, else downloaded by Minari itself.
+    """Return a Minari dataset, downloaded by Minari if it is not local.
 
     Raises:
-        UserError: when there is none, listing the local ones, or when it cannot be read.
+        UserError: If the dataset does not exist (the message lists the local ones) or cannot be
+            read.
     """
     import minari
 
@@ -59,31 +61,31 @@ def open_dataset(dataset_id: str):
             return minari.load_dataset(dataset_id)
     except UserError:
         raise
-    except Exception as error:  # a damaged or foreign dataset fails in many ways inside Minari
+    except Exception as error:  # Minari raises many kinds for a damaged or foreign dataset
         raise UserError(f"dataset {dataset_id!r} cannot be read: {one_line(error)}") from error
 
 
 def _download(dataset_id: str) -> None:
     import minari
 
-    missing = f"no dataset {dataset_id!r} here; local: {', '.join(local_ids()) or 'none'}"
+    missing = f"no local dataset {dataset_id!r}; local: {', '.join(local_ids()) or 'none'}"
     if importlib.util.find_spec("huggingface_hub") is None:
         raise UserError(f"{missing}; to download from Minari's remote: pip install 'minari[hf]'")
     try:
         minari.download_dataset(dataset_id)
-    except Exception as error:  # no network, no such dataset, a bad id: Minari raises many kinds
+    except Exception as error:  # Minari raises many kinds: no network, unknown or malformed id
         raise UserError(f"{missing}; Minari's remote: {one_line(error)}") from error
 
 
 def local_ids() -> list[str]:
-    """Ids of the Minari datasets on this machine, sorted; empty where Minari cannot list them."""
+    """Return the sorted ids of the local Minari datasets; empty if Minari cannot list them."""
     import minari
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about damaged ones
+        warnings.simplefilter("ignore")  # Minari warns of damaged datasets
         try:
             return sorted(minari.list_local_datasets())
-        except (ValueError, TypeError):  # a folder there has a name that is no dataset id
+        except (ValueError, TypeError):  # a folder whose name is not a dataset id
             return []
 
 
@@ -99,32 +101,43 @@ def load_trajectories(
 
     Args:
         dataset_id: Minari id.
-        goal_dims: places of the goal in the state; None finds them for goal-Dict observations and
-            means no goal for others. Empty means none for any.
-        goal_from, goal_value: where the goal to reach stands, or what it is; see `Layout`.
-        rewards: also read what steps were rewarded with, and which episodes terminated.
+        goal_dims: State dimensions that a goal fixes. None detects them for goal-Dict observations
+            and means no goal for others; an empty tuple means no goal.
+        goal_from: Observation dimensions that hold the desired goal; see `Layout`.
+        goal_value: Constant desired goal; see `Layout`.
+        rewards: Whether to read rewards, and which episodes terminated.
 
     Raises:
-        UserError: unknown id, unsupported spaces, no steps, arrays of another shape than the
-            spaces say, NaN or infinite values (naming the first episode and step); rewards that
-            are asked for and all the same.
+        UserError: If the id is unknown, the spaces are not supported, there are no steps, an array
+            differs in shape from its space, a value is NaN or infinite (the message names the
+            first episode and step), or rewards are requested and all equal.
     """
     dataset = open_dataset(dataset_id)
-    spaces = dataset.observation_space, dataset.action_space
-    layout = layout_from_spaces(*spaces, goal_dims, goal_from, goal_value)
+    observation_space = dataset.observation_space
+    action_space = dataset.action_space
+    layout = layout_from_spaces(
+        observation_space, action_space, goal_dims, goal_from=goal_from, goal_value=goal_value
+    )
     episodes = _read_episodes(dataset, dataset_id)
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
-    taken = [goal_intervals(layout.goal(e.observations)) for e in episodes]
-    reward, over = _read_rewards(episodes, dataset_id) if rewards else (None, None)
+    intervals = [goal_intervals(layout.goal(e.observations)) for e in episodes]
+    reward, terminated = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
         dim = layout.observation_dim
-        dims = find_goal_dims(joined[:, :dim], joined[:, dim:])
-        if dims is not None:
-            layout = layout_from_spaces(*spaces, dims)
+        detected_dims = find_goal_dims(joined[:, :dim], joined[:, dim:])
+        if detected_dims is not None:
+            layout = layout_from_spaces(observation_space, action_space, detected_dims)
             states = [state[:, :dim] for state in states]
-    joined = np.concatenate(taken)
-    return from_episodes(states, actions, layout, dataset_id, joined, reward, over)
+    return from_episodes(
+        states,
+        actions,
+        layout,
+        dataset_id,
+        goal_intervals=np.concatenate(intervals),
+        rewards=reward,
+        terminated=terminated,
+    )
 
 
 def from_episodes(
@@ -132,26 +145,46 @@ def from_episodes(
     actions: Sequence,
     layout: Layout,
     dataset_id: str,
-    goal_intervals: np.ndarray = NO_TRIPS,
+    goal_intervals: np.ndarray = NO_INTERVALS,
     rewards: Sequence | None = None,
     terminated: np.ndarray | None = None,
 ) -> Trajectories:
-    """Join episodes, each states `[n+1, S]` with actions `[n+1, A]` (last row unused).
+    """Join episodes into flat arrays and compute their fingerprint.
 
-    Rewards are `[n+1]` likewise, and then it is said which episodes `[E]` terminated.
+    Args:
+        states: States `[n+1, S]` of each episode.
+        actions: Actions `[n+1, A]` of each episode; the last row is unused.
+        layout: Layout by which observations became states.
+        dataset_id: Minari id.
+        goal_intervals: `[K]`, see `Trajectories`.
+        rewards: Rewards `[n+1]` of each episode, the last one unused; or None.
+        terminated: `[E]` bool, whether each episode terminated; needed with rewards.
     """
     length = np.array([len(s) for s in states], np.int64)
     start = np.cumsum(length) - length
-    state, action = np.concatenate(states), np.concatenate(actions)
-    reward = None if rewards is None else np.concatenate(rewards)
-    known = (state, action, length) + (() if reward is None else (reward, terminated))
+    state = np.concatenate(states)
+    action = np.concatenate(actions)
+    arrays = [state, action, length]
+    reward = None
+    if rewards is not None:
+        reward = np.concatenate(rewards)
+        arrays += [reward, np.asarray(terminated)]
     digest = hashlib.sha256()
-    for array in map(np.asarray, known):
+    for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
-    fingerprint = digest.hexdigest()
-    parts = state, action, start, length, goal_intervals, layout, dataset_id, fingerprint
-    return Trajectories(*parts, reward, terminated)
+    return Trajectories(
+        state=state,
+        action=action,
+        start=start,
+        length=length,
+        goal_intervals=goal_intervals,
+        layout=layout,
+        dataset_id=dataset_id,
+        fingerprint=digest.hexdigest(),
+        reward=reward,
+        terminated=terminated,
+    )
 
 
 def _read_episodes(dataset, dataset_id: str) -> list:
@@ -165,33 +198,35 @@ def _read_episodes(dataset, dataset_id: str) -> list:
 
 
 def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """Rewards `[n+1]` of each episode, and which of them terminated."""
+    """Return rewards `[n+1]` of each episode, and which episodes terminated, `[E]`."""
     rewards = []
     for episode in episodes:
         reward = np.asarray(episode.rewards, np.float32).reshape(len(episode), 1)
         _check_finite(f"dataset {dataset_id!r}, episode {episode.id}", "reward", reward)
         rewards.append(np.append(reward[:, 0], np.float32(0)))
-    every = np.concatenate([reward[:-1] for reward in rewards])
-    if every.min() == every.max():
+    joined = np.concatenate([reward[:-1] for reward in rewards])
+    if joined.min() == joined.max():
         raise UserError(
-            f"dataset {dataset_id!r}: every reward is {every[0]:g}, so there is nothing to "
-            "maximise; plan towards states instead (data.goal 'state'), or give another dataset"
+            f"dataset {dataset_id!r}: every reward is {joined[0]:g}, so there is nothing to "
+            "maximize; plan toward states instead (data.goal 'state') or use another dataset"
         )
     return rewards, np.array([bool(np.asarray(e.terminations)[-1]) for e in episodes])
 
 
 def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:
-    """States `[n+1, S]` and actions `[n+1, A]` of one Minari episode, checked."""
+    """Return checked states `[n+1, S]` and actions `[n+1, A]` of one Minari episode."""
     where = f"dataset {dataset_id!r}, episode {episode.id}"
     steps = len(episode)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is reported
+    with np.errstate(over="ignore"):  # values too large for float32 become inf, which is reported
         try:
             state = layout.state(episode.observations)
             action = np.asarray(episode.actions, np.float32).reshape(steps, layout.action_dim)
         except (UserError, ValueError) as error:
             raise UserError(f"{where}: {one_line(error)}") from error
     if len(state) != steps + 1:
-        raise UserError(f"{where}: {len(state)} observations of {steps} steps; needed: {steps + 1}")
+        raise UserError(
+            f"{where}: {len(state)} observations for {steps} steps; needed: {steps + 1}"
+        )
     for name, array in (("state", state), ("action", action)):
         _check_finite(where, name, array)
     return state, np.pad(action, ((0, 1), (0, 0)))

@@ -1,4 +1,4 @@
-"""Windows: training batches as a pure function of (seed, step), cut from arrays on the device."""
+"""Training windows: batches as a pure function of (seed, step), cut from arrays on the device."""
 
 from typing import NamedTuple
 
@@ -15,14 +15,18 @@ from dfplan.types import Array, UserError
 
 
 class TrainingArrays(NamedTuple):
-    """A normalised dataset on the device.
+    """A normalized dataset on the device.
 
     Attributes:
-        state: `[N, S]`, normalised. action: `[N, A]`, normalised.
-        first, last: `[N]` int32, first and last row of each row's episode.
+        state: `[N, S]`, normalized.
+        action: `[N, A]`, normalized.
+        first: `[N]` int32, first row of each row's episode.
+        last: `[N]` int32, last row of each row's episode.
         begin: `[M]` int32, rows at which a window may start.
-        rest: `[S]` and idle: `[A]`, the normalised values of a zero state and a zero action.
-        rank: `[N]`, how good the return from each row is, 0 to 1; None where rewards are no goal.
+        rest: `[S]`, a zero state, normalized.
+        idle: `[A]`, a zero action, normalized.
+        return_quantile: `[N]`, quantile of the return from each row, 0 to 1; None unless plans are
+            conditioned on rewards.
     """
 
     state: Array
@@ -32,17 +36,20 @@ class TrainingArrays(NamedTuple):
     begin: Array
     rest: Array
     idle: Array
-    rank: Array | None = None
+    return_quantile: Array | None = None
 
 
 class Batch(NamedTuple):
     """Clean training tokens.
 
     Attributes:
-        tokens: `[B, T, D]`, normalised; the goal first where the task has one.
-        valid: `[B, T]` bool, False on padding past the end of an episode and before its start.
-        state, next_state: `[B, S]` normalised; `gap`: `[B]` float; `action`: `[B, A]` normalised:
-            one transition over `gap` control steps per sequence, for the inverse dynamics.
+        tokens: `[B, T, D]`, normalized; the goal token comes first if there is one.
+        valid: `[B, T]` bool, false on padding before the start and past the end of an episode.
+        state: `[B, S]`, normalized; with the next three, one transition per sequence for training
+            the inverse dynamics.
+        next_state: `[B, S]`, normalized, `gap` control steps after `state`.
+        gap: `[B]` float, control steps of the transition.
+        action: `[B, A]`, normalized, the action taken at `state`.
     """
 
     tokens: Float[Array, "B T D"]
@@ -54,10 +61,10 @@ class Batch(NamedTuple):
 
 
 def fit_normalizers(data: Trajectories) -> tuple[Normalizer, Normalizer]:
-    """Normalisers of the states and of the actions that were taken."""
-    taken = np.ones(len(data.action), bool)
-    taken[data.start + data.length - 1] = False
-    return Normalizer.fit(data.state), Normalizer.fit(data.action[taken])
+    """Fit normalizers to the states, and to the actions of all steps."""
+    has_action = np.ones(len(data.action), bool)
+    has_action[data.start + data.length - 1] = False
+    return Normalizer.fit(data.state), Normalizer.fit(data.action[has_action])
 
 
 def make_training_arrays(
@@ -65,12 +72,19 @@ def make_training_arrays(
     config: DataConfig,
     states: Normalizer,
     actions: Normalizer,
-    rank: np.ndarray | None = None,
+    return_quantile: np.ndarray | None = None,
 ) -> TrainingArrays:
-    """Normalise a dataset and put it on the device, with the ranks of its returns if there are any.
+    """Normalize a dataset and move it to the device.
+
+    Args:
+        data: Dataset.
+        config: Data settings.
+        states: Normalizer of states.
+        actions: Normalizer of actions.
+        return_quantile: `[N]`, see `TrainingArrays`.
 
     Raises:
-        UserError: when no episode has as many steps as a token.
+        UserError: If every episode has fewer steps than a token.
     """
     first = np.repeat(data.start, data.length)
     last = np.repeat(data.start + data.length - 1, data.length)
@@ -81,15 +95,16 @@ def make_training_arrays(
             f"data.stride {config.stride} is longer than every episode of {data.dataset_id!r}; "
             f"valid: 1 to {int(data.length.max()) - 1}"
         )
+    quantile = None if return_quantile is None else jnp.asarray(return_quantile, jnp.float32)
     return TrainingArrays(
-        states.encode(data.state),
-        actions.encode(data.action),
-        jnp.asarray(first, jnp.int32),
-        jnp.asarray(last, jnp.int32),
-        jnp.asarray(begin, jnp.int32),
-        states.encode(jnp.zeros(data.state.shape[1])),
-        actions.encode(jnp.zeros(data.action.shape[1])),
-        None if rank is None else jnp.asarray(rank, jnp.float32),
+        state=states.encode(data.state),
+        action=actions.encode(data.action),
+        first=jnp.asarray(first, jnp.int32),
+        last=jnp.asarray(last, jnp.int32),
+        begin=jnp.asarray(begin, jnp.int32),
+        rest=states.encode(jnp.zeros(data.state.shape[1])),
+        idle=actions.encode(jnp.zeros(data.action.shape[1])),
+        return_quantile=quantile,
     )
 
 
@@ -98,10 +113,17 @@ def sample_batch(
 ) -> Batch:
     """Draw `batch` windows; the same key gives the same batch.
 
-    A window starts at a uniformly drawn row, or at the first of its episode (`start_fraction`) or
-    up to `before_start` tokens before that, by any number of control steps.
-    With a goal token, the goal is a state reached later in the same episode (hindsight), at a
-    truncated-exponential distance of at least one step; or how good the return from there was.
+    A window starts at a uniformly drawn row. A share of `start_fraction` starts at the first row of
+    its episode instead, or before it by up to `before_start` tokens, in control steps.
+    The goal token holds a state reached later in the same episode (hindsight), at a
+    truncated-exponential distance of at least one step; or the quantile of the return from there.
+
+    Args:
+        key: PRNG key.
+        training_arrays: Dataset on the device.
+        layout: Token layout.
+        config: Data settings.
+        batch: Number of windows.
     """
     k_begin, k_goal, k_gap, k_start = jax.random.split(key, 4)
     begin = training_arrays.begin[
@@ -109,35 +131,38 @@ def sample_batch(
     ]
     at_start = jax.random.uniform(k_start, (batch,)) < config.start_fraction
     begin = jnp.where(at_start, training_arrays.first[begin], begin)
-    first, last = training_arrays.first[begin], training_arrays.last[begin]
+    first = training_arrays.first[begin]
+    last = training_arrays.last[begin]
     origin = begin
     if config.before_start:
-        most = config.before_start * config.stride
-        early = jax.random.randint(jax.random.fold_in(k_start, 1), (batch,), 0, most + 1)
-        origin = begin - jnp.where(at_start, early, 0)
-    here = origin[:, None] + config.stride * jnp.arange(config.tokens)
-    back = jnp.arange(1 - layout.frame_count, 1)
-    frames = training_arrays.state[_within(here[..., None] + back, first, last)]
-    begun = here >= first[:, None]
-    valid = begun & (here <= last[:, None])
-    actions = (
-        _actions_before(training_arrays, config, here, first, last) if config.actions else None
-    )
+        max_steps = config.before_start * config.stride
+        steps_before = jax.random.randint(
+            jax.random.fold_in(k_start, 1), (batch,), 0, max_steps + 1
+        )
+        origin = begin - jnp.where(at_start, steps_before, 0)
+    rows = origin[:, None] + config.stride * jnp.arange(config.tokens)
+    frame_offsets = jnp.arange(1 - layout.frame_count, 1)
+    frames = training_arrays.state[_within(rows[..., None] + frame_offsets, first, last)]
+    after_start = rows >= first[:, None]
+    valid = after_start & (rows <= last[:, None])
+    actions = None
+    if config.actions:
+        actions = _actions_before(training_arrays, config, rows, first=first, last=last)
     transition = _transition(k_gap, training_arrays, config, begin)
     if layout.reward_conditioned:
-        assert training_arrays.rank is not None
-        goal = layout.return_quantile_token(training_arrays.rank[begin])[:, None]
+        assert training_arrays.return_quantile is not None
+        goal = layout.return_quantile_token(training_arrays.return_quantile[begin])[:, None]
         return _with_goal(goal, layout.encode(frames, actions), valid, transition)
     if not layout.has_goal:
         return Batch(layout.encode(frames, actions), valid, *transition)
     goal_row = begin + _goal_distance(k_goal, last - begin, config)
     goal = training_arrays.state[goal_row]
     if config.actions:
-        valid &= here < goal_row[:, None] + config.stride
+        valid &= rows < goal_row[:, None] + config.stride
     else:
-        reached = here[..., None] + back >= goal_row[:, None, None]
+        reached = rows[..., None] + frame_offsets >= goal_row[:, None, None]
         frames = jnp.where(reached[..., None], _at_rest(goal, training_arrays, config), frames)
-        valid = begun  # up to the goal it is data, from there on at rest
+        valid = after_start  # data up to the goal, at rest from there on
     goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims)])[:, None]
     return _with_goal(goal, layout.encode(frames, actions), valid, transition)
 
@@ -148,51 +173,55 @@ def _with_goal(goal: Array, tokens: Array, valid: Array, transition: tuple) -> B
 
 
 def _within(rows: Int[Array, "B T K"], first: Array, last: Array) -> Int[Array, "B T K"]:
-    """Rows of the window's own episode; its first and last row stand in for those outside."""
+    """Clip rows to the window's own episode."""
     return jnp.clip(rows, first[:, None, None], last[:, None, None])
 
 
 def _actions_before(
-    training_arrays: TrainingArrays, config: DataConfig, here: Array, first: Array, last: Array
+    training_arrays: TrainingArrays, config: DataConfig, rows: Array, first: Array, last: Array
 ) -> Float[Array, "B T stride A"]:
-    """The `stride` actions that led to each row; idle before the episode."""
-    rows = here[..., None] + jnp.arange(-config.stride, 0)
-    actions = training_arrays.action[_within(rows, first, last)]
-    return jnp.where((rows < first[:, None, None])[..., None], training_arrays.idle, actions)
+    """Return the `stride` actions that led to each row; zero actions before the episode."""
+    action_rows = rows[..., None] + jnp.arange(-config.stride, 0)
+    actions = training_arrays.action[_within(action_rows, first, last)]
+    before_start = (action_rows < first[:, None, None])[..., None]
+    return jnp.where(before_start, training_arrays.idle, actions)
 
 
 def _transition(key: Array, training_arrays: TrainingArrays, config: DataConfig, begin: Array):
-    # A window starts at least a stride before its episode ends, so the later state is in it.
+    # A window starts at least a stride before its episode ends, so the next state exists.
     gap = jax.random.randint(key, begin.shape, 1, config.stride + 1)
-    later = training_arrays.state[begin + gap]
     return (
         training_arrays.state[begin],
-        later,
+        training_arrays.state[begin + gap],
         gap.astype(jnp.float32),
         training_arrays.action[begin],
     )
 
 
-def _goal_distance(key: Array, room: Int[Array, "B"], config: DataConfig) -> Int[Array, "B"]:
-    """Control steps d to the goal, 1 to min(room, horizon), weight exp(-decay * d / horizon)."""
+def _goal_distance(key: Array, available: Int[Array, "B"], config: DataConfig) -> Int[Array, "B"]:
+    """Draw control steps d to the goal with weight exp(-decay * d / horizon).
+
+    From 1 to min(available, horizon), where `available` steps are left in the episode.
+    """
     horizon = (config.goal_horizon or config.tokens) * config.stride
-    room = jnp.minimum(room, horizon)
-    u = jax.random.uniform(key, room.shape)
-    fraction = u * room / horizon
+    max_steps = jnp.minimum(available, horizon)
+    u = jax.random.uniform(key, max_steps.shape)
+    fraction = u * max_steps / horizon
     if config.goal_decay > 0:
-        mass = -jnp.expm1(-config.goal_decay * room / horizon)
+        mass = -jnp.expm1(-config.goal_decay * max_steps / horizon)
         fraction = -jnp.log1p(-u * mass) / config.goal_decay
-    # Rounded up, steps keep the density's weights: each takes the same share of the one before.
-    return jnp.clip(jnp.ceil(fraction * horizon).astype(jnp.int32), 1, room)
+    # Rounding up keeps the exponential weights: each step has the same ratio to the one before.
+    return jnp.clip(jnp.ceil(fraction * horizon).astype(jnp.int32), 1, max_steps)
 
 
 def _at_rest(
     state: Float[Array, "B S"], training_arrays: TrainingArrays, config: DataConfig
 ) -> Float[Array, "B 1 1 S"]:
+    """Return states with the rest dimensions set to zero (in SI units)."""
     dims = jnp.asarray(config.rest_dims, jnp.int32)
     return state.at[:, dims].set(training_arrays.rest[dims])[:, None, None]
 
 
 def batch_key(seed: int, step: Array | int) -> Array:
-    """The key of the batch of training step `step`."""
+    """Return the PRNG key for the batch of a training step."""
     return jax.random.fold_in(jax.random.key(seed), step)

@@ -1,1 +1,1 @@
-"""The mathematics of diffusion with a noise level per token: pure functions on arrays."""
+"""Diffusion with a noise level per token, as pure functions on arrays."""

@@ -11,7 +11,7 @@ from dfplan.types import Array
 def diffuse(
     key: Array, schedule: Schedule, clean: Float[Array, "B T D"], level: Float[Array, "B T"]
 ) -> tuple[Float[Array, "B T D"], Float[Array, "B T D"]]:
-    """Tokens noised to their levels, `x = alpha clean + sigma eps`, and the noise eps."""
+    """Return tokens noised to their levels, `x = alpha clean + sigma eps`, and the noise eps."""
     alpha, sigma = schedule.alpha_sigma(level)
     eps = jax.random.normal(key, clean.shape, clean.dtype)
     return alpha[..., None] * clean + sigma[..., None] * eps, eps
@@ -19,11 +19,11 @@ def diffuse(
 
 def masked_mse(
     output: Float[Array, "B T D"],
-    wanted: Float[Array, "B T D"],
+    target: Float[Array, "B T D"],
     weight: Float[Array, "B T"],
     valid: Bool[Array, "B T"],
 ) -> Float[Array, ""]:
-    """Weighted mean squared error over valid tokens; 0 when there are none."""
-    # Masked before it is squared: padding may hold anything, NaN included, and its gradient is 0.
-    error = jnp.mean(jnp.where(valid[..., None], output - wanted, 0.0) ** 2, axis=-1)
+    """Return the weighted mean squared error over valid tokens; 0 if there are none."""
+    # Masked before squaring: padding may hold anything, even NaN, and must have gradient 0.
+    error = jnp.mean(jnp.where(valid[..., None], output - target, 0.0) ** 2, axis=-1)
     return jnp.sum(jnp.where(valid, weight * error, 0.0)) / jnp.maximum(jnp.sum(valid), 1)

@@ -4,8 +4,6 @@ A noised token is `x = alpha x0 + sigma eps`, and `v = alpha eps - sigma x0` (Sa
 Arrays broadcast: alpha and sigma are usually `[B, T, 1]`.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float
@@ -22,16 +20,16 @@ FUSED_DECAY = 0.9
 
 
 def target(kind: str, x0: Array, eps: Array, alpha: Array, sigma: Array) -> Array:
-    """What the network has to predict."""
+    """Return what the network has to predict; `kind` is one of `PARAMETRIZATIONS`."""
     check_choice("parametrization", kind, PARAMETRIZATIONS)
     return {"x0": x0, "eps": eps, "v": alpha * eps - sigma * x0}[kind]
 
 
 def to_x0(kind: str, x: Array, output: Array, alpha: Array, sigma: Array) -> Array:
-    """The clean token that a prediction stands for.
+    """Return the clean token that a prediction implies.
 
-    At pure noise, eps says nothing of x0; the estimate there tends to 0, the mean of normalised
-    data, when eps is exact.
+    At pure noise, eps carries no information about x0; the estimate then tends to 0, the mean of
+    normalized data, if eps is exact.
     """
     check_choice("parametrization", kind, PARAMETRIZATIONS)
     if kind == "x0":
@@ -42,17 +40,8 @@ def to_x0(kind: str, x: Array, output: Array, alpha: Array, sigma: Array) -> Arr
 
 
 def to_eps(x: Array, x0: Array, alpha: Array, sigma: Array) -> Array:
-    """The noise in `x` if its clean token is `x0`; any finite value where there is no noise."""
+    """Return the noise in `x` if its clean token is `x0`; some finite value where sigma is 0."""
     return (x - alpha * x0) / jnp.maximum(sigma, MIN_SIGMA)
-
-
-def _of_x0(kind: str) -> Callable[[Array], Array]:
-    """Factor that turns a squared error of x0 into one of this prediction, by SNR."""
-    return {
-        "x0": lambda snr: jnp.ones_like(snr),
-        "eps": lambda snr: snr,
-        "v": lambda snr: snr + 1,
-    }[kind]
 
 
 def loss_weight(
@@ -61,21 +50,21 @@ def loss_weight(
     snr: Float[Array, "B T"],
     history: Float[Array, "B T"] | None = None,
 ) -> Float[Array, "B T"]:
-    """Weight of each token's squared error of a prediction of this kind.
+    """Return the weight of each token's squared prediction error.
 
     - "uniform": 1.
     - "min_snr": errors of x0 count by min(SNR, 5) (Hang et al. 2023, section 3.4).
-    - "fused_min_snr": the same with a token's SNR fused with that of the tokens before it, since
-      clean history tells of a noisy token (Chen et al. 2024, appendix, fused SNR reweighting):
-      S' = 1 - (1 - S)(1 - 0.9 H), with S = SNR / 5 and H an exponential average of min(S, 1) over
-      the tokens before. As in the paper's code, the average starts as the first token's own and
-      decays by 0.9 a token; at the first token H is 0.
+    - "fused_min_snr": as "min_snr", with a token's SNR fused with that of the tokens before it, as
+      clean history is informative about a noisy token (Chen et al. 2024, appendix, fused SNR
+      reweighting): S' = 1 - (1 - S)(1 - 0.9 H), with S = SNR / 5 and H an exponential average of
+      min(S, 1) over the tokens before. As in the paper's code, the average starts at the first
+      token's own value and decays by 0.9 per token; at the first token H is 0.
 
     Args:
-        name: of the weighting.
-        kind: "x0", "eps" or "v".
-        snr: alpha**2 / sigma**2 of each token, time along the last axis.
-        history: the same of each token as the tokens after it see it, where that differs.
+        name: One of `WEIGHTS`.
+        kind: Prediction of the network, "x0", "eps" or "v".
+        snr: alpha**2 / sigma**2 of each token; time is the last axis.
+        history: SNR of each token as later tokens see it; `snr` by default.
     """
     check_choice("weight", name, WEIGHTS)
     check_choice("parametrization", kind, PARAMETRIZATIONS)
@@ -84,15 +73,23 @@ def loss_weight(
     snr = jnp.maximum(snr, MIN_SNR)
     clipped = jnp.minimum(snr, SNR_CLIP)
     if name == "min_snr":
-        return clipped / _of_x0(kind)(snr)
-    seen = clipped if history is None else jnp.clip(history, MIN_SNR, SNR_CLIP)
-    before = FUSED_DECAY * _history_snr(seen / SNR_CLIP)
-    fused, fused_clipped = (before + (1 - before) * s for s in (snr / SNR_CLIP, clipped / SNR_CLIP))
-    return SNR_CLIP * fused_clipped / _of_x0(kind)(SNR_CLIP * fused)
+        return clipped / _error_ratio(kind, snr)
+    history = clipped if history is None else jnp.clip(history, MIN_SNR, SNR_CLIP)
+    before = FUSED_DECAY * _history_snr(history / SNR_CLIP)
+    fused = before + (1 - before) * (snr / SNR_CLIP)
+    fused_clipped = before + (1 - before) * (clipped / SNR_CLIP)
+    return SNR_CLIP * fused_clipped / _error_ratio(kind, SNR_CLIP * fused)
+
+
+def _error_ratio(kind: str, snr: Array) -> Array:
+    """Return the squared error of this prediction over the squared error of x0."""
+    if kind == "x0":
+        return jnp.ones_like(snr)
+    return snr if kind == "eps" else snr + 1
 
 
 def _history_snr(s: Float[Array, "B T"]) -> Float[Array, "B T"]:
-    """Exponential average of `s` over the tokens before each one; 0 at the first."""
+    """Return the exponential average of `s` over the tokens before each one; 0 at the first."""
 
     def step(average: Array, s: Array) -> tuple[Array, Array]:
         average = FUSED_DECAY * average + (1 - FUSED_DECAY) * s

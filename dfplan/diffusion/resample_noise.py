@@ -1,4 +1,4 @@
-"""Redraw: other futures of the tokens that are still pure noise."""
+"""Resample the tokens that are still pure noise."""
 
 import jax
 import jax.numpy as jnp
@@ -15,29 +15,29 @@ def resample_noise(
     start: Array,
     count: int,
 ) -> Float[Array, "K B W D"]:
-    """Copies of a window of noised tokens that differ in the tokens at pure noise (level 1).
+    """Return copies of a window that differ in the tokens at pure noise (level 1).
 
-    The first copy is `x` itself; the others have noise of their own there, and `x` elsewhere. A
-    row's copies depend on its key and levels alone, so they are the same in any batch.
+    The first copy is `x` itself; the others have fresh noise in those tokens, and `x` elsewhere. A
+    row's copies depend only on its key and levels, so they are the same in any batch.
 
     Args:
-        keys: one per row.
-        x: noised tokens.
-        level: their noise levels in [0, 1].
-        start: index of the window's first token.
-        count: K, copies in all.
+        keys: One PRNG key per row.
+        x: Noised tokens.
+        level: Their noise levels in [0, 1].
+        start: Index of the window's first token.
+        count: Number of copies K, including `x`.
     """
-    # A level falls at every step of a sampling, so their bits tell its steps apart. They are summed
-    # as integers: a sum of floats depends on its order, and so on the batch.
+    # Some level falls at every sampling step, so the bits of the levels identify the step. They are
+    # summed as integers: a sum of floats depends on its order, and thus on the batch.
     step = jax.lax.bitcast_convert_type(level.astype(jnp.float32), jnp.uint32).sum(
         axis=1, dtype=jnp.uint32
     )
     keys = jax.vmap(jax.random.fold_in)(keys, step)
     tokens = start + jnp.arange(x.shape[1])
 
-    def one(copy: Array) -> Array:
-        own = jax.vmap(lambda key: jax.random.fold_in(key, copy))(keys)
-        noise = token_noise(own, tokens, x.shape[2]).astype(x.dtype)
+    def resample(copy: Array) -> Array:
+        copy_keys = jax.vmap(lambda key: jax.random.fold_in(key, copy))(keys)
+        noise = token_noise(copy_keys, tokens, x.shape[2]).astype(x.dtype)
         return jnp.where(level[..., None] >= 1.0, noise, x)
 
-    return jnp.concatenate([x[None], jax.vmap(one)(jnp.arange(1, count))])
+    return jnp.concatenate([x[None], jax.vmap(resample)(jnp.arange(1, count))])

@@ -1,1 +1,1 @@
-"""Evaluation: episodes, metrics, baselines and timings."""
+"""Evaluation: episodes, metrics, baselines, intervals and timings."""

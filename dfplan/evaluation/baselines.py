@@ -1,4 +1,4 @@
-"""References: what a planner is compared with, in the same environment and on the same seeds."""
+"""Baselines: random actions and the data's controller, in the planner's environment and seeds."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ class Policy(Protocol):
     """A policy for one environment."""
 
     def act(self, observation: Any) -> np.ndarray:
-        """Action `[A]` for one observation."""
+        """Return the action `[A]` for one observation."""
         ...
 
 
@@ -21,8 +21,8 @@ class RandomPolicy:
     """Uniformly random actions.
 
     Args:
-        env: gives the action space.
-        seed: of the actions.
+        env: Environment whose action space is sampled.
+        seed: PRNG seed for the actions.
     """
 
     def __init__(self, env: Any, seed: int = 0):
@@ -30,41 +30,47 @@ class RandomPolicy:
         self._space.seed(seed)
 
     def act(self, observation: Any) -> np.ndarray:
-        """A sample of the action space."""
+        """Sample the action space."""
         return self._space.sample()
 
 
 class PolicyBatch:
-    """One policy for each environment of a batch, in the form that is evaluated.
+    """One policy per environment of a batch, with the interface of `play.BatchAgent`.
 
-    A policy knows nothing of missing numbers: it is shown the last ones that there were.
+    Policies never see missing values (NaN): they are replaced by the last observed value of the
+    same dimension, or by 0 if there has been none in the episode.
 
     Args:
-        make: makes a policy from a seed.
+        make: Function that makes a policy from a seed.
     """
 
     def __init__(self, make: Callable[[int], Policy]):
         self._make = make
         self._policies: list[Policy] = []
-        self._seen: Any = None
+        self._last_observation: Any = None
 
     def reset(self, mask: np.ndarray | None = None, *, seed: Sequence[int] = ()) -> None:
-        """Begin an episode in as many environments as there are seeds."""
+        """Begin an episode in one environment per seed."""
         self._policies = [self._make(s) for s in seed]
-        self._seen: Any = None
+        self._last_observation = None
 
     def act(self, observation: Any, goal: Any = None) -> np.ndarray:
-        """Return actions `[B, A]` for a batch of observations; a given goal is ignored."""
-        observation = self._seen = _held(observation, self._seen)
-        rows = [_row(observation, i) for i in range(len(self._policies))]
-        return np.stack([p.act(row) for p, row in zip(self._policies, rows, strict=True)])
+        """Return actions `[B, A]` for a batch of observations; `goal` is ignored."""
+        observation = _fill_missing(observation, self._last_observation)
+        self._last_observation = observation
+        return np.stack(
+            [policy.act(_row(observation, i)) for i, policy in enumerate(self._policies)]
+        )
 
 
-def _held(observation: Any, seen: Any) -> Any:
-    """The observation, with what is missing as it was seen last, or 0 where it never was."""
+def _fill_missing(observation: Any, last: Any) -> Any:
+    """Replace missing values by those of the last observation, or by 0 if there is none."""
     if isinstance(observation, Mapping):
-        return {k: _held(v, None if seen is None else seen[k]) for k, v in observation.items()}
-    return np.where(np.isnan(observation), 0.0 if seen is None else seen, observation)
+        return {
+            key: _fill_missing(value, None if last is None else last[key])
+            for key, value in observation.items()
+        }
+    return np.where(np.isnan(observation), 0.0 if last is None else last, observation)
 
 
 def _row(observation: Any, i: int) -> Any:
@@ -74,17 +80,17 @@ def _row(observation: Any, i: int) -> Any:
 
 
 def baselines(task: Task, env: Any) -> dict[str, PolicyBatch]:
-    """What there is to compare with: random actions, and the controller that made a task's data.
+    """Return the baselines of a task by name: "random", and "controller" if its data has one.
 
     Args:
-        task: names its controller, if it has one.
-        env: an environment of it.
+        task: Task, which names its controller if it has one.
+        env: Environment of the task.
 
     Raises:
-        UserError: when the task's controller cannot be loaded.
+        UserError: If the task's controller cannot be loaded.
     """
-    found = {"random": PolicyBatch(lambda seed: RandomPolicy(env, seed))}
+    policies = {"random": PolicyBatch(lambda seed: RandomPolicy(env, seed))}
     if task.policy:
-        make = load_function(task.policy)
-        found["controller"] = PolicyBatch(lambda seed: make(env, seed=seed))
-    return found
+        make_policy = load_function(task.policy)
+        policies["controller"] = PolicyBatch(lambda seed: make_policy(env, seed=seed))
+    return policies

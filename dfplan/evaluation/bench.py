@@ -1,4 +1,4 @@
-"""How fast a run trains and plans here, beside the floor that the machine's matrix products set."""
+"""Training and planning speed of a run on this machine, next to a floor set by matrix products."""
 
 import dataclasses
 import functools
@@ -19,74 +19,86 @@ from dfplan.planner.plan import History, Weights
 from dfplan.training.step import TrainSpec, init_state, train_step, train_until
 
 ROWS = 10_000
-"""Of the corpus that training is timed on, and of the matrix product."""
-CALLS = (3, 100)
-"""Timed calls of one measurement, at least and at most."""
+"""Rows of the random dataset that training is timed on, and of the matrix product."""
+MIN_CALLS = 3
+MAX_CALLS = 100
 PRODUCTS = 8
-"""Pairs of products, there and back, that the machine's rate is measured on at once."""
+"""Pairs of matrix products, there and back, in one program."""
 STEPS = 16
-"""Training steps of one call. A run makes `training.log_every` of them in one: each call begins in
-fresh memory, and the system hands out its pages one by one, for up to half of a step's time."""
+"""Training steps per call. A run makes `training.log_every` of them per call: each call starts in
+fresh memory, whose pages the system hands out one by one, for up to half of a step's time."""
 
 
 def gemm_rate(model: Model, seconds: float) -> float:
-    """FLOP/s of float32 products of the size of the network's largest.
+    """Measure the FLOP/s of float32 matrix products of the size of the network's largest.
 
-    Many of them in one program, there and back: a single one would wait for the fresh memory of its
-    result, and be slower than what stands beside it. The fastest call's, as this makes a floor.
+    One program computes many products, there and back: a single one would wait for the fresh memory
+    of its result and be slower than the programs it is compared with. The rate is that of the
+    fastest call, since it serves as a floor.
+
+    Args:
+        model: Model whose network sets the size of the products.
+        seconds: Approximate time to spend.
     """
-    width, hidden = model.net.width, model.net.mlp_ratio * model.net.width
+    width = model.net.width
+    hidden = model.net.mlp_ratio * model.net.width
 
     @jax.jit
-    def products(x, there, back):
-        return jax.lax.fori_loop(0, PRODUCTS, lambda _, x: jnp.dot(jnp.dot(x, there), back), x)
+    def products(x, up, down):
+        return jax.lax.fori_loop(0, PRODUCTS, lambda _, x: jnp.dot(jnp.dot(x, up), down), x)
 
-    there, back = jnp.ones((width, hidden)) / width, jnp.ones((hidden, width)) / hidden
-    x, flops = jnp.ones((ROWS, width)), 4 * PRODUCTS * ROWS * width * hidden
-    return flops / float(np.min(timed(lambda: products(x, there, back), seconds)))
+    x = jnp.ones((ROWS, width))
+    up = jnp.ones((width, hidden)) / width
+    down = jnp.ones((hidden, width)) / hidden
+    flops = 4 * PRODUCTS * ROWS * width * hidden
+    return flops / float(np.min(timed(lambda: products(x, up, down), seconds)))
 
 
 def bench_plan(
     planner: DiffusionPlanner, weights: Weights, batch: int, gemm: float, seconds: float
 ) -> dict[str, float | None]:
-    """One plan for each of `batch` robots to the end of the horizon, as an agent has them made.
+    """Time one plan for each of `batch` robots, made as an agent makes them.
 
-    Without a goal, so that no plan ends early: this is the longest that one takes.
+    There is no goal, so that no plan ends early: each is sampled to the end of the horizon, which
+    takes longest.
 
     Args:
-        planner: the planner. weights: its weights.
-        batch: robots.
-        gemm: FLOP/s of the floor, see `gemm_rate`.
-        seconds: spent on timing, about.
+        planner: Planner.
+        weights: Weights of the planner.
+        batch: Number of robots.
+        gemm: FLOP/s of matrix products, see `gemm_rate`.
+        seconds: Approximate time to spend.
 
     Returns:
         batch, horizon, p50_ms and p99_ms, gflop, floor_ms, over_floor (p50 over the floor), and
-        memory_mb, that of one program with its arguments, None where XLA does not tell.
+        memory_mb, the memory of one program with its arguments; None if XLA does not report it.
     """
-    history, plans = random_history(planner, weights, batch), BatchPlanner(planner, weights)
-    seeds, counts = np.arange(batch), np.zeros(batch, int)
-    call = functools.partial(plans.plan, seeds, counts, history, None, limit=batch)
+    history = random_history(planner, weights, batch)
+    batch_planner = BatchPlanner(planner, weights)
+    call = functools.partial(
+        batch_planner.plan, np.arange(batch), np.zeros(batch, int), history, None, limit=batch
+    )
     p50, p99 = np.percentile(1000 * timed(call, seconds), [50, 99])
     return {
         "batch": batch,
         "horizon": planner.horizon,
         "p50_ms": float(p50),
         "p99_ms": float(p99),
-        **_beside_floor(float(p50), plan_flops(planner, batch), gemm),
-        "memory_mb": _memory(planner, weights, history),
+        **_relative_to_floor(float(p50), plan_flops(planner, batch), gemm),
+        "memory_mb": _memory_mb(planner, weights, history),
     }
 
 
 def bench_training(spec: TrainSpec, gemm: float, seconds: float) -> dict[str, float]:
-    """Steps of training on random data; the time depends on shapes alone.
+    """Time training steps on random data; their time depends on shapes alone.
 
     Args:
-        spec: what is trained.
-        gemm: FLOP/s of the floor, see `gemm_rate`.
-        seconds: spent on timing, about.
+        spec: What to train.
+        gemm: FLOP/s of matrix products, see `gemm_rate`.
+        seconds: Approximate time to spend.
 
     Returns:
-        batch, tokens (of a window), ms_per_step, tokens_per_second, gflop, floor_ms, over_floor.
+        batch, tokens (per window), ms_per_step, tokens_per_second, gflop, floor_ms, over_floor.
     """
     training_arrays = random_training_arrays(spec.model)
     state = init_state(spec)
@@ -103,44 +115,54 @@ def bench_training(spec: TrainSpec, gemm: float, seconds: float) -> dict[str, fl
         "tokens": spec.data.tokens,
         "ms_per_step": ms,
         "tokens_per_second": 1000 * spec.tokens_per_step / ms,
-        **_beside_floor(ms, _flops(lowered), gemm),
+        **_relative_to_floor(ms, _flops(lowered), gemm),
     }
 
 
 def plan_flops(planner: DiffusionPlanner, batch: int, guided: bool = False) -> float:
-    """FLOPs of the network's evaluations in one plan, sampled to the end of the horizon.
+    """Return the FLOPs of the network evaluations in plans sampled to the end of the horizon.
 
-    XLA counts those of one; a loop's body it would count once, however often it runs.
+    XLA counts the FLOPs of one evaluation; it would count the body of a loop only once.
 
     Args:
-        planner: with its horizon.
-        batch: robots.
-        guided: by a gradient, which is then counted, and asks for all tokens to the last one.
+        planner: Planner.
+        batch: Number of robots.
+        guided: Whether a gradient guides the sampling. It is counted too, and needs all tokens to
+            the end of the horizon at every step.
     """
     matrix = planner.config.sampling.make_matrix(planner.horizon)
     known = planner.config.history.tokens + planner.model.layout.has_goal
-    capacity, rows = known + planner.horizon, batch * planner.config.candidates
-    once = _extend_flops(planner.model, batch, known, capacity)
-    return once + sum(
+    capacity = known + planner.horizon
+    rows = batch * planner.config.candidates
+    prefill = _extend_flops(planner.model, batch, known, capacity)
+    return prefill + sum(
         len(phase.start) * _extend_flops(planner.model, rows, phase.width, capacity, guided)
         for phase in planner.windows(matrix, guided)
     )
 
 
 def timed(call: Callable[[], Any], seconds: float) -> np.ndarray:
-    """Seconds of each of many calls, after one that compiles."""
+    """Return the seconds of each of 3 to 100 calls, after one call that compiles.
+
+    Args:
+        call: Function to time.
+        seconds: Time after which no further call is made, beyond the third.
+    """
     jax.block_until_ready(call())
-    least, most = CALLS
     times: list[float] = []
-    while len(times) < least or (sum(times) < seconds and len(times) < most):
-        begin = time.perf_counter()
+    while len(times) < MIN_CALLS or (sum(times) < seconds and len(times) < MAX_CALLS):
+        start = time.perf_counter()
         jax.block_until_ready(call())
-        times.append(time.perf_counter() - begin)
+        times.append(time.perf_counter() - start)
     return np.array(times)
 
 
 def machine(gemm: float) -> dict[str, Any]:
-    """Where a measurement was made."""
+    """Describe this machine.
+
+    Args:
+        gemm: FLOP/s of matrix products, see `gemm_rate`.
+    """
     device = jax.devices()[0]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
@@ -152,72 +174,97 @@ def machine(gemm: float) -> dict[str, Any]:
 
 
 def with_horizon(planner: DiffusionPlanner, horizon: int) -> DiffusionPlanner:
-    """The planner with plans of that many tokens."""
+    """Return the planner with that many tokens per plan."""
     config = dataclasses.replace(planner.config, horizon=horizon)
     return dataclasses.replace(planner, config=config, horizon=horizon)
 
 
-def _beside_floor(ms: float, flops: float, gemm: float) -> dict[str, float]:
-    floor = 1000 * flops / gemm
-    return {"gflop": flops / 1e9, "floor_ms": floor, "over_floor": ms / floor}
+def random_history(planner: DiffusionPlanner, weights: Weights, batch: int) -> History:
+    """Return random observations of `batch` robots, spread like the data."""
+    layout = planner.model.layout
+    tokens = planner.config.history.tokens
+    rng = np.random.default_rng(0)
+    frames = rng.normal(size=(batch, tokens, layout.frame_count, layout.state_dim))
+    actions = np.zeros((batch, tokens, layout.stride, layout.action_dim), np.float32)
+    level = np.full((batch, tokens), planner.config.history.level, np.float32)
+    return History(
+        frames=weights.states.decode(frames.astype(np.float32)),
+        actions=jnp.asarray(actions),
+        level=jnp.asarray(level),
+    )
+
+
+def random_training_arrays(model: Model) -> TrainingArrays:
+    """Return one episode of normal noise as training arrays."""
+    layout = model.layout
+    rng = np.random.default_rng(0)
+    state = jnp.asarray(rng.normal(size=(ROWS, layout.state_dim)), jnp.float32)
+    action = jnp.asarray(rng.normal(size=(ROWS, layout.action_dim)), jnp.float32)
+    row = jnp.arange(ROWS, dtype=jnp.int32)
+    return TrainingArrays(
+        state=state,
+        action=action,
+        first=jnp.zeros_like(row),
+        last=jnp.full_like(row, ROWS - 1),
+        begin=row[: -layout.stride],
+        rest=state[0],
+        idle=action[0],
+        return_quantile=row / ROWS,
+    )
+
+
+def _relative_to_floor(ms: float, flops: float, gemm: float) -> dict[str, float]:
+    floor_ms = 1000 * flops / gemm
+    return {"gflop": flops / 1e9, "floor_ms": floor_ms, "over_floor": ms / floor_ms}
 
 
 def _extend_flops(
     model: Model, rows: int, width: int, capacity: int, gradient: bool = False
 ) -> float:
-    """Of one evaluation of a window; without the modulation, which a plan computes but once."""
+    """Return the FLOPs of one evaluation, without the modulation: a plan computes that only once.
 
-    def extend(params, x, level, shared):
+    Args:
+        model: Model.
+        rows: Batch size of the evaluation.
+        width: Tokens that are evaluated.
+        capacity: Tokens that the cache has room for.
+        gradient: Whether to count the gradient with respect to the tokens too.
+    """
+
+    def extend(params, x, level, modulation):
         net = model.denoiser(params)
         cache = net.init_cache(rows, capacity)
-        return net.extend(cache, x, level, jnp.int32(0), lambda _: shared)[0]
+        return net.extend(cache, x, level, jnp.int32(0), lambda _: modulation)[0]
+
+    def extend_with_gradient(*args):
+        return jax.value_and_grad(lambda *args: jnp.sum(extend(*args)), argnums=1)(*args)
+
+    def precompute(params, level):
+        return model.denoiser(params).precompute_modulation(jnp.zeros(1))(level)
 
     params = jax.eval_shape(lambda: model.init(0))
-    shapes = (model.layout.features,), (), (6 * model.net.width,)
-    args = [jax.ShapeDtypeStruct((rows, width, *last), jnp.float32) for last in shapes]
-    pulled = jax.value_and_grad(lambda *args: jnp.sum(extend(*args)), argnums=1)
-    return _flops(jax.jit(pulled if gradient else extend).lower(params, *args))
+    x = jax.ShapeDtypeStruct((rows, width, model.layout.features), jnp.float32)
+    level = jax.ShapeDtypeStruct((rows, width), jnp.float32)
+    modulation = jax.eval_shape(precompute, params, level)
+    function = extend_with_gradient if gradient else extend
+    return _flops(jax.jit(function).lower(params, x, level, modulation))
 
 
 def _flops(lowered: Any) -> float:
     return float(lowered.cost_analysis()["flops"])
 
 
-def _memory(planner: DiffusionPlanner, weights: Weights, history: History) -> float | None:
-    if runs_apart():
-        history = jax.tree.map(lambda a: a[:1], history)
+def _memory_mb(planner: DiffusionPlanner, weights: Weights, history: History) -> float | None:
+    if runs_apart():  # each robot is planned for by a program of its own
+        history = jax.tree.map(lambda array: array[:1], history)
     keys = jax.random.split(jax.random.key(0), len(history.level))
-    used = (
-        DiffusionPlanner.plan.lower(planner, weights, keys, history, None)
-        .compile()
-        .memory_analysis()
-    )
-    if used is None:
+    compiled = DiffusionPlanner.plan.lower(planner, weights, keys, history, None).compile()
+    analysis = compiled.memory_analysis()
+    if analysis is None:
         return None
-    sizes = (used.argument_size_in_bytes, used.output_size_in_bytes, used.temp_size_in_bytes)
+    sizes = (
+        analysis.argument_size_in_bytes,
+        analysis.output_size_in_bytes,
+        analysis.temp_size_in_bytes,
+    )
     return sum(sizes) / 1e6
-
-
-def random_history(planner: DiffusionPlanner, weights: Weights, batch: int) -> History:
-    """Random observations of `batch` robots, as far from the data's mean as the data's own."""
-    layout, tokens = planner.model.layout, planner.config.history.tokens
-    rng = np.random.default_rng(0)
-    frames = rng.normal(size=(batch, tokens, layout.frame_count, layout.state_dim))
-    actions = np.zeros((batch, tokens, layout.stride, layout.action_dim), np.float32)
-    level = np.full((batch, tokens), planner.config.history.level, np.float32)
-    return History(
-        weights.states.decode(frames.astype(np.float32)), jnp.asarray(actions), jnp.asarray(level)
-    )
-
-
-def random_training_arrays(model: Model) -> TrainingArrays:
-    """One episode of normal noise."""
-    layout, rng = model.layout, np.random.default_rng(0)
-    state, action = (
-        jnp.asarray(rng.normal(size=(ROWS, dim)), jnp.float32)
-        for dim in (layout.state_dim, layout.action_dim)
-    )
-    row = jnp.arange(ROWS, dtype=jnp.int32)
-    first, last = jnp.zeros_like(row), jnp.full_like(row, ROWS - 1)
-    begin = row[: -layout.stride]
-    return TrainingArrays(state, action, first, last, begin, state[0], action[0], row / ROWS)

@@ -1,4 +1,4 @@
-"""Episodes: what happened in an evaluation."""
+"""Records of evaluation episodes."""
 
 import dataclasses
 from typing import Literal
@@ -8,17 +8,17 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Episodes:
-    """What happened in `E` episodes of at most `L` steps.
+    """Record of E episodes of at most L steps.
 
     Attributes:
-        seeds: `[E]`, of the environment.
-        reward: `[E, L]`, 0 after the end.
-        success: `[E, L+1]` bool, the environment's success flag, at the reset first; false where
-            it does not say, None where it never does.
-        length: `[E]` steps taken.
-        states: `[E, L+1, S]` states driven through, the last one repeated after the end; the true
-            ones, where the environment says so of observations that are perturbed.
-        goals: `[E, G]` the goals at the reset, or None.
+        seeds: `[E]` seeds of the environments' resets.
+        reward: `[E, L]` rewards, 0 after the end.
+        success: `[E, L+1]` bool, the environment's success flags, starting with the reset's; false
+            for steps without a flag. None if no step of any episode has one.
+        length: `[E]` number of steps.
+        states: `[E, L+1, S]` visited states, the last one repeated after the end; the true states
+            if observations are perturbed and the environment reports the true ones.
+        goals: `[E, G]` goals at the reset, or None.
     """
 
     seeds: np.ndarray
@@ -29,31 +29,33 @@ class Episodes:
     goals: np.ndarray | None
 
 
-def join(episodes: list[Episodes]) -> Episodes:
-    """Several records as one, their ends padded as `Episodes` says."""
-    longest = max(e.reward.shape[1] for e in episodes)
-    flagged = any(e.success is not None for e in episodes)
+def join(records: list[Episodes]) -> Episodes:
+    """Return several records as one, padded to the longest as described in `Episodes`."""
+    longest = max(record.reward.shape[1] for record in records)
     success = None
-    if flagged:
-        success = np.concatenate([_pad(_flags(e), longest + 1, "edge") for e in episodes])
-    goals = [e.goals for e in episodes if e.goals is not None]
+    if any(record.success is not None for record in records):
+        success = np.concatenate(
+            [_pad(_success_flags(record), longest + 1, "edge") for record in records]
+        )
+    goals = [record.goals for record in records if record.goals is not None]
     return Episodes(
-        np.concatenate([e.seeds for e in episodes]),
-        np.concatenate([_pad(e.reward, longest, "constant") for e in episodes]),
-        success,
-        np.concatenate([e.length for e in episodes]),
-        np.concatenate([_pad(e.states, longest + 1, "edge") for e in episodes]),
-        np.concatenate(goals) if goals else None,
+        seeds=np.concatenate([record.seeds for record in records]),
+        reward=np.concatenate([_pad(record.reward, longest, "constant") for record in records]),
+        success=success,
+        length=np.concatenate([record.length for record in records]),
+        states=np.concatenate([_pad(record.states, longest + 1, "edge") for record in records]),
+        goals=np.concatenate(goals) if goals else None,
     )
 
 
-def _flags(episodes: Episodes) -> np.ndarray:
-    if episodes.success is None:
-        return np.zeros((len(episodes.seeds), episodes.reward.shape[1] + 1), bool)
-    return episodes.success
+def _success_flags(record: Episodes) -> np.ndarray:
+    if record.success is None:
+        return np.zeros((len(record.seeds), record.reward.shape[1] + 1), bool)
+    return record.success
 
 
 def _pad(array: np.ndarray, size: int, mode: Literal["constant", "edge"]) -> np.ndarray:
-    """`[E, L, ...]` with `size` in place of L, zeros or the last value after its end."""
-    more = [(0, 0)] * (array.ndim - 2)
-    return np.pad(array, [(0, 0), (0, size - array.shape[1]), *more], mode=mode)
+    """Pad `[E, L, ...]` to `[E, size, ...]` with zeros or with the last value."""
+    widths = [(0, 0)] * array.ndim
+    widths[1] = (0, size - array.shape[1])
+    return np.pad(array, widths, mode=mode)

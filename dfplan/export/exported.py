@@ -1,9 +1,9 @@
-"""export: a compiled planner as files, and its use with JAX and NumPy alone.
+"""An exported planner: compiled programs in files, which need JAX and NumPy alone.
 
-DIR/export.json    how observations become states, what a plan holds, settings, versions
+DIR/export.json    observation layout, contents of a plan, settings, versions
 DIR/weights.npz    arguments of the programs
-DIR/plan-1.bin     the planner of one robot, StableHLO in `jax.export`'s format; plan-8.bin of eight
-DIR/inverse-1.bin  inverse dynamics, where the run acts by them
+DIR/plan-1.bin     planner for one robot, StableHLO in `jax.export`'s format; plan-8.bin for eight
+DIR/inverse-1.bin  inverse dynamics, if the run acts by them
 
 `dfplan.export.write` writes them.
 """
@@ -20,29 +20,34 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.control.inputs import as_goals
 from dfplan.representation.layout import Layout
 from dfplan.types import Array, UserError, one_line
 
 FORMAT = 1
-ABOUT, WEIGHTS = "export.json", "weights.npz"
+METADATA = "export.json"
+WEIGHTS = "weights.npz"
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 Program = Callable[..., Any]
 
 
 def program_name(kind: str, batch: int) -> str:
-    """File of a program for that many robots."""
+    """Return the file name of a program for a batch of that many robots."""
     return f"{kind}-{batch}.bin"
 
 
 class ExportedPlan(NamedTuple):
-    """As `dfplan.planner.plan.Plan`, in NumPy arrays: SI units, control steps.
+    """A `dfplan.planner.plan.Plan` in NumPy arrays, in SI units and control steps.
 
     Attributes:
         states: `[B, P+1, S]`, one every `stride` control steps, the present first.
-        actions: `[B, P*stride, A]`, or None when plans hold no actions.
-        arrival: `[B]` control steps to the goal; more than the plan has if it never arrives.
-        candidates: `[B, N, P+1, S]`. cost: `[B, N]`. best: `[B]` index of the chosen one.
+        actions: `[B, P*stride, A]`, or None if plans hold no actions.
+        arrival: `[B]` control steps to the goal; more than the length of the plan if it never
+            arrives.
+        candidates: `[B, N, P+1, S]` candidate plans.
+        cost: `[B, N]` cost of each candidate.
+        best: `[B]` index of the chosen candidate.
     """
 
     states: np.ndarray
@@ -55,20 +60,22 @@ class ExportedPlan(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ExportedPlanner:
-    """A planner that was exported with settings, weights and batch sizes fixed.
+    """A planner whose settings, weights and batch sizes are fixed.
 
         planner = dfplan.export.load("exported")
         plan = planner.plan(observation)
 
     Attributes:
-        layout: how observations become states and goals.
-        about: what export.json holds, among it `stride`, `horizon` and `planner`, the settings.
-        weights: by name.
-        plans, inverses: programs by the number of robots; `inverses` may be empty.
+        layout: Conversion of observations to states and goals.
+        metadata: Contents of export.json, among them `stride`, `horizon` and the settings in
+            `planner`.
+        weights: Weights by name.
+        plans: Planning programs by batch size.
+        inverses: Inverse-dynamics programs by batch size; may be empty.
     """
 
     layout: Layout
-    about: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     weights: Mapping[str, Array]
     plans: Mapping[int, Program]
     inverses: Mapping[int, Program]
@@ -76,29 +83,33 @@ class ExportedPlanner:
     def plan(
         self, observation: Any, goal: np.ndarray | None = None, *, seed: int = 0, count: int = 0
     ) -> ExportedPlan:
-        """Plan from one observation or a batch of them, with nothing known from before.
+        """Plan from one observation or a batch of observations, without earlier history.
 
-        It is the plan that an `Agent` with this seed makes right after `reset()`.
+        The plan equals the first one that an `Agent` with this seed makes after `reset()`.
 
         Args:
-            observation: as the environment gives it.
-            goal: `[G]` or `[B, G]`, instead of the observation's own, or where it has none.
-            seed: robot i of a batch plans with `seed + i`.
-            count: plans made with this seed before.
+            observation: Observation as the environment returns it.
+            goal: `[G]` or `[B, G]`; overrides the observation's own goal.
+            seed: PRNG seed; robot i of a batch plans with `seed + i`.
+            count: Number of plans made with this seed before.
+
+        Returns:
+            The plans.
 
         Raises:
-            UserError: when shapes differ from the training data's, or the batch is too large.
+            UserError: If shapes differ from the training data's, or the batch is too large.
         """
         state = np.atleast_2d(self.layout.state(observation))
         goal = self.layout.goal(observation) if goal is None else goal
-        batch, tokens = len(state), self.about["history"]
+        batch = len(state)
+        tokens = self.metadata["history"]
         frames = np.broadcast_to(
-            state[:, None, None], (batch, tokens, self.about["frames"], state.shape[1])
+            state[:, None, None], (batch, tokens, self.metadata["frames"], state.shape[1])
         )
         # Tokens before the first observation are missing, which is noise level 1.
         level = np.ones((batch, tokens), np.float32)
-        level[:, -1] = self.about["planner"]["history"]["level"]
-        actions = np.zeros((batch, tokens, self.about["stride"], self.layout.action_dim))
+        level[:, -1] = self.metadata["planner"]["history"]["level"]
+        actions = np.zeros((batch, tokens, self.metadata["stride"], self.layout.action_dim))
         return self.plan_history(frames, actions, level, goal, seed=seed, count=count)
 
     def plan_history(
@@ -111,104 +122,126 @@ class ExportedPlanner:
         seed: int = 0,
         count: int = 0,
     ) -> ExportedPlan:
-        """Plan from observed tokens, oldest first, SI units.
+        """Plan from observed tokens, oldest first, in SI units.
 
         Args:
-            frames: `[B, H, F, S]` states. actions: `[B, H, stride, A]`, the ones that led there.
-            level: `[B, H]` noise level declared for each token; 1 marks it as missing.
+            frames: `[B, H, F, S]` states.
+            actions: `[B, H, stride, A]` actions that led to them.
+            level: `[B, H]` noise level of each token; 1 marks it as missing.
             goal: `[G]` or `[B, G]`.
-            seed, count: as `plan`.
+            seed: See `plan`.
+            count: See `plan`.
+
+        Returns:
+            The plans.
 
         Raises:
-            UserError: as `plan`.
+            UserError: See `plan`.
         """
         batch = len(frames)
-        keys = _keys(seed + np.arange(batch), np.full(batch, count))
-        given = [keys, *(np.asarray(a, np.float32) for a in (frames, actions, level))]
+        arguments = [_make_keys(seed + np.arange(batch), np.full(batch, count))]
+        arguments += [np.asarray(array, np.float32) for array in (frames, actions, level)]
         if self.layout.goal_dim:
-            given.append(self._goals(goal, batch))
+            arguments.append(self._broadcast_goal(goal, batch))
         elif goal is not None:
             raise UserError("a goal was given, but this planner was exported without goals")
-        return ExportedPlan(**{"actions": None, **self._call(self.plans, given)})
+        return ExportedPlan(**{"actions": None, **self._call(self.plans, arguments)})
 
     def inverse_action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
-        """Actions `[B, A]` from states `[B, S]` to later ones, `gap` `[B]` control steps ahead.
+        """Return the actions `[B, A]` that lead from states to later states.
+
+        Args:
+            state: `[B, S]` states.
+            later: `[B, S]` states to reach.
+            gap: `[B]` control steps between the two.
 
         Raises:
-            UserError: when the planner does not act by inverse dynamics, or the batch is too large.
+            UserError: If the planner does not act by inverse dynamics, or the batch is too large.
         """
         if not self.inverses:
-            action = self.about["planner"]["low_level_controller"]
-            raise UserError(f"this planner acts by {action!r}; it was exported without 'inverse'")
-        given = [np.asarray(a, np.float32) for a in (state, later, gap)]
-        return self.layout.clip_action(self._call(self.inverses, given)["action"])
+            controller = self.metadata["planner"]["low_level_controller"]
+            raise UserError(
+                f"this planner acts by {controller!r}; it was exported without 'inverse'"
+            )
+        arguments = [np.asarray(array, np.float32) for array in (state, later, gap)]
+        return self.layout.clip_action(self._call(self.inverses, arguments)["action"])
 
-    def _goals(self, goal: np.ndarray | None, batch: int) -> np.ndarray:
+    def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:
         if goal is None:
             raise UserError("this planner plans to a goal; give one")
-        goal, dim = np.asarray(goal, np.float32), self.layout.goal_dim
-        if goal.shape not in ((dim,), (batch, dim)):
-            raise UserError(f"goal has shape {goal.shape}; needed: {(dim,)} or {(batch, dim)}")
-        return np.broadcast_to(goal, (batch, dim))
+        goals = as_goals(self.layout, goal, batch)
+        assert goals is not None
+        return goals
 
-    def _call(self, programs: Mapping[int, Program], given: list[np.ndarray]) -> dict[str, Any]:
-        """Run the smallest program that is large enough; no row depends on another."""
-        batch = len(given[0])
+    def _call(
+        self, programs: Mapping[int, Program], arguments: list[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Run the smallest program that is large enough; rows do not depend on each other."""
+        batch = len(arguments[0])
         size = min((n for n in programs if n >= batch), default=None)
         if size is None or not batch:
             raise UserError(f"a batch of {batch}; valid: 1 to {max(programs)}, as exported")
         rows = np.minimum(np.arange(size), batch - 1)
         try:
-            found = programs[size](self.weights, *(np.asarray(a)[rows] for a in given))
+            result = programs[size](self.weights, *(np.asarray(a)[rows] for a in arguments))
         except (TypeError, ValueError) as error:
             raise UserError(f"arguments do not fit the program: {one_line(error)}") from error
-        return {name: np.asarray(array)[:batch] for name, array in found.items()}
+        return {name: np.asarray(array)[:batch] for name, array in result.items()}
 
 
 def load(directory: Path | str) -> ExportedPlanner:
-    """The planner that was exported into a directory.
+    """Load the planner that was exported into a directory.
+
+    Args:
+        directory: Directory that `dfplan export` wrote.
 
     Raises:
-        UserError: when there is none, it is damaged, or it is for other platforms than this one.
+        UserError: If it holds no planner, is damaged, or was exported for other platforms.
     """
     folder = Path(directory)
-    if not (folder / ABOUT).is_file():
-        raise UserError(f"{folder} holds no {ABOUT}; make one: dfplan export RUN --out {folder}")
+    if not (folder / METADATA).is_file():
+        raise UserError(f"{folder} holds no {METADATA}; make one: dfplan export RUN --out {folder}")
     try:
-        about = json.loads((folder / ABOUT).read_text())
-        if about["format"] != FORMAT:
-            raise UserError(f"{folder}: format {about['format']}; valid here: {FORMAT}")
-        layout = Layout.from_dict(about["layout"])
-        _check_platform(folder, about["platforms"])
+        metadata = json.loads((folder / METADATA).read_text())
+        if metadata["format"] != FORMAT:
+            raise UserError(f"{folder}: format {metadata['format']}; valid here: {FORMAT}")
+        layout = Layout.from_dict(metadata["layout"])
+        _check_platform(folder, metadata["platforms"])
         with np.load(folder / WEIGHTS, allow_pickle=False) as file:
             weights = {name: jnp.asarray(file[name]) for name in file.files}
-        plans, inverses = (
-            {n: _program(folder / program_name(kind, n)) for n in about["batch_sizes"]}
-            if kind in about["programs"]
-            else {}
-            for kind in ("plan", "inverse")
-        )
+        plans = _load_programs(folder, "plan", metadata)
+        inverses = _load_programs(folder, "inverse", metadata)
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"{folder} is damaged: {one_line(error)}") from error
-    return ExportedPlanner(layout, about, weights, plans, inverses)
+    return ExportedPlanner(layout, metadata, weights=weights, plans=plans, inverses=inverses)
 
 
 def _check_platform(folder: Path, platforms: list[str]) -> None:
-    here = jax.export.default_export_platform()
-    if here not in platforms:
+    platform = jax.export.default_export_platform()
+    if platform not in platforms:
         valid = ", ".join(platforms)
-        raise UserError(f"{folder} was exported for {valid}, and JAX runs on {here} here")
+        raise UserError(f"{folder} was exported for {valid}, and JAX runs on {platform} here")
 
 
-def _program(path: Path) -> Program:
+def _load_programs(folder: Path, kind: str, metadata: Mapping[str, Any]) -> dict[int, Program]:
+    """Return the programs of a kind by batch size; empty if that kind was not exported."""
+    if kind not in metadata["programs"]:
+        return {}
+    return {
+        batch: _load_program(folder / program_name(kind, batch))
+        for batch in metadata["batch_sizes"]
+    }
+
+
+def _load_program(path: Path) -> Program:
     try:
         return jax.jit(jax.export.deserialize(bytearray(path.read_bytes())).call)
-    except struct.error as error:  # a file that ends too soon
+    except struct.error as error:  # a truncated file
         raise ValueError(f"{path.name}: {one_line(error)}") from error
 
 
 @jax.jit
 @jax.vmap
-def _keys(seed: Array, count: Array) -> Array:
-    """Raw key data: programs on disk take no typed keys."""
+def _make_keys(seed: Array, count: Array) -> Array:
+    """Return raw key data: programs on disk take no typed keys."""
     return jax.random.key_data(jax.random.fold_in(jax.random.key(seed), count))

@@ -1,4 +1,4 @@
-"""onnx: a run's denoiser, alone, as an ONNX file."""
+"""Export of a run's denoiser, alone, to ONNX."""
 
 import contextlib
 import logging
@@ -15,29 +15,35 @@ from dfplan.util.optional import import_optional
 def export_denoiser(run: Run, weights: Weights, path: Path | str) -> None:
     """Write the denoiser for ONNX runtimes, with jax2onnx (the extra `onnx`).
 
-    Inputs are `tokens` `[B, T, D]`, normalised, of any batch size, the goal's token first where
-    there is one, and `level` `[B, T]`, noise levels in [0, 1]. The output `clean` `[B, T, D]` is
-    E[x0 | x]. T is that of training, and tokens that are not known yet stand at level 1. Sampling,
-    normalisation and choice among candidates are the caller's: they draw random numbers and end
-    early, which ONNX has no portable way for.
+    Inputs are `tokens` `[B, T, D]`, normalized, of any batch size, the goal token first if there is
+    one, and `level` `[B, T]`, noise levels in [0, 1]. The output `clean` `[B, T, D]` is E[x0 | x].
+    T is that of training; tokens that are not known yet get level 1. Sampling, normalization and
+    the choice among candidates are the caller's: they draw random numbers and end early, which ONNX
+    cannot express portably.
+
+    Args:
+        run: Run.
+        weights: Weights of the run.
+        path: Output file.
 
     Raises:
-        UserError: when jax2onnx is not installed, or the file cannot be written.
+        UserError: If jax2onnx is not installed, or the file cannot be written.
     """
     jax2onnx = import_optional("jax2onnx", "onnx", "a denoiser in ONNX")
-    model, path = run.model, Path(path)
+    path = Path(path)
+    model = run.model
     net = model.denoiser(weights.params)
 
     def clean(tokens, level):
         return model.x0(tokens, net(tokens, level), level)
 
-    count = run.config.data.tokens + model.layout.has_goal
+    token_count = run.config.data.tokens + model.layout.has_goal
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _quiet():
             jax2onnx.to_onnx(
                 clean,
-                [("B", count, model.layout.features), ("B", count)],
+                [("B", token_count, model.layout.features), ("B", token_count)],
                 input_names=["tokens", "level"],
                 output_names=["clean"],
                 model_name="denoiser",
@@ -50,13 +56,13 @@ def export_denoiser(run: Run, weights: Weights, path: Path | str) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the converter's remarks on its own constants, dozens for one network."""
+    """Silence the converter's remarks on its own constants, dozens for one network."""
     log = logging.getLogger("onnx_ir.serde")
-    before = log.level
+    level_before = log.level
     log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Explicitly requested dtype float64", UserWarning)
             yield
     finally:
-        log.setLevel(before)
+        log.setLevel(level_before)

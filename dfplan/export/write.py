@@ -1,23 +1,43 @@
-"""exporter: writes a run's compiled planner as files that need neither Flax nor the run."""
+"""Writing of a run's compiled planner as files that need neither Flax nor the run."""
 
 import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.export.exported import ABOUT, FORMAT, PLATFORMS, WEIGHTS, ExportedPlan, program_name
+from dfplan.export.exported import (
+    FORMAT,
+    METADATA,
+    PLATFORMS,
+    WEIGHTS,
+    ExportedPlan,
+    program_name,
+)
 from dfplan.planner.plan import History, Weights
+from dfplan.planner.protocol import Planner
 from dfplan.runs.run import Run
 from dfplan.types import Array, UserError, check_choice
-from dfplan.util.files import folder_size, new_directory
+from dfplan.util.files import atomic_directory, folder_size
 
-PLATFORMS_BUILT = ("cpu", "cuda")
+DEFAULT_PLATFORMS = ("cpu", "cuda")
+
+
+class ProgramSpec(NamedTuple):
+    """A function to compile.
+
+    Attributes:
+        function: Function of the named arrays of the weights and further arguments.
+        shapes: Shapes and types of the further arguments.
+    """
+
+    function: Callable[..., dict[str, Array]]
+    shapes: list[jax.ShapeDtypeStruct]
 
 
 def export(
@@ -26,99 +46,119 @@ def export(
     out: Path | str,
     *,
     batches: tuple[int, ...] = (1,),
-    platforms: tuple[str, ...] = PLATFORMS_BUILT,
+    platforms: tuple[str, ...] = DEFAULT_PLATFORMS,
 ) -> int:
-    """Write a directory that `dfplan.export.load` reads; whole or not at all.
+    """Write a directory that `dfplan.export.load` reads, atomically.
 
     The weights are arguments of the programs, so that one file of them serves every batch size.
 
     Args:
-        run: with the planner's settings as they are to stay.
-        weights: its weights.
-        out: must not exist, or be empty.
-        batches: numbers of robots to plan for at once; smaller batches use the next larger.
-        platforms: of "cpu", "cuda", "rocm" and "tpu"; none of them has to be on this machine.
+        run: Run with the planner settings to export.
+        weights: Weights of the run.
+        out: Output directory; must not exist, or be empty.
+        batches: Batch sizes in robots; a smaller batch uses the next larger program.
+        platforms: Platforms to compile for, of "cpu", "cuda", "rocm" and "tpu"; they need not be
+            available on this machine.
 
     Returns:
-        Size, bytes.
+        Size in bytes.
 
     Raises:
-        UserError: on a batch below 1, an unknown platform, or when `out` cannot be used.
+        UserError: If a batch size is below 1, a platform is unknown, or `out` cannot be used.
     """
-    out, batches = Path(out), tuple(sorted(set(batches)))
+    out = Path(out)
+    batches = tuple(sorted(set(batches)))
     if not batches or batches[0] < 1:
         raise UserError(f"batch sizes must be at least 1, got {batches or 'none'}")
     for platform in platforms:
         check_choice("platform", platform, PLATFORMS)
     if not platforms:
         raise UserError(f"no platform to export for; valid: {', '.join(PLATFORMS)}")
+    planner = run.make_planner()
     arrays = named_arrays(weights)
-    kinds = {"plan": _plan_program, "inverse": _inverse_program}
-    if run.config.planner.low_level_controller != "inverse":
-        del kinds["inverse"]
-    with new_directory(out) as part:
-        for kind, make in kinds.items():
+    makers = {"plan": _plan_program}
+    if run.config.planner.low_level_controller == "inverse":
+        makers["inverse"] = _inverse_program
+    with atomic_directory(out) as part:
+        for kind, make in makers.items():
             for batch in batches:
-                program, shapes = make(run, weights, batch)
-                found = jax.export.export(jax.jit(program), platforms=platforms)(arrays, *shapes)
-                (part / program_name(kind, batch)).write_bytes(found.serialize())
-        numbers: dict[str, Any] = {name: np.asarray(a) for name, a in arrays.items()}
-        np.savez(part / WEIGHTS, **numbers)
-        text = json.dumps(_about(run, batches, platforms, list(kinds)), indent=2)
-        (part / ABOUT).write_text(text + "\n")
+                program = make(planner, weights, batch)
+                compiled = jax.export.export(jax.jit(program.function), platforms=platforms)(
+                    arrays, *program.shapes
+                )
+                (part / program_name(kind, batch)).write_bytes(compiled.serialize())
+        numpy_arrays: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+        np.savez(part / WEIGHTS, **numpy_arrays)
+        metadata = _metadata(
+            run, planner, batches=batches, platforms=platforms, programs=list(makers)
+        )
+        (part / METADATA).write_text(json.dumps(metadata, indent=2) + "\n")
     return folder_size(out)
 
 
 def named_arrays(weights: Weights) -> dict[str, Array]:
-    """The arrays of a pytree by their places in it, such as "params/denoiser/head/kernel"."""
-    found = jax.tree_util.tree_flatten_with_path(weights)[0]
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): a for path, a in found}
+    """Return the arrays of a pytree by path, such as "params/denoiser/head/kernel"."""
+    leaves = jax.tree_util.tree_flatten_with_path(weights)[0]
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): array for path, array in leaves}
 
 
-def _restored(weights: Weights) -> Callable[[dict[str, Array]], Weights]:
-    names, tree = list(named_arrays(weights)), jax.tree.structure(weights)
-    return lambda arrays: jax.tree.unflatten(tree, [arrays[name] for name in names])
+def _weights_builder(weights: Weights) -> Callable[[dict[str, Array]], Weights]:
+    """Return the inverse of `named_arrays`."""
+    names = list(named_arrays(weights))
+    structure = jax.tree.structure(weights)
+
+    def build(arrays: dict[str, Array]) -> Weights:
+        return jax.tree.unflatten(structure, [arrays[name] for name in names])
+
+    return build
 
 
-def _plan_program(run: Run, weights: Weights, batch: int) -> tuple[Callable, list[Any]]:
-    """Takes the weights, raw key data, frames, actions, levels and, where there is one, a goal."""
-    planner, restore = run.planner, _restored(weights)
-    layout, tokens = planner.model.layout, planner.config.history.tokens
+def _plan_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec:
+    """Its arguments: weights, raw key data, frames, actions, levels and the goal, if any."""
+    build_weights = _weights_builder(weights)
+    layout = planner.model.layout
+    tokens = planner.config.history.tokens
 
     def program(arrays, key_data, frames, actions, level, goal=None):
         keys = jax.random.wrap_key_data(key_data)
-        plan = planner.plan(restore(arrays), keys, History(frames, actions, level), goal)
-        found = {name: getattr(plan, name) for name in ExportedPlan._fields}
-        return {name: a for name, a in found.items() if a is not None}
+        plan = planner.plan(build_weights(arrays), keys, History(frames, actions, level), goal)
+        fields = {name: getattr(plan, name) for name in ExportedPlan._fields}
+        return {name: array for name, array in fields.items() if array is not None}
 
     shapes = [
-        (tokens, layout.frame_count, layout.state_dim),
-        (tokens, layout.stride, layout.action_dim),
-        (tokens,),
-        *([(len(layout.goal_dims),)] if layout.goal_dims else []),
+        _floats(batch, tokens, layout.frame_count, layout.state_dim),
+        _floats(batch, tokens, layout.stride, layout.action_dim),
+        _floats(batch, tokens),
     ]
-    return program, [jax.ShapeDtypeStruct((batch, 2), jnp.uint32), *_floats(batch, shapes)]
+    if layout.goal_dims:
+        shapes.append(_floats(batch, len(layout.goal_dims)))
+    return ProgramSpec(program, [jax.ShapeDtypeStruct((batch, 2), jnp.uint32), *shapes])
 
 
-def _inverse_program(run: Run, weights: Weights, batch: int) -> tuple[Callable, list[Any]]:
-    """Takes the weights, states, later states and gaps."""
-    planner, restore = run.planner, _restored(weights)
-    states = (planner.model.layout.state_dim,)
+def _inverse_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec:
+    """Its arguments: weights, states, later states and gaps."""
+    build_weights = _weights_builder(weights)
+    states = _floats(batch, planner.model.layout.state_dim)
 
     def program(arrays, state, later, gap):
-        return {"action": planner.inverse_action(restore(arrays), state, later, gap)}
+        return {"action": planner.inverse_action(build_weights(arrays), state, later, gap)}
 
-    return program, _floats(batch, [states, states, ()])
-
-
-def _floats(batch: int, shapes: list[tuple[int, ...]]) -> list[jax.ShapeDtypeStruct]:
-    return [jax.ShapeDtypeStruct((batch, *shape), jnp.float32) for shape in shapes]
+    return ProgramSpec(program, [states, states, _floats(batch)])
 
 
-def _about(
-    run: Run, batches: tuple[int, ...], platforms: tuple[str, ...], kinds: list[str]
+def _floats(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+def _metadata(
+    run: Run,
+    planner: Planner,
+    *,
+    batches: tuple[int, ...],
+    platforms: tuple[str, ...],
+    programs: list[str],
 ) -> dict[str, Any]:
-    tokens = run.planner.model.layout
+    tokens = planner.model.layout
     return {
         "format": FORMAT,
         "task": run.task.name or run.task.env,
@@ -126,12 +166,12 @@ def _about(
         "tracker": run.task.tracker,
         "dataset": {"id": run.task.dataset, "fingerprint": run.fingerprint},
         "layout": dataclasses.asdict(run.layout),
-        "horizon": run.planner.horizon,
+        "horizon": planner.horizon,
         "stride": tokens.stride,
         "frames": tokens.frame_count,
         "history": run.config.planner.history.tokens,
         "planner": dataclasses.asdict(run.config.planner),
-        "programs": kinds,
+        "programs": programs,
         "batch_sizes": list(batches),
         "platforms": list(platforms),
         "versions": {**run.versions, "exported with jax": jax.__version__},

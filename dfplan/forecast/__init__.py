@@ -1,1 +1,1 @@
-"""Forecasts: how observed trajectories continue."""
+"""Forecasts: samples of how observed trajectories continue, and their calibration."""

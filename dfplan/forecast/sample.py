@@ -1,6 +1,7 @@
-"""Futures: samples of how observed trajectories go on, over one window or any number of them."""
+"""Samples of how observed trajectories continue, over one planning window or several in a row."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import jax
@@ -12,8 +13,8 @@ from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Weights
 from dfplan.types import Array, UserError
 
-ROWS = 1024
-"""Samples that one compiled program draws, about."""
+PROGRAM_SAMPLES = 1024
+"""Approximate number of samples that one compiled program draws."""
 
 
 def sample_futures(
@@ -21,57 +22,63 @@ def sample_futures(
     weights: Weights,
     history: History,
     seed: int,
-    advance: Callable[[int], None] = lambda done: None,
+    advance: Callable[[int], None] | None = None,
     tokens: int = 0,
 ) -> np.ndarray:
-    """Samples `[W, N, P, S]` of what follows each history, SI units; N is `planner.candidates`.
+    """Sample what follows each history.
 
-    Every one is drawn to the end, towards no goal; a planner for reward that is to forecast what is
-    usual has the goal "none". Beyond the horizon windows follow each other:
-    the last `planner.history.tokens` tokens of a sample are the next window's history. They stand at
-    `planner.history.level`: declared slightly noisy, they tell the network that its own tokens are
-    not exact, and errors do not add up (Chen et al. 2024, section 3.3, "stabilizing").
+    Every sample is drawn to the end of the horizon, without a goal; to forecast typical behavior
+    with a reward-conditioned planner, set its goal conditioning to "none".
+
+    Beyond the horizon, windows follow each other: the last `planner.history.tokens` tokens of a
+    sample are the next window's history, at noise level `planner.history.level`. Declared slightly
+    noisy, they tell the network that its own tokens are not exact, and errors do not accumulate
+    (Chen et al. 2024, section 3.3, "stabilizing").
 
     Args:
-        planner: with as many candidates as samples are wanted.
-        weights: its weights.
-        history: `[W, H, ...]`.
-        seed: of the samples; those of a window depend on its place in the list alone.
-        advance: told how many windows are done.
-        tokens: P; 0 for the planner's horizon.
+        planner: Planner with one candidate per sample, N = `planner.candidates`.
+        weights: Weights of the planner.
+        history: Histories `[W, H, ...]`.
+        seed: PRNG seed; the samples of a window depend on it and the window's index alone.
+        advance: Called with the number of windows done so far.
+        tokens: Tokens to sample, P; 0 for the planner's horizon.
+
+    Returns:
+        Samples `[W, N, P, S]`, in SI units.
 
     Raises:
-        UserError: when more than one window is asked for and tokens hold more than one state.
+        UserError: If P exceeds the horizon and tokens hold more than one state each.
     """
     tokens = tokens or planner.horizon
     if tokens > planner.horizon:
-        check_rolls(planner)
+        check_rollout(planner)
     count = len(history.level)
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(count))
-    size = min(count, max(1, ROWS // planner.config.candidates))
-    found = []
+    size = min(count, max(1, PROGRAM_SAMPLES // planner.config.candidates))
+    blocks = []
     for begin in range(0, count, size):
         rows = np.arange(begin, min(begin + size, count))
-        # The last part is filled up with its own rows, as another size would compile anew.
-        filled = np.resize(rows, size)
-        samples = _sample(planner, weights, keys[filled], _take(history, filled), tokens)
-        found.append(samples[: len(rows)])
-        advance(int(rows[-1]) + 1)
-    return np.concatenate(found)
+        # The last block is padded with its own rows, as another size would compile again.
+        padded = np.resize(rows, size)
+        samples = _sample(planner, weights, keys[padded], _take(history, padded), tokens)
+        blocks.append(samples[: len(rows)])
+        if advance is not None:
+            advance(int(rows[-1]) + 1)
+    return np.concatenate(blocks)
 
 
-def check_rolls(planner: DiffusionPlanner) -> None:
-    """Check that a window's end can be the next one's history.
+def check_rollout(planner: DiffusionPlanner) -> None:
+    """Check that the end of one window can be the history of the next.
 
     Raises:
-        UserError: when tokens hold what a plan of states does not.
+        UserError: If tokens hold actions, or more than one state each.
     """
     layout = planner.model.layout
     if layout.actions or layout.frame_count > 1:
         raise UserError(
             f"more than planner.horizon {planner.horizon} tokens are sampled window after window, "
-            "which asks for tokens of one state each; valid here: fewer, or a run trained without "
-            "data.actions and with data.frames last"
+            "which needs tokens of one state each; valid here: fewer tokens, or a run trained "
+            "without data.actions and with data.frames last"
         )
 
 
@@ -83,28 +90,38 @@ def _sample(
     tokens: int,
 ) -> np.ndarray:
     plan = planner.plan(weights, keys, history, None)
-    first = np.asarray(plan.candidates[:, :, 1:])
-    windows, count, _, features = first.shape
-    seen = np.asarray(history.frames)[:, :, -1]
-    past = seen.shape[1]
-    seen = np.concatenate([np.repeat(seen, count, axis=0), first.reshape(-1, *first.shape[2:])], 1)
+    first_window = np.asarray(plan.candidates[:, :, 1:])
+    windows, count, _, features = first_window.shape
+    observed = np.asarray(history.frames)[:, :, -1]
+    past = observed.shape[1]
+    # From the second window on, every sample is continued by a single candidate of its own.
+    states = np.concatenate(
+        [
+            np.repeat(observed, count, axis=0),
+            first_window.reshape(windows * count, -1, features),
+        ],
+        axis=1,
+    )
     single = dataclasses.replace(planner, config=dataclasses.replace(planner.config, candidates=1))
-    rows = jax.vmap(lambda k: jax.random.split(k, count))(keys).reshape(-1)
-    while seen.shape[1] - past < tokens:
-        here = jax.vmap(lambda k, i=seen.shape[1]: jax.random.fold_in(k, i))(rows)
-        plan = single.plan(weights, here, _known(planner, seen[:, -past:]), None)
-        seen = np.concatenate([seen, np.asarray(plan.candidates[:, 0, 1:])], axis=1)
-    return seen[:, past : past + tokens].reshape(windows, count, tokens, features)
+    sample_keys = jax.vmap(functools.partial(jax.random.split, num=count))(keys).reshape(-1)
+    while states.shape[1] - past < tokens:
+        fold_in = functools.partial(jax.random.fold_in, data=states.shape[1])
+        window_keys = jax.vmap(fold_in)(sample_keys)
+        plan = single.plan(weights, window_keys, _as_history(planner, states[:, -past:]), None)
+        states = np.concatenate([states, np.asarray(plan.candidates[:, 0, 1:])], axis=1)
+    return states[:, past : past + tokens].reshape(windows, count, tokens, features)
 
 
-def _known(planner: DiffusionPlanner, states: np.ndarray) -> History:
-    """Sampled states `[W, H, S]` as a history."""
-    layout, level = planner.model.layout, planner.config.history.level
-    actions = np.zeros((*states.shape[:2], layout.stride, layout.action_dim), np.float32)
+def _as_history(planner: DiffusionPlanner, states: np.ndarray) -> History:
+    """Return sampled states `[W, H, S]` as histories."""
+    layout = planner.model.layout
+    shape = states.shape[:2]
     return History(
-        jnp.asarray(states[:, :, None]), jnp.asarray(actions), jnp.full(states.shape[:2], level)
+        frames=jnp.asarray(states[:, :, None]),
+        actions=jnp.zeros((*shape, layout.stride, layout.action_dim), jnp.float32),
+        level=jnp.full(shape, planner.config.history.level),
     )
 
 
 def _take(history: History, rows: np.ndarray) -> History:
-    return jax.tree.map(lambda a: a[rows], history)
+    return jax.tree.map(lambda array: array[rows], history)

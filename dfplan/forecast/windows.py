@@ -1,4 +1,4 @@
-"""Forecasts: pieces of trajectories to go on from, and whether samples spread as they should."""
+"""Windows of trajectories to forecast from, and the intervals and errors of forecasts."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,18 @@ from dfplan.planner.plan import History
 from dfplan.planner.protocol import Planner
 from dfplan.types import UserError
 
-LEVELS = (0.5, 0.9)
+COVERAGES = (0.5, 0.9)
+"""Nominal coverages of the intervals that `dfplan predict` reports."""
 
 
 class ForecastWindows(NamedTuple):
-    """Pieces of trajectories: what was observed, and what came after.
+    """Windows of trajectories: what was observed, and what followed.
 
     Attributes:
         history: `[W, H, ...]`, every token observed.
-        future: `[W, P, S]` states at the tokens after it, SI units; None where nothing is known.
-        episode, step: `[W]` int, the place of each window's present.
+        future: `[W, P, S]` states at the following tokens, SI units; None without ground truth.
+        episode: `[W]` int, episode of each window.
+        step: `[W]` int, control step of each window's present in its episode.
     """
 
     history: History
@@ -31,43 +33,54 @@ class ForecastWindows(NamedTuple):
 def held_out(
     data: Trajectories, planner: Planner, count: int, seed: int, tokens: int = 0
 ) -> ForecastWindows:
-    """Windows anywhere in a dataset, each place as likely as any other.
+    """Draw windows uniformly from all positions in a dataset, without replacement.
 
     Args:
-        data: trajectories with the planner's layout.
-        planner: says how many tokens are observed and how many follow.
-        count: windows; no more than there are places are drawn.
-        seed: of the draw.
-        tokens: that follow, where these are not the planner's horizon.
+        data: Trajectories with the planner's layout.
+        planner: Planner, which sets the numbers of observed and following tokens.
+        count: Number of windows; at most one per position is drawn.
+        seed: PRNG seed for the draw.
+        tokens: Following tokens, P; 0 for the planner's horizon.
 
     Raises:
-        UserError: when no episode is long enough.
+        UserError: If no episode is long enough.
     """
-    stride, tokens = planner.model.layout.stride, tokens or planner.horizon
-    before, after = _before(planner), tokens * stride
-    places = np.maximum(data.length - before - after, 0)
-    if not places.any():
+    stride = planner.model.layout.stride
+    tokens = tokens or planner.horizon
+    before = _steps_before(planner)
+    after = tokens * stride
+    positions = np.maximum(data.length - before - after, 0)
+    total = positions.sum()
+    if not total:
         raise UserError(
             f"dataset {data.dataset_id!r} has no episode of {before + after + 1} states: "
             f"{before + 1} observed and {after} to predict; the longest has {data.length.max()}"
         )
-    drawn = np.random.default_rng(seed).choice(
-        places.sum(), min(count, places.sum()), replace=False
-    )
-    ends = np.cumsum(places)
-    episode = np.searchsorted(ends, np.sort(drawn), side="right")
-    step = np.sort(drawn) - (ends[episode] - places[episode]) + before
+    rng = np.random.default_rng(seed)
+    drawn = np.sort(rng.choice(total, min(count, total), replace=False))
+    ends = np.cumsum(positions)
+    episode = np.searchsorted(ends, drawn, side="right")
+    step = drawn - (ends[episode] - positions[episode]) + before
     rows = (data.start[episode] + step)[:, None] + np.arange(1, tokens + 1) * stride
-    return ForecastWindows(_history(data, planner, episode, step), data.state[rows], episode, step)
+    return ForecastWindows(
+        history=_history(data, planner, episode, step),
+        future=data.state[rows],
+        episode=episode,
+        step=step,
+    )
 
 
 def latest(data: Trajectories, planner: Planner) -> ForecastWindows:
-    """The end of every episode that is long enough to be observed, with nothing known after it.
+    """Return a window at the end of every episode that is long enough, without ground truth.
+
+    Args:
+        data: Trajectories with the planner's layout.
+        planner: Planner, which sets the number of observed tokens.
 
     Raises:
-        UserError: when none is.
+        UserError: If no episode is long enough.
     """
-    before = _before(planner)
+    before = _steps_before(planner)
     episode = np.flatnonzero(data.length > before)
     if not len(episode):
         raise UserError(
@@ -75,84 +88,108 @@ def latest(data: Trajectories, planner: Planner) -> ForecastWindows:
             f"the longest has {data.length.max()}"
         )
     step = data.length[episode] - 1
-    return ForecastWindows(_history(data, planner, episode, step), None, episode, step)
+    return ForecastWindows(
+        history=_history(data, planner, episode, step), future=None, episode=episode, step=step
+    )
 
 
 def interval(
-    samples: np.ndarray, level: float, stretch: float = 1.0
+    samples: np.ndarray, coverage: float, stretch: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ends `[W, P, S]` of the central interval that holds a share `level` of the truths.
+    """Return both ends `[W, P, S]` of the central interval with a nominal coverage.
 
-    Between order statistics at (N + 1) p, which is right for any N where truth and samples have
-    one distribution (Hyndman and Fan 1996, definition 6).
+    Quantiles lie between order statistics at (N + 1) p, which is unbiased for any N if truth and
+    samples have the same distribution (Hyndman and Fan 1996, definition 6).
 
     Args:
-        samples: `[W, N, P, S]`.
-        level: in (0, 1).
-        stretch: moves both ends away from the median, by this factor.
+        samples: Samples `[W, N, P, S]`.
+        coverage: Nominal coverage, in (0, 1).
+        stretch: Factor by which both ends move away from the median, see `calibrate`.
     """
-    shares = (1 - level) / 2, 0.5, (1 + level) / 2
-    low, middle, high = np.quantile(samples, shares, axis=1, method="weibull")
-    return middle - stretch * (middle - low), middle + stretch * (high - middle)
+    quantiles = ((1 - coverage) / 2, 0.5, (1 + coverage) / 2)
+    low, median, high = np.quantile(samples, quantiles, axis=1, method="weibull")
+    return median - stretch * (median - low), median + stretch * (high - median)
 
 
 def inside(
-    samples: np.ndarray, future: np.ndarray, level: float, stretch: float = 1.0
+    samples: np.ndarray, future: np.ndarray, coverage: float, stretch: float = 1.0
 ) -> np.ndarray:
-    """Whether each number of the truth lies in its interval, `[W, P, S]` bool."""
-    low, high = interval(samples, level, stretch)
+    """Return whether each number of the truth lies in its interval, `[W, P, S]` bool.
+
+    Args:
+        samples: Samples `[W, N, P, S]`.
+        future: True states `[W, P, S]`.
+        coverage: Nominal coverage of the interval, in (0, 1).
+        stretch: See `interval`.
+    """
+    low, high = interval(samples, coverage, stretch)
     return (low <= future) & (future <= high)
 
 
-def calibrate(samples: np.ndarray, future: np.ndarray, level: float) -> float:
-    """The stretch at which intervals hold a share `level` of these truths.
+def calibrate(samples: np.ndarray, future: np.ndarray, coverage: float) -> float:
+    """Return the stretch at which intervals reach their nominal coverage on a calibration set.
 
-    As in conformalised quantile regression (Romano et al. 2019, arXiv 1905.03222), with the
-    distance from the median, in interval widths, as the score. It holds for other windows in so far
-    as these are like them: take some that the network was not trained on.
+    As in conformalized quantile regression (Romano et al. 2019, arXiv 1905.03222), with the
+    distance from the median, in interval widths, as the score. The coverage carries over to windows
+    that are distributed like the calibration set, which the network must not be trained on.
 
     Args:
-        samples: `[W, N, P, S]`. future: `[W, P, S]`. level: in (0, 1).
+        samples: Samples `[W, N, P, S]`.
+        future: True states `[W, P, S]`.
+        coverage: Nominal coverage, in (0, 1).
     """
-    low, high = interval(samples, level)
-    middle = np.median(samples, axis=1)
-    side = np.where(future < middle, middle - low, high - middle)
-    needed = np.abs(future - middle) / np.maximum(side, np.finfo(np.float32).tiny)
-    return float(np.quantile(needed, level))
+    low, high = interval(samples, coverage)
+    median = np.median(samples, axis=1)
+    half_width = np.where(future < median, median - low, high - median)
+    score = np.abs(future - median) / np.maximum(half_width, np.finfo(np.float32).tiny)
+    return float(np.quantile(score, coverage))
 
 
 def errors(samples: np.ndarray, future: np.ndarray, dims: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Mean distance to the truth over each window's tokens, `[W]`, in the given dimensions.
+    """Return distances between forecast and truth per window, `[W]`.
 
     Args:
-        samples: `[W, N, P, S]`. future: `[W, P, S]`. dims: such as those of the position.
+        samples: Samples `[W, N, P, S]`.
+        future: True states `[W, P, S]`.
+        dims: State dimensions in which the distance is measured, such as those of the position.
 
     Returns:
-        "mean" of the samples' mean, "best" of the best sample, "final" of the mean's last token
-        (the field's ADE, minADE and FDE).
+        "mean", of the samples' mean, averaged over tokens; "best", of the best sample, averaged
+        over tokens; "final", of the samples' mean at the last token (the field's ADE, minADE and
+        FDE).
     """
     index = list(dims)
-    away = np.linalg.norm((samples - future[:, None])[..., index], axis=-1)
-    mean = np.linalg.norm((samples.mean(axis=1) - future)[..., index], axis=-1)
-    best = away.mean(axis=2).min(axis=1)
-    return {"mean": mean.mean(axis=1), "best": best, "final": mean[:, -1]}
+    sample_distance = np.linalg.norm((samples - future[:, None])[..., index], axis=-1)
+    mean_distance = np.linalg.norm((samples.mean(axis=1) - future)[..., index], axis=-1)
+    return {
+        "mean": mean_distance.mean(axis=1),
+        "best": sample_distance.mean(axis=2).min(axis=1),
+        "final": mean_distance[:, -1],
+    }
 
 
-def _before(planner: Planner) -> int:
-    """Control steps from the first observed state that is needed to the present."""
+def _steps_before(planner: Planner) -> int:
+    """Return the control steps from the first observed token to the present."""
     return (planner.config.history.tokens - 1) * planner.model.layout.stride
 
 
 def _history(
     data: Trajectories, planner: Planner, episode: np.ndarray, step: np.ndarray
 ) -> History:
-    layout, tokens = planner.model.layout, planner.config.history.tokens
-    at = step[:, None] + np.arange(1 - tokens, 1) * layout.stride
+    layout = planner.model.layout
+    tokens = planner.config.history.tokens
+    token_step = step[:, None] + np.arange(1 - tokens, 1) * layout.stride
+    frame_step = token_step[..., None] + np.arange(1 - layout.frame_count, 1)
+    action_step = token_step[..., None] + np.arange(-layout.stride, 0)
     start = data.start[episode, None, None]
-    frames = at[..., None] + np.arange(1 - layout.frame_count, 1)
-    led = at[..., None] + np.arange(-layout.stride, 0)
-    # As in training: before an episode its first state stands still, and nothing is done.
-    action = np.where((led >= 0)[..., None], data.action[start + np.maximum(led, 0)], 0.0)
-    level = np.full(at.shape, planner.config.history.level)
-    parts = data.state[start + np.maximum(frames, 0)], action, level
-    return History(*(jnp.asarray(part, jnp.float32) for part in parts))
+    # As in training: before an episode its first state stands still, and actions are zero.
+    frames = data.state[start + np.maximum(frame_step, 0)]
+    actions = np.where(
+        (action_step >= 0)[..., None], data.action[start + np.maximum(action_step, 0)], 0.0
+    )
+    level = np.full(token_step.shape, planner.config.history.level)
+    return History(
+        frames=jnp.asarray(frames, jnp.float32),
+        actions=jnp.asarray(actions, jnp.float32),
+        level=jnp.asarray(level, jnp.float32),
+    )

@@ -1,1 +1,1 @@
-"""Denoisers: Flax NNX networks that take a noise level per token."""
+"""Denoising networks in Flax NNX that take a noise level per token."""

@@ -1,6 +1,7 @@
-"""What the denoisers share: tokens in, blocks modulated by the level, predictions out."""
+"""What denoisers share: token embedding, blocks modulated by the noise level, prediction head."""
 
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -13,35 +14,46 @@ from dfplan.types import Array, ArrayLike
 
 
 class Backbone(nnx.Module):
-    """Embedding, modulation, blocks and head; what passes between tokens is the subclass's.
+    """Maps noised tokens and their levels to a prediction per token (x0, eps or v).
+
+    Base class of a `Network`; a subclass decides how tokens are mixed.
 
     Args:
-        config: sizes.
-        features: D, features per token.
-        has_goal: the first token of every sequence is the goal.
-        make_block: makes one of the blocks.
-        rngs: initialisation.
+        config: Sizes.
+        features: Features per token, D.
+        has_goal: Whether the first token of every sequence is the goal.
+        rngs: Random streams for initialization.
     """
 
-    def __init__(
-        self,
-        config: NetConfig,
-        features: int,
-        has_goal: bool,
-        make_block: Callable[..., nnx.Module],
-        *,
-        rngs: nnx.Rngs,
-    ):
-        width, dtype = config.width, config.dtype
-        self.config, self.features, self.has_goal = config, features, has_goal
-        self.embed = Linear(
-            features * (1 + 2 * config.fourier_octaves), width, dtype=dtype, rngs=rngs
-        )
+    causal: ClassVar[bool] = True
+    supports_two_stream: ClassVar[bool] = False
+
+    def __init__(self, config: NetConfig, features: int, has_goal: bool, *, rngs: nnx.Rngs):
+        self.config = config
+        self.features = features
+        self.has_goal = has_goal
+        width = config.width
+        inputs = features * (1 + 2 * config.fourier_octaves)
+        self.embed = Linear(inputs, width, dtype=config.dtype, rngs=rngs)
         self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,)))
-        self.modulation = Modulation(width, config.layers, dtype=dtype, rngs=rngs)
-        self.blocks = nnx.List([make_block(config, rngs=rngs) for _ in range(config.layers)])
+        self.modulation = Modulation(width, config.layers, dtype=config.dtype, rngs=rngs)
+        self.blocks = nnx.List([self.make_block(rngs) for _ in range(config.layers)])
         small = nnx.initializers.normal(1e-3)
         self.head = Linear(width, features, dtype="float32", rngs=rngs, kernel_init=small)
+
+    @classmethod
+    def check_config(cls, config: NetConfig) -> None:
+        """See `Network`; nothing to check by default."""
+
+    def make_block(self, rngs: nnx.Rngs) -> Any:
+        """Return a freshly initialized block, which `forward` applies."""
+        raise NotImplementedError
+
+    def two_streams(
+        self, x: Float[Array, "B {2*T} D"], level: Float[Array, "B {2*T}"]
+    ) -> Float[Array, "B T D"]:
+        """See `Network`; unsupported by default."""
+        raise NotImplementedError
 
     def forward(
         self,
@@ -50,7 +62,14 @@ class Backbone(nnx.Module):
         position: Int[ArrayLike, "T"],
         apply: Callable[[int, Array, list[Array]], Array],
     ) -> Float[Array, "B T D"]:
-        """Predictions; `shared` is the tokens' modulation, `apply(i, h, modulation)` block i."""
+        """Return predictions.
+
+        Args:
+            x: Noised tokens, in normalized units.
+            shared: Modulation of the tokens.
+            position: Position of each token; the goal is at 0.
+            apply: `apply(i, h, modulation)` applies block i.
+        """
         h = self.embed(value_features(x, self.config.fourier_octaves))
         if self.has_goal:
             h = h + jnp.where((position == 0)[:, None], self.goal_embed[...], 0)
@@ -59,9 +78,9 @@ class Backbone(nnx.Module):
         return self.head(rms_norm(h))
 
     def precompute_modulation(self, levels: Float[Array, "K"]) -> Callable[[Array], Array]:
-        """The modulation of a few levels, rising, computed now: `extend` then looks it up.
+        """See `Network`.
 
-        It depends on nothing but the level, and a plan goes through the same few again and again.
+        The modulation depends only on the level, and a plan visits the same few levels many times.
         """
         table = self.modulation.shared(levels)
         return lambda level: table[jnp.searchsorted(levels, level, method="compare_all")]

@@ -1,4 +1,4 @@
-"""KV cache: keys and values of the tokens seen so far, at the level they were last seen at."""
+"""KV cache: keys and values of the tokens written so far, at the level they last had."""
 
 from typing import NamedTuple
 
@@ -12,9 +12,9 @@ class KVCache(NamedTuple):
     """Keys (already rotated) and values of every layer, float32.
 
     Attributes:
-        k: tuple over layers of `[B, heads, dim, capacity]`: products of few queries with keys that
-            lie so take a quarter of the time.
-        v: tuple over layers of `[B, heads, capacity, dim]`.
+        k: Keys, one `[B, heads, dim, capacity]` per layer; in this layout, products of few queries
+            with all keys take a quarter of the time.
+        v: Values, one `[B, heads, capacity, dim]` per layer.
     """
 
     k: tuple[Array, ...]
@@ -22,19 +22,23 @@ class KVCache(NamedTuple):
 
     @classmethod
     def zeros(cls, layers: int, batch: int, capacity: int, heads: int, dim: int) -> "KVCache":
-        """An empty cache; unwritten places are never attended to, their position is ahead."""
-        k, v = (batch, heads, dim, capacity), (batch, heads, capacity, dim)
-        return cls(*(tuple(jnp.zeros(shape) for _ in range(layers)) for shape in (k, v)))
+        """Return an empty cache; unwritten entries are masked, as they are ahead of every query."""
+        k_shape = (batch, heads, dim, capacity)
+        v_shape = (batch, heads, capacity, dim)
+        return cls(
+            k=tuple(jnp.zeros(k_shape) for _ in range(layers)),
+            v=tuple(jnp.zeros(v_shape) for _ in range(layers)),
+        )
 
 
 def write(buffer: Array, new: Array, start: Array, axis: int) -> Array:
-    """`buffer` with `new` at tokens `start` on; `axis` is that of the tokens in both."""
+    """Return `buffer` with `new` written from token `start` on, along the token axis `axis`."""
     return jax.lax.dynamic_update_slice_in_dim(buffer, new, start, axis=axis)
 
 
 def repeat(cache: PyTree, times: int) -> PyTree:
-    """Every row `times` times in a row: one history shared by several candidate plans.
+    """Repeat every row `times` times in a row: one history shared by several candidate plans.
 
-    Of any network's cache, whose leaves all have the batch first.
+    Works for any network's cache, whose leaves all have the batch first.
     """
     return jax.tree.map(lambda a: jnp.repeat(a, times, axis=0), cache)

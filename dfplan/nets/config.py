@@ -2,11 +2,13 @@
 
 import dataclasses
 
-from dfplan.nets.layers import PRODUCTS
-from dfplan.types import UserError, check_choice
+from flax import nnx
 
-KINDS = ("transformer", "gru")
-ATTENTIONS = ("causal", "bidirectional")
+from dfplan.nets.layers import PRODUCTS
+from dfplan.nets.network import NETWORKS, Network
+from dfplan.types import UserError, check_choice
+from dfplan.util.registry import parse_spec
+from dfplan.util.validate import check_integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,23 +16,24 @@ class NetConfig:
     """Kind and size of the denoiser.
 
     Attributes:
-        kind: "transformer" (sees all tokens before), or "gru" (a latent that sums them up).
-        attention: of a transformer, "causal" (to the tokens before) or "bidirectional" (to all),
-            which neither two streams nor sampling token by token go with.
-        width: features per token inside the network, and of a latent.
-        layers: pairs of attention, or a GRU cell, and MLP.
-        heads: attention heads; `width / heads` must be even (rotary positions). Without effect on
-            a GRU.
-        mlp_ratio: MLP width over `width`.
-        octaves: frequencies of the input's Fourier features; 0 turns them off.
-        dtype: "float32" or "bfloat16" products of the dense layers; all else is float32.
+        kind: Network with its parameters, if it has any: "transformer" (attends to all earlier
+            tokens), "bidirectional" (a transformer that attends to all tokens; incompatible with
+            two-stream training and autoregressive sampling), "gru" (a recurrent network with a
+            latent state), or one that another package registers.
+        width: Features per token inside the network, and of a latent state.
+        layers: Number of blocks; each mixes tokens (attention or a GRU cell), then applies an MLP.
+        heads: Attention heads; `width / heads` must be even, for rotary positions. Ignored by
+            "gru".
+        mlp_ratio: Width of the MLP over `width`.
+        fourier_octaves: Frequencies of the input's Fourier features; 0 turns them off.
+        dtype: Type of the dense layers' products, "float32" or "bfloat16"; everything else is
+            float32.
 
     Raises:
-        UserError: when a value is unknown or out of range.
+        UserError: If a value is unknown or out of range.
     """
 
     kind: str = "transformer"
-    attention: str = "causal"
     width: int = 128
     layers: int = 4
     heads: int = 4
@@ -39,25 +42,31 @@ class NetConfig:
     dtype: str = "float32"
 
     def __post_init__(self):
-        check_choice("net.kind", self.kind, KINDS)
-        check_choice("net.attention", self.attention, ATTENTIONS)
+        try:
+            NETWORKS.check(self.kind, filled=3, named=("rngs",))
+        except UserError as error:
+            raise UserError(f"net.kind: {error}") from error
         check_choice("net.dtype", self.dtype, PRODUCTS)
-        for name in ("width", "layers", "heads", "mlp_ratio"):
-            if getattr(self, name) < 1:
-                raise UserError(f"net.{name} must be at least 1, got {getattr(self, name)}")
-        if self.fourier_octaves < 0:
-            raise UserError(f"net.fourier_octaves must be at least 0, got {self.fourier_octaves}")
-        if self.kind == "gru" and not self.causal:
-            raise UserError(
-                "net.kind 'gru' sums up the tokens before, so net.attention 'bidirectional' is not "
-                "for it; valid here: causal"
-            )
-        if self.kind == "transformer" and self.width % (2 * self.heads):
-            raise UserError(
-                f"net.width {self.width} must be a multiple of 2 * net.heads = {2 * self.heads}"
-            )
+        check_integers(self, "net.", 1, ["width", "layers", "heads", "mlp_ratio"])
+        check_integers(self, "net.", 0, ["fourier_octaves"])
+        self.network.check_config(self)
+
+    @property
+    def network(self) -> type[Network]:
+        """Class of the network."""
+        return NETWORKS.get(parse_spec(self.kind)[0])
 
     @property
     def causal(self) -> bool:
-        """Whether an output depends on its own token and those before it alone."""
-        return self.attention == "causal"
+        """Whether an output depends only on its own token and on those before it."""
+        return self.network.causal
+
+    def make_network(self, features: int, has_goal: bool, *, rngs: nnx.Rngs) -> Network:
+        """Return a freshly initialized network.
+
+        Args:
+            features: Features per token, D.
+            has_goal: Whether the first token of every sequence is the goal.
+            rngs: Random streams for initialization.
+        """
+        return NETWORKS.make(self.kind, self, features, has_goal, rngs=rngs)

@@ -1,4 +1,4 @@
-"""Inverse dynamics: the action that leads from one state to another some steps later."""
+"""Inverse dynamics: the action that leads from one state to another, some steps later."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -8,16 +8,17 @@ from dfplan.types import Array
 
 
 class InverseDynamics(nnx.Module):
-    """MLP from (state, later state, gap) to the first action, all normalised but the gap.
+    """MLP from (state, later state, gap) to the first action; all but the gap are normalized.
 
-    A plan gives states only; this turns it into actions from the *observed* state, so that each
-    action corrects the error so far (Ajay et al. 2022, section 3.2, there with a gap of one step).
+    Turns a plan of states into actions, starting from the *observed* state, so that each action
+    corrects the error so far (Ajay et al. 2022, section 3.2, there with a gap of one step).
 
     Args:
-        state_dim, action_dim: of the task.
-        stride: longest gap in control steps.
-        width: hidden width.
-        rngs: initialisation.
+        state_dim: Dimension of the state.
+        action_dim: Dimension of the action.
+        stride: Longest gap, in control steps.
+        width: Width of the hidden layers.
+        rngs: Random streams for initialization.
     """
 
     def __init__(self, state_dim: int, action_dim: int, stride: int, width: int, *, rngs: nnx.Rngs):
@@ -30,8 +31,8 @@ class InverseDynamics(nnx.Module):
     def __call__(
         self, state: Float[Array, "B S"], later: Float[Array, "B S"], gap: Float[Array, "B"]
     ) -> Float[Array, "B A"]:
-        """Normalised action; `gap` in control steps, 1 to `stride`."""
-        # The change over the gap is what the action decides; its rate keeps inputs comparable.
+        """Return the normalized action; `gap` is in control steps, from 1 to `stride`."""
+        # The action determines the change over the gap; as a rate it is comparable across gaps.
         rate = (later - state) * (self.stride / gap)[:, None]
         x = jnp.concatenate([state, rate, gap[:, None] / self.stride], axis=-1)
         return self.head(nnx.silu(self.second(nnx.silu(self.first(x)))))

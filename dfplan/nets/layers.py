@@ -14,17 +14,17 @@ LEVEL_FREQUENCIES = 16
 
 
 def level_features(level: Float[Array, "*b"]) -> Float[Array, "*b {2*LEVEL_FREQUENCIES+1}"]:
-    """The level itself and sines and cosines of it, from half a period to 64 over [0, 1]."""
+    """Return the level, and its sines and cosines with half a period to 64 periods over [0, 1]."""
     frequency = jnp.geomspace(0.5, 64.0, LEVEL_FREQUENCIES) * 2 * jnp.pi
     angle = level[..., None] * frequency
     return jnp.concatenate([level[..., None], jnp.sin(angle), jnp.cos(angle)], axis=-1)
 
 
 def value_features(x: Float[Array, "*b D"], fourier_octaves: int) -> Float[Array, "*b F"]:
-    """`x` with sines and cosines of its features at `octaves` doublings of the frequency.
+    """Return `x` with sines and cosines of its features, each octave at twice the frequency.
 
-    Coordinates matter at scales far below the data's spread (a wall is thinner than a maze);
-    a linear map of the coordinate alone learns those slowly (Tancik et al. 2020).
+    Coordinates matter at scales far below the data's spread (a wall is thinner than a maze), which
+    a linear map of the coordinate alone learns slowly (Tancik et al. 2020).
     """
     if fourier_octaves == 0:
         return x
@@ -35,16 +35,18 @@ def value_features(x: Float[Array, "*b D"], fourier_octaves: int) -> Float[Array
 
 @jax.custom_vjp
 def bfloat16_product(x: Float[Array, "N I"], kernel: Float[Array, "I O"]) -> Float[Array, "N O"]:
-    """`x @ kernel` of float32 arrays, rounded to bfloat16 and summed in float32, both ways.
+    """Return `x @ kernel` of float32 arrays, rounded to bfloat16 and summed in float32.
 
-    Plain JAX would make the backward products of mixed types, which run at float32's speed.
+    So is its gradient: plain JAX's backward products would mix types and run at float32's speed.
     """
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    x = x.astype(jnp.bfloat16)
+    kernel = kernel.astype(jnp.bfloat16)
     return jnp.dot(x, kernel, preferred_element_type=jnp.float32)
 
 
 def _product_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    x = x.astype(jnp.bfloat16)
+    kernel = kernel.astype(jnp.bfloat16)
     return jnp.dot(x, kernel, preferred_element_type=jnp.float32), (x, kernel)
 
 
@@ -61,9 +63,17 @@ PRODUCTS = {"float32": jnp.dot, "bfloat16": bfloat16_product}
 
 
 class Linear(nnx.Module):
-    """Dense layer of float32 arrays; `dtype` ("float32" or "bfloat16") is its product's alone.
+    """Dense layer of float32 arrays, whose product may be computed in bfloat16.
 
     Only products are faster in bfloat16; sums, norms and the residual stream stay exact.
+
+    Args:
+        inputs: Input features.
+        outputs: Output features.
+        dtype: Type of the product, "float32" or "bfloat16".
+        rngs: Random streams for initialization.
+        bias: Whether to add a bias.
+        kernel_init: Initializer of the kernel.
     """
 
     def __init__(
@@ -81,11 +91,11 @@ class Linear(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
 
     def __call__(self, x: Float[Array, "*b I"]) -> Float[Array, "*b O"]:
-        """Over the last axis. The product is of matrices: batched ones have slower gradients."""
+        """Apply the layer to the last axis, in one product of matrices for a faster gradient."""
         return self.part(x, slice(None))
 
     def part(self, x: Float[Array, "*b I"], outputs: slice) -> Float[Array, "*b O"]:
-        """Some of the outputs alone."""
+        """Return only some of the outputs."""
         flat = PRODUCTS[self.dtype](x.reshape(-1, x.shape[-1]), self.kernel[...][:, outputs])
         y = flat.reshape(*x.shape[:-1], -1)
         return y if self.bias is None else y + self.bias[...][outputs]
@@ -99,9 +109,9 @@ class Rotation(NamedTuple):
 
     @classmethod
     def at(cls, position: Int[ArrayLike, "T"], dim: int, base: float = 1000.0) -> "Rotation":
-        """Of these positions, for heads of `dim` features (even).
+        """Return the rotation at these positions, for heads of `dim` features (even).
 
-        Of a NumPy array it is a constant of the program that uses it.
+        For a NumPy array the result is a constant of the program that uses it.
         """
         xp = position.__array_namespace__()
         rate = np.tile(base ** (-np.arange(dim // 2) / (dim // 2)), 2).astype(np.float32)
@@ -109,36 +119,42 @@ class Rotation(NamedTuple):
         return cls(xp.cos(angle), xp.sin(angle))
 
     def window(self, start: Array, width: int) -> "Rotation":
-        """Of `width` positions from `start` on."""
+        """Return the rotation of `width` positions from `start` on."""
         return Rotation(*(jax.lax.dynamic_slice_in_dim(jnp.asarray(a), start, width) for a in self))
 
     def after(self, drop: int) -> "Rotation":
-        """Of all but the first `drop` positions."""
+        """Return the rotation of all but the first `drop` positions."""
         return Rotation(self.cos[drop:], self.sin[drop:])
 
 
-def rotate(x: Float[Array, "*b T heads dim"], by: Rotation) -> Float[Array, "*b T heads dim"]:
-    """Rotary position embedding (Su et al. 2021), halves convention; `dim` even.
+def rotate(x: Float[Array, "*b T heads dim"], rotation: Rotation) -> Float[Array, "*b T heads dim"]:
+    """Apply rotary position embedding (Su et al. 2021), halves convention; `dim` must be even.
 
-    The halves change places in a product with a constant matrix: on CPUs that takes half the time
-    of slices and a concatenation, forward and backward.
+    The halves are swapped by a product with a constant matrix, which on CPUs takes half the time of
+    slices and a concatenation, forward and backward.
     """
     dim = x.shape[-1]
     swap = jnp.asarray(np.kron([[0.0, 1.0], [-1.0, 0.0]], np.eye(dim // 2)), x.dtype)
     swapped = jnp.dot(x.reshape(-1, dim), swap, precision="highest").reshape(x.shape)
-    return x * by.cos + swapped * by.sin
+    return x * rotation.cos + swapped * rotation.sin
 
 
 def rms_norm(x: Float[Array, "*b C"]) -> Float[Array, "*b C"]:
-    """Divide by the root mean square over features; no parameters (the modulation has them)."""
+    """Divide by the root mean square over features; the modulation has the parameters."""
     return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + 1e-6)
 
 
 class Modulation(nnx.Module):
-    """Adaptive norm shared by all layers: shift, scale and gate of both branches, per token.
+    """Adaptive layer norm (adaLN-single): shift, scale and gate of both branches, per token.
 
-    One map of the level serves every layer and each layer adds offsets of its own (PixArt-alpha,
-    Chen et al. 2023, section 2.3): a map per layer costs as much as the layer's MLP.
+    One map of the level serves all layers, and each layer adds its own offsets (PixArt-alpha, Chen
+    et al. 2023, section 2.3); a map per layer would cost as much as the layer's MLP.
+
+    Args:
+        width: Features per token, C.
+        layers: Number of layers.
+        dtype: Type of the products, "float32" or "bfloat16".
+        rngs: Random streams for initialization.
     """
 
     def __init__(self, width: int, layers: int, *, dtype: str, rngs: nnx.Rngs):
@@ -149,11 +165,14 @@ class Modulation(nnx.Module):
         self.offset = nnx.Param(gate_open)
 
     def shared(self, level: Float[Array, "*b"]) -> Float[Array, "*b {6*C}"]:
-        """What all layers share, of each level."""
+        """Return the part of the modulation that all layers share, for each level."""
         return self.project(nnx.silu(self.embed(level_features(level))))
 
     def per_layer(self, shared: Float[Array, "*b {6*C}"]) -> list[list[Array]]:
-        """Six `[*b, C]` for each layer: shift, scale, gate of attention, then of the MLP."""
+        """Return each layer's shift, scale and gate of token mixing, then of the MLP, `[*b, C]`."""
         # Split, not indexed: the gradient is then one concatenation instead of six padded sums.
         parts = jnp.split(shared, 6, axis=-1)
-        return [[p + o for p, o in zip(parts, own, strict=True)] for own in self.offset[...]]
+        return [
+            [part + offset for part, offset in zip(parts, offsets, strict=True)]
+            for offsets in self.offset[...]
+        ]

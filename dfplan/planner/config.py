@@ -14,7 +14,6 @@ from dfplan.types import UserError, check_choice
 from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer, is_number
 
 GOAL_CONDITIONING = ("token", "guidance", "both", "none")
-LOW_LEVEL_CONTROLLERS = ("tracker", "inverse", "diffused")
 ESTIMATED = -1.0
 """Stands for an observation noise that is estimated online."""
 
@@ -307,7 +306,9 @@ class PlannerConfig:
             off the data support in the goal's dimensions; 0 turns it off. Ignored where the goal
             has more than three dimensions.
         low_level_controller: What turns a plan into actions: a "tracker" that the task supplies,
-            "inverse" dynamics learned with the planner, or the plan's own "diffused" actions.
+            "inverse" dynamics learned with the planner, the plan's own "diffused" actions, or a
+            controller that another package registers in
+            `dfplan.control.low_level.LOW_LEVEL_CONTROLLERS`.
         sampling: How a plan is denoised.
         goal: How a plan is conditioned on its goal.
         guidance: Gradient guidance.
@@ -340,9 +341,6 @@ class PlannerConfig:
             PLANNERS.check(self.kind)
         with _naming("planner.ranker"):
             RANKERS.check(self.ranker)
-        check_choice(
-            "planner.low_level_controller", self.low_level_controller, LOW_LEVEL_CONTROLLERS
-        )
         check_integers(self, "planner.", 0, ["horizon"])
         check_integers(self, "planner.", 1, ["candidates", "replan_every"])
         check_numbers(self, "planner.", ["ood_penalty"])

@@ -1,4 +1,4 @@
-"""Pictures: plans in their environment, a plan being denoised, an episode driven.
+"""Figures and videos: plans in their environment, a plan being denoised, recorded episodes.
 
-They are drawn on matplotlib's Agg canvas, so they need no display and leave pyplot alone.
+Everything is drawn on matplotlib's Agg canvas, which needs no display and leaves pyplot alone.
 """

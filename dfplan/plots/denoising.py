@@ -1,4 +1,4 @@
-"""Denoising: one plan taking shape, and the noise level that each of its tokens has."""
+"""Animation of a plan being denoised, with the noise level of each of its tokens."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,16 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.plots.gif import write_gif
 from dfplan.plots.style import CANDIDATE, INK, PLAN, dot_size, level_colors, mark_ends, name_axes
+from dfplan.plots.write_gif import write_gif
 from dfplan.types import ArrayLike
 
-MOST_FRAMES = 60
-MOST_OTHERS = 7  # more of the other candidates would hide the chosen one
+MAX_FRAMES = 60
+MAX_OTHERS = 7
+"""More candidates than this would hide the chosen one."""
 PLAY_MS = 6000
-SHORTEST_MS, LONGEST_MS = 80, 400
+MIN_FRAME_MS = 80
+MAX_FRAME_MS = 400
 HOLD_MS = 2000
-WIDTH, HEIGHT, DPI = 11.0, 5.5, 80  # inches, inches, pixels per inch
+WIDTH = 11.0
+"""Width of the figure, in inches."""
+HEIGHT = 5.5
+"""Height of the figure, in inches."""
+DPI = 80
 
 
 def animate_denoising(
@@ -29,54 +35,61 @@ def animate_denoising(
     unit: str = "",
     names: tuple[str, str] = ("x", "y"),
 ) -> None:
-    """Write an animated GIF of one plan being denoised, of at most 60 frames.
+    """Write an animated GIF of one plan being denoised, with at most 60 frames.
 
-    On the left the tokens of the candidates (8 at most), coloured by noise level; on the right the
-    level of each token now (above) and in every row of the scheduling matrix (below).
+    The left side shows the tokens of the candidates (at most 8), colored by noise level. The right
+    side shows the current noise level of each token (top) and the scheduling matrix (bottom).
 
     Args:
-        path: of the GIF; its folder is made.
-        trace: `[M+1, N, P+1, 2]` candidates before the first and after each step, the present
-            first, in the coordinates of the picture (`scene.points` makes them of states).
-        levels: `[M+1, P]` noise level in [0, 1] of each future token.
-        best: index of the chosen candidate.
-        draw: `draw(ax)` draws the environment and sets the limits; None fits the data.
-        goal: `[2]` or None.
-        unit: of both axes on the left, such as "m". names: of these axes.
+        path: Output file; its directory is created.
+        trace: Candidates before the first and after each denoising step, `[M+1, N, P+1, 2]`, each
+            starting at the present, in the coordinates of the figure (see `scene.plot_points`).
+        levels: Noise level in [0, 1] of each future token, `[M+1, P]`.
+        best: Index of the chosen candidate.
+        draw: Function `draw(ax)` that draws the environment and sets the limits of the axes; None
+            fits them to the data.
+        goal: Goal `[2]`, or None.
+        unit: Unit of both axes on the left side, such as "m".
+        names: Names of these axes.
 
     Raises:
-        ValueError: when `trace` and `levels` do not fit together.
+        ValueError: If `trace` and `levels` differ in steps or tokens.
     """
-    picture = DenoisingPicture(
+    animation = DenoisingAnimation(
         np.asarray(trace), np.asarray(levels), best, draw, goal, unit=unit, names=names
     )
-    rows = _rows(len(picture.levels))
-    frames = [picture.image(row) for row in rows]
-    each = int(np.clip(PLAY_MS / len(rows), SHORTEST_MS, LONGEST_MS))
-    write_gif(path, frames, [each] * (len(rows) - 1) + [HOLD_MS])
+    rows = _shown_rows(len(animation.levels))
+    frames = [animation.frame(row) for row in rows]
+    frame_ms = int(np.clip(PLAY_MS / len(rows), MIN_FRAME_MS, MAX_FRAME_MS))
+    write_gif(path, frames, [frame_ms] * (len(rows) - 1) + [HOLD_MS])
 
 
-def _rows(count: int) -> list[int]:
-    """At most `MOST_FRAMES` of `count` rows, evenly, the first and the last among them."""
-    return np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(int).tolist()
+def _shown_rows(count: int) -> list[int]:
+    """Return at most 60 of `count` rows, evenly spaced, including the first and the last."""
+    return np.linspace(0, count - 1, min(count, MAX_FRAMES)).round().astype(int).tolist()
 
 
-class DenoisingPicture:
-    """A picture of which one row of the sampling is shown at a time.
+class DenoisingAnimation:
+    """A figure that shows one row of the scheduling matrix at a time.
 
-    What never changes is drawn once and kept as pixels; a row only adds its own marks to a copy.
-
-    Args:
-        trace, levels, best, draw, goal, unit, names: as `animate_denoising`.
+    Everything that never changes is drawn once and kept as pixels; each row is drawn onto a copy.
+    The arguments are those of `animate_denoising`, without the path.
 
     Attributes:
-        figure: matplotlib Figure. scene, bars, matrix: its Axes.
-        chosen, others: tokens of the chosen and of the other candidates, coloured by level.
-        line, other_lines: between those of their tokens that are clean.
-        columns, cursor, caption: levels of the row, its place in the matrix, its number.
+        figure: Matplotlib Figure.
+        scene: Axes of the candidates.
+        bars: Axes of the current noise levels.
+        matrix: Axes of the scheduling matrix.
+        chosen: Tokens of the chosen candidate, colored by noise level.
+        others: Tokens of the other candidates, colored by noise level.
+        line: Line through the clean tokens of the chosen candidate.
+        other_lines: Lines through the clean tokens of the other candidates.
+        columns: Bars of the current noise levels.
+        cursor: Marker of the current row of the scheduling matrix.
+        caption: Number of the current row.
 
     Raises:
-        ValueError: when `trace` and `levels` do not fit together.
+        ValueError: If `trace` and `levels` differ in steps or tokens.
     """
 
     def __init__(
@@ -98,19 +111,21 @@ class DenoisingPicture:
             raise ValueError(
                 f"levels have shape {levels.shape}; the trace needs {(rows, tokens - 1)}"
             )
-        self.trace, self.levels, self.best = trace, levels, best
-        self._others = [i for i in range(count) if i != best][:MOST_OTHERS]
+        self.trace = trace
+        self.levels = levels
+        self.best = best
+        self._others = [i for i in range(count) if i != best][:MAX_OTHERS]
         self.figure = Figure((WIDTH, HEIGHT), DPI, layout="constrained", facecolor="white")
         self._canvas = FigureCanvasAgg(self.figure)
         self._make_axes()
         self._draw_scene(draw, None if goal is None else np.asarray(goal), names, unit)
         self._draw_matrix()
-        self._add_moving()
+        self._add_moving_artists()
         self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(self.figure.bbox)
 
-    def image(self, row: int) -> np.ndarray:
-        """Pixels, uint8 `[H, W, 3]`, of one row of the sampling."""
+    def frame(self, row: int) -> np.ndarray:
+        """Return the frame of one row of the scheduling matrix, uint8 `[H, W, 3]`."""
         self.show(row)
         self._canvas.restore_region(self._background)
         for ax, artist in self._moving:
@@ -118,19 +133,20 @@ class DenoisingPicture:
         return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
 
     def show(self, row: int) -> None:
-        """Set the moving parts to a row."""
-        now, levels = self.trace[row], self.levels[row]
-        self.chosen.set_offsets(now[self.best, 1:])
+        """Set the moving artists to a row of the scheduling matrix."""
+        plans = self.trace[row]
+        levels = self.levels[row]
+        self.chosen.set_offsets(plans[self.best, 1:])
         self.chosen.set_array(levels)
-        self.others.set_offsets(now[self._others, 1:].reshape(-1, 2))
+        self.others.set_offsets(plans[self._others, 1:].reshape(-1, 2))
         self.others.set_array(np.tile(levels, len(self._others)))
         clean = np.concatenate([[True], levels <= 0])
-        self.line.set_data(*_joined(now[self.best], clean).T)
-        self.other_lines.set_segments([_joined(now[i], clean) for i in self._others])
-        self.columns.set_verts(list(_columns(levels)))
+        self.line.set_data(*_break_at_noise(plans[self.best], clean).T)
+        self.other_lines.set_segments([_break_at_noise(plans[i], clean) for i in self._others])
+        self.columns.set_verts(list(_bar_corners(levels)))
         self.columns.set_array(levels)
         self.cursor.set_data([0.5, len(levels) + 0.5], [row, row])
-        self.caption.set_text(f"step {row} of {len(self.levels) - 1}")
+        self.caption.set_text(f"denoising step {row} of {len(self.levels) - 1}")
 
     def _make_axes(self) -> None:
         grid = self.figure.add_gridspec(2, 2, width_ratios=(1.35, 1), height_ratios=(1, 1.9))
@@ -144,22 +160,23 @@ class DenoisingPicture:
         if draw is not None:
             draw(self.scene)
         else:
-            self._fit(goal)
+            self._fit_limits(goal)
             if unit:
                 self.scene.set_aspect("equal", adjustable="box")
-        self._marks = mark_ends(self.scene, self.trace[0, self.best, 0], goal)
+        self._end_markers = mark_ends(self.scene, self.trace[0, self.best, 0], goal)
         name_axes(self.scene, names, unit)
 
-    def _fit(self, goal: np.ndarray | None) -> None:
-        """Limits around the plans, the goal and all but the farthest of the noise."""
-        drawn = np.concatenate(
+    def _fit_limits(self, goal: np.ndarray | None) -> None:
+        """Fit the limits to the final plans, the goal and all but the farthest noisy tokens."""
+        points = np.concatenate(
             [
                 self.trace[-1].reshape(-1, 2),
                 np.quantile(self.trace.reshape(-1, 2), [0.02, 0.98], axis=0),
                 np.empty((0, 2)) if goal is None else goal[None],
             ]
         )
-        low, high = drawn.min(axis=0), drawn.max(axis=0)
+        low = points.min(axis=0)
+        high = points.max(axis=0)
         margin = np.where(high > low, 0.06 * (high - low), 0.5)
         self.scene.set_xlim(low[0] - margin[0], high[0] + margin[0])
         self.scene.set_ylim(low[1] - margin[1], high[1] + margin[1])
@@ -180,8 +197,8 @@ class DenoisingPicture:
         bar = self.figure.colorbar(image, ax=[self.bars, self.matrix], pad=0.03, aspect=30)
         bar.set_label("noise level (0 clean, 1 pure noise)", fontsize=9, color=INK)
         bar.ax.tick_params(labelsize=8)
-        name_axes(self.matrix, ("token", "sampling step"), "")
-        name_axes(self.bars, ("", "level"), "")
+        name_axes(self.matrix, ("token", "denoising step"), "")
+        name_axes(self.bars, ("", "noise level"), "")
         self.bars.set_yticks([0, 0.5, 1])
         self.matrix.xaxis.set_major_locator(MaxNLocator(integer=True))
         self.matrix.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -190,22 +207,17 @@ class DenoisingPicture:
         self.bars.set_title("noise level per token", fontsize=10, color=INK)
         self.matrix.set_title("scheduling matrix", fontsize=10, color=INK)
 
-    def _add_moving(self) -> None:
+    def _add_moving_artists(self) -> None:
         from matplotlib.collections import LineCollection, PolyCollection
         from matplotlib.lines import Line2D
 
         size = dot_size(self.levels.shape[1])
-        colored = {"cmap": level_colors(), "vmin": 0, "vmax": 1}
         self.other_lines = LineCollection([], colors=CANDIDATE, linewidths=1.2, alpha=0.8)
         self.scene.add_collection(self.other_lines, autolim=False)
-        self.others = self.scene.scatter(
-            [], [], c=[], s=18 * size, alpha=0.6, linewidths=0.5, edgecolors=INK, **colored
-        )
+        self.others = self._add_dots(s=18 * size, alpha=0.6, linewidths=0.5)
         self.line = Line2D([], [], color=PLAN, linewidth=2.4)
         self.scene.add_line(self.line)
-        self.chosen = self.scene.scatter(
-            [], [], c=[], s=50 * size, linewidths=1.1, edgecolors=INK, **colored
-        )
+        self.chosen = self._add_dots(s=50 * size, linewidths=1.1)
         self.columns = PolyCollection([], cmap=level_colors(), edgecolors=INK, linewidths=0.6)
         self.columns.set_clim(0, 1)
         self.bars.add_collection(self.columns, autolim=False)
@@ -215,21 +227,27 @@ class DenoisingPicture:
         self.cursor.set_clip_on(False)
         self.matrix.add_line(self.cursor)
         self.caption = self.scene.set_title(" ", fontsize=11, color=INK)
-        moving = (self.other_lines, self.others, self.line, self.chosen)
-        self._moving = [(self.scene, a) for a in (*moving, *self._marks, self.caption)]
+        plans = [self.other_lines, self.others, self.line, self.chosen]
+        self._moving = [(self.scene, a) for a in [*plans, *self._end_markers, self.caption]]
         self._moving += [(self.bars, self.columns), (self.matrix, self.cursor)]
         for _, artist in self._moving:
             artist.set_animated(True)
             artist.set_in_layout(artist is self.caption)
 
+    def _add_dots(self, **style: Any):
+        """Add dots, without any points yet, that are colored by noise level."""
+        return self.scene.scatter(
+            [], [], c=[], cmap=level_colors(), vmin=0, vmax=1, edgecolors=INK, **style
+        )
 
-def _joined(points: np.ndarray, clean: np.ndarray) -> np.ndarray:
-    """Points `[P+1, 2]` with NaN, which breaks the line, where a token is still noisy."""
+
+def _break_at_noise(points: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """Return points `[P+1, 2]` with NaN, which breaks the line, at tokens that are still noisy."""
     return np.where(clean[:, None], points, np.nan)
 
 
-def _columns(levels: np.ndarray) -> np.ndarray:
-    """Corners `[P, 4, 2]` of a bar for each token, counted from 1."""
+def _bar_corners(levels: np.ndarray) -> np.ndarray:
+    """Return the corners `[P, 4, 2]` of one bar per token; the first is centered at 1."""
     left = np.arange(len(levels)) + 0.6
     x = np.stack([left, left, left + 0.8, left + 0.8], axis=-1)
     y = np.stack([0 * levels, levels, levels, 0 * levels], axis=-1)

@@ -1,4 +1,4 @@
-"""Plans: candidates, the chosen one and what was driven, a panel for each case."""
+"""Figure of plans: candidates, the chosen plan and the path driven, in one panel per case."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from dfplan.plots.style import (
     name_axes,
 )
 
-MOST = 6
+MAX_PANELS = 6
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
 PANEL_INCHES = {1: 6.4, 2: 5.0, 3: 4.0}
 DPI = 100
@@ -27,15 +27,15 @@ DPI = 100
 
 @dataclasses.dataclass(frozen=True)
 class PlanCase:
-    """One plan, in the coordinates of the picture (`scene.points` makes them of states).
+    """One plan, in the coordinates of the figure (see `scene.plot_points`).
 
     Attributes:
-        candidates: `[N, P+1, 2]`, the present first.
-        best: index of the chosen one.
-        driven: `[L, 2]` what was driven; may be empty.
-        goal: `[2]` or None.
-        title: of the panel.
-        seed: of the environment's reset, for `scene.drawer`; None where it does not matter.
+        candidates: Candidate plans `[N, P+1, 2]`, each starting at the present.
+        best: Index of the chosen candidate.
+        driven: Path driven, `[L, 2]`; may be empty.
+        goal: Goal `[2]`, or None.
+        title: Title of the panel.
+        seed: Seed that `scene.draw_function` resets the environment with; None for no reset.
     """
 
     candidates: np.ndarray
@@ -57,17 +57,18 @@ def draw_plans(
     unit: str = "",
     names: tuple[str, str] = ("x", "y"),
 ) -> None:
-    """Write a PNG with a panel for each case, 1200 pixels wide where there are three or more.
+    """Write a PNG with one panel per case, 1200 pixels wide for three or more cases.
 
     Args:
-        path: of the picture; its folder is made.
-        cases: 1 to 6.
-        draw: `draw(ax, case)` draws the environment and sets the limits; None fits the data.
-        unit: of both axes, such as "m".
-        names: of the axes.
+        path: Output file; its directory is created.
+        cases: 1 to 6 plans.
+        draw: Function `draw(ax, case)` that draws the environment and sets the limits of the axes;
+            None fits them to the data.
+        unit: Unit of both axes, such as "m".
+        names: Names of the axes.
 
     Raises:
-        ValueError: when there are no cases or more than 6.
+        ValueError: If there are no cases or more than 6.
     """
     figure = plans_figure(cases, draw, unit=unit, names=names)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -81,17 +82,17 @@ def plans_figure(
     unit: str = "",
     names: tuple[str, str] = ("x", "y"),
 ):
-    """The matplotlib Figure that `draw_plans` writes; same arguments.
+    """Return the matplotlib Figure that `draw_plans` writes; same arguments.
 
     Raises:
-        ValueError: when there are no cases or more than 6.
+        ValueError: If there are no cases or more than 6.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    if not 1 <= len(cases) <= MOST:
-        raise ValueError(f"a picture holds 1 to {MOST} plans, got {len(cases)}")
+    if not 1 <= len(cases) <= MAX_PANELS:
+        raise ValueError(f"a figure of plans has 1 to {MAX_PANELS} panels, got {len(cases)} plans")
     columns = COLUMNS[len(cases)]
     rows = -(-len(cases) // columns)
     figure = Figure(layout=ConstrainedLayoutEngine(h_pad=0.08), facecolor="white")
@@ -101,7 +102,7 @@ def plans_figure(
         if i >= len(cases):
             ax.remove()
             continue
-        _panel(ax, cases[i], draw)
+        _draw_case(ax, cases[i], draw)
         name_axes(ax, names, unit)
         if unit:
             ax.set_aspect("equal", adjustable="box")
@@ -116,30 +117,31 @@ def plans_figure(
     return figure
 
 
-def _panel(ax: Any, case: PlanCase, draw: Draw | None) -> None:
-    candidates, driven = np.asarray(case.candidates), np.asarray(case.driven)
+def _draw_case(ax: Any, case: PlanCase, draw: Draw | None) -> None:
+    candidates = np.asarray(case.candidates)
+    driven = np.asarray(case.driven)
     if draw is not None:
         draw(ax, case)
     for i, candidate in enumerate(candidates):
         if i != case.best:
-            ax.plot(*candidate.T, gid="candidate", zorder=2, **_candidate())
+            ax.plot(*candidate.T, gid="candidate", zorder=2, **_candidate_style())
     plan = candidates[case.best]
-    ax.plot(*plan.T, gid="plan", zorder=3, **_plan(dot_size(len(plan))))
+    ax.plot(*plan.T, gid="plan", zorder=3, **_plan_style(dot_size(len(plan))))
     if len(driven):
-        ax.plot(*driven.T, gid="driven", zorder=4, **_driven())
-    mark_ends(ax, candidates[case.best, 0], case.goal)
+        ax.plot(*driven.T, gid="driven", zorder=4, **_driven_style())
+    mark_ends(ax, plan[0], case.goal)
     ax.set_title(case.title, fontsize=10, color=INK)
 
 
-def _candidate() -> dict[str, Any]:
+def _candidate_style() -> dict[str, Any]:
     return {"color": CANDIDATE, "linewidth": 1.2, "alpha": 0.7}
 
 
-def _plan(size: float = 1.0) -> dict[str, Any]:
+def _plan_style(size: float = 1.0) -> dict[str, Any]:
     return {"color": PLAN, "linewidth": 2.4, "marker": "o", "markersize": 5.5 * size**0.5}
 
 
-def _driven() -> dict[str, Any]:
+def _driven_style() -> dict[str, Any]:
     from matplotlib.patheffects import Normal, Stroke
 
     halo = [Stroke(linewidth=3.6, foreground="white", alpha=0.8), Normal()]
@@ -147,25 +149,27 @@ def _driven() -> dict[str, Any]:
 
 
 def _aspect(ax: Any) -> float:
-    """Height over width of a panel: the data's where both axes have one scale."""
+    """Return the height-to-width ratio of a panel; that of the data if both axes share a scale."""
     if ax.get_aspect() == "auto":
         return 0.8
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    left, right = ax.get_xlim()
+    bottom, top = ax.get_ylim()
     return float(np.clip(abs((top - bottom) / (right - left)), 0.4, 1.6))
 
 
 def _legend(figure: Any, cases: Sequence[PlanCase]) -> None:
-    """One legend below all panels, of what at least one of them shows."""
+    """Add one legend below all panels, with the entries that at least one panel shows."""
     from matplotlib.lines import Line2D
 
-    shown = {
-        "start": (START_MARK, True),
-        "goal": (GOAL_MARK, any(c.goal is not None for c in cases)),
-        "candidates": (_candidate(), any(len(c.candidates) > 1 for c in cases)),
-        "chosen plan": (_plan(), True),
-        "driven": (_driven(), any(len(c.driven) for c in cases)),
-    }
-    handles = [Line2D([], [], label=name, **mark) for name, (mark, is_in) in shown.items() if is_in]
+    styles = {"start": START_MARK}
+    if any(case.goal is not None for case in cases):
+        styles["goal"] = GOAL_MARK
+    if any(len(case.candidates) > 1 for case in cases):
+        styles["candidates"] = _candidate_style()
+    styles["chosen plan"] = _plan_style()
+    if any(len(case.driven) for case in cases):
+        styles["path driven"] = _driven_style()
+    handles = [Line2D([], [], label=name, **style) for name, style in styles.items()]
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -1,4 +1,4 @@
-"""Scene: where in a picture a state lies, and the environment behind it."""
+"""Where a state lies in a figure, and environments that draw themselves."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,23 +8,23 @@ import numpy as np
 from dfplan.types import ArrayLike
 
 
-def picture_dims(goal_dims: tuple[int, ...], state_dim: int) -> tuple[int, ...]:
-    """The two places in the state to draw; one for a state of one number.
+def plot_dims(goal_dims: tuple[int, ...], state_dim: int) -> tuple[int, ...]:
+    """Return the two state dimensions to draw; one if the state has only one.
 
-    The first two that a goal fixes, else 0 and 1.
+    These are the goal's first two dimensions if it has two or more, else 0 and 1.
     """
     if len(goal_dims) >= 2:
         return goal_dims[:2]
     return tuple(range(min(state_dim, 2)))
 
 
-def points(states: ArrayLike, dims: tuple[int, ...], stride: int = 1) -> np.ndarray:
-    """Picture coordinates `[..., T, 2]` of states `[..., T, S]`.
+def plot_points(states: ArrayLike, dims: tuple[int, ...], stride: int = 1) -> np.ndarray:
+    """Return the figure coordinates `[..., T, 2]` of a sequence of states `[..., T, S]`.
 
     Args:
-        states: one after the other along T.
-        dims: of `picture_dims`; with one, its value is drawn over control steps.
-        stride: control steps from one state to the next.
+        states: States, in temporal order along T.
+        dims: State dimensions to draw, from `plot_dims`; a single one is drawn over control steps.
+        stride: Control steps from one state to the next.
     """
     states = np.asarray(states)
     if len(dims) == 2:
@@ -37,33 +37,33 @@ def points(states: ArrayLike, dims: tuple[int, ...], stride: int = 1) -> np.ndar
 def goal_point(
     goal: ArrayLike | None, goal_dims: tuple[int, ...], dims: tuple[int, ...], end: float = 0.0
 ) -> np.ndarray | None:
-    """Picture coordinates `[2]` of a goal `[G]`; None where it does not fix both of them.
+    """Return the figure coordinates `[2]` of a goal `[G]`; None if it does not fix both of them.
 
     Args:
-        goal: or None.
-        goal_dims: places in the state that it fixes.
-        dims: of `picture_dims`.
-        end: control step at which to draw it when `dims` is one.
+        goal: Goal, or None.
+        goal_dims: State dimensions that form the goal.
+        dims: State dimensions to draw, from `plot_dims`.
+        end: Control step at which the goal is drawn if `dims` is a single dimension.
     """
     if goal is None or not set(dims) <= set(goal_dims):
         return None
-    found = [float(goal[goal_dims.index(d)]) for d in dims]
-    return np.array(found if len(dims) == 2 else [end, *found])
+    values = [float(goal[goal_dims.index(d)]) for d in dims]
+    return np.array(values if len(dims) == 2 else [end, *values])
 
 
 def axis_names(dims: tuple[int, ...]) -> tuple[str, str]:
-    """Names of the axes where nothing better is known."""
+    """Return generic axis names for the drawn state dimensions."""
     names = [f"state {d}" for d in dims]
     return (names[0], names[1]) if len(dims) == 2 else ("control step", names[0])
 
 
-def drawer(env) -> Callable[..., None] | None:
-    """`draw(ax, case=None)` for an environment that can draw itself, else None.
+def draw_function(env: Any) -> Callable[..., None] | None:
+    """Return `draw(ax, case=None)` for an environment that can draw itself, else None.
 
-    A case with a `seed` resets the environment with it before, so that its goal is drawn.
+    If the case has a `seed`, the environment is first reset with it, so that its goal is drawn.
 
     Args:
-        env: Gymnasium environment; one that can has `env.unwrapped.draw(ax)`.
+        env: Gymnasium environment; it can draw itself if it has `env.unwrapped.draw(ax)`.
     """
     if not callable(getattr(env.unwrapped, "draw", None)):
         return None

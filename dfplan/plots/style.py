@@ -1,4 +1,4 @@
-"""Colours and marks that the pictures share; Okabe and Ito's colours, safe for the colour-blind."""
+"""Colors and markers shared by all figures; Okabe and Ito's colorblind-safe palette."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ CANDIDATE = "#56B4E9"
 DRIVEN = "#D55E00"
 GOAL = "#F0E442"
 INK = "#222222"
-LEVELS = (PLAN, "#9A7FC1", "#F9D5E3")  # clean, half-way, pure noise; lighter all the way
+LEVELS = (PLAN, "#9A7FC1", "#F9D5E3")
+"""Colors of noise levels 0 (clean), 0.5 and 1 (pure noise), of increasing lightness."""
 
 START_MARK = {
     "marker": "o",
@@ -30,22 +31,22 @@ GOAL_MARK = {
 
 
 def mark_ends(ax: Any, start: np.ndarray, goal: np.ndarray | None) -> list[Any]:
-    """Mark the start `[2]` and, where there is one, the goal `[2]`; returns the marks."""
-    marks = ax.plot(*start, gid="start", zorder=6, **START_MARK)
+    """Mark the start `[2]` and, if given, the goal `[2]`; return the matplotlib artists."""
+    markers = ax.plot(*start, gid="start", zorder=6, **START_MARK)
     if goal is not None:
-        marks = ax.plot(*goal, gid="goal", zorder=5, **GOAL_MARK) + marks
-    return marks
+        markers = ax.plot(*goal, gid="goal", zorder=5, **GOAL_MARK) + markers
+    return markers
 
 
 def level_colors():
-    """The matplotlib colour map of noise levels."""
+    """Return the matplotlib colormap of noise levels."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("level", LEVELS)
 
 
 def name_axes(ax: Any, names: tuple[str, str], unit: str) -> None:
-    """Label both axes, with the unit where there is one, in small type."""
+    """Label both axes in small type, with the unit unless it is empty."""
     x, y = (f"{name} ({unit})" if name and unit else name for name in names)
     ax.set_xlabel(x, fontsize=9, color=INK)
     ax.set_ylabel(y, fontsize=9, color=INK)
@@ -55,5 +56,5 @@ def name_axes(ax: Any, names: tuple[str, str], unit: str) -> None:
 
 
 def dot_size(tokens: int) -> float:
-    """Area of a token's dot, 1 for few tokens: many would run into each other."""
+    """Return the relative area of a token's dot: 1 for up to 20 tokens, less for more of them."""
     return min(1.0, (20 / tokens) ** 0.5)

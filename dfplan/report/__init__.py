@@ -1,4 +1,4 @@
-"""Reports: a run and its evaluations as one page.
+"""Reports: a run and its evaluations as one HTML file.
 
-It needs Jinja2, which no other part of dfplan does.
+This is the only part of dfplan that needs Jinja2.
 """

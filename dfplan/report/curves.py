@@ -1,26 +1,27 @@
-"""Curves: a run's metrics over training steps, as SVG that takes the colour of the page's text."""
+"""Curves of a run's metrics over training steps, as SVG in the text color of the report."""
 
 import io
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from dfplan.plots.style import CANDIDATE, PLAN
 
-MOST = 300
-"""Points of a curve; where there are more, each is the mean of several, over their range."""
+MAX_POINTS = 300
+"""Points of a curve; of more, neighbors are merged into their mean and range."""
 COLUMNS = 2
 PANEL_INCHES = (4.6, 2.5)
 TEXT = "#010203"
-"""Stands for the page's colour of text; not black, which other things may be."""
-BARE = {"Creator": None, "Date": None, "Format": None, "Type": None}
+"""Placeholder for the report's text color; not black, which other elements may have."""
+NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
 
 def draw_curves(metrics: Mapping[str, np.ndarray]) -> str:
-    """An `<svg>` element with a panel for each metric, without references to anything outside.
+    """Return an `<svg>` element with one panel per metric and no external references.
 
     Args:
-        metrics: `[N, 2]` steps and values, by name; losses are drawn on a logarithmic axis.
+        metrics: Steps and values `[N, 2]` by metric; losses are drawn on a logarithmic axis.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -34,22 +35,22 @@ def draw_curves(metrics: Mapping[str, np.ndarray]) -> str:
     axes = figure.subplots(rows, COLUMNS, squeeze=False)
     for ax in axes.flat[len(metrics) :]:
         ax.remove()
-    first = sorted(metrics, key=lambda name: name != "loss")
-    for ax, name in zip(axes.flat, first, strict=False):
-        _panel(ax, name, metrics[name])
+    loss_first = sorted(metrics, key=lambda name: name != "loss")
+    for ax, name in zip(axes.flat, loss_first, strict=False):
+        _draw_curve(ax, name, metrics[name])
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dfplan"}):
-        figure.savefig(file, format="svg", transparent=True, metadata=BARE)
+        figure.savefig(file, format="svg", transparent=True, metadata=NO_METADATA)
     svg = file.getvalue()
     return svg[svg.index("<svg") :].replace(TEXT, "currentColor")
 
 
-def _panel(ax, name: str, curve: np.ndarray) -> None:
+def _draw_curve(ax: Any, name: str, curve: np.ndarray) -> None:
     steps, low, mean, high = thin(curve).T
     if name.endswith("loss") and (mean > 0).all():
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(_between_powers())
+        ax.yaxis.set_minor_formatter(_minor_formatter())
         low = np.where(low > 0, low, mean)
     ax.fill_between(steps, low, high, color=CANDIDATE, alpha=0.3, linewidth=0)
     ax.plot(steps, mean, color=PLAN, linewidth=1.5, gid=name)
@@ -62,24 +63,27 @@ def _panel(ax, name: str, curve: np.ndarray) -> None:
         spine.set_color(TEXT)
 
 
-def _between_powers():
-    """Labels of a logarithmic axis where LogFormatter has some, 0.6 and not its 6e-01."""
+def _minor_formatter():
+    """Return matplotlib's LogFormatter with plain numbers: 0.6 instead of 6e-01."""
     from matplotlib.ticker import LogFormatter
 
-    class Plain(LogFormatter):
+    class PlainLogFormatter(LogFormatter):
         def __call__(self, x, pos=None):
             return f"{x:g}" if super().__call__(x, pos) else ""
 
-    return Plain(minor_thresholds=(2, 0.5))
+    return PlainLogFormatter(minor_thresholds=(2, 0.5))
 
 
 def thin(curve: np.ndarray) -> np.ndarray:
-    """At most `MOST` points `[M, 4]` of a curve `[N, 2]`: last step, least, mean, greatest value.
+    """Merge neighboring points of a curve `[N, 2]` until there are at most 300.
 
     Values that are not finite are left out.
+
+    Returns:
+        Last step, minimum, mean and maximum value of each point, `[M, 4]`.
     """
     curve = curve[np.isfinite(curve).all(axis=1)]
     if not len(curve):
         return np.empty((0, 4))
-    parts = np.array_split(curve, min(len(curve), MOST))
-    return np.array([(p[-1, 0], p[:, 1].min(), p[:, 1].mean(), p[:, 1].max()) for p in parts])
+    groups = np.array_split(curve, min(len(curve), MAX_POINTS))
+    return np.array([(g[-1, 0], g[:, 1].min(), g[:, 1].mean(), g[:, 1].max()) for g in groups])

@@ -1,91 +1,110 @@
-"""Result: what `dfplan eval` found, as a report shows it."""
+"""Results of `dfplan eval`, as a report shows them."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfplan.evaluation.evaluate import METRICS
-from dfplan.report.page import Table
+from dfplan.config import flatten
+from dfplan.evaluation.metrics import METRICS
+from dfplan.report.html import Table
 from dfplan.types import UserError, one_line
 
-SHARES = ("success_rate", "reach_rate")
-LARGE = ("success_rate", "normalized_score", "first_reach")
-"""The metrics that stand at the top of a page; a return where there are none of them."""
+RATES = ("success_rate", "reach_rate")
+HEADLINES = ("success_rate", "normalized_score", "first_reach")
+"""Metrics shown at the top of a report; the return if a result has none of them."""
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """What `dfplan eval` wrote to this file, or to result.json in this directory.
+    """Read a result that `dfplan eval` wrote.
+
+    Args:
+        path: JSON file, or a directory with a result.json.
 
     Raises:
-        UserError: when that is not so.
+        UserError: If the file is missing, or is not a result of `dfplan eval`.
     """
     file = path / "result.json" if path.is_dir() else path
     try:
         result = json.loads(file.read_text())
-        assert isinstance(result, dict), "it is no object"
-        assert isinstance(result.get("episodes"), int), "it has no episodes"
-        assert isinstance(result.get("metrics"), dict), "it has no metrics"
-    except (AssertionError, OSError, ValueError) as error:
-        reason = one_line(error)
-        raise UserError(f"{file} is no result of `dfplan eval`: {reason}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} is not a result of `dfplan eval`: {one_line(error)}") from error
+    if not isinstance(result, dict):
+        raise UserError(f"{file} is not a result of `dfplan eval`: not a JSON object")
+    for name, kind in {"episodes": int, "metrics": dict}.items():
+        if not isinstance(result.get(name), kind):
+            raise UserError(f"{file} is not a result of `dfplan eval`: it lacks {name!r}")
     return result
 
 
-def cell(value: Mapping[str, float] | None) -> str:
-    """A mean and its interval; empty where there is none."""
+def format_interval(value: Mapping[str, float] | None, digits: int = 2) -> str:
+    """Format a mean with its confidence interval; None becomes an empty string."""
     if value is None:
         return ""
-    return f"{value['mean']:.2f} ({value['ci_low']:.2f} to {value['ci_high']:.2f})"
+    mean, low, high = (f"{value[key]:.{digits}f}" for key in ("mean", "ci_low", "ci_high"))
+    return f"{mean} ({low} to {high})"
+
+
+def format_latency(latency: Mapping[str, float]) -> str:
+    """Format the planning latency of a result."""
+    return f"planning latency: median {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms"
 
 
 def result_table(result: Mapping[str, Any], source: str, planner: Mapping[str, Any]) -> Table:
-    """The table of a result.
+    """Return the table of a result.
 
     Args:
-        result: of `read_result`.
-        source: where it was read.
-        planner: settings of the run's own planner; a note names those that were others.
+        result: Result, from `read_result`.
+        source: Note on where the result comes from.
+        planner: Planner settings of the run; a note names those that differ in the result.
     """
     columns = {"planner": result["metrics"], **result.get("baselines", {})}
-    rows = [(name, [cell(found.get(name)) for found in columns.values()]) for name in METRICS]
-    title = f"{result.get('task') or 'evaluation'}, {result['episodes']} episodes"
-    notes = [*_notes(result, planner), source]
-    return Table(title, list(columns), [row for row in rows if any(row[1])], notes)
+    rows = []
+    for name in METRICS:
+        cells = [format_interval(metrics.get(name)) for metrics in columns.values()]
+        if any(cells):
+            rows.append((name, cells))
+    return Table(
+        title=f"{result.get('task') or 'evaluation'}, {result['episodes']} episodes",
+        columns=list(columns),
+        rows=rows,
+        notes=[*_notes(result, planner), source],
+    )
 
 
 def _notes(result: Mapping[str, Any], planner: Mapping[str, Any]) -> list[str]:
     notes = []
     if seeds := result.get("seeds"):
-        notes.append(f"Seeds {min(seeds)} to {max(seeds)}.")
+        notes.append(f"Seeds: {min(seeds)} to {max(seeds)}.")
     if perturbations := result.get("perturbations"):
-        notes.append(f"Perturbed by {', '.join(map(str, perturbations))}.")
+        notes.append(f"Perturbations: {'; '.join(map(str, perturbations))}.")
     if tasks := result.get("tasks"):
-        notes.append(f"{', '.join(f'{name}: {cell(value)}' for name, value in tasks.items())}.")
+        scores = (f"{name} {format_interval(value)}" for name, value in tasks.items())
+        notes.append(f"By task: {', '.join(scores)}.")
     if latency := result["metrics"].get("latency_ms"):
-        p50, p99 = latency["p50"], latency["p99"]
-        notes.append(f"One plan takes {p50:.1f} ms, 99 % at most {p99:.1f} ms.")
-    used = result.get("planner", {})
-    # JSON has lists for tuples.
-    own = json.loads(json.dumps(planner))
-    if others := [f"{k} {v}" for k, v in used.items() if v != own.get(k, v)]:
-        notes.append(f"Other settings of the planner than the run's: {', '.join(others)}.")
+        notes.append(f"{format_latency(latency).capitalize()}.")
+    settings = flatten(result.get("planner", {}))
+    # JSON turns tuples into lists.
+    run_settings = json.loads(json.dumps(flatten(planner)))
+    changes = [f"{k} {v}" for k, v in settings.items() if v != run_settings.get(k, v)]
+    if changes:
+        notes.append(f"Planner settings that differ from the run's: {', '.join(changes)}.")
     return notes
 
 
-def figures(result: Mapping[str, Any]) -> dict[str, str]:
-    """The main numbers of a result, in words."""
+def headlines(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the main numbers of a result as text, by name."""
     metrics = result["metrics"]
-    shown = [name for name in LARGE if metrics.get(name)] or ["raw_return"]
-    found = {_words(name): _large(name, metrics[name]["mean"]) for name in shown}
+    names = [name for name in HEADLINES if metrics.get(name)] or ["raw_return"]
+    values = {_label(name): _format_headline(name, metrics[name]["mean"]) for name in names}
     if latency := metrics.get("latency_ms"):
-        found["one plan, median"] = f"{latency['p50']:.0f} ms"
-    return found
+        values["median planning latency"] = f"{latency['p50']:.0f} ms"
+    return values
 
 
-def _words(name: str) -> str:
-    return {"first_reach": "steps to the goal"}.get(name, name.replace("_", " "))
+def _label(name: str) -> str:
+    return "steps to the goal" if name == "first_reach" else name.replace("_", " ")
 
 
-def _large(name: str, mean: float) -> str:
-    return f"{100 * mean:.0f} %" if name in SHARES else f"{mean:.1f}"
+def _format_headline(name: str, mean: float) -> str:
+    return f"{100 * mean:.0f}%" if name in RATES else f"{mean:.1f}"

@@ -1,1 +1,1 @@
-"""Representation: how observations become states, and states become tokens."""
+"""Representation: observations as states, and states as tokens."""

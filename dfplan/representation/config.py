@@ -1,4 +1,4 @@
-"""Settings of the tokens that a planner is trained on."""
+"""Settings of training data: tokens and windows."""
 
 import dataclasses
 
@@ -10,31 +10,33 @@ GOALS = ("state", "reward")
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """How trajectories become token sequences.
+    """Settings that turn trajectories into token sequences.
 
     Attributes:
-        stride: control steps per token.
-        frames: "last" keeps the state at the token's own step; "stack" the `stride` states up to it
-            (Diffusion Forcing's frame stacking).
-        actions: tokens also hold the `stride` actions that led there (for diffused actions).
-        tokens: state tokens per training window, without the goal token; 0 takes as many as the
-            data's own trips to a goal ask for (`dfplan.data.goal_intervals`).
-        goal_horizon: longest hindsight goal, in tokens; 0 means `tokens`.
-        goal_decay: hindsight distances have density exp(-goal_decay * distance / goal_horizon).
-        start_fraction: share of windows that begin at an episode's first step, as a plan after a
-            reset does; the others begin anywhere.
-        before_start: tokens by which those windows reach back before their episode, at most. These
-            are missing, as they are in a planner's history early in an episode: `planner.history.tokens`
-            - 1 shows training all that such a planner meets.
-        rest_dims: state dimensions that are zero at rest. A state at or after the goal repeats the
-            goal's state with these at zero, so that plans learn to arrive and stay. Tokens with
-            actions end at the goal instead: no action is known that stays.
-        goal: what plans are for: "state", to reach one (or to imitate, where no goal is named), or
-            "reward", for as much of it as there is to get. The first token then holds how good a
-            window's return is, see `TokenLayout.return_quantile_token`.
+        stride: Control steps per token.
+        frames: States per token: "last" for the state at the token's own step, "stack" for the
+            `stride` states up to it (Diffusion Forcing's frame stacking).
+        actions: Whether tokens also hold the `stride` actions before their step (for diffused
+            actions).
+        tokens: State tokens per training window, without the goal token; 0 derives the number from
+            the goal intervals of the data (`dfplan.data.goal_intervals`).
+        goal_horizon: Maximum distance of hindsight goals, in tokens; 0 means `tokens`.
+        goal_decay: Decay of hindsight distances, whose density is
+            exp(-goal_decay * distance / goal_horizon).
+        start_fraction: Share of windows that begin at an episode's first step, like a plan after a
+            reset; the others begin anywhere.
+        before_start: Maximum number of tokens by which those windows begin before their episode.
+            These tokens are missing, as in a planner's history early in an episode;
+            `planner.history.tokens` - 1 covers every case that such a planner meets.
+        rest_dims: State dimensions that are zero at rest. States at or after the goal repeat the
+            goal's state with these dimensions at zero, so that plans learn to arrive and stay.
+            Tokens with actions end at the goal instead, as no action is known that stays.
+        goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions) or
+            "reward" to maximize reward. With "reward", the first token holds the quantile of the
+            window's return; see `TokenLayout.return_quantile_token`.
 
     Raises:
-        UserError: when a value is out of range.
+        UserError: If a value is out of range.
     """
 
     stride: int = 1
@@ -55,7 +57,7 @@ class DataConfig:
             raise UserError(f"data.tokens must be at least 2, or 0 (automatic), got {self.tokens}")
         lows = {"stride": 1, "goal_horizon": 0, "goal_decay": 0, "before_start": 0}
         for name, low in lows.items():
-            if not getattr(self, name) >= low:  # NaN is no number to use either
+            if not getattr(self, name) >= low:  # also true for NaN
                 raise UserError(f"data.{name} must be at least {low}, got {getattr(self, name)}")
         if self.tokens and self.before_start >= self.tokens:
             raise UserError(

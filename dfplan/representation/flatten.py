@@ -1,4 +1,4 @@
-"""Flatten: the numbers of a Box, or of a Dict of Boxes, as one vector."""
+"""Flatten a Box, or a Dict of Boxes, to one vector."""
 
 import math
 from typing import Any
@@ -8,16 +8,16 @@ import numpy as np
 from dfplan.types import UserError, one_line
 
 Shape = tuple[Any, ...]
-"""Of a Box its shape, `(2, 3)`; of a Dict its entries, `(("arm", (7,)), ("hand", (2, 3)))`."""
+"""Shape of a Box, `(2, 3)`, or entries of a Dict, `(("arm", (7,)), ("hand", (2, 3)))`."""
 
-SUPPORTED = "a Box of numbers, or a Dict of those; images are not read"
+SUPPORTED = "a Box of numbers, or a Dict of those, without images"
 
 
 def shape_of(space) -> Shape:
-    """Shape of a Gymnasium space; the entries of a Dict in alphabetical order, at every depth.
+    """Return the shape of a Gymnasium space, with the entries of every Dict sorted by name.
 
     Raises:
-        UserError: for any other space, for images and for an empty Dict.
+        UserError: If the space is neither a Box nor a Dict, is an empty Dict or contains an image.
     """
     from gymnasium import spaces
 
@@ -34,22 +34,22 @@ def _is_image(space) -> bool:
 
 
 def length(shape: Shape) -> int:
-    """How many numbers there are."""
+    """Return the number of elements."""
     if _is_dict(shape):
         return sum(length(inner) for _, inner in shape)
     return math.prod(shape)
 
 
 def flatten(value: Any, shape: Shape, what: str) -> np.ndarray:
-    """One vector `[..., n]` float32 of an observation, or of a batch of them; a copy.
+    """Flatten an observation, or a batch of them, to a new array `[..., n]` float32.
 
     Args:
-        value: an array of that shape, or a dict of them, with batch axes before it.
-        shape: see `shape_of`.
-        what: its name in errors.
+        value: Array or dict of arrays of this shape, with leading batch axes.
+        shape: Shape from `shape_of`.
+        what: Name of the value in errors.
 
     Raises:
-        UserError: when it has another structure or shape.
+        UserError: If the value has another structure or shape.
     """
     if not _is_dict(shape):
         return _vector(value, shape, what)
@@ -58,10 +58,10 @@ def flatten(value: Any, shape: Shape, what: str) -> np.ndarray:
         raise UserError(f"{what} is a {type(value).__name__}; needed: a dict with {_names(keys)}")
     for key in keys:
         if key not in value:
-            found = _names(value) or "nothing"
-            raise UserError(f"{what} has {found} and no {key}; needed: {_names(keys)}")
-    parts = [flatten(value[key], inner, f"{what} {key!r}") for key, inner in shape]
-    return np.concatenate(parts, axis=-1)
+            names = _names(value) or "nothing"
+            raise UserError(f"{what} has {names} and no {key}; needed: {_names(keys)}")
+    vectors = [flatten(value[key], inner, f"{what} {key!r}") for key, inner in shape]
+    return np.concatenate(vectors, axis=-1)
 
 
 def _vector(x: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
@@ -70,7 +70,7 @@ def _vector(x: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     try:
         x = np.array(x, np.float32)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{what} is no array of numbers: {one_line(error)}") from error
+        raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
     batch = x.ndim - len(shape)
     if batch < 0 or x.shape[batch:] != shape:
         raise UserError(

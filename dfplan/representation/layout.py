@@ -1,4 +1,4 @@
-"""Layout: which numbers of a Gymnasium observation make a state, an action and a goal."""
+"""Layout: the mapping from Gymnasium observations and actions to state, action and goal vectors."""
 
 import dataclasses
 from types import ModuleType
@@ -14,28 +14,30 @@ GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Shapes of a task and the place of the goal in its state.
+    """Shapes of a task, and the position of the goal in its state.
 
-    The state is the flattened observation; of a goal Dict, its `observation` entry, to which
-    `achieved_goal` is appended where the observation does not already contain it. Entries of a Dict
-    follow each other in the alphabetical order of their names.
+    The state is the flattened observation. For a goal Dict it is the `observation` entry, followed
+    by `achieved_goal` if the observation does not contain it already. Entries of a Dict are sorted
+    by name.
 
     Attributes:
-        observation_dim: length of the flattened observation.
-        action_dim: length of the flattened action.
-        goal_dims: places in the state that a goal fixes; empty when the task has no goal.
-        dict_observation: observations are goal Dicts.
-        append_achieved: the state ends with `achieved_goal`.
-        action_shape: of the action before it was flattened; empty for (action_dim,).
-        action_low, action_high: bounds of the action, for clipping; None when unbounded.
-        observation_shape, goal_shape: before they were flattened; None for vectors.
-        goal_from: places in the observation where the goal to reach stands. The state holds zeros
-            there, so that a goal which hindsight put in its place is the only one to be seen.
-        goal_value: the goal to reach, where it is always the same.
+        observation_dim: Length of the flattened observation.
+        action_dim: Length of the flattened action.
+        goal_dims: State dimensions that a goal fixes; empty if the task has no goal.
+        dict_observation: Whether observations are goal Dicts.
+        append_achieved: Whether the state ends with `achieved_goal`.
+        action_shape: Shape of the action before flattening; empty for (action_dim,).
+        action_low: Lower bounds of the action, for clipping; None if unbounded.
+        action_high: Upper bounds of the action, for clipping; None if unbounded.
+        observation_shape: Shape of the observation before flattening; None for a vector.
+        goal_shape: Shape of the goal before flattening; None for a vector.
+        goal_from: Observation dimensions that hold the desired goal. The state holds zeros there,
+            so that during training the hindsight goal is the only visible one.
+        goal_value: The desired goal, if it is constant.
 
     Raises:
-        UserError: when goal dimensions are not in the state, named twice, or not as many as the
-            places or the values of the goal.
+        UserError: If a goal dimension is not in the state or named twice, or the goal's source has
+            another number of values than there are goal dimensions.
     """
 
     observation_dim: int
@@ -57,20 +59,22 @@ class Layout:
             if bad:
                 valid = f"0 to {self.state_dim - 1}"
                 raise UserError(f"{what} dimension {bad[0]} is not in the state; valid: {valid}")
-        both = self.goal_dims + self.goal_from
-        if len(set(both)) < len(both):
-            raise UserError(f"goal dimensions {both} name one of them twice")
+        dims = self.goal_dims + self.goal_from
+        if len(set(dims)) < len(dims):
+            raise UserError(f"goal dimensions {dims} contain a duplicate")
         self._check_source()
 
     def _check_source(self) -> None:
-        """Check that at most one thing says where the goal is read from, and that it fits."""
-        given = {"goal-from": self.goal_from, "goal-value": self.goal_value}
-        given = {name: value for name, value in given.items() if value}
-        if self.dict_observation and given:
-            raise UserError(f"{' and '.join(given)}: these observations bring a desired_goal")
-        if len(given) > 1:
-            raise UserError("give goal-from or goal-value, not both")
-        for name, value in given.items():
+        """Check that the desired goal has at most one source, of the right length."""
+        candidates = {"goal-from": self.goal_from, "goal-value": self.goal_value}
+        sources = {name: value for name, value in candidates.items() if value}
+        if self.dict_observation and sources:
+            raise UserError(
+                f"{' and '.join(sources)}: not valid here, as observations have a desired_goal"
+            )
+        if len(sources) > 1:
+            raise UserError("use goal-from or goal-value, not both")
+        for name, value in sources.items():
             if len(value) != self.goal_dim:
                 raise UserError(f"{name} has {len(value)} numbers; goal-dims has {self.goal_dim}")
         if not np.isfinite(self.goal_value).all():
@@ -78,7 +82,7 @@ class Layout:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Layout":
-        """Inverse of `dataclasses.asdict`, also after JSON, which has lists for tuples."""
+        """Create a layout from its `dataclasses.asdict`, also after JSON made lists of tuples."""
         return cls(**{name: _as_tuple(value) for name, value in values.items()})
 
     @property
@@ -88,19 +92,19 @@ class Layout:
 
     @property
     def goal_dim(self) -> int:
-        """Length of the goal vector, 0 without one."""
+        """Length of the goal vector; 0 without goals."""
         return len(self.goal_dims)
 
     @property
     def gives_goal(self) -> bool:
-        """Whether an observation, or the layout itself, says which goal to reach."""
+        """Whether observations, or the layout itself, provide the desired goal."""
         return bool(self.dict_observation or self.goal_from or self.goal_value)
 
     def state(self, observation) -> np.ndarray:
-        """State(s) `[..., S]`, float32, of one observation or of a batch of them.
+        """Return states `[..., S]` float32 of one observation or a batch of them.
 
         Raises:
-            UserError: when the observation has another structure or shape than the data had.
+            UserError: If the observation differs in structure or shape from the layout.
         """
         if not self.dict_observation:
             state = self._observation(observation)
@@ -112,10 +116,10 @@ class Layout:
         return np.concatenate([state, self._entry(observation, "achieved_goal")], axis=-1)
 
     def goal(self, observation) -> np.ndarray | None:
-        """Goal(s) `[..., G]`, float32, to reach from an observation; None where nothing says so.
+        """Return desired goals `[..., G]` float32; None if nothing provides them.
 
         Raises:
-            UserError: as `state`.
+            UserError: As `state`.
         """
         if self.dict_observation:
             return self._entry(observation, "desired_goal")
@@ -127,13 +131,20 @@ class Layout:
         return None
 
     def clip_action(self, action: Any, xp: ModuleType = np) -> Any:
-        """Action(s) `[..., A]` within the environment's bounds; arrays of `xp`."""
+        """Clip actions `[..., A]` to the environment's bounds.
+
+        Args:
+            action: Array of the module `xp`.
+            xp: `numpy` or `jax.numpy`.
+        """
         if self.action_low is None or self.action_high is None:
             return action
-        return xp.clip(action, *np.array([self.action_low, self.action_high], np.float32))
+        low = np.array(self.action_low, np.float32)
+        high = np.array(self.action_high, np.float32)
+        return xp.clip(action, low, high)
 
     def shape_action(self, action: np.ndarray) -> np.ndarray:
-        """Action(s) `[..., A]` in the shape that the environment takes."""
+        """Reshape actions `[..., A]` to the environment's action shape."""
         return action.reshape(*action.shape[:-1], *(self.action_shape or (self.action_dim,)))
 
     def _observation(self, observation) -> np.ndarray:
@@ -143,11 +154,11 @@ class Layout:
 
     def _entry(self, observation, key: str) -> np.ndarray:
         if not isinstance(observation, dict):
-            what = type(observation).__name__
-            raise UserError(f"observation is a {what}; needed: a dict with {', '.join(GOAL_KEYS)}")
+            kind = type(observation).__name__
+            raise UserError(f"observation is a {kind}; needed: a dict with {', '.join(GOAL_KEYS)}")
         if key not in observation:
-            found = ", ".join(observation) or "nothing"
-            raise UserError(f"observation has {found} and no {key}; needed: {', '.join(GOAL_KEYS)}")
+            names = ", ".join(observation) or "nothing"
+            raise UserError(f"observation has {names} and no {key}; needed: {', '.join(GOAL_KEYS)}")
         if key == "observation":
             return self._observation(observation[key])
         return flatten(observation[key], _shape(self.goal_shape, self.goal_dim), key)
@@ -168,42 +179,51 @@ def layout_from_spaces(
     goal_from: tuple[int, ...] = (),
     goal_value: tuple[float, ...] = (),
 ) -> Layout:
-    """Layout of a Gymnasium environment or a Minari dataset.
+    """Return the layout of a Gymnasium environment or a Minari dataset.
 
     Args:
-        observation_space: Box of any shape or Dict of them, flattened. A Dict with observation,
-            achieved_goal and desired_goal brings its goals.
-        action_space: Box of any shape; the action is its flattened form.
-        goal_dims: where in the state the goal stands. For a goal Dict, None appends the achieved
-            goal to the state (`find_goal_dims` finds better where there is data), and an empty
-            tuple takes it for a Dict like any other, without goals.
-        goal_from, goal_value: see `Layout`.
+        observation_space: Box of any shape or Dict of them, which is flattened. A Dict with
+            observation, achieved_goal and desired_goal provides goals.
+        action_space: Box of any shape, which is flattened.
+        goal_dims: State dimensions that a goal fixes. For a goal Dict, None appends the achieved
+            goal to the state (with data, `find_goal_dims` may detect it in the observation), and an
+            empty tuple treats it as an ordinary Dict without goals.
+        goal_from: Observation dimensions that hold the desired goal; see `Layout`.
+        goal_value: Constant desired goal; see `Layout`.
 
     Raises:
-        UserError: for any other space, saying which are supported.
+        UserError: If a space is not supported; the message names the supported ones.
     """
     from gymnasium import spaces
 
     fields = _action_fields(action_space) | {"goal_from": goal_from, "goal_value": goal_value}
     is_dict = isinstance(observation_space, spaces.Dict)
     if not is_dict or set(GOAL_KEYS) - set(observation_space) or goal_dims == ():
-        dim, shape = _flat(observation_space)
+        dim, shape = _flat_shape(observation_space)
         return Layout(dim, goal_dims=tuple(goal_dims or ()), observation_shape=shape, **fields)
-    flats = [_flat(observation_space[key]) for key in GOAL_KEYS]
-    (dim, shape), _, (goal, goal_shape) = flats
-    if flats[1] != flats[2]:
-        both = " and ".join(" ".join(str(observation_space[k]).split()) for k in GOAL_KEYS[1:])
-        raise UserError(f"achieved_goal and desired_goal are {both}; needed: the same shape")
-    dims = tuple(range(dim, dim + goal) if goal_dims is None else goal_dims)
-    if len(dims) != goal:
-        raise UserError(f"goal dimensions {dims} are {len(dims)}; the goal has {goal}")
-    fields |= {"observation_shape": shape, "goal_shape": goal_shape}
-    append = goal_dims is None
-    return Layout(dim, goal_dims=dims, dict_observation=True, append_achieved=append, **fields)
+    dim, shape = _flat_shape(observation_space["observation"])
+    goal_dim, goal_shape = _flat_shape(observation_space["desired_goal"])
+    if _flat_shape(observation_space["achieved_goal"]) != (goal_dim, goal_shape):
+        texts = [" ".join(str(observation_space[key]).split()) for key in GOAL_KEYS[1:]]
+        raise UserError(
+            f"achieved_goal and desired_goal are {' and '.join(texts)}; needed: the same shape"
+        )
+    dims = tuple(range(dim, dim + goal_dim) if goal_dims is None else goal_dims)
+    if len(dims) != goal_dim:
+        raise UserError(f"goal dimensions {dims} are {len(dims)}; the goal has {goal_dim}")
+    return Layout(
+        dim,
+        goal_dims=dims,
+        dict_observation=True,
+        append_achieved=goal_dims is None,
+        observation_shape=shape,
+        goal_shape=goal_shape,
+        **fields,
+    )
 
 
-def _flat(space) -> tuple[int, Shape | None]:
-    """Length of a flattened observation, and its shape where it is no vector already."""
+def _flat_shape(space) -> tuple[int, Shape | None]:
+    """Return the length of a flattened space, and its shape unless it is a vector already."""
     shape = shape_of(space)
     dim = length(shape)
     return dim, None if shape == (dim,) else shape
@@ -224,19 +244,19 @@ def _action_fields(space) -> dict[str, Any]:
 
 
 def find_goal_dims(observation: np.ndarray, achieved: np.ndarray) -> tuple[int, ...] | None:
-    """Columns of `observation` `[N, O]` that equal `achieved` `[N, G]`, in its order.
+    """Find the columns of `observation` `[N, O]` that equal `achieved` `[N, G]`, in its order.
 
-    Equal up to float32 rounding, in every row: a few rows could agree by chance.
+    They must be equal up to float32 rounding in every row, as a few rows could agree by chance.
 
     Returns:
-        The columns, or None when the achieved goal is not part of the observation.
+        The columns, or None if the achieved goal is not part of the observation.
     """
     dims: list[int] = []
     for goal in achieved.T:
         free = (d for d in range(observation.shape[1]) if d not in dims)
-        same = (d for d in free if np.allclose(observation[:, d], goal, rtol=1e-6, atol=1e-6))
-        found = next(same, None)
-        if found is None:
+        equal = (d for d in free if np.allclose(observation[:, d], goal, rtol=1e-6, atol=1e-6))
+        dim = next(equal, None)
+        if dim is None:
             return None
-        dims.append(found)
+        dims.append(dim)
     return tuple(dims)

@@ -1,4 +1,4 @@
-"""Normalizer: what stands between SI units and the network's unit-scale numbers."""
+"""Normalizer: conversion between SI units and the network's unit-scale numbers."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ class Normalizer:
 
     Attributes:
         mean: `[D]`, SI units.
-        std: `[D]`, SI units; 1 where the data is constant.
+        std: `[D]`, SI units; 1 for constant features.
     """
 
     mean: jax.Array
@@ -33,23 +33,25 @@ class Normalizer:
         return cls(jnp.asarray(data.mean(axis=0), jnp.float32), jnp.asarray(std, jnp.float32))
 
     def encode(self, x: ArrayLike) -> jax.Array:
-        """SI units to normalised units, any `[..., D]`."""
+        """Convert `[..., D]` from SI units to normalized units."""
         return (jnp.asarray(x) - self.mean) / self.std
 
     def decode(self, z: ArrayLike) -> jax.Array:
-        """Normalised units to SI units, any `[..., D]`."""
+        """Convert `[..., D]` from normalized units to SI units."""
         return jnp.asarray(z) * self.std + self.mean
 
     def take(self, dims: tuple[int, ...]) -> "Normalizer":
-        """The normaliser of a subset of features."""
+        """Return the normalizer of a subset of features."""
         index = jnp.asarray(dims, jnp.int32)
         return Normalizer(self.mean[index], self.std[index])
 
     def to_dict(self) -> dict[str, list[float]]:
-        """JSON form; float32 values survive the round trip exactly."""
+        """Return the JSON form; float32 values survive the round trip exactly."""
         return {"mean": np.asarray(self.mean).tolist(), "std": np.asarray(self.std).tolist()}
 
     @classmethod
-    def from_dict(cls, d: dict[str, list[float]]) -> "Normalizer":
-        """Inverse of `to_dict`."""
-        return cls(jnp.asarray(d["mean"], jnp.float32), jnp.asarray(d["std"], jnp.float32))
+    def from_dict(cls, values: dict[str, list[float]]) -> "Normalizer":
+        """Create a normalizer from the output of `to_dict`."""
+        mean = jnp.asarray(values["mean"], jnp.float32)
+        std = jnp.asarray(values["std"], jnp.float32)
+        return cls(mean, std)

@@ -1,43 +1,47 @@
-"""pack: a copy of a run with only what evaluation needs, small enough to ship."""
+"""Packing: a copy of a run with only what evaluation needs, small enough to ship."""
 
-import contextlib
 from pathlib import Path
 
-from dfplan.util.files import folder_size, new_directory
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import PyTree
+from dfplan.util.files import atomic_directory, folder_size
 
 
 def pack(directory: Path | str, out: Path | str) -> int:
-    """Copy a run's config.json and its newest weights: all that its planner reads.
+    """Copy a run's `config.json` and newest weights: everything that its planner reads.
 
-    What is left out is the training state and all that was logged: the copy can be evaluated, and
-    not trained on. It is written whole or not at all.
+    The training state and all logs are left out: the copy can be evaluated, but training cannot be
+    resumed from it. It is written atomically.
 
     Args:
-        directory: of the run.
-        out: directory of the copy; must not exist, or be empty.
+        directory: Directory of the run.
+        out: Directory of the copy; must not exist, or be empty.
 
     Returns:
-        Size of the copy, bytes.
+        Size of the copy in bytes.
 
     Raises:
-        UserError: when there is no run or no checkpoint, either is damaged, or `out` holds
-            something or cannot be written.
+        UserError: If there is no run or no checkpoint, either is damaged, or `out` is not empty or
+            cannot be written.
     """
-    directory, out = Path(directory), Path(out)
+    directory = Path(directory)
+    out = Path(out)
     run = Run.load(directory)
     params = load_weights(run, directory).params
-    with new_directory(out) as copy:
-        _write(run, params, directory, copy)
+    with atomic_directory(out) as copy:
+        run.save(copy)
+        _save_weights(params, _latest_step(directory), copy)
     return folder_size(out)
 
 
-def _write(run: Run, params: PyTree, directory: Path, copy: Path) -> None:
-    run.save(copy)
-    with contextlib.closing(CheckpointStore(checkpoints(directory))) as store:
+def _latest_step(directory: Path) -> int:
+    with CheckpointStore(checkpoints(directory)) as store:
         step = store.latest()
     assert step is not None  # its weights have been loaded
-    with contextlib.closing(CheckpointStore(checkpoints(copy))) as store:
+    return step
+
+
+def _save_weights(params: PyTree, step: int, directory: Path) -> None:
+    with CheckpointStore(checkpoints(directory)) as store:
         store.save_weights(step, params)

@@ -1,4 +1,4 @@
-"""Presets: named sizes of network and training, which a task's own settings go on top of."""
+"""Presets: named sizes of network and training; a task's own settings override them."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training.objective.two_stream": False,
         "training.optimizer.name": "adamw",
     },
-    # The defaults of the config dataclasses: half an hour on one CPU core. Learns to plan token by
-    # token, which long routes need; plans sampled all at once are better with "small".
+    # The defaults of the config dataclasses: half an hour on one CPU core. Trains two streams for
+    # autoregressive sampling, which long routes need; full-sequence plans are better with "small".
     "default": {},
     # For a GPU.
     "large": {
@@ -35,10 +35,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def make_config(task: Task, preset: str = "default") -> Config:
-    """The settings of a task at a preset's size.
+    """Return the settings of a task at a preset's size.
+
+    Args:
+        task: Task whose own settings override the preset's.
+        preset: Name of the preset, a key of `PRESETS`.
 
     Raises:
-        UserError: on an unknown preset.
+        UserError: If the preset is unknown.
     """
     check_choice("preset", preset, PRESETS)
     return Config().override(PRESETS[preset]).override(task.preset)

@@ -1,56 +1,82 @@
-"""resolve_run: a trained planner by its directory, or by the name of a task that comes with one."""
+"""Run lookup: a run by its directory, or the pretrained run of a task by the task's name."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from dfplan.runs.run import Run
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.plan import Weights
+from dfplan.runs.run import Run, load_weights
 from dfplan.tasks.registry import all_tasks, checkpoint_folder, nearest_first
 from dfplan.types import UserError
 
 
 class ResolvedRun(NamedTuple):
-    """A run, and where it was found.
+    """A run and where it lies.
+
+        resolved = resolve_run("pointmaze-umaze").with_planner({"candidates": 16})
+        agent = Agent.from_run(resolved.run, resolved.load_weights())
 
     Attributes:
-        run: what its config.json holds; under a task's name, for that task.
-        directory: where it lies.
-        name: what a result calls it: the directory as given, or the task's "package:folder".
+        run: Contents of its config.json; the task is the named one if it was found by a task.
+        directory: Directory of the run.
+        name: Name in results: the directory as given, or the task's "package:folder".
     """
 
     run: Run
     directory: Path
     name: str
 
+    def with_planner(self, changes: Mapping[str, Any]) -> "ResolvedRun":
+        """Return the run with some planner settings changed; see `Run.with_planner`.
+
+        Raises:
+            UserError: If a setting is unknown or out of range.
+        """
+        return self._replace(run=self.run.with_planner(changes))
+
+    def replace_planner(self, planner: PlannerConfig) -> "ResolvedRun":
+        """Return the run with all planner settings replaced."""
+        return self._replace(run=self.run.replace_planner(planner))
+
+    def load_weights(self) -> Weights:
+        """Return the newest weights.
+
+        Raises:
+            UserError: If there is no checkpoint, or it is damaged.
+        """
+        return load_weights(self.run, self.directory)
+
 
 def resolve_run(name: Path | str) -> ResolvedRun:
-    """The run in a directory, or the trained one that comes with a task.
+    """Return the run in a directory, or the pretrained run of a task.
 
-    A directory that holds a run goes before a task of the same name. Several tasks may share one
-    trained run: environment, score and tracker are those of the task that is named, as it is
-    installed now; weights, settings and the dataset trained on are the run's.
+    A directory that holds a run takes precedence over a task of the same name. Several tasks may
+    share one pretrained run: environment, score and tracker are those of the named task as
+    installed now; weights, settings and the training dataset are the run's.
 
     Args:
-        name: a directory or a task.
+        name: Directory of a run, or name of a task.
 
     Raises:
-        UserError: when it is neither, the task has no trained run, or the run is damaged.
+        UserError: If it is neither, the task has no pretrained run, or the run is damaged.
     """
     path = Path(name)
     if (path / "config.json").is_file():
         return ResolvedRun(Run.load(path), path, str(path))
     tasks = all_tasks()
     if str(name) not in tasks:
-        trained = (task for task, record in tasks.items() if record.checkpoint)
+        pretrained = (task for task, record in tasks.items() if record.checkpoint)
         raise UserError(
             f"{name} is neither a run (it has no config.json) nor a task with a checkpoint; "
-            f"valid tasks: {nearest_first(str(name), trained)}"
+            f"valid tasks: {nearest_first(str(name), pretrained)}"
         )
     task = tasks[str(name)]
     if not task.checkpoint:
         raise UserError(
             f"task {name} comes with no checkpoint; "
-            f"train one: dfplan train {name} --out RUN, then name RUN"
+            f"train one with dfplan train {name} --out RUN and give RUN instead"
         )
     directory = checkpoint_folder(task)
     run = Run.load(directory)

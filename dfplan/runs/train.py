@@ -1,22 +1,22 @@
-"""train: from a task and its settings to a trained run on disk."""
+"""Training: from a task and its settings to a trained run on disk."""
 
-import contextlib
 import dataclasses
 from pathlib import Path
 
 from dfplan.config import Config
+from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.representation.layout import Layout
-from dfplan.tasks.make_env import name_env, opened
-from dfplan.data.minari_io import load_trajectories
-from dfplan.util.optional import import_optional
-from dfplan.runs.resolve import resolve_run
-from dfplan.runs.run import Run, checkpoints, load_weights
+from dfplan.runs.fit import fit_run
+from dfplan.runs.resolve import ResolvedRun, resolve_run
+from dfplan.runs.run import Run, checkpoints
+from dfplan.tasks.make_env import identify_env, open_env
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.loop import Report, fit
 from dfplan.training.objective import check_model
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
+from dfplan.util.optional import import_optional
 
 
 def train(
@@ -35,114 +35,159 @@ def train(
     """Train a new run.
 
     Args:
-        task: environment and dataset. An environment that is no id is checked against the dataset,
-            and kept as the id and arguments that made it, or as none where it has no such.
-        config: settings.
-        out: directory of the run; must not hold one.
-        goal_dims: places of the goal in the state, for datasets that do not show them.
-        goal_from: places in the observation where the goal to reach stands.
-        goal_value: the goal to reach, where it is always the same. With `data.goal` "reward" there
-            is none of the three, and observations are taken whole, desired goals included.
-        init_from: a run, as `resolve_run` takes it, whose weights and units of states and actions
-            this one begins with; the places of a goal are its own then.
-        stop_step: stop at this step, to be resumed later.
-        report: called with step and metrics now and then.
-        command: kept in config.json.
+        task: Environment and dataset. If the environment is an object or a function, it is checked
+            against the dataset, and the run keeps the Gymnasium id and arguments that made it, or
+            an empty id if it has none.
+        config: Settings.
+        out: Directory of the run; must not hold one.
+        goal_dims: State dimensions that a goal fixes, for observations without a goal Dict.
+        goal_from: Observation dimensions that hold the desired goal.
+        goal_value: Desired goal, if it is constant. With `data.goal` "reward" none of the three may
+            be given, and observations are used whole, including any desired goal.
+        init_from: Run, as `resolve_run` takes it, whose weights initialize this one. Its
+            normalizers and goal dimensions are taken over too.
+        stop_step: Step to stop at; the run can be resumed later.
+        report: Called with the step and its metrics whenever they are logged.
+        command: Command line, kept in `config.json`.
+
+    Returns:
+        The run as written to `out`.
 
     Raises:
-        UserError: when `out` holds a run, the dataset is missing or cannot be used, settings do not
-            fit it or each other, or the run to begin with, or wandb is wanted and missing; nothing
-            is written then. Later, as `fit`.
+        UserError: If `out` holds a run; the dataset is missing or unusable; the settings do not fit
+            the dataset, each other or the run to initialize from; or wandb is requested and not
+            installed. Nothing is written in these cases. During training, as `fit`.
     """
     out = Path(out)
-    if (out / "config.json").exists():
-        raise UserError(f"{out} already holds a run; resume it with --resume, or name another")
-    if checkpoints(out).exists():
-        raise UserError(f"{out} holds checkpoints without a config.json; name another")
-    before = None if init_from is None else resolve_run(init_from)
-    if before is None and config.training.objective.loss == "consistency":
+    _check_new(out)
+    pretrained = None if init_from is None else resolve_run(init_from)
+    if pretrained is None and config.training.objective.loss == "consistency":
         raise UserError(
-            "training.objective.loss 'consistency' learns from a run that was trained by "
-            "denoising; name it with --init-from"
+            "training.objective.loss 'consistency' distills a run that was trained by denoising; "
+            "name that run with --init-from"
         )
-    rewards = config.data.goal == "reward"
-    if rewards:
+    if config.data.goal == "reward":
         _check_no_goal(goal_dims, goal_from, goal_value)
         goal_dims = ()
-    elif before is not None:
-        layout = before.run.layout
-        goal_dims, goal_from, goal_value = before.run.goal_dims, layout.goal_from, layout.goal_value
-    data = load_trajectories(task.dataset, goal_dims, goal_from, goal_value, rewards=rewards)
-    if rewards and config.planner.low_level_controller == "tracker":
-        _check_tracked(data.layout)
-    run = _with_id(Run.create(task, config, data, command, before and before.run))
+    elif pretrained is not None:
+        goal_dims = pretrained.run.goal_dims
+        goal_from = pretrained.run.layout.goal_from
+        goal_value = pretrained.run.layout.goal_value
+    data = load_trajectories(
+        task.dataset,
+        goal_dims=goal_dims,
+        goal_from=goal_from,
+        goal_value=goal_value,
+        rewards=config.data.goal == "reward",
+    )
+    run = _new_run(task, config, data, command=command, pretrained=pretrained)
     training_arrays = run.training_arrays(data)
     if config.training.wandb:
         import_optional("wandb", "wandb", "training.wandb")
-    # Built now, so that what they refuse is refused before anything is written or trained.
-    spec, _ = _train_spec(run), run.planner
-    weights = None if before is None else load_weights(before.run, before.directory)
+    # Settings that do not fit each other are refused here, before anything is written.
+    spec = _train_spec(run)
+    run.make_planner()
+    weights = None if pretrained is None else pretrained.load_weights()
     run.save(out)
     if weights is not None:
-        _begin(spec, weights.params, out)
+        _save_initial_weights(spec, weights.params, out)
     fit(spec, training_arrays, out, stop_step=stop_step, report=report)
     return run
 
 
 def resume(out: Path | str, *, stop_step: int | None = None, report: Report | None = None) -> Run:
-    """Go on with an interrupted run, to the same bits as if it had not been (same machine).
+    """Resume an interrupted run.
+
+    On the same machine the result is bit-identical to that of an uninterrupted run.
+
+    Args:
+        out: Directory of the run.
+        stop_step: Step to stop at; the run can be resumed again.
+        report: Called with the step and its metrics whenever they are logged.
+
+    Returns:
+        The run.
 
     Raises:
-        UserError: when there is no run, it is a packed one, or its dataset is not the one it began
-            with.
+        UserError: If there is no run, it is a packed one, or its dataset has changed.
     """
     run = Run.load(out)
-    with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
+    with CheckpointStore(checkpoints(out)) as store:
         store.check_resumable()
     data = run.load_data()
     if data.fingerprint != run.fingerprint:
         raise UserError(
-            f"dataset {run.task.dataset!r} is not the one that {out} was trained on: "
-            f"fingerprint {data.fingerprint[:12]}, then {run.fingerprint[:12]}"
+            f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "
+            f"fingerprint is {data.fingerprint[:12]}, that of the run {run.fingerprint[:12]}"
         )
     fit(_train_spec(run), run.training_arrays(data), Path(out), stop_step=stop_step, report=report)
     return run
 
 
-def _check_no_goal(*named: tuple | None) -> None:
-    names = [n for n, v in zip(("dims", "from", "value"), named, strict=True) if v]
-    if names:
-        raise UserError(
-            f"data.goal 'reward' plans for rewards and to no state; leave out goal-{names[0]}, "
-            "or set data.goal 'state'"
-        )
+def _check_new(out: Path) -> None:
+    if (out / "config.json").exists():
+        raise UserError(f"{out} already holds a run; resume it with --resume, or name another")
+    if checkpoints(out).exists():
+        raise UserError(f"{out} holds checkpoints without a config.json; name another")
 
 
-def _check_tracked(layout: Layout) -> None:
-    """Check that a tracker knows the states: those of a goal Dict taken whole are none it knows."""
-    entries = [part[0] for part in layout.observation_shape or () if isinstance(part, tuple)]
+def _check_no_goal(
+    goal_dims: tuple[int, ...] | None, goal_from: tuple[int, ...], goal_value: tuple[float, ...]
+) -> None:
+    options = {"goal-dims": goal_dims, "goal-from": goal_from, "goal-value": goal_value}
+    for name, value in options.items():
+        if value:
+            raise UserError(
+                f"data.goal 'reward' plans without a goal state; leave out {name}, "
+                "or set data.goal 'state'"
+            )
+
+
+def _check_tracker(layout: Layout) -> None:
+    """Check that the task's tracker knows the states; it does not know a flattened goal Dict."""
+    entries = [entry[0] for entry in layout.observation_shape or () if isinstance(entry, tuple)]
     if "desired_goal" in entries:
         raise UserError(
-            "data.goal 'reward' takes whole observations for states, which the task's tracker does "
+            "data.goal 'reward' uses whole observations as states, which the task's tracker does "
             "not know; valid here: --planner.low-level-controller inverse"
         )
 
 
-def _with_id(run: Run) -> Run:
-    """The run with its environment as an id; one given otherwise must fit the dataset."""
+def _new_run(
+    task: Task,
+    config: Config,
+    data: Trajectories,
+    *,
+    command: str,
+    pretrained: ResolvedRun | None,
+) -> Run:
+    if config.data.goal == "reward" and config.planner.low_level_controller == "tracker":
+        _check_tracker(data.layout)
+    run = fit_run(
+        task,
+        config,
+        data,
+        command=command,
+        init_from=None if pretrained is None else pretrained.run,
+    )
+    return _with_env_id(run)
+
+
+def _with_env_id(run: Run) -> Run:
+    """Return the run with its environment as an id; check any other form against the dataset."""
     if isinstance(run.task.env, str):
         return run
-    with opened(run.task.env, run.task.env_kwargs) as env:
+    with open_env(run.task.env, run.task.env_kwargs) as env:
         run.check_env(env)
-        env_id, env_kwargs = name_env(env)
+        env_id, env_kwargs = identify_env(env)
     task = dataclasses.replace(run.task, env=env_id, env_kwargs=env_kwargs)
     return dataclasses.replace(run, task=task)
 
 
-def _begin(spec: TrainSpec, params: PyTree, out: Path) -> None:
-    """Write the checkpoint of step 0, with these weights."""
+def _save_initial_weights(spec: TrainSpec, params: PyTree, out: Path) -> None:
+    """Write the checkpoint of step 0 with these weights."""
     state = init_state(spec, params)
-    with contextlib.closing(CheckpointStore(checkpoints(out))) as store:
+    with CheckpointStore(checkpoints(out)) as store:
         store.save(state)
 
 

@@ -1,1 +1,1 @@
-"""Tasks: what to plan for, the environments that they name, and perturbations of those."""
+"""Tasks: environments with their datasets, perturbations and evaluation protocols."""

@@ -1,4 +1,4 @@
-"""Make a Gymnasium environment, with its errors as one line for the user."""
+"""Make Gymnasium environments; errors become one line for the user."""
 
 import contextlib
 import difflib
@@ -10,30 +10,30 @@ from dfplan.types import Environment, UserError, one_line
 
 
 class UnknownEnvError(UserError):
-    """The environment is not on this machine: its id is unknown, or its package is missing."""
+    """The environment is not installed: its id is unknown or a package is missing."""
 
 
-def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **more: Any):
-    """`gymnasium.make(env_id, **env_kwargs, **more)`; where both name an argument, `more` counts.
+def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides: Any):
+    """Call `gymnasium.make(env_id, **env_kwargs, **overrides)`.
 
     Args:
-        env_id: Gymnasium id; "module:Env-v0" imports the module that registers it first.
-        env_kwargs: the user's arguments of the environment.
-        more: the caller's own, such as `render_mode`.
+        env_id: Gymnasium id; "module:Env-v0" first imports the module that registers it.
+        env_kwargs: The user's arguments.
+        overrides: The caller's arguments, such as `render_mode`, which take precedence.
 
     Returns:
         The environment, a `gymnasium.Env`.
 
     Raises:
-        UnknownEnvError: when the id is unknown, or a package is missing.
-        UserError: when the environment refuses its arguments.
+        UnknownEnvError: If the id is unknown or a package is missing.
+        UserError: If the environment refuses its arguments.
     """
     import gymnasium
 
     if not env_id:
-        raise UserError("no environment is named here; name one that can be made: --env ID")
+        raise UserError("there is no environment id; name one: --env ID")
     try:
-        return gymnasium.make(env_id, **{**(env_kwargs or {}), **more})
+        return gymnasium.make(env_id, **{**(env_kwargs or {}), **overrides})
     except gymnasium.error.UnregisteredEnv as error:
         raise UnknownEnvError(_unknown(env_id, gymnasium.registry)) from error
     except ImportError as error:
@@ -43,48 +43,49 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **more: Any)
 
 
 @contextlib.contextmanager
-def opened(env: Environment, env_kwargs: dict[str, Any] | None = None) -> Iterator[Any]:
-    """An environment to use in this context; closed after it unless it was given as an object.
+def open_env(env: Environment, env_kwargs: dict[str, Any] | None = None) -> Iterator[Any]:
+    """Yield an environment and close it afterwards, unless it was passed as an object.
 
     Args:
-        env: a Gymnasium id, a function that makes an environment, or an environment.
-        env_kwargs: arguments of `gymnasium.make`, or of the function.
+        env: Gymnasium id, a function that makes an environment, or an environment.
+        env_kwargs: Arguments of `gymnasium.make` or of the function.
 
     Raises:
-        UserError: when it cannot be made, or is none.
+        UserError: If the environment cannot be made or is not one.
     """
     if not isinstance(env, str) and not callable(env):
         check_env_object(env)
         yield env
         return
-    made: Any = make_env(env, env_kwargs) if isinstance(env, str) else env(**(env_kwargs or {}))
-    check_env_object(made)
+    kwargs = env_kwargs or {}
+    instance: Any = make_env(env, kwargs) if isinstance(env, str) else env(**kwargs)
+    check_env_object(instance)
     try:
-        yield made
+        yield instance
     finally:
-        made.close()
+        instance.close()
 
 
 def check_env_object(env: Any) -> None:
-    """Check that this is a Gymnasium environment, and a single one.
+    """Check that an object is a single Gymnasium environment.
 
     Raises:
-        UserError: when it is none.
+        UserError: If it is not.
     """
     import gymnasium
 
     if not isinstance(env, gymnasium.Env):
         raise UserError(
-            f"{type(env).__name__} is no environment; "
+            f"{type(env).__name__} is not an environment; "
             "valid: a Gymnasium id, a gymnasium.Env, or a function that makes one"
         )
 
 
-def name_env(env: Any) -> tuple[str, dict[str, Any]]:
-    """Id and arguments that make an environment again; an empty id where nothing is known to.
+def identify_env(env: Any) -> tuple[str, dict[str, Any]]:
+    """Return the id and arguments that recreate an environment; an empty id if unknown.
 
     Args:
-        env: a Gymnasium environment. Wrapped by hand it is another one than its id makes.
+        env: Gymnasium environment. With wrappers that its id does not add, it is unknown.
     """
     import gymnasium
 
@@ -97,7 +98,7 @@ def name_env(env: Any) -> tuple[str, dict[str, Any]]:
         kwargs["max_episode_steps"] = spec.max_episode_steps
     try:
         return spec.id, json.loads(json.dumps(kwargs, allow_nan=False))
-    except (TypeError, ValueError):  # arguments that a run on disk cannot hold
+    except (TypeError, ValueError):  # arguments that JSON cannot hold
         return "", {}
 
 
@@ -107,4 +108,6 @@ def _unknown(env_id: str, registered) -> str:
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     if module:
         return f"module {module!r} registers no environment {name!r}{hint}"
-    return f"unknown environment {env_id!r}{hint}; if a package registers it: 'package:{env_id}'"
+    return (
+        f"unknown environment {env_id!r}{hint}; if a package registers it, use 'package:{env_id}'"
+    )

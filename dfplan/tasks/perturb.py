@@ -1,7 +1,7 @@
-"""Perturbations by name: `NAME=VALUE[,VALUE...][,OPTION=VALUE...]` around an environment.
+"""Perturbations: environment wrappers written as `NAME=VALUE[,VALUE...][,OPTION=VALUE...]`.
 
-A package makes its perturbations known through the entry-point group `dfplan.perturbations`: each
-entry is a mapping from names to wrappers, which take the environment, then numbers.
+A package declares perturbations through the entry-point group `dfplan.perturbations`. Each entry is
+a mapping from names to wrappers, which take the environment and then numbers.
 """
 
 import functools
@@ -17,13 +17,13 @@ GROUP = "dfplan.perturbations"
 
 
 class Perturbation(NamedTuple):
-    """A perturbation with its numbers.
+    """A perturbation with its parameters.
 
     Attributes:
-        text: as it was given.
-        wrapper: takes an environment and the numbers.
-        value: the first number, or numbers.
-        options: the others, by name.
+        text: Text from which it was parsed.
+        wrapper: Wrapper class; takes an environment and the parameters.
+        value: Main parameter: a number or several.
+        options: Other parameters by name.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Perturbation(NamedTuple):
 
     @property
     def drops(self) -> bool:
-        """Whether observations may be missing under it."""
+        """Whether it makes observations go missing."""
         return getattr(self.wrapper, "drops", False)
 
 
@@ -50,29 +50,29 @@ def all_perturbations() -> dict[str, Callable[..., Any]]:
 
 
 def parse_perturbation(text: str) -> Perturbation:
-    """A perturbation from its text, such as "obs_noise=0.2,0.2,0,0" or "push=0.5,duration=10".
+    """Parse a perturbation such as "obs_noise=0.2,0.2,0,0" or "push=0.5,duration=10".
 
     Raises:
-        UserError: on an unknown name or option, or what is no number.
+        UserError: If the name or an option is unknown, or a value is not a number.
     """
     name, equals, rest = text.partition("=")
-    known = all_perturbations()
-    if name not in known:
-        valid = ", ".join(known) or "none (install dfplan-envs)"
+    wrappers = all_perturbations()
+    if name not in wrappers:
+        valid = ", ".join(wrappers) or "none (install dfplan-envs)"
         raise UserError(f"unknown perturbation {name!r}; valid: {valid}")
-    first, *others = list(inspect.signature(known[name]).parameters)[1:]
+    first, *others = list(inspect.signature(wrappers[name]).parameters)[1:]
     form = "".join([f"{name}={first.upper()}", *(f",{o}=NUMBER" for o in others)])
     values: list[float] = []
     options: dict[str, float] = {}
-    for part in rest.split(",") if equals else []:
-        option, named, number = part.rpartition("=")
+    for item in rest.split(",") if equals else []:
+        option, named, number = item.rpartition("=")
         if named and option not in others:
             raise UserError(f"perturbation {text!r} has no option {option!r}; valid: {form}")
         try:
             number = float(number)
         except ValueError:
             raise UserError(
-                f"perturbation {text!r}: {number!r} is no number; valid: {form}"
+                f"perturbation {text!r}: {number!r} is not a number; valid: {form}"
             ) from None
         if named:
             options[option] = number
@@ -80,20 +80,19 @@ def parse_perturbation(text: str) -> Perturbation:
             values.append(number)
     if not values:
         raise UserError(f"perturbation {text!r} has no value; valid: {form}")
-    return Perturbation(
-        text, known[name], values[0] if len(values) == 1 else tuple(values), options
-    )
+    value = values[0] if len(values) == 1 else tuple(values)
+    return Perturbation(text, wrappers[name], value, options)
 
 
 def perturbed(env: Any, perturbations: Iterable[Perturbation]) -> Any:
-    """The environment in these wrappers, the first one innermost.
+    """Wrap an environment in perturbations, the first one innermost.
 
     Raises:
-        UserError: when a wrapper refuses the environment or its numbers.
+        UserError: If a wrapper refuses the environment or its parameters.
     """
-    for wrap in perturbations:
+    for perturbation in perturbations:
         try:
-            env = wrap.wrapper(env, wrap.value, **wrap.options)
+            env = perturbation.wrapper(env, perturbation.value, **perturbation.options)
         except (TypeError, ValueError) as error:
-            raise UserError(f"perturbation {wrap.text!r}: {one_line(error)}") from error
+            raise UserError(f"perturbation {perturbation.text!r}: {one_line(error)}") from error
     return env

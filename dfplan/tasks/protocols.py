@@ -8,8 +8,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import numpy as np
-
 from dfplan.types import UserError
 from dfplan.util.registry import Registry
 
@@ -19,7 +17,7 @@ class EvaluationProtocol(Protocol):
 
     Attributes:
         task_count: Number of fixed tasks, to which episodes are assigned evenly; 0 without tasks.
-        metric: Metric of `dfplan.evaluation.evaluate.METRICS` by which each task is scored.
+        metric: Metric of `dfplan.evaluation.metrics.METRICS` by which each task is scored.
         gives_goals: Whether a reset's info holds the goal of the episode; otherwise observations
             show it, or there is none.
     """
@@ -95,4 +93,4 @@ def assign_tasks(protocol: EvaluationProtocol, episodes: int) -> list[int | None
             f"{episodes} episodes cannot be divided evenly among {protocol.task_count} tasks; "
             f"valid: a multiple of {protocol.task_count}"
         )
-    return np.repeat(np.arange(1, protocol.task_count + 1), per_task).tolist()
+    return [k for k in range(1, protocol.task_count + 1) for _ in range(per_task)]

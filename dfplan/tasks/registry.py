@@ -1,7 +1,7 @@
-"""Tasks: a Gymnasium id and a Minari id, with what a package that ships them knows about them.
+"""Tasks: an environment and its dataset, with facts supplied by the package that ships them.
 
-A package makes its tasks known through the entry-point group `dfplan.tasks`: each entry is a
-mapping from task names to the JSON form of `Task`.
+A package declares tasks through the entry-point group `dfplan.tasks`. Each entry is a mapping from
+task names to the JSON form of `Task`.
 """
 
 import dataclasses
@@ -22,25 +22,25 @@ GROUP = "dfplan.tasks"
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What to plan for.
+    """An environment and its dataset.
 
     Attributes:
-        env: Gymnasium id; "module:id" imports the module that registers it. For `dfplan.runs.train`
-            also an environment, or a function that makes one.
+        env: Gymnasium id; "module:id" imports the module that registers it. `dfplan.runs.train`
+            also accepts an environment or a function that makes one.
         dataset: Minari id.
-        name: of a task that a package ships; empty for a user's own.
-        description: one line.
-        env_kwargs: arguments of `gymnasium.make`.
-        collector: "module:function" that makes the dataset; empty when there is none.
-        collect_steps: control steps it should have.
-        policy: "module:function" that makes the data's controller, `policy(env, seed=...)`, which
-            has an `act(observation)`: a reference for evaluations.
-        tracker: "module:function" that follows a plan of states; see `dfplan.types.Tracker`.
-        checkpoint: "package:folder" of a trained run that comes with the task; or empty.
-        positions: places in the state of x, y and, where there is one, z in the world, metres, for
-            films; empty when it has none.
-        score: returns "min" and "max" that stand for a normalised score of 0 and 100.
-        preset: settings that go with the task, dotted.
+        name: Name of a task that a package ships; empty for the user's own.
+        description: Description in one line.
+        env_kwargs: Arguments of `gymnasium.make`.
+        collector: "module:function" that collects the dataset; empty without one.
+        collect_steps: Number of control steps to collect.
+        policy: "module:function" of the data's controller, a baseline for evaluations:
+            `policy(env, seed=...)` returns an object with `act(observation)`.
+        tracker: "module:function" that tracks a plan of states; see `dfplan.types.Tracker`.
+        checkpoint: "package:folder" of the pretrained run that ships with the task; or empty.
+        positions: State dimensions of the world coordinates x, y and optionally z, in meters, for
+            videos; empty if the state has none.
+        score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.
+        preset: Dotted settings that belong to the task.
         protocol: Evaluation protocol, a name in `dfplan.tasks.protocols.PROTOCOLS`.
     """
 
@@ -60,12 +60,12 @@ class Task:
     protocol: str = "seeds"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """Return the JSON form."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Task":
-        """Inverse of `to_dict`."""
+        """Create a task from its JSON form."""
         return cls(**{**values, "positions": tuple(values.get("positions", ()))})
 
 
@@ -87,10 +87,10 @@ def _from_records(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Task]:
 
 
 def get_task(name: str) -> Task:
-    """The task of that name.
+    """Return the task of that name.
 
     Raises:
-        UserError: on an unknown name, with the nearest ones first.
+        UserError: If the name is unknown; the message lists the closest names first.
     """
     tasks = all_tasks()
     if name not in tasks:
@@ -99,46 +99,45 @@ def get_task(name: str) -> Task:
 
 
 def nearest_first(name: str, tasks: Iterable[str]) -> str:
-    """Names of tasks in one line, those like `name` first."""
+    """Return names of tasks as one line, those similar to `name` first."""
     tasks = list(tasks)
-    near = difflib.get_close_matches(name, tasks, n=len(tasks) or 1, cutoff=0.6)
-    names = [*near, *(t for t in tasks if t not in near)]
+    close = difflib.get_close_matches(name, tasks, n=len(tasks) or 1, cutoff=0.6)
+    names = [*close, *(t for t in tasks if t not in close)]
     return ", ".join(names) or "none (install dfplan-envs)"
 
 
 def checkpoint_folder(task: Task) -> Path:
-    """Where the trained run that comes with a task lies.
+    """Return the folder of the pretrained run that ships with a task.
 
     Raises:
-        UserError: when its package is not installed, or not as plain files, or has no such folder.
+        UserError: If its package is not installed, is not installed as plain files or lacks the
+            folder.
     """
     package, _, folder = task.checkpoint.partition(":")
     try:
-        place = files(package) / folder
+        path = files(package) / folder
     except (ImportError, TypeError, ValueError) as error:
         raise UserError(f"checkpoint {task.checkpoint!r}: {one_line(error)}") from error
-    if not isinstance(place, Path):
+    if not isinstance(path, Path):
         raise UserError(
-            f"checkpoint {task.checkpoint!r} lies in {place}, an archive; "
+            f"checkpoint {task.checkpoint!r} is in {path}, an archive; "
             f"install {package} as plain files, with pip"
         )
-    if not place.is_dir():
-        raise UserError(
-            f"checkpoint {task.checkpoint!r}: there is no {place}; install {package} anew"
-        )
-    return place
+    if not path.is_dir():
+        raise UserError(f"checkpoint {task.checkpoint!r}: there is no {path}; reinstall {package}")
+    return path
 
 
 def load_function(path: str) -> Callable[..., Any]:
-    """The function that "module:function" names.
+    """Import the function that "module:function" names.
 
     Raises:
-        UserError: when the module or the function does not exist, or is none.
+        UserError: If the module or the function does not exist, or the object is not callable.
     """
     module, _, name = path.partition(":")
     try:
         function = getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever happens in someone else's module
+    except Exception as error:  # another package's code may raise anything
         reason = one_line(error)
         raise UserError(f"cannot load {path!r} ({reason}); expected 'module:function'") from error
     if not callable(function):

@@ -1,1 +1,1 @@
-"""Training: the loss, the pure step, checkpoints, and the one loop with side effects."""
+"""Training: loss, pure step, checkpoints, and the loop with its side effects."""

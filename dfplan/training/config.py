@@ -5,8 +5,10 @@ import dataclasses
 from dfplan.training.objective import ObjectiveConfig
 from dfplan.training.optimizer import OptimizerConfig
 from dfplan.types import UserError
+from dfplan.util.validate import check_integers, check_numbers
 
-SEEDS = 2**32  # JAX takes a seed modulo this
+SEEDS = 2**32
+"""Number of valid seeds; JAX takes a seed modulo this."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,18 +16,19 @@ class TrainingConfig:
     """A training run.
 
     Attributes:
-        steps: optimiser steps.
-        batch_size: sequences per step.
-        seed: of initialisation, batches and noise; below 2**32.
-        ema: decay of the parameters' moving average, which is what plans are made with.
-        log_every: steps per call of the compiled program and per line of metrics, which a
-            checkpoint in between makes shorter.
-        save_every: steps between checkpoints; the last step is always saved.
-        wandb: project of Weights & Biases to log to as well (extra `wandb`); empty for none.
-        objective, optimizer: see there.
+        steps: Optimizer steps.
+        batch_size: Sequences per step.
+        seed: PRNG seed for initialization, batches and noise; below 2**32.
+        ema: Decay of the moving average of the parameters, which is what plans are made with.
+        log_every: Steps per call of the compiled program and per line of metrics; a checkpoint in
+            between splits them.
+        save_every: Steps between checkpoints; the last step is always saved.
+        wandb: Weights & Biases project to log to as well (extra `wandb`); empty for none.
+        objective: What a step learns.
+        optimizer: How parameters are updated.
 
     Raises:
-        UserError: when a value is out of range.
+        UserError: If a value is out of range.
     """
 
     steps: int = 4_000
@@ -39,10 +42,7 @@ class TrainingConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "log_every", "save_every"):
-            if getattr(self, name) < 1:
-                raise UserError(f"training.{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.ema < 1:
-            raise UserError(f"training.ema must be in [0, 1), got {self.ema}")
+        check_integers(self, "training.", 1, ["steps", "batch_size", "log_every", "save_every"])
+        check_numbers(self, "training.", ["ema"], high=1.0, open_high=True)
         if not 0 <= self.seed < SEEDS:
             raise UserError(f"training.seed must be in [0, {SEEDS}), got {self.seed}")

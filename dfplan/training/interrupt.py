@@ -1,4 +1,4 @@
-"""Interrupts that wait for a safe moment."""
+"""Interrupts that are deferred to a safe point."""
 
 import contextlib
 import signal
@@ -10,29 +10,29 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], bool]]:
-    """Within this context Ctrl-C and SIGTERM only set a flag; yields the function that reads it.
+    """Make Ctrl-C and SIGTERM only set a flag; yield the function that reads it.
 
-    A training step gives its old state's memory away, so an exception in the middle of one would
-    leave nothing to save. A second Ctrl-C interrupts at once. A signal that was ignored before (as
-    under nohup) stays ignored. Off the main thread, where Python allows no handlers, the flag is
+    A training step donates its old state's memory, so an exception in the middle of one would leave
+    nothing to save. A second signal interrupts at once. A signal that was ignored before (as under
+    nohup) stays ignored. Outside the main thread, where Python allows no handlers, the flag is
     never set.
     """
-    asked = threading.Event()
+    requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield requested.is_set
         return
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    before = {n: h for n, h in handlers.items() if h not in (signal.SIG_IGN, None)}
+    replaced = {n: h for n, h in handlers.items() if h not in (signal.SIG_IGN, None)}
 
-    def note(number: int, frame: object) -> None:
-        if asked.is_set():
+    def request(number: int, frame: object) -> None:
+        if requested.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        requested.set()
 
-    for number in before:
-        signal.signal(number, note)
+    for number in replaced:
+        signal.signal(number, request)
     try:
-        yield asked.is_set
+        yield requested.is_set
     finally:
-        for number, handler in before.items():
+        for number, handler in replaced.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The training loop: the one place where training has side effects."""
+"""The training loop: the only place where training has side effects."""
 
 import contextlib
 import dataclasses
@@ -30,44 +30,55 @@ def fit(
     stop_step: int | None = None,
     report: Report | None = None,
 ) -> TrainState:
-    """Train from the newest checkpoint in `directory`, or from the start, and save as it goes.
+    """Train from the newest checkpoint in `directory`, or from scratch, saving checkpoints.
 
-    An interrupted run saves before it ends, and calling this again goes on to the same bits as if
-    it had not been interrupted (on the same machine): the batch of step i depends on (seed, i)
-    alone.
+    An interrupted run saves before it ends. Calling this again resumes it, with bit-identical
+    results on the same machine: the batch of step i depends only on (seed, i).
 
     Args:
-        spec: what to train.
-        training_arrays: what to train on.
-        directory: of the run; gets checkpoints/, metrics.jsonl and tensorboard/, and with
-            `training.wandb` wandb/.
-        stop_step: stop, with a checkpoint, at this step; the schedule is the whole run's.
-        report: called with the step and its metrics after every `log_every` steps.
+        spec: What to train.
+        training_arrays: Training data.
+        directory: Run directory; gets checkpoints/, metrics.jsonl, tensorboard/, and wandb/ if
+            `training.wandb` is set.
+        stop_step: Step at which to stop, with a checkpoint; the learning-rate schedule remains that
+            of the whole run.
+        report: Called with the step and its metrics after every `log_every` steps.
 
     Raises:
-        UserError: when the loss or the gradient is no longer finite (the last checkpoint stays), or
-            the checkpoint to go on from is damaged, or W&B does not begin a run.
-        KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint has been written.
+        UserError: If the loss or the gradient is no longer finite (the last checkpoint stays), the
+            checkpoint to resume from is damaged, or W&B cannot start a run.
+        KeyboardInterrupt: On Ctrl-C or SIGTERM, after a checkpoint has been written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     end = spec.training.steps if stop_step is None else min(stop_step, spec.training.steps)
     with contextlib.ExitStack() as stack:
-        store = CheckpointStore(directory / "checkpoints")
-        stack.callback(store.close)
+        store = stack.enter_context(CheckpointStore(directory / "checkpoints"))
         if store.latest() is None:
             state = init_state(spec)
         else:
             state = store.load_state(jax.eval_shape(lambda: init_state(spec)))
-        logs: list[Log] = [MetricLog(directory, int(state.step))]
-        stack.callback(logs[0].close)
+        metric_log = MetricLog(directory, int(state.step))
+        stack.callback(metric_log.close)
+        logs: list[Log] = [metric_log]
         if spec.training.wandb:
-            settings = {name: dataclasses.asdict(part) for name, part in spec._asdict().items()}
-            logs.append(WandbLog(spec.training.wandb, directory, settings))
-            stack.callback(logs[-1].close)
-        return _run(spec, training_arrays, state, end, store, logs, report)
+            settings = {
+                name: dataclasses.asdict(section) for name, section in spec._asdict().items()
+            }
+            wandb_log = WandbLog(spec.training.wandb, directory, settings)
+            stack.callback(wandb_log.close)
+            logs.append(wandb_log)
+        return _train(
+            spec=spec,
+            training_arrays=training_arrays,
+            state=state,
+            end=end,
+            store=store,
+            logs=logs,
+            report=report,
+        )
 
 
-def _run(
+def _train(
     spec: TrainSpec,
     training_arrays: TrainingArrays,
     state: TrainState,
@@ -76,18 +87,20 @@ def _run(
     logs: list[Log],
     report: Report | None,
 ) -> TrainState:
-    config, step = spec.training, int(state.step)
+    config = spec.training
+    step = int(state.step)
     with deferred_interrupts() as interrupted:
         while step < end:
-            started, before = time.perf_counter(), step
+            start_time = time.perf_counter()
+            start_step = step
             step = _next_stop(step, end, config.log_every, config.save_every)
             state, metrics = train_until(spec, training_arrays, state, jnp.int32(step))
             scalars = {name: float(value) for name, value in metrics.items()}
-            # A gradient that is not finite has spoilt the state, though this loss came before it.
+            # Also the gradient: if it is not finite, the state is ruined, though the loss was fine.
             if not all(map(math.isfinite, scalars.values())):
                 raise _diverged(step, store)
-            seconds = time.perf_counter() - started
-            scalars["tokens_per_second"] = spec.tokens_per_step * (step - before) / seconds
+            seconds = time.perf_counter() - start_time
+            scalars["tokens_per_second"] = spec.tokens_per_step * (step - start_step) / seconds
             for log in logs:
                 log.write(step, scalars)
             if report is not None:
@@ -100,14 +113,14 @@ def _run(
 
 
 def _next_stop(step: int, end: int, *periods: int) -> int:
-    """The next step at which something is due."""
+    """Return the next step at which to log, save or end."""
     return min(end, *((step // period + 1) * period for period in periods))
 
 
 def _diverged(step: int, store: CheckpointStore) -> UserError:
     last = store.latest()
-    kept = f"the checkpoint of step {last} is kept" if last else "no checkpoint was written yet"
+    saved = f"the checkpoint of step {last} is kept" if last else "no checkpoint was written yet"
     return UserError(
-        f"the loss is not finite at step {step}; {kept}; "
+        f"the loss is not finite at step {step}; {saved}; "
         "try a lower training.optimizer.learning_rate"
     )

@@ -1,4 +1,4 @@
-"""Metrics of a run: JSON lines and TensorBoard events, in one call."""
+"""Metrics of a run, as JSON lines and TensorBoard events."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ import numpy as np
 class MetricLog:
     """Appends scalars to `metrics.jsonl` and `tensorboard/` in a run's directory.
 
-    A resumed run writes the steps after its checkpoint again, so what stands there past `step` is
-    dropped first (in TensorBoard's events by the mark that its readers go by).
+    A resumed run writes the steps after its checkpoint again, so records after `step` are dropped
+    first (in TensorBoard's events by a purge mark that its readers respect).
 
     Args:
-        directory: the run's.
-        step: the step that the run goes on from.
+        directory: Run directory.
+        step: Step from which the run resumes.
     """
 
     def __init__(self, directory: Path, step: int = 0):
@@ -24,7 +24,7 @@ class MetricLog:
         if path.exists():
             _drop_after(path, step)
         self._file = path.open("a")
-        # Named by the step too: writers that begin within one second would overwrite each other.
+        # Named by the step too: writers opened within one second would overwrite each other.
         self._board = SummaryWriter(
             str(Path(directory) / "tensorboard"),
             purge_step=step + 1,
@@ -45,29 +45,30 @@ class MetricLog:
 
 
 def read_metrics(directory: Path) -> dict[str, np.ndarray]:
-    """What a run has recorded in `metrics.jsonl`: `[N, 2]` steps and values, by name.
+    """Return what a run has recorded in `metrics.jsonl`: `[N, 2]` steps and values, by name.
 
-    Empty where there is no such file; lines that are damaged are left out.
+    Empty if there is no such file; damaged lines are skipped.
     """
     path = Path(directory) / "metrics.jsonl"
     lines = path.read_text().splitlines() if path.is_file() else []
-    found: dict[str, list[tuple[float, float]]] = {}
+    points: dict[str, list[tuple[float, float]]] = {}
     for record in (json.loads(line) for line in lines if _step(line) < float("inf")):
         step = record.pop("step")
         for name, value in record.items():
-            found.setdefault(name, []).append((step, value))
-    return {name: np.array(curve, float) for name, curve in found.items()}
+            points.setdefault(name, []).append((step, value))
+    return {name: np.array(curve, float) for name, curve in points.items()}
 
 
 def _drop_after(path: Path, step: int) -> None:
-    """Keep the lines up to `step`, and none that a killed run left unfinished."""
-    kept = [line for line in path.read_text().splitlines() if _step(line) <= step]
+    """Keep the lines up to `step`; drop those that a killed run left unfinished."""
+    lines = [line for line in path.read_text().splitlines() if _step(line) <= step]
     part = path.with_name(f"{path.name}.part")
-    part.write_text("".join(f"{line}\n" for line in kept))
+    part.write_text("".join(f"{line}\n" for line in lines))
     part.replace(path)
 
 
 def _step(line: str) -> float:
+    """Return the step of a line; infinity for a damaged one."""
     try:
         return json.loads(line)["step"]
     except (ValueError, KeyError, TypeError):

@@ -11,47 +11,45 @@ from dfplan.data.windows import Batch
 from dfplan.diffusion.loss import diffuse, masked_mse
 from dfplan.diffusion.noise_levels import (
     PARADIGMS,
+    HistoryNoiseConfig,
     NoiseLevelSampler,
     TwoStreamNoiseLevelSampler,
-    check_shares,
-    check_sum,
 )
 from dfplan.diffusion.parametrize import WEIGHTS, loss_weight, target, to_eps
 from dfplan.model import Model
-from dfplan.nets.bidirectional import BidirectionalTransformer, two_streams_need_causality
 from dfplan.nets.network import Network
 from dfplan.training.consistency import lower_estimate
 from dfplan.types import Array, PyTree, UserError, check_choice
+from dfplan.util.validate import check_integers
 
 LOSSES = ("denoising", "consistency")
 
 
 @dataclasses.dataclass(frozen=True)
 class ObjectiveConfig:
-    """What one training step learns.
+    """What a training step learns.
 
     Attributes:
-        paradigm: noise levels "independent" per token (Diffusion Forcing), "shared" by all
-            (full-sequence diffusion), "teacher_forcing" (next-token diffusion: clean history) or
-            "regression" (clean history, and nothing of the next token: it is planned in 1 step).
-        two_stream: Whether the noise levels of history and target are drawn separately, at twice
-            the tokens (`Network.two_streams`), which planning token by token profits from. If not,
-            each token is learned at the level that it is shown with. Invalid with the paradigm
-            "shared".
-        weight: of a token by its signal-to-noise ratio: "uniform", "min_snr" or "fused_min_snr".
-        loss: what a token's estimate is to be: the clean token ("denoising"), or the network's own
-            estimate of the same token at a lower level ("consistency"), so that few sampling
-            steps do what many do. That takes two streams, and a run that was trained by denoising
-            to begin with.
-        consistency_steps: K; under "consistency" that level is lower by 1 / K.
-        history_clean, history_ramp: of two streams, the shares of histories that are nearly clean,
-            as sampling token by token meets them, and whose levels rise, as pyramids do; the rest
-            is independent (`TwoStreamNoiseLevelSampler`). Without effect on a single stream, and under
+        paradigm: How noise levels are sampled: "independent" per token (Diffusion Forcing),
+            "shared" by all tokens (full-sequence diffusion), "teacher_forcing" (next-token
+            diffusion: clean history) or "regression" (clean history and pure noise, so the next
+            token is predicted in 1 step).
+        two_stream: Whether the noise levels of history and target are sampled separately, at twice
+            the tokens (`Network.two_streams`), which benefits autoregressive planning. If not, a
+            token is learned at the same level at which later tokens see it. Invalid with the
+            paradigm "shared".
+        weight: Weight of a token by its signal-to-noise ratio: "uniform", "min_snr" or
+            "fused_min_snr".
+        loss: Target of a token's estimate: the clean token ("denoising"), or the network's own
+            estimate of the same token at a lower level ("consistency"), so that few sampling steps
+            do the work of many. The latter needs two streams and weights that were trained by
+            denoising to start from.
+        consistency_steps: Steps K of "consistency", whose lower level is lower by 1 / K.
+        history: Noise levels of the history stream; ignored with a single stream, and by
             "teacher_forcing" and "regression", whose history is clean.
-        history_near: bound of a nearly clean level; likewise.
 
     Raises:
-        UserError: on an unknown choice, two streams with shared levels, or a value out of range.
+        UserError: If a value is unknown or out of range, or settings exclude each other.
     """
 
     paradigm: str = "independent"
@@ -59,9 +57,7 @@ class ObjectiveConfig:
     weight: str = "uniform"
     loss: str = "denoising"
     consistency_steps: int = 8
-    history_clean: float = 0.6
-    history_ramp: float = 0.2
-    history_near: float = 0.1
+    history: HistoryNoiseConfig = HistoryNoiseConfig()
 
     def __post_init__(self):
         check_choice("training.objective.paradigm", self.paradigm, PARADIGMS)
@@ -69,99 +65,83 @@ class ObjectiveConfig:
         check_choice("training.objective.loss", self.loss, LOSSES)
         if self.two_stream and self.paradigm == "shared":
             raise UserError(
-                "training.objective.two_stream draws the noise levels of history and target "
-                "separately, and the paradigm 'shared' has one level for all; valid here: false"
+                "training.objective.two_stream samples the noise levels of history and target "
+                "separately, but the paradigm 'shared' has one level for all tokens; valid: false"
             )
         if self.paradigm == "regression" and self.weight != "uniform":
             raise UserError(
-                f"training.objective.weight {self.weight!r} is 0 at pure noise, all that the "
-                "paradigm 'regression' learns from; valid here: uniform"
+                f"training.objective.weight {self.weight!r} is 0 at pure noise, the only level of "
+                "the paradigm 'regression'; valid: uniform"
             )
         if self.loss == "consistency":
             self._check_consistency()
-        prefix = "training.objective."
-        check_shares(self, "history_clean", "history_ramp", "history_near", prefix=prefix)
-        check_sum(self, "history_clean", "history_ramp", prefix)
 
     def _check_consistency(self) -> None:
         if not self.two_stream:
             raise UserError(
-                "training.objective.loss 'consistency' compares a token's estimates after one and "
-                "the same history, which needs training.objective.two_stream true"
+                "training.objective.loss 'consistency' compares estimates of a token given the "
+                "same history, which needs training.objective.two_stream true"
             )
         if self.paradigm == "regression":
             raise UserError(
-                "training.objective.loss 'consistency' compares levels, and the paradigm "
-                "'regression' has one; valid here: independent, teacher_forcing"
+                "training.objective.loss 'consistency' compares noise levels, but the paradigm "
+                "'regression' has only one; valid: independent, teacher_forcing"
             )
-        if self.consistency_steps < 2:
-            raise UserError(
-                "training.objective.consistency_steps must be at least 2, "
-                f"got {self.consistency_steps}"
-            )
+        check_integers(self, "training.objective.", 2, ["consistency_steps"])
 
-    def two_stream_noise_levels(self, steps: int) -> TwoStreamNoiseLevelSampler:
-        """Levels of history and target apart, of `steps` discrete levels (0: continuous)."""
-        if self.next_token:
-            pure = self.paradigm == "regression"
-            return TwoStreamNoiseLevelSampler(clean=1.0, ramp=0.0, near=0.0, pure=pure, steps=steps)
-        shares = self.history_clean, self.history_ramp, self.history_near
-        return TwoStreamNoiseLevelSampler(*shares, steps=steps)
+    def two_stream_noise_levels(self, num_levels: int) -> TwoStreamNoiseLevelSampler:
+        """Return the sampler of noise levels for two streams.
+
+        Args:
+            num_levels: Number of discrete levels; 0 for continuous ones.
+        """
+        if not self.next_token:
+            return TwoStreamNoiseLevelSampler(self.history, num_levels=num_levels)
+        clean = HistoryNoiseConfig(clean=1.0, ramp=0.0, near=0.0)
+        pure = self.paradigm == "regression"
+        return TwoStreamNoiseLevelSampler(clean, pure=pure, num_levels=num_levels)
 
     @property
     def next_token(self) -> bool:
-        """Whether each token is learned after clean history alone."""
+        """Whether each token is learned only after a clean history."""
         return self.paradigm in ("teacher_forcing", "regression")
 
 
 def check_model(config: ObjectiveConfig, model: Model) -> None:
-    """Check that a model can learn what is asked of it.
+    """Check that a model can be trained with an objective.
 
     Raises:
-        UserError: when it cannot, naming the settings that do not go together.
+        UserError: If it cannot; names the settings that exclude each other.
     """
-    if config.two_stream and not model.net.causal:
-        raise UserError(two_streams_need_causality())
+    kind = model.net.kind
+    if config.two_stream and not model.net.network.supports_two_stream:
+        reason = "does not support it" if model.net.causal else "sees later tokens"
+        raise UserError(
+            "training.objective.two_stream learns each token from the history before it, but "
+            f"net.kind {kind!r} {reason}; valid: false"
+        )
     if config.next_token and not model.net.causal:
         raise UserError(
             f"training.objective.paradigm {config.paradigm!r} predicts a token from those before "
-            "it, and net.attention 'bidirectional' sees what comes after; valid here: independent, "
-            "shared"
+            f"it, but net.kind {kind!r} sees later tokens; valid: independent, shared"
         )
     if config.paradigm == "regression" and model.diffusion.parametrization == "eps":
         raise UserError(
-            "diffusion.parametrization 'eps' says nothing of a token at pure noise, all that the "
-            "paradigm 'regression' learns from; valid here: x0, v"
+            "diffusion.parametrization 'eps' carries no information about a token at pure noise, "
+            "the only level of the paradigm 'regression'; valid: x0, v"
         )
 
 
 class Noised(NamedTuple):
-    """The network's input for one batch: S = T tokens, or 2T where history and target are apart.
+    """The network's input for one batch: S = T tokens, or S = 2T with history and target apart.
 
     Attributes:
-        clean: `[B, S, D]` tokens of all streams; the last T are targets.
-        level: `[B, S]` theirs.
+        clean: Tokens of all streams; the last T are targets.
+        level: Their noise levels.
     """
 
     clean: Float[Array, "B S D"]
     level: Float[Array, "B S"]
-
-
-def _streams(key: Array, model: Model, config: ObjectiveConfig, batch: Batch) -> Noised:
-    """Levels as the paradigm draws them; tokens that are not there are pure noise in any."""
-    tokens = batch.tokens
-    rows, length = tokens.shape[:2]
-    has_goal, steps = model.layout.has_goal, model.diffusion.num_levels
-    if not config.two_stream:
-        draw = NoiseLevelSampler(config.paradigm, steps)
-        level = draw.draw(key, rows, length, has_goal)
-        return Noised(tokens, jnp.where(batch.valid, level, 1.0))
-    k_history, k_target = jax.random.split(key)
-    draw = config.two_stream_noise_levels(steps)
-    history = draw.draw_history(k_history, rows, length, has_goal)
-    level = jnp.concatenate([history, draw.draw_targets(k_target, rows, length)], axis=1)
-    both, valid = (jnp.concatenate([a, a], axis=1) for a in (tokens, batch.valid))
-    return Noised(both, jnp.where(valid, level, 1.0))
 
 
 def denoising_loss(
@@ -172,35 +152,74 @@ def denoising_loss(
     batch: Batch,
     teacher: PyTree | None = None,
 ) -> Float[Array, ""]:
-    """Mean squared error of the network's prediction over the tokens that have noise to remove.
+    """Return the mean squared error of the network's prediction over the noised tokens.
 
-    Padding is pure noise, of which nothing can be learned: past the end of an episode, where a
-    causal network lets it influence nothing and a bidirectional one is told not to see it, and
-    before its start as in a planner's history. It is left out of the mean. So are clean tokens,
-    which have nothing to learn from, and the goal, which is given or missing but never sampled.
+    Padding is pure noise, from which nothing can be learned: after the end of an episode, where it
+    cannot influence a causal network and is masked in a bidirectional one, and before the start, as
+    in a planner's history. It is left out of the mean. So are clean tokens, which have no noise to
+    remove, and the goal, which is given or missing but never sampled.
 
-    With the weights of a `teacher` the clean tokens are those of `lower_estimate`.
+    Args:
+        params: Parameters of the model.
+        model: Description of the networks.
+        config: Objective.
+        key: PRNG key for noise levels and noise.
+        batch: Windows of training data.
+        teacher: Parameters of the teacher, whose `lower_estimate` replaces the clean tokens as the
+            target; None for denoising.
     """
     k_level, k_noise = jax.random.split(key)
-    noised = _streams(k_level, model, config, batch)
+    noised = _sample_levels(k_level, model, config, batch)
     x, eps = diffuse(k_noise, model.schedule, noised.clean, noised.level)
     denoiser = model.denoiser(params)
     output = _evaluate(denoiser, config, x, noised.level, batch.valid)
     tokens = batch.tokens.shape[1]
     level = noised.level[:, -tokens:]
-    clean, eps = batch.tokens, eps[:, -tokens:]
+    clean = batch.tokens
+    eps = eps[:, -tokens:]
     alpha, sigma = (a[..., None] for a in model.schedule.alpha_sigma(level))
     if teacher is not None:
-        steps, taught = config.consistency_steps, model.denoiser(teacher)
-        clean = lower_estimate(denoiser, taught, model, steps, x, noised.level)
+        clean = lower_estimate(
+            student=denoiser,
+            teacher=model.denoiser(teacher),
+            model=model,
+            steps=config.consistency_steps,
+            x=x,
+            level=noised.level,
+        )
         eps = to_eps(x[:, -tokens:], clean, alpha, sigma)
-    wanted = target(model.diffusion.parametrization, clean, eps, alpha, sigma)
+    prediction_target = target(model.diffusion.parametrization, clean, eps, alpha, sigma)
     learned = batch.valid & (level > 0) & (jnp.arange(tokens) >= int(model.layout.has_goal))
     if config.next_token and not config.two_stream:
-        # The tokens after the first noisy one are not there yet.
+        # Only the first noisy token is learned; those after it are not sampled yet.
         learned &= jnp.cumsum(learned, axis=1) == 1
     weight = _weight(model, config, level, noised.level[:, :tokens])
-    return masked_mse(output, wanted, weight, learned)
+    return masked_mse(output, prediction_target, weight, learned)
+
+
+def inverse_loss(params: PyTree, model: Model, batch: Batch) -> Float[Array, ""]:
+    """Return the mean squared error of the inverse dynamics, in normalized action units."""
+    action = model.inverse(params)(batch.state, batch.next_state, batch.gap)
+    return jnp.mean((action - batch.action) ** 2)
+
+
+def _sample_levels(key: Array, model: Model, config: ObjectiveConfig, batch: Batch) -> Noised:
+    """Sample the paradigm's noise levels; padding is pure noise in all of them."""
+    rows, length = batch.tokens.shape[:2]
+    has_goal = model.layout.has_goal
+    num_levels = model.diffusion.num_levels
+    if not config.two_stream:
+        sampler = NoiseLevelSampler(config.paradigm, num_levels)
+        level = sampler.sample(key, rows, length, has_goal)
+        return Noised(batch.tokens, jnp.where(batch.valid, level, 1.0))
+    k_history, k_target = jax.random.split(key)
+    sampler = config.two_stream_noise_levels(num_levels)
+    history_level = sampler.sample_history(k_history, rows, length, has_goal)
+    target_level = sampler.sample_targets(k_target, rows, length)
+    level = jnp.concatenate([history_level, target_level], axis=1)
+    tokens = jnp.concatenate([batch.tokens, batch.tokens], axis=1)
+    valid = jnp.concatenate([batch.valid, batch.valid], axis=1)
+    return Noised(tokens, jnp.where(valid, level, 1.0))
 
 
 def _evaluate(
@@ -208,27 +227,23 @@ def _evaluate(
 ) -> Array:
     if config.two_stream:
         return denoiser.two_streams(x, level)
-    if isinstance(denoiser, BidirectionalTransformer):
-        return denoiser(x, level, valid)
-    return denoiser(x, level)
+    return denoiser(x, level, valid)
 
 
 def _weight(
     model: Model, config: ObjectiveConfig, level: Float[Array, "B T"], history: Float[Array, "B T"]
 ) -> Float[Array, "B T"]:
-    """Weights by the states' levels alone: a goal tells where to, and nothing of the start."""
+    """Return loss weights by the states' levels only: a clean goal does not reveal the start."""
     first = int(model.layout.has_goal)
-    snr, seen = (_snr(model, a[:, first:]) for a in (level, history))
-    weight = loss_weight(config.weight, model.diffusion.parametrization, snr, seen)
+    weight = loss_weight(
+        config.weight,
+        model.diffusion.parametrization,
+        snr=_snr(model, level[:, first:]),
+        history=_snr(model, history[:, first:]),
+    )
     return jnp.pad(weight, ((0, 0), (first, 0)))
 
 
 def _snr(model: Model, level: Float[Array, "B T"]) -> Float[Array, "B T"]:
     alpha, sigma = model.schedule.alpha_sigma(level)
     return (alpha / jnp.maximum(sigma, 1e-4)) ** 2
-
-
-def inverse_loss(params: PyTree, model: Model, batch: Batch) -> Float[Array, ""]:
-    """Mean squared error of the inverse dynamics, normalised action units."""
-    action = model.inverse(params)(batch.state, batch.next_state, batch.gap)
-    return jnp.mean((action - batch.action) ** 2)

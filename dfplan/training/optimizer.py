@@ -1,31 +1,32 @@
-"""Optimizer: AdamW or Muon, warm-up and cosine decay, gradient clipping."""
+"""Optimizer: AdamW or Muon, with warmup, cosine decay and gradient clipping."""
 
 import dataclasses
-import math
 
 import jax
 import optax
 
-from dfplan.types import UserError, check_choice
+from dfplan.types import PyTree, check_choice
+from dfplan.util.validate import check_integers, check_numbers
 
 OPTIMIZERS = ("adamw", "muon")
 MUON_OVER_ADAM = 10.0
+"""Learning rate of Muon over that of Adam."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """How parameters move.
+    """How parameters are updated.
 
     Attributes:
-        name: "adamw", or "muon" (orthogonalised momentum for matrices, Adam for the rest).
-        learning_rate: peak for Adam; matrices under Muon take ten times it.
-        warmup: steps of linear warm-up.
-        final: learning rate at the end, as a fraction of the peak (cosine decay).
-        weight_decay: decoupled, matrices only.
-        clip: largest global gradient norm; 0 for no limit.
+        name: "adamw", or "muon" (orthogonalized momentum for matrices, Adam for the rest).
+        learning_rate: Peak learning rate of Adam; matrices under Muon use ten times as much.
+        warmup: Steps of linear warmup.
+        final: Learning rate at the end, as a fraction of the peak (cosine decay).
+        weight_decay: Decoupled weight decay, of matrices only.
+        clip: Largest global gradient norm; 0 for no limit.
 
     Raises:
-        UserError: when a value is out of range.
+        UserError: If a value is unknown or out of range.
     """
 
     name: str = "muon"
@@ -37,20 +38,13 @@ class OptimizerConfig:
 
     def __post_init__(self):
         check_choice("training.optimizer.name", self.name, OPTIMIZERS)
-        for field in ("learning_rate", "warmup", "weight_decay", "clip"):
-            value = getattr(self, field)
-            if not 0 <= value < math.inf:  # NaN is no number to use either
-                raise UserError(f"training.optimizer.{field} must be at least 0, got {value}")
-        if not 0 <= self.final <= 1:
-            raise UserError(f"training.optimizer.final must be in [0, 1], got {self.final}")
-
-
-def _matrices(params):
-    return jax.tree.map(lambda p: p.ndim == 2, params)
+        check_integers(self, "training.optimizer.", 0, ["warmup"])
+        check_numbers(self, "training.optimizer.", ["learning_rate", "weight_decay", "clip"])
+        check_numbers(self, "training.optimizer.", ["final"], high=1.0)
 
 
 def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
-    """The optax transformation of a run of `steps` steps."""
+    """Return the optax transformation for a run of `steps` steps."""
 
     def schedule(peak: float) -> optax.Schedule:
         warmup = min(config.warmup, steps // 2)
@@ -58,7 +52,7 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransfo
 
     rate = schedule(config.learning_rate)
     if config.name == "adamw":
-        update = optax.adamw(rate, weight_decay=config.weight_decay, mask=_matrices)
+        update = optax.adamw(rate, weight_decay=config.weight_decay, mask=_is_matrix)
     else:
         update = optax.contrib.muon(
             schedule(MUON_OVER_ADAM * config.learning_rate),
@@ -67,3 +61,7 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransfo
         )
     clip = optax.clip_by_global_norm(config.clip) if config.clip else optax.identity()
     return optax.chain(clip, update)
+
+
+def _is_matrix(params: PyTree) -> PyTree:
+    return jax.tree.map(lambda p: p.ndim == 2, params)

@@ -20,10 +20,11 @@ class TrainState(NamedTuple):
     """Everything that training changes.
 
     Attributes:
-        step: int32, steps done.
-        params, ema: parameters and their exponential moving average.
-        opt_state: of the optax transformation.
-        teacher: parameters that are learned from and stay; None where only data are.
+        step: Number of steps taken, int32.
+        params: Parameters.
+        ema: Exponential moving average of the parameters.
+        opt_state: State of the optax transformation.
+        teacher: Fixed parameters to distill from; None when learning from data only.
     """
 
     step: Array
@@ -34,7 +35,13 @@ class TrainState(NamedTuple):
 
 
 class TrainSpec(NamedTuple):
-    """The static side of training; hashable, so one compiled program per recipe."""
+    """The static side of training; hashable, so that equal specs share one compiled program.
+
+    Attributes:
+        model: Description of the networks.
+        data: How windows are sampled from trajectories.
+        training: Settings of the run.
+    """
 
     model: Model
     data: DataConfig
@@ -42,67 +49,80 @@ class TrainSpec(NamedTuple):
 
     @property
     def tokens_per_step(self) -> int:
-        """State tokens that one step learns from."""
+        """Number of state tokens that one step learns from."""
         return self.training.batch_size * self.data.tokens
 
     def optimizer(self) -> optax.GradientTransformation:
-        """The optimiser of the whole run."""
+        """Return the optimizer of the whole run."""
         return make_optimizer(self.training.optimizer, self.training.steps)
 
 
 def init_state(spec: TrainSpec, params: PyTree = None) -> TrainState:
-    """The state before the first step, on this process's first device.
+    """Return the state before the first step, on this process's first device.
 
     Args:
-        spec: what to train.
-        params: to begin with; fresh ones when None.
+        spec: What to train.
+        params: Initial parameters; freshly initialized if None.
     """
     if params is None:
         params = spec.model.init(spec.training.seed)
-    distils = spec.training.objective.loss == "consistency"
-    # A step gives its old state's memory away, part by part.
-    ema, teacher = (jax.tree.map(jnp.copy, params) for _ in range(2))
+    distills = spec.training.objective.loss == "consistency"
+    # Copies, as a step donates every buffer of its old state.
+    ema = jax.tree.map(jnp.copy, params)
+    teacher = jax.tree.map(jnp.copy, params) if distills else None
     opt_state = spec.optimizer().init(params)
-    state = TrainState(jnp.int32(0), params, ema, opt_state, teacher if distils else None)
-    # Placed as one that was read from a checkpoint, or `train_until` would compile for both.
+    state = TrainState(jnp.int32(0), params, ema, opt_state, teacher)
+    # Placed like a state from a checkpoint, or `train_until` would compile once for each.
     return jax.device_put(state, jax.local_devices()[0])
 
 
 def train_step(
     spec: TrainSpec, training_arrays: TrainingArrays, state: TrainState
 ) -> tuple[TrainState, dict]:
-    """One optimiser step on the batch of `state.step`; a pure function.
+    """Take one optimizer step on the batch of `state.step`; a pure function.
 
     Returns:
-        The next state and the scalars loss, inverse_loss and grad_norm.
+        The next state, and the scalars loss, inverse_loss and grad_norm.
     """
     config = spec.training
     k_data, k_noise = jax.random.split(batch_key(config.seed, state.step))
     batch = sample_batch(k_data, training_arrays, spec.model.layout, spec.data, config.batch_size)
 
-    def total(params):
+    def total_loss(params):
         denoise = denoising_loss(
-            params, spec.model, config.objective, k_noise, batch, state.teacher
+            params=params,
+            model=spec.model,
+            config=config.objective,
+            key=k_noise,
+            batch=batch,
+            teacher=state.teacher,
         )
         inverse = inverse_loss(params, spec.model, batch)
         return denoise + inverse, {"loss": denoise, "inverse_loss": inverse}
 
-    (_, metrics), grads = jax.value_and_grad(total, has_aux=True)(state.params)
+    (_, metrics), grads = jax.value_and_grad(total_loss, has_aux=True)(state.params)
     updates, opt_state = spec.optimizer().update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    # A young average would remember the initialisation, so its memory grows with the run.
+    # The decay grows with the step, or an early average would remember the initialization.
     decay = jnp.minimum(config.ema, (1.0 + state.step) / (10.0 + state.step))
     ema = jax.tree.map(lambda e, p: decay * e + (1 - decay) * p, state.ema, params)
     metrics["grad_norm"] = optax.tree.norm(grads)
-    return TrainState(state.step + 1, params, ema, opt_state, state.teacher), metrics
+    state = TrainState(
+        step=state.step + 1,
+        params=params,
+        ema=ema,
+        opt_state=opt_state,
+        teacher=state.teacher,
+    )
+    return state, metrics
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
 def train_until(spec: TrainSpec, training_arrays: TrainingArrays, state: TrainState, stop: Array):
-    """Steps up to `stop` in one call; the metrics are means over these steps.
+    """Train up to step `stop` in one call; return the state, and the metrics' means over the steps.
 
     `stop` is traced, so runs of any length, and resumed ones, share one compiled program and hence
-    give the same bits.
+    give bit-identical results.
     """
 
     def body(carry):

@@ -11,20 +11,21 @@ ID = "wandb_id.txt"
 
 
 class WandbLog:
-    """Logs scalars to a project, in the extra `wandb`.
+    """Logs scalars to a Weights & Biases project; needs the extra `wandb`.
 
-    A resumed run goes on in the same W&B run, whose id is kept beside it. W&B keeps what it was
-    given first of the steps past the checkpoint, which are trained to the same bits again.
+    A resumed run continues the same W&B run, whose id is stored in the run directory. Of the steps
+    after the checkpoint, which are trained twice with the same results, W&B keeps the first
+    records.
 
-    Without an account: the environment variable WANDB_MODE=offline, W&B's own.
+    Without an account, set W&B's environment variable WANDB_MODE=offline.
 
     Args:
-        project: name of the project.
-        directory: of the run.
-        config: settings to show beside the curves.
+        project: Name of the project.
+        directory: Run directory.
+        config: Settings to show beside the curves.
 
     Raises:
-        UserError: when wandb is not installed, or does not begin a run.
+        UserError: If wandb is not installed, or cannot start a run.
     """
 
     def __init__(self, project: str, directory: Path, config: dict[str, Any]):
@@ -52,5 +53,5 @@ class WandbLog:
         self._run.log(scalars, step=step)
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send what has not been sent yet, and end the session."""
         self._run.finish()

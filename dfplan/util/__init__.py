@@ -1,1 +1,1 @@
-"""Helpers without knowledge of planning."""
+"""Utilities that are independent of planning."""

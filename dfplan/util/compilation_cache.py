@@ -1,4 +1,4 @@
-"""The persistent compilation cache: programs compiled once are read from disk after that."""
+"""Persistent compilation cache: compiled programs are stored on disk and reused."""
 
 import os
 from pathlib import Path
@@ -6,29 +6,30 @@ from pathlib import Path
 import jax
 
 OPT_OUT = "DFPLAN_NO_COMPILATION_CACHE"
-"""Environment variable; anything but an empty value turns the cache off."""
+"""Environment variable; any value except an empty one turns the cache off."""
 MIN_SECONDS = 0.1
-"""Programs that compile in less are not kept: reading them back would save nothing."""
+"""Programs that compile faster are not stored, as reading them back would save nothing."""
 
 
 def enable_compilation_cache() -> Path | None:
-    """Let JAX keep compiled programs in the user's cache directory, and read them from there.
+    """Make JAX store compiled programs in the user's cache directory and read them from there.
 
-    In `$XDG_CACHE_HOME/dfplan/xla`, by default `~/.cache/dfplan/xla`. JAX tells by its own version,
-    the machine and the program what fits, and goes on with a warning where it cannot write. A
-    directory that the user has given to JAX is left as it is (`JAX_COMPILATION_CACHE_DIR`).
-    For entry points: the command line and `Agent.load` call it, no import does.
+    The directory is `$XDG_CACHE_HOME/dfplan/xla`, by default `~/.cache/dfplan/xla`. JAX matches
+    entries by its version, the machine and the program, and continues with a warning if it cannot
+    write. A directory that the user has chosen (`JAX_COMPILATION_CACHE_DIR`) stays in use.
+    The command line and `Agent.load` call this function; importing dfplan does not.
 
     Returns:
-        The directory in use, or None where the environment variable `OPT_OUT` turns it off, or the
-        user has no home.
+        The directory in use, or None if the environment variable `OPT_OUT` turns the cache off or
+        the user has no home directory.
     """
     if os.environ.get(OPT_OUT):
         return None
     chosen = jax.config.values["jax_compilation_cache_dir"]
     if chosen is None:
-        given = os.environ.get("XDG_CACHE_HOME", "")
-        base = given if os.path.isabs(given) else os.path.expanduser(os.path.join("~", ".cache"))
+        base = os.environ.get("XDG_CACHE_HOME", "")
+        if not os.path.isabs(base):
+            base = os.path.expanduser(os.path.join("~", ".cache"))
         if not os.path.isabs(base):
             return None
         chosen = os.path.join(base, "dfplan", "xla")

@@ -1,4 +1,4 @@
-"""new_directory: a folder that is written whole or not at all."""
+"""Directories: atomic creation and size."""
 
 import contextlib
 import tempfile
@@ -9,29 +9,29 @@ from dfplan.types import UserError, one_line
 
 
 @contextlib.contextmanager
-def new_directory(out: Path) -> Iterator[Path]:
-    """A folder to write into, which takes the name `out` once all went well.
+def atomic_directory(out: Path) -> Iterator[Path]:
+    """Yield a temporary directory that is renamed to `out` if the context succeeds.
 
     Args:
-        out: must not exist, or be an empty folder; its parents are made.
+        out: Directory to create, with its parents; it must not exist or must be empty.
 
     Raises:
-        UserError: when `out` holds something or cannot be written.
+        UserError: If `out` is not empty or cannot be written.
     """
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UserError(f"{out} exists and is not empty; name another directory")
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as part:
-            # One level down, as the folder itself is readable by its owner alone.
-            inside = Path(part) / "new"
-            inside.mkdir()
-            yield inside
-            inside.replace(out)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+            # A subdirectory, because only the owner can read the temporary directory itself.
+            new = Path(temporary) / "new"
+            new.mkdir()
+            yield new
+            new.replace(out)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or one_line(error)}") from error
 
 
 def folder_size(folder: Path) -> int:
-    """Bytes of all files in a folder."""
+    """Return the total size of all files in a folder, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""need: a package of an optional extra, or one line that names the extra."""
+"""Import of optional dependencies, with an error that names the extra to install."""
 
 import importlib
 from types import ModuleType
@@ -7,15 +7,15 @@ from dfplan.types import UserError
 
 
 def import_optional(module: str, extra: str, what: str) -> ModuleType:
-    """Import a package that comes with an extra of dfplan's.
+    """Import a module that belongs to an optional extra of dfplan.
 
     Args:
-        module: to import.
-        extra: of dfplan that brings it.
-        what: what needs it, as a sentence begins.
+        module: Module to import.
+        extra: Extra of dfplan that installs it.
+        what: Feature that needs it, as the subject of the error message.
 
     Raises:
-        UserError: when it is not installed, with the command that installs it.
+        UserError: If the module is not installed; the message has the command that installs it.
     """
     try:
         return importlib.import_module(module)

@@ -60,17 +60,22 @@ class Registry:
             raise UserError(f"unknown {self.what} {name!r}; valid: {valid}")
         return self._objects[name]
 
-    def check(self, spec: str) -> str:
+    def check(self, spec: str, filled: int = 0, named: Iterable[str] = ()) -> str:
         """Return the spec if its name, its parameters and their types are valid.
 
         A built-in choice without parameters is not imported.
+
+        Args:
+            spec: Name of a choice, with parameters if it has any.
+            filled: Number of positional arguments that `make` will be called with.
+            named: Names of its keyword arguments.
 
         Raises:
             UserError: If something is invalid, with the valid choices.
         """
         name, parameters = parse_spec(spec)
         if parameters or name not in self._builtin:
-            self._typed(spec, parameters, _open_parameters(self.get(name)))
+            self._typed(spec, parameters, _open_parameters(self.get(name), filled, named))
         return spec
 
     def make(self, spec: str, *args: Any, **kwargs: Any) -> Any:
@@ -183,6 +188,10 @@ def _open_parameters(
     """
     if not callable(choice):
         return {}
+    if inspect.isclass(choice) and choice.__init__ is not object.__init__:
+        # A metaclass, such as that of Flax modules, may hide the signature of the constructor.
+        choice = choice.__init__
+        filled += 1
     parameters = list(inspect.signature(choice).parameters.values())[filled:]
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {p.name: p for p in parameters if p.kind in by_name and p.name not in named}

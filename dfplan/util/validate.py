@@ -1,4 +1,4 @@
-"""Checks of settings: each raises one readable line that names the setting, its value and what is valid."""
+"""Checks of settings; errors name the setting, its value and the valid ones."""
 
 import math
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from dfplan.types import UserError
 
 
 def is_integer(value: Any) -> bool:
-    """Whether `value` is an integer; booleans are not."""
+    """Tell whether a value is an integer; booleans are not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
-    """Whether `value` is a finite real number; booleans are not."""
+    """Tell whether a value is a finite real number; booleans are not."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -28,7 +28,7 @@ def check_integers(settings: Any, prefix: str, minimum: int, names: Iterable[str
         names: Field names.
 
     Raises:
-        UserError: On the first field that is not.
+        UserError: If a field is not; the message names the first one.
     """
     for name in names:
         value = getattr(settings, name)
@@ -58,7 +58,7 @@ def check_numbers(
         open_high: Whether the upper end itself is invalid.
 
     Raises:
-        UserError: On the first field that is not.
+        UserError: If a field is not; the message names the first one.
     """
     ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
     interval = f"a number in {ends}"
@@ -72,5 +72,5 @@ def check_numbers(
 
 
 def invalid(name: str, value: Any, valid: str) -> UserError:
-    """The error for a setting that is out of range."""
+    """Return the error for a setting that is out of range."""
     return UserError(f"{name} must be {valid}, got {value!r}")

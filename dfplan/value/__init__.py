@@ -1,1 +1,1 @@
-"""Value: what the future is worth, learned from the rewards in the data."""
+"""Value: expected returns of states and plans, learned from the rewards in the data."""

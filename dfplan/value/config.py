@@ -1,4 +1,4 @@
-"""ValueConfig: what is learned of the rewards in the data."""
+"""Settings of the critic."""
 
 import dataclasses
 
@@ -7,20 +7,21 @@ from dfplan.types import UserError
 
 @dataclasses.dataclass(frozen=True)
 class ValueConfig:
-    """A value of states, and of plans; learned where `data.goal` is "reward".
+    """Settings of the critic, a value of states and plans; learned if `data.goal` is "reward".
 
     Attributes:
-        discount: per control step, in (0, 1): rewards 1 / (1 - discount) steps ahead still count.
-        members: networks, of which each is kept from some of the episodes; at least 2. A return is
-            compared with what a network expects that has not seen it, and plans are worth the mean
-            of what all expect.
-        width: of each network's two hidden layers.
-        steps: optimiser steps.
-        batch_size: states per step.
-        learning_rate: of Adam, at the start of a cosine schedule.
+        discount: Discount per control step, in (0, 1); rewards up to about 1 / (1 - discount) steps
+            ahead count.
+        members: Networks in the K-fold ensemble, at least 2; each is trained without 1/K of the
+            episodes. A return is compared with the prediction of the network that has not seen it,
+            and the value of a plan is the mean over all networks.
+        width: Width of each network's two hidden layers.
+        steps: Optimizer steps.
+        batch_size: States per step.
+        learning_rate: Adam's learning rate at the start of a cosine schedule.
 
     Raises:
-        UserError: when a value is out of range.
+        UserError: If a value is out of range.
     """
 
     discount: float = 0.99

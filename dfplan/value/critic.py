@@ -1,4 +1,4 @@
-"""Critic: what states and plans are worth, as an ensemble of small networks."""
+"""Critic: values of states and expected returns of plans, from an ensemble of small networks."""
 
 import dataclasses
 import itertools
@@ -14,24 +14,26 @@ from jaxtyping import Float
 from dfplan.types import Array, PyTree
 
 LAYERS = 3
-SPREAD = (-6.0, 3.0)
-"""Bounds of a spread's logarithm, in the returns' own spread."""
+LOG_SPREAD_BOUNDS = (-6.0, 3.0)
+"""Bounds of the logarithm of a spread, in units of the returns' standard deviation."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Critic:
-    """K members; each tells a state's value and what a step to a later state brings.
+    """An ensemble of K members that predict values of states and outcomes of steps between states.
 
-    States are normalised; rewards, and all that is returned, have the data's unit.
+    States are normalized; rewards and all results are in the data's units.
 
     Attributes:
-        nets: parameters by name, a leading axis of K.
-        base, scale: mean and spread of the data's returns. reward_base, reward_scale: of the
-            rewards over a token.
-        discount: of a token.
-        explained: share of the returns' variance that members explain in episodes they were not
-            trained on, 1 at best.
+        nets: Parameters by name, with a leading axis of K.
+        base: Mean of the data's returns.
+        scale: Standard deviation of the data's returns.
+        reward_base: Mean of the rewards per token.
+        reward_scale: Standard deviation of the rewards per token.
+        discount: Discount per token.
+        explained: Share of the returns' variance that members explain in episodes they were not
+            trained on; at most 1.
     """
 
     nets: dict[str, Array]
@@ -43,44 +45,46 @@ class Critic:
     explained: Array
 
     def value(self, state: Float[Array, "*b S"]) -> Float[Array, "K *b"]:
-        """The discounted rewards that the data's behaviour goes on to from there."""
-        return self.base + self.scale * self._of_members("value", state)[..., 0]
+        """Return the expected discounted rewards of the data's behavior from a state."""
+        return self.base + self.scale * self._evaluate_members("value", state)[..., 0]
 
     def spread(self, state: Float[Array, "*b S"]) -> Float[Array, "K *b"]:
-        """By how much returns from there differ from the value, mean of the absolute."""
-        log = self._of_members("value", state)[..., 1]
-        return self.scale * jnp.exp(jnp.clip(log, *SPREAD))
+        """Return the mean absolute deviation of returns from the value of a state."""
+        log = self._evaluate_members("value", state)[..., 1]
+        return self.scale * jnp.exp(jnp.clip(log, *LOG_SPREAD_BOUNDS))
 
     def expected_return(self, states: Float[Array, "*b T S"]) -> Float[Array, "*b"]:
-        """What plans are worth: their own discounted rewards, and the value of where they end.
+        """Return the expected return of plans: discounted rewards plus the value of the last state.
 
-        Nothing counts that comes after a step which probably ends the episode. Mean over members.
+        Rewards after a step are weighted by the probability that it does not terminate the episode.
+        The result is the mean over members.
         """
-        pair = jnp.concatenate([states[..., :-1, :], states[..., 1:, :]], axis=-1)
-        found = self._of_members("step", pair)
-        reward = self.reward_base + self.reward_scale * found[..., 0]
-        goes_on = self.discount * jax.nn.sigmoid(-found[..., 1])
+        steps = jnp.concatenate([states[..., :-1, :], states[..., 1:, :]], axis=-1)
+        outputs = self._evaluate_members("step", steps)
+        reward = self.reward_base + self.reward_scale * outputs[..., 0]
+        continuation = self.discount * jax.nn.sigmoid(-outputs[..., 1])
         total = self.value(states[..., -1, :])
-        for j in reversed(range(pair.shape[-2])):
-            total = reward[..., j] + goes_on[..., j] * total
+        for j in reversed(range(steps.shape[-2])):
+            total = reward[..., j] + continuation[..., j] * total
         return total.mean(axis=0)
 
-    def _of_members(self, name: str, x: Array) -> Array:
-        return jax.vmap(lambda nets: evaluate(nets, name, x))(self.nets)
+    def _evaluate_members(self, name: str, x: Array) -> Array:
+        return jax.vmap(lambda nets: apply_network(nets, name, x))(self.nets)
 
     def save(self, path: Path) -> None:
-        """Write a .npz file."""
-        numbers = {k: v for k, v in vars(self).items() if k != "nets"}
-        numbers |= {f"nets/{k}": v for k, v in self.nets.items()}
-        arrays: dict[str, Any] = {k: np.asarray(v) for k, v in numbers.items()}
+        """Write an NPZ file."""
+        values = {k: v for k, v in vars(self).items() if k != "nets"}
+        values |= {f"nets/{k}": v for k, v in self.nets.items()}
+        arrays: dict[str, Any] = {k: np.asarray(v) for k, v in values.items()}
         np.savez(path, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Critic":
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
-            OSError, ValueError: when there is none, or it is damaged.
+            OSError: If the file does not exist.
+            ValueError: If the file is damaged.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -92,7 +96,7 @@ class Critic:
 
 
 def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:
-    """Parameters of one member, as of `nets` without its leading axis."""
+    """Initialize the parameters of one member: `Critic.nets` without the leading axis."""
     nets = {}
     for name, inputs in (("value", state_dim), ("step", 2 * state_dim)):
         sizes = (inputs, width, width, 2)
@@ -103,8 +107,8 @@ def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:
     return nets
 
 
-def evaluate(nets: PyTree, name: str, x: Float[Array, "*b I"]) -> Float[Array, "*b 2"]:
-    """One member's network of that name, "value" or "step"; two hidden layers."""
+def apply_network(nets: PyTree, name: str, x: Float[Array, "*b I"]) -> Float[Array, "*b 2"]:
+    """Apply one member's network "value" or "step", which has two hidden layers."""
     for i in range(LAYERS):
         x = x @ nets[f"{name}/{i}/kernel"] + nets[f"{name}/{i}/bias"]
         if i + 1 < LAYERS:

@@ -1,4 +1,4 @@
-"""Rewards of a dataset: the critic that they teach, and how good each return is by it."""
+"""The critic of a dataset, and the quantile of each of its returns."""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,49 +8,56 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array
 from dfplan.value.config import ValueConfig
 from dfplan.value.critic import Critic
-from dfplan.value.fit import fit_critic, folds, rank
-from dfplan.value.returns import Returns, returns
+from dfplan.value.fit import assign_folds, conditional_quantiles, fit_critic
+from dfplan.value.returns import Returns, compute_returns
 
 
 def learn_critic(
     data: Trajectories, states: Normalizer, config: ValueConfig, *, stride: int, seed: int
 ) -> Critic:
-    """The critic of a dataset that was loaded with its rewards.
+    """Fit the critic of a dataset that was loaded with rewards.
 
     Args:
-        data: the dataset.
-        states: normaliser of its states.
-        config: discount, sizes and steps.
-        stride: control steps of a token.
-        seed: of the fit.
+        data: Dataset.
+        states: Normalizer of its states.
+        config: Critic settings.
+        stride: Control steps per token.
+        seed: PRNG seed for the fit.
     """
-    given = _given(data, states, config, stride)
-    return fit_critic(*given, config, stride=stride, seed=seed)
+    state, returns, fold = _training_data(data, states, config, stride)
+    return fit_critic(state, returns, fold, config, stride=stride, seed=seed)
 
 
-def rank_returns(
+def return_quantiles(
     data: Trajectories, states: Normalizer, critic: Critic, config: ValueConfig, *, stride: int
 ) -> Float[np.ndarray, "N"]:
-    """How good the return from each row is, 0 to 1, among those that the data had from such states.
+    """Return the quantile of the return from each row, 0 to 1, given the row's state.
 
-    Args are those of `learn_critic`, and its critic.
+    Args:
+        data: Dataset that was loaded with rewards.
+        states: Normalizer of its states.
+        critic: Critic of the dataset.
+        config: Critic settings.
+        stride: Control steps per token.
     """
-    return rank(critic, *_given(data, states, config, stride))
+    state, returns, fold = _training_data(data, states, config, stride)
+    return conditional_quantiles(critic, state, returns, fold)
 
 
 def expected_return(
     critic: Critic | None, states: Normalizer, plans: Float[Array, "*b T S"]
 ) -> Float[Array, "*b"]:
-    """Discounted rewards that plans are expected to bring; states in SI units."""
+    """Return the expected return of plans, states in SI units."""
     assert critic is not None
     return critic.expected_return(states.encode(plans))
 
 
-def _given(
+def _training_data(
     data: Trajectories, states: Normalizer, config: ValueConfig, stride: int
 ) -> tuple[np.ndarray, Returns, np.ndarray]:
+    """Return normalized states, returns and folds of all rows."""
     assert data.reward is not None and data.terminated is not None
-    found = returns(
+    returns = compute_returns(
         data.reward,
         data.start,
         data.length,
@@ -58,5 +65,5 @@ def _given(
         discount=config.discount,
         stride=stride,
     )
-    fold = folds(data.start, data.length, config.members)
-    return np.asarray(states.encode(data.state)), found, fold
+    fold = assign_folds(data.start, data.length, config.members)
+    return np.asarray(states.encode(data.state)), returns, fold

@@ -1,5 +1,6 @@
-"""Fitting the critic to a dataset, and ranking the data's returns by it."""
+"""Fit the critic to a dataset, and compute the quantiles of the data's returns by it."""
 
+import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -11,36 +12,46 @@ from jaxtyping import Float
 
 from dfplan.types import Array
 from dfplan.value.config import ValueConfig
-from dfplan.value.critic import SPREAD, Critic, evaluate, init_member
+from dfplan.value.critic import LOG_SPREAD_BOUNDS, Critic, apply_network, init_member
 from dfplan.value.returns import Returns
 
-AVERAGE = 0.98
-"""Of the weights, by which the value after a truncated episode is told, and which are kept."""
-DECAY = 1e-2
+AVERAGING = 0.98
+"""Decay of the averaged weights, which are the result and predict values after truncation."""
+WEIGHT_DECAY = 1e-2
 MIN_SCALE = 1e-6
 
 
-class Rows(NamedTuple):
-    """What members learn from; rows of the dataset, rewards in the critic's units.
+class TrainingRows(NamedTuple):
+    """Training data of the members: rows of the dataset, with rewards in the critic's units.
 
     Attributes:
-        state: `[N, S]`. last, later: `[N]` rows. gain, tail, known, reward, ended, whole: `[N]`,
-            as of `Returns`, scaled.
+        state: `[N, S]`, normalized.
+        last_row: `[N]`, see `Returns`, as are the fields below.
+        next_row: `[N]`.
+        observed: `[N]`, scaled.
+        bootstrap_weight: `[N]`.
+        is_informative: `[N]`.
+        token_reward: `[N]`, scaled.
+        terminates: `[N]`.
+        is_complete: `[N]`.
     """
 
     state: Array
-    last: Array
-    later: Array
-    gain: Array
-    tail: Array
-    known: Array
-    reward: Array
-    ended: Array
-    whole: Array
+    last_row: Array
+    next_row: Array
+    observed: Array
+    bootstrap_weight: Array
+    is_informative: Array
+    token_reward: Array
+    terminates: Array
+    is_complete: Array
 
 
-def folds(start: np.ndarray, length: np.ndarray, members: int) -> np.ndarray:
-    """The member `[N]` that each row is kept from: whole episodes, or parts of very few."""
+def assign_folds(start: np.ndarray, length: np.ndarray, members: int) -> np.ndarray:
+    """Return the member `[N]` that each row is held out from.
+
+    Folds are whole episodes, or contiguous rows if there are fewer episodes than members.
+    """
     if len(start) >= members:
         return np.repeat(np.arange(len(start)) % members, length)
     rows = int(length.sum())
@@ -49,95 +60,121 @@ def folds(start: np.ndarray, length: np.ndarray, members: int) -> np.ndarray:
 
 def fit_critic(
     state: Float[np.ndarray, "N S"],
-    found: Returns,
+    returns: Returns,
     fold: np.ndarray,
     config: ValueConfig,
     *,
     stride: int,
     seed: int,
 ) -> Critic:
-    """The critic of a dataset.
+    """Fit a critic.
 
-    The value of a state is the mean of the returns from it, by least squares; a truncated episode
-    goes on with the value of its last state, as an average of the weights sees it.
+    The value of a state is the mean of the returns from it, by least squares. After a truncated
+    episode, the return continues with the value of the last state by the averaged weights.
 
     Args:
-        state: normalised.
-        found: the data's returns.
-        fold: the member that each row is kept from.
-        config: sizes and steps.
-        stride: control steps of a token.
-        seed: of initialisation and batches.
+        state: Normalized states.
+        returns: Returns of all rows.
+        fold: Member that each row is held out from.
+        config: Critic settings.
+        stride: Control steps per token.
+        seed: PRNG seed for initialization and batches.
     """
-    whole, known = found.reward[found.whole], found.known
-    # What would follow a truncated episode, if all steps brought the mean: settles the units only.
-    beyond = whole.mean() / (1 - config.discount**stride)
-    rough = (found.gain + found.tail * beyond)[known]
-    base, scale = rough.mean(), max(rough.std(), MIN_SCALE)
-    reward_base, reward_scale = whole.mean(), max(whole.std(), MIN_SCALE)
-    rows = Rows(
-        *(jnp.asarray(a) for a in (state, found.last, found.later)),
-        gain=_float((found.gain + found.tail * base - base) / scale),
-        tail=_float(found.tail),
-        known=jnp.asarray(known),
-        reward=_float((found.reward - reward_base) / reward_scale),
-        ended=_float(found.ended),
-        whole=jnp.asarray(found.whole),
+    token_rewards = returns.token_reward[returns.is_complete]
+    informative = returns.is_informative
+    # Return after truncation if every step gave the mean reward; used for the units only.
+    mean_tail = token_rewards.mean() / (1 - config.discount**stride)
+    rough_return = (returns.observed + returns.bootstrap_weight * mean_tail)[informative]
+    base = rough_return.mean()
+    scale = max(rough_return.std(), MIN_SCALE)
+    reward_base = token_rewards.mean()
+    reward_scale = max(token_rewards.std(), MIN_SCALE)
+    observed = (returns.observed + returns.bootstrap_weight * base - base) / scale
+    rows = TrainingRows(
+        state=jnp.asarray(state),
+        last_row=jnp.asarray(returns.last_row),
+        next_row=jnp.asarray(returns.next_row),
+        observed=_float(observed),
+        bootstrap_weight=_float(returns.bootstrap_weight),
+        is_informative=jnp.asarray(informative),
+        token_reward=_float((returns.token_reward - reward_base) / reward_scale),
+        terminates=_float(returns.terminates),
+        is_complete=jnp.asarray(returns.is_complete),
     )
-    nets = _train(rows, jnp.asarray(fold), config, jax.random.key(seed))
-    units = base, scale, reward_base, reward_scale, config.discount**stride
-    critic = Critic(nets, *map(_float, units), explained=jnp.float32(0))
-    value, _, target = expected(critic, state, found, fold)
-    error, around = (np.square(a[known]).mean() for a in (target - value, target - base))
-    return Critic(nets, *map(_float, units), explained=_float(1 - error / max(around, MIN_SCALE)))
+    critic = Critic(
+        nets=_train(rows, jnp.asarray(fold), config, jax.random.key(seed)),
+        base=_float(base),
+        scale=_float(scale),
+        reward_base=_float(reward_base),
+        reward_scale=_float(reward_scale),
+        discount=_float(config.discount**stride),
+        explained=jnp.float32(0),
+    )
+    value, _, target = predict_held_out(critic, state, returns, fold)
+    error = np.square((target - value)[informative]).mean()
+    variance = np.square((target - base)[informative]).mean()
+    explained = _float(1 - error / max(variance, MIN_SCALE))
+    return dataclasses.replace(critic, explained=explained)
 
 
-def expected(
-    critic: Critic, state: Float[np.ndarray, "N S"], found: Returns, fold: np.ndarray
+def predict_held_out(
+    critic: Critic, state: Float[np.ndarray, "N S"], returns: Returns, fold: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Value and spread of each row by the member that was kept from it, and its return; all `[N]`.
+    """Return value and spread by the member each row was held out from, and the return; all `[N]`.
 
-    A truncated episode's return goes on with the value of its last state, mean over members.
+    The return of a truncated episode continues with the value of its last state, mean over members.
     """
-    value, spread = (np.asarray(f(jnp.asarray(state))) for f in (critic.value, critic.spread))
-    target = found.gain + found.tail * value.mean(axis=0)[found.last]
+    value = np.asarray(critic.value(jnp.asarray(state)))
+    spread = np.asarray(critic.spread(jnp.asarray(state)))
+    target = returns.observed + returns.bootstrap_weight * value.mean(axis=0)[returns.last_row]
     row = np.arange(len(fold))
     return value[fold, row], spread[fold, row], target
 
 
-def rank(
-    critic: Critic, state: Float[np.ndarray, "N S"], found: Returns, fold: np.ndarray
+def conditional_quantiles(
+    critic: Critic, state: Float[np.ndarray, "N S"], returns: Returns, fold: np.ndarray
 ) -> Float[np.ndarray, "N"]:
-    """Each return's place among what the data had from such states, 0 (worst) to 1 (best).
+    """Return the quantile of each return given its state, 0 (lowest) to 1 (highest).
 
-    That is the place, among all rows, of its distance from the value in units of the spread: the
-    return's quantile, given the state.
+    It is the quantile, among all rows, of the return's distance from the value in units of the
+    spread.
     """
-    value, spread, target = expected(critic, state, found, fold)
+    value, spread, target = predict_held_out(critic, state, returns, fold)
     score = (target - value) / spread
-    known = np.sort(score[found.known])
-    return np.searchsorted(known, score) / max(len(known) - 1, 1)
+    ordered = np.sort(score[returns.is_informative])
+    return np.searchsorted(ordered, score) / max(len(ordered) - 1, 1)
 
 
 def _float(x: Any) -> Array:
     return jnp.asarray(x, jnp.float32)
 
 
-def _loss(nets: Any, old: Any, rows: Rows, here: Array, use: Array) -> Array:
-    """Of one member, over the rows `here` where `use`."""
-    state = rows.state[here]
-    out = evaluate(nets, "value", state)
-    beyond = evaluate(old, "value", rows.state[rows.last[here]])[..., 0]
-    off = rows.gain[here] + rows.tail[here] * jax.lax.stop_gradient(beyond) - out[..., 0]
-    log = jnp.clip(out[..., 1], *SPREAD)
-    # The spread is the scale of a Laplace distribution around the value, which is held for that.
-    spread = jnp.abs(jax.lax.stop_gradient(off)) * jnp.exp(-log) + log
-    pair = jnp.concatenate([state, rows.state[rows.later[here]]], axis=-1)
-    step = evaluate(nets, "step", pair)
-    missed = (rows.reward[here] - step[..., 0]) ** 2
-    ends = optax.sigmoid_binary_cross_entropy(step[..., 1], rows.ended[here])
-    known, whole = use * rows.known[here], use * rows.whole[here]
-    return _mean(off**2 + spread, known) + _mean(missed + ends, whole)
+def _loss(nets: Any, averaged: Any, rows: TrainingRows, batch: Array, in_training: Array) -> Array:
+    """Return the loss of one member.
+
+    Args:
+        nets: Parameters of the member.
+        averaged: Averaged parameters of the member.
+        rows: Training data.
+        batch: `[B]`, rows of the batch.
+        in_training: `[B]` bool, whether the rows are not held out from the member.
+    """
+    state = rows.state[batch]
+    output = apply_network(nets, "value", state)
+    tail = apply_network(averaged, "value", rows.state[rows.last_row[batch]])[..., 0]
+    target = rows.observed[batch] + rows.bootstrap_weight[batch] * jax.lax.stop_gradient(tail)
+    error = target - output[..., 0]
+    log_spread = jnp.clip(output[..., 1], *LOG_SPREAD_BOUNDS)
+    # Negative log-likelihood of a Laplace distribution; it trains its scale, not the value.
+    spread_loss = jnp.abs(jax.lax.stop_gradient(error)) * jnp.exp(-log_spread) + log_spread
+    pair = jnp.concatenate([state, rows.state[rows.next_row[batch]]], axis=-1)
+    step = apply_network(nets, "step", pair)
+    reward_loss = (rows.token_reward[batch] - step[..., 0]) ** 2
+    end_loss = optax.sigmoid_binary_cross_entropy(step[..., 1], rows.terminates[batch])
+    value_weight = in_training * rows.is_informative[batch]
+    step_weight = in_training * rows.is_complete[batch]
+    value_loss = _mean(error**2 + spread_loss, value_weight)
+    return value_loss + _mean(reward_loss + end_loss, step_weight)
 
 
 def _mean(x: Array, weight: Array) -> Array:
@@ -145,27 +182,32 @@ def _mean(x: Array, weight: Array) -> Array:
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _train(rows: Rows, fold: Array, config: ValueConfig, key: Array) -> dict[str, Array]:
-    """All members' weights, each learned from the episodes that are not kept from it."""
+def _train(rows: TrainingRows, fold: Array, config: ValueConfig, key: Array) -> dict[str, Array]:
+    """Return the averaged weights of all members, each trained on the rows of the other folds."""
     k_init, k_batch = jax.random.split(key)
-    count, members = len(rows.state), jnp.arange(config.members)
-    width, dim = config.width, rows.state.shape[1]
+    count = len(rows.state)
+    members = jnp.arange(config.members)
+    width = config.width
+    dim = rows.state.shape[1]
     nets = jax.vmap(lambda k: init_member(k, dim, width))(jax.random.split(k_init, config.members))
     optimizer = optax.adamw(
-        optax.cosine_decay_schedule(config.learning_rate, config.steps), weight_decay=DECAY
+        optax.cosine_decay_schedule(config.learning_rate, config.steps), weight_decay=WEIGHT_DECAY
     )
-    each = jax.vmap(_loss, (0, 0, None, None, 0))
+    member_losses = jax.vmap(_loss, (0, 0, None, None, 0))
 
     def step(carry, i):
-        nets, old, opt = carry
-        here = jax.random.randint(jax.random.fold_in(k_batch, i), (config.batch_size,), 0, count)
-        use = fold[here] != members[:, None]
-        grads = jax.grad(lambda nets: each(nets, old, rows, here, use).sum())(nets)
-        updates, opt = optimizer.update(grads, opt, nets)
+        nets, averaged, optimizer_state = carry
+        step_key = jax.random.fold_in(k_batch, i)
+        batch = jax.random.randint(step_key, (config.batch_size,), 0, count)
+        in_training = fold[batch] != members[:, None]
+        grads = jax.grad(
+            lambda nets: member_losses(nets, averaged, rows, batch, in_training).sum()
+        )(nets)
+        updates, optimizer_state = optimizer.update(grads, optimizer_state, nets)
         nets = optax.apply_updates(nets, updates)
-        old = jax.tree.map(lambda o, n: AVERAGE * o + (1 - AVERAGE) * n, old, nets)
-        return (nets, old, opt), None
+        averaged = jax.tree.map(lambda a, n: AVERAGING * a + (1 - AVERAGING) * n, averaged, nets)
+        return (nets, averaged, optimizer_state), None
 
-    begin = nets, nets, optimizer.init(nets)
-    (_, old, _), _ = jax.lax.scan(step, begin, jnp.arange(config.steps))
-    return old
+    start = (nets, nets, optimizer.init(nets))
+    (_, averaged, _), _ = jax.lax.scan(step, start, jnp.arange(config.steps))
+    return averaged

@@ -1,4 +1,4 @@
-"""Returns: what followed each state of a dataset, in discounted rewards."""
+"""Returns: the discounted rewards that followed each state of a dataset."""
 
 from typing import NamedTuple
 
@@ -7,33 +7,36 @@ from jaxtyping import Bool, Float, Int
 
 
 class Returns(NamedTuple):
-    """Of every row of a dataset, up to its episode's end and over its next token.
+    """Discounted rewards after each row of a dataset, to its episode's end and over one token.
 
-    What follows a truncated episode was not observed: there the return is `gain` plus `tail` times
-    the value of the episode's last state. A terminated one has nothing to follow.
+    What follows a truncated episode is unknown: there, the return is `observed` plus
+    `bootstrap_weight` times the value of the episode's last state. Nothing follows a terminated
+    episode.
 
     Attributes:
-        gain: `[N]`, sum of discount^k r_k from the row's step to the last of its episode.
-        tail: `[N]`, discount^n of the n steps that are left; 0 where the episode terminates.
-        last: `[N]`, the episode's last row.
-        known: `[N]` bool, False on the last rows of truncated episodes, of which nothing is known.
-        reward: `[N]`, the same sum over the next `stride` steps alone.
-        later: `[N]`, the row after them, or the episode's last.
-        ended: `[N]` bool, whether the episode terminates within them.
-        whole: `[N]` bool, whether all of them were observed, or the episode terminates before.
+        observed: `[N]`, sum of discount^k r_k from the row's step to the last of its episode.
+        bootstrap_weight: `[N]`, discount^n for the n steps left in the episode; 0 if it terminates.
+        last_row: `[N]`, last row of the episode.
+        is_informative: `[N]` bool, false on the last rows of truncated episodes, whose return is
+            entirely unknown.
+        token_reward: `[N]`, the same sum over the next `stride` steps.
+        next_row: `[N]`, row after these steps, or the episode's last.
+        terminates: `[N]` bool, whether the episode terminates within these steps.
+        is_complete: `[N]` bool, whether all these steps were observed or the episode terminates
+            within them.
     """
 
-    gain: Float[np.ndarray, "N"]
-    tail: Float[np.ndarray, "N"]
-    last: Int[np.ndarray, "N"]
-    known: Bool[np.ndarray, "N"]
-    reward: Float[np.ndarray, "N"]
-    later: Int[np.ndarray, "N"]
-    ended: Bool[np.ndarray, "N"]
-    whole: Bool[np.ndarray, "N"]
+    observed: Float[np.ndarray, "N"]
+    bootstrap_weight: Float[np.ndarray, "N"]
+    last_row: Int[np.ndarray, "N"]
+    is_informative: Bool[np.ndarray, "N"]
+    token_reward: Float[np.ndarray, "N"]
+    next_row: Int[np.ndarray, "N"]
+    terminates: Bool[np.ndarray, "N"]
+    is_complete: Bool[np.ndarray, "N"]
 
 
-def returns(
+def compute_returns(
     reward: Float[np.ndarray, "N"],
     start: Int[np.ndarray, "E"],
     length: Int[np.ndarray, "E"],
@@ -42,40 +45,41 @@ def returns(
     discount: float,
     stride: int,
 ) -> Returns:
-    """Returns of the rows of a dataset.
+    """Compute the returns of all rows of a dataset.
 
     Args:
-        reward: of the step that begins at each row; an episode's last row begins none.
-        start, length: rows of each episode.
-        terminated: episodes that the task ended, as opposed to a time limit or the data's end.
-        discount: below 1, per control step.
-        stride: control steps of a token.
+        reward: Reward of the step that begins at each row; unused on an episode's last row.
+        start: First row of each episode.
+        length: Number of rows of each episode.
+        terminated: Whether each episode terminated, as opposed to being truncated.
+        discount: Discount per control step, below 1.
+        stride: Control steps per token.
     """
-    last = np.repeat(start + length - 1, length)
-    over = np.repeat(terminated, length)
+    last_row = np.repeat(start + length - 1, length)
+    in_terminated = np.repeat(terminated, length)
     row = np.arange(len(reward))
-    left = last - row
-    gain = _discounted_sum(reward, start, length, discount)
-    later = np.minimum(row + stride, last)
-    steps = later - row
+    steps_left = last_row - row
+    observed = _discounted_sum(reward, start, length, discount)
+    next_row = np.minimum(row + stride, last_row)
+    steps = next_row - row
     return Returns(
-        gain,
-        np.where(over, 0.0, discount**left),
-        last,
-        over | (left > 0),
-        gain - discount**steps * gain[later],
-        later,
-        over & (later == last),
-        (steps == stride) | over,
+        observed=observed,
+        bootstrap_weight=np.where(in_terminated, 0.0, discount**steps_left),
+        last_row=last_row,
+        is_informative=in_terminated | (steps_left > 0),
+        token_reward=observed - discount**steps * observed[next_row],
+        next_row=next_row,
+        terminates=in_terminated & (next_row == last_row),
+        is_complete=(steps == stride) | in_terminated,
     )
 
 
 def _discounted_sum(
     reward: np.ndarray, start: np.ndarray, length: np.ndarray, discount: float
 ) -> np.ndarray:
-    """From each row to its episode's last, all episodes at once, from their ends backwards."""
+    """Sum from each row to its episode's last, backward from the ends of all episodes at once."""
     total = np.zeros(len(reward))
-    for back in range(1, int(length.max(initial=1))):
-        here = (start + length - 1 - back)[length > back]
-        total[here] = reward[here] + discount * total[here + 1]
+    for offset in range(1, int(length.max(initial=1))):
+        row = (start + length - 1 - offset)[length > offset]
+        total[row] = reward[row] + discount * total[row + 1]
     return total

@@ -43,11 +43,11 @@ def draw_levels(path: Path) -> None:
     key = jax.random.key(0)
     two, shape = TwoStreamNoiseLevelSampler(), (SEQUENCES, LENGTH)
     panels = {
-        "independent": NoiseLevelSampler("independent").draw(key, *shape, has_goal=True),
-        "shared": NoiseLevelSampler("shared").draw(key, *shape, has_goal=True),
-        "teacher_forcing": NoiseLevelSampler("teacher_forcing").draw(key, *shape, has_goal=True),
-        "two streams: history": two.draw_history(key, *shape, has_goal=True),
-        "two streams: targets": two.draw_targets(key, *shape),
+        "independent": NoiseLevelSampler("independent").sample(key, *shape, has_goal=True),
+        "shared": NoiseLevelSampler("shared").sample(key, *shape, has_goal=True),
+        "teacher_forcing": NoiseLevelSampler("teacher_forcing").sample(key, *shape, has_goal=True),
+        "two streams: history": two.sample_history(key, *shape, has_goal=True),
+        "two streams: targets": two.sample_targets(key, *shape),
     }
     figure, axes = _panels(len(panels), height=2.6)
     for ax, (name, level) in zip(axes, panels.items(), strict=True):

@@ -71,8 +71,8 @@ TMAZE: dict[str, Any] = {
         "data.start_fraction": 0.5,
         "data.before_start": 19,
         # The cue is shown only once; noised history would mostly hide it.
-        "training.objective.history_clean": 1.0,
-        "training.objective.history_ramp": 0.0,
+        "training.objective.history.clean": 1.0,
+        "training.objective.history.ramp": 0.0,
         "planner.history.tokens": 20,
         "planner.horizon": 8,
         "planner.low_level_controller": "tracker",

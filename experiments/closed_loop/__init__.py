@@ -1,1 +1,1 @@
-"""The Maze2D protocol's episodes in one compiled program, beside those in MuJoCo."""
+"""Episodes of the Maze2D protocol in one compiled program, compared with MuJoCo."""

@@ -1,4 +1,4 @@
-"""Episodes of a trained maze, played in MuJoCo by an agent or in one compiled program."""
+"""Episodes of a pretrained maze planner, played in MuJoCo or in one compiled program."""
 
 import dataclasses
 import functools
@@ -10,72 +10,83 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.closed_loop import ClosedLoop
-from dfplan.data.make_env import make_env
-from dfplan.episodes import Episodes
-from dfplan.evaluate import run_episodes, stack
-from dfplan.find import find_run
+from dfplan.control.closed_loop import ClosedLoop
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.play import run_episodes, stack
 from dfplan.planner.plan import Weights
-from dfplan.run import Run, load_weights
+from dfplan.runs.resolve import resolve_run
+from dfplan.runs.run import Run, load_weights
+from dfplan.tasks.make_env import make_env
 from dfplan_envs.pointmaze.env import PointMazeEnv
 from dfplan_envs.pointmaze.physics import make_physics
 from dfplan_envs.pointmaze.pursuit import track
 
-MAZES = ("umaze", "medium", "large")
-
 
 @dataclasses.dataclass(frozen=True)
-class Maze:
-    """A maze with its trained planner, for both ways to play.
+class MazePlayer:
+    """A maze and its pretrained planner, which can play in MuJoCo or compiled.
 
     Attributes:
-        run: trained. weights: its.
-        make: makes the environment, with its time limit.
-        length: control steps of an episode.
-        rules: an environment, which says what a step is worth.
-        loop: planner, tracker and physics in JAX.
+        run: Trained run.
+        weights: Weights of the run.
+        make: Makes the environment, with its time limit.
+        length: Control steps per episode.
+        env: Unwrapped environment, for starts, goals and rewards.
+        loop: Planner, tracker and physics in JAX.
     """
 
     run: Run
     weights: Weights
     make: Callable[[], Any]
     length: int
-    rules: PointMazeEnv
+    env: PointMazeEnv
     loop: ClosedLoop
 
     @classmethod
-    def load(cls, name: str) -> "Maze":
-        """The maze of that name."""
-        found = find_run(f"pointmaze-{name}")
-        run = found.run
+    def load(cls, name: str) -> "MazePlayer":
+        """Load the pretrained planner of the maze of that name."""
+        resolved = resolve_run(f"pointmaze-{name}")
+        run = resolved.run
         make = functools.partial(make_env, run.task.env, run.task.env_kwargs)
-        env = make()
-        rules: Any = env.unwrapped
-        physics = make_physics(rules.maze, jnp)
+        wrapped = make()
+        assert wrapped.spec is not None and wrapped.spec.max_episode_steps is not None
+        env: Any = wrapped.unwrapped
+        physics = make_physics(env.maze, jnp)
         tracker = functools.partial(track, xp=jnp)
-        loop = ClosedLoop(run.planner, run.layout, physics.step, tracker)
-        assert env.spec is not None and env.spec.max_episode_steps is not None
-        length = env.spec.max_episode_steps
-        return cls(run, load_weights(run, found.directory), make, length, rules, loop)
+        return cls(
+            run=run,
+            weights=load_weights(run, resolved.directory),
+            make=make,
+            length=wrapped.spec.max_episode_steps,
+            env=env,
+            loop=ClosedLoop(run.make_planner(), run.layout, physics.step, tracker),
+        )
 
-    def compiled(self, seeds: np.ndarray) -> Episodes:
-        """The episodes of the seeds, in the compiled loop."""
-        starts, goals = self._begin(seeds)
+    def play_compiled(self, seeds: np.ndarray) -> Episodes:
+        """Play the episodes of the seeds in the compiled loop."""
+        starts, goals = self._starts_and_goals(seeds)
         driven = self.loop.drive(
             self.weights, jnp.asarray(seeds), starts, goals, length=self.length
         )
         states = np.asarray(driven.states)
-        reward = self.rules.compute_reward(states[..., :2], np.asarray(goals)[:, None])
-        lengths = np.full(len(seeds), self.length)
-        return Episodes(seeds, reward[:, 1:], reward > 0, lengths, states, np.asarray(goals))
+        reward = self.env.compute_reward(states[..., :2], np.asarray(goals)[:, None])
+        return Episodes(
+            seeds=seeds,
+            reward=reward[:, 1:],
+            success=reward > 0,
+            length=np.full(len(seeds), self.length),
+            states=states,
+            goals=np.asarray(goals),
+        )
 
-    def mujoco(self, seeds: np.ndarray) -> Episodes:
-        """The same episodes, side by side in Gymnasium's environments."""
-        agent, layout = Agent.of(self.run, self.weights), self.run.layout
+    def play_mujoco(self, seeds: np.ndarray) -> Episodes:
+        """Play the same episodes side by side in Gymnasium environments."""
+        agent = Agent.from_run(self.run, self.weights)
+        layout = self.run.layout
         return run_episodes(agent, self.make, seeds, state=layout.state, goal=layout.goal)
 
-    def _begin(self, seeds: np.ndarray) -> tuple[jax.Array, jax.Array]:
-        """The environment's own starts and goals."""
+    def _starts_and_goals(self, seeds: np.ndarray) -> tuple[jax.Array, jax.Array]:
+        """Return the starts and goals that the environment draws for the seeds."""
         layout = self.run.layout
-        observation = stack([self.rules.reset(seed=int(seed))[0] for seed in seeds])
+        observation = stack([self.env.reset(seed=int(seed))[0] for seed in seeds])
         return jnp.asarray(layout.state(observation)), jnp.asarray(layout.goal(observation))

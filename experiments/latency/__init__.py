@@ -1,1 +1,1 @@
-"""How long planning and training take, beside the machine's products and a PyTorch reference."""
+"""Planning and training time, compared with the machine's matrix products and with PyTorch."""

@@ -1,60 +1,65 @@
-"""The reference architecture in both libraries: one training step, and one guided plan."""
+"""One training step and one guided plan of the reference architecture, in dfplan and PyTorch."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.bench import bench_training, plan_flops, random_history, timed
-from dfplan.data.layout import Layout
-from dfplan.data.tokens import DataConfig, TokenLayout
+from dfplan.control.batch import BatchPlanner
 from dfplan.diffusion.config import DiffusionConfig
+from dfplan.evaluation.bench import bench_training, plan_flops, random_history, timed
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.normalize import Normalizer
-from dfplan.planner.batch import BatchPlanner
-from dfplan.planner.config import PlannerConfig
-from dfplan.planner.core import Planner
+from dfplan.planner.config import GoalConfig, PlannerConfig, SamplingConfig
+from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import Weights
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import DataConfig, TokenLayout
 from dfplan.training.config import TrainingConfig
-from dfplan.training.step import Recipe
-from experiments.latency import sizes
+from dfplan.training.step import TrainSpec
+from experiments.latency import network_sizes as sizes
 
 DATA = DataConfig(tokens=sizes.TOKENS)
 ACTIONS = 2
-"""Of the task; the tokens hold none."""
+"""Actions of the task; the tokens hold none."""
 
 
 def measure_dfplan(gemm: float, seconds: float) -> dict[str, float]:
-    """Milliseconds of a training step, in float32 and bfloat16, and of a guided plan with dfplan.
+    """Return milliseconds of a training step (float32, bfloat16) and of a guided plan in dfplan.
 
-    With what the float32 products alone would take. Its sequences hold a goal token besides the
-    reference's tokens.
+    The floors are the times of the float32 matrix products alone. dfplan's sequences hold a goal
+    token in addition to the reference's tokens.
+
+    Args:
+        gemm: Rate of float32 matrix products, FLOP/s.
+        seconds: Time to spend on each measurement.
     """
-    training, half = (
-        bench_training(reference_recipe(dtype), gemm, seconds) for dtype in ("float32", "bfloat16")
-    )
-    planner = Planner(_model("float32"), _config(), sizes.FUTURE)
+    training = bench_training(reference_recipe("float32"), gemm, seconds)
+    training_bf16 = bench_training(reference_recipe("bfloat16"), gemm, seconds)
+    planner = DiffusionPlanner(_model("float32"), _config(), sizes.FUTURE)
     return {
         "training_ms": training["ms_per_step"],
-        "training_bf16_ms": half["ms_per_step"],
+        "training_bf16_ms": training_bf16["ms_per_step"],
         "training_floor_ms": training["floor_ms"],
-        "plan_ms": _guided_plan(planner, seconds),
+        "plan_ms": _guided_plan_ms(planner, seconds),
         "plan_floor_ms": 1000 * plan_flops(planner, 1, guided=True) / gemm,
     }
 
 
 def measure_torch(seconds: float) -> dict[str, Any] | None:
-    """The same with PyTorch, training compiled as well; None where that is not installed."""
+    """Return the same times in PyTorch, also with torch.compile; None without PyTorch."""
     try:
         import torch
     except ImportError:
         return None
-    from experiments.latency.reference import Reference, Trainer, guided_plan
+    from experiments.latency.torch_reference import Reference, Trainer, guided_plan
 
     torch.manual_seed(0)
-    net, levels = Reference().eval(), torch.as_tensor(_planner_levels())
+    net = Reference().eval()
+    levels = torch.as_tensor(_planner_levels())
     return {
         "version": torch.__version__,
         "threads": torch.get_num_threads(),
@@ -66,14 +71,14 @@ def measure_torch(seconds: float) -> dict[str, Any] | None:
     }
 
 
+def reference_recipe(dtype: str) -> TrainSpec:
+    """Return dfplan's training of the reference architecture, in one precision."""
+    return TrainSpec(_model(dtype), DATA, TrainingConfig(batch_size=sizes.BATCH))
+
+
 def _model(dtype: str) -> Model:
     layout = Layout(sizes.FEATURES, ACTIONS, goal_dims=(0, 1))
     return Model(TokenLayout.create(layout, DATA), _net(dtype), DiffusionConfig())
-
-
-def reference_recipe(dtype: str) -> Recipe:
-    """Training of the reference architecture with dfplan, in one precision."""
-    return Recipe(_model(dtype), DATA, TrainingConfig(batch_size=sizes.BATCH))
 
 
 def _net(dtype: str) -> NetConfig:
@@ -88,24 +93,28 @@ def _net(dtype: str) -> NetConfig:
 
 def _config() -> PlannerConfig:
     return PlannerConfig(
-        candidates=1, matrix=sizes.MATRIX, steps=sizes.STEPS, rho=1.0, goal="guidance"
+        candidates=1,
+        sampling=SamplingConfig(matrix=sizes.MATRIX, steps=sizes.STEPS, rho=1.0),
+        goal=GoalConfig(conditioning="guidance"),
     )
 
 
 def _planner_levels() -> np.ndarray:
-    return (_config().make_matrix(sizes.FUTURE) / sizes.STEPS).astype(np.float32)
+    return (_config().sampling.make_matrix(sizes.FUTURE) / sizes.STEPS).astype(np.float32)
 
 
-def _guided_plan(planner: Planner, seconds: float) -> float:
-    def plain(dim: int) -> Normalizer:
+def _guided_plan_ms(planner: DiffusionPlanner, seconds: float) -> float:
+    def identity(dim: int) -> Normalizer:
         return Normalizer(jnp.zeros(dim), jnp.ones(dim))
 
-    weights = Weights(planner.model.init(0), plain(sizes.FEATURES), plain(ACTIONS))
+    weights = Weights(planner.model.init(0), identity(sizes.FEATURES), identity(ACTIONS))
     plans = BatchPlanner(planner, weights)
-    history, goal = random_history(planner, weights, 1), np.ones((1, 2), np.float32)
-    seeds, counts = np.zeros(1, int), np.zeros(1, int)
+    history = random_history(planner, weights, 1)
+    goal = np.ones((1, 2), np.float32)
+    seeds = np.zeros(1, int)
+    counts = np.zeros(1, int)
     return _median_ms(lambda: plans.plan(seeds, counts, history, goal, limit=1), seconds)
 
 
-def _median_ms(call: Any, seconds: float) -> float:
+def _median_ms(call: Callable[[], Any], seconds: float) -> float:
     return 1000 * float(np.median(timed(call, seconds)))

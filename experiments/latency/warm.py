@@ -1,4 +1,4 @@
-"""Warm starts beside planning from scratch: python -m experiments.latency.warm."""
+"""Warm starts compared with planning from scratch: python -m experiments.latency.warm."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.compilation import keep_compiled
-from experiments.latency.episodes import MAZES, SEED, beside, make_agent, play, replan_times
-from experiments.maze2d.markdown import table
+from dfplan.util.compilation_cache import enable_compilation_cache
+from experiments.common.markdown import table
+from experiments.common.protocol import MAZES
+from experiments.latency.episodes import SEED, make_agent, percent_change, play, replan_times
 
 COLUMNS = (
     "maze",
@@ -22,29 +23,39 @@ COLUMNS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play the same episodes both ways, and print what differs."""
+    """Play the same episodes with and without warm starts, and print the differences."""
     parser = argparse.ArgumentParser(prog="python -m experiments.latency.warm", description=__doc__)
     parser.add_argument("--mazes", nargs="+", default=MAZES, choices=MAZES)
     parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=SEED, help="of the first episode")
-    parser.add_argument("--warm", type=float, default=0.8, help="planner.warm")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
+    parser.add_argument("--warm", type=float, default=0.8, help="value of planner.warm_start.level")
     args = parser.parse_args(argv)
-    keep_compiled()
+    enable_compilation_cache()
     seeds = args.seed + np.arange(args.episodes)
     rows = [row for maze in args.mazes for row in compare(maze, seeds, args.warm)]
     console.print(table(COLUMNS, rows))
     return 0
 
 
-def compare(maze: str, seeds: np.ndarray, warm: float) -> list[tuple]:
-    """A row of planning from scratch, and one of warm starts."""
-    rows, base = [], None
-    for name, settings in (("from scratch", {"warm": 0.0}), ("warm", {"warm": warm})):
-        rate, reach = play(make_agent(maze, settings), maze, seeds)
-        base = reach if base is None else base
-        p50, p99 = replan_times(make_agent(maze, settings), maze, seeds)
-        figures = f"{rate.mean():.2f}", f"{reach.mean():.1f}", beside(reach, base)
-        rows.append((maze, name, *figures, f"{p50:.1f}", f"{p99:.1f}"))
+def compare(maze: str, seeds: np.ndarray, warm: float) -> list[tuple[str, ...]]:
+    """Return one row for planning from scratch and one for warm starts."""
+    rows = []
+    baseline = None
+    for name, level in (("from scratch", 0.0), ("warm", warm)):
+        agent = make_agent(maze, {"warm_start.level": level})
+        rate, reach = play(agent, maze, seeds)
+        p50, p99 = replan_times(agent, maze, seeds)
+        row = (
+            maze,
+            name,
+            f"{rate.mean():.2f}",
+            f"{reach.mean():.1f}",
+            "" if baseline is None else percent_change(reach, baseline),
+            f"{p50:.1f}",
+            f"{p99:.1f}",
+        )
+        rows.append(row)
+        baseline = reach if baseline is None else baseline
     return rows
 
 

@@ -1,21 +1,24 @@
-"""The ablations: what is changed in each, one thing at a time."""
+"""Definitions of the ablations: what each one changes, one thing at a time."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.maze2d.study import MAZES, task
+from experiments.common.protocol import MAZES
+from experiments.maze2d.study import maze_task
 
 LARGER = ("medium", "large")
 PURSUIT = "dfplan_envs.pointmaze.pursuit:track"
 CLOCK = "dfplan_envs.pointmaze.tracking:track"
-STRIDE: int = task(MAZES[0]).preset["data.stride"]
-"""Control steps per token of the mazes' preset."""
-WARM: dict[str, float] = {"warm": task(MAZES[0]).preset["planner.warm"]}
-SCRATCH = {"warm": 0.0}
-"""For what is about sampling: a plan that begins from the last one is sampled in its own way."""
+STRIDE: int = maze_task(MAZES[0]).preset["data.stride"]
+"""Control steps per token in the mazes' preset."""
+WARM: dict[str, float] = {
+    "warm_start.level": maze_task(MAZES[0]).preset["planner.warm_start.level"]
+}
+SCRATCH = {"warm_start.level": 0.0}
+"""Used by ablations of sampling, as a warm start has sampling settings of its own."""
 BUDGET = 1_500
-"""Steps of batch 32 that an ablation's network is trained for; the default preset's are 4,000."""
+"""Training steps of an ablation's network, at batch size 32; the default preset has 4,000."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Network:
     """A run trained for an ablation, with training seed 0.
 
     Attributes:
-        name: of its folder.
-        settings: dotted settings other than the default preset's.
+        name: Name in the run's directory.
+        settings: Dotted settings that differ from the default preset.
     """
 
     name: str
@@ -36,11 +39,11 @@ class Variant:
     """One row of an ablation.
 
     Attributes:
-        label: what it is called.
-        planner: settings of the planner other than the run's.
-        tracker: "module:function" other than the run's; empty for that one.
-        network: of its own; None for the run of training seed 0 in the table.
-        share: of the ablations' episodes that are played: fewer where plans cost much.
+        label: Row label.
+        planner: Planner settings that differ from the run's.
+        tracker: Tracker as "module:function"; empty keeps the run's own.
+        network: Network trained for the variant; None for the table's run of training seed 0.
+        share: Share of the ablations' episodes to play; below 1 where plans are expensive.
     """
 
     label: str
@@ -50,21 +53,21 @@ class Variant:
     share: float = 1.0
 
     def episodes(self, seeds: range) -> range:
-        """The first ones of the ablations' episodes, as many as are played."""
+        """Return the seeds of the episodes to play, the first ones of `seeds`."""
         return seeds[: max(round(self.share * len(seeds)), 1)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Ablation:
-    """A list of variants.
+    """A comparison of variants.
 
     Attributes:
-        name: on the command line.
-        title: of its table.
-        variants: in order.
-        mazes: where it is measured.
-        axis: what the labels are, where they are numbers: such an ablation is drawn as a curve.
-        note: what a reader has to know.
+        name: Name on the command line.
+        title: Title of its table.
+        variants: Variants in order.
+        mazes: Mazes to measure on.
+        axis: Axis label if the row labels are numbers; such an ablation is drawn as a curve.
+        note: Text above the tables.
     """
 
     name: str
@@ -75,26 +78,31 @@ class Ablation:
     note: str = ""
 
 
-def _over(
+def _vary(
     setting: str,
     values: Sequence[Any],
     shares: Mapping[Any, float] | None = None,
     base: Mapping[str, Any] = SCRATCH,
 ) -> tuple[Variant, ...]:
-    """A variant for each value of one planner setting, beside settings that all have."""
+    """Return a variant for each value of one planner setting, on top of common settings."""
     shares = shares or {}
     return tuple(Variant(str(v), {**base, setting: v}, share=shares.get(v, 1.0)) for v in values)
 
 
 def _goal(label: str, goal: str, samples: int = 1) -> Variant:
-    settings = {**SCRATCH, "goal": goal, "matrix": "pyramid", "replan_every": 25}
-    share = {1: 0.4, 4: 0.2}[samples]
-    return Variant(label, {**settings, "guidance_samples": samples}, share=share)
+    settings = {
+        **SCRATCH,
+        "goal.conditioning": goal,
+        "sampling.matrix": "pyramid",
+        "replan_every": 25,
+        "guidance.samples": samples,
+    }
+    return Variant(label, settings, share={1: 0.4, 4: 0.2}[samples])
 
 
-def _trained(label: str, name: str, settings: Mapping[str, Any], **more: Any) -> Variant:
-    budget = {"training.steps": BUDGET, **settings}
-    return Variant(label, network=Network(name, budget), **more)
+def _network(name: str, settings: Mapping[str, Any] | None = None) -> Network:
+    """Return a network of the ablations' training budget."""
+    return Network(name, {"training.steps": BUDGET, **(settings or {})})
 
 
 def _stride(steps: int) -> Variant:
@@ -103,8 +111,8 @@ def _stride(steps: int) -> Variant:
     return Variant(str(steps), network=Network(f"stride-{steps}", {"data.stride": steps}))
 
 
-def _tracked(tracker: str) -> dict[str, Any]:
-    return {"planner": {"action": "tracker"}, "tracker": tracker}
+def _tracked(label: str, tracker: str) -> Variant:
+    return Variant(label, {"low_level_controller": "tracker"}, tracker, BASE)
 
 
 def _history(clean: float, ramp: float) -> dict[str, float]:
@@ -114,63 +122,68 @@ def _history(clean: float, ramp: float) -> dict[str, float]:
     }
 
 
+BASE = _network("base")
+"""The default preset at the ablations' training budget."""
 ADAMW = {"training.optimizer.name": "adamw"}
 BATCH = {
     "training.batch_size": 128,
     "training.steps": BUDGET // 4,
     "training.optimizer.warmup": 50,  # the same share of the training
 }
-SAME = (
-    f"Trained at equal computation, {BUDGET:,} steps of two streams of 32: as many tokens go "
-    "through each network, so steps times batch size times streams is the same."
+SAME_COMPUTE = (
+    f"Trained with equal compute: {BUDGET:,} steps of two streams of 32. The same number of "
+    "tokens goes through each network, so steps times batch size times streams is constant."
 )
 
 PLANNING = (
     Ablation(
         "candidates",
         "Candidates per plan",
-        _over("candidates", (1, 4, 16, 64), {64: 0.3}),
+        _vary("candidates", (1, 4, 16, 64), {64: 0.3}),
         MAZES,
-        "candidates",
+        axis="candidates",
     ),
     Ablation(
         "matrix",
         "Scheduling matrix",
-        _over("matrix", ("autoregressive", "pyramid", "full_sequence")),
+        _vary("sampling.matrix", ("autoregressive", "pyramid", "full_sequence")),
         MAZES,
     ),
     Ablation(
         "steps",
-        "Sampling steps per token",
-        _over("steps", (2, 3, 5, 10, 20, 50), {20: 0.6, 50: 0.4}),
+        "Denoising steps per token",
+        _vary("sampling.steps", (2, 3, 5, 10, 20, 50), {20: 0.6, 50: 0.4}),
         MAZES,
-        "sampling steps",
+        axis="denoising steps",
     ),
     Ablation(
         "replan",
         "Control steps between plans",
-        _over("replan_every", (1, 5, 10, 25, 50), {1: 0.4}, {}),
+        _vary("replan_every", (1, 5, 10, 25, 50), {1: 0.4}, {}),
         axis="control steps between plans",
     ),
     Ablation(
         "horizon",
         "Variable or fixed horizon",
         (
-            Variant("until it arrives", {**SCRATCH, "horizon": 0}),
+            Variant("until arrival", {**SCRATCH, "horizon": 0}),
             *(Variant(f"{STRIDE * n} steps", {**SCRATCH, "horizon": n}) for n in (8, 4, 2, 1)),
         ),
-        note="In control steps. Of candidates that do not arrive within a fixed horizon and pay "
-        "as much for their way, the one that ends nearest to the goal is followed.",
+        note="Horizons in control steps. Among candidates of equal cost that do not arrive within "
+        "a fixed horizon, the one that ends nearest to the goal is followed.",
     ),
     Ablation(
-        "begin",
-        "What a plan begins from",
-        (Variant("the last plan, where it leads on", WARM), Variant("pure noise", SCRATCH)),
+        "warm_start",
+        "Warm start or sampling from scratch",
+        (
+            Variant("warm start from the last plan, if usable", WARM),
+            Variant("from scratch", SCRATCH),
+        ),
         MAZES,
     ),
     Ablation(
         "goal",
-        "How a plan knows its goal",
+        "Goal conditioning",
         (
             _goal("goal token", "token"),
             _goal("gradient guidance", "guidance"),
@@ -178,31 +191,31 @@ PLANNING = (
             _goal("both", "both"),
             _goal("both, mean of 4 futures", "both", 4),
         ),
-        note="Pyramid and a plan every 25 control steps in all rows: a gradient asks for every "
-        "token that is not complete at every sampling step, and token by token takes most steps.",
+        note="All rows use the pyramid matrix and replan every 25 control steps: a gradient "
+        "evaluates every unfinished token at every denoising step, and the autoregressive matrix "
+        "takes the most steps.",
     ),
     Ablation(
-        "support",
-        "Price of steps where the data has never been",
-        _over("support", (0.0, 1.0, 5.0, 25.0)),
-        note="In control steps per step; 0 turns it off.",
+        "ood_penalty",
+        "Out-of-distribution penalty",
+        _vary("ood_penalty", (0.0, 1.0, 5.0, 25.0)),
+        note="In control steps per step outside the data support; 0 turns it off.",
     ),
     Ablation(
-        "follow",
-        "From plan to action",
+        "controller",
+        "Low-level controller",
         (
-            _trained("full-force pursuit of the path", "base", {}, **_tracked(PURSUIT)),
-            _trained("tracking by the plan's clock", "base", {}, **_tracked(CLOCK)),
-            _trained("inverse dynamics", "base", {}, planner={"action": "inverse"}),
-            _trained(
+            _tracked("full-force pursuit of the path", PURSUIT),
+            _tracked("tracking of the plan's clock", CLOCK),
+            Variant("inverse dynamics", {"low_level_controller": "inverse"}, network=BASE),
+            Variant(
                 "diffused actions",
-                "actions",
-                {"data.actions": True},
-                planner={"action": "diffused"},
+                {"low_level_controller": "diffused"},
+                network=_network("actions", {"data.actions": True}),
             ),
         ),
         ("medium",),
-        note=f"Both networks trained for {BUDGET:,} steps of 32.",
+        note=f"Both networks are trained for {BUDGET:,} steps of batch 32.",
     ),
 )
 
@@ -212,45 +225,49 @@ TRAINING = (
         "Control steps per token",
         tuple(_stride(steps) for steps in (12, STRIDE)),
         MAZES,
-        note="Each network trained as the table's are, on windows as long in time.",
+        note="Each network is trained like those of the main table, on windows of the same "
+        "duration.",
     ),
     Ablation(
         "optimizer",
-        "Optimiser and batch size",
+        "Optimizer and batch size",
         (
-            _trained("Muon, batch 32", "base", {}),
-            _trained("Muon, batch 128", "muon-128", BATCH),
-            _trained("AdamW, batch 32", "adamw-32", ADAMW),
-            _trained("AdamW, batch 128", "adamw-128", {**ADAMW, **BATCH}),
+            Variant("Muon, batch 32", network=BASE),
+            Variant("Muon, batch 128", network=_network("muon-128", BATCH)),
+            Variant("AdamW, batch 32", network=_network("adamw-32", ADAMW)),
+            Variant("AdamW, batch 128", network=_network("adamw-128", {**ADAMW, **BATCH})),
         ),
         ("medium",),
-        note=SAME,
+        note=SAME_COMPUTE,
     ),
     Ablation(
         "streams",
         "One stream or two",
         (
-            _trained("two streams", "base", {}),
-            _trained(
+            Variant("two streams", network=BASE),
+            Variant(
                 "single stream",
-                "single",
-                {"training.objective.streams": "single", "training.steps": 2 * BUDGET},
+                network=_network(
+                    "single",
+                    {"training.objective.two_stream": False, "training.steps": 2 * BUDGET},
+                ),
             ),
         ),
-        note=SAME,
+        note=SAME_COMPUTE,
     ),
     Ablation(
         "history",
-        "Levels of the history stream in training",
+        "Noise levels of the history stream in training",
         (
-            _trained("all nearly clean", "history-clean", _history(1.0, 0.0)),
-            _trained("0.6 nearly clean, 0.2 rising, 0.2 independent", "base", {}),
-            _trained(
-                "0.2 nearly clean, 0.2 rising, 0.6 independent", "history-mixed", _history(0.2, 0.2)
+            Variant("all nearly clean", network=_network("history-clean", _history(1.0, 0.0))),
+            Variant("0.6 nearly clean, 0.2 rising, 0.2 independent", network=BASE),
+            Variant(
+                "0.2 nearly clean, 0.2 rising, 0.6 independent",
+                network=_network("history-mixed", _history(0.2, 0.2)),
             ),
         ),
         ("medium",),
-        note=SAME,
+        note=SAME_COMPUTE,
     ),
 )
 ABLATIONS = {ablation.name: ablation for ablation in (*PLANNING, *TRAINING)}

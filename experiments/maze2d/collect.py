@@ -1,9 +1,7 @@
-"""Make the datasets that are not there yet."""
+"""Collect the datasets that are not on this machine yet."""
 
-from dfplan.cli import main
-from dfplan.cli.common import console
-from dfplan.data.minari_io import local_ids
-from experiments.maze2d.study import Study, arguments, task
+from experiments.common.commands import collect_once
+from experiments.maze2d.study import Study, maze_task, task_arguments
 
 SEED = "0"
 
@@ -12,12 +10,7 @@ def collect(study: Study) -> None:
     """Collect the data of each maze with the public command line.
 
     Raises:
-        SystemExit: with the command's exit code, when it fails.
+        SystemExit: If the command fails, with its exit code.
     """
-    there = local_ids()
     for maze in study.mazes:
-        where = task(maze)
-        if where.dataset in there:
-            console.print(f"{where.dataset}: collected before")
-        elif code := main(["collect", *arguments(maze), "--seed", SEED]):
-            raise SystemExit(code)
+        collect_once(maze_task(maze).dataset, [*task_arguments(maze), "--seed", SEED])

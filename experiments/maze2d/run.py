@@ -5,58 +5,67 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 
+from experiments.common.protocol import MAZES
+from experiments.common.stages import run_stages, stage_parser
 from experiments.maze2d.ablate import ablate
-from experiments.maze2d.ablation_pages import write_ablations
 from experiments.maze2d.ablations import ABLATIONS
 from experiments.maze2d.collect import collect
 from experiments.maze2d.evaluate import evaluate
-from experiments.maze2d.figures import draw_figures
 from experiments.maze2d.maps import measure_maps
-from experiments.maze2d.reference import measure_references
-from experiments.maze2d.study import MAZES, Study
-from experiments.maze2d.table import write_table
+from experiments.maze2d.pages.ablation_tables import write_ablations
+from experiments.maze2d.pages.figures import draw_figures
+from experiments.maze2d.pages.table import write_table
+from experiments.maze2d.pages.videos import write_videos
+from experiments.maze2d.references.measure import measure_references
+from experiments.maze2d.study import Study
 from experiments.maze2d.train import train
-from experiments.maze2d.videos import draw_videos
-from experiments.stages import run_stages, stage_parser
 
-MAIN: dict[str, Callable[[Study], None]] = {
+DEFAULT_STAGES: dict[str, Callable[[Study], None]] = {
     "collect": collect,
     "train": train,
     "evaluate": evaluate,
     "references": measure_references,
     "table": write_table,
 }
-MORE: dict[str, Callable[[Study], None]] = {
+OTHER_STAGES: dict[str, Callable[[Study], None]] = {
     "maps": measure_maps,
     "figures": draw_figures,
-    "videos": draw_videos,
+    "videos": write_videos,
 }
-STAGES = (*MAIN, "ablations", *MORE)
+STAGES = (*DEFAULT_STAGES, "ablations", *OTHER_STAGES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run some stages; each skips what it finds done."""
+    """Run stages; each skips finished work."""
     args = _parser().parse_args(argv)
     study = Study(tuple(args.mazes), tuple(args.seeds))
-    if args.rehearse:
-        study = study.rehearsal(args.rehearse, args.episodes)
+    if args.dry_run:
+        study = study.dry_run(args.dry_run, args.episodes)
     stages: dict[str, Callable[[], None]] = {
-        "ablations": lambda: _ablations(study, args.only),
-        **{name: functools.partial(run, study) for name, run in {**MAIN, **MORE}.items()},
+        "ablations": functools.partial(_run_ablations, study, args.only)
     }
-    return run_stages("maze2d", stages, args.stages, tuple(MAIN))
+    for name, run in {**DEFAULT_STAGES, **OTHER_STAGES}.items():
+        stages[name] = functools.partial(run, study)
+    return run_stages("maze2d", stages, args.stages, tuple(DEFAULT_STAGES))
 
 
-def _ablations(study: Study, only: Sequence[str]) -> None:
-    ablate(study, only)
+def _run_ablations(study: Study, names: Sequence[str]) -> None:
+    ablate(study, names)
     write_ablations(study)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = stage_parser("maze2d", STAGES, "dfplan on D4RL's mazes.", ", ".join(MAIN))
-    parser.add_argument("--mazes", nargs="+", choices=MAZES, default=MAZES, metavar="MAZE")
+    parser = stage_parser("maze2d", STAGES, "dfplan on D4RL's mazes.", ", ".join(DEFAULT_STAGES))
     parser.add_argument(
-        "--only", nargs="+", choices=ABLATIONS, default=(), metavar="ABLATION", help="ablations"
+        "--mazes", nargs="+", choices=MAZES, default=MAZES, metavar="MAZE", help="mazes to run on"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=ABLATIONS,
+        default=(),
+        metavar="ABLATION",
+        help="ablations to run; default: all",
     )
     return parser
 

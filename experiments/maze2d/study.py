@@ -1,25 +1,22 @@
-"""What is measured: mazes, seeds, and where everything lies."""
+"""What is measured: mazes, seeds, and the files of runs, results and pages."""
 
 import dataclasses
 import re
 from pathlib import Path
 
-from dfplan.tasks import Task, checkpoint_folder, get_task
-from experiments.maze2d.own_maps import OWN, own_arguments, own_task
+from dfplan.tasks.registry import Task, checkpoint_folder, get_task
+from experiments.common.protocol import MAZES, TRAINING_SEEDS, TUNING
+from experiments.maze2d.custom_maps import CUSTOM_MAPS, custom_arguments, custom_task
 
 HERE = Path(__file__).parent
-MAZES = ("umaze", "medium", "large")
-TRAINING_SEEDS = (0, 1, 2)
 SHOWN_SEED = 0
-"""Training seed of the runs whose planners are ablated, drawn and filmed."""
+"""Training seed of the runs whose planners are ablated, drawn and recorded on video."""
 EVALUATION = range(30_000, 30_100)
-"""Of the episodes in the table; fixed before any result on them was looked at."""
+"""Episode seeds of the table; fixed before any result on them was looked at."""
 ABLATION = range(31_000, 31_050)
-"""Of the episodes in the ablations; likewise."""
-TUNING = range(7_000, 8_000)
-"""Of the episodes that settings were chosen on; none of them is in a result."""
+"""Episode seeds of the ablations; fixed before any result on them was looked at."""
 GOALS = {"random": "", "fixed": "-fixed"}
-"""Kinds of goal, and how the tasks' names end: Multi2D and Maze2D."""
+"""Kinds of goal, with the suffix of the task names: Multi2D and Maze2D."""
 TITLES = {"umaze": "UMaze", "medium": "Medium", "large": "Large"}
 
 
@@ -28,12 +25,14 @@ class Study:
     """A comparison, whole or in part.
 
     Attributes:
-        mazes, seeds: mazes and training seeds.
-        goals: kinds of goal.
-        runs: folder of the trained runs.
-        results: folder of the measurements.
-        pages: folder of table.md, ablations.md, figures and the README that is filled in.
-        evaluation, ablation: seeds of the episodes.
+        mazes: Names of mazes or custom maps.
+        seeds: Training seeds.
+        goals: Kinds of goal.
+        runs: Folder of the trained runs.
+        results: Folder of the measurements.
+        pages: Folder of table.md, ablations.md, the figures and the README.
+        evaluation: Episode seeds of the table.
+        ablation: Episode seeds of the ablations.
     """
 
     mazes: tuple[str, ...] = MAZES
@@ -45,10 +44,10 @@ class Study:
     evaluation: range = EVALUATION
     ablation: range = ABLATION
 
-    def rehearsal(self, folder: Path, episodes: int) -> "Study":
-        """The same on a few of the tuning seeds, with all that is written in `folder`.
+    def dry_run(self, folder: Path, episodes: int) -> "Study":
+        """Return the same study on a few tuning seeds, with all output in `folder`.
 
-        Only the trained runs are still looked for in `runs`.
+        Only the trained runs are still read from `runs`.
         """
         seeds = TUNING[:episodes]
         return dataclasses.replace(
@@ -56,44 +55,45 @@ class Study:
         )
 
     def run(self, maze: str, seed: int) -> Path:
-        """The trained run of a maze."""
+        """Return the directory of a maze's trained run."""
         return self.runs / f"{maze}-{seed}"
 
     def shown(self, maze: str) -> Path:
-        """The run that is ablated and shown; if it is not there, the one that comes trained."""
-        run, where = self.run(maze, SHOWN_SEED), task(maze)
-        here = (run / "config.json").is_file() or not where.checkpoint
-        return run if here else checkpoint_folder(where)
+        """Return the run that is ablated and shown: the study's own, else the pretrained one."""
+        run = self.run(maze, SHOWN_SEED)
+        task = maze_task(maze)
+        is_local = (run / "config.json").is_file() or not task.checkpoint
+        return run if is_local else checkpoint_folder(task)
 
     def network(self, maze: str, name: str) -> Path:
-        """The run of a maze that was trained for an ablation."""
+        """Return the directory of a run that was trained for an ablation."""
         return self.runs / "ablations" / f"{maze}-{name}"
 
     def result(self, maze: str, seed: int, goal: str) -> Path:
-        """Where the evaluation of a trained run lies."""
+        """Return the file of a trained run's evaluation."""
         return self.results / f"{maze}-{seed}" / f"{goal}.json"
 
     def reference(self, maze: str, goal: str, name: str) -> Path:
-        """Where the evaluation of a reference lies."""
+        """Return the file of a reference's evaluation."""
         return self.results / "references" / f"{maze}-{goal}" / f"{name}.json"
 
     def ablated(self, ablation: str, maze: str, label: str) -> Path:
-        """Where the evaluation of a variant lies."""
+        """Return the file of a variant's evaluation."""
         slug = re.sub(r"[^a-z0-9.]+", "-", label.lower()).strip("-")
         return self.results / "ablations" / ablation / f"{maze}-{slug}.json"
 
     def ablation_reference(self, maze: str, name: str) -> Path:
-        """Where the evaluation of a reference on the ablations' episodes lies."""
+        """Return the file of a reference's evaluation on the ablations' episodes."""
         return self.results / "ablations" / "references" / f"{maze}-{name}.json"
 
 
-def arguments(maze: str) -> list[str]:
-    """What `dfplan collect` and `train` are told of a maze."""
-    return own_arguments(maze) if maze in OWN else [task(maze).name]
+def task_arguments(maze: str) -> list[str]:
+    """Return the arguments of `dfplan collect` and `dfplan train` that name a maze."""
+    return custom_arguments(maze) if maze in CUSTOM_MAPS else [maze_task(maze).name]
 
 
-def task(maze: str, goal: str = "random") -> Task:
-    """The task of a maze and a kind of goal; maps of one's own have random goals."""
-    if maze in OWN:
-        return own_task(maze)
+def maze_task(maze: str, goal: str = "random") -> Task:
+    """Return the task of a maze and a kind of goal; custom maps always have random goals."""
+    if maze in CUSTOM_MAPS:
+        return custom_task(maze)
     return get_task(f"pointmaze-{maze}{GOALS[goal]}")

@@ -1,1 +1,1 @@
-"""A task that needs memory, and guidance by histories."""
+"""A task that needs memory, and history guidance."""

@@ -1,4 +1,4 @@
-"""Train the T-maze's networks and drive every row's episodes; what is done stays."""
+"""Train the T-maze's networks and play the episodes of every row; finished work is skipped."""
 
 import functools
 from collections.abc import Sequence
@@ -8,12 +8,15 @@ import jax
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.cli import main
-from dfplan.data.make_env import make_env
-from dfplan.data.minari_io import local_ids
-from dfplan.evaluate import Episodes, run_episodes
-from dfplan.perturb import parse_perturbation, perturbed
-from experiments.maze2d.evaluate import Trained, answer, is_trained, summary
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.play import run_episodes
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.perturb import parse_perturbation, perturbed
+from experiments.common.commands import collect_once, option_list
+from experiments.common.episodes import summarize
+from experiments.common.records import measure_once
+from experiments.common.trained import Trained
+from experiments.common.training import train_to_end
 from experiments.memory.study import NETWORKS, SMALL, TABLES, TMAZE, Row, Study
 
 
@@ -21,48 +24,43 @@ def train(study: Study) -> None:
     """Collect the T-maze's data and train its networks, with the public command line.
 
     Raises:
-        SystemExit: with the command's exit code, when it fails.
+        SystemExit: If the command fails, with its exit code.
     """
-    if study.task(TMAZE["history"]).dataset not in local_ids():
-        _command(["collect", "tmaze"])
+    collect_once(study.task(TMAZE["history"]).dataset, ["tmaze"])
     for name, steps in NETWORKS.items():
         for seed in study.seeds:
-            out = study.run(Row("", network=name), seed)
-            if not is_trained(out):
-                settings = SMALL | {"training.steps": steps, "training.seed": seed}
-                options = [str(a) for k, v in settings.items() for a in (f"--{k}", v)]
-                _command(["train", "tmaze", *options, "--out", str(out)])
-
-
-def _command(arguments: list[str]) -> None:
-    code = main(arguments)
-    jax.clear_caches()
-    if code:
-        raise SystemExit(code)
+            directory = study.network(name, seed)
+            settings = SMALL | {"training.steps": steps, "training.seed": seed}
+            command = ["train", "tmaze", *option_list(settings), "--out", str(directory)]
+            train_to_end(directory, command)
 
 
 def measure(study: Study, tables: Sequence[str] = ()) -> None:
-    """Measure every row of some tables, or of all."""
+    """Measure every row of the named tables, or of all."""
     for table in tables or TABLES:
         for name, row in TABLES[table].items():
             for seed in study.training_seeds(row):
                 trained = Trained.load(study.run(row, seed), row.planner)
-                asked = trained.asked(study.task(row), study.episodes(row))
-                answer(
+                request = trained.request(study.task(row), study.episodes(row))
+                measure_once(
                     study.result(name, row, seed),
-                    {**asked, "perturb": row.perturb},
-                    functools.partial(_record, study, row, trained.agent()),
+                    {**request, "perturb": row.perturb},
+                    functools.partial(_measure_row, study, row, trained.agent()),
                 )
             jax.clear_caches()
 
 
-def _record(study: Study, row: Row, agent: Agent) -> dict[str, Any]:
-    return summary(drive(study, row, agent, study.episodes(row)), study.task(row))
+def _measure_row(study: Study, row: Row, agent: Agent) -> dict[str, Any]:
+    return summarize(play_row(study, row, agent, study.episodes(row)), study.task(row))
 
 
-def drive(study: Study, row: Row, agent: Agent, seeds: range) -> Episodes:
-    """One episode per seed."""
-    task, perturbations = study.task(row), [parse_perturbation(text) for text in row.perturb]
+def play_row(study: Study, row: Row, agent: Agent, seeds: range) -> Episodes:
+    """Play one episode per seed, side by side, in the row's perturbed environment.
+
+    Unlike `experiments.common.episodes`, this serves tasks whose observation has no goal.
+    """
+    task = study.task(row)
+    perturbations = [parse_perturbation(text) for text in row.perturb]
     return run_episodes(
         agent,
         lambda: perturbed(make_env(task.env, task.env_kwargs), perturbations),

@@ -1,4 +1,4 @@
-"""What is measured: an environment, data of a mediocre controller, and what plans are for."""
+"""What is measured: an environment, data of a mediocre controller, and the plans' objective."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.tasks import Task
+from dfplan.tasks.registry import Task
 from experiments.own_env import pusher, reacher
 
 REACHER = Task("Reacher-v5", "own/reacher-v0")
 PUSHER = Task("Pusher-v5", "own/pusher-v0")
 VECTOR = (8, 9)
-"""Places of the vector from the target to the fingertip: a goal of (0, 0) is to be there."""
+"""Dimensions of the vector from target to fingertip; the goal (0, 0) puts one on the other."""
 SPEED = (6, 7)
 
 
@@ -21,12 +21,12 @@ class Case:
     """One comparison.
 
     Attributes:
-        task: environment and dataset.
-        controller: made the data.
-        steps: control steps of the data.
-        seeds: of the episodes that are played.
-        settings: what differs from the small preset.
-        goal: arguments of `train` that name the goal.
+        task: Environment and dataset.
+        controller: Controller that collects the data.
+        steps: Control steps of the data.
+        seeds: Episode seeds.
+        settings: Dotted settings that differ from the small preset.
+        goal: Arguments of `train` that define the goal.
     """
 
     task: Task
@@ -38,10 +38,13 @@ class Case:
 
     @property
     def planner(self) -> dict[str, Any]:
-        """The planner's settings among them, also for a run that is trained already."""
+        """Planner settings among them, which also apply to a run that is already trained."""
         prefix = "planner."
-        found = {k: v for k, v in self.settings.items() if k.startswith(prefix)}
-        return {k.removeprefix(prefix): v for k, v in found.items()}
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.settings.items()
+            if name.startswith(prefix)
+        }
 
 
 SHARED = {"net.width": 64, "training.steps": 1_500}
@@ -49,28 +52,29 @@ REWARDED = {**SHARED, "data.goal": "reward", "value.discount": 0.95}
 
 CASES = {
     "reacher": Case(
-        REACHER,
-        reacher.Controller,
-        60 * 50,
-        np.arange(11_000, 11_100),
-        {
+        task=REACHER,
+        controller=reacher.Controller,
+        steps=60 * 50,
+        seeds=np.arange(11_000, 11_100),
+        settings={
             **SHARED,
-            # 48 steps, an episode's length: only plans that see the arrival choose the soonest.
+            # 48 steps, an episode's length: the soonest arrival can only be chosen among plans
+            # that include it.
             "data.stride": 3,
             "data.tokens": 17,
             "data.rest_dims": SPEED,
             "planner.candidates": 16,
             "planner.replan_every": 1,
-            "planner.goal_tolerance": 0.02,
+            "planner.goal.tolerance": 0.02,
         },
-        {"goal_dims": VECTOR, "goal_value": (0.0, 0.0)},
+        goal={"goal_dims": VECTOR, "goal_value": (0.0, 0.0)},
     ),
     "reacher-reward": Case(
-        REACHER,
-        reacher.Controller,
-        60 * 50,
-        np.arange(11_100, 11_200),
-        {
+        task=REACHER,
+        controller=reacher.Controller,
+        steps=60 * 50,
+        seeds=np.arange(11_100, 11_200),
+        settings={
             **REWARDED,
             "data.stride": 3,
             "data.tokens": 17,
@@ -79,11 +83,11 @@ CASES = {
         },
     ),
     "pusher-reward": Case(
-        PUSHER,
-        pusher.Controller,
-        300 * 100,
-        np.arange(12_000, 12_100),
-        {
+        task=PUSHER,
+        controller=pusher.Controller,
+        steps=300 * 100,
+        seeds=np.arange(12_000, 12_100),
+        settings={
             **REWARDED,
             "data.stride": 4,
             "data.tokens": 13,

@@ -1,6 +1,7 @@
-"""Behaviour cloning: a network that maps a state to the action the data took there."""
+"""Behavior cloning: a network that maps a state to the action taken in the data."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -16,32 +17,37 @@ LEARNING_RATE = 1e-3
 
 
 class Cloning:
-    """A trained regressor, in the form that `dfplan.evaluate.run_episodes` takes.
+    """A trained regressor with the interface of `dfplan.evaluation.play.run_episodes`.
 
     Args:
-        data: what to imitate.
-        steps: optimiser steps. batch: transitions per step.
-        seed: of initialisation and batches.
+        data: Trajectories to imitate.
+        steps: Optimizer steps.
+        batch: Transitions per step.
+        seed: PRNG seed for initialization and batches.
     """
 
     def __init__(self, data: Trajectories, *, steps: int, batch: int, seed: int):
         self._layout = data.layout
         self._states, self._actions = fit_normalizers(data)
-        taken = np.delete(np.arange(len(data.state)), data.start + data.length - 1)
-        pairs = self._states.encode(data.state[taken]), self._actions.encode(data.action[taken])
-        self._net = _fit(*pairs, steps, batch, seed)
+        # The last state of each episode has no action.
+        rows = np.delete(np.arange(len(data.state)), data.start + data.length - 1)
+        states = self._states.encode(data.state[rows])
+        actions = self._actions.encode(data.action[rows])
+        self._net = _fit(states, actions, steps=steps, batch=batch, seed=seed)
 
     def reset(self, mask=None, *, seed=None) -> None:
-        """Nothing is remembered."""
+        """Do nothing, as cloning has no state."""
 
-    def act(self, observation: np.ndarray) -> np.ndarray:
-        """Actions `[B, A]`."""
+    def act(self, observation: np.ndarray, goal: np.ndarray | None = None) -> np.ndarray:
+        """Return actions `[B, A]`; a given goal is ignored."""
         state = self._states.encode(self._layout.state(observation))
         return self._layout.clip_action(np.asarray(self._actions.decode(self._net(state))))
 
 
-def _fit(states: jax.Array, actions: jax.Array, steps: int, batch: int, seed: int):
-    """The regressor with the least squared error, Adam on a cosine schedule."""
+def _fit(
+    states: jax.Array, actions: jax.Array, *, steps: int, batch: int, seed: int
+) -> Callable[[jax.Array], jax.Array]:
+    """Fit a regressor by squared error, with Adam on a cosine schedule."""
     rngs = nnx.Rngs(seed)
     net = nnx.Sequential(
         nnx.Linear(states.shape[1], WIDTH, rngs=rngs),
@@ -50,7 +56,7 @@ def _fit(states: jax.Array, actions: jax.Array, steps: int, batch: int, seed: in
         nnx.relu,
         nnx.Linear(WIDTH, actions.shape[1], rngs=rngs),
     )
-    graph, params = nnx.split(net)
+    graph, initial_params = nnx.split(net)
     optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
     key = jax.random.key(seed)
 
@@ -63,6 +69,13 @@ def _fit(states: jax.Array, actions: jax.Array, steps: int, batch: int, seed: in
         updates, opt = optimizer.update(jax.grad(loss)(params, rows), opt, params)
         return (optax.apply_updates(params, updates), opt), None
 
-    train = jax.jit(lambda carry: jax.lax.scan(step, carry, jnp.arange(steps))[0])
-    params, _ = train((params, optimizer.init(params)))
-    return jax.jit(functools.partial(lambda params, x: nnx.merge(graph, params)(x), params))
+    @jax.jit
+    def train(carry):
+        return jax.lax.scan(step, carry, jnp.arange(steps))[0]
+
+    params, _ = train((initial_params, optimizer.init(initial_params)))
+
+    def apply(params, x):
+        return nnx.merge(graph, params)(x)
+
+    return jax.jit(functools.partial(apply, params))

@@ -1,33 +1,37 @@
-"""A mediocre controller of Reacher: too weak in most episodes, and noisy in all."""
+"""A mediocre controller for Reacher: too weak in most episodes, and always noisy."""
 
 import numpy as np
 
 LINKS = (0.1, 0.11)
+"""Lengths of the arm's links, meters."""
 GAINS = (0.25, 16.0)
+"""Range of the spring's stiffness."""
 DAMPING = 0.03
 NOISE = 0.1
 HOLD = 1
-"""Control steps that a draw of the noise lasts."""
+"""Control steps for which a noise sample is held."""
 
 
 class Controller:
-    """Jacobian-transpose control: the joints turn as if a spring drew the fingertip to the target.
+    """Jacobian-transpose control: the joints turn as if a spring pulled the fingertip.
 
-    The spring's stiffness is drawn for each episode, evenly in its logarithm: with most of them the
-    arm comes late or not at all, with the stiffest it overshoots.
+    The spring pulls to the target. Its stiffness is drawn for each episode, log-uniformly: with
+    most draws the arm arrives late or not at all, and with the stiffest it overshoots.
 
     Args:
-        env: gives the action space.
-        seed: of stiffness and noise.
+        env: Environment, for the action space.
+        seed: PRNG seed for stiffness and noise.
     """
 
     def __init__(self, env, seed: int = 0):
-        self._space, self._rng = env.action_space, np.random.default_rng(seed)
+        self._space = env.action_space
+        self._rng = np.random.default_rng(seed)
         self._gain = np.exp(self._rng.uniform(*np.log(GAINS)))
-        self._steps, self._noise = 0, np.zeros(2)
+        self._steps = 0
+        self._noise = np.zeros(2)
 
     def act(self, observation: np.ndarray) -> np.ndarray:
-        """Torques `[2]` for an observation of Reacher-v5 `[10]`."""
+        """Return torques `[2]` for an observation of Reacher-v5 `[10]`."""
         if self._steps % HOLD == 0:
             self._noise = NOISE * self._rng.normal(size=2)
         self._steps += 1

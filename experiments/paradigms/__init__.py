@@ -1,0 +1,1 @@
+"""Training paradigms rolled out beyond their training windows, and one network in three uses."""

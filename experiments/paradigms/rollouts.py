@@ -1,4 +1,4 @@
-"""Go on from held-out histories, far beyond what training saw, and judge every state."""
+"""Continue held-out histories far beyond the training windows, and judge every state."""
 
 import functools
 from typing import Any
@@ -7,15 +7,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.forecast import Windows, held_out
-from dfplan.futures import sample_futures
+from dfplan.forecast.sample import sample_futures
+from dfplan.forecast.windows import ForecastWindows, held_out
+from dfplan.planner.diffusion_planner import as_diffusion_planner
 from dfplan.planner.plan import History
-from dfplan.run import Run, load_weights
-from dfplan.tasks import get_task
-from experiments.maze2d.environment import environment
-from experiments.maze2d.evaluate import Trained, answer
-from experiments.maze2d.physics import point_mass
-from experiments.paradigms.measures import MEASURES, Dynamics, fit, judge
+from dfplan.runs.run import Run, load_weights
+from dfplan.tasks.registry import get_task
+from dfplan_envs.pointmaze.maps import Maze
+from experiments.common.environment import load_environment
+from experiments.common.records import measure_once
+from experiments.common.trained import Trained
+from experiments.paradigms.measures import MEASURES, Dynamics, check_states, fit
 from experiments.paradigms.study import BY_TOKEN, ROLLOUTS, SOURCE, WINDOW, Rollout, Study
 
 DATA = "data"
@@ -23,85 +25,90 @@ DATA = "data"
 
 
 def roll_out(study: Study) -> None:
-    """Measure every way of going on with every network, and the held-out data itself."""
+    """Measure every kind of rollout with every network, and the held-out data itself."""
     run = Run.load(study.run(study.paradigms[0], study.seeds[0]))
-    asked = {"held_out": study.held_out, "stride": run.config.data.stride}
-    path = study.result("rollouts", DATA, 0)
-    answer(path, asked, functools.partial(_measure_data, study, run))
+    measure_once(
+        study.result("rollouts", DATA, 0),
+        {"held_out": study.held_out, "stride": run.config.data.stride},
+        functools.partial(_measure_data, study, run),
+    )
     for name, rollout in ROLLOUTS.items():
         for seed in study.seeds if rollout.paradigm in study.paradigms else ():
             trained = Trained.load(study.run(rollout.paradigm, seed), rollout.planner)
-            asked = {
-                **trained.asked(trained.run.task, study.evaluation),
+            request = {
+                **trained.request(trained.run.task, study.evaluation),
                 "held_out": study.held_out,
                 "rollouts": study.rollouts,
                 "windows": study.lengths,
             }
-            answer(
+            measure_once(
                 study.result("rollouts", name, seed),
-                asked,
-                functools.partial(_measure, study, name, seed, trained),
+                request,
+                functools.partial(_measure_rollouts, study, name, seed, trained),
             )
 
 
-def _measure(study: Study, name: str, seed: int, trained: Trained) -> dict[str, Any]:
+def _measure_rollouts(study: Study, name: str, seed: int, trained: Trained) -> dict[str, Any]:
     states = sample(study, trained, ROLLOUTS[name])
     path = study.states(name, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, states=states)
-    found = judge(states, maze(), dynamics(study, trained.run))
-    by_window = {k: _by_window(found[k]) for k in MEASURES}
-    return {"by_window": {k: v.tolist() for k, v in by_window.items()}}
+    limits = dynamics(study, trained.run)
+    return {"by_window": _judge_windows(states, limits)}
 
 
 def _measure_data(study: Study, run: Run) -> dict[str, Any]:
-    """The held-out data, judged as rollouts are, as far as its episodes go."""
-    data, stride = run.load_data(study.held_out), run.config.data.stride
+    """Measure the held-out data like the rollouts, over the length of its shortest episode."""
+    data = run.load_data(study.held_out)
+    stride = run.config.data.stride
     tokens = int(data.length.min() - 1) // stride // WINDOW * WINDOW
     rows = data.start[:, None] + stride * np.arange(tokens + 1)
     limits = dynamics(study, run)
-    found = judge(data.state[rows], maze(), limits)
-    by_window = {k: _by_window(found[k]).tolist() for k in MEASURES}
-    return {"by_window": by_window, "limits": limits._asdict()}
+    return {"by_window": _judge_windows(data.state[rows], limits), "limits": limits._asdict()}
 
 
-def _by_window(values: np.ndarray) -> np.ndarray:
-    """Means `[R, windows]` over each window's tokens."""
-    return values.reshape(len(values), -1, WINDOW).mean(axis=2)
+def _judge_windows(states: np.ndarray, limits: Dynamics) -> dict[str, list]:
+    """Return the mean of each measure over each window's tokens, `[R, windows]`."""
+    values = check_states(states, source_maze(), limits)
+    return {
+        name: values[name].reshape(len(states), -1, WINDOW).mean(axis=2).tolist()
+        for name in MEASURES
+    }
 
 
 def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
-    """States `[R, P+1, S]` of one rollout from each window, the observed present first."""
+    """Return the states `[R, P+1, S]` of one rollout per window, the observed present first."""
     run = trained.run.with_planner({"candidates": 1})
-    windows = observed(study, run)
-    planner = run.planner
-    history: History = jax.tree.map(lambda a: a[:, -planner.config.history :], windows.history)
-    level = jnp.full(history.level.shape, planner.config.history_level)
-    weights, tokens = load_weights(run, trained.directory), max(study.lengths) * WINDOW
+    windows = observed_windows(study, run)
+    planner = as_diffusion_planner(run.make_planner())
+    history: History = jax.tree.map(
+        lambda a: a[:, -planner.config.history.tokens :], windows.history
+    )
+    level = jnp.full(history.level.shape, planner.config.history.level)
     after = sample_futures(
-        planner, weights, history._replace(level=level), study.evaluation.start, tokens=tokens
+        planner,
+        load_weights(run, trained.directory),
+        history._replace(level=level),
+        study.evaluation.start,
+        tokens=max(study.lengths) * WINDOW,
     )
     present = np.asarray(history.frames)[:, -1:, -1]
     return np.concatenate([present, after[:, 0]], axis=1)
 
 
-def observed(study: Study, run: Run) -> Windows:
-    """The same windows for every way of going on, with the longest history that one asks for."""
-    longest = run.with_planner({k: BY_TOKEN[k] for k in ("history", "horizon")}).planner
+def observed_windows(study: Study, run: Run) -> ForecastWindows:
+    """Return the windows that all rollouts continue, with the longest history any of them uses."""
+    settings = {name: BY_TOKEN[name] for name in ("history.tokens", "horizon")}
+    planner = run.with_planner(settings).make_planner()
     data = run.load_data(study.held_out)
-    return held_out(data, longest, study.rollouts, study.evaluation.start, tokens=1)
+    return held_out(data, planner, study.rollouts, study.evaluation.start, tokens=1)
 
 
 def dynamics(study: Study, run: Run) -> Dynamics:
-    """The limits of valid moves, of the held-out data."""
-    data = run.load_data(study.held_out)
-    return fit(data, run.config.data.stride, point_mass(_environment().model))
+    """Return the limits of valid moves, from the held-out data."""
+    return fit(run.load_data(study.held_out), run.config.data.stride)
 
 
-def maze() -> Any:
-    """The map, which only the measuring knows."""
-    return _environment().maze
-
-
-def _environment() -> Any:
-    return environment(get_task(SOURCE)).maze
+def source_maze() -> Maze:
+    """Return the map, which is used for measuring only."""
+    return load_environment(get_task(SOURCE)).maze.maze

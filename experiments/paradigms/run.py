@@ -5,6 +5,7 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 
+from experiments.common.stages import run_stages, stage_parser
 from experiments.paradigms.data import prepare
 from experiments.paradigms.figures import draw_figures
 from experiments.paradigms.networks import compare
@@ -12,14 +13,13 @@ from experiments.paradigms.rollouts import roll_out
 from experiments.paradigms.study import PARADIGMS, Study
 from experiments.paradigms.table import write_table
 from experiments.paradigms.train import train
-from experiments.paradigms.uses import use
-from experiments.stages import run_stages, stage_parser
+from experiments.paradigms.uses import measure_uses
 
 STAGES: dict[str, Callable[[Study], None]] = {
     "data": prepare,
     "train": train,
     "rollouts": roll_out,
-    "uses": use,
+    "uses": measure_uses,
     "networks": compare,
     "table": write_table,
     "figures": draw_figures,
@@ -27,11 +27,11 @@ STAGES: dict[str, Callable[[Study], None]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run some stages; what is done is not done again."""
+    """Run stages; finished work is skipped."""
     args = _parser().parse_args(argv)
     study = Study(tuple(args.only), tuple(args.seeds))
-    if args.rehearse:
-        study = study.rehearsal(args.rehearse, args.episodes)
+    if args.dry_run:
+        study = study.dry_run(args.dry_run, args.episodes)
     stages = {name: functools.partial(stage, study) for name, stage in STAGES.items()}
     return run_stages("paradigms", stages, args.stages)
 
@@ -40,11 +40,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = stage_parser(
         "paradigms",
         tuple(STAGES),
-        "Ways of training one network, rolled out far beyond the training's windows; and one "
-        "network sampled in three ways.",
+        "Training paradigms rolled out far beyond their training windows, and one network "
+        "sampled with three scheduling matrices.",
     )
     parser.add_argument(
-        "--only", nargs="+", choices=PARADIGMS, default=tuple(PARADIGMS), metavar="PARADIGM"
+        "--only",
+        nargs="+",
+        choices=PARADIGMS,
+        default=tuple(PARADIGMS),
+        metavar="PARADIGM",
+        help="paradigms to train and roll out; default: all",
     )
     return parser
 

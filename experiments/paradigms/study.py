@@ -1,30 +1,30 @@
-"""What is measured: paradigms, training seeds, rollouts, and where everything lies."""
+"""What is measured: paradigms, training seeds, rollouts, and the files of runs and results."""
 
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.maze2d.study import TRAINING_SEEDS, TUNING
+from experiments.common.protocol import TRAINING_SEEDS, TUNING
 
 HERE = Path(__file__).parent
 SOURCE = "pointmaze-medium"
-"""The task whose data is continued, without its goals."""
+"""Task whose data the networks continue, without its goals."""
 WINDOW = 24
-"""State tokens per training window: 2.9 s of a robot that is given no goal."""
+"""State tokens per training window: 2.9 s of a robot without a goal."""
 LENGTHS = (4, 16)
-"""Of the rollouts, in windows."""
+"""Rollout lengths in windows."""
 EVALUATION = range(33_000, 33_100)
-"""Seeds of the episodes, and the first one of the held-out data; fixed before looking at any."""
+"""Episode seeds; the first is also the seed of the held-out data. Fixed before any was used."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Paradigm:
-    """A network, by what training draws for it.
+    """A training paradigm, defined by the noise levels that training draws.
 
     Attributes:
-        label: in the table.
-        settings: dotted settings of training and network.
+        label: Name in words.
+        settings: Dotted settings of training and network.
     """
 
     label: str
@@ -33,12 +33,12 @@ class Paradigm:
 
 @dataclasses.dataclass(frozen=True)
 class Rollout:
-    """A way to go on forever with a network.
+    """A way to continue a trajectory indefinitely with a network.
 
     Attributes:
-        label: in the table.
-        paradigm: whose networks.
-        planner: settings of the planner; a horizon of 0 fills the window.
+        label: Row label.
+        paradigm: Paradigm of the networks.
+        planner: Planner settings; a horizon of 0 fills the window.
     """
 
     label: str
@@ -53,21 +53,23 @@ COMMON: dict[str, Any] = {
     "training.steps": 1_200,
     "training.save_every": 1_200,
 }
-"""On top of the default preset, for all."""
-TWO = {"training.objective.streams": "two", "training.batch_size": 32}
-ONE = {"training.objective.streams": "single", "training.batch_size": 64}
-"""Two streams of 32 sequences and one of 64 are as many tokens, and cost the same."""
+"""Settings of all paradigms, on top of the default preset."""
+TWO_STREAMS = {"training.objective.two_stream": True, "training.batch_size": 32}
+ONE_STREAM = {"training.objective.two_stream": False, "training.batch_size": 64}
+"""Two streams of 32 sequences and one of 64 have the same number of tokens and cost the same."""
 
 
-def _paradigm(label: str, name: str, more: Mapping[str, Any]) -> Paradigm:
-    return Paradigm(label, {**COMMON, "training.objective.paradigm": name, **more})
+def _paradigm(label: str, name: str, settings: Mapping[str, Any]) -> Paradigm:
+    return Paradigm(label, {**COMMON, "training.objective.paradigm": name, **settings})
 
 
-FULL = {**ONE, "planner.matrix": "full_sequence"}
+FULL = {**ONE_STREAM, "planner.sampling.matrix": "full_sequence"}
 PARADIGMS = {
-    "forcing": _paradigm("Diffusion Forcing", "independent", TWO),
-    "next-token": _paradigm("next-token diffusion", "teacher_forcing", TWO),
-    "regression": _paradigm("next-token regression", "regression", {**TWO, "planner.steps": 1}),
+    "forcing": _paradigm("Diffusion Forcing", "independent", TWO_STREAMS),
+    "next-token": _paradigm("next-token diffusion", "teacher_forcing", TWO_STREAMS),
+    "regression": _paradigm(
+        "next-token regression", "regression", {**TWO_STREAMS, "planner.sampling.steps": 1}
+    ),
     "full": _paradigm("full-sequence diffusion, causal", "shared", FULL),
     "bidirectional": _paradigm(
         "full-sequence diffusion, bidirectional",
@@ -76,16 +78,28 @@ PARADIGMS = {
     ),
 }
 STEPS = 5
-"""Denoising steps per token of every paradigm but regression, which has one."""
-BY_TOKEN = {"matrix": "autoregressive", "history": WINDOW // 2, "horizon": 1, "steps": STEPS}
-BY_WINDOW = {"matrix": "full_sequence", "history": 1, "horizon": 0, "steps": STEPS}
-STABLE = 0.01
-"""Level that Diffusion Forcing's history is declared to have."""
+"""Denoising steps per token of every paradigm except regression, which has one."""
+BY_TOKEN = {
+    "sampling.matrix": "autoregressive",
+    "history.tokens": WINDOW // 2,
+    "horizon": 1,
+    "sampling.steps": STEPS,
+}
+BY_WINDOW = {
+    "sampling.matrix": "full_sequence",
+    "history.tokens": 1,
+    "horizon": 0,
+    "sampling.steps": STEPS,
+}
+STABILIZATION = 0.01
+"""Noise level at which Diffusion Forcing's history is declared."""
 ROLLOUTS = {
-    "forcing": Rollout("**Diffusion Forcing**", "forcing", {**BY_TOKEN, "history_level": STABLE}),
+    "forcing": Rollout(
+        "**Diffusion Forcing**", "forcing", {**BY_TOKEN, "history.level": STABILIZATION}
+    ),
     "forcing-clean": Rollout("the same network, history declared clean", "forcing", BY_TOKEN),
     "next-token": Rollout("next-token diffusion", "next-token", BY_TOKEN),
-    "regression": Rollout("next-token regression", "regression", {**BY_TOKEN, "steps": 1}),
+    "regression": Rollout("next-token regression", "regression", {**BY_TOKEN, "sampling.steps": 1}),
     "full": Rollout("full sequence, causal, window after window", "full", BY_WINDOW),
     "bidirectional": Rollout(
         "full sequence, bidirectional, window after window", "bidirectional", BY_WINDOW
@@ -98,14 +112,15 @@ class Study:
     """The experiment, whole or in part.
 
     Attributes:
-        paradigms: names of those that are trained and rolled out.
-        seeds: of training.
-        runs: folder of the trained runs. results: folder of the measurements.
-        pages: folder of table.md, the figures and the README that is filled in.
-        evaluation: seeds of the episodes; the held-out data is collected with the first.
-        rollouts: trajectories that are continued with each network.
-        lengths: of the rollouts in windows, rising.
-        settings: of training, instead of those of the paradigms.
+        paradigms: Names of the paradigms to train and roll out.
+        seeds: Training seeds.
+        runs: Folder of the trained runs.
+        results: Folder of the measurements.
+        pages: Folder of table.md, the figures and the README.
+        evaluation: Episode seeds; the held-out data is collected with the first.
+        rollouts: Number of trajectories that are continued with each network.
+        lengths: Rollout lengths in windows, increasing.
+        settings: Training settings that override those of the paradigms.
     """
 
     paradigms: tuple[str, ...] = tuple(PARADIGMS)
@@ -118,8 +133,8 @@ class Study:
     lengths: tuple[int, ...] = LENGTHS
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    def rehearsal(self, folder: Path, episodes: int) -> "Study":
-        """The same on a few tuning seeds, with all results and pages in `folder`."""
+    def dry_run(self, folder: Path, episodes: int) -> "Study":
+        """Return the same study on a few tuning seeds, with all output in `folder`."""
         return dataclasses.replace(
             self,
             results=folder,
@@ -129,15 +144,15 @@ class Study:
         )
 
     def run(self, name: str, seed: int) -> Path:
-        """A trained run."""
+        """Return the directory of a trained run."""
         return self.runs / f"{name}-{seed}"
 
     def result(self, stage: str, name: str, seed: int) -> Path:
-        """Where a measurement lies."""
+        """Return the file of a measurement."""
         return self.results / stage / f"{name}-{seed}.json"
 
     def states(self, name: str, seed: int) -> Path:
-        """Where the states of a run's rollouts lie."""
+        """Return the file with the states of a run's rollouts."""
         return self.results / "rollouts" / f"{name}-{seed}.npz"
 
     @property
@@ -147,5 +162,5 @@ class Study:
 
 
 def dataset(seed: int) -> str:
-    """Minari id of the data collected with a seed, without goals."""
+    """Return the Minari id of the data without goals that is collected with a seed."""
     return f"paradigms/medium-{seed}-v0"

@@ -5,71 +5,71 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.common import console, write_json
-from experiments.maze2d import records
-from experiments.maze2d.bootstrap import mean_interval
-from experiments.maze2d.markdown import EMPTY, cell, fill, table
-from experiments.maze2d.pages import write_page
+from dfplan.evaluation.bootstrap import mean_interval
+from experiments.common import records
+from experiments.common.markdown import EMPTY, cell, table
+from experiments.common.pages import fill_readme, write_page
 from experiments.paradigms.measures import MEASURES
 from experiments.paradigms.networks import KINDS, SEED
 from experiments.paradigms.rollouts import DATA
 from experiments.paradigms.study import HERE, ROLLOUTS, Study
-from experiments.paradigms.uses import USES, WANTED
+from experiments.paradigms.uses import MIN_REACH, USES
 
-JUDGED = {"both": "free and valid, %", "free": "in free space, %", "valid": "valid moves, %"}
+SHARES = {"both": "free and valid, %", "free": "in free space, %", "valid": "valid moves, %"}
 METRICS = {"normalized_score": 1, "first_reach": 1, "reach_rate": 2, "success_rate": 2}
 LEAD = "forcing"
-"""The rollout that the others are compared with."""
+"""Rollout that the others are compared with."""
 
 
 def write_table(study: Study) -> None:
-    """Write the tables of what has been measured so far, and print them."""
-    found = {"rollouts": rollouts(study), "uses": uses(study), "networks": networks(study)}
-    parts = {
-        "rollouts": render_rollouts(found["rollouts"], study.lengths),
-        "uses": render_uses(found["uses"]),
-        "networks": render_networks(found["networks"]),
+    """Write the tables of what is measured so far, and print them."""
+    gathered = {
+        "rollouts": gather_rollouts(study),
+        "uses": gather_uses(study),
+        "networks": gather_networks(study),
     }
-    write_json(study.pages / "table.json", found)
-    write_page(study.pages / "table.md", "# Paradigms\n\n" + "\n\n".join(parts.values()) + "\n")
-    readme = study.pages / "README.md"
-    text = (readme if readme.is_file() else HERE / "README.md").read_text()
-    for name, part in parts.items():
-        text = fill(text, name, part)
-    write_page(readme, text)
-    console.print("\n\n".join(parts.values()))
+    sections = {
+        "rollouts": render_rollouts(gathered["rollouts"], study.lengths),
+        "uses": render_uses(gathered["uses"]),
+        "networks": render_networks(gathered["networks"]),
+    }
+    text = "\n\n".join(sections.values())
+    write_json(study.pages / "table.json", gathered)
+    write_page(study.pages / "table.md", f"# Paradigms\n\n{text}\n")
+    fill_readme(study.pages, HERE / "README.md", sections)
+    console.print(text)
 
 
-def rollouts(study: Study) -> dict[str, Any]:
-    """Shares of each way of going on, at each length, over training seeds and rollouts."""
-    values = {name: curves(study, name) for name in ROLLOUTS}
-    found: dict[str, Any] = {}
+def gather_rollouts(study: Study) -> dict[str, Any]:
+    """Return the shares of each rollout at each length, over training seeds and trajectories."""
+    values = {name: values_by_window(study, name) for name in ROLLOUTS}
+    gathered: dict[str, Any] = {}
     for name, measured in values.items():
         if measured is not None:
-            found[name] = {"training_seeds": len(measured["both"])}
+            gathered[name] = {"training_seeds": len(measured["both"])}
             for windows in study.lengths:
-                found[name][str(windows)] = _at(measured, windows, values[LEAD])
+                gathered[name][str(windows)] = _at_length(measured, windows, values[LEAD])
     data = records.read(study.result("rollouts", DATA, 0))
     if data is not None:
-        found[DATA] = {"limits": data["limits"]} | {
-            name: float(np.mean(data["by_window"][name])) for name in MEASURES
-        }
-    return found
+        shares = {name: float(np.mean(data["by_window"][name])) for name in MEASURES}
+        gathered[DATA] = {"limits": data["limits"], **shares}
+    return gathered
 
 
-def _at(
+def _at_length(
     measured: dict[str, np.ndarray], windows: int, lead: dict[str, np.ndarray] | None
 ) -> dict[str, Any]:
-    """Figures over the first windows of every rollout, and how far the lead is ahead."""
+    """Return the measures over the first windows, and the distance to the leading rollout."""
     means = {name: values[..., :windows].mean(axis=2) for name, values in measured.items()}
     row: dict[str, Any] = {name: mean_interval(means[name]) for name in MEASURES}
     if lead is not None and lead["both"].shape == measured["both"].shape:
-        ahead = lead["both"][..., :windows].mean(axis=2) - means["both"]
-        row["behind"] = mean_interval(ahead)
+        difference = lead["both"][..., :windows].mean(axis=2) - means["both"]
+        row["behind"] = mean_interval(difference)
     return row
 
 
-def curves(study: Study, name: str) -> dict[str, np.ndarray] | None:
-    """Of each measure `[seeds, rollouts, windows]`; None where nothing is measured."""
+def values_by_window(study: Study, name: str) -> dict[str, np.ndarray] | None:
+    """Return each measure of a rollout, `[seeds, rollouts, windows]`, or None if unmeasured."""
     read = [records.read(study.result("rollouts", name, seed)) for seed in study.seeds]
     runs = [record["by_window"] for record in read if record is not None]
     if not runs:
@@ -77,9 +77,9 @@ def curves(study: Study, name: str) -> dict[str, np.ndarray] | None:
     return {measure: np.array([run[measure] for run in runs], float) for measure in MEASURES}
 
 
-def uses(study: Study) -> dict[str, Any]:
-    """Reach rate and first reach of each task and use."""
-    found: dict[str, Any] = {}
+def gather_uses(study: Study) -> dict[str, Any]:
+    """Return the reach rate and first reach of each task and use."""
+    gathered: dict[str, Any] = {}
     for name, matrices in USES.items():
         for matrix, settings in matrices.items():
             record = records.read(study.result("uses", f"{name}-{matrix}", 0))
@@ -87,34 +87,34 @@ def uses(study: Study) -> dict[str, Any]:
                 values = record["per_episode"]
                 row: dict[str, Any] = {"episodes": len(values["reach_rate"])}
                 row |= {k: mean_interval(np.array([v])) for k, v in values.items()}
-                found.setdefault(name, {})[matrix] = {**row, "planner": dict(settings)}
-    return found
+                gathered.setdefault(name, {})[matrix] = {**row, "planner": dict(settings)}
+    return gathered
 
 
-def networks(study: Study) -> dict[str, Any]:
-    """Metrics of each kind of network."""
+def gather_networks(study: Study) -> dict[str, Any]:
+    """Return the metrics of each kind of network."""
     read = {kind: records.read(study.result("networks", kind, SEED)) for kind in KINDS}
     return {kind: record["metrics"] for kind, record in read.items() if record is not None}
 
 
-def render_rollouts(found: dict[str, Any], lengths: tuple[int, ...]) -> str:
-    """The table of rollouts in Markdown."""
+def render_rollouts(gathered: dict[str, Any], lengths: tuple[int, ...]) -> str:
+    """Return the table of rollouts as Markdown."""
     header = ["", "training seeds"]
     for windows in lengths:
-        header += [f"{windows} windows: {title}" for title in JUDGED.values()]
+        header += [f"{windows} windows: {title}" for title in SHARES.values()]
     header += ["speed / data's", f"behind Diffusion Forcing at {lengths[-1]}, points"]
     rows = []
-    for name, row in found.items():
+    for name, row in gathered.items():
         if name == DATA:
-            shares = [f"{100 * row[m]:.2f}" for m in JUDGED] * len(lengths)
+            shares = [f"{100 * row[m]:.2f}" for m in SHARES] * len(lengths)
             rows.append(["the held-out data itself", EMPTY, *shares, f"{row['speed']:.2f}", EMPTY])
             continue
         line = [ROLLOUTS[name].label, str(row["training_seeds"])]
         for windows in lengths:
-            line += [_percent(row[str(windows)][measure]) for measure in JUDGED]
-        last = row[str(lengths[-1])]
-        behind = _percent(last.get("behind")) if name != LEAD else EMPTY
-        rows.append([*line, cell(last["speed"], 2), behind])
+            line += [_percent(row[str(windows)][measure]) for measure in SHARES]
+        longest = row[str(lengths[-1])]
+        behind = _percent(longest.get("behind")) if name != LEAD else EMPTY
+        rows.append([*line, cell(longest["speed"], 2), behind])
     return table(header, rows) if rows else "Not measured yet."
 
 
@@ -122,24 +122,31 @@ def _percent(value: dict[str, float] | None) -> str:
     return cell(value and {k: 100 * v for k, v in value.items()}, 2)
 
 
-def render_uses(found: dict[str, Any]) -> str:
-    """The table of uses in Markdown."""
+def render_uses(gathered: dict[str, Any]) -> str:
+    """Return the table of uses as Markdown."""
     rows = []
-    for name, matrices in found.items():
+    for name, matrices in gathered.items():
         for row in matrices.values():
-            met = "met" if row["reach_rate"]["mean"] >= WANTED else "missed"
-            figures = cell(row["reach_rate"], 2), cell(row["first_reach"])
-            settings = ", ".join(f"{k} {v}" for k, v in row["planner"].items())
-            rows.append([name, settings, str(row["episodes"]), *figures, met])
-    header = ["", "planner", "episodes", "reach rate", "first reach, steps", f"reach ≥ {WANTED}"]
-    return table(header, rows, text=(0, 1, 5)) if rows else "Not measured yet."
+            rows.append(
+                [
+                    name,
+                    ", ".join(f"{k} {v}" for k, v in row["planner"].items()),
+                    str(row["episodes"]),
+                    cell(row["reach_rate"], 2),
+                    cell(row["first_reach"]),
+                    "met" if row["reach_rate"]["mean"] >= MIN_REACH else "missed",
+                ]
+            )
+    header = ["", "planner", "episodes", "reach rate", "first reach, steps"]
+    target = f"reach ≥ {MIN_REACH}"
+    return table([*header, target], rows, text=(0, 1, 5)) if rows else "Not measured yet."
 
 
-def render_networks(found: dict[str, Any]) -> str:
-    """The table of networks in Markdown."""
+def render_networks(gathered: dict[str, Any]) -> str:
+    """Return the table of networks as Markdown."""
     rows = [
         [KINDS[kind], *(cell(metrics[name], digits) for name, digits in METRICS.items())]
-        for kind, metrics in found.items()
+        for kind, metrics in gathered.items()
     ]
-    header = ["", "normalised", "first reach, steps", "reach rate", "success rate"]
+    header = ["", "normalized", "first reach, steps", "reach rate", "success rate"]
     return table(header, rows) if rows else "Not measured yet."

@@ -1,14 +1,14 @@
-"""What is measured: mazes, training seeds, episodes, and where everything lies."""
+"""What is measured: mazes, training seeds, episodes, and the files of runs and results."""
 
 import dataclasses
 from pathlib import Path
 
-from experiments.maze2d.study import TRAINING_SEEDS, TUNING
+from experiments.common.protocol import TRAINING_SEEDS, TUNING
 
 HERE = Path(__file__).parent
 MAZES = ("medium", "large")
 EVALUATION = range(32_000, 32_020)
-"""Of the episodes in the table; fixed before any result on them was looked at."""
+"""Episode seeds of the table; fixed before any result on them was looked at."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,11 +16,12 @@ class Study:
     """The experiment, whole or in part.
 
     Attributes:
-        mazes, seeds: mazes and training seeds, whose runs the Maze2D comparison trains.
-        runs: folder of those runs.
-        results: folder of the measurements.
-        pages: folder of table.md, table.json and the README that is filled in.
-        evaluation: seeds of the episodes.
+        mazes: Names of mazes.
+        seeds: Training seeds; the Maze2D comparison trains the runs.
+        runs: Folder of those runs.
+        results: Folder of the measurements.
+        pages: Folder of table.md, table.json and the README.
+        evaluation: Episode seeds.
     """
 
     mazes: tuple[str, ...] = MAZES
@@ -30,15 +31,16 @@ class Study:
     pages: Path = HERE
     evaluation: range = EVALUATION
 
-    def rehearsal(self, folder: Path, episodes: int) -> "Study":
-        """The same on a few of the tuning seeds, with all that is written in `folder`."""
-        pages = folder / "pages"
-        return dataclasses.replace(self, results=folder, pages=pages, evaluation=TUNING[:episodes])
+    def dry_run(self, folder: Path, episodes: int) -> "Study":
+        """Return the same study on a few tuning seeds, with all output in `folder`."""
+        return dataclasses.replace(
+            self, results=folder, pages=folder / "pages", evaluation=TUNING[:episodes]
+        )
 
     def run(self, maze: str, seed: int) -> Path:
-        """The trained run of a maze."""
+        """Return the directory of a maze's trained run."""
         return self.runs / f"{maze}-{seed}"
 
     def result(self, maze: str, seed: int, condition: str) -> Path:
-        """Where the measurement of a run under a condition lies."""
+        """Return the file of a run's measurement under a condition."""
         return self.results / f"{maze}-{seed}" / f"{condition}.json"

@@ -1,4 +1,4 @@
-"""One tiny job, collected and trained once, that the command-line tests share."""
+"""A tiny dataset and run, made once and shared by the tests of the command line."""
 
 import dataclasses
 from pathlib import Path
@@ -15,11 +15,13 @@ SETTINGS = {
     "net.layers": 2,
     "net.heads": 2,
 }
-TINY = [part for name, value in SETTINGS.items() for part in (f"--{name}", str(value))]
+TINY = [text for name, value in SETTINGS.items() for text in (f"--{name}", str(value))]
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
+    """Exit code and output of a command."""
+
     code: int
     out: str
     err: str
@@ -27,7 +29,7 @@ class Outcome:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory) -> Path:
-    """Holds the datasets that the tests share, in datasets/, and their runs."""
+    """Directory of the shared datasets, in datasets/, and the shared run."""
     path = tmp_path_factory.mktemp("cli")
     (path / "datasets").mkdir()
     return path
@@ -35,7 +37,7 @@ def home(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def place(home, tmp_path, monkeypatch) -> Path:
-    """Each test runs in a folder of its own, with the shared datasets."""
+    """Run each test in a directory of its own, with the shared datasets."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
@@ -44,25 +46,18 @@ def place(home, tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(scope="session")
 def run(home) -> Path:
-    """A run on PointMaze-UMaze, all of whose plans are from scratch: one program to compile."""
+    """Run on PointMaze-UMaze without warm starts, so that there is only one program to compile."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
         assert main(["collect", "pointmaze-umaze", "--steps", "6000"]) == 0
-        train = [
-            "train",
-            "pointmaze-umaze",
-            "--planner.warm-start.level",
-            "0",
-            "--out",
-            str(home / "run"),
-        ]
-        assert main([*train, *TINY]) == 0
+        options = ["--planner.warm-start.level", "0", "--out", str(home / "run")]
+        assert main(["train", "pointmaze-umaze", *options, *TINY]) == 0
     return home / "run"
 
 
 @pytest.fixture
 def dfplan(capfd):
-    """Calls the command line in this process."""
+    """A function that calls the command line in this process."""
 
     def call(*args) -> Outcome:
         capfd.readouterr()

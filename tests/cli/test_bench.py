@@ -11,30 +11,31 @@ def test_bench_writes_what_it_prints(dfplan, run):
                   "--planner.sampling.steps", "1", "--json", "bench.json")  # fmt: skip
     assert done.code == 0, done.err
     with open("bench.json") as file:
-        found = json.load(file)
-    first, short = found["plans"]
+        result = json.load(file)
+    first, short = result["plans"]
     assert short["horizon"] == 3 < first["horizon"]
     assert short["gflop"] < first["gflop"]
-    assert found["training"]["batch"] == 4
+    assert result["training"]["batch"] == 4
     assert done.out.count("plan: ") == 2 and "training: " in done.out
-    assert f"gemm_gflops {found['machine']['gemm_gflops']:.3g}" in done.out
-    assert found["machine"]["cores"] >= 1
+    assert f"gemm_gflops {result['machine']['gemm_gflops']:.3g}" in done.out
+    assert result["machine"]["cores"] >= 1
 
 
 @pytest.mark.parametrize(
-    ("args", "says"),
+    ("args", "option", "value"),
     [
-        (["--batches", "0"], "batches"),
-        (["--horizons", "-1"], "horizons"),
-        (["--seconds", "-1"], "--seconds must be at least 0, got -1"),
-        (["--planner.sampling.steps", "0"], "planner.sampling.steps"),
+        (["--batches", "0"], "batches", "0"),
+        (["--horizons", "-1"], "horizons", "-1"),
+        (["--seconds", "-1"], "--seconds", "-1"),
+        (["--planner.sampling.steps", "0"], "planner.sampling.steps", "0"),
     ],
 )
-def test_bench_refuses(dfplan, run, args, says):
+def test_bench_rejects_values_out_of_range(dfplan, run, args, option, value):
     done = dfplan("bench", run, *args)
-    assert done.code == 2 and says in done.err and len(done.err.splitlines()) == 1
+    assert done.code == 2 and len(done.err.splitlines()) == 1
+    assert option in done.err and value in done.err
 
 
-def test_the_run_stands_first(dfplan, run):
+def test_options_before_the_run_are_rejected(dfplan, run):
     done = dfplan("bench", "--seconds", "0", run)
-    assert done.code == 2 and "must stand before all options" in done.err
+    assert done.code == 2 and str(run) in done.err

@@ -1,4 +1,4 @@
-"""What docs/datasets.md shows works as it stands there."""
+"""The commands in docs/datasets.md run as written."""
 
 import json
 import re
@@ -21,7 +21,7 @@ ROWS = 60
 
 @pytest.fixture
 def files(place, monkeypatch):
-    """The files that the page names, small, and a place of their own for the datasets."""
+    """Small versions of the files that the page names, and an empty datasets directory."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(place))
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq

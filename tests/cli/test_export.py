@@ -1,4 +1,4 @@
-"""`dfplan export`: what it writes plans as the run's agent does."""
+"""`dfplan export`: an exported planner makes the same plans as the run's agent."""
 
 import json
 
@@ -9,7 +9,7 @@ from dfplan.agent import Agent
 from dfplan.export.exported import load
 
 
-def test_what_is_exported_plans_as_the_agent(dfplan, run, place):
+def test_an_exported_planner_plans_like_the_agent(dfplan, run, place):
     done = dfplan("export", run, "--out", "exported", "--platforms", "cpu", "--json", "e.json")
     assert (done.code, done.err) == (0, "")
     size = sum(path.stat().st_size for path in (place / "exported").iterdir())

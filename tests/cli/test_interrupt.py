@@ -9,20 +9,20 @@ from .test_main import PROGRAM
 
 
 @pytest.mark.slow
-def test_interrupted_training_saves_says_how_to_go_on_and_goes_on(dfplan, run):
+def test_interrupted_training_is_saved_and_resumes(dfplan, run):
     settings = {**SETTINGS, "training.steps": 1_000_000}
-    options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-    begun = interrupt(["pointmaze-umaze", "--out", "a run", *options], signal.SIGINT)
-    assert begun >= 5
-    assert f"step {begun} of 1000000" in dfplan("info", "a run").out
+    options = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
+    interrupted = interrupt(["pointmaze-umaze", "--out", "a run", *options], signal.SIGINT)
+    assert interrupted >= 5
+    assert f"step {interrupted} of 1000000" in dfplan("info", "a run").out
     resumed = interrupt(["--out", "a run", "--resume"], signal.SIGTERM)
-    assert resumed >= begun + 5
+    assert resumed >= interrupted + 5
     assert f"step {resumed} of 1000000" in dfplan("info", "a run").out
 
 
 def interrupt(args, number):
-    """Train until something is logged; returns the step that it is interrupted at."""
-    # The log lines are a tenth of the run apart, so it is the log of metrics that shows progress.
+    """Train until something is logged, send the signal, and return the step that was saved."""
+    # A progress line is printed only after a tenth of the run, so the log of metrics is watched.
     log = Path("a run", "metrics.jsonl")
     logged = log.stat().st_size if log.exists() else 0
     process = subprocess.Popen(
@@ -30,7 +30,7 @@ def interrupt(args, number):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # What a shell has put in the background ignores SIGINT, and so would this process.
+        # Background processes of a shell ignore SIGINT, and the child would inherit that.
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     try:
@@ -42,16 +42,16 @@ def interrupt(args, number):
     assert process.returncode == 130
     assert err.count("\n") == 1
     assert err.startswith("dfplan: interrupted; saved at step ")
-    assert err.endswith("go on with: dfplan train --out 'a run' --resume\n")
+    assert err.endswith("dfplan train --out 'a run' --resume\n")
     return int(err.split("step ")[1].split(";")[0])
 
 
-def wait_for(happened, process):
+def wait_for(condition, process):
     while process.poll() is None:
-        if happened():
+        if condition():
             return
         try:
             process.wait(timeout=0.1)
         except subprocess.TimeoutExpired:
             continue
-    pytest.fail(f"it ended: {process.communicate()[1]}")
+    pytest.fail(f"the process ended: {process.communicate()[1]}")

@@ -1,4 +1,4 @@
-"""The whole job once, small: what each command prints, writes and leaves alone."""
+"""One small job with every command: what it prints and writes, and what it leaves alone."""
 
 import json
 
@@ -38,24 +38,24 @@ def evaluated(run, tmp_path_factory):
     return out
 
 
-def test_tasks_say_which_data_is_here(dfplan, run, place):
+def test_tasks_show_which_data_is_local(dfplan, run, place):
     done = dfplan("tasks", "--json", "tasks.json")
     rows = {line.split()[0]: line.split()[1] for line in done.out.splitlines()[1:]}
-    assert rows["pointmaze-umaze"] == "here"
+    assert rows["pointmaze-umaze"] == "local"
     assert rows["pointmaze-large"] == "-"
     tasks = read(place / "tasks.json")
     assert tasks.keys() == rows.keys()
     assert tasks["pointmaze-umaze"]["env"] == "dfplan/PointMaze_UMaze_D4RL-v0"
 
 
-def test_collect_writes_what_it_made(dfplan, place):
+def test_collect_writes_a_summary(dfplan, place):
     done = dfplan("collect", "pointmaze-umaze", "--dataset=x-v0", "--steps=10", "--json=c.json")
     assert (done.code, done.err) == (0, "")
     assert read(place / "c.json").keys() == {"dataset", "steps", "seconds"}
     assert read(place / "c.json")["steps"] == 10
 
 
-def test_resumed_run_equals_one_that_was_never_stopped(dfplan, run, place):
+def test_a_resumed_run_equals_one_without_a_stop(dfplan, run, place):
     args = ["train", "pointmaze-umaze", "--out", "halves", *TINY]
     assert dfplan(*args, "--stop-step", 10).code == 0
     assert "step 10 of 20" in dfplan("info", "halves").out
@@ -73,14 +73,14 @@ def test_resumed_run_equals_one_that_was_never_stopped(dfplan, run, place):
     assert losses[0] == losses[1]
 
 
-def test_resuming_a_finished_run_says_so(dfplan, run, place):
+def test_resuming_a_finished_run_trains_nothing(dfplan, run, place):
     done = dfplan("train", "--out", run, "--resume", "--json", "t.json")
     assert done.code == 0
-    assert "is at step 20 already" in done.out
+    assert "already at step 20" in done.out
     assert read(place / "t.json")["step"] == 20
 
 
-def test_the_run_remembers_its_command(run):
+def test_a_run_stores_its_command(run):
     assert Run.load(run).command.startswith(
         "dfplan train pointmaze-umaze --planner.warm-start.level 0 --out "
     )
@@ -113,11 +113,11 @@ def test_result_has_the_documented_form(evaluated, run):
     assert 0 < latency["p50"] <= latency["p99"]
 
 
-def test_pictures_open(evaluated):
-    for name, moves in {"plans.png": 1, "denoising.gif": 2, "episode.gif": 2}.items():
+def test_figures_are_readable(evaluated):
+    for name, min_frames in {"plans.png": 1, "denoising.gif": 2, "episode.gif": 2}.items():
         with Image.open(evaluated / name) as image:
             image.load()
-            assert getattr(image, "n_frames", 1) >= moves
+            assert getattr(image, "n_frames", 1) >= min_frames
     assert len(list(evaluated.iterdir())) == 4
 
 
@@ -134,7 +134,7 @@ def test_same_seed_same_result(dfplan, run, evaluated, place):
     assert other["metrics"]["raw_return"] != first["metrics"]["raw_return"]
 
 
-def test_references_stand_beside_the_planner(dfplan, run, place):
+def test_baselines_are_shown_next_to_the_planner(dfplan, run, place):
     done = dfplan("eval", run, "--episodes", 3, "--baselines", "--json", "e.json")
     assert (done.code, done.err) == (0, "")
     result = read(place / "e.json")
@@ -164,7 +164,7 @@ def test_another_task_and_planner_settings(dfplan, run, place):
     ],
     ids=["env-kwargs", "env"],
 )
-def test_a_score_does_not_follow_into_another_environment(dfplan, run, place, args, task):
+def test_a_score_does_not_carry_over_to_another_environment(dfplan, run, place, args, task):
     assert dfplan("eval", run, "--episodes", 3, "--json", "e.json", *args).code == 0
     result = read(place / "e.json")
     assert result["task"] == task
@@ -175,9 +175,9 @@ def test_a_score_does_not_follow_into_another_environment(dfplan, run, place, ar
         assert result["metrics"]["first_reach"]["mean"] <= 12
 
 
-def test_plan_writes_its_numbers_and_a_picture(dfplan, run, place):
-    where = ["--start", 1, 1, "--goal", -1, 1]
-    done = dfplan("plan", run, *where, "--json", "new/p.json", "--png", "new/p.png")
+def test_plan_writes_json_and_a_figure(dfplan, run, place):
+    ends = ["--start", 1, 1, "--goal", -1, 1]
+    done = dfplan("plan", run, *ends, "--json", "new/p.json", "--png", "new/p.png")
     assert (done.code, done.err) == (0, "")
     plan = read(place / "new" / "p.json")
     assert plan["start"] == [1, 1, 0, 0]
@@ -190,9 +190,9 @@ def test_plan_writes_its_numbers_and_a_picture(dfplan, run, place):
     assert f"plan of {future} states, {future * plan['stride']} control steps" in done.out
     with Image.open(place / "new" / "p.png") as image:
         assert image.format == "PNG"
-    assert dfplan("plan", run, *where, "--json", "q.json").code == 0
+    assert dfplan("plan", run, *ends, "--json", "q.json").code == 0
     assert read(place / "q.json") == plan
-    assert dfplan("plan", run, *where, "--seed", 1, "--json", "r.json").code == 0
+    assert dfplan("plan", run, *ends, "--seed", 1, "--json", "r.json").code == 0
     assert read(place / "r.json")["states"] != plan["states"]
 
 
@@ -203,7 +203,7 @@ def test_plan_without_a_goal(dfplan, run, place):
     assert plan["goal"] is plan["arrives"] is None
 
 
-def test_info_tells_what_the_run_holds(dfplan, run, place):
+def test_info_describes_the_run(dfplan, run, place):
     done = dfplan("info", run, "--json", "i.json")
     info = read(place / "i.json")
     assert info["task"] == "pointmaze-umaze"
@@ -212,4 +212,4 @@ def test_info_tells_what_the_run_holds(dfplan, run, place):
     assert info["checkpoint"] == "step 20 of 20"
     assert info["parameters"] > 0
     assert info["settings"]["net.width"] == 16
-    assert Run.load(run).command in done.out  # in one line, to be copied
+    assert Run.load(run).command in done.out  # on one line, so that it can be copied

@@ -5,13 +5,13 @@ import gymnasium
 import pytest
 
 from dfplan.cli.common import check_outputs, console
-from dfplan.cli.pictures import noting_warnings
-from dfplan.cli.progress import detail_bar
+from dfplan.cli.figures import print_warnings
+from dfplan.cli.progress_bar import detail_bar
 from dfplan.types import UserError
 
 
 def test_warnings_become_one_plain_line_each(capfd):
-    with noting_warnings():
+    with print_warnings():
         for _ in range(2):
             gymnasium.logger.warn("frames are drawn\nwith matplotlib")
         warnings.warn("something else", UserWarning, stacklevel=1)
@@ -20,20 +20,20 @@ def test_warnings_become_one_plain_line_each(capfd):
     assert err == ""
 
 
-def test_text_is_printed_as_it_is(capsys):
+def test_text_is_printed_verbatim(capsys):
     console.print("runs/[bold]x[/bold] :smile: " + 200 * "x")
     assert capsys.readouterr().out == "runs/[bold]x[/bold] :smile: " + 200 * "x" + "\n"
 
 
 def test_check_outputs_leaves_nothing_behind(tmp_path):
-    kept = tmp_path / "kept.json"
-    kept.write_text("{}")
-    check_outputs(None, kept, tmp_path / "a" / "b" / "c.json")
-    assert kept.read_text() == "{}"
-    assert list(tmp_path.iterdir()) == [kept]
+    existing = tmp_path / "existing.json"
+    existing.write_text("{}")
+    check_outputs(None, existing, tmp_path / "a" / "b" / "c.json")
+    assert existing.read_text() == "{}"
+    assert list(tmp_path.iterdir()) == [existing]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")
 def test_check_outputs_needs_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="Permission denied"):
@@ -41,17 +41,17 @@ def test_check_outputs_needs_permission(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["config.json", "metrics.jsonl"])
-def test_check_outputs_guards_a_run(tmp_path, name):
+def test_check_outputs_protects_the_files_of_a_run(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(UserError, match=name):
         check_outputs(tmp_path / name)
 
 
 def test_progress_lines_without_a_terminal(capsys, monkeypatch):
-    now = iter([0.0, 10.0, 20.0, 30.0])
-    monkeypatch.setattr("dfplan.cli.progress.time.perf_counter", lambda: next(now))
-    with detail_bar("training", 1000, begin=500) as advance:
-        for done in (550, 600, 700, 1000):  # the first is no tenth further
+    times = iter([0.0, 10.0, 20.0, 30.0])
+    monkeypatch.setattr("dfplan.cli.progress_bar.time.perf_counter", lambda: next(times))
+    with detail_bar("training", 1000, start=500) as advance:
+        for done in (550, 600, 700, 1000):  # The first one is less than a tenth further.
             advance(done, "loss 1")
     assert capsys.readouterr().out.splitlines() == [
         "training: 600 of 1,000, loss 1, 40 s left",

@@ -1,11 +1,11 @@
-"""`dfplan eval --perturb`: what the agent sees is worse, what is scored is not."""
+"""`dfplan eval --perturb`: perturbed observations for the agent, true states for the score."""
 
 import json
 
 SHORT = ["--episodes", "4", "--seed", "7000", "--max-steps", "150", "--baselines"]
 
 
-def test_perturbations_are_seen_by_the_agent_and_named_in_the_result(dfplan, run):
+def test_perturbations_affect_the_agent_and_are_listed_in_the_result(dfplan, run):
     def evaluate(*args):
         done = dfplan("eval", run, *SHORT, *args, "--json", "e.json")
         assert (done.code, done.err) == (0, "")
@@ -13,23 +13,20 @@ def test_perturbations_are_seen_by_the_agent_and_named_in_the_result(dfplan, run
             return json.load(file)
 
     clean = evaluate()
-    assert clean["perturbations"] == [] and clean["planner"]["missing"] is False
+    assert clean["perturbations"] == [] and clean["planner"]["sensing"]["missing"] is False
     texts = ["obs_dropout=0.5", "push=2,duration=5,period=5"]
-    worse = evaluate(*(arg for text in texts for arg in ("--perturb", text)))
-    assert worse["perturbations"] == texts
-    assert worse["planner"] == {**clean["planner"], "missing": True}
-    assert worse["baselines"]["random"] != clean["baselines"]["random"]  # it is pushed, too
+    perturbed = evaluate(*(arg for text in texts for arg in ("--perturb", text)))
+    assert perturbed["perturbations"] == texts
+    sensing = {**clean["planner"]["sensing"], "missing": True}
+    assert perturbed["planner"] == {**clean["planner"], "sensing": sensing}
+    assert (
+        perturbed["baselines"]["random"] != clean["baselines"]["random"]
+    )  # The random policy is pushed, too.
 
-    # Noise of kilometres on what is seen of the robot; it is scored where it is.
+    # Observed positions are off by kilometers; the score uses the true ones.
     noise = ["1000", "1000", "0", "0"]
-    lost = evaluate(
-        *(
-            "--perturb",
-            f"obs_noise={','.join(noise)}",
-            "--planner.sensing.observation-noise",
-            *noise,
-        )
-    )
-    assert lost["planner"]["observation_noise"] == [1000, 1000, 0, 0]
-    assert lost["baselines"]["random"] == clean["baselines"]["random"]  # it looks at nothing
+    declared = ["--planner.sensing.observation-noise", *noise]
+    lost = evaluate("--perturb", f"obs_noise={','.join(noise)}", *declared)
+    assert lost["planner"]["sensing"]["observation_noise"] == [1000, 1000, 0, 0]
+    assert lost["baselines"]["random"] == clean["baselines"]["random"]  # It ignores observations.
     assert lost["baselines"]["controller"] != clean["baselines"]["controller"]

@@ -1,4 +1,4 @@
-"""`dfplan predict`: forecasts of a dataset, of what nobody knows, and of a CSV of tracks."""
+"""`dfplan predict`: forecasts within a dataset, beyond its end, and of tracks in a CSV file."""
 
 import json
 
@@ -11,11 +11,11 @@ FEW = ("--planner.candidates", 5, "--planner.horizon", 3, "--planner.sampling.st
 
 
 def test_forecasts_are_measured_and_drawn(dfplan, run, place):
-    more = ("--windows", 6, "--calibration", DATA[1], "--json", "p.json", "--png", "p.png")
-    done = dfplan("predict", run, *DATA, *FEW, *more)
+    options = ("--windows", 6, "--calibration", DATA[1], "--json", "p.json", "--png", "p.png")
+    done = dfplan("predict", run, *DATA, *FEW, *options)
     assert (done.code, done.err) == (0, "")
     assert "6 forecasts of 3 states, 72 control steps, after 1 observed; 5 samples each" in done.out
-    assert "truths in the 90% interval" in done.out
+    assert "coverage of the 90% interval" in done.out
     record = json.loads((place / "p.json").read_text())
     assert np.shape(record["mean"]) == (6, 3, 4)
     low, high = np.array(record["intervals"]["0.9"])
@@ -25,18 +25,9 @@ def test_forecasts_are_measured_and_drawn(dfplan, run, place):
     assert (place / "p.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_forecasts_go_on_beyond_a_window(dfplan, run, place):
-    more = (
-        "--windows",
-        2,
-        "--tokens",
-        8,
-        "--planner.history.level",
-        0.05,
-        "--json",
-        "far.json",
-    )
-    done = dfplan("predict", run, *DATA, *FEW, *more)
+def test_forecasts_may_exceed_the_training_horizon(dfplan, run, place):
+    options = ("--windows", 2, "--tokens", 8, "--planner.history.level", 0.05, "--json", "far.json")
+    done = dfplan("predict", run, *DATA, *FEW, *options)
     assert (done.code, done.err) == (0, "")
     assert "2 forecasts of 8 states, 192 control steps" in done.out
     record = json.loads((place / "far.json").read_text())
@@ -44,29 +35,32 @@ def test_forecasts_go_on_beyond_a_window(dfplan, run, place):
     assert "measured" in record
 
 
-def test_tracks_of_a_csv_from_file_to_forecast(dfplan, place):
-    rows = [f"{i},{t},{np.cos(t / 5 + i):.4f},{np.sin(t / 5 + i):.4f}" for i in range(9)
-            for t in range(60)]  # fmt: skip
+def test_tracks_in_a_csv_file_are_imported_and_forecast(dfplan, place):
+    rows = [
+        f"{i},{t},{np.cos(t / 5 + i):.4f},{np.sin(t / 5 + i):.4f}"
+        for i in range(9)
+        for t in range(60)
+    ]
     (place / "walks.csv").write_text("\n".join(["id,time,x,y", *rows]))
     assert dfplan("import", "csv", "walks.csv", "--dataset", "my/walks-v0").code == 0
     train = ("train", "--dataset", "my/walks-v0", "--env", "none", "--out", "walks", *TINY)
     assert dfplan(*train, "--data.tokens", 6).code == 0
-    asked = ("--planner.history.tokens", 3, "--planner.candidates", 5, "--json", "w.json")
-    done = dfplan("predict", "walks", "--dataset", "my/walks-v0", "--from-end", *asked)
+    options = ("--planner.history.tokens", 3, "--planner.candidates", 5, "--json", "w.json")
+    done = dfplan("predict", "walks", "--dataset", "my/walks-v0", "--from-end", *options)
     assert (done.code, done.err) == (0, "")
-    assert "truth" not in done.out
+    assert "coverage" not in done.out and "error" not in done.out
     record = json.loads((place / "w.json").read_text())
     assert record["step"] == [59] * 9 and np.shape(record["mean"]) == (9, 3, 2)
 
 
-def test_what_is_refused(dfplan, run):
-    for args, says in (
-        (("--seed", 1, run), "must stand before all options"),
-        ((run,), "--dataset is missing"),
-        ((run, *DATA, "--windows", 0), "--windows must be at least 1, got 0"),
-        ((run, *DATA, "--tokens", -1), "--tokens must be at least 0, got -1"),
-        ((run, *DATA, "--png", "p.gif"), "--png p.gif must end in .png"),
-        ((run, "--dataset", "my/none-v0"), "no dataset 'my/none-v0' here"),
+def test_errors_name_the_option_and_the_value(dfplan, run):
+    for args, parts in (
+        (("--seed", 1, run), ["RUN", str(run)]),
+        ((run,), ["--dataset"]),
+        ((run, *DATA, "--windows", 0), ["--windows", "at least 1, got 0"]),
+        ((run, *DATA, "--tokens", -1), ["--tokens", "at least 0, got -1"]),
+        ((run, *DATA, "--png", "p.gif"), ["--png p.gif", ".png"]),
+        ((run, "--dataset", "my/none-v0"), ["'my/none-v0'", DATA[1]]),
     ):
         done = dfplan("predict", *args)
-        assert done.code == 2 and says in done.err
+        assert done.code == 2 and all(part in done.err for part in parts)

@@ -1,4 +1,4 @@
-"""`dfplan render`: what it films, with what, and what it says of that."""
+"""`dfplan render`: which renderer is used, and what is written."""
 
 import json
 import os
@@ -13,21 +13,21 @@ from dfplan_envs.pointmaze.render import has_opengl
 SHORT = ["--seed", "7000", "--max-steps", "12"]
 
 
-def pictures(path):
+def frames_and_size(path):
     with Image.open(path) as image:
         return image.n_frames, image.size
 
 
-def test_without_opengl_matplotlib_draws_and_that_is_said(dfplan, run, place, monkeypatch):
+def test_without_opengl_matplotlib_draws(dfplan, run, place, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "off")
     done = dfplan("render", run, *SHORT, "--episodes", 2, "--out", "new/v.gif", "--size", 200)
     assert (done.code, done.err) == (0, "")
     assert "wrote new/v.gif: 8 frames, drawn with matplotlib\n" in done.out
-    count, size = pictures(place / "new" / "v.gif")
+    count, size = frames_and_size(place / "new" / "v.gif")
     assert 2 <= count <= 8 and size == (200, 200)
 
 
-def test_mujoco_films_where_it_can(dfplan, run, place):
+def test_mujoco_renders_if_it_can(dfplan, run, place):
     with off_screen(), warnings.catch_warnings(action="ignore"):
         if not has_opengl():
             pytest.skip("MuJoCo does not render here")
@@ -35,10 +35,10 @@ def test_mujoco_films_where_it_can(dfplan, run, place):
     assert (done.code, done.err) == (0, "")
     assert done.out == "wrote v.gif: 4 frames, rendered by MuJoCo\n"
     assert json.loads((place / "v.json").read_text())["frames"] == 4
-    assert pictures(place / "v.gif")[1] == (100, 100)
+    assert frames_and_size(place / "v.gif")[1] == (100, 100)
 
 
-def test_off_screen_leaves_the_environment_as_it_was(monkeypatch):
+def test_off_screen_restores_the_environment_variables(monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")

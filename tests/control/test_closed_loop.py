@@ -25,10 +25,9 @@ from tests.planner.tiny import planner_config
 
 BATCH, LENGTH = 2, 7
 LAYOUT = Layout(2, 2, goal_dims=(0, 1), action_low=(-0.5, -0.5), action_high=(0.5, 0.5))
-SEEDS, STARTS = np.array([3, 8]), np.array([[0.0, 0.5], [-1.0, 0.2]], np.float32)
+SEEDS = np.array([3, 8])
+STARTS = np.array([[0.0, 0.5], [-1.0, 0.2]], np.float32)
 GOALS = np.array([[1.0, 1.0], [-2.0, 0.0]], np.float32)
-
-
 NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, fourier_octaves=1)
 
 
@@ -40,10 +39,11 @@ def make(**config) -> DiffusionPlanner:
 
 
 def random_weights(model: Model) -> Weights:
-    rng, plain = np.random.default_rng(0), Normalizer(np.zeros(2), np.ones(2))
+    rng = np.random.default_rng(0)
+    identity = Normalizer(np.zeros(2), np.ones(2))
     shapes = jax.eval_shape(lambda: model.init(0))
     params = jax.tree.map(lambda leaf: rng.normal(0, 0.5, leaf.shape).astype(np.float32), shapes)
-    return Weights(params, plain, plain)
+    return Weights(params, identity, identity)
 
 
 def step(state, action):
@@ -51,10 +51,11 @@ def step(state, action):
 
 
 def by_agent(planner, weights, seeds=SEEDS, starts=STARTS, goals=GOALS):
-    """States and actions of an agent in the same dynamics."""
+    """Return states and actions of an agent in the same dynamics."""
     agent = Agent(planner, weights, LAYOUT)
     agent.reset(seed=seeds.tolist())
-    states, actions = [starts], []
+    states = [starts]
+    actions = []
     for _ in range(LENGTH):
         actions.append(agent.act(states[-1], goals))
         states.append(np.asarray(step(states[-1], actions[-1]), np.float32))
@@ -73,7 +74,7 @@ def test_it_does_what_the_agent_does():
     np.testing.assert_allclose(driven.actions, actions, atol=1e-5)
     np.testing.assert_allclose(driven.states, states, atol=1e-5)
     assert np.abs(actions).max() == 0.5 and np.abs(actions[0] - actions[1]).max() > 0.1
-    # The same loop made anew, with other seeds and goals, is the same program.
+    # An equal loop with other seeds and goals is the same program.
     programs = ClosedLoop._compiled._cache_size()
     again = ClosedLoop(planner, LAYOUT, step)
     other = again.drive(weights, SEEDS + 1, STARTS, -GOALS, length=LENGTH, apart=False)
@@ -81,40 +82,44 @@ def test_it_does_what_the_agent_does():
     assert np.abs(other.actions - driven.actions).max() > 0.1
 
 
-def test_it_goes_on_from_its_last_plan_as_the_agent_does(monkeypatch):
-    # A goal so wide that some plans of random weights lead to it, and others do not.
+def test_it_starts_warm_as_the_agent_does(monkeypatch):
+    # The tolerance is so wide that some plans of random weights arrive, and others do not.
     settings = {
         "low_level_controller": "diffused",
         "goal.tolerance": 1.5,
         "replan_every": 2,
         "history.tokens": 3,
     }
-    planner, rng = make(**settings, **{"warm_start.level": 0.6}), np.random.default_rng(0)
+    planner = make(**settings, **{"warm_start.level": 0.6})
+    rng = np.random.default_rng(0)
     weights = random_weights(planner.model)
-    seeds, (starts, goals) = np.arange(8), rng.normal(0, 1, (2, 8, 2)).astype(np.float32)
+    seeds = np.arange(8)
+    starts, goals = rng.normal(0, 1, (2, 8, 2)).astype(np.float32)
     states, actions = by_agent(planner, weights, seeds, starts, goals)
-    loop, anew = (ClosedLoop(p, LAYOUT, step) for p in (planner, make(**settings)))
     drive = functools.partial(ClosedLoop.drive, length=LENGTH, apart=False)
-    driven, other = (drive(x, weights, seeds, starts, goals) for x in (loop, anew))
+    driven = drive(ClosedLoop(planner, LAYOUT, step), weights, seeds, starts, goals)
+    from_scratch = ClosedLoop(make(**settings), LAYOUT, step)
+    other = drive(from_scratch, weights, seeds, starts, goals)
     np.testing.assert_allclose(driven.actions, actions, atol=1e-5)
     np.testing.assert_allclose(driven.states, states, atol=1e-5)
     same = np.abs(other.actions - driven.actions).max(axis=(1, 2)) < 1e-5
     assert 0 < same.sum() < 8
-    monkeypatch.setattr("dfplan.control.closed_loop.is_usable", lambda plan, *_: np.zeros(8, bool))
+    monkeypatch.setattr("dfplan.control.loop.is_usable", lambda plan, *_: np.zeros(8, bool))
     refused = ClosedLoop(make(**settings, **{"warm_start.level": 0.7}), LAYOUT, step)
     driven = drive(refused, weights, seeds, starts, goals)
     np.testing.assert_allclose(driven.actions, other.actions, atol=1e-5)
 
 
-def test_it_goes_on_one_episode_after_the_other():
+def test_one_episode_after_the_other_is_the_same():
     planner = make(
         replan_every=2,
         **{"low_level_controller": "diffused", "goal.tolerance": 1.5, "warm_start.level": 0.6},
     )
-    weights, drive = random_weights(planner.model), ClosedLoop(planner, LAYOUT, step).drive
-    apart, together = (
-        drive(weights, SEEDS, STARTS, GOALS, length=LENGTH, apart=a) for a in (True, False)
-    )
+    weights = random_weights(planner.model)
+    closed_loop = ClosedLoop(planner, LAYOUT, step)
+    drive = functools.partial(closed_loop.drive, weights, SEEDS, STARTS, GOALS, length=LENGTH)
+    apart = drive(apart=True)
+    together = drive(apart=False)
     np.testing.assert_allclose(apart.actions, together.actions, atol=1e-5)
 
 
@@ -125,10 +130,12 @@ def test_it_goes_on_one_episode_after_the_other():
 )
 def test_what_only_an_agent_does_is_refused(settings):
     (name,) = settings
-    with pytest.raises(UserError, match=f"planner.{name} .* valid in a closed loop: "):
+    with pytest.raises(
+        UserError, match=f"planner.{name} {settings[name]} .*valid .*: (0|-1|False)"
+    ):
         ClosedLoop(make(**settings), LAYOUT, step)
 
 
-def test_a_tracker_that_is_needed_is_asked_for():
-    with pytest.raises(UserError, match="needs a tracker of JAX arrays"):
+def test_a_needed_tracker_is_missing():
+    with pytest.raises(UserError, match="'tracker' needs a tracker"):
         ClosedLoop(make(low_level_controller="tracker"), LAYOUT, step)

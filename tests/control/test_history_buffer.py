@@ -1,12 +1,18 @@
 """What was observed against what training cuts from the same episode."""
 
-import itertools
-
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.control.history_buffer import HistoryBuffer
+from dfplan.control.history_buffer import (
+    extend_history,
+    history_tokens,
+    init_history,
+    record_action,
+    record_state,
+    reset_history,
+)
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
 from dfplan.representation.config import DataConfig
@@ -26,24 +32,38 @@ def episode():
     return state, np.append(100 + step[:-1], 0).astype(np.float32)[:, None]
 
 
-def drive(recorder, steps, row=0, batch=1, level=0.25):
-    """Robot `row` goes through `steps` steps of the episode; yields the history at each."""
+def drive(layout, buffer, steps, row=0, level=0.25, xp=np):
+    """Drive robot `row` through `steps` steps; yields the buffer as of each observation and after.
+
+    Each pair is the buffer that ends with an observation, and the one with the action that follows.
+    """
     state, action = episode()
+    batch = len(buffer.age)
     for t in range(steps + 1):
-        seen = np.full((batch, 2), -1.0, np.float32)
-        seen[row] = state[t]
-        recorder.observe(seen, level)
-        yield recorder.history(np.arange(batch))
+        reading = np.full((batch, 2), -1.0, np.float32)
+        reading[row] = state[t]
+        buffer = record_state(buffer, reading, level, xp)
+        observed = buffer
         done = np.full((batch, 1), -5.0, np.float32)
         done[row] = action[t]
-        recorder.acted(done)
+        buffer = record_action(buffer, done, xp)
+        yield observed, buffer
 
 
+def token_layout(stride, frames="last", actions=False):
+    return TokenLayout.create(Layout(2, 1), DataConfig(stride, frames, actions))
+
+
+def at_row(tree, row):
+    return jax.tree.map(lambda a: a[row : row + 1], tree)
+
+
+@pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
 @pytest.mark.parametrize(
     ("stride", "frames", "actions"),
     [(1, "last", False), (3, "last", True), (3, "stack", True), (2, "stack", False)],
 )
-def test_history_tokens_are_those_of_training(stride, frames, actions):
+def test_history_tokens_are_those_of_training(stride, frames, actions, xp):
     config = DataConfig(stride, frames, actions, tokens=TOKENS)
     state, action = episode()
     data = from_episodes([state], [action], Layout(2, 1), "coded-v0")
@@ -52,10 +72,11 @@ def test_history_tokens_are_those_of_training(stride, frames, actions):
     batch = jax.jit(sample_batch, static_argnums=(2, 3, 4))(
         batch_key(0, 0), training_arrays, layout, config, 64
     )
-    begin = np.rint(STATES.decode(batch.state)[:, 1]).astype(int)
-    histories = list(drive(HistoryBuffer(layout, TOKENS, 1), LENGTH))
+    first_steps = np.rint(STATES.decode(batch.state)[:, 1]).astype(int)
+    buffers = drive(layout, init_history(layout, TOKENS, 1, xp), LENGTH, xp=xp)
+    histories = [history_tokens(layout, TOKENS, observed, xp) for observed, _ in buffers]
     compared = set()
-    for window, first in zip(np.asarray(batch.tokens), begin, strict=True):
+    for window, first in zip(np.asarray(batch.tokens), first_steps, strict=True):
         # At step t the history's tokens stand for t - 2, t - 1 and t strides; the window's last
         # tokens may lie behind the episode's end.
         for last in range(TOKENS):
@@ -67,58 +88,70 @@ def test_history_tokens_are_those_of_training(stride, frames, actions):
             tokens = layout.encode(
                 STATES.encode(history.frames[0]), ACTIONS.encode(history.actions[0])
             )
-            wanted = window[: last + 1]
-            np.testing.assert_allclose(tokens[TOKENS - 1 - last :], wanted, atol=1e-5)
+            expected = window[: last + 1]
+            np.testing.assert_allclose(tokens[TOKENS - 1 - last :], expected, atol=1e-5)
             np.testing.assert_array_equal(history.level[0, TOKENS - 1 - last :], 0.25)
     assert {(0, last) for last in range(TOKENS)} <= compared
 
 
-def test_tokens_from_before_the_episode_are_missing():
-    layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=3))
-    levels = [h.level[0].tolist() for h in drive(HistoryBuffer(layout, TOKENS, 1), 7)]
+def test_tokens_before_the_episode_are_missing():
+    layout = token_layout(3)
+    buffers = drive(layout, init_history(layout, TOKENS, 1), 7)
+    levels = [history_tokens(layout, TOKENS, b).level[0].tolist() for b, _ in buffers]
     assert levels == 3 * [[1, 1, 0.25]] + 3 * [[1, 0.25, 0.25]] + 2 * [[0.25] * 3]
 
 
-def test_forgetting_some_robots():
-    layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=2, frames="stack", actions=True))
-    recorder = HistoryBuffer(layout, TOKENS, 2)
-    list(drive(recorder, 7, row=1, batch=2))
-    kept = recorder.history(np.array([1]))
-    recorder.forget(np.array([True, False]))
-    for a, b in zip(recorder.history(np.array([1])), kept, strict=True):
-        np.testing.assert_array_equal(a, b)
-    fresh = HistoryBuffer(layout, TOKENS, 1)
-    for ours, alone in zip(drive(recorder, 6, row=0, batch=2), drive(fresh, 6), strict=True):
-        for a, b in zip(ours, alone, strict=True):
-            np.testing.assert_array_equal(a[:1], b)
-    both = recorder.history(np.array([1, 0, 1]))  # in any order, padded with repeats
-    np.testing.assert_array_equal(both.frames[0], both.frames[2])
-    np.testing.assert_array_equal(both.frames[1], fresh.history(np.array([0])).frames[0])
+def test_reset_of_some_robots():
+    layout = token_layout(2, "stack", actions=True)
+    *_, (_, buffer) = drive(layout, init_history(layout, TOKENS, 2), 7, row=1)
+    after = reset_history(buffer, np.array([True, False]))
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        history_tokens(layout, TOKENS, at_row(after, 1)),
+        history_tokens(layout, TOKENS, at_row(buffer, 1)),
+    )
+    again = drive(layout, after, 6, row=0)
+    alone = drive(layout, init_history(layout, TOKENS, 1), 6)
+    for (ours, _), (expected, _) in zip(again, alone, strict=True):
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            at_row(history_tokens(layout, TOKENS, ours), 0),
+            history_tokens(layout, TOKENS, expected),
+        )
 
 
 def test_a_token_is_as_noisy_as_the_noisiest_of_its_frames():
-    layout = TokenLayout.create(Layout(2, 1), DataConfig(stride=2, frames="stack"))
-    recorder, levels = HistoryBuffer(layout, 2, 1), []
+    layout = token_layout(2, "stack")
+    buffer = init_history(layout, 2, 1)
+    levels = []
     for level in (0.1, 0.4, 0.2, 0.3):
-        recorder.observe(np.zeros((1, 2), np.float32), np.array([level]))
-        levels.append(recorder.history(np.array([0])).level[0])
-        recorder.acted(np.zeros((1, 1), np.float32))
+        buffer = record_state(buffer, np.zeros((1, 2), np.float32), np.array([level]))
+        levels.append(history_tokens(layout, 2, buffer).level[0])
+        buffer = record_action(buffer, np.zeros((1, 1), np.float32))
     np.testing.assert_allclose(levels, [[1, 0.1], [1, 0.4], [0.1, 0.4], [0.4, 0.3]])
 
 
-def test_what_is_expected_counts_as_observed():
-    layout = TokenLayout.create(Layout(2, 1), DataConfig(3, "stack", actions=True))
+def test_expected_states_count_as_observed():
+    layout = token_layout(3, "stack", actions=True)
     state, action = episode()
-    recorder, later = (HistoryBuffer(layout, TOKENS, 2) for _ in range(2))
-    before = list(itertools.islice(drive(recorder, LENGTH, row=1, batch=2), 5))[-1]
+    *_, (buffer, _) = drive(layout, init_history(layout, TOKENS, 1), 4)
+    expected = init_history(layout, TOKENS, 1)
     for t in range(7):
-        later.observe(np.stack([state[t]] * 2), 0.25)
+        expected = record_state(expected, state[None, t], 0.25)
         if t < 6:
-            later.acted(np.stack([action[min(t, 3)]] * 2))  # that of step 3 goes on
-    row = np.array([1])
-    found = recorder.history(row, state[None, 5:7])
-    jax.tree.map(np.testing.assert_array_equal, found, later.history(row))
-    now = recorder.history(np.arange(2))  # nothing of it is kept
-    jax.tree.map(np.testing.assert_array_equal, now, before)
-    none = recorder.history(row, np.zeros((1, 0, 2), np.float32))
-    jax.tree.map(np.testing.assert_array_equal, none, recorder.history(row))
+            expected = record_action(expected, action[None, min(t, 3)])  # that of step 3 repeats
+    extended = extend_history(buffer, state[None, 5:7])
+    jax.tree.map(np.testing.assert_array_equal, extended, expected)
+    unchanged = extend_history(buffer, np.zeros((1, 0, 2), np.float32))
+    jax.tree.map(np.testing.assert_array_equal, unchanged, buffer)
+
+
+def test_no_function_changes_its_input():
+    layout = token_layout(2, "stack", actions=True)
+    *_, (_, buffer) = drive(layout, init_history(layout, TOKENS, 2), 5)
+    before = jax.tree.map(np.copy, buffer)
+    record_state(buffer, np.ones((2, 2)), 0.5)
+    record_action(buffer, np.ones((2, 1)))
+    reset_history(buffer, np.array([True, False]))
+    extend_history(buffer, np.ones((2, 3, 2)))
+    jax.tree.map(np.testing.assert_array_equal, buffer, before)

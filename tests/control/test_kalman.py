@@ -7,7 +7,7 @@ from dfplan.control.kalman import Belief, predict, update
 from dfplan.control.linear_dynamics import LinearDynamics
 
 WIDE = np.full(2, 1e3)
-MOTION = LinearDynamics(
+DYNAMICS = LinearDynamics(
     np.array([[0.0, 0.1, 0.0, 0.02], [-0.1, -0.05, 0.3, 0.0]]),
     np.array([[0.01, 0.002], [0.002, 0.04]]),
     -WIDE,
@@ -17,27 +17,33 @@ NOISE = np.array([0.3, 0.1])
 
 
 def joint(actions, readings):
-    """Mean and covariance of the last state, given all readings at once."""
-    steps, turn = len(readings), MOTION.transition
-    mean, cov = [np.zeros(2)], np.zeros((2 * steps, 2 * steps))
+    """Return mean and covariance of the last state, given all readings at once."""
+    steps = len(readings)
+    transition = DYNAMICS.transition
+    mean = [np.zeros(2)]
+    cov = np.zeros((2 * steps, 2 * steps))
     cov[:2, :2] = np.eye(2)
     for t in range(1, steps):
-        mean.append(turn @ mean[-1] + MOTION.weights[:, 2] * actions[t - 1] + MOTION.weights[:, 3])
-        now, past = slice(2 * t, 2 * t + 2), slice(0, 2 * t)
-        cov[now, past] = turn @ cov[2 * t - 2 : 2 * t, past]
+        mean.append(
+            transition @ mean[-1] + DYNAMICS.weights[:, 2] * actions[t - 1] + DYNAMICS.weights[:, 3]
+        )
+        now = slice(2 * t, 2 * t + 2)
+        past = slice(0, 2 * t)
+        cov[now, past] = transition @ cov[2 * t - 2 : 2 * t, past]
         cov[past, now] = cov[now, past].T
-        cov[now, now] = turn @ cov[2 * t - 2 : 2 * t, 2 * t - 2 : 2 * t] @ turn.T
-        cov[now, now] += MOTION.covariance
-    read = np.isfinite(readings).ravel()
-    seen = cov[np.ix_(read, read)] + np.diag(np.tile(NOISE, steps)[read])
-    gain = np.linalg.solve(seen, cov[read][:, -2:]).T
-    surprise = (readings - np.array(mean)).ravel()[read]
-    return mean[-1] + gain @ surprise, cov[-2:, -2:] - gain @ cov[read][:, -2:]
+        cov[now, now] = transition @ cov[2 * t - 2 : 2 * t, 2 * t - 2 : 2 * t] @ transition.T
+        cov[now, now] += DYNAMICS.covariance
+    is_read = np.isfinite(readings).ravel()
+    observed = cov[np.ix_(is_read, is_read)] + np.diag(np.tile(NOISE, steps)[is_read])
+    gain = np.linalg.solve(observed, cov[is_read][:, -2:]).T
+    innovation = (readings - np.array(mean)).ravel()[is_read]
+    return mean[-1] + gain @ innovation, cov[-2:, -2:] - gain @ cov[is_read][:, -2:]
 
 
-def test_it_is_the_joint_gaussian_given_what_was_read():
+def test_it_is_the_joint_gaussian_given_the_readings():
     rng = np.random.default_rng(0)
-    readings, actions = rng.normal(size=(2, 6, 2)), rng.normal(size=(2, 6))
+    readings = rng.normal(size=(2, 6, 2))
+    actions = rng.normal(size=(2, 6))
     readings[0, 2] = np.nan  # a whole reading
     readings[1, 3:5, 0] = np.nan  # one sensor
     belief = Belief.prior(2, 2)
@@ -47,11 +53,11 @@ def test_it_is_the_joint_gaussian_given_what_was_read():
             mean, covariance = joint(actions[b], readings[b, : t + 1])
             np.testing.assert_allclose(belief.mean[b], mean, atol=1e-6)
             np.testing.assert_allclose(belief.covariance[b], covariance, atol=1e-6)
-        belief = predict(MOTION, belief, actions[:, t, None])
+        belief = predict(DYNAMICS, belief, actions[:, t, None])
 
 
 def test_an_exact_reading_is_believed():
-    belief = predict(MOTION, Belief.prior(1, 2), np.zeros((1, 1)))
+    belief = predict(DYNAMICS, Belief.prior(1, 2), np.zeros((1, 1)))
     belief = update(belief, np.array([[1.0, np.nan]]), np.zeros((1, 2)))
     assert belief.mean[0, 0] == pytest.approx(1.0) and belief.variance[0, 0] == pytest.approx(0.0)
     assert belief.variance[0, 1] > 0.1

@@ -1,4 +1,4 @@
-"""A line through the data's control steps."""
+"""Linear dynamics fitted to the data's control steps."""
 
 import json
 
@@ -7,15 +7,19 @@ import numpy as np
 from dfplan.control.linear_dynamics import LinearDynamics
 
 A = np.array([[0.0, 0.1], [-0.2, -0.1]])
-B, C, NOISE = np.array([0.0, 0.5]), np.array([0.02, 0.0]), 0.05
+B = np.array([0.0, 0.5])
+C = np.array([0.02, 0.0])
+NOISE = 0.05
 
 
 def episodes(noise=NOISE):
-    """Two episodes of a noisy linear system; the row after the first one's end is elsewhere."""
+    """Return two episodes of a noisy linear system; the second does not continue the first."""
     rng = np.random.default_rng(0)
-    states, actions = [], []
+    states = []
+    actions = []
     for length, begin in ((400, 3.0), (1600, -3.0)):
-        state, action = np.full((length, 2), begin), rng.normal(size=(length, 1))
+        state = np.full((length, 2), begin)
+        action = rng.normal(size=(length, 1))
         for t in range(length - 1):
             step = A @ state[t] + B * action[t] + C
             state[t + 1] = state[t] + step + noise * rng.normal(size=2)
@@ -27,11 +31,11 @@ def episodes(noise=NOISE):
 
 def test_it_finds_a_linear_system():
     dynamics = LinearDynamics.fit(*episodes())
-    wanted = np.concatenate([A, B[:, None], C[:, None]], axis=1)
-    np.testing.assert_allclose(dynamics.weights, wanted, atol=0.01)
+    expected = np.concatenate([A, B[:, None], C[:, None]], axis=1)
+    np.testing.assert_allclose(dynamics.weights, expected, atol=0.01)
     np.testing.assert_allclose(dynamics.covariance, NOISE**2 * np.eye(2), atol=3e-4)
     exact = LinearDynamics.fit(*episodes(noise=0.0))
-    np.testing.assert_allclose(exact.weights, wanted, atol=1e-9)  # no step joins the episodes
+    np.testing.assert_allclose(exact.weights, expected, atol=1e-9)  # no step joins the episodes
     np.testing.assert_allclose(exact.transition, np.eye(2) + A, atol=1e-9)
 
 
@@ -43,8 +47,8 @@ def test_it_does_not_leave_the_data():
     np.testing.assert_array_equal(far[1], [state[:, 0].max(), state[:, 1].min()])
 
 
-def test_it_survives_json():
+def test_json_round_trip():
     dynamics = LinearDynamics.fit(*episodes())
-    back = LinearDynamics.from_dict(json.loads(json.dumps(dynamics.to_dict())))
-    for a, b in zip(vars(dynamics).values(), vars(back).values(), strict=True):
+    restored = LinearDynamics.from_dict(json.loads(json.dumps(dynamics.to_dict())))
+    for a, b in zip(vars(dynamics).values(), vars(restored).values(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -6,22 +6,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.control.low_level import make_low_level_controller
+from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS, make_low_level_controller
 from dfplan.types import UserError
 
 STRIDE, TOKENS = 3, 4
 STATES = np.arange(2 * (TOKENS + 1) * 4, dtype=np.float32).reshape(2, TOKENS + 1, 4)
 ACTIONS = np.arange(2 * TOKENS * STRIDE * 2, dtype=np.float32).reshape(2, -1, 2)
-STATE, GOAL = np.full((2, 4), 7.0, np.float32), np.ones((2, 2), np.float32)
-
-
+STATE = np.full((2, 4), 7.0, np.float32)
+GOAL = np.ones((2, 2), np.float32)
 LIBRARIES = pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
 
 
-def follower(action, tracker=None, inverse_action=None, xp=np):
+def make(name, tracker=None, inverse_action=None, xp=np):
     layout = SimpleNamespace(stride=STRIDE, action_dim=2)
     planner = SimpleNamespace(
-        config=SimpleNamespace(low_level_controller=action),
+        config=SimpleNamespace(low_level_controller=name),
         model=SimpleNamespace(layout=layout),
         inverse_action=inverse_action,
     )
@@ -36,7 +35,7 @@ def test_a_tracker_is_called_as_documented():
         return np.array([[0.5, 1.0], [2.0, 3.0]])
 
     elapsed = np.array([0, 4])
-    action = follower("tracker", tracker)(STATES, None, elapsed, STATE, GOAL)
+    action = make("tracker", tracker)(STATES, None, elapsed, STATE, GOAL)
     assert action.dtype == np.float32 and action.tolist() == [[0.5, 1.0], [2.0, 3.0]]
     assert all(
         mine is theirs
@@ -44,12 +43,12 @@ def test_a_tracker_is_called_as_documented():
     )
 
 
-def test_a_tracker_that_is_missing_or_of_another_task():
+def test_a_missing_tracker_and_one_of_another_task():
     with pytest.raises(UserError, match=r"'tracker' needs a tracker .*valid here: inverse"):
-        follower("tracker")
-    follow = follower("tracker", lambda *_: np.zeros(3))
-    with pytest.raises(UserError, match=r"gave actions \(3,\); needed: \(2, 2\)"):
-        follow(STATES, None, np.zeros(2, int), STATE, GOAL)
+        make("tracker")
+    controller = make("tracker", lambda *_: np.zeros(3))
+    with pytest.raises(UserError, match=r"\(3,\); needed: \(2, 2\)"):
+        controller(STATES, None, np.zeros(2, int), STATE, GOAL)
 
 
 @LIBRARIES
@@ -61,13 +60,13 @@ def test_inverse_dynamics_aim_at_the_next_token(xp):
         assert weights == "weights" and state is STATE
         return later[:, :2]
 
-    follow = follower("inverse", inverse_action=inverse_action, xp=xp)
+    controller = make("inverse", inverse_action=inverse_action, xp=xp)
     #            elapsed: (next token, steps until there); the last token repeats past the end
-    wanted = {0: (1, 3), 1: (1, 2), 2: (1, 1), 3: (2, 3), 5: (2, 1), 6: (3, 3), 9: (4, 3)}
-    wanted |= {10: (4, 2), 11: (4, 1), 12: (4, 3), 13: (4, 2), 40: (4, 2)}
-    for elapsed, (token, gap) in wanted.items():
-        # The other robot is at another place of its plan.
-        action = follow(STATES, None, xp.asarray([elapsed, 0]), STATE, GOAL)
+    expected = {0: (1, 3), 1: (1, 2), 2: (1, 1), 3: (2, 3), 5: (2, 1), 6: (3, 3), 9: (4, 3)}
+    expected |= {10: (4, 2), 11: (4, 1), 12: (4, 3), 13: (4, 2), 40: (4, 2)}
+    for elapsed, (token, gap) in expected.items():
+        # The other robot is at another point of its plan.
+        action = controller(STATES, None, xp.asarray([elapsed, 0]), STATE, GOAL)
         later, gaps = calls.pop()
         np.testing.assert_array_equal(later, [STATES[0, token], STATES[1, 1]])
         assert gaps.tolist() == [gap, 3] and gaps.dtype == np.float32
@@ -76,8 +75,21 @@ def test_inverse_dynamics_aim_at_the_next_token(xp):
 
 @LIBRARIES
 def test_diffused_actions_are_replayed_step_by_step(xp):
-    follow = follower("diffused", xp=xp)
+    controller = make("diffused", xp=xp)
     for elapsed in range(TOKENS * STRIDE + 3):
         step = min(elapsed, TOKENS * STRIDE - 1)
-        action = follow(STATES, ACTIONS, xp.asarray([elapsed, 1]), STATE, None)
+        action = controller(STATES, ACTIONS, xp.asarray([elapsed, 1]), STATE, None)
         np.testing.assert_array_equal(action, [ACTIONS[0, step], ACTIONS[1, 1]])
+
+
+def test_packages_add_controllers(monkeypatch):
+    def make_constant(planner, weights, tracker, xp, value: float = 0.0):
+        return lambda states, actions, elapsed, state, goal: xp.full((len(state), 2), value)
+
+    monkeypatch.setattr(LOW_LEVEL_CONTROLLERS, "_objects", {})
+    with pytest.raises(UserError, match="'constant'; valid: tracker, inverse, diffused"):
+        make("constant")
+    LOW_LEVEL_CONTROLLERS.register("constant", make_constant)
+    controller = make("constant:value=2")
+    action = controller(STATES, None, np.zeros(2, int), STATE, GOAL)
+    assert action.tolist() == [[2.0, 2.0], [2.0, 2.0]]

@@ -1,17 +1,18 @@
-"""Plans that come late, begin later, or go on from the last one.
+"""Plans that come late, begin later, or refine the last one.
 
-Most tests decide themselves when a plan is there, so that nothing depends on the machine's speed.
+Most tests decide themselves when a plan is ready, so that nothing depends on the machine's speed.
 """
 
 import threading
 import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dfplan.agent import Agent
-from dfplan.control.executor import background, simulated
+from dfplan.control.executor import DelayedExecutor, SynchronousExecutor
 from dfplan.diffusion.schedules import Cosine
 from dfplan.planner.plan import Plan, Weights
 from dfplan.representation.config import DataConfig
@@ -28,106 +29,131 @@ GOAL = np.array([5.0, 0.0])
 
 
 class LinePlanner:
-    """Plans straight along the first dimension, a step of 0.1 in a control step; arrives or not."""
+    """Plans straight along the first dimension, 0.1 per control step; arrives or not."""
 
-    def __init__(self, arrives=True, paid=0.0, **config):
+    def __init__(self, arrives=True, penalty=0.0, **config):
         self.config = planner_config(
             **{"replan_every": EVERY, "candidates": 2, "low_level_controller": "diffused", **config}
         )
         layout = TokenLayout.create(LAYOUT, DataConfig(stride=STRIDE, actions=True))
         self.model = SimpleNamespace(layout=layout, schedule=Cosine())
-        self.horizon, self.arrives, self.paid = HORIZON, arrives, paid
-        self.starts, self.guesses = [], []
+        self.horizon = HORIZON
+        self.arrives = arrives
+        self.penalty = penalty
+        self.starts = []
+        self.initial_plans = []
 
     def plan(
         self, weights, keys, history, goal, initial_plan=None, *, extra_cost=None, denoising=False
     ):
         present = np.asarray(history.frames)[:, -1, -1]
         self.starts.append(present.copy())
-        self.guesses.append(initial_plan)
-        way = np.arange(HORIZON + 1)[:, None] * np.array([0.1 * STRIDE, 0.0])
-        states = (present[:, None] + way).astype(np.float32)
+        self.initial_plans.append(initial_plan)
+        path = np.arange(HORIZON + 1)[:, None] * np.array([0.1 * STRIDE, 0.0])
+        states = (present[:, None] + path).astype(np.float32)
         actions = np.tile(np.float32([0.1, 0.0]), (len(keys), HORIZON * STRIDE, 1))
         arrival = np.full(len(keys), 10.0 if self.arrives else 99.0, np.float32)
-        both = np.stack([states, states], 1), np.stack([arrival, arrival], 1) + self.paid
         return Plan(
-            states, actions, arrival, *both, np.zeros(len(keys), np.int32), None, present[:, None]
+            states=states,
+            actions=actions,
+            arrival=arrival,
+            candidates=np.stack([states, states], 1),
+            cost=np.stack([arrival, arrival], 1) + self.penalty,
+            best=np.zeros(len(keys), np.int32),
+            denoising=None,
+            history=present[:, None],
         )
 
 
-def make(worker=None, **config):
+def make(executor=None, **config):
     planner = LinePlanner(**config)
     weights = Weights(None, NORM, NORM)
-    return Agent(planner, weights, LAYOUT, worker=worker), planner  # pyright: ignore
+    return Agent(planner, weights, LAYOUT, executor=executor), planner  # pyright: ignore
 
 
-def by_hand():
-    """A worker that finishes when its `gate` is opened, or at once while that stands open."""
-    gate = threading.Event()
+class GatedExecutor(Executor):
+    """Runs calls when they are asked for while its `gate` is open; until then they are pending."""
 
-    def work(job):
-        return lambda timeout: job() if gate.is_set() else None
+    def __init__(self):
+        self.gate = threading.Event()
 
-    return work, gate
+    def submit(self, fn, /, *args, **kwargs):
+        return GatedFuture(self.gate, fn, args, kwargs)
+
+
+class GatedFuture(Future):
+    def __init__(self, gate, fn, args, kwargs):
+        super().__init__()
+        self.gate = gate
+        self.call = fn, args, kwargs
+
+    def result(self, timeout=None):
+        if self.gate.is_set() and not self.done():
+            fn, args, kwargs = self.call
+            self.set_result(fn(*args, **kwargs))
+        return super().result(timeout)
 
 
 def drive(agent, steps, start=0.0):
-    """Positions of a robot that does as it is told; the actions, and the plans' ages."""
-    at, actions, ages = np.array([start, 0.0], np.float32), [], []
+    """Return the actions of a robot that follows them exactly, and the plans' ages."""
+    position = np.array([start, 0.0], np.float32)
+    actions, ages = [], []
     for _ in range(steps):
-        actions.append(agent.act(at, GOAL))
+        actions.append(agent.act(position, GOAL))
         ages.append(int(agent.elapsed[0]))
-        at = at + actions[-1]
+        position = position + actions[-1]
     return np.array(actions), ages
 
 
-def test_no_act_waits_for_a_plan_in_the_background():
-    worker, gate = by_hand()
-    agent, planner = make(worker, **{"timing.deadline_ms": 0.0})
+def test_act_does_not_wait_for_a_plan_in_the_background():
+    executor = GatedExecutor()
+    agent, planner = make(executor, **{"timing.deadline_ms": 0.0})
     actions, ages = drive(agent, 3)
     assert (actions == 0).all() and ages == [-1, -1, -1] and planner.starts == []
     np.testing.assert_array_equal(agent.plan.states, np.zeros((1, HORIZON + 1, 2)))
     assert not agent.arrives()[0]
-    gate.set()
+    executor.gate.set()
     actions, ages = drive(agent, EVERY)
     np.testing.assert_allclose(actions[:, 0], 0.1)
     assert ages == [1, 2, 3, 4, 5, 6]  # the robot has not moved since: the plan begins now
-    gate.clear()
+    executor.gate.clear()
     actions, ages = drive(agent, 4, start=0.6)
-    np.testing.assert_allclose(actions[:, 0], 0.1)  # what it has goes on
+    np.testing.assert_allclose(actions[:, 0], 0.1)  # the old plan stays active
     assert ages == [7, 8, 9, 10] and len(planner.starts) == 1
-    gate.set()
+    executor.gate.set()
     _, ages = drive(agent, 2, start=1.0)
-    assert ages == [5, 6]  # it was asked for four steps ago, and is as old
+    assert ages == [5, 6]  # it was requested four steps ago
     np.testing.assert_allclose(planner.starts[-1], [[0.6, 0.0]], atol=1e-6)
 
 
 def test_late_plans_are_not_used_for_another_episode_or_goal():
-    worker, gate = by_hand()
-    agent, planner = make(worker, **{"timing.deadline_ms": 0.0})
-    one, other = np.zeros((2, 2)), np.ones((2, 2))
-    agent.act(one, GOAL)
+    executor = GatedExecutor()
+    agent, planner = make(executor, **{"timing.deadline_ms": 0.0})
+    zeros = np.zeros((2, 2))
+    ones = np.ones((2, 2))
+    agent.act(zeros, GOAL)
     agent.reset(mask=np.array([True, False]))
-    agent.act(one, np.stack([GOAL, GOAL]))
-    gate.set()
-    agent.act(other, np.stack([GOAL, GOAL]))
+    agent.act(zeros, np.stack([GOAL, GOAL]))
+    executor.gate.set()
+    agent.act(ones, np.stack([GOAL, GOAL]))
     assert agent.elapsed.tolist() == [1, 1] and len(planner.starts) == 3
-    gate.clear()
-    agent.act(other, np.stack([GOAL, GOAL + 1]))
-    agent.act(other, np.stack([GOAL, GOAL + 2]))
+    executor.gate.clear()
+    agent.act(ones, np.stack([GOAL, GOAL + 1]))
+    agent.act(ones, np.stack([GOAL, GOAL + 2]))
     assert agent.elapsed.tolist() == [3, 3]  # the plan to the old goal, as there is no other
-    gate.set()
-    agent.act(other, np.stack([GOAL, GOAL + 2]))
+    executor.gate.set()
+    agent.act(ones, np.stack([GOAL, GOAL + 2]))
     assert agent.elapsed.tolist() == [4, 2]  # the last of the two, which is a step old
 
 
-@pytest.mark.parametrize("lead", [0, 3])
-def test_plans_are_aligned_in_time(lead):
-    agent, planner = make(simulated(3), **{"timing.deadline_ms": 0.0, "timing.latency_steps": lead})
+@pytest.mark.parametrize("latency_steps", [0, 3])
+def test_plans_are_aligned_in_time(latency_steps):
+    timing = {"timing.deadline_ms": 0.0, "timing.latency_steps": latency_steps}
+    agent, planner = make(DelayedExecutor(3), **timing)
     _, ages = drive(agent, 3 + 2 * EVERY + 4)
     starts = np.concatenate(planner.starts)[:, 0]
     assert ages[:3] == [-1, -1, -1]
-    if lead:  # asked for three steps early, from where the robot is to be: in force on the step
+    if latency_steps:  # requested three steps early from the expected state: active on the step
         assert ages[3:] == [1, 2, 3, 4, 5, 6] * 2 + [1, 2, 3, 4]
         np.testing.assert_allclose(starts, [0.0, 0.6, 1.2, 1.8], atol=1e-6)
     else:  # three steps old when they come
@@ -135,14 +161,14 @@ def test_plans_are_aligned_in_time(lead):
         np.testing.assert_allclose(starts, [0.0, 0.6, 1.2], atol=1e-6)
 
 
-def test_a_plan_that_is_early_waits_for_its_time():
+def test_an_early_plan_waits_for_its_start():
     agent, _ = make(**{"timing.latency_steps": 2})
     _, ages = drive(agent, 2 * EVERY)
     assert ages == [1, 2, 3, 4, 5, 6] * 2
 
 
 class HeldPlanner(LinePlanner):
-    """Plans when it is let go."""
+    """Plans once its event `go` is set."""
 
     def __init__(self, **config):
         super().__init__(**config)
@@ -157,7 +183,7 @@ def test_act_returns_by_its_deadline_and_uses_the_late_plan():
     planner = HeldPlanner(**{"timing.deadline_ms": 30.0})
     agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT)  # pyright: ignore
     for _ in range(3):
-        assert (agent.act(np.zeros(2), GOAL) == 0).all()  # nothing has let it go
+        assert (agent.act(np.zeros(2), GOAL) == 0).all()  # it cannot plan yet
     planner.go.set()
     end = time.perf_counter() + 30
     while agent.elapsed[0] < 0 and time.perf_counter() < end:
@@ -165,7 +191,7 @@ def test_act_returns_by_its_deadline_and_uses_the_late_plan():
     assert agent.elapsed[0] >= 1 and len(planner.starts) == 1
 
 
-def test_act_waits_for_a_plan_that_is_there_by_its_deadline():
+def test_act_waits_for_a_plan_until_its_deadline():
     planner = HeldPlanner(**{"timing.deadline_ms": 30_000.0})
     agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT)  # pyright: ignore
     threading.Timer(0.1, planner.go.set).start()
@@ -173,61 +199,77 @@ def test_act_waits_for_a_plan_that_is_there_by_its_deadline():
     assert agent.elapsed.tolist() == [1]
 
 
-def test_what_a_job_raises_is_raised_by_act():
-    for worker in (None, background()):
-        agent, planner = make(worker)
-        works, planner.plan = planner.plan, lambda *args, **options: 1 / 0  # pyright: ignore
-        with pytest.raises(ZeroDivisionError):
+@pytest.mark.parametrize("make_executor", [SynchronousExecutor, lambda: ThreadPoolExecutor(1)])
+def test_act_raises_what_planning_raises(make_executor):
+    agent, planner = make(make_executor())
+    working_plan = planner.plan
+    planner.plan = lambda *args, **options: 1 / 0  # pyright: ignore
+    with pytest.raises(ZeroDivisionError):
+        agent.act(np.zeros(2), GOAL)
+    planner.plan = working_plan  # pyright: ignore
+    agent.act(np.zeros(2), GOAL)  # requests a plan again
+    assert len(planner.starts) == 1 and agent.elapsed.tolist() == [1]
+
+
+def test_a_timeout_error_of_the_planning_itself_is_raised():
+    def time_out(*args, **options):
+        raise TimeoutError("the planner's own")
+
+    for executor in (None, ThreadPoolExecutor(1)):
+        agent, planner = make(executor)
+        planner.plan = time_out  # pyright: ignore
+        with pytest.raises(TimeoutError, match="own"):
             agent.act(np.zeros(2), GOAL)
-        planner.plan = works  # pyright: ignore
-        agent.act(np.zeros(2), GOAL)  # is asked for again
-        assert len(planner.starts) == 1 and agent.elapsed.tolist() == [1]
 
 
-def test_background_work_that_times_out_by_itself_is_an_error():
-    def job():
-        raise TimeoutError("the job's own")
+def test_executors():
+    future = SynchronousExecutor().submit(pow, 2, exp=3)
+    assert future.done() and future.result(0.0) == 8
+    with pytest.raises(ZeroDivisionError):
+        SynchronousExecutor().submit(lambda: 1 / 0).result()
+    future = DelayedExecutor(3).submit(pow, 2, exp=3)
+    for _ in range(2):
+        assert not future.done()
+        with pytest.raises(TimeoutError):
+            future.result(0.0)
+    assert future.result(0.0) == 8 and future.done() and future.result(0.0) == 8
 
-    result = background()(job)
-    with pytest.raises(TimeoutError, match="own"):
-        result(5.0)
 
-
-def test_a_robot_on_its_plan_goes_on_from_it():
+def test_a_robot_on_its_plan_refines_what_remains_of_it():
     agent, planner = make(**{"warm_start.level": 0.5})
     drive(agent, EVERY + 1)
-    assert planner.guesses[0] is None
-    left = planner.guesses[1]
-    assert left.states.shape == (1, HORIZON * STRIDE, 2)
-    ahead = np.minimum(0.7 + 0.1 * np.arange(HORIZON * STRIDE), 1.6)  # and rests at its end
-    np.testing.assert_allclose(left.states[0, :, 0], ahead, atol=1e-5)
-    np.testing.assert_allclose(left.actions[0], np.tile([0.1, 0.0], (HORIZON * STRIDE, 1)))
+    assert planner.initial_plans[0] is None
+    remaining = planner.initial_plans[1]
+    assert remaining.states.shape == (1, HORIZON * STRIDE, 2)
+    expected = np.minimum(0.7 + 0.1 * np.arange(HORIZON * STRIDE), 1.6)  # and rests at its end
+    np.testing.assert_allclose(remaining.states[0, :, 0], expected, atol=1e-5)
+    np.testing.assert_allclose(remaining.actions[0], np.tile([0.1, 0.0], (HORIZON * STRIDE, 1)))
 
 
-def test_a_robot_faster_than_its_plan_is_found_on_it():
+def test_a_robot_faster_than_its_plan_is_located_on_it():
     agent, planner = make(**{"warm_start.level": 0.5})
     for t in range(EVERY + 1):
         agent.act(np.array([0.2 * t, 0.0]), GOAL)
-    np.testing.assert_allclose(planner.guesses[1].states[0, 0], [1.3, 0.0], atol=1e-5)
+    np.testing.assert_allclose(planner.initial_plans[1].states[0, 0], [1.3, 0.0], atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("settings", "at", "fresh"),
+    ("settings", "position", "from_scratch"),
     [
         ({}, (0.6, 0.0), False),
         ({}, (0.6, 3.0), True),  # pushed away
         ({}, (0.2, 0.0), True),  # held back
         ({"arrives": False}, (0.6, 0.0), True),
-        ({"paid": 10.1}, (0.6, 0.0), True),  # more than a token at the support's price
-        ({"paid": 9.9}, (0.6, 0.0), False),
+        ({"penalty": 10.1}, (0.6, 0.0), True),  # more than a token off the support
+        ({"penalty": 9.9}, (0.6, 0.0), False),
         ({"warm_start.level": 0.0}, (0.6, 0.0), True),
     ],
 )
-def test_from_scratch_where_the_last_plan_is_not_worth_keeping(settings, at, fresh):
+def test_from_scratch_where_the_last_plan_is_not_worth_keeping(settings, position, from_scratch):
     agent, planner = make(**{"warm_start.level": 0.5, **settings})
     drive(agent, EVERY)
-    agent.act(np.array(at), GOAL)
-    assert [initial_plan is None for initial_plan in planner.guesses] == [True, fresh]
+    agent.act(np.array(position), GOAL)
+    assert [p is None for p in planner.initial_plans] == [True, from_scratch]
 
 
 def test_from_scratch_where_no_refined_plan_arrives():
@@ -235,10 +277,10 @@ def test_from_scratch_where_no_refined_plan_arrives():
     drive(agent, EVERY)
     planner.arrives = False
     agent.act(np.array([0.6, 0.0]), GOAL)
-    assert [initial_plan is None for initial_plan in planner.guesses] == [True, False, True]
+    assert [p is None for p in planner.initial_plans] == [True, False, True]
 
 
-def test_some_of_a_batch_go_on_and_others_begin_anew(monkeypatch):
+def test_some_of_a_batch_start_warm_and_others_from_scratch(monkeypatch):
     monkeypatch.setattr("dfplan.control.batch.runs_apart", lambda: False)
     agent, planner = make(**{"warm_start.level": 0.5})
     for t in range(EVERY):
@@ -246,7 +288,8 @@ def test_some_of_a_batch_go_on_and_others_begin_anew(monkeypatch):
     agent.act(np.array([[0.6, 0.0], [0.6, 4.0], [0.6, 0.0]]), GOAL)
     warm, fresh = planner.starts[1:]
     assert warm[:, 1].tolist() == [0, 0] and fresh[:, 1].tolist() == [4]
-    assert agent.plan.states[:, 0, 1].tolist() == [0, 4, 0] and agent.elapsed.tolist() == [1] * 3
+    assert agent.plan.states[:, 0, 1].tolist() == [0, 4, 0]
+    assert agent.elapsed.tolist() == [1] * 3
 
 
 def test_settings_out_of_range():

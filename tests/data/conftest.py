@@ -1,4 +1,4 @@
-"""Shared by the data tests."""
+"""Fixtures that the data tests share."""
 
 import numpy as np
 import pytest
@@ -14,8 +14,9 @@ def minari_home(tmp_path, monkeypatch):
 
 
 def coded_episodes(steps: list[int], goal_dims: tuple[int, ...] = ()) -> Trajectories:
-    """Episodes that say where they are: state (episode, step, 7), action (100 * episode + step)."""
-    states, actions = [], []
+    """Return episodes that encode rows: state (episode, step, 7), action (100 * episode + step)."""
+    states = []
+    actions = []
     for episode, n in enumerate(steps):
         step = np.arange(n + 1, dtype=np.float32)
         states.append(np.stack([np.full_like(step, episode), step, np.full_like(step, 7)], axis=1))

@@ -1,4 +1,4 @@
-"""Minari datasets: read back as written, and refused with a reason."""
+"""Minari datasets: round trips, and refusals that name the reason."""
 
 import dataclasses
 import warnings
@@ -62,7 +62,7 @@ def refusal(dataset_id=ID, **kwargs) -> str:
 
 
 @pytest.mark.parametrize("action", [(2,), (2, 3)])
-def test_round_trip_with_episodes_of_several_lengths(minari_home, action):
+def test_round_trip_with_episodes_of_different_lengths(minari_home, action):
     observations, actions = random_episodes(5, 1, 8, action=action)
     write(observations, actions, box(3))
     data = load_trajectories(ID)
@@ -85,7 +85,7 @@ def goal_episodes(inside: bool):
     return observations, actions
 
 
-def test_an_achieved_goal_inside_the_observation_is_found(minari_home):
+def test_an_achieved_goal_inside_the_observation_is_detected(minari_home):
     observations, actions = goal_episodes(inside=True)
     write(observations, actions, GOAL_SPACE)
     data = load_trajectories(ID)
@@ -105,25 +105,28 @@ def test_an_achieved_goal_outside_the_observation_is_appended(minari_home):
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "appended"])
-def test_trips_are_read_from_the_goals_of_each_episode(minari_home, inside):
+def test_goal_intervals_are_read_from_the_goals_of_each_episode(minari_home, inside):
     observations, actions = goal_episodes(inside)
     first, second = (o["desired_goal"] for o in observations)
-    first[1:], first[4:] = 1, 2  # of 4 steps
-    second[2:], second[3:, 1], second[6:] = 1, 5, 3  # of 6
+    first[1:] = 1  # of 4 steps
+    first[4:] = 2
+    second[2:] = 1  # of 6 steps
+    second[3:, 1] = 5
+    second[6:] = 3
     write(observations, actions, GOAL_SPACE)
     data = load_trajectories(ID)
-    # From one change to the next; from an episode's last to the next one's first there is none.
+    # From one change to the next within an episode, never across episodes.
     assert data.goal_intervals.tolist() == [3, 1, 3] and data.goal_intervals.dtype == np.int64
 
 
-def test_data_that_shows_no_trips(minari_home):
+def test_data_without_goal_changes_has_no_intervals(minari_home):
     write(*goal_episodes(inside=True), GOAL_SPACE)
     write(*random_episodes(5, 7), box(3), "dfplan/box-v0")
     for name in (ID, "dfplan/box-v0"):
-        assert load_trajectories(name).goal_intervals.shape == (0,)
+        assert load_trajectories(name).goal_intervals.tolist() == []
 
 
-def test_one_episode_that_disagrees_moves_the_goal_outside(minari_home):
+def test_one_episode_that_disagrees_makes_the_goal_appended(minari_home):
     observations, actions = goal_episodes(inside=True)
     observations[1]["achieved_goal"] = observations[1]["achieved_goal"] + 1
     write(observations, actions, GOAL_SPACE)
@@ -153,21 +156,21 @@ def test_actions_that_are_not_finite(minari_home):
 
 @pytest.fixture
 def remote(monkeypatch):
-    """Stands for Minari's remote: the ids that were asked for, and what it does then."""
-    asked = []
+    """Replace Minari's remote; returns the ids that are requested from it."""
+    requested = []
 
     def download(dataset_id, *args, **kwargs):
-        asked.append(dataset_id)
+        requested.append(dataset_id)
         if dataset_id != ID:
             raise ValueError("no such dataset\nanywhere")
         write(*random_episodes(3), box(3))
 
     monkeypatch.setattr("minari.download_dataset", download)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    return asked
+    return requested
 
 
-def test_a_dataset_of_the_remote_is_downloaded_once(minari_home, remote):
+def test_a_remote_dataset_is_downloaded_once(minari_home, remote):
     for _ in range(2):
         assert load_trajectories(ID).dataset_id == ID
     assert remote == [ID]
@@ -178,14 +181,14 @@ def test_an_unknown_id_lists_the_local_ones(minari_home, remote, dataset_id):
     write(*random_episodes(3), box(3))
     message = refusal(dataset_id)
     assert repr(dataset_id) in message and f"local: {ID};" in message
-    assert message.endswith("Minari's remote: no such dataset anywhere")
+    assert message.endswith("no such dataset anywhere")
     assert remote == [dataset_id]
 
 
-def test_without_the_means_to_download_it_says_which(minari_home, monkeypatch):
+def test_without_huggingface_hub_the_error_names_the_extra(minari_home, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "local: none; to download" in refusal("D4RL/pointmaze/umaze-v2")
-    assert "pip install 'minari[hf]'" in refusal("D4RL/pointmaze/umaze-v2")
+    message = refusal("D4RL/pointmaze/umaze-v2")
+    assert "local: none;" in message and "pip install 'minari[hf]'" in message
 
 
 def test_a_foreign_folder_among_the_datasets(minari_home):
@@ -196,21 +199,21 @@ def test_a_foreign_folder_among_the_datasets(minari_home):
 def test_a_damaged_dataset(minari_home):
     write(*random_episodes(3), box(3))
     (minari_home / ID / "data" / "main_data.hdf5").write_bytes(b"not HDF5")
-    assert "cannot be read" in refusal()
+    assert ID in refusal()
     (minari_home / ID / "data" / "metadata.json").write_text("{}")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=ID):
         open_dataset(ID)
 
 
 def test_a_dataset_without_steps(minari_home):
     write([], [], box(3))
-    assert "has no steps" in refusal()
+    assert ID in refusal() and "steps" in refusal()
 
 
 def test_too_few_observations(minari_home):
     observations, actions = random_episodes(3, 5)
     write([o[:-1] for o in observations], actions, box(3))
-    assert "episode 0: 3 observations of 3 steps; needed: 4" in refusal()
+    assert "episode 0: 3 observations for 3 steps; needed: 4" in refusal()
 
 
 def test_arrays_that_contradict_the_spaces(minari_home):
@@ -223,18 +226,20 @@ def test_arrays_that_contradict_the_spaces(minari_home):
 
 def test_an_unsupported_space(minari_home):
     write(*random_episodes(3), spaces.MultiBinary(3))
-    assert "MultiBinary(3) is not supported; supported: a Box" in refusal()
+    assert "MultiBinary(3)" in refusal()
 
 
 def test_the_fingerprint_changes_with_any_number():
     data = coded_episodes([4, 6])
 
     def fingerprint(state=data.state, action=data.action, cut=5):
-        parts = [[a[:cut], a[cut:]] for a in (state, action)]
-        return from_episodes(*parts, data.layout, "any-v0").fingerprint
+        states = [state[:cut], state[cut:]]
+        actions = [action[:cut], action[cut:]]
+        return from_episodes(states, actions, data.layout, "any-v0").fingerprint
 
     assert fingerprint() == data.fingerprint
-    state, action = data.state.copy(), data.action.copy()
+    state = data.state.copy()
+    action = data.action.copy()
     state[3, 1] = np.nextafter(state[3, 1], np.float32(9))
     action[0, 0] += 1e-3
     changed = {fingerprint(state=state), fingerprint(action=action), fingerprint(cut=6)}

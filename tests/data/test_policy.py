@@ -1,4 +1,4 @@
-"""Policies of a user's own: which form they have, and what is said of those that fail."""
+"""User-defined policies: supported signatures, and the errors of those that fail."""
 
 import functools
 
@@ -14,7 +14,7 @@ class Env:
     action_space = Box(-1, 1, (2,), np.float32)
 
 
-class Made:
+class WithAct:
     def __init__(self, env, seed=0):
         self.bias = (seed, env.action_space.shape[0])
 
@@ -22,7 +22,7 @@ class Made:
         return observation + self.bias
 
 
-def function(env, *, seed):
+def factory(env, *, seed):
     return lambda observation: observation + seed
 
 
@@ -34,43 +34,46 @@ class Callable:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        (Made, [0.5, 1]),  # 0.25 - 0.75 + ..., clipped
-        (function, [0.5, 0.25]),
+        (WithAct, [0.5, 1]),  # 0.25 - 0.75 + ..., clipped
+        (factory, [0.5, 0.25]),
         (Callable(), [0.5, 0]),
         (functools.partial(lambda observation, gain: observation * gain, gain=4), [1, 0]),
         (lambda observation: [9, -9], [1, -1]),
         (np.negative, [-0.25, 0]),
     ],
-    ids=["class", "maker", "object", "partial", "bounds", "builtin"],
+    ids=["class", "factory", "object", "partial", "bounds", "builtin"],
 )
-def test_every_form_gives_actions_of_the_space(policy, expected):
+def test_every_signature_gives_actions_of_the_space(policy, expected):
     seed = 0.25
     action = make_policy(policy, Env(), seed)(np.array([0.25, 0.0]))
     assert action.dtype == np.float32 and action.tolist() == expected
 
 
-def fails(env, seed):
+def fails_at_creation(env, seed):
     raise KeyError("gain")
 
 
-def blows(observation):
+def fails_in_act(observation):
     raise RuntimeError("joint 3")
 
 
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        (fails, ["policy 'fails' failed: KeyError", "gain", "test_policy.py:"]),
-        (blows, ["policy 'blows' failed: RuntimeError: joint 3", "test_policy.py:"]),
-        (lambda env, seed: 3, ["made a int", "policy(env, seed=...)"]),
+        (
+            fails_at_creation,
+            ["policy 'fails_at_creation' failed: KeyError", "gain", "test_policy.py:"],
+        ),
+        (fails_in_act, ["policy 'fails_in_act' failed: RuntimeError: joint 3", "test_policy.py:"]),
+        (lambda env, seed: 3, ["a int", "policy(env, seed=...)"]),
         (lambda a, b, c: 0, ["takes (a, b, c)", "policy(observation)"]),
         (lambda observation: None, ["shape ()", "needed: (2,)"]),
-        (lambda observation: "left", ["gave a str, no action"]),
-        (lambda observation: [1, 2, 3], ["gave shape (3,)", "needed: (2,)"]),
+        (lambda observation: "left", ["a str"]),
+        (lambda observation: [1, 2, 3], ["shape (3,)", "needed: (2,)"]),
         (lambda observation: [np.nan, 0], ["nan", "needed: finite numbers"]),
     ],
 )
-def test_one_line_says_what_is_wrong(policy, words):
+def test_errors_are_one_line_with_the_reason(policy, words):
     with pytest.raises(UserError) as caught:
         make_policy(policy, Env(), 0)(np.zeros(2))
     message = str(caught.value)

@@ -1,4 +1,4 @@
-"""Windows: every number of a batch against a plain recomputation, and how batches are drawn."""
+"""Windows: every number of a batch against a plain recomputation, and how windows are drawn."""
 
 import functools
 
@@ -22,9 +22,8 @@ draw = functools.partial(jax.jit, static_argnums=(2, 3, 4))(sample_batch)
 
 def setup(config, lengths=tuple(LENGTHS), goal_dims=()):
     data = coded_episodes(list(lengths), goal_dims)
-    return make_training_arrays(data, config, STATES, ACTIONS), TokenLayout.create(
-        data.layout, config
-    )
+    training_arrays = make_training_arrays(data, config, STATES, ACTIONS)
+    return training_arrays, TokenLayout.create(data.layout, config)
 
 
 def sampled(config, batch, goal_dims=(), lengths=tuple(LENGTHS), key=None):
@@ -33,36 +32,38 @@ def sampled(config, batch, goal_dims=(), lengths=tuple(LENGTHS), key=None):
     return jax.tree.map(np.asarray, draw(key, training_arrays, layout, config, batch)), layout
 
 
-def places(state):
-    """Episode and step that coded states name."""
+def decode(state):
+    """Return the episode and the step that coded states encode."""
     decoded = np.rint(STATES.decode(state)).astype(int)
     return decoded[..., 0], decoded[..., 1]
 
 
 def goal_steps(batch):
-    """Step of the goal of each sequence; the goal is dimension 1."""
+    """Return the step of each sequence's goal; the goal is dimension 1."""
     return np.rint(batch.tokens[:, 0, 1] * 5 + 4).astype(int)
 
 
 def expected(config, layout, episode, step, goal):
-    """Tokens `[T, D]` in SI units and which are valid, one number at a time."""
+    """Return tokens `[T, D]` in SI units and their validity, one number at a time."""
     end = LENGTHS[episode]
-    tokens, valid = [], []
+    tokens = []
+    valid = []
     for j in range(config.tokens):
-        here, token = step + j * config.stride, []
-        for row in range(here - layout.frame_count + 1, here + 1):
+        token_step = step + j * config.stride
+        token = []
+        for row in range(token_step - layout.frame_count + 1, token_step + 1):
             if goal is not None and not config.actions and row >= goal:
                 token += [episode, goal, 0]
             else:
                 token += [episode, min(max(row, 0), end), 7]
         if config.actions:
-            rows = range(here - config.stride, here)
+            rows = range(token_step - config.stride, token_step)
             token += [100 * episode + row if 0 <= row < end else 0 for row in rows]
         tokens.append(token)
-        inside = here <= end
+        inside = token_step <= end
         if goal is not None:
-            inside = here - config.stride < goal if config.actions else True
-        valid.append(inside and (here <= end or not config.actions))
+            inside = token_step - config.stride < goal if config.actions else True
+        valid.append(inside and (token_step <= end or not config.actions))
     return tokens, valid
 
 
@@ -73,10 +74,11 @@ def expected(config, layout, episode, step, goal):
 def test_every_number_of_a_batch(stride, frames, actions, goal_dims):
     config = DataConfig(stride, frames, actions, tokens=5, rest_dims=(2,))
     batch, layout = sampled(config, 128, goal_dims)
-    episode, step = places(batch.state)
+    episode, step = decode(batch.state)
     goal = goal_steps(batch) if goal_dims else [None] * len(step)
-    wanted = [expected(config, layout, *args) for args in zip(episode, step, goal, strict=True)]
-    tokens, valid = map(np.array, zip(*wanted, strict=True))
+    starts = zip(episode, step, goal, strict=True)
+    sequences = [expected(config, layout, *start) for start in starts]
+    tokens, valid = map(np.array, zip(*sequences, strict=True))
     has_goal = len(goal_dims)
     frame_count = layout.frame_count
     mean = np.concatenate([np.tile(STATES.mean, frame_count), np.tile(50.0, stride * actions)])
@@ -93,8 +95,8 @@ def test_every_number_of_a_batch(stride, frames, actions, goal_dims):
 @pytest.mark.parametrize("stride", [1, 3])
 def test_transitions_are_steps_of_one_episode(stride):
     batch, _ = sampled(DataConfig(stride, tokens=4), 512)
-    episode, step = places(batch.state)
-    later_episode, later_step = places(batch.next_state)
+    episode, step = decode(batch.state)
+    later_episode, later_step = decode(batch.next_state)
     np.testing.assert_array_equal(later_episode, episode)
     np.testing.assert_array_equal(later_step, step + batch.gap)
     action = batch.action[:, 0] * 100 + 50
@@ -104,19 +106,18 @@ def test_transitions_are_steps_of_one_episode(stride):
 
 def test_windows_start_evenly_wherever_two_tokens_fit():
     batch, _ = sampled(DataConfig(stride=3, tokens=3), 10_000)
-    episode, step = places(batch.state)
-    found, count = np.unique(np.stack([episode, step]), axis=1, return_counts=True)
-    places_ = [(e, s) for e, n in enumerate(LENGTHS) for s in range(n + 1 - 3)]
-    assert found.T.tolist() == [list(place) for place in places_]
+    episode, step = decode(batch.state)
+    drawn, count = np.unique(np.stack([episode, step]), axis=1, return_counts=True)
+    assert drawn.T.tolist() == [[e, s] for e, n in enumerate(LENGTHS) for s in range(n + 1 - 3)]
     assert abs(count / 1000 - 1).max() < 0.15
 
 
-def test_a_goal_is_ahead_in_the_same_episode():
+def test_goals_lie_ahead_in_the_same_episode():
     batch, _ = sampled(DataConfig(stride=1, tokens=3), 2000, goal_dims=(1,))
-    episode, step = places(batch.state)
+    episode, step = decode(batch.state)
     goal = goal_steps(batch)
-    room = np.array(LENGTHS)[episode] - step
-    assert (goal > step).all() and (goal - step <= np.minimum(room, 3)).all()
+    left = np.array(LENGTHS)[episode] - step
+    assert (goal > step).all() and (goal - step <= np.minimum(left, 3)).all()
     assert {1, 2, 3} == set(goal - step)
 
 
@@ -124,17 +125,17 @@ def test_a_goal_is_ahead_in_the_same_episode():
 def test_goal_distances_are_truncated_exponential(decay):
     config = DataConfig(stride=2, tokens=2, goal_horizon=10, goal_decay=decay)
     batch, _ = sampled(config, 200_000, goal_dims=(1,), lengths=(40,))
-    _, step = places(batch.state)
+    _, step = decode(batch.state)
     distance = goal_steps(batch) - step
-    for room, longest in ((slice(20, 41), 20), (slice(7, 8), 7)):
-        drawn = distance[np.isin(40 - step, np.arange(41)[room])]
+    for left, longest in ((slice(20, 41), 20), (slice(7, 8), 7)):
+        drawn = distance[np.isin(40 - step, np.arange(41)[left])]
         weight = np.exp(-decay * np.arange(1, longest + 1) / 20)
-        wanted = len(drawn) * weight / weight.sum()
+        expected_count = len(drawn) * weight / weight.sum()
         count = np.bincount(drawn, minlength=longest + 1)[1:]
         assert len(count) == longest
         # Chi-squared with `longest` - 1 degrees of freedom: five standard deviations.
         limit = longest - 1 + 5 * np.sqrt(2 * (longest - 1))
-        assert ((count - wanted) ** 2 / wanted).sum() < limit
+        assert ((count - expected_count) ** 2 / expected_count).sum() < limit
 
 
 def test_a_batch_depends_on_seed_and_step_alone():
@@ -158,20 +159,20 @@ def test_a_stride_longer_than_every_episode():
     sampled(DataConfig(stride=9, tokens=2), 4)
 
 
-def test_normalizers_leave_out_the_rows_without_an_action():
+def test_normalizers_skip_rows_without_an_action():
     data = coded_episodes([3, 5])
     states, actions = fit_normalizers(data)
     np.testing.assert_allclose(states.mean, data.state.mean(0), rtol=1e-6)
-    taken = [0, 1, 2, 100, 101, 102, 103, 104]
-    np.testing.assert_allclose(actions.mean, np.mean(taken), rtol=1e-6)
-    np.testing.assert_allclose(actions.std, np.std(taken), rtol=1e-6)
+    actions_taken = [0, 1, 2, 100, 101, 102, 103, 104]
+    np.testing.assert_allclose(actions.mean, np.mean(actions_taken), rtol=1e-6)
+    np.testing.assert_allclose(actions.std, np.std(actions_taken), rtol=1e-6)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
 def test_share_of_windows_at_the_start_of_their_episode(fraction):
     config = DataConfig(stride=1, tokens=2, start_fraction=fraction)
     batch, layout = sampled(config, 4000, lengths=(100, 100))
-    _, step = places(layout.states(batch.tokens)[:, 0, 0])
+    _, step = decode(layout.states(batch.tokens)[:, 0, 0])
     share = fraction + (1 - fraction) / 100
     assert abs((step == 0).mean() - share) <= 4 * (share * (1 - share) / 4000) ** 0.5
 
@@ -181,21 +182,21 @@ def test_windows_reach_back_before_their_episode(goal_dims):
     config = DataConfig(stride=2, tokens=4, start_fraction=1.0, before_start=2)
     batch, _ = sampled(config, 2000, goal_dims, lengths=(100,))
     first = len(goal_dims)
-    _, step = places(batch.tokens[batch.valid[:, -1], first:])
-    if goal_dims:  # up to the goal, where tokens repeat it
+    _, step = decode(batch.tokens[batch.valid[:, -1], first:])
+    if goal_dims:  # from the goal on, tokens repeat it
         step = step[goal_steps(batch) >= 6]
-    early = 6 - step[:, -1]
-    wanted = 2 * np.arange(4) - early[:, None]
-    np.testing.assert_array_equal(step, np.maximum(wanted, 0))
-    share = np.bincount(early, minlength=5) / len(early)
+    steps_before = 6 - step[:, -1]
+    unclipped = 2 * np.arange(4) - steps_before[:, None]
+    np.testing.assert_array_equal(step, np.maximum(unclipped, 0))
+    share = np.bincount(steps_before, minlength=5) / len(steps_before)
     assert len(share) == 5 and abs(share - 0.2).max() < 0.08
-    begun = batch.valid[:, first:]
-    assert begun[:, 2:].all() and (np.diff(begun.astype(int), axis=1) >= 0).all()
-    # At 0 to 4 steps before, one token is missing from 1 step on and two from 3 on.
-    assert abs((~begun).mean(axis=0)[:2] - [0.8, 0.4]).max() < 0.05
-    assert (places(batch.state)[1] == 0).all()  # the transition is of the episode
+    valid = batch.valid[:, first:]
+    assert valid[:, 2:].all() and (np.diff(valid.astype(int), axis=1) >= 0).all()
+    # Windows begin 0 to 4 steps early; from 1 step one token is missing, from 3 steps two are.
+    assert abs((~valid).mean(axis=0)[:2] - [0.8, 0.4]).max() < 0.05
+    assert (decode(batch.state)[1] == 0).all()  # the transition starts in the episode
 
 
-def test_a_window_keeps_a_token_of_its_episode():
+def test_a_window_must_keep_a_token_of_its_episode():
     with pytest.raises(UserError, match=r"data.before_start 4 .* of 4; valid: 0 to 3"):
         DataConfig(tokens=4, before_start=4)

@@ -21,8 +21,9 @@ SPECS = ["full_sequence", "autoregressive"] + [
 
 @st.composite
 def matrices(draw):
-    """Random monotone matrices; tokens jump, rest, and move in any order; some rows are idle."""
-    tokens, steps = draw(st.integers(1, 7)), draw(st.integers(1, 4))
+    """Draw monotone matrices in which tokens jump, rest and move in any order; some rows idle."""
+    tokens = draw(st.integers(1, 7))
+    steps = draw(st.integers(1, 4))
     rows = [[steps] * tokens]
     for _ in range(draw(st.integers(0, 10))):
         falls = draw(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=tokens, max_size=tokens))
@@ -32,10 +33,10 @@ def matrices(draw):
 
 
 def follow_cache(matrix, *windows):
-    """Walk a cache through the steps, asserting that nothing stale is ever read.
+    """Simulate a cache through the steps and assert that no stale entry is read.
 
-    `version[t]` counts the changes of token t's value. The cached entry of t was computed from the
-    versions of tokens 0..t that it saw, and is fresh while these still stand.
+    `version[t]` counts the changes of token t's value. The cached entry of t depends on the
+    versions of tokens 0..t when it was computed, and is fresh while these are current.
     """
     tokens = matrix.shape[1]
     version = [0] * tokens
@@ -55,7 +56,7 @@ def follow_cache(matrix, *windows):
 
 @given(matrices())
 @settings(max_examples=300, deadline=None)
-def test_windows_compute_all_that_moves_or_is_stale(matrix):
+def test_windows_cover_all_tokens_that_move_or_are_stale(matrix):
     follow_cache(matrix, windows(matrix))
     follow_cache(matrix, *windows_to_end(matrix))
 
@@ -75,21 +76,21 @@ def test_a_narrower_window_would_read_stale_entries(spec):
         follow_cache(matrix, best._replace(width=best.width - 1))
 
 
-def test_windows_to_the_end_leave_out_what_is_complete():
+def test_windows_to_end_leave_out_complete_tokens():
     for matrix in (autoregressive(8, 4), pyramid(8, 4), full_sequence(8, 4)):
         phases = windows_to_end(matrix)
         assert phases[0].width == 8 and all(w.start[0] + w.width == 8 for w in phases)
-    # Four steps of each token, and one more in which it is stale.
+    # Four steps per token, and one more in which it is stale.
     phases = windows_to_end(autoregressive(8, 4))
     assert [(len(w.start), w.width) for w in phases] == [(17, 8), (15, 4)]
     assert len(windows_to_end(full_sequence(8, 4))) == 1
 
 
-def test_widths_are_the_smallest():
+def test_widths_are_minimal():
     assert windows(autoregressive(6, 4)).width == 2
     assert windows(autoregressive(6, 1)).width == 2
     assert windows(autoregressive(1, 4)).width == 1
     assert windows(full_sequence(6, 4)).width == 6
-    # K tokens move at once, and the one that has just come to rest is stale.
+    # K tokens move at once, and the one that has just become clean is stale.
     assert windows(pyramid(10, 4)).width == 5
     assert windows(pyramid(10, 4, 2)).width == 3

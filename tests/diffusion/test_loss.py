@@ -23,17 +23,18 @@ def test_diffuse_mixes_token_and_noise_by_level():
 
 def test_masked_mse_by_hand():
     output = jnp.array([[[1.0, 3.0], [0.0, 0.0], [9.0, 9.0]]])
-    wanted = jnp.array([[[0.0, 1.0], [2.0, 0.0], [0.0, 0.0]]])
+    target = jnp.array([[[0.0, 1.0], [2.0, 0.0], [0.0, 0.0]]])
     weight = jnp.array([[2.0, 1.0, 5.0]])
     valid = jnp.array([[True, True, False]])
     # Tokens' errors are (1 + 4) / 2 and 4 / 2; the mean is over the two valid ones.
-    assert masked_mse(output, wanted, weight, valid) == (2 * 2.5 + 2) / 2
-    assert masked_mse(output, wanted, weight, jnp.zeros_like(valid)) == 0
+    assert masked_mse(output, target, weight, valid) == (2 * 2.5 + 2) / 2
+    assert masked_mse(output, target, weight, jnp.zeros_like(valid)) == 0
 
 
 def test_padding_may_hold_anything():
-    wanted = jnp.array([[[1.0], [jnp.nan]]])
-    valid, weight = jnp.array([[True, False]]), jnp.array([[1.0, jnp.inf]])
-    value, grad = jax.value_and_grad(masked_mse)(jnp.zeros((1, 2, 1)), wanted, weight, valid)
+    target = jnp.array([[[1.0], [jnp.nan]]])
+    valid = jnp.array([[True, False]])
+    weight = jnp.array([[1.0, jnp.inf]])
+    value, grad = jax.value_and_grad(masked_mse)(jnp.zeros((1, 2, 1)), target, weight, valid)
     assert value == 1
     assert grad.tolist() == [[[-2.0], [0.0]]]

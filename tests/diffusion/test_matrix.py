@@ -43,7 +43,7 @@ def test_by_hand():
 
 
 @SIZES
-def test_slopes_between_full_sequence_and_autoregressive(tokens, steps):
+def test_slope_0_is_full_sequence_and_slope_k_autoregressive(tokens, steps):
     np.testing.assert_array_equal(pyramid(tokens, steps, 0), full_sequence(tokens, steps))
     np.testing.assert_array_equal(pyramid(tokens, steps, steps), autoregressive(tokens, steps))
 
@@ -61,10 +61,10 @@ def test_autoregressive_moves_one_token_at_a_time(tokens, steps):
 def test_fractional_slopes(tokens, steps, hundredths):
     matrix = pyramid(tokens, steps, hundredths / 100)
     delay = [math.floor(Fraction(hundredths, 100) * t) for t in range(tokens)]
-    wanted = [
+    expected = [
         [min(max(steps + d - m, 0), steps) for d in delay] for m in range(steps + max(delay) + 1)
     ]
-    assert matrix.tolist() == wanted
+    assert matrix.tolist() == expected
 
 
 @pytest.mark.parametrize("slope", [0, 0.5, 1, 3])
@@ -95,14 +95,14 @@ def test_trapezoid_is_symmetric_with_the_middle_last(tokens, slope):
         ),
     ],
 )
-def test_bad_custom_rows_are_named(rows, words):
+def test_invalid_custom_rows_are_named(rows, words):
     with pytest.raises(UserError) as error:
         make_matrix("custom", 3, 2, custom_matrix=sum(rows, ()))
     assert all(word in str(error.value) for word in words), error.value
     assert "\n" not in str(error.value)
 
 
-BAD = {
+INVALID = {
     "name": lambda: make_matrix("pyramids", 3, 2),
     "tokens": lambda: make_matrix("full_sequence", 0, 2),
     "steps": lambda: make_matrix("full_sequence", 3, 0),
@@ -116,25 +116,26 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("what", BAD)
-def test_bad_arguments(what):
+@pytest.mark.parametrize("what", INVALID)
+def test_invalid_arguments_are_refused(what):
     with pytest.raises(UserError):
-        BAD[what]()
+        INVALID[what]()
 
 
-def test_registered_matrices_are_checked():
+def test_registered_matrices_are_checked(monkeypatch):
+    monkeypatch.setattr(MATRICES, "_objects", {})  # forget the matrix afterwards
     MATRICES.register("one_step", lambda tokens, steps, last=0: np.array([[steps] * 3, [last] * 3]))
     assert make_matrix("one_step", 3, 2).tolist() == [[2, 2, 2], [0, 0, 0]]
     with pytest.raises(UserError, match="last row has 1"):
         make_matrix("one_step:last=1", 3, 2)
 
 
-def test_custom_rows_are_taken_as_they_are():
+def test_custom_rows_are_kept():
     rows = ((2, 2), (2, 0), (2, 0), (1, 0), (0, 0))
     matrix = make_matrix("custom", 2, 2, custom_matrix=sum(rows, ()))
     assert matrix.dtype == np.int32
     assert matrix.tolist() == [list(row) for row in rows]
-    # In unsigned arithmetic a fall looks like a rise.
+    # In unsigned arithmetic a falling level would look like a rising one.
     np.testing.assert_array_equal(check_matrix(np.array(rows, np.uint8), 2, 2), rows)
 
 

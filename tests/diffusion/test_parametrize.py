@@ -30,21 +30,21 @@ def noised(level, seed=0):
 @KINDS
 @given(level=st.floats(0.01, 0.99), seed=st.integers(0, 1000))
 @settings(max_examples=15, deadline=None)
-def test_the_target_gives_back_the_token_and_the_noise(kind, level, seed):
+def test_the_target_recovers_the_token_and_the_noise(kind, level, seed):
     x0, eps, alpha, sigma, x = noised(level, seed)
-    found = to_x0(kind, x, target(kind, x0, eps, alpha, sigma), alpha, sigma)
+    x0_estimate = to_x0(kind, x, target(kind, x0, eps, alpha, sigma), alpha, sigma)
     # Rounding of x is amplified by 1 / alpha, that of x0 by alpha / sigma.
-    np.testing.assert_allclose(found, x0, atol=3e-6 / float(alpha.min()))
+    np.testing.assert_allclose(x0_estimate, x0, atol=3e-6 / float(alpha.min()))
     np.testing.assert_allclose(to_eps(x, x0, alpha, sigma), eps, atol=3e-6 / float(sigma.min()))
 
 
 @KINDS
-def test_level_zero_gives_the_token_itself(kind):
+def test_level_zero_returns_the_token_itself(kind):
     x0, eps, alpha, sigma, x = noised(0.0)
-    wanted = target(kind, x0, eps, alpha, sigma)
-    np.testing.assert_array_equal(to_x0(kind, x, wanted, alpha, sigma), x0)
-    if kind != "x0":  # whatever is predicted
-        np.testing.assert_array_equal(to_x0(kind, x, wanted + 1, alpha, sigma), x0)
+    expected = target(kind, x0, eps, alpha, sigma)
+    np.testing.assert_array_equal(to_x0(kind, x, expected, alpha, sigma), x0)
+    if kind != "x0":  # for any prediction
+        np.testing.assert_array_equal(to_x0(kind, x, expected + 1, alpha, sigma), x0)
     assert jnp.isfinite(to_eps(x, x0 + 1, alpha, sigma)).all()
 
 
@@ -59,20 +59,21 @@ def test_pure_noise():
     np.testing.assert_array_equal(to_eps(x, x0, alpha, sigma), eps)
 
 
-def test_tiny_noise_is_not_cut_off():
+def test_tiny_noise_is_not_clipped():
     x0, _, alpha, _, _ = noised(0.0)
     sigma = jnp.full_like(alpha, 1e-5)
     np.testing.assert_allclose(to_eps(0 * x0 + sigma, 0 * x0, alpha, sigma), 1, rtol=1e-5)
 
 
 @KINDS
-def test_min_snr_counts_every_parametrisation_alike_in_x0(kind):
-    """A change of the prediction moves x0; weight times squared change is min(SNR, 5) of that."""
+def test_min_snr_weights_errors_of_x0_equally_in_every_parametrization(kind):
+    """Weight times the squared prediction error is min(SNR, 5) times the squared error of x0."""
     _, _, alpha, sigma, x = noised(0.3)
     level = jnp.array([[0.05, 0.3, 0.6], [0.9, 0.2, 0.97]])
     alpha, sigma = (a[..., None] for a in Cosine().alpha_sigma(level))
     snr = (alpha / sigma)[..., 0] ** 2
-    output, change = x - 1, 0.5
+    output = x - 1
+    change = 0.5
     moved = to_x0(kind, x, output + change, alpha, sigma) - to_x0(kind, x, output, alpha, sigma)
     weight = loss_weight("min_snr", kind, snr)
     np.testing.assert_allclose(
@@ -89,13 +90,14 @@ def test_min_snr_formula():
 
 
 def fused_by_loops(kind, snr, clip=5.0, decay=0.9):
-    """The weights of the Diffusion Forcing paper's code, one token at a time."""
+    """Return the weights of the Diffusion Forcing paper's code, one token at a time."""
     weight = np.zeros_like(snr)
     for b in range(snr.shape[0]):
         average = None
         for t in range(snr.shape[1]):
             history = 0.0 if average is None else decay * average
-            own, clipped = snr[b, t] / clip, min(snr[b, t], clip) / clip
+            own = snr[b, t] / clip
+            clipped = min(snr[b, t], clip) / clip
             fused = 1 - (1 - own) * (1 - history)
             fused_clipped = 1 - (1 - clipped) * (1 - history)
             weight[b, t] = {
@@ -110,12 +112,12 @@ def fused_by_loops(kind, snr, clip=5.0, decay=0.9):
 @KINDS
 def test_fused_snr_against_plain_loops(kind):
     snr = np.exp(np.random.default_rng(0).uniform(-6, 6, (4, 9)))
-    got = loss_weight("fused_min_snr", kind, jnp.asarray(snr, jnp.float32))
-    np.testing.assert_allclose(got, fused_by_loops(kind, snr), rtol=1e-4)
+    actual = loss_weight("fused_min_snr", kind, jnp.asarray(snr, jnp.float32))
+    np.testing.assert_allclose(actual, fused_by_loops(kind, snr), rtol=1e-4)
 
 
 @KINDS
-def test_fused_snr_looks_back_only(kind):
+def test_fused_snr_depends_only_on_earlier_tokens(kind):
     snr = jnp.array([[0.1, 2.0, 8.0, 0.5, 1.0, 20.0]])  # below and above the clip
     weight = loss_weight("fused_min_snr", kind, snr)
     np.testing.assert_allclose(weight[0, 0], loss_weight("min_snr", kind, snr)[0, 0], rtol=1e-5)
@@ -130,7 +132,11 @@ def test_finite_at_both_ends(name, kind):
     snr = jnp.array([[jnp.inf, 0.0, 1.0, jnp.inf, 0.0], [0.0, jnp.inf, 0.0, 2e17, 1e-30]])
     weight = loss_weight(name, kind, snr)
     assert weight.shape == snr.shape
-    assert jnp.isfinite(weight).all() and (weight >= 0).all()
+    assert jnp.isfinite(weight).all() and (weight >= 0).all() and (weight <= 5).all()
+    # At the first token of each row, where no history is fused: SNR infinite, and 0.
+    at_ends = {"x0": [5, 0], "eps": [0, 1], "v": [0, 0]}[kind]
+    expected = [1, 1] if name == "uniform" else at_ends
+    np.testing.assert_allclose(weight[:, 0], expected, atol=1e-6)
 
 
 def test_unknown_choices():
@@ -146,13 +152,13 @@ def test_unknown_choices():
 
 
 @pytest.mark.parametrize("kind", ["x0", "eps", "v"])
-def test_fused_snr_takes_the_history_that_later_tokens_see(kind):
+def test_fused_snr_uses_the_history_that_later_tokens_see(kind):
     snr = jnp.array([[0.3, 2.0, 0.1, 40.0]])
     same = loss_weight("fused_min_snr", kind, snr, snr)
     np.testing.assert_array_equal(same, loss_weight("fused_min_snr", kind, snr))
     clean, noisy = (
         loss_weight("fused_min_snr", kind, snr, jnp.full_like(snr, h)) for h in (1e8, 1e-8)
     )
-    # Behind pure noise nothing is fused; behind a clean token x0 is nearly known.
+    # After pure noise nothing is fused; after a clean token x0 is nearly known.
     np.testing.assert_allclose(noisy, loss_weight("min_snr", kind, snr), rtol=1e-5)
     assert (clean[:, 1:] >= noisy[:, 1:]).all() and (clean[:, 0] == noisy[:, 0]).all()

@@ -1,4 +1,4 @@
-"""Sampling along every matrix: the law it ends with, the windows, the keys."""
+"""Sampling along every matrix: the distribution it ends with, windows, and keys."""
 
 import functools
 
@@ -25,11 +25,12 @@ from .gaussian import COVARIANCE, FEATURES, MEAN, SIZE, TOKENS, Exact, distance,
 
 SCHEDULE = Cosine()
 RHO = 1.5
-LONG, MANY = 289, 2048  # rows of padded matrices; samples, where they are counted
+LONG = 289  # rows of padded matrices
+MANY = 2048  # samples for estimates of distributions
 
 
 def custom(steps):
-    """Token 4 first, then 0 and 2 together, then the others; some rows idle."""
+    """Return a matrix with token 4 first, then 0 and 2, then the others; some rows are idle."""
     delay = np.array([1, 3, 1, 2, 0, 3]) * (steps // 2)
     rows = np.clip(steps + delay - np.arange(steps + delay.max() + 1)[:, None], 0, steps)
     return check_matrix(
@@ -51,7 +52,7 @@ by_solver = functools.partial(pytest.mark.parametrize, "solver")
 
 
 def padded(name, steps, rows=LONG):
-    """Levels with idle rows at the end: every matrix of one length shares a compiled program."""
+    """Return levels with idle rows at the end, so that all matrices share a compiled program."""
     matrix = levels(MATRICES[name](steps), steps, RHO)
     return np.pad(matrix, ((0, rows - len(matrix)), (0, 0)), mode="edge")
 
@@ -64,7 +65,7 @@ def run(denoise, solver, start, matrix_levels, keys):
 
 
 def affine_law(denoise, solver, name, steps):
-    """Mean and covariance after a deterministic solver: affine in the noise it starts from."""
+    """Return mean and covariance after a deterministic solver, which is affine in its noise."""
     start = jnp.concatenate([jnp.zeros((1, SIZE)), jnp.eye(SIZE)]).reshape(-1, TOKENS, FEATURES)
     keys = jax.random.split(jax.random.key(0), len(start))
     end = run(denoise, solver, start, padded(name, steps), keys)
@@ -75,8 +76,8 @@ def affine_law(denoise, solver, name, steps):
 
 @EVERY
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
-def test_theory_every_matrix_tends_to_the_exact_joint(name, eta):
-    """The reference that sampling is held to below: first order in 1 / K, whatever the path."""
+def test_reference_converges_to_the_exact_joint_distribution(name, eta):
+    """The reference for the tests below: first order in 1 / K for every matrix."""
     errors = [
         distance(*end_law(SCHEDULE, levels(MATRICES[name](steps), steps, RHO), eta))
         for steps in (32, 64)
@@ -86,17 +87,18 @@ def test_theory_every_matrix_tends_to_the_exact_joint(name, eta):
 
 
 @EVERY
-def test_deterministic_ddim_ends_with_that_law(name):
-    got = affine_law(Exact(SCHEDULE), SOLVERS.make("ddim"), name, 24)
-    wanted = end_law(SCHEDULE, levels(MATRICES[name](24), 24, RHO), 0.0)
-    np.testing.assert_allclose(got[0], wanted[0], atol=2e-4)
-    np.testing.assert_allclose(got[1], wanted[1], atol=2e-4)
+def test_deterministic_ddim_ends_with_the_reference(name):
+    actual = affine_law(Exact(SCHEDULE), SOLVERS.make("ddim"), name, 24)
+    expected = end_law(SCHEDULE, levels(MATRICES[name](24), 24, RHO), 0.0)
+    np.testing.assert_allclose(actual[0], expected[0], atol=2e-4)
+    np.testing.assert_allclose(actual[1], expected[1], atol=2e-4)
 
 
 @EVERY
 @by_solver(["ddim:eta=0.5", "ddim:eta=1", "ancestral"])
-def test_noisy_solvers_end_with_that_law(name, solver):
-    steps, rows = 12, MANY
+def test_noisy_solvers_end_with_the_reference(name, solver):
+    steps = 12
+    rows = MANY
     k_start, k_rows = jax.random.split(jax.random.key(1))
     start = jax.random.normal(k_start, (rows, TOKENS, FEATURES))
     end = run(
@@ -108,7 +110,7 @@ def test_noisy_solvers_end_with_that_law(name, solver):
     ).reshape(rows, SIZE)
     eta = 0.5 if solver == "ddim:eta=0.5" else 1.0
     mean, covariance = end_law(SCHEDULE, levels(MATRICES[name](steps), steps, RHO), eta)
-    # In whitened units the errors are those of the mean and covariance of standard normals.
+    # Whitened, the errors are those of the mean and covariance of standard normals.
     white = np.linalg.solve(np.linalg.cholesky(covariance), (np.asarray(end, np.float64) - mean).T)
     assert np.abs(white.mean(1)).max() < 4.5 / rows**0.5
     error = np.abs(np.cov(white) - np.eye(SIZE))
@@ -118,48 +120,49 @@ def test_noisy_solvers_end_with_that_law(name, solver):
 
 @EVERY
 def test_multistep_recovers_the_joint(name):
-    """Within 2 % at 48 steps a token, where DDIM is at least four times further off."""
+    """Within 2 % at 48 steps per token, where DDIM's error is at least four times larger."""
     law = affine_law(Exact(SCHEDULE), SOLVERS.make("multistep"), name, 48)
     assert distance(*law) < 0.02
     first_order = end_law(SCHEDULE, levels(MATRICES[name](48), 48, RHO), 0.0)
     assert distance(*law) < distance(*first_order) / 4
 
 
-def test_another_schedule():
+def test_multistep_with_another_schedule():
     schedule = LinearBeta()
-    got = affine_law(Exact(schedule), SOLVERS.make("multistep"), "pyramid", 48)
-    assert distance(*got) < 0.02
+    actual = affine_law(Exact(schedule), SOLVERS.make("multistep"), "pyramid", 48)
+    assert distance(*actual) < 0.02
 
 
-def test_a_causal_denoiser_suffices_token_by_token():
-    """A later token at pure noise tells nothing, so looking back is all there is to see."""
+def test_a_causal_denoiser_suffices_autoregressively():
+    """Later tokens at pure noise carry no information."""
     causal = affine_law(Exact(SCHEDULE, causal=True), SOLVERS.make("ddim"), "autoregressive", 24)
-    wanted = end_law(SCHEDULE, levels(autoregressive(TOKENS, 24), 24, RHO), 0.0)
-    np.testing.assert_allclose(causal[0], wanted[0], atol=2e-4)
-    np.testing.assert_allclose(causal[1], wanted[1], atol=2e-4)
-    # Not so when all fall together: what later tokens show is missed.
+    expected = end_law(SCHEDULE, levels(autoregressive(TOKENS, 24), 24, RHO), 0.0)
+    np.testing.assert_allclose(causal[0], expected[0], atol=2e-4)
+    np.testing.assert_allclose(causal[1], expected[1], atol=2e-4)
+    # Not when all are denoised together: later tokens are then informative.
     together = affine_law(Exact(SCHEDULE, causal=True), SOLVERS.make("ddim"), "full_sequence", 24)
     assert distance(*together) > 0.2
 
 
 @pytest.mark.parametrize(("solver", "order"), [("ddim", 1.0), ("multistep", 2.0)])
 def test_order_of_convergence(solver, order):
-    """Slope of log error over log steps, each token between two inner levels of its own.
+    """Slope of log error over log steps, each token between its own two inner levels.
 
-    At the ends the log-SNR is infinite, which blurs the order; `test_multistep_recovers_the_joint`
-    goes all the way.
+    At levels 0 and 1 the log-SNR is infinite, which obscures the order;
+    `test_multistep_recovers_the_joint` covers the whole path.
     """
     high = np.array([0.9, 0.8, 0.95, 0.7, 0.85, 0.6])
     low = np.array([0.2, 0.3, 0.1, 0.25, 0.4, 0.1])
     start = jax.random.normal(jax.random.key(3), (SIZE + 1, TOKENS, FEATURES))
-    keys, counts = jax.random.split(jax.random.key(0), SIZE + 1), (8, 16, 32)
+    keys = jax.random.split(jax.random.key(0), SIZE + 1)
+    counts = (8, 16, 32)
 
     def end(steps):
-        passed = np.minimum(np.arange(LONG) / steps, 1)[:, None]
-        path = np.float32(high + passed * (low - high))
+        fraction = np.minimum(np.arange(LONG) / steps, 1)[:, None]
+        path = np.float32(high + fraction * (low - high))
         return run(Exact(SCHEDULE), SOLVERS.make(solver), start, path, keys)
 
-    # Extrapolated to no step size at all.
+    # Extrapolated to step size 0.
     truth = end(256) + (end(256) - end(128)) / (2**order - 1)
     errors = [float(jnp.linalg.norm(end(n) - truth)) for n in counts]
     slope = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
@@ -170,7 +173,8 @@ def test_order_of_convergence(solver, order):
 def test_known_tokens_never_change(solver):
     rows, length = (MANY, 73) if SOLVERS.make(solver).needs_noise else (SIZE + 1, LONG)
     matrix = padded("pyramid-1", 6, length)
-    matrix[:, 1], matrix[:, 4] = 0.0, 0.3
+    matrix[:, 1] = 0.0
+    matrix[:, 4] = 0.3
     start = jax.random.normal(jax.random.key(3), (rows, TOKENS, FEATURES))
     keys = jax.random.split(jax.random.key(0), rows)
     end = run(Exact(SCHEDULE), SOLVERS.make(solver), start, matrix, keys)
@@ -205,14 +209,15 @@ def test_conditioning_on_known_tokens_is_exact():
 
 
 def causal_with_cache(carry, x, level, start):
-    """Two causal layers over cached values, so that a stale entry of either shows in the result."""
+    """Two causal layers over cached values, so that a stale entry of either changes the result."""
     first, second = carry
-    here = start + jnp.arange(x.shape[1])
-    seen = (jnp.arange(first.shape[1]) <= here[:, None]) / (1 + here[:, None])
+    position = start + jnp.arange(x.shape[1])
+    mean_of_past = jnp.arange(first.shape[1]) <= position[:, None]
+    mean_of_past = mean_of_past / (1 + position[:, None])
 
     def read(cache, new):
         cache = jax.lax.dynamic_update_slice_in_dim(cache, new, start, axis=1)
-        return cache, jnp.einsum("ws,bsd->bwd", seen, cache)
+        return cache, jnp.einsum("ws,bsd->bwd", mean_of_past, cache)
 
     mix = jnp.array([[1.0, -0.7], [0.4, 0.9]])
     first, h = read(first, jnp.tanh(x @ mix + level[..., None]))
@@ -223,7 +228,7 @@ def causal_with_cache(carry, x, level, start):
 
 @functools.partial(jax.jit, static_argnames=("solver", "widths", "trajectory"))
 def run_cached(solver, start, matrix_levels, keys, begins, widths, trajectory=False):
-    junk = jnp.full_like(start, 50.0)  # what nobody has written must not be read
+    junk = jnp.full_like(start, 50.0)  # unwritten entries must not be read
     return sample(
         causal_with_cache,
         (junk, junk),
@@ -237,11 +242,11 @@ def run_cached(solver, start, matrix_levels, keys, begins, widths, trajectory=Fa
     )
 
 
-def cached(solver, matrix, start, keys, chosen=None, **options):
+def cached(solver, matrix, start, keys, make_windows=None, **options):
     steps = int(matrix.max())
     matrix = np.pad(matrix, ((0, 26 - len(matrix)), (0, 0)))  # one length, so one program
-    chosen = (windows(matrix),) if chosen is None else chosen(matrix)
-    begins, widths = zip(*chosen, strict=True)
+    phases = (windows(matrix),) if make_windows is None else make_windows(matrix)
+    begins, widths = zip(*phases, strict=True)
     return run_cached(solver, start, levels(matrix, steps, RHO), keys, begins, widths, **options)
 
 
@@ -266,11 +271,11 @@ def test_windows_change_nothing(name, solver):
 def test_phases_of_windows_to_the_end_change_nothing(name, trajectory):
     matrix = MATRICES[name](4)
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
-    keys, options = jax.random.split(jax.random.key(0), 3), {"trajectory": trajectory}
+    keys = jax.random.split(jax.random.key(0), 3)
     solver = SOLVERS.make("ddim:eta=1")
     assert len(windows_to_end(matrix)) > 1
-    phases = cached(solver, matrix, start, keys, windows_to_end, **options)
-    whole = cached(solver, matrix, start, keys, everything, **options)
+    phases = cached(solver, matrix, start, keys, windows_to_end, trajectory=trajectory)
+    whole = cached(solver, matrix, start, keys, everything, trajectory=trajectory)
     np.testing.assert_allclose(phases.tokens, whole.tokens, atol=1e-5)
     assert phases.complete == whole.complete
     if trajectory:
@@ -299,7 +304,8 @@ def test_a_shorter_horizon_is_a_prefix(name, solver):
 def test_a_row_does_not_depend_on_its_batch():
     solver = "ddim:eta=1"
     start = jax.random.normal(jax.random.key(3), (3, TOKENS, FEATURES))
-    keys, matrix = jax.random.split(jax.random.key(0), 3), MATRICES["pyramid-1"](4)
+    keys = jax.random.split(jax.random.key(0), 3)
+    matrix = MATRICES["pyramid-1"](4)
     every = cached(SOLVERS.make(solver), matrix, start, keys).tokens
     alone = cached(SOLVERS.make(solver), matrix, start[1:2], keys[1:2]).tokens
     np.testing.assert_allclose(every[1:2], alone, atol=1e-5)
@@ -324,7 +330,7 @@ def test_trajectory():
     np.testing.assert_allclose(plain.tokens, result.tokens, atol=1e-6)
 
 
-def test_stopping_early_leaves_the_first_tokens_as_they_would_be():
+def test_stopping_early_does_not_change_complete_tokens():
     exact = Exact(SCHEDULE)
     matrix = levels(autoregressive(TOKENS, 4), 4, RHO)
     keys = jax.random.split(jax.random.key(1), 2)
@@ -347,16 +353,20 @@ def test_stopping_early_leaves_the_first_tokens_as_they_would_be():
 
     full = run_until(None)
     assert full.complete == TOKENS and full.carry == 4 * TOKENS
-    for wanted in (0, 1, 3):
-        early = run_until(lambda tokens, complete, wanted=wanted: complete >= wanted)
-        assert early.complete == wanted and early.carry == 4 * wanted
-        np.testing.assert_allclose(early.tokens[:, :wanted], full.tokens[:, :wanted], atol=1e-5)
-        np.testing.assert_array_equal(early.tokens[:, wanted:], start[:, wanted:])
-    large = run_until(lambda tokens, complete: jnp.abs(tokens).max() < 0)
-    assert large.complete == TOKENS
+    for count in (0, 1, 3):
+
+        def stop(tokens, complete, count=count):
+            return complete >= count
+
+        early = run_until(stop)
+        assert early.complete == count and early.carry == 4 * count
+        np.testing.assert_allclose(early.tokens[:, :count], full.tokens[:, :count], atol=1e-5)
+        np.testing.assert_array_equal(early.tokens[:, count:], start[:, count:])
+    never = run_until(lambda tokens, complete: jnp.abs(tokens).max() < 0)
+    assert never.complete == TOKENS
 
 
-def test_noise_of_a_token_is_its_own():
+def test_noise_of_a_token_does_not_depend_on_batch_or_window():
     keys = jax.random.split(jax.random.key(0), 3)
     noise = jax.jit(token_noise, static_argnums=2)
     whole = noise(keys, jnp.arange(8), 4)

@@ -25,9 +25,9 @@ EVERY = pytest.mark.parametrize("schedule", ALL, ids=str)
 
 
 def exact(schedule, level):
-    """Alpha and sigma in double precision, straight from the papers' formulas.
+    """Return alpha and sigma in double precision, directly from the papers' formulas.
 
-    The level is rounded to float32 first, so that both see the same distance to 0 and to 1.
+    The level is rounded to float32 first, so that both have the same distance to 0 and to 1.
     """
     level = np.asarray(level, np.float32).astype(np.float64)
     if isinstance(schedule, Cosine):
@@ -35,19 +35,21 @@ def exact(schedule, level):
         return np.sqrt(1 / (1 + ratio)), np.sqrt(ratio / (1 + ratio))
     if isinstance(schedule, Sigmoid):
 
-        def logistic(place):
-            return 1 / (1 + np.exp(-(schedule.start + place * width) / schedule.tau))
+        def logistic(fraction):
+            return 1 / (1 + np.exp(-(schedule.start + fraction * width) / schedule.tau))
 
         width = schedule.end - schedule.start
-        low, high, here = logistic(0.0), logistic(1.0), logistic(level)
-        return np.sqrt((high - here) / (high - low)), np.sqrt((here - low) / (high - low))
-    kept, last = integrate_beta(schedule, level), integrate_beta(schedule, 1.0)
-    alpha = (kept - last) / (1 - last)
+        low = logistic(0.0)
+        high = logistic(1.0)
+        s = logistic(level)
+        return np.sqrt((high - s) / (high - low)), np.sqrt((s - low) / (high - low))
+    last = integrate_beta(schedule, 1.0)
+    alpha = (integrate_beta(schedule, level) - last) / (1 - last)
     return alpha, np.sqrt((1 - alpha) * (1 + alpha))
 
 
 def integrate_beta(schedule, level):
-    """exp(-1/2 of the integral of beta), by Simpson's rule, exact for a linear beta."""
+    """Return exp(-1/2 of the integral of beta) by Simpson's rule, exact for a linear beta."""
 
     def beta(s):
         return schedule.beta_min + s * (schedule.beta_max - schedule.beta_min)
@@ -77,7 +79,7 @@ def test_variance_is_preserved(schedule, level):
 
 
 @EVERY
-def test_snr_falls_strictly(schedule):
+def test_snr_decreases_strictly(schedule):
     alpha, sigma = schedule.alpha_sigma(jnp.linspace(0, 1, 257))
     assert (np.diff(log_snr(alpha, sigma)) < 0).all()
     assert (np.diff(alpha) <= 2e-7).all() and (np.diff(sigma) >= -2e-7).all()
@@ -85,7 +87,7 @@ def test_snr_falls_strictly(schedule):
 
 @EVERY
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 0, 3)])
-def test_same_shape_out(schedule, shape):
+def test_output_has_the_shape_of_the_level(schedule, shape):
     for out in schedule.alpha_sigma(jnp.full(shape, 0.3)):
         assert out.shape == shape and out.dtype == jnp.float32
     for out in schedule.alpha_sigma(1):
@@ -95,12 +97,12 @@ def test_same_shape_out(schedule, shape):
 @EVERY
 def test_follows_its_formula(schedule):
     level = np.linspace(0.01, 0.99, 50, dtype=np.float32)
-    for got, wanted in zip(schedule.alpha_sigma(level), exact(schedule, level), strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=2e-5)
+    for actual, expected in zip(schedule.alpha_sigma(level), exact(schedule, level), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=2e-5)
 
 
 @EVERY
-def test_precise_at_tiny_levels_and_next_to_pure_noise(schedule):
+def test_precise_at_tiny_levels_and_close_to_pure_noise(schedule):
     tiny = np.logspace(-6, -2, 9).astype(np.float32)
     np.testing.assert_allclose(schedule.alpha_sigma(tiny)[1], exact(schedule, tiny)[1], rtol=1e-5)
     near = (1 - np.logspace(-6, -2, 9)).astype(np.float32)
@@ -114,7 +116,7 @@ def test_shift_is_added_to_the_log_snr(shift):
     np.testing.assert_allclose(moved, shift, atol=2e-5)
 
 
-def test_log_snr_is_bounded_at_the_ends_and_right_between():
+def test_log_snr_is_clipped_at_the_ends_and_exact_between():
     assert log_snr(jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])).tolist() == [
         MAX_LOG_SNR,
         -MAX_LOG_SNR,
@@ -150,15 +152,14 @@ def test_specs_name_schedules_with_their_parameters():
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
 )
-def test_what_is_wrong_is_named(make, words):
+def test_invalid_values_are_named(make, words):
     with pytest.raises(UserError) as error:
         make()
     assert all(word in str(error.value) for word in words)
 
 
 @EVERY
-def test_the_level_of_a_noise(schedule):
-    """At it, sigma over alpha is the noise's standard deviation in units of the data's."""
+def test_level_at_a_noise_ratio(schedule):
     ratio = np.array([0.0, 0.02, 0.1, 0.5, 1.0, 3.0, 30.0, np.inf])
     level = level_at(schedule, ratio)
     assert level.dtype == np.float32 and level[0] == 0 and level[-1] == 1
@@ -169,9 +170,15 @@ def test_the_level_of_a_noise(schedule):
 
 
 @EVERY
-def test_the_ratio_at_a_level_is_found_at_that_level_while_another_program_is_compiled(schedule):
-    found = []
-    jax.jit(lambda x: found.extend(ratio_at(schedule, k) for k in (0.1, 0.5, 0.8)) or x)(0.0)
-    np.testing.assert_allclose(level_at(schedule, np.array(found)), [0.1, 0.5, 0.8], atol=1e-6)
+def test_ratio_at_inverts_level_at_inside_a_trace(schedule):
+    ratios = []
+
+    @jax.jit
+    def trace(x):
+        ratios.extend(ratio_at(schedule, level) for level in (0.1, 0.5, 0.8))
+        return x
+
+    trace(0.0)
+    np.testing.assert_allclose(level_at(schedule, np.array(ratios)), [0.1, 0.5, 0.8], atol=1e-6)
     alpha, sigma = schedule.alpha_sigma(jnp.float32(0.5))
-    np.testing.assert_allclose(found[1], sigma / alpha, rtol=1e-3)
+    np.testing.assert_allclose(ratios[1], sigma / alpha, rtol=1e-3)

@@ -4,12 +4,13 @@ import contextlib
 
 import numpy as np
 import pytest
-from dfplan.data.make_env import make_env
-from dfplan.evaluate import measure, run_episodes
-from dfplan.find import find_run
-from dfplan.run import load_weights
 
 from dfplan.agent import Agent
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
+from dfplan.runs.resolve import resolve_run
+from dfplan.runs.run import load_weights
+from dfplan.tasks.make_env import make_env
 from dfplan_envs.tasks import TASKS
 
 PRETRAINED = sorted(name for name, record in TASKS.items() if record["checkpoint"])
@@ -23,7 +24,7 @@ def test_every_named_maze_has_a_pretrained_planner():
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_checkpoint_matches_its_task(name):
-    run, directory, _ = find_run(name)
+    run, directory, _ = resolve_run(name)
     files = [path for path in directory.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= MAX_SIZE
     assert not [path for path in files if "training" in path.parts]
@@ -39,7 +40,7 @@ def test_checkpoint_matches_its_task(name):
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_checkpoint_reaches_a_goal(name):
     agent = Agent.load(name)
-    task = find_run(name).run.task
+    task = resolve_run(name).run.task
     episodes = run_episodes(
         agent,
         lambda: make_env(task.env, task.env_kwargs),

@@ -1,4 +1,4 @@
-"""Timing beside the floor: what is counted, and that the numbers belong together."""
+"""Timings next to the floor: FLOPs that are counted, and numbers that agree with each other."""
 
 import dataclasses
 
@@ -10,8 +10,8 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.evaluation import bench
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.planner.plan import Weights
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import Weights
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -35,58 +35,60 @@ def planner(horizon=6, **config):
 
 
 def dense_flops(rows):
-    """Of the products with the blocks' weights, two per weight and row."""
+    """FLOPs of the products with the blocks' weights: two per weight and row."""
     return 2 * rows * NET.layers * 12 * NET.width**2
 
 
 def test_flops_are_those_of_the_windows_that_are_computed():
-    two, one = (bench.plan_flops(planner(**{"sampling.steps": k}), 1) for k in (2, 1))
-    step = (two - one) / 6  # 6 tokens, a step more each
-    # A window of two tokens, that of 4 candidates.
+    one = bench.plan_flops(planner(**{"sampling.steps": 1}), 1)
+    two = bench.plan_flops(planner(**{"sampling.steps": 2}), 1)
+    step = (two - one) / 6  # 6 tokens, one more step each
+    # Each step evaluates a window of two tokens for 4 candidates.
     assert dense_flops(2 * 4) < step < 1.5 * dense_flops(2 * 4)
-    known = one - 6 * step  # goal and present, of one robot, once
+    known = one - 6 * step  # goal and present of one robot, once
     assert dense_flops(2) < known < 1.5 * dense_flops(2)
     assert bench.plan_flops(planner(**{"sampling.steps": 1}), 3) == pytest.approx(3 * one, rel=0.05)
-    # A gradient asks for all 6 tokens at each step, and goes through the network and back.
+    # A gradient needs all 6 tokens at each step, forward and backward.
     guided = bench.plan_flops(planner(**{"sampling.steps": 1}), 1, guided=True) - known
     assert 2 * dense_flops(6 * 4) < guided / 6 < 3 * dense_flops(6 * 4)
 
 
-def test_calls_are_timed_one_by_one_and_not_the_first():
+def test_calls_are_timed_one_by_one_except_the_first():
     calls = []
     times = bench.timed(lambda: calls.append(0), seconds=0.0)
     assert (len(times), len(calls)) == (3, 4)
     assert len(bench.timed(lambda: None, seconds=60.0)) == 100
 
 
-def test_a_plan_beside_its_floor():
-    one, zero = Normalizer(jnp.ones(4), jnp.ones(4)), Normalizer(jnp.zeros(2), jnp.ones(2))
-    weights = Weights(MODEL.init(0), one, zero)
-    found = bench.bench_plan(planner(horizon=9, **{"sampling.steps": 2}), weights, 2, GEMM, 0.0)
-    assert (found["batch"], found["horizon"]) == (2, 9)
-    assert 0 < found["p50_ms"] <= found["p99_ms"]
-    assert found["floor_ms"] == pytest.approx(1000 * found["gflop"])
-    assert found["over_floor"] == pytest.approx(found["p50_ms"] / found["floor_ms"])
+def test_a_plan_next_to_its_floor():
+    states = Normalizer(jnp.ones(4), jnp.ones(4))
+    actions = Normalizer(jnp.zeros(2), jnp.ones(2))
+    weights = Weights(MODEL.init(0), states, actions)
+    result = bench.bench_plan(planner(horizon=9, **{"sampling.steps": 2}), weights, 2, GEMM, 0.0)
+    assert (result["batch"], result["horizon"]) == (2, 9)
+    assert 0 < result["p50_ms"] <= result["p99_ms"]
+    assert result["floor_ms"] == pytest.approx(1000 * result["gflop"])
+    assert result["over_floor"] == pytest.approx(result["p50_ms"] / result["floor_ms"])
     arguments = sum(leaf.nbytes for leaf in jax.tree.leaves(weights.params["denoiser"]))
-    assert found["memory_mb"] > arguments / 1e6
+    assert result["memory_mb"] > arguments / 1e6
 
 
-def test_training_beside_its_floor():
+def test_training_next_to_its_floor():
     spec = TrainSpec(MODEL, DATA, TrainingConfig(batch_size=5))
-    found = bench.bench_training(spec, GEMM, 0.0)
-    assert found["tokens_per_second"] == pytest.approx(1000 * 5 * 6 / found["ms_per_step"])
-    # Forward, and twice that backward; a goal token goes with the six.
-    assert found["gflop"] > 3 * dense_flops(5 * 7) / 1e9
+    result = bench.bench_training(spec, GEMM, 0.0)
+    assert result["tokens_per_second"] == pytest.approx(1000 * 5 * 6 / result["ms_per_step"])
+    # Forward, and twice that backward; the goal token adds one to the six.
+    assert result["gflop"] > 3 * dense_flops(5 * 7) / 1e9
 
 
-def test_a_call_makes_the_steps_that_its_time_is_shared_by(monkeypatch):
-    made = []
+def test_the_time_of_a_call_is_divided_by_its_steps(monkeypatch):
+    steps = []
 
-    def note(spec, training_arrays, state, stop):
-        made.append(int(stop - state.step))
+    def record(spec, training_arrays, state, stop):
+        steps.append(int(stop - state.step))
         return state._replace(step=stop), {}
 
-    monkeypatch.setattr(bench, "train_until", note)
+    monkeypatch.setattr(bench, "train_until", record)
     monkeypatch.setattr(bench, "timed", lambda call, seconds: [call() or 0.8])
-    found = bench.bench_training(TrainSpec(MODEL, DATA, TrainingConfig(batch_size=5)), GEMM, 0.0)
-    assert made == [bench.STEPS] and found["ms_per_step"] == 800 / bench.STEPS
+    result = bench.bench_training(TrainSpec(MODEL, DATA, TrainingConfig(batch_size=5)), GEMM, 0.0)
+    assert steps == [bench.STEPS] and result["ms_per_step"] == 800 / bench.STEPS

@@ -1,9 +1,9 @@
-"""Markdown tables, and texts between markers."""
+"""Markdown tables, and sections between markers."""
 
 import pytest
 
 from dfplan.types import UserError
-from experiments.maze2d.markdown import cell, fill, number, table
+from experiments.common.markdown import cell, fill_section, number, table
 
 
 def test_table():
@@ -18,10 +18,10 @@ def test_cells():
     assert number(919_430, 0) == "919,430"
 
 
-def test_fill_replaces_what_stands_between_the_markers():
+def test_fill_section_replaces_the_text_between_the_markers():
     text = "top\n<!-- t: begin -->\nold\n<!-- t: end -->\nbottom\n"
-    once = fill(text, "t", "new")
+    once = fill_section(text, "t", "new")
     assert once == "top\n<!-- t: begin -->\n\nnew\n\n<!-- t: end -->\nbottom\n"
-    assert fill(once, "t", "new") == once
+    assert fill_section(once, "t", "new") == once
     with pytest.raises(UserError, match="<!-- u: begin -->"):
-        fill(text, "u", "new")
+        fill_section(text, "u", "new")

@@ -1,22 +1,28 @@
-"""The comparison from end to end, on one run that was trained in a moment."""
+"""The comparison from end to end, on one run that was trained in a few seconds."""
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 
-from dfplan.tasks import checkpoint_folder
+from dfplan.tasks.registry import checkpoint_folder
+from experiments.common.protocol import TUNING
 from experiments.maze2d import run
 from experiments.maze2d.ablate import ablate
-from experiments.maze2d.ablation_pages import write_ablations
 from experiments.maze2d.ablations import ABLATIONS, Variant
-from experiments.maze2d.cost import training_cost
 from experiments.maze2d.evaluate import evaluate
-from experiments.maze2d.figures import draw_curves, draw_maze
-from experiments.maze2d.reference import ask, bound_episodes, measure_references
-from experiments.maze2d.study import HERE, TUNING, task
-from experiments.maze2d.table import write_table
+from experiments.maze2d.pages.ablation_tables import write_ablations
+from experiments.maze2d.pages.cost import training_cost
+from experiments.maze2d.pages.figures import draw_curves, draw_maze
+from experiments.maze2d.pages.table import write_table
+from experiments.maze2d.references.measure import (
+    bound_episodes,
+    measure_reference,
+    measure_references,
+)
+from experiments.maze2d.study import HERE, maze_task
 from experiments.maze2d.train import train
 
 
@@ -35,22 +41,22 @@ def test_from_a_run_to_the_table(study, capsys):
     assert {p: p.stat().st_mtime_ns for p in study.results.rglob("*.json")} == first
 
     write_table(study)
-    found = load(study.pages / "table.json")
+    gathered = load(study.pages / "table.json")
     result = load(study.result("umaze", 0, "random"))
-    planner = found["tasks"]["pointmaze-umaze"]["planner"]
-    assert result["asked"]["seeds"] == [7000, 7002]
+    planner = gathered["tasks"]["pointmaze-umaze"]["planner"]
+    assert result["request"]["seeds"] == [7000, 7002]
     for name in ("raw_return", "first_reach"):
         assert planner[name]["mean"] == pytest.approx(np.mean(result["per_episode"][name]))
-    bound = found["tasks"]["pointmaze-umaze"]["references"]["bound"]
-    ratio = found["tasks"]["pointmaze-umaze"]["ratio_to_bound"]["first_reach"]["mean"]
+    bound = gathered["tasks"]["pointmaze-umaze"]["references"]["bound"]
+    ratio = gathered["tasks"]["pointmaze-umaze"]["ratio_to_bound"]["first_reach"]["mean"]
     assert ratio == pytest.approx(planner["first_reach"]["mean"] / bound["first_reach"]["mean"])
-    assert found["cost"]["umaze"][0]["parameters"] > 1000
+    assert gathered["cost"]["umaze"][0]["parameters"] > 1000
 
     table = (study.pages / "table.md").read_text()
     assert f"{planner['raw_return']['mean']:.1f} (" in table
     readme = (study.pages / "README.md").read_text()
     assert table.partition("\n\n")[2].strip() in readme
-    assert readme.endswith(ablations)  # their section is not the table's
+    assert readme.endswith(ablations)  # the table leaves their section as it is
     assert table.partition("\n\n")[2].strip() in capsys.readouterr().out
 
 
@@ -60,24 +66,24 @@ def test_an_ablation_to_its_page(study, monkeypatch):
     short = dataclasses.replace(ABLATIONS["candidates"], variants=cheap)
     monkeypatch.setitem(ABLATIONS, "candidates", short)
     folder = study.results / "ablations"
-    ablate(study, ["support"])
-    assert not folder.exists()  # that one is measured on the larger mazes alone
+    ablate(study, ["ood_penalty"])
+    assert not folder.exists()  # it is measured on the larger mazes only
 
     ablate(study, ["candidates"])
     records = {p.stem: load(p) for p in (folder / "candidates").glob("*.json")}
     assert set(records) == {"umaze-1", "umaze-2"}
-    assert records["umaze-2"]["asked"]["planner"]["candidates"] == 2
+    assert records["umaze-2"]["request"]["planner"]["candidates"] == 2
     assert [records[f"umaze-{n}"]["episodes"] for n in (1, 2)] == [2, 1]
     assert 0 <= records["umaze-1"]["validity"]["single"] <= 1
 
     write_ablations(study)
     page = (study.pages / "ablations.md").read_text()
-    assert "## Candidates per plan" in page and "## Sampling steps" not in page
+    assert "## Candidates per plan" in page and "## Denoising steps" not in page
     assert "| controller |" in page
     assert "Candidates per plan" in (study.pages / "README.md").read_text()
 
 
-def test_what_was_measured_in_one_ablation_stands_in_others(study, monkeypatch):
+def test_a_variant_of_several_ablations_is_measured_once(study, monkeypatch):
     calls = []
 
     def evaluate_once(trained, where, seeds):
@@ -88,31 +94,32 @@ def test_what_was_measured_in_one_ablation_stands_in_others(study, monkeypatch):
     monkeypatch.setattr("experiments.maze2d.ablate.REFERENCES", ())
     ablate(study, ["candidates", "steps"])
     assert len(calls) == len(set(calls)) == 4 + 6 - 1
-    same = [study.ablated("candidates", "umaze", "4"), study.ablated("steps", "umaze", "3")]
-    assert load(same[0]) == load(same[1])
+    paths = [study.ablated("candidates", "umaze", "4"), study.ablated("steps", "umaze", "3")]
+    assert load(paths[0]) == load(paths[1])
 
 
-def test_without_a_run_the_one_that_comes_trained_is_shown(study, tmp_path):
+def test_without_a_local_run_the_pretrained_one_is_shown(study, tmp_path):
     assert study.shown("umaze") == study.run("umaze", 0)
     bare = dataclasses.replace(study, runs=tmp_path)
-    assert bare.shown("umaze") == checkpoint_folder(task("umaze"))
-    assert bare.shown("maze") == bare.run("maze", 0)  # an own map comes with none
+    assert bare.shown("umaze") == checkpoint_folder(maze_task("umaze"))
+    assert bare.shown("maze") == bare.run("maze", 0)  # a custom map has no pretrained run
 
 
-def test_bound_is_what_the_metrics_make_of_its_first_steps(study):
-    where = task("umaze")
-    episodes = bound_episodes(where, TUNING[:3])
-    ask(study.reference("umaze", "random", "bound"), where, "bound", TUNING[:3])
-    record = load(study.reference("umaze", "random", "bound"))["per_episode"]
+def test_metrics_of_the_bound_follow_from_its_first_reach(study):
+    task = maze_task("umaze")
+    path = study.reference("umaze", "random", "bound")
+    episodes = bound_episodes(task, TUNING[:3])
+    measure_reference(path, task, "bound", TUNING[:3])
+    record = load(path)["per_episode"]
     assert record["first_reach"] == [float(np.argmax(row)) for row in episodes.success]
     returned = 300 - np.maximum(record["first_reach"], 1) + 1
     assert record["raw_return"] == returned.tolist()
     assert record["normalized_score"] == record["latched_score"]
 
 
-def test_training_skips_what_is_trained_and_its_time_is_that_of_its_steps(study, capsys):
+def test_training_skips_finished_runs_and_its_cost_is_the_time_of_its_steps(study, capsys):
     train(study)
-    assert "umaze-0: trained before" in capsys.readouterr().out
+    assert "umaze-0: already trained" in capsys.readouterr().out
     cost = training_cost(study.run("umaze", 0))
     assert cost["cpu_minutes"] is None
     lines = (study.run("umaze", 0) / "metrics.jsonl").read_text().splitlines()
@@ -123,7 +130,7 @@ def test_training_skips_what_is_trained_and_its_time_is_that_of_its_steps(study,
 
 
 @pytest.mark.slow
-def test_pictures_are_drawn_and_small(study, tmp_path):
+def test_figures_are_drawn_and_small(study, tmp_path):
     draw_maze(tmp_path / "plans.png", study, "umaze")
     assert 10_000 < (tmp_path / "plans.png").stat().st_size < 300_000
 
@@ -141,14 +148,18 @@ def test_stages_by_name(capsys, tmp_path):
     assert run.main(["tabel"]) == 2
     error = capsys.readouterr().err
     assert "'tabel'" in error and "table" in error
-    assert run.main(["table", "--rehearse", str(tmp_path), "--mazes", "umaze"]) == 0
+    assert run.main(["table", "--dry-run", str(tmp_path), "--mazes", "umaze"]) == 0
     assert "not measured yet" in (tmp_path / "pages" / "table.md").read_text()
-    missing = ["evaluate", "--seeds", "999", "--rehearse", str(tmp_path)]
+    missing = ["evaluate", "--seeds", "999", "--dry-run", str(tmp_path)]
     assert run.main(missing) == 2
     assert "umaze-999" in capsys.readouterr().err
 
 
-def test_the_readme_has_its_markers():
+def test_the_readme_has_its_markers_and_starts_with_the_tables_scores():
     text = (HERE / "README.md").read_text()
     for name in ("table", "maps", "ablations"):
         assert text.count(f"<!-- {name}: begin -->") == text.count(f"<!-- {name}: end -->") == 1
+    scores = re.findall(r"[0-9.]+ \([0-9.]+ to [0-9.]+\)", text.partition("## Run it")[0])
+    assert len(scores) == 18
+    table = (HERE / "table.md").read_text()
+    assert all(f"| {score} |" in table for score in scores)

@@ -1,23 +1,22 @@
-"""Measurements are found again by what was asked for."""
+"""Measurements are identified by their request."""
 
-from experiments.maze2d import records
-from experiments.maze2d.evaluate import answer
+from experiments.common import records
 
-ASKED = {"task": "pointmaze-umaze", "seeds": [7000, 7002], "planner": {"rows": (1, 2)}}
+REQUEST = {"task": "pointmaze-umaze", "seeds": [7000, 7002], "planner": {"rows": (1, 2)}}
 
 
-def test_a_file_answers_just_its_own_question(tmp_path):
+def test_a_record_is_valid_for_its_own_request_only(tmp_path):
     path = tmp_path / "folder" / "a.json"
-    assert not records.is_done(path, ASKED)
-    records.write(path, {"asked": ASKED, "mean": 1.0})
-    assert records.is_done(path, ASKED)
-    assert not records.is_done(path, {**ASKED, "seeds": [7000, 7003]})
-    assert records.find([tmp_path / "none.json", path], ASKED) == path
-    assert records.find([path], {**ASKED, "task": "pointmaze-large"}) is None
+    assert not records.is_done(path, REQUEST)
+    records.write(path, {"request": REQUEST, "mean": 1.0})
+    assert records.is_done(path, REQUEST)
+    assert not records.is_done(path, {**REQUEST, "seeds": [7000, 7003]})
+    assert records.find([tmp_path / "none.json", path], REQUEST) == path
+    assert records.find([path], {**REQUEST, "task": "pointmaze-large"}) is None
     assert [p.name for p in path.parent.iterdir()] == ["a.json"]
 
 
-def test_what_is_done_is_not_measured_again(tmp_path):
+def test_nothing_is_measured_twice(tmp_path):
     calls = []
 
     def measure():
@@ -25,9 +24,9 @@ def test_what_is_done_is_not_measured_again(tmp_path):
         return {"value": len(calls)}
 
     path = tmp_path / "a.json"
-    answer(path, ASKED, measure)
-    answer(path, ASKED, measure)
+    records.measure_once(path, REQUEST, measure)
+    records.measure_once(path, REQUEST, measure)
     assert len(calls) == 1
-    answer(path, {**ASKED, "weights": "new"}, measure)
+    records.measure_once(path, {**REQUEST, "weights": "new"}, measure)
     record = records.read(path)
-    assert record is not None and record["value"] == 2 and record["asked"]["weights"] == "new"
+    assert record is not None and record["value"] == 2 and record["request"]["weights"] == "new"

@@ -1,4 +1,4 @@
-"""Samples of futures: windows that follow each other, with a planner that can be counted."""
+"""Samples over windows that follow each other, with a planner that counts."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.forecast import sample as futures
+from dfplan.forecast import sample as sample_module
 from dfplan.forecast.sample import sample_futures
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History
@@ -23,15 +23,15 @@ LAYOUT = Layout(2, 1)
 
 @dataclasses.dataclass(frozen=True)
 class Counting:
-    """As much of a planner as is asked for; `plan` counts up from the present.
+    """The part of a planner that sampling needs; `plan` counts up from the present.
 
-    Candidate n counts in steps of n + 1, and adds what it was shown to `shown`.
+    Candidate n counts in steps of n + 1. Keys and histories of every call are in `calls`.
     """
 
     config: PlannerConfig
     horizon: int = 3
     data: DataConfig = DataConfig(stride=2)
-    shown: list = dataclasses.field(default_factory=list)
+    calls: list = dataclasses.field(default_factory=list)
 
     @property
     def model(self):
@@ -39,7 +39,7 @@ class Counting:
 
     def plan(self, weights, keys, history, goal):
         assert goal is None and len(keys) == len(history.level)
-        self.shown.append((jax.random.key_data(keys), jax.tree.map(np.asarray, history)))
+        self.calls.append((jax.random.key_data(keys), jax.tree.map(np.asarray, history)))
         steps = np.arange(self.horizon + 1)[:, None] * np.arange(
             1, self.config.candidates + 1
         ).reshape(-1, 1, 1)
@@ -48,7 +48,7 @@ class Counting:
 
 
 def history(windows, tokens, level=0.25):
-    """Window w's states are 100 w - 1 and 100 w, the present."""
+    """The last states of window w are 100 w - 1 and 100 w, the present."""
     frames = 100 * np.arange(windows)[:, None] + np.arange(1 - tokens, 1)
     frames = np.repeat(frames[..., None, None], 2, axis=-1).astype(np.float32)
     actions = jnp.zeros((windows, tokens, 2, 1))
@@ -56,39 +56,40 @@ def history(windows, tokens, level=0.25):
 
 
 def test_every_window_is_sampled_whatever_fits_a_program(monkeypatch):
-    planner, told = Counting(planner_config(candidates=4, **{"history.tokens": 2})), []
-    monkeypatch.setattr(futures, "ROWS", 12)  # three windows of four samples
-    found = sample_futures(planner, None, history(10, 2), 0, told.append)
-    assert found.shape == (10, 4, 3, 2) and told == [3, 6, 9, 10]
-    np.testing.assert_array_equal(found[:, 0, 0, 0], 100 * np.arange(10) + 1)
-    assert len(planner.shown) == 4
+    planner = Counting(planner_config(candidates=4, **{"history.tokens": 2}))
+    windows_done = []
+    monkeypatch.setattr(sample_module, "PROGRAM_SAMPLES", 12)  # three windows of four samples
+    samples = sample_futures(planner, None, history(10, 2), 0, windows_done.append)
+    assert samples.shape == (10, 4, 3, 2) and windows_done == [3, 6, 9, 10]
+    np.testing.assert_array_equal(samples[:, 0, 0, 0], 100 * np.arange(10) + 1)
+    assert len(planner.calls) == 4
 
 
 def test_windows_follow_each_other():
     planner = Counting(planner_config(candidates=2, **{"history.tokens": 2, "history.level": 0.1}))
-    found = sample_futures(planner, None, history(3, 2), 0, tokens=7)
-    assert found.shape == (3, 2, 7, 2)
+    samples = sample_futures(planner, None, history(3, 2), 0, tokens=7)
+    assert samples.shape == (3, 2, 7, 2)
     # The first window in a candidate's own steps, the later ones by a single candidate.
-    np.testing.assert_array_equal(found[1, 0, :, 0], 100 + np.arange(1, 8))
-    np.testing.assert_array_equal(found[1, 1, :, 0], 100 + np.array([2, 4, 6, 7, 8, 9, 10]))
-    (_, first), *later = planner.shown
+    np.testing.assert_array_equal(samples[1, 0, :, 0], 100 + np.arange(1, 8))
+    np.testing.assert_array_equal(samples[1, 1, :, 0], 100 + np.array([2, 4, 6, 7, 8, 9, 10]))
+    (_, first), *later = planner.calls
     assert (first.level == np.float32(0.25)).all() and len(later) == 2
-    for _, seen in later:
-        assert seen.frames.shape == (6, 2, 1, 2) and (seen.level == np.float32(0.1)).all()
+    for _, window in later:
+        assert window.frames.shape == (6, 2, 1, 2) and (window.level == np.float32(0.1)).all()
     np.testing.assert_array_equal(later[0][1].frames[3, :, 0, 0], [104, 106])
     keys = np.concatenate([k for k, _ in later])
-    assert len(np.unique(keys, axis=0)) == len(keys)  # no window repeats another one's noise
+    assert len(np.unique(keys, axis=0)) == len(keys)  # no window reuses another's noise
 
 
-def test_a_history_longer_than_a_window_moves_on():
+def test_a_history_longer_than_a_window():
     planner = Counting(planner_config(candidates=1, **{"history.tokens": 4}), horizon=1)
     sample_futures(planner, None, history(1, 4), 0, tokens=3)
-    np.testing.assert_array_equal(planner.shown[-1][1].frames[0, :, 0, 0], [-1, 0, 1, 2])
+    np.testing.assert_array_equal(planner.calls[-1][1].frames[0, :, 0, 0], [-1, 0, 1, 2])
 
 
 @pytest.mark.parametrize("data", [{"actions": True}, {"frames": "stack"}])
-def test_tokens_of_more_than_a_state_go_no_further_than_a_window(data):
+def test_tokens_of_more_than_a_state_end_with_the_first_window(data):
     planner = Counting(planner_config(**{"history.tokens": 2}), data=DataConfig(stride=2, **data))
-    with pytest.raises(UserError, match="window after window, which asks for tokens of one state"):
+    with pytest.raises(UserError, match=r"planner.horizon 3 .*data.actions.*data.frames last"):
         sample_futures(planner, None, history(1, 2), 0, tokens=4)
     assert sample_futures(planner, None, history(1, 2), 0, tokens=3).shape == (1, 4, 3, 2)

@@ -1,4 +1,4 @@
-"""Small networks whose every parameter is random, so that nothing is zero by initialisation."""
+"""Small networks with random parameters, so that nothing is zero by initialization."""
 
 import jax
 import jax.numpy as jnp
@@ -7,25 +7,24 @@ import pytest
 from flax import nnx
 
 from dfplan.nets.config import NetConfig
-from dfplan.nets.gru import RecurrentDenoiser
-from dfplan.nets.network import make_network
-from dfplan.nets.transformer import CausalTransformer, causal_mask
+from dfplan.nets.network import Network
+from dfplan.nets.transformer import causal_mask
 
 FEATURES = 3
 
 
 def random_like(shape, rng):
-    """Matrices that keep the size of what they map, everything else around 1."""
+    """Return matrices that preserve the norm of their input, and other parameters around 1."""
     if len(shape) == 2:
         return rng.normal(size=shape) / shape[0] ** 0.5
     return 1 + 0.3 * rng.normal(size=shape)
 
 
-def make_net(has_goal: bool = True, **config) -> CausalTransformer | RecurrentDenoiser:
+def make_net(has_goal: bool = True, **config) -> Network:
     sizes = {"width": 24, "layers": 2, "heads": 2, "mlp_ratio": 2, "fourier_octaves": 2} | config
     graph, shapes = nnx.split(
         nnx.eval_shape(
-            lambda: make_network(NetConfig(**sizes), FEATURES, has_goal, rngs=nnx.Rngs(0))
+            lambda: NetConfig(**sizes).make_network(FEATURES, has_goal, rngs=nnx.Rngs(0))
         )
     )
     rng = np.random.default_rng(0)
@@ -41,13 +40,14 @@ def net():
 
 @pytest.fixture(scope="session")
 def full(net):
-    """The compiled full pass, (x, level, position, mask) -> output; causal from 0 if not given."""
+    """The compiled full pass, (x, level, position, mask) -> output; causal from 0 by default."""
     jitted = jax.jit(lambda x, level, position, mask: net(x, level, position=position, mask=mask))
 
     def run(x, level, position=None, mask=None):
-        here = jnp.arange(x.shape[1]) if position is None else position
-        seen = causal_mask(x.shape[1])[None] if mask is None else mask
-        return np.asarray(jitted(x, level, here, jnp.broadcast_to(seen, (len(x), *seen.shape[1:]))))
+        position = jnp.arange(x.shape[1]) if position is None else position
+        mask = causal_mask(x.shape[1])[None] if mask is None else mask
+        mask = jnp.broadcast_to(mask, (len(x), *mask.shape[1:]))
+        return np.asarray(jitted(x, level, position, mask))
 
     return run
 

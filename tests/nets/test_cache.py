@@ -18,7 +18,7 @@ def fresh(seed, rows, width):
     )
 
 
-# (start, width) of each window in turn; all of them rewrite or follow what stands before them.
+# (start, width) of each window in turn; each rewrites or follows the tokens before it.
 WALKS = {
     "one at a time": [(0, 3), (3, 1), (4, 1), (5, 1)],
     "mixed widths": [(0, 3), (3, 2), (5, 1), (6, 2)],
@@ -29,7 +29,7 @@ WALKS = {
 
 @pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
 def test_cached_equals_full(net, full, extend, walk):
-    """Also when later tokens of an earlier visit are still in the cache: they must not be seen."""
+    """Later tokens that are still in the cache from before must not be seen."""
     x, level = fresh(99, 2, 8)
     cache = net.init_cache(2, 8)
     for i, (start, width) in enumerate(walk):
@@ -37,11 +37,11 @@ def test_cached_equals_full(net, full, extend, walk):
         out, cache = extend(cache, window, window_level, jnp.int32(start))
         x = x.at[:, start : start + width].set(window)
         level = level.at[:, start : start + width].set(window_level)
-        wanted = full(x, level)[:, start : start + width]
-        np.testing.assert_allclose(out, wanted, atol=1e-5)
+        expected = full(x, level)[:, start : start + width]
+        np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
-def test_what_stands_ahead_is_not_seen(net, full, extend, tokens):
+def test_cached_tokens_after_the_window_are_not_seen(net, full, extend, tokens):
     x, level = tokens
     garbage = jax.tree.map(lambda a: a + 5.0, net.init_cache(2, 8))
     out, _ = extend(garbage, x[:, :3], level[:, :3], jnp.int32(0))
@@ -63,14 +63,15 @@ def test_start_is_traced(net, tokens):
     assert len(traces) == 1
 
 
-def test_known_levels_are_looked_up(net, tokens):
-    """Only what is asked for may differ from computing the modulation of each token."""
+def test_precomputed_modulation_is_precomputed(net, tokens):
     levels = jnp.array([0.0, 0.25, 0.7, 1.0])
-    x, level = tokens[0], levels[jnp.arange(16).reshape(2, 8) % 4]
-    cache, start = net.init_cache(2, 8), jnp.int32(0)
+    x = tokens[0]
+    level = levels[jnp.arange(16).reshape(2, 8) % 4]
+    cache = net.init_cache(2, 8)
+    start = jnp.int32(0)
     plain, _ = net.extend(cache, x, level, start)
-    looked_up, _ = net.extend(cache, x, level, start, net.precompute_modulation(levels))
-    np.testing.assert_allclose(looked_up, plain, atol=1e-6)
+    precomputed, _ = net.extend(cache, x, level, start, net.precompute_modulation(levels))
+    np.testing.assert_allclose(precomputed, plain, atol=1e-6)
     other, _ = net.extend(cache, x, level, start, net.precompute_modulation(1.0 - levels))
     assert np.abs(other - plain).max() > 1e-3
 
@@ -81,11 +82,11 @@ def test_repeat_shares_each_row_with_its_candidates(net, full, extend, tokens):
     window, window_level = fresh(0, 6, 5)
     out, _ = extend(repeat(cache, 3), window, window_level, jnp.int32(3))
     history, history_level = (jnp.repeat(a[:, :3], 3, axis=0) for a in tokens)
-    wanted = full(
+    expected = full(
         jnp.concatenate([history, window], axis=1),
         jnp.concatenate([history_level, window_level], axis=1),
     )
-    np.testing.assert_allclose(out, wanted[:, 3:], atol=1e-5)
+    np.testing.assert_allclose(out, expected[:, 3:], atol=1e-5)
 
 
 def test_gradient_through_the_cache_equals_the_full_pass(net, tokens):
@@ -97,12 +98,12 @@ def test_gradient_through_the_cache_equals_the_full_pass(net, tokens):
         out, _ = net.extend(cache, x[:, 3:], level[:, 3:], jnp.int32(3))
         return jnp.sum(jnp.sin(out) * pull)
 
-    def whole(x):
+    def full(x):
         return jnp.sum(jnp.sin(net(x, level)[:, 3:]) * pull)
 
-    got, wanted = map(np.asarray, (jax.jit(jax.grad(f))(x) for f in (cached, whole)))
-    assert np.all(np.isfinite(got)) and np.all(np.abs(wanted).max(axis=(0, 2)) > 1e-4)
-    np.testing.assert_allclose(got, wanted, atol=1e-5 * np.abs(wanted).max())
+    actual, expected = map(np.asarray, (jax.jit(jax.grad(f))(x) for f in (cached, full)))
+    assert np.all(np.isfinite(actual)) and np.all(np.abs(expected).max(axis=(0, 2)) > 1e-4)
+    np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_write_replaces_only_its_window():
@@ -111,7 +112,7 @@ def test_write_replaces_only_its_window():
 
 
 def test_empty_cache_can_be_donated():
-    """Its buffers are distinct; shared ones cannot be donated."""
+    """Its buffers are distinct: JAX refuses to donate one buffer twice."""
     cache = KVCache.zeros(2, 1, 4, 2, 6)
     leaves = jax.tree.leaves(cache)
     assert len(leaves) == 4 and len({leaf.unsafe_buffer_pointer() for leaf in leaves}) == 4

@@ -1,4 +1,4 @@
-"""What each output of the full pass depends on."""
+"""Which tokens each output of the full pass depends on."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from .conftest import make_net
 
 
 def changed(a, b):
-    """Largest change at each token, `[T]`."""
+    """Return the largest change at each token, `[T]`."""
     return np.abs(np.asarray(a - b)).max(axis=(0, 2))
 
 
@@ -41,13 +41,14 @@ def test_padded_keys_influence_nothing(full, tokens):
     mask = (causal_mask(x.shape[1]) & ~padded[:, None, :]) | eye
     x2 = jnp.where(padded[..., None], x + 3.0, x)
     level2 = jnp.where(padded, 1.0 - level, level)
-    before, after = full(x, level, mask=mask), full(x2, level2, mask=mask)
+    before = full(x, level, mask=mask)
+    after = full(x2, level2, mask=mask)
     assert np.all(np.asarray(before)[~padded] == np.asarray(after)[~padded])
-    # Without the mask the padding in the middle would show.
+    # Without the mask, the padding in the middle makes a difference.
     assert np.any(full(x, level)[0, 3:] != full(x2, level2)[0, 3:])
 
 
-def test_masked_key_is_as_if_it_was_not_there(full, tokens):
+def test_a_masked_key_equals_an_absent_one(full, tokens):
     x, level = tokens
     keep = np.array([0, 1, 3, 4, 5, 6, 7])
     mask = causal_mask(8).at[:, 2].set(False).at[2, 2].set(True)[None]
@@ -79,9 +80,9 @@ def test_level_conditions_every_layer(net, tokens, monkeypatch):
             patch.setattr(Modulation, "per_layer", swapped)
             return net(x, level)
 
-    nowhere = other_level_in(-1)
+    unchanged = other_level_in(-1)
     for i in range(net.config.layers):
-        assert np.all(changed(other_level_in(i), nowhere) > 1e-4), f"layer {i}"
+        assert np.all(changed(other_level_in(i), unchanged) > 1e-4), f"layer {i}"
 
 
 def test_each_part_of_the_modulation_is_used(net):
@@ -108,5 +109,5 @@ def test_goal_embedding_marks_position_zero_only(full, tokens):
     np.testing.assert_allclose(marked(later), full(x, level, position=later), atol=1e-5)
 
 
-def test_causal_from_position_zero_when_not_told(net, full, tokens):
+def test_causal_from_position_zero_by_default(net, full, tokens):
     np.testing.assert_allclose(jax.jit(net)(*tokens), full(*tokens), atol=1e-5)

@@ -1,4 +1,4 @@
-"""Building blocks."""
+"""Building blocks of the networks."""
 
 import jax
 import jax.numpy as jnp
@@ -23,37 +23,40 @@ def normal(*shape):
 
 @jax.jit
 def scores(q, k, position):
-    by = Rotation.at(position, q.shape[-1])
-    return jnp.einsum("qhd,khd->qk", rotate(q[:, None], by), rotate(k[:, None], by))
+    rotation = Rotation.at(position, q.shape[-1])
+    return jnp.einsum("qhd,khd->qk", rotate(q[:, None], rotation), rotate(k[:, None], rotation))
 
 
 def test_rotary_scores_depend_on_relative_position_only():
     q, k = normal(2, 6, 8)
-    here = jnp.arange(6)
-    np.testing.assert_allclose(scores(q, k, here), scores(q, k, here + 37), atol=1e-5)
+    position = jnp.arange(6)
+    shifted = scores(q, k, position + 37)
+    np.testing.assert_allclose(scores(q, k, position), shifted, atol=1e-5)
     assert np.all(
-        np.abs(scores(q, k, here) - scores(q, k, 2 * here))[~np.eye(6, dtype=bool)] > 1e-5
+        np.abs(scores(q, k, position) - scores(q, k, 2 * position))[~np.eye(6, dtype=bool)] > 1e-5
     )
 
 
-def test_rotation_by_the_formula_in_any_window():
-    x, position = normal(2, 5, 3, 8), np.array([0, 1, 2, 7, 30])
+def test_rotation_formula_and_windows():
+    x = normal(2, 5, 3, 8)
+    position = np.array([0, 1, 2, 7, 30])
     y = jax.jit(lambda x, p: rotate(x, Rotation.at(p, 8)))(x, position)
     a, b = np.split(np.asarray(x), 2, axis=-1)
     turned = (a + 1j * b) * np.exp(1j * position[:, None] * 1000.0 ** -(np.arange(4) / 4))[:, None]
-    wanted = np.concatenate([turned.real, turned.imag], axis=-1)
-    np.testing.assert_allclose(y, wanted, atol=1e-5)
+    expected = np.concatenate([turned.real, turned.imag], axis=-1)
+    np.testing.assert_allclose(y, expected, atol=1e-5)
     table = Rotation.at(np.arange(40), 8)
     assert all(isinstance(part, np.ndarray) for part in table)
     ahead = rotate(x[:, 3:4], table.window(jnp.int32(7), 1))
-    np.testing.assert_allclose(ahead, wanted[:, 3:4], atol=1e-5)
+    np.testing.assert_allclose(ahead, expected[:, 3:4], atol=1e-5)
     late = rotate(x[:, 3:], Rotation.at(jnp.asarray(position), 8).after(3))
-    np.testing.assert_allclose(late, wanted[:, 3:], atol=1e-5)
+    np.testing.assert_allclose(late, expected[:, 3:], atol=1e-5)
 
 
-def test_rms_norm_does_not_see_scale_and_bears_zero():
+def test_rms_norm_ignores_scale_and_is_differentiable_at_zero():
     x = normal(4, 16)
-    y, scaled = jax.jit(rms_norm)(x), jax.jit(rms_norm)(100 * x)
+    y = jax.jit(rms_norm)(x)
+    scaled = jax.jit(rms_norm)(100 * x)
     np.testing.assert_allclose(np.mean(np.asarray(y) ** 2, axis=-1), 1.0, rtol=1e-4)
     np.testing.assert_allclose(scaled, y, rtol=1e-4)
     slope = jax.jit(jax.grad(lambda x: rms_norm(x).sum()))
@@ -63,15 +66,17 @@ def test_rms_norm_does_not_see_scale_and_bears_zero():
 def test_value_features():
     x = jnp.array([[0.5, -1.0]])
     assert value_features(x, 0) is x
-    sin, cos = np.sin, np.cos
-    a, b = np.pi / 4, -np.pi / 2
-    wanted = [0.5, -1.0]
-    wanted += [sin(a), sin(2 * a), cos(a), cos(2 * a)]
-    wanted += [sin(b), sin(2 * b), cos(b), cos(2 * b)]
-    np.testing.assert_allclose(value_features(x, 2), [wanted], atol=1e-6)
+    sin = np.sin
+    cos = np.cos
+    a = np.pi / 4
+    b = -np.pi / 2
+    expected = [0.5, -1.0]
+    expected += [sin(a), sin(2 * a), cos(a), cos(2 * a)]
+    expected += [sin(b), sin(2 * b), cos(b), cos(2 * b)]
+    np.testing.assert_allclose(value_features(x, 2), [expected], atol=1e-6)
 
 
-def test_level_features_tell_close_levels_apart():
+def test_level_features_separate_close_levels():
     features = np.asarray(jax.jit(level_features)(np.linspace(0, 1, 101, dtype=np.float32)))
     assert features.shape == (101, 33)
     distance = np.linalg.norm(features[:, None] - features[None], axis=-1)
@@ -86,23 +91,26 @@ def test_linear_over_the_last_axis():
 
 
 def test_bfloat16_product_and_its_gradients_are_close_and_float32():
-    x, w, grad = normal(40, 32), normal(32, 24), normal(40, 24)
-    got, got_back = jax.vjp(bfloat16_product, x, w)
-    wanted, wanted_back = jax.vjp(jnp.dot, x, w)
-    pairs = [(got, wanted), *zip(got_back(grad), wanted_back(grad), strict=True)]
+    x = normal(40, 32)
+    w = normal(32, 24)
+    grad = normal(40, 24)
+    actual, actual_vjp = jax.vjp(bfloat16_product, x, w)
+    expected, expected_vjp = jax.vjp(jnp.dot, x, w)
+    pairs = [(actual, expected), *zip(actual_vjp(grad), expected_vjp(grad), strict=True)]
     for a, b in pairs:
         assert a.dtype == jnp.float32 and a.shape == b.shape
         error = np.linalg.norm(np.asarray(a - b)) / np.linalg.norm(np.asarray(b))
         assert 1e-5 < error < 0.01
 
 
-@pytest.mark.parametrize("sort", ["forward", "backward"])
-def test_bfloat16_products_are_not_of_mixed_types(sort):
-    """Those run at float32's speed or below."""
-    x, w = jnp.ones((4, 8)), jnp.ones((8, 2))
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_bfloat16_products_do_not_mix_types(direction):
+    """Mixed products run at float32's speed or slower."""
+    x = jnp.ones((4, 8))
+    w = jnp.ones((8, 2))
     run = (
         bfloat16_product
-        if sort == "forward"
+        if direction == "forward"
         else jax.grad(lambda x, w: bfloat16_product(x, w).sum(), argnums=(0, 1))
     )
     lines = [s for s in jax.jit(run).lower(x, w).as_text().splitlines() if "dot_general" in s]

@@ -1,4 +1,4 @@
-"""Configuration, sizes and arithmetic of the transformer."""
+"""Configuration, sizes and formulas of the transformer."""
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +23,20 @@ from .conftest import make_net
         ({"mlp_ratio": 0}, ["net.mlp_ratio", "got 0"]),
         ({"fourier_octaves": -1}, ["net.fourier_octaves", "at least 0", "got -1"]),
         ({"width": 100, "heads": 4}, ["net.width 100", "2 * net.heads = 8"]),
+        ({"kind": "full"}, ["net.kind", "'full'", "transformer, bidirectional, gru"]),
+        ({"kind": "gru:heads=2"}, ["net.kind", "'heads'"]),
+        ({"kind": "transformer:config=2"}, ["net.kind", "'config'"]),
     ],
 )
-def test_bad_config_names_the_setting(setting, words):
+def test_errors_name_the_setting(setting, words):
     with pytest.raises(UserError) as error:
         NetConfig(**setting)
     message = str(error.value)
     assert "\n" not in message and all(word in message for word in words)
+
+
+def test_a_gru_needs_no_heads():
+    assert NetConfig("gru", width=101, heads=4).width == 101
 
 
 def test_output_has_a_row_per_token_and_starts_small():
@@ -45,12 +52,12 @@ def test_output_has_a_row_per_token_and_starts_small():
 
 def test_attention_is_the_textbook_formula():
     q, k, v = np.random.default_rng(0).normal(size=(3, 2, 2, 5, 4)).astype(np.float32)
-    got = attention(q, k.swapaxes(2, 3), v, causal_mask(5)[None, None])
+    actual = attention(q, k.swapaxes(2, 3), v, causal_mask(5)[None, None])
     for i in range(5):
         score = np.einsum("bhd,bhkd->bhk", q[:, :, i], k[:, :, : i + 1]) / 2.0
         weight = np.exp(score) / np.exp(score).sum(-1, keepdims=True)
-        wanted = np.einsum("bhk,bhkd->bhd", weight, v[:, :, : i + 1])
-        np.testing.assert_allclose(got[:, :, i], wanted, atol=1e-5)
+        expected = np.einsum("bhk,bhkd->bhd", weight, v[:, :, : i + 1])
+        np.testing.assert_allclose(actual[:, :, i], expected, atol=1e-5)
 
 
 def output_and_gradient(net, x, level):
@@ -87,7 +94,7 @@ def test_cached_bfloat16_equals_full(tokens):
         _, cache = net.extend(net.init_cache(2, 8), x[:, :5], level[:, :5], jnp.int32(0))
         return net.extend(cache, x[:, 5:], level[:, 5:], jnp.int32(5))[0]
 
-    wanted = jax.jit(net)(x, level)[:, 5:]
-    # A last-bit difference before a rounding to bfloat16 can become one of its steps.
-    error = cached(x, level) - wanted
-    assert float(jnp.linalg.norm(error) / jnp.linalg.norm(wanted)) < 0.01
+    expected = jax.jit(net)(x, level)[:, 5:]
+    # Rounding to bfloat16 can turn a last-bit difference into one of its steps.
+    error = cached(x, level) - expected
+    assert float(jnp.linalg.norm(error) / jnp.linalg.norm(expected)) < 0.01

@@ -1,4 +1,4 @@
-"""Two streams in one pass, against one long sequence under a mask."""
+"""Two streams in one pass, against one long sequence with an explicit mask."""
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,10 @@ TOKENS = 8
 
 
 def two_stream_mask(tokens):
-    """Who sees whom among [history, target]; axes (query, key)."""
-    here = np.arange(tokens)
-    causal, before = here <= here[:, None], here < here[:, None]
+    """Which tokens of [history, target] see which; axes (query, key)."""
+    index = np.arange(tokens)
+    causal = index <= index[:, None]
+    before = index < index[:, None]
     return jnp.asarray(np.block([[causal, 0 * causal], [before, np.eye(tokens)]]).astype(bool))
 
 
@@ -33,9 +34,10 @@ def test_the_mask():
 
 
 def masked(net, x, level):
-    """The same as one sequence of twice the tokens."""
+    """Evaluate two_streams streams as one sequence of twice the tokens."""
     tokens = x.shape[1] // 2
-    position, mask = jnp.tile(jnp.arange(tokens), 2), two_stream_mask(tokens)[None]
+    position = jnp.tile(jnp.arange(tokens), 2)
+    mask = two_stream_mask(tokens)[None]
     return net(x, level, position=position, mask=mask)[:, tokens:]
 
 
@@ -54,22 +56,22 @@ def test_output_and_gradients_equal_the_masked_sequences(layers, has_goal):
     x, level = streams()
     share = jnp.asarray(np.random.default_rng(4).normal(size=(2, TOKENS, FEATURES)), jnp.float32)
 
-    def evaluate(how):
+    def evaluate(method):
         def total(params, x, level):
-            out = how(nnx.merge(graph, params), x, level)
+            out = method(nnx.merge(graph, params), x, level)
             return jnp.sum(share * out), out
 
         return jax.jit(jax.grad(total, argnums=(0, 1, 2), has_aux=True))(params, x, level)
 
     grads, out = evaluate(lambda net, x, level: net.two_streams(x, level))
-    wanted_grads, wanted = evaluate(masked)
+    expected_grads, expected = evaluate(masked)
     assert out.shape == (2, TOKENS, FEATURES)
-    np.testing.assert_allclose(out, wanted, atol=1e-5)
-    pairs = list(zip(*map(jax.tree.leaves, (grads, wanted_grads)), strict=True))
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+    pairs = list(zip(*map(jax.tree.leaves, (grads, expected_grads)), strict=True))
     assert len(pairs) > 10 * layers
     for grad, reference in pairs:
         size = np.abs(reference).max()
-        # All of them but the goal's mark, where there is no goal, are of some use.
+        # Without a goal, its embedding is unused.
         assert size > 0 or not has_goal
         np.testing.assert_allclose(grad, reference, atol=1e-5 * max(size, 1))
 
@@ -85,40 +87,42 @@ def test_any_length(net, tokens):
 def test_attention_under_scores_of_any_size(scale, only_targets):
     q, k, v = np.random.default_rng(0).normal(size=(3, 2, 2, 2 * TOKENS, 4)).astype(np.float32)
     mask = two_stream_mask(TOKENS)
-    wanted = np.asarray(attention(scale * q, k.swapaxes(2, 3), v, mask[None, None]))
+    expected = np.asarray(attention(scale * q, k.swapaxes(2, 3), v, mask[None, None]))
     if only_targets:
-        q, wanted = q[:, :, TOKENS:], wanted[:, :, TOKENS:]
-    found, pull = jax.vjp(two_stream_attention, scale * q, k, v)
-    np.testing.assert_allclose(found, wanted, atol=2e-4 if scale > 1 else 1e-5)
-    assert all(np.isfinite(grad).all() for grad in pull(found))
+        q = q[:, :, TOKENS:]
+        expected = expected[:, :, TOKENS:]
+    actual, pull = jax.vjp(two_stream_attention, scale * q, k, v)
+    np.testing.assert_allclose(actual, expected, atol=2e-4 if scale > 1 else 1e-5)
+    assert all(np.isfinite(grad).all() for grad in pull(actual))
 
 
 @pytest.fixture(scope="module")
-def both(net):
+def two_streams(net):
     return jax.jit(net.two_streams)
 
 
-def test_a_target_equals_a_single_streams(full, both, tokens):
-    """Target i at its own value and level, after the clean-enough history before it."""
+def test_a_target_equals_a_token_of_a_single_stream(full, two_streams, tokens):
+    """Target i has its own value and level, and follows the history before it."""
     history, h_level = tokens
-    target, t_level = history[::-1] + 0.3, 1.0 - h_level
-    found = both(
+    target = history[::-1] + 0.3
+    t_level = 1.0 - h_level
+    targets = two_streams(
         jnp.concatenate([history, target], axis=1), jnp.concatenate([h_level, t_level], axis=1)
     )
     for i in range(TOKENS):
         one = full(history.at[:, i].set(target[:, i]), h_level.at[:, i].set(t_level[:, i]))
-        np.testing.assert_allclose(found[:, i], one[:, i], atol=1e-4)
+        np.testing.assert_allclose(targets[:, i], one[:, i], atol=1e-4)
 
 
 @pytest.mark.parametrize("what", ["value", "level"])
-def test_a_target_depends_on_earlier_history_and_itself_alone(both, what):
+def test_a_target_depends_only_on_earlier_history_and_itself(two_streams, what):
     x, level = streams()
-    before = both(x, level)
+    before = two_streams(x, level)
     for j in range(2 * TOKENS):
         x2 = x.at[:, j].add(0.5) if what == "value" else x
         level2 = level.at[:, j].set((level[:, j] + 0.3) % 1.0) if what == "level" else level
-        change = np.abs(np.asarray(both(x2, level2) - before)).max(axis=(0, 2))
-        here = np.arange(TOKENS)
-        reached = here > j if j < TOKENS else here == j - TOKENS
+        change = np.abs(np.asarray(two_streams(x2, level2) - before)).max(axis=(0, 2))
+        index = np.arange(TOKENS)
+        reached = index > j if j < TOKENS else index == j - TOKENS
         assert np.all(change[~reached] == 0), j
         assert np.all(change[reached] > 1e-4), j

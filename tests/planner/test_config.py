@@ -13,7 +13,6 @@ from .tiny import planner_config
 NOT_NUMBERS = (math.nan, math.inf, "1")
 COUNTS = ("candidates", "replan_every", "sampling.steps", "history.tokens", "guidance.samples")
 BAD = [
-    ("low_level_controller", "pid", "tracker, inverse, diffused"),
     ("goal.conditioning", "near", "token, guidance, both, none"),
     ("ood_penalty", -1.0, "of at least 0"),
     *(

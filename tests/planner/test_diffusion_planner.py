@@ -44,7 +44,7 @@ from .tiny import (
 
 MODEL = make_model()
 BIDIRECTIONAL = dataclasses.replace(
-    MODEL, net=dataclasses.replace(MODEL.net, attention="bidirectional")
+    MODEL, net=dataclasses.replace(MODEL.net, kind="bidirectional")
 )
 RECURRENT = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
 ROWS = STEPS * HORIZON + 1  # rows of the longest matrix

@@ -1,4 +1,4 @@
-"""Plans with known coordinates, and an environment that can draw itself."""
+"""Plans with known coordinates, and environments that can and cannot draw themselves."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,17 @@ from PIL import Image
 LEFT, RIGHT, BOTTOM, TOP = -3.0, 5.0, -2.0, 2.0
 
 
-class Drawing:
-    """Stands for an environment: `draw` notes what it was drawn for."""
+class DrawingEnv:
+    """An environment that can draw itself.
+
+    Attributes:
+        seeds: Seeds of all resets.
+        drawn: Seeds of all resets before each call of `draw`.
+    """
 
     def __init__(self):
-        self.seeds, self.drawn = [], []
+        self.seeds = []
+        self.drawn = []
 
     @property
     def unwrapped(self):
@@ -27,38 +33,38 @@ class Drawing:
         ax.set_aspect("equal")
 
 
-class Mute:
+class PlainEnv:
     """An environment that cannot draw itself."""
 
     unwrapped = object()
 
 
 @pytest.fixture
-def drawing():
-    return Drawing()
+def drawing_env():
+    return DrawingEnv()
 
 
 @pytest.fixture
-def mute():
-    return Mute()
+def plain_env():
+    return PlainEnv()
 
 
 @pytest.fixture
 def candidates():
-    """`[3, 5, 2]`, all from the origin."""
+    """Three plans `[3, 5, 2]` from the origin."""
     steps = np.arange(5.0)
     return np.stack([np.stack([0.5 * steps, slope * steps], -1) for slope in (-0.2, 0.1, 0.3)])
 
 
 @pytest.fixture
 def levels():
-    """Pyramid over 4 tokens and 3 levels, `[7, 4]`."""
+    """Levels of a pyramid matrix for 4 tokens and 3 denoising steps, `[7, 4]`."""
     return np.clip(3 + np.arange(4) - np.arange(7)[:, None], 0, 3) / 3
 
 
 @pytest.fixture
 def trace(candidates, levels):
-    """`[7, 3, 5, 2]`: noise that shrinks with the level of each token."""
+    """The candidates `[7, 3, 5, 2]` with noise in proportion to the level of each token."""
     noise = np.random.default_rng(0).normal(size=(3, 5, 2))
     weight = np.concatenate([np.zeros((7, 1)), levels], axis=1)
     return candidates + weight[:, None, :, None] * noise
@@ -66,7 +72,7 @@ def trace(candidates, levels):
 
 @pytest.fixture
 def read_gif():
-    """`read_gif(path)`: frames `[F, H, W, 3]` and how long each is shown, in milliseconds."""
+    """A function that reads the frames `[F, H, W, 3]` and their display times in milliseconds."""
 
     def read(path):
         images, durations = [], []

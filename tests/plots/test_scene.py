@@ -1,10 +1,10 @@
-"""Coordinates in the picture, and environments that draw themselves."""
+"""Figure coordinates, and environments that draw themselves."""
 
 import numpy as np
 import pytest
 
 from dfplan.plots.plans import PlanCase
-from dfplan.plots.scene import axis_names, drawer, goal_point, picture_dims, points
+from dfplan.plots.scene import axis_names, draw_function, goal_point, plot_dims, plot_points
 
 
 @pytest.mark.parametrize(
@@ -18,19 +18,21 @@ from dfplan.plots.scene import axis_names, drawer, goal_point, picture_dims, poi
         ((0,), 1, (0,)),
     ],
 )
-def test_dims(goal_dims, state_dim, dims):
-    assert picture_dims(goal_dims, state_dim) == dims
+def test_plot_dims(goal_dims, state_dim, dims):
+    assert plot_dims(goal_dims, state_dim) == dims
 
 
-def test_points_take_the_dims_in_order():
+def test_plot_points_keep_the_order_of_the_dims():
     states = np.random.default_rng(0).normal(size=(2, 6, 4))
-    np.testing.assert_array_equal(points(states, (3, 1))[..., 0], states[..., 3])
-    np.testing.assert_array_equal(points(states, (3, 1))[..., 1], states[..., 1])
+    np.testing.assert_array_equal(plot_points(states, (3, 1))[..., 0], states[..., 3])
+    np.testing.assert_array_equal(plot_points(states, (3, 1))[..., 1], states[..., 1])
 
 
 def test_one_dimension_is_drawn_over_control_steps():
     states = np.array([[[4.0], [5.0], [6.0]]])
-    np.testing.assert_array_equal(points(states, (0,), stride=10), [[[0, 4], [10, 5], [20, 6]]])
+    np.testing.assert_array_equal(
+        plot_points(states, (0,), stride=10), [[[0, 4], [10, 5], [20, 6]]]
+    )
     assert axis_names((0,)) == ("control step", "state 0")
     assert axis_names((3, 1)) == ("state 3", "state 1")
 
@@ -43,14 +45,14 @@ def test_goal_point():
     assert goal_point(np.array([7.0]), (3,), (0, 1)) is None
 
 
-def test_drawer(drawing, mute, candidates):
+def test_draw_function(drawing_env, plain_env, candidates):
     from matplotlib.figure import Figure
 
-    assert drawer(mute) is None
-    draw = drawer(drawing)
+    assert draw_function(plain_env) is None
+    draw = draw_function(drawing_env)
     assert draw is not None
     ax = Figure().subplots()
     draw(ax)
     draw(ax, PlanCase(candidates, 0, candidates[0]))
     draw(ax, PlanCase(candidates, 0, candidates[0], seed=5))
-    assert drawing.drawn == [[], [], [5]]
+    assert drawing_env.drawn == [[], [], [5]]

@@ -1,4 +1,4 @@
-"""Flattening: the order of the numbers, batches, and what does not fit."""
+"""Flattening: order of the numbers, batches, and refused values."""
 
 from collections import OrderedDict
 
@@ -18,14 +18,14 @@ NESTED = spaces.Dict({"b": spaces.Dict({"z": box(), "y": box(2)}), "a": box(2, 2
 VALUE = {"b": {"z": 7.0, "y": [5, 6]}, "a": [[1, 2], [3, 4]], "extra": "ignored"}
 
 
-def test_entries_follow_each_other_in_alphabetical_order():
+def test_entries_are_sorted_by_name():
     shape = shape_of(NESTED)
     assert length(shape) == 7
     flat = flatten(VALUE, shape, "observation")
     assert flat.dtype == np.float32 and flat.tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_the_order_of_the_space_s_own_entries_does_not_matter():
+def test_the_order_of_entries_in_the_space_does_not_matter():
     ordered = spaces.Dict(OrderedDict(b=box(2), a=box(1)))
     assert list(ordered) == ["b", "a"] and shape_of(ordered) == (("a", (1,)), ("b", (2,)))
 
@@ -38,14 +38,14 @@ def test_a_batch_keeps_its_axes():
         "b": {k: np.stack([s["b"][k] for s in samples]).reshape(3, 2, -1) for k in "zy"},
     }
     batch["b"]["z"] = batch["b"]["z"][..., 0]
-    one = [flatten(s, shape, "observation") for s in samples]
-    np.testing.assert_array_equal(flatten(batch, shape, "observation").reshape(6, 7), one)
+    single = [flatten(s, shape, "observation") for s in samples]
+    np.testing.assert_array_equal(flatten(batch, shape, "observation").reshape(6, 7), single)
 
 
 def test_the_vector_is_a_copy():
-    given = np.zeros(3, np.float32)
-    flatten(given, (3,), "observation")[0] = 1
-    assert given[0] == 0
+    value = np.zeros(3, np.float32)
+    flatten(value, (3,), "observation")[0] = 1
+    assert value[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_vector_is_a_copy():
         (np.zeros(7), ["observation is a ndarray; needed: a dict with a, b"]),
     ],
 )
-def test_what_does_not_fit(value, words):
+def test_values_of_another_structure_are_refused(value, words):
     with pytest.raises(UserError) as caught:
         flatten(value, shape_of(NESTED), "observation")
     assert all(word in str(caught.value) for word in words), str(caught.value)

@@ -1,4 +1,4 @@
-"""Layouts: which observations and actions are read, and what is said of the others."""
+"""Layouts: supported observations and actions, and errors about others."""
 
 import dataclasses
 import json
@@ -64,9 +64,8 @@ def test_goal_dict_with_the_achieved_goal_inside():
 def test_batches_of_observations():
     layout = layout_from_spaces(goal_space(), box(2), None)
     batch = {key: np.stack([value, value + 1]) for key, value in OBSERVATION.items()}
-    assert layout.state(batch).shape == (2, 6)
-    np.testing.assert_array_equal(layout.state(batch)[0], layout.state(OBSERVATION))
-    assert layout.goal(batch).shape == (2, 2)
+    assert layout.state(batch).tolist() == [[0, 1, 2, 3, 10, 11], [1, 2, 3, 4, 11, 12]]
+    assert layout.goal(batch).tolist() == [[20, 21], [21, 22]]
 
 
 def test_actions_of_several_dimensions_are_flattened():
@@ -106,10 +105,10 @@ def test_unsupported_action_spaces(space):
 )
 def test_unsupported_observation_spaces(space):
     message = refusal(layout_from_spaces, space, box(2), None)
-    assert "is not supported; supported: a Box of numbers, or a Dict of those" in message
+    assert "supported: a Box of numbers, or a Dict" in message
 
 
-def test_goals_that_do_not_fit():
+def test_unsuitable_goals_are_refused():
     assert "(1,)" in refusal(layout_from_spaces, goal_space(), box(2), (1,))
     message = refusal(layout_from_spaces, goal_space(desired=3), box(2), None)
     assert "(2,), float32) and Box" in message and "(3,)" in message and "the same" in message
@@ -117,7 +116,7 @@ def test_goals_that_do_not_fit():
     assert "needed: the same shape" in refusal(layout_from_spaces, nested, box(2), None)
     assert "dimension 7" in refusal(layout_from_spaces, box(3), box(2), (0, 7))
     assert "valid: 0 to 2" in refusal(layout_from_spaces, box(3), box(2), (-1,))
-    assert "twice" in refusal(layout_from_spaces, box(3), box(2), (1, 1))
+    assert "(1, 1)" in refusal(layout_from_spaces, box(3), box(2), (1, 1))
 
 
 @pytest.mark.parametrize(
@@ -126,8 +125,8 @@ def test_goals_that_do_not_fit():
         (np.zeros(4), ["shape (4,)", "(..., 3)"]),
         (np.zeros((3, 1)), ["shape (3, 1)", "(..., 3)"]),
         (1.0, ["shape ()", "(..., 3)"]),
-        ("abc", ["no array of numbers", "abc"]),
-        ([[1, 2, 3], [1]], ["no array of numbers"]),
+        ("abc", ["array of numbers", "abc"]),
+        ([[1, 2, 3], [1]], ["array of numbers"]),
         (OBSERVATION, ["dict with observation, achieved_goal", "an array"]),
     ],
 )
@@ -167,21 +166,21 @@ def test_find_goal_dims():
     assert find_goal_dims(x, np.stack([x[:, 3], -x[:, 1]], axis=1)) is None
 
 
-def test_find_goal_dims_takes_every_row_into_account():
+def test_find_goal_dims_checks_every_row():
     x = np.random.default_rng(0).normal(size=(50, 3))
     achieved = x[:, [2]].copy()
     achieved[-1] += 0.1
     assert find_goal_dims(x, achieved) is None
 
 
-def test_find_goal_dims_gives_each_number_its_own_place():
+def test_find_goal_dims_uses_each_column_once():
     x = np.zeros((10, 3))
     assert find_goal_dims(x, np.zeros((10, 2))) == (0, 1)
     assert find_goal_dims(x[:, :1], np.zeros((10, 2))) is None
 
 
-def test_a_goal_that_stands_in_the_observation():
-    """The places where the goal stands are hidden from the state, that hindsight can replace it."""
+def test_goal_from_the_observation():
+    """The state holds zeros where the observation holds the goal."""
     layout = layout_from_spaces(box(5), box(2), (0, 1), (4, 2))
     observation = np.arange(1.0, 6)
     assert layout.goal(observation).tolist() == [5, 3]
@@ -192,7 +191,7 @@ def test_a_goal_that_stands_in_the_observation():
     assert layout.state(batch)[1].tolist() == [-1, -2, 0, -4, 0]
 
 
-def test_a_goal_that_is_always_the_same():
+def test_constant_goal():
     layout = layout_from_spaces(box(3), box(2), (2, 0), goal_value=(0.5, 0.0))
     assert layout.gives_goal and layout.goal(np.ones(3)).tolist() == [0.5, 0]
     assert layout.goal(np.ones((4, 3))).tolist() == [[0.5, 0]] * 4
@@ -206,14 +205,14 @@ def test_a_goal_that_is_always_the_same():
         (box(5), (0, 1), (), (0.0,), "goal-value has 1 numbers; goal-dims has 2"),
         (box(5), None, (4,), (), "goal-from has 1 numbers; goal-dims has 0"),
         (box(5), (0, 1), (4, 5), (), "goal-from dimension 5 is not in the state; valid: 0 to 4"),
-        (box(5), (0, 1), (1, 2), (), "(0, 1, 1, 2) name one of them twice"),
-        (box(5), (0,), (4,), (1.0,), "give goal-from or goal-value, not both"),
+        (box(5), (0, 1), (1, 2), (), "(0, 1, 1, 2)"),
+        (box(5), (0,), (4,), (1.0,), "goal-from or goal-value"),
         (box(5), (0,), (), (np.nan,), "not finite"),
-        (goal_space(), (2, 3), (0, 1), (), "goal-from: these observations bring a desired_goal"),
-        (goal_space(), (2, 3), (), (0, 1), "goal-value: these observations bring a desired_goal"),
+        (goal_space(), (2, 3), (0, 1), (), "goal-from: "),
+        (goal_space(), (2, 3), (), (0, 1), "goal-value: "),
     ],
 )
-def test_sources_of_a_goal_that_do_not_fit(space, dims, source, value, words):
+def test_unsuitable_goal_sources_are_refused(space, dims, source, value, words):
     assert words in refusal(layout_from_spaces, space, box(2), dims, source, value)
 
 
@@ -235,24 +234,24 @@ def test_a_goal_dict_of_matrices():
     assert layout.goal(observation).tolist() == [5, 6, 7, 8]
 
 
-def test_a_goal_dict_is_one_like_any_other_where_no_goal_is_wanted():
+def test_a_goal_dict_can_be_read_without_goals():
     layout = layout_from_spaces(goal_space(), box(2), ())
     assert (layout.state_dim, layout.goal_dim, layout.gives_goal) == (8, 0, False)
     # Alphabetical: achieved_goal, desired_goal, observation.
     assert layout.state(OBSERVATION).tolist() == [10, 11, 20, 21, 0, 1, 2, 3]
 
 
-def test_json_keeps_a_layout():
+def test_json_round_trip():
     space = spaces.Dict({"joint": box(2, 3), "hand": spaces.Dict({"tip": box(2)})})
     layout = layout_from_spaces(space, box(2), (0,), (3,))
-    back = Layout.from_dict(json.loads(json.dumps(dataclasses.asdict(layout))))
-    assert back == layout and back.observation_shape[1] == ("joint", (2, 3))
+    restored = Layout.from_dict(json.loads(json.dumps(dataclasses.asdict(layout))))
+    assert restored == layout and restored.observation_shape[1] == ("joint", (2, 3))
 
 
-def test_actions_get_the_shape_of_their_space_back():
+def test_actions_are_reshaped_to_their_space():
     layout = layout_from_spaces(box(3), box(2, 3), None)
     assert layout.shape_action(np.arange(12.0).reshape(2, 6))[1].tolist() == [
         [6, 7, 8],
         [9, 10, 11],
     ]
-    assert layout.shape_action(np.zeros(6)).shape == (2, 3)
+    assert layout.shape_action(np.arange(6.0)).tolist() == [[0, 1, 2], [3, 4, 5]]

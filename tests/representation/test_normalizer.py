@@ -1,4 +1,4 @@
-"""Normalizer: fit, both directions, subsets, JSON."""
+"""Normalizer: fit, encoding and decoding, subsets, JSON."""
 
 import json
 
@@ -39,7 +39,7 @@ def test_a_large_offset_costs_no_precision_in_the_fit():
     np.testing.assert_allclose(Normalizer.fit(data).std, data.astype(float).std(0), rtol=1e-5)
 
 
-def test_take_keeps_the_order_asked_for(data):
+def test_take_keeps_the_requested_order(data):
     normalizer = Normalizer.fit(data)
     np.testing.assert_array_equal(
         normalizer.take((2, 0)).encode(data[:, [2, 0]]), normalizer.encode(data)[:, [2, 0]]
@@ -48,10 +48,10 @@ def test_take_keeps_the_order_asked_for(data):
 
 def test_json_round_trip_is_exact(data):
     normalizer = Normalizer.fit(data)
-    again = Normalizer.from_dict(json.loads(json.dumps(normalizer.to_dict())))
+    restored = Normalizer.from_dict(json.loads(json.dumps(normalizer.to_dict())))
     for name in ("mean", "std"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(normalizer, name))
-        assert getattr(again, name).dtype == np.float32
+        np.testing.assert_array_equal(getattr(restored, name), getattr(normalizer, name))
+        assert getattr(restored, name).dtype == np.float32
 
 
 def test_it_is_a_pytree(data):

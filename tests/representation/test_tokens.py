@@ -1,4 +1,4 @@
-"""Tokens: their configuration, and features there and back."""
+"""Tokens: configuration, encoding and decoding."""
 
 import numpy as np
 import pytest
@@ -23,18 +23,18 @@ from dfplan.types import UserError
         ("frames", "all", "'all'; valid: last, stack"),
     ],
 )
-def test_what_a_config_refuses(field, value, words):
+def test_values_out_of_range_are_refused(field, value, words):
     with pytest.raises(UserError, match=f"data.{field}.*{words}"):
         DataConfig(**{field: value})
 
 
 @pytest.mark.parametrize("dim", [3, -1])
-def test_rest_dims_are_of_the_state(dim):
-    with pytest.raises(UserError, match=f"data.rest_dims {dim} is not in the state; valid: 0 to 2"):
+def test_rest_dims_must_be_in_the_state(dim):
+    with pytest.raises(UserError, match=f"data.rest_dims {dim} .*valid: 0 to 2"):
         TokenLayout.create(Layout(3, 2), DataConfig(rest_dims=(0, dim)))
 
 
-def test_a_config_is_hashable_after_json_made_its_tuple_a_list():
+def test_a_config_with_a_list_is_hashable():
     assert hash(DataConfig(rest_dims=[1, 2])) == hash(DataConfig(rest_dims=(1, 2)))  # pyright: ignore
 
 
@@ -54,10 +54,19 @@ def test_a_token_holds_frames_and_actions(frames, actions, features):
         np.testing.assert_array_equal(layout.action_chunk(token), chunk)
 
 
-def test_a_goal_token_has_the_goal_where_the_state_has_it():
+def test_a_goal_token_holds_the_goal_at_its_state_dimensions():
     config = DataConfig(stride=2, frames="stack", actions=True)
     layout = TokenLayout.create(Layout(3, 1, goal_dims=(2, 0)), config)
     states = Normalizer.from_dict({"mean": [1.0, 2.0, 3.0], "std": [1.0, 10.0, 2.0]})
     token = layout.goal_token(np.array([[7.0, 5.0]]), states)
     assert layout.has_goal
     assert token.tolist() == [[4.0, 0, 2.0, 0, 0, 0, 0, 0]]
+
+
+def test_a_return_quantile_token_has_mean_zero_and_unit_variance():
+    layout = TokenLayout.create(Layout(3, 1), DataConfig(goal="reward"))
+    assert layout.has_goal and layout.reward_conditioned
+    tokens = np.asarray(layout.return_quantile_token(np.linspace(0, 1, 10_001)))
+    assert tokens[:, 0].mean() == pytest.approx(0, abs=1e-4)
+    assert tokens[:, 0].std() == pytest.approx(1, abs=1e-3)
+    assert not tokens[:, 1:].any()

@@ -1,4 +1,4 @@
-"""From a task to a run on disk, and on with it; nothing is left where nothing can be trained."""
+"""From a task to a run on disk, and resuming; a refused training leaves nothing on disk."""
 
 import dataclasses
 import sys
@@ -9,12 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.runs import train as trainer
 from dfplan.data import minari_io
-from dfplan.nets.config import KINDS
+from dfplan.runs import train as train_module
 from dfplan.runs.run import Run, checkpoints, load_weights
-from dfplan.tasks.registry import Task
 from dfplan.runs.train import resume, train
+from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import UserError
@@ -30,7 +29,7 @@ class Episode(SimpleNamespace):
 
 @dataclasses.dataclass
 class Dataset:
-    """As much of a Minari dataset as dfplan reads."""
+    """The part of a Minari dataset that dfplan reads."""
 
     episodes: list
     observation_space: gym.Space
@@ -48,8 +47,9 @@ def box(n):
 
 @pytest.fixture
 def dataset(tiny_data, monkeypatch):
-    """The tiny data as a dataset that can be read as often as a test likes, and changed."""
-    states, actions = tiny_data.state.reshape(12, 21, 3), tiny_data.action.reshape(12, 21, 2)
+    """The tiny data as a dataset that a test can read repeatedly, and change."""
+    states = tiny_data.state.reshape(12, 21, 3)
+    actions = tiny_data.action.reshape(12, 21, 2)
     episodes = [
         Episode(id=i, observations=s.copy(), actions=a[:-1].copy())
         for i, (s, a) in enumerate(zip(states, actions, strict=True))
@@ -69,27 +69,40 @@ def contents(directory):
     return {p.relative_to(directory): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["transformer", "gru"])
 def test_train_and_resume(dataset, tiny_config, tmp_path, kind):
     net = dataclasses.replace(tiny_config.net, kind=kind)
-    tiny_config = dataclasses.replace(tiny_config, net=net)
-    seen = []
-    options = {"goal_dims": GOAL, "report": lambda step, metrics: seen.append(step)}
-    run = train(TASK, tiny_config, tmp_path / "a", stop_step=4, command="dfplan train", **options)
-    assert seen == [2, 3, 4] and run.command == "dfplan train"
-    back = resume(tmp_path / "a", stop_step=7, report=options["report"])
-    assert seen == [2, 3, 4, 6, 7] and back.config == run.config
-    train(TASK, tiny_config, tmp_path / "b", stop_step=7, goal_dims=GOAL)
-    resumed, straight = (load_weights(run, tmp_path / d).params for d in "ab")
-    jax.tree.map(np.testing.assert_array_equal, resumed, straight)
+    config = dataclasses.replace(tiny_config, net=net)
+    steps = []
+
+    def report(step, metrics):
+        steps.append(step)
+
+    run = train(
+        TASK,
+        config,
+        tmp_path / "a",
+        goal_dims=GOAL,
+        stop_step=4,
+        report=report,
+        command="dfplan train",
+    )
+    assert steps == [2, 3, 4] and run.command == "dfplan train"
+    resumed_run = resume(tmp_path / "a", stop_step=7, report=report)
+    assert steps == [2, 3, 4, 6, 7] and resumed_run.config == run.config
+    train(TASK, config, tmp_path / "b", stop_step=7, goal_dims=GOAL)
+    resumed = load_weights(run, tmp_path / "a").params
+    uninterrupted = load_weights(run, tmp_path / "b").params
+    jax.tree.map(np.testing.assert_array_equal, resumed, uninterrupted)
 
 
 class Walk(gym.Env):
-    observation_space, action_space = box(3), box(2)
+    observation_space = box(3)
+    action_space = box(2)
 
 
-def test_an_environment_object_is_kept_as_what_made_it(dataset, tiny_config, tmp_path):
-    def env_of(env, name):
+def test_an_environment_object_is_kept_as_its_id_and_arguments(dataset, tiny_config, tmp_path):
+    def saved_env(env, name):
         run = train(Task(env, "tiny-v0"), tiny_config, tmp_path / name, stop_step=0, goal_dims=GOAL)
         saved = Run.load(tmp_path / name).task
         assert saved == run.task
@@ -97,16 +110,16 @@ def test_an_environment_object_is_kept_as_what_made_it(dataset, tiny_config, tmp
 
     gym.register("Walk-v0", entry_point=lambda speed=1, hook=None: Walk())
     try:
-        assert env_of(gym.make("Walk-v0", speed=2), "made") == ("Walk-v0", {"speed": 2})
-        assert env_of(lambda: gym.make("Walk-v0"), "function") == ("Walk-v0", {})
-        # What JSON cannot hold cannot be made again from a file.
-        assert env_of(gym.make("Walk-v0", hook=print), "hook") == ("", {})
-        assert env_of(Walk(), "bare") == ("", {})
+        assert saved_env(gym.make("Walk-v0", speed=2), "made") == ("Walk-v0", {"speed": 2})
+        assert saved_env(lambda: gym.make("Walk-v0"), "function") == ("Walk-v0", {})
+        # Arguments that JSON cannot hold cannot be kept.
+        assert saved_env(gym.make("Walk-v0", hook=print), "hook") == ("", {})
+        assert saved_env(Walk(), "bare") == ("", {})
     finally:
         del gym.registry["Walk-v0"]
 
 
-def test_an_environment_object_that_is_not_the_data_s(dataset, tiny_config, tmp_path):
+def test_an_environment_object_that_does_not_fit_the_data(dataset, tiny_config, tmp_path):
     env = Walk()
     env.observation_space = box(4)
     with pytest.raises(UserError, match=r"has 4 states, 2 goals.*trained with 3 states"):
@@ -114,38 +127,46 @@ def test_an_environment_object_that_is_not_the_data_s(dataset, tiny_config, tmp_
     assert not (tmp_path / "run").exists()
 
 
-def test_where_the_goal_comes_from_is_kept(dataset, tiny_config, tmp_path):
+def test_the_source_of_the_goal_is_kept(dataset, tiny_config, tmp_path):
     run = train(TASK, tiny_config, tmp_path / "a", stop_step=0, goal_dims=(0,), goal_from=(2,))
     assert run.layout.goal(np.arange(3.0)).tolist() == [2]
     assert not run.load_data("tiny-v0").state[:, 2].any()  # hidden, as in training
-    assert resume(tmp_path / "a", stop_step=1).layout == run.layout == Run.load(tmp_path / "a").layout
+    assert (
+        resume(tmp_path / "a", stop_step=1).layout == run.layout == Run.load(tmp_path / "a").layout
+    )
     run = train(TASK, tiny_config, tmp_path / "b", stop_step=0, goal_dims=(0,), goal_value=(0.5,))
     assert run.layout.goal(np.arange(3.0)).tolist() == [0.5]
-    assert resume(tmp_path / "b", stop_step=1).layout == run.layout == Run.load(tmp_path / "b").layout
+    assert (
+        resume(tmp_path / "b", stop_step=1).layout == run.layout == Run.load(tmp_path / "b").layout
+    )
 
 
-def test_run_that_exists_is_not_touched(dataset, tiny_config, tmp_path, monkeypatch):
+def test_an_existing_run_is_not_touched(dataset, tiny_config, tmp_path, monkeypatch):
     train(TASK, tiny_config, tmp_path, stop_step=0, goal_dims=GOAL)
     before = contents(tmp_path)
-    monkeypatch.setattr(trainer, "load_trajectories", lambda *a, **k: pytest.fail("data was read"))
-    with pytest.raises(UserError, match="already holds a run; resume it with --resume") as error:
+
+    def fail(*args, **kwargs):
+        pytest.fail("data was read")
+
+    monkeypatch.setattr(train_module, "load_trajectories", fail)
+    with pytest.raises(UserError, match=r"run.*--resume") as error:
         train(TASK, tiny_config, tmp_path, goal_dims=GOAL)
     assert str(tmp_path) in str(error.value)
     assert contents(tmp_path) == before
 
 
-def test_checkpoints_of_a_lost_run_are_not_taken_for_this_one(dataset, tiny_config, tmp_path):
+def test_checkpoints_of_a_lost_run_are_not_used(dataset, tiny_config, tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(UserError, match=r"checkpoints without a config\.json; name another"):
+    with pytest.raises(UserError, match=r"checkpoints.*config\.json"):
         train(TASK, tiny_config, tmp_path, goal_dims=GOAL)
     assert not (tmp_path / "config.json").exists()
 
 
-DISTIL = {"training.objective.two_stream": True, "training.objective.loss": "consistency"}
+DISTILLATION = {"training.objective.two_stream": True, "training.objective.loss": "consistency"}
 
 
 def untrained(config, out):
-    """A run with fresh weights, and these."""
+    """A run with initial weights, and the weights."""
     run = train(TASK, config, out, stop_step=0, goal_dims=GOAL)
     weights = run.model.init(3)
     CheckpointStore(checkpoints(out)).save_weights(0, weights)
@@ -153,39 +174,41 @@ def untrained(config, out):
 
 
 def test_a_run_is_distilled(dataset, tiny_config, tmp_path, same_bits):
-    """From the weights and in the units of the one before, which stays the teacher."""
-    before, taught = untrained(tiny_config, tmp_path / "a")
+    """Initialized from the teacher's weights, with the teacher's normalizers."""
+    teacher, teacher_weights = untrained(tiny_config, tmp_path / "a")
     for episode in dataset.episodes:
         episode.observations *= 3
-    config = tiny_config.override(DISTIL)
+    config = tiny_config.override(DISTILLATION)
     run = train(TASK, config, tmp_path / "b", stop_step=0, init_from=tmp_path / "a")
-    assert run.layout == before.layout  # the goal's places are known without being named
-    same_bits((run.states, run.actions), (before.states, before.actions))
-    same_bits(load_weights(run, tmp_path / "b").params, taught)
+    assert run.layout == teacher.layout  # goal dimensions are the teacher's
+    same_bits((run.states, run.actions), (teacher.states, teacher.actions))
+    same_bits(load_weights(run, tmp_path / "b").params, teacher_weights)
     resume(tmp_path / "b", stop_step=3)
     spec = TrainSpec(run.model, config.data, config.training)
     state = CheckpointStore(checkpoints(tmp_path / "b")).load_state(
         jax.eval_shape(lambda: init_state(spec))
     )
-    same_bits(state.teacher, taught)
-    assert not np.array_equal(*(jax.tree.leaves(p)[0] for p in (state.params, taught)))
+    same_bits(state.teacher, teacher_weights)
+    assert not np.array_equal(jax.tree.leaves(state.params)[0], jax.tree.leaves(teacher_weights)[0])
 
 
-def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
+def test_runs_that_cannot_initialize_another(dataset, tiny_config, tmp_path):
     untrained(tiny_config, tmp_path / "a")
     train(TASK, tiny_config, tmp_path / "empty", stop_step=0, goal_dims=GOAL)
-    wider, steeper = {"net.width": 32}, {"diffusion.schedule": "cosine:shift=1"}
-    for settings, begin, says in (
-        (DISTIL, None, "learns from a run .*name it with --init-from"),
-        (wider, "a", "net.width 32 needs other weights than .*valid here: 16"),
-        (steeper, "a", "diffusion.schedule .?cosine:shift=1.? needs other weights than .*valid here: .?cosine"),
-        ({}, "nowhere", "nowhere is neither a run"),
-        ({}, "empty", "holds no checkpoint"),
+    wider = {"net.width": 32}
+    shifted = {"diffusion.schedule": "cosine:shift=1"}
+    for settings, init_from, message in (
+        (DISTILLATION, None, "'consistency' .*--init-from"),
+        (wider, "a", "net.width 32 .*valid here: 16"),
+        (shifted, "a", "diffusion.schedule .?cosine:shift=1.? .*valid here: .?cosine"),
+        ({}, "nowhere", "nowhere .*config.json"),
+        ({}, "empty", "empty.* no checkpoint"),
     ):
-        config, out = tiny_config.override(settings), tmp_path / "b"
-        with pytest.raises(UserError, match=says):
-            train(TASK, config, out, init_from=begin and tmp_path / begin, goal_dims=GOAL)
-        assert not out.exists()
+        config = tiny_config.override(settings)
+        source = init_from and tmp_path / init_from
+        with pytest.raises(UserError, match=message):
+            train(TASK, config, tmp_path / "b", init_from=source, goal_dims=GOAL)
+        assert not (tmp_path / "b").exists()
     dataset.observation_space = box(4)
     for episode in dataset.episodes:
         episode.observations = np.pad(episode.observations, ((0, 0), (0, 1)))
@@ -194,8 +217,8 @@ def test_what_a_run_cannot_begin_with(dataset, tiny_config, tmp_path):
     assert not (tmp_path / "b").exists()
 
 
-AHEAD = {"net.attention": "bidirectional"}
-TWO = {"training.objective.two_stream": True, "planner.sampling.matrix": "pyramid"}
+BIDIRECTIONAL = {"net.kind": "bidirectional"}
+TWO_STREAM = {"training.objective.two_stream": True, "planner.sampling.matrix": "pyramid"}
 
 
 def make_nan(dataset):
@@ -209,19 +232,19 @@ def make_empty(dataset):
 @pytest.mark.parametrize(
     ("spoil", "settings", "task", "message"),
     [
-        (make_nan, {}, TASK, "episode 3, step 5: state dimension 1 is nan"),
+        (make_nan, {}, TASK, "episode 3, step 5: .*1 is nan"),
         (make_empty, {}, TASK, "has no steps"),
-        (None, {}, Task("Walk-v0", "none-v0"), "no dataset 'none-v0' here"),
-        (None, {"data.stride": 21}, TASK, "data.stride 21 is longer than every episode"),
-        (None, {"data.rest_dims": [3]}, TASK, "data.rest_dims 3 is not in the state"),
-        (None, {"planner.low_level_controller": "diffused"}, TASK, "needs a model trained with data.actions"),
-        (None, AHEAD, TASK, "'autoregressive' keeps .*'bidirectional' leaves nothing to keep"),
-        (None, AHEAD | TWO, TASK, "two_stream learns .*'bidirectional' sees what comes after"),
-        (None, {}, Task("W-v0", "tiny-v0", env_kwargs={"f": print}), "cannot be kept as JSON"),
+        (None, {}, Task("Walk-v0", "none-v0"), "'none-v0'"),
+        (None, {"data.stride": 21}, TASK, "data.stride 21 .*valid: 1 to 20"),
+        (None, {"data.rest_dims": [3]}, TASK, "data.rest_dims 3 "),
+        (None, {"planner.low_level_controller": "diffused"}, TASK, "'diffused'.* data.actions"),
+        (None, BIDIRECTIONAL, TASK, "'autoregressive' .*'bidirectional'"),
+        (None, BIDIRECTIONAL | TWO_STREAM, TASK, "two_stream .*'bidirectional'"),
+        (None, {}, Task("W-v0", "tiny-v0", env_kwargs={"f": print}), "JSON.*env_kwargs"),
     ],
     ids=["nan", "empty", "missing", "stride", "rest", "planner", "ahead", "streams", "kwargs"],
 )
-def test_nothing_is_left_where_nothing_can_be_trained(
+def test_a_refused_training_leaves_nothing_on_disk(
     dataset, tiny_config, tmp_path, spoil, settings, task, message
 ):
     if spoil:
@@ -233,7 +256,7 @@ def test_nothing_is_left_where_nothing_can_be_trained(
     assert not out.exists()
 
 
-def test_out_that_is_a_file(dataset, tiny_config, tmp_path):
+def test_out_is_a_file(dataset, tiny_config, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="cannot write"):
         train(TASK, tiny_config, tmp_path / "file", goal_dims=GOAL)
@@ -244,7 +267,7 @@ def test_resume_with_a_changed_dataset(dataset, tiny_config, tmp_path):
     train(TASK, tiny_config, tmp_path, stop_step=0, goal_dims=GOAL)
     before = contents(tmp_path)
     dataset.episodes[0].actions[0, 0] += 1
-    with pytest.raises(UserError, match=r"is not the one .*: fingerprint \w{12}, then \w{12}"):
+    with pytest.raises(UserError, match=r"'tiny-v0' .*fingerprint \w+ \w{12}, .* \w{12}$"):
         resume(tmp_path)
     for episode in dataset.episodes:
         episode.observations = np.pad(episode.observations, ((0, 0), (0, 1)))
@@ -254,8 +277,8 @@ def test_resume_with_a_changed_dataset(dataset, tiny_config, tmp_path):
     assert contents(tmp_path) == before
 
 
-def test_resume_of_no_run(tmp_path):
-    with pytest.raises(UserError, match="is no run"):
+def test_resume_without_a_run(tmp_path):
+    with pytest.raises(UserError, match=r"config\.json"):
         resume(tmp_path)
 
 
@@ -282,6 +305,6 @@ def test_missing_wandb_is_noticed_before_anything_is_written(
 ):
     monkeypatch.setitem(sys.modules, "wandb", None)
     config = tiny_config.override({"training.wandb": "mazes"})
-    with pytest.raises(UserError, match=r"training.wandb needs wandb"):
+    with pytest.raises(UserError, match=r"training.wandb .*wandb"):
         train(TASK, config, tmp_path / "run", goal_dims=GOAL)
     assert not list(tmp_path.iterdir())

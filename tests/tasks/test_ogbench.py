@@ -1,16 +1,21 @@
 """OGBench's protocol, against a scorer that is written as OGBench's own evaluation is."""
 
+import functools
+
 import gymnasium
 import numpy as np
 import pytest
 
-from dfplan.evaluation.evaluate import evaluate, measure, run_episodes, score_tasks
+from dfplan.evaluation.evaluate import evaluate
+from dfplan.evaluation.metrics import measure, score_tasks
+from dfplan.evaluation.play import run_episodes
 from dfplan.representation.layout import Layout
 from dfplan.tasks.ogbench import OGBenchProtocol
 
 from .goal_env import LIMIT, GoalEnv
 
-SEED, EPISODES = 40, 50
+SEED = 40
+EPISODES = 50
 LAYOUT = Layout(4, 2, goal_dims=(0, 1))
 
 
@@ -31,7 +36,8 @@ class Seeker:
 
 def score_by_hand():
     """Success of each episode `[5, EPISODES / 5]`: one environment, episode after episode."""
-    env, agent = gymnasium.wrappers.TimeLimit(GoalEnv(), LIMIT), Seeker()
+    env = gymnasium.wrappers.TimeLimit(GoalEnv(), LIMIT)
+    agent = Seeker()
     success = []
     for i in range(EPISODES):
         np.random.seed(SEED + i)  # noqa: NPY002
@@ -56,7 +62,7 @@ def by_hand():
 
 @pytest.mark.parametrize("form", ["id", "environment"])
 def test_every_episode_ends_as_the_scorer_says(by_hand, form):
-    make = lambda: gymnasium.make("GoalEnv-v0")  # noqa: E731
+    make = functools.partial(gymnasium.make, "GoalEnv-v0")
     episodes = run_episodes(
         Seeker(),
         make if form == "id" else make(),

@@ -1,4 +1,4 @@
-"""Tasks are found through entry points, and presets stand below a task's own settings."""
+"""Tasks are found through entry points, and their own settings override presets."""
 
 import json
 import os
@@ -16,7 +16,7 @@ RECORD = {"env": "Walk-v0", "dataset": "walk-v0", "preset": {"data.stride": 3}}
 
 
 def install(monkeypatch, *packages):
-    """Let these be all the packages with tasks; one is a dict or an error."""
+    """Make these the only packages with tasks; each is a dict or an error."""
 
     def point(i, package):
         def load():
@@ -32,7 +32,7 @@ def install(monkeypatch, *packages):
 
 
 @pytest.fixture(autouse=True)
-def _forget():
+def _clear_cache():
     yield
     all_tasks.cache_clear()
 
@@ -50,9 +50,9 @@ def test_installed_tasks_are_found():
     assert make_config(task).data.rest_dims == (2, 3)
 
 
-def test_unknown_task_lists_near_names_first(monkeypatch):
+def test_unknown_task_lists_close_names_first(monkeypatch):
     install(monkeypatch, {"aaa": RECORD, "maze-large": RECORD, "maze-umaze": RECORD})
-    with pytest.raises(UserError, match=r"unknown task 'maze-umaz'; valid: maze-umaze, .*aaa"):
+    with pytest.raises(UserError, match=r"'maze-umaz'; valid: maze-umaze, .*aaa"):
         get_task("maze-umaz")
 
 
@@ -84,13 +84,13 @@ def test_load_function():
 @pytest.mark.parametrize(
     "path", ["", "os", "os:", ":join", "os:nothing", "no_such_module:f", ".os:f", "os:sep"]
 )
-def test_load_function_says_what_it_needs(path):
+def test_load_function_names_the_expected_form(path):
     with pytest.raises(UserError, match="expected 'module:function'") as error:
         load_function(path)
     assert repr(path) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_preset_stands_below_the_tasks_own_settings():
+def test_a_tasks_own_settings_override_the_preset():
     task = Task("Walk-v0", "walk-v0", preset={"net.width": 32, "data.stride": 3})
     config = make_config(task, "large")
     assert config.net.width == 32 and config.data.stride == 3
@@ -104,5 +104,5 @@ def test_presets_are_valid(preset):
 
 
 def test_unknown_preset():
-    with pytest.raises(UserError, match="unknown preset 'huge'; valid: small, default, large"):
+    with pytest.raises(UserError, match="'huge'; valid: small, default, large"):
         make_config(Task("", ""), "huge")

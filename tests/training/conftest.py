@@ -1,4 +1,4 @@
-"""One recipe for all tests, so that it is compiled once; tests stop it early with `until`."""
+"""One spec for all tests, so that it is compiled once; tests stop it early with `stop_step`."""
 
 import pytest
 
@@ -23,6 +23,6 @@ def training_arrays(tiny_data, tiny_config):
 
 @pytest.fixture(scope="session")
 def straight(spec, training_arrays, tmp_path_factory):
-    """The directory and the last state of a run of 7 steps that nothing interrupts."""
+    """The directory and the last state of an uninterrupted run of 7 steps."""
     directory = tmp_path_factory.mktemp("straight")
     return directory, fit(spec, training_arrays, directory, stop_step=7)

@@ -1,4 +1,4 @@
-"""Reads TensorBoard's event files as TensorBoard does."""
+"""Read TensorBoard's event files as TensorBoard does."""
 
 import struct
 
@@ -6,7 +6,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 
 def scalars(directory):
-    """`[(tag, step, value)]` that a reader of all event files in a directory shows."""
+    """Return the `[(tag, step, value)]` that TensorBoard shows for a directory."""
     shown = []
     for path in sorted(directory.glob("events.out.tfevents.*")):
         for event in _events(path.read_bytes()):
@@ -17,7 +17,7 @@ def scalars(directory):
 
 
 def _events(data):
-    """Records are a length, its checksum, the data, its checksum."""
+    """Yield the events; a record is a length, its checksum, the data, and its checksum."""
     while data:
         (length,) = struct.unpack_from("<Q", data)
         yield Event.FromString(data[12 : 12 + length])

@@ -1,4 +1,4 @@
-"""Checkpoints come back as they were, or say in one line why not."""
+"""Checkpoints are restored exactly, or refused with one line that says why."""
 
 import dataclasses
 import shutil
@@ -20,12 +20,11 @@ def state(spec):
 
 @pytest.fixture(scope="module")
 def saved(state, tmp_path_factory):
-    """A directory with checkpoints of the steps 1 and 2."""
+    """A directory with the checkpoints of steps 1 and 2."""
     directory = tmp_path_factory.mktemp("saved") / "checkpoints"
-    store = CheckpointStore(directory)
-    for step in (1, 2):
-        store.save(state._replace(step=jnp.int32(step)))
-    store.close()
+    with CheckpointStore(directory) as store:
+        for step in (1, 2):
+            store.save(state._replace(step=jnp.int32(step)))
     return directory
 
 
@@ -36,42 +35,36 @@ def directory(saved, tmp_path):
 
 @pytest.fixture
 def load(directory, state):
-    stores = []
-
     def load(like=None):
-        stores.append(CheckpointStore(directory))
-        return stores[-1].load_state(state if like is None else like)
+        with CheckpointStore(directory) as store:
+            return store.load_state(state if like is None else like)
 
-    yield load
-    for store in stores:
-        store.close()
+    return load
 
 
 def test_round_trip(load, directory, state, same_bits):
     same_bits(load(), state._replace(step=jnp.int32(2)))
-    store = CheckpointStore(directory)
-    same_bits(store.load_weights(jax.eval_shape(lambda: state.ema)), state.ema)
-    store.close()
+    with CheckpointStore(directory) as store:
+        same_bits(store.load_weights(jax.eval_shape(lambda: state.ema)), state.ema)
 
 
 def test_muon_round_trip(spec, tmp_path, same_bits):
     optimizer = dataclasses.replace(spec.training.optimizer, name="muon")
     training = dataclasses.replace(spec.training, optimizer=optimizer)
     state = init_state(spec._replace(training=training))
-    store = CheckpointStore(tmp_path / "checkpoints")
-    store.save(state)
-    same_bits(store.load_state(jax.eval_shape(lambda: state)), state)
-    store.close()
+    with CheckpointStore(tmp_path / "checkpoints") as store:
+        store.save(state)
+        same_bits(store.load_state(jax.eval_shape(lambda: state)), state)
 
 
-def test_newest_two_are_kept_and_none_is_written_twice(directory, state):
-    store = CheckpointStore(directory)
-    store.save(state._replace(step=jnp.int32(3)))
-    assert sorted(p.name for p in directory.iterdir()) == ["2", "3"]
-    written = (directory / "3" / "_CHECKPOINT_METADATA").stat().st_mtime_ns
-    store.save(state._replace(step=jnp.int32(3)))
-    assert (directory / "3" / "_CHECKPOINT_METADATA").stat().st_mtime_ns == written
-    store.close()
+def test_the_newest_two_are_kept_and_none_is_written_twice(directory, state):
+    metadata = directory / "3" / "_CHECKPOINT_METADATA"
+    with CheckpointStore(directory) as store:
+        store.save(state._replace(step=jnp.int32(3)))
+        assert sorted(p.name for p in directory.iterdir()) == ["2", "3"]
+        written = metadata.stat().st_mtime_ns
+        store.save(state._replace(step=jnp.int32(3)))
+        assert metadata.stat().st_mtime_ns == written
 
 
 def test_no_checkpoint(tmp_path, state):
@@ -116,36 +109,34 @@ def test_damaged_checkpoint(directory, load, damage, capfd):
     message = str(error.value)
     assert "\n" not in message and f"{directory / '2'} is damaged" in message
     assert "Traceback" not in capfd.readouterr().err
-    # As the message says:
+    # The message says to delete it.
     shutil.rmtree(directory / "2")
     assert int(load().step) == 1
 
 
 def test_weights_do_not_need_the_training_state(directory, state, same_bits):
     shutil.rmtree(directory / "2" / "training")
-    store = CheckpointStore(directory)
-    same_bits(store.load_weights(state.ema), state.ema)
-    store.close()
+    with CheckpointStore(directory) as store:
+        same_bits(store.load_weights(state.ema), state.ema)
 
 
-def test_weights_alone_are_no_training_state(tmp_path, state, same_bits):
-    store = CheckpointStore(tmp_path)
-    store.check_resumable()  # from the start
-    store.save_weights(7, state.ema)
-    same_bits(store.load_weights(jax.eval_shape(lambda: state.ema)), state.ema)
-    for load in (store.check_resumable, lambda: store.load_state(state)):
-        with pytest.raises(UserError, match=r"7 holds weights alone.*run that was packed"):
-            load()
-    flip(data_file(tmp_path / "7" / "weights"))
-    with pytest.raises(UserError, match="is not as it was written"):
-        store.load_weights(state.ema)
-    store.close()
+def test_weights_without_a_training_state_cannot_be_resumed(tmp_path, state, same_bits):
+    with CheckpointStore(tmp_path) as store:
+        store.check_resumable()  # from scratch
+        store.save_weights(7, state.ema)
+        same_bits(store.load_weights(jax.eval_shape(lambda: state.ema)), state.ema)
+        for load in (store.check_resumable, lambda: store.load_state(state)):
+            with pytest.raises(UserError, match=rf"{tmp_path / '7'} holds only weights"):
+                load()
+        flip(data_file(tmp_path / "7" / "weights"))
+        with pytest.raises(UserError, match=r"changed since it was written"):
+            store.load_weights(state.ema)
 
 
-def test_what_a_killed_run_leaves_is_passed_over(directory, load):
-    left = shutil.copytree(directory / "2", directory / "3.orbax-checkpoint-tmp")
-    (left / "commit_success.txt").unlink(missing_ok=True)
-    truncate(data_file(left / "training"))
+def test_leftovers_of_a_killed_run_are_ignored(directory, load):
+    leftover = shutil.copytree(directory / "2", directory / "3.orbax-checkpoint-tmp")
+    (leftover / "commit_success.txt").unlink(missing_ok=True)
+    truncate(data_file(leftover / "training"))
     (directory / "2" / "contents.json").unlink()
     assert int(load().step) == 2
 
@@ -154,7 +145,7 @@ def test_checkpoint_of_another_model(spec, load, directory, capfd):
     for change in ({"width": 32}, {"layers": 3}):
         net = dataclasses.replace(spec.model.net, **change)
         other = spec._replace(model=dataclasses.replace(spec.model, net=net))
-        with pytest.raises(UserError, match=r"of another model .*shape.*the model has") as error:
+        with pytest.raises(UserError, match=r"another model .*shape.*the model has") as error:
             load(jax.eval_shape(lambda other=other: init_state(other)))
         assert "\n" not in str(error.value) and str(directory / "2") in str(error.value)
     assert not capfd.readouterr().err

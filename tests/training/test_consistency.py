@@ -1,4 +1,4 @@
-"""What a distilled network is to estimate: exactly known for Gaussian tokens."""
+"""Targets of consistency distillation, which are known exactly for Gaussian tokens."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ CONSISTENCY = {"two_stream": True, "loss": "consistency"}
 
 
 class Gaussian:
-    """Stands for a model that predicts x0 of tokens of N(0, SPREAD^2), which tell of no other."""
+    """A model that predicts x0 of independent tokens from N(0, SPREAD^2)."""
 
     diffusion = DiffusionConfig("cosine", parametrization="x0")
     schedule = diffusion.make_schedule()
@@ -28,7 +28,7 @@ class Gaussian:
 
 
 class Net:
-    """Puts out `factor(alpha, sigma)` times each target."""
+    """A network that outputs `factor(alpha, sigma)` times each target."""
 
     def __init__(self, factor):
         self.factor = factor
@@ -40,62 +40,63 @@ class Net:
 
 
 TEACHER = Net(lambda a, s: a * SPREAD**2 / (a**2 * SPREAD**2 + s**2))
-"""The mean of what the token may have been."""
-WHOLE_WAY = Net(lambda a, s: SPREAD / jnp.sqrt(a**2 * SPREAD**2 + s**2))
-"""Where the probability flow leads from a token."""
+"""The posterior mean of the token."""
+FLOW_END = Net(lambda a, s: SPREAD / jnp.sqrt(a**2 * SPREAD**2 + s**2))
+"""The end of the probability flow from the token: the exact consistency function."""
 
 
-def estimates(steps, student=WHOLE_WAY, levels=0):
+def estimates(steps, student=FLOW_END, num_levels=0):
     model = Gaussian()
-    model.diffusion = dataclasses.replace(Gaussian.diffusion, num_levels=levels)
+    model.diffusion = dataclasses.replace(Gaussian.diffusion, num_levels=num_levels)
     level = jnp.tile(jnp.linspace(0, 1, TOKENS), 2)[None]
     x = jax.random.normal(jax.random.key(0), (1, 2 * TOKENS, 3))
-    found = lower_estimate(student, TEACHER, model, steps, x, level)  # pyright: ignore[reportArgumentType]
-    return np.asarray(found), np.asarray(student.two_streams(x, level)), x[:, TOKENS:]
+    targets = lower_estimate(student, TEACHER, model, steps, x, level)  # pyright: ignore[reportArgumentType]
+    return np.asarray(targets), np.asarray(student.two_streams(x, level)), x[:, TOKENS:]
 
 
-def off(student, steps):
-    """How far the student's estimates of the noisier half are from what they are to be."""
-    found, own, _ = estimates(steps, student)
-    return np.abs(found - own)[:, TOKENS // 2 :].max()
+def error(student, steps):
+    """Return the largest error of the student's estimates of the noisier half."""
+    targets, own, _ = estimates(steps, student)
+    return np.abs(targets - own)[:, TOKENS // 2 :].max()
 
 
-def test_what_leads_the_whole_way_is_what_it_is_to_be():
-    """The consistency function of the flow is the loss's fixed point, but for DDIM's own error."""
-    assert 8 * off(WHOLE_WAY, 8) < 0.1 and 80 * off(WHOLE_WAY, 80) < 0.01
+def test_the_consistency_function_is_a_fixed_point():
+    """Up to the discretization error of DDIM."""
+    assert 8 * error(FLOW_END, 8) < 0.1 and 80 * error(FLOW_END, 80) < 0.01
 
 
-def test_the_mean_is_not():
-    """It changes along the flow by as much as a step is long."""
-    assert 8 * off(TEACHER, 8) > 0.5 and 80 * off(TEACHER, 80) > 0.5
+def test_the_posterior_mean_is_not_a_fixed_point():
+    """It changes along the flow in proportion to the step."""
+    assert 8 * error(TEACHER, 8) > 0.5 and 80 * error(TEACHER, 80) > 0.5
 
 
-def test_the_last_step_is_down_to_the_teachers_estimate():
-    """A token within a step of clean is to be what the teacher makes of it."""
-    found, _, x = estimates(10)
+def test_the_last_step_goes_to_the_teachers_estimate():
+    """The target of a token within one step of clean is the teacher's estimate."""
+    targets, _, x = estimates(10)
     taught = TEACHER.two_streams(
         jnp.tile(x, (1, 2, 1)), jnp.tile(jnp.linspace(0, 1, TOKENS), 2)[None]
     )
-    np.testing.assert_allclose(found[:, :2], taught[:, :2], atol=1e-6)
-    assert np.abs(found - taught)[:, 4:].min(axis=-1).max() > 1e-3
+    np.testing.assert_allclose(targets[:, :2], taught[:, :2], atol=1e-6)
+    assert np.abs(targets - taught)[:, 4:].min(axis=-1).max() > 1e-3
 
 
 def test_discrete_levels_stay_discrete():
-    """One step down of 1/10 is one of 1/4, the least that there is."""
-    here, there = estimates(10, levels=4)[0], estimates(4, levels=4)[0]
-    np.testing.assert_array_equal(here[:, -1], there[:, -1])
-    assert np.any(here[:, -1] != estimates(10)[0][:, -1])
+    """With 4 levels, a step of 1/10 becomes one of 1/4, the smallest."""
+    tenth = estimates(10, num_levels=4)[0]
+    quarter = estimates(4, num_levels=4)[0]
+    np.testing.assert_array_equal(tenth[:, -1], quarter[:, -1])
+    assert np.any(tenth[:, -1] != estimates(10)[0][:, -1])
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "words"),
     [
         ({"two_stream": False}, "needs training.objective.two_stream true"),
-        ({"paradigm": "regression"}, "'regression' .*valid here: independent, teacher_forcing"),
+        ({"paradigm": "regression"}, "'regression' .*valid: independent, teacher_forcing"),
         ({"consistency_steps": 1}, "at least 2, got 1"),
         ({"loss": "distance"}, "valid: denoising, consistency"),
     ],
 )
-def test_what_cannot_be_distilled(settings, says):
-    with pytest.raises(UserError, match=says):
+def test_invalid_objectives_are_refused(settings, words):
+    with pytest.raises(UserError, match=words):
         ObjectiveConfig(**{**CONSISTENCY, **settings})

@@ -1,4 +1,4 @@
-"""Runs that stop, in whatever way, go on to the bits of one that did not."""
+"""Interrupted runs resume with bit-identical results."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.runs.run import Run
+from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.training import loop
 from dfplan.training.checkpoint import CheckpointStore
@@ -22,12 +22,12 @@ from dfplan.types import UserError
 
 from .events import scalars
 
-STOPS = [2, 3, 4, 6, 7]  # of 7 steps: every 2 and every 3, and the last
+STOPS = [2, 3, 4, 6, 7]  # of 7 steps: multiples of 2 and 3, and the last
 
 
 @pytest.fixture
 def handlers():
-    """Python's own handlers, whatever this process was started with."""
+    """Install Python's default handlers, whatever this process was started with."""
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -37,11 +37,8 @@ def handlers():
 
 
 def latest(directory):
-    store = CheckpointStore(directory / "checkpoints")
-    try:
+    with CheckpointStore(directory / "checkpoints") as store:
         return store.latest()
-    finally:
-        store.close()
 
 
 def logged(directory):
@@ -49,8 +46,13 @@ def logged(directory):
 
 
 def at(step, act):
-    """A report callback that acts at one step."""
-    return lambda now, metrics: act() if now == step else None
+    """Return a report callback that calls `act` at one step."""
+
+    def report(current, metrics):
+        if current == step:
+            act()
+
+    return report
 
 
 def crash():
@@ -58,31 +60,34 @@ def crash():
 
 
 def test_stops_reports_and_files(spec, training_arrays, tmp_path, straight, same_bits):
-    seen = []
+    reports = []
     state = fit(
-        spec, training_arrays, tmp_path / "new", stop_step=7, report=lambda *a: seen.append(a)
+        spec,
+        training_arrays,
+        tmp_path / "new",
+        stop_step=7,
+        report=lambda step, metrics: reports.append((step, metrics)),
     )
     same_bits(state, straight[1])
     assert int(state.step) == 7 and latest(tmp_path / "new") == 7
-    assert [step for step, _ in seen] == STOPS == logged(tmp_path / "new")
-    assert set(seen[0][1]) == {"loss", "inverse_loss", "grad_norm", "tokens_per_second"}
+    assert [step for step, _ in reports] == STOPS == logged(tmp_path / "new")
+    assert set(reports[0][1]) == {"loss", "inverse_loss", "grad_norm", "tokens_per_second"}
     shown = scalars(tmp_path / "new" / "tensorboard")
-    expected = [(name, s, pytest.approx(v)) for s, m in seen for name, v in m.items()]
+    expected = [(name, s, pytest.approx(v)) for s, m in reports for name, v in m.items()]
     assert sorted(shown) == sorted(expected, key=lambda e: e[:2])
 
 
-@pytest.mark.parametrize("until", [2, 3, 5])
+@pytest.mark.parametrize("stop", [2, 3, 5])
 def test_resumed_run_equals_an_uninterrupted_one(
-    spec, training_arrays, tmp_path, straight, same_bits, until
+    spec, training_arrays, tmp_path, straight, same_bits, stop
 ):
-    assert (
-        int(fit(spec, training_arrays, tmp_path, stop_step=until).step) == until == latest(tmp_path)
-    )
+    state = fit(spec, training_arrays, tmp_path, stop_step=stop)
+    assert int(state.step) == stop == latest(tmp_path)
     same_bits(fit(spec, training_arrays, tmp_path, stop_step=7), straight[1])
-    assert logged(tmp_path) == sorted({*STOPS, until})
+    assert logged(tmp_path) == sorted({*STOPS, stop})
 
 
-def test_finished_or_empty_stretch_changes_nothing(spec, training_arrays, tmp_path, same_bits):
+def test_a_finished_or_empty_run_does_not_change(spec, training_arrays, tmp_path, same_bits):
     none = fit(spec, training_arrays, tmp_path, stop_step=0)
     same_bits(none, init_state(spec))
     assert latest(tmp_path) is None
@@ -93,8 +98,8 @@ def test_finished_or_empty_stretch_changes_nothing(spec, training_arrays, tmp_pa
 
 def test_one_compilation_for_runs_of_any_length(spec, training_arrays, tmp_path, straight):
     before = train_until._cache_size()
-    for until in (1, 5, 9):
-        fit(spec, training_arrays, tmp_path, stop_step=until)
+    for stop in (1, 5, 9):
+        fit(spec, training_arrays, tmp_path, stop_step=stop)
     assert train_until._cache_size() == before
 
 
@@ -116,7 +121,7 @@ def test_signal_saves_and_stops(
     assert logged(tmp_path) == STOPS
 
 
-def test_signal_at_the_last_step_is_not_lost(spec, training_arrays, tmp_path, handlers, straight):
+def test_a_signal_at_the_last_step_is_not_lost(spec, training_arrays, tmp_path, handlers, straight):
     stop = at(2, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         fit(spec, training_arrays, tmp_path, stop_step=2, report=stop)
@@ -124,35 +129,35 @@ def test_signal_at_the_last_step_is_not_lost(spec, training_arrays, tmp_path, ha
 
 
 def test_second_interrupt_is_immediate(handlers):
-    with deferred_interrupts() as asked:
+    with deferred_interrupts() as requested:
         os.kill(os.getpid(), signal.SIGINT)
-        assert asked()
+        assert requested()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_ignored_signals_stay_ignored(handlers):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with deferred_interrupts() as asked:
+    with deferred_interrupts() as requested:
         os.kill(os.getpid(), signal.SIGINT)
-        assert not asked()
+        assert not requested()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_other_threads_may_train():
-    found = []
+    flags = []
 
     def work():
-        with deferred_interrupts() as asked:
-            found.append(asked())
+        with deferred_interrupts() as requested:
+            flags.append(requested())
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert found == [False]
+    assert flags == [False]
 
 
-def test_crash_between_checkpoints_loses_nothing_for_good(
+def test_a_crash_between_checkpoints_is_made_up_for(
     spec, training_arrays, tmp_path, straight, same_bits
 ):
     with pytest.raises(RuntimeError, match="crash"):
@@ -191,7 +196,7 @@ fit(spec, training_arrays, out, report=kill)
 def test_killed_process_leaves_a_run_that_resumes(
     spec, training_arrays, tiny_data, tiny_config, tmp_path, straight, same_bits
 ):
-    Run.create(Task("env-v0", "tiny-v0"), tiny_config, tiny_data).save(tmp_path)
+    fit_run(Task("env-v0", "tiny-v0"), tiny_config, tiny_data).save(tmp_path)
     shape = len(tiny_data.start), int(tiny_data.length[0]), -1
     np.savez(
         tmp_path / "data.npz",
@@ -205,7 +210,7 @@ def test_killed_process_leaves_a_run_that_resumes(
     assert logged(tmp_path) == STOPS
 
 
-def test_loss_that_is_not_finite(spec, training_arrays, tmp_path):
+def test_a_loss_that_is_not_finite_stops_training(spec, training_arrays, tmp_path):
     broken = training_arrays._replace(state=training_arrays.state * jnp.nan)
     with pytest.raises(UserError, match=r"not finite at step 2; no checkpoint was written"):
         fit(spec, broken, tmp_path)
@@ -217,15 +222,15 @@ def test_loss_that_is_not_finite(spec, training_arrays, tmp_path):
     assert int(good.step) == 3
 
 
-def test_gradient_that_is_not_finite_spoils_no_checkpoint(
+def test_a_gradient_that_is_not_finite_is_not_saved(
     spec, training_arrays, tmp_path, monkeypatch, straight
 ):
-    def spoilt(*args):
+    def diverging(*args):
         state, metrics = train_until(*args)
         return state, metrics | {"grad_norm": jnp.inf}
 
     fit(spec, training_arrays, tmp_path, stop_step=2)
-    monkeypatch.setattr(loop, "train_until", spoilt)
+    monkeypatch.setattr(loop, "train_until", diverging)
     with pytest.raises(UserError, match="step 3; the checkpoint of step 2 is kept"):
         fit(spec, training_arrays, tmp_path, stop_step=7)
     assert latest(tmp_path) == 2

@@ -1,4 +1,4 @@
-"""metrics.jsonl and TensorBoard hold each step once, whatever happened in between."""
+"""metrics.jsonl and TensorBoard hold each step once, whatever interrupted the run."""
 
 import json
 
@@ -22,7 +22,7 @@ def read(directory):
 
 
 @pytest.mark.parametrize("start", [0, 2])
-def test_what_lies_past_the_checkpoint_is_written_anew(tmp_path, start):
+def test_steps_after_the_checkpoint_are_replaced(tmp_path, start):
     write(tmp_path, 0, 1, 2, 3, 4)
     write(tmp_path, start, *range(start + 1, 6))
     expected = {s: 10.0 * start * (s > start) + s for s in range(1, 6)}
@@ -33,7 +33,7 @@ def test_what_lies_past_the_checkpoint_is_written_anew(tmp_path, start):
 
 
 @pytest.mark.parametrize("rest", ['{"step": 3, "lo', "3\n", "\n", '{"loss": 1}\n'])
-def test_line_that_a_killed_run_left_is_dropped(tmp_path, rest):
+def test_the_partial_line_of_a_killed_run_is_dropped(tmp_path, rest):
     write(tmp_path, 0, 1, 2)
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write(rest)
@@ -46,5 +46,5 @@ def test_read_back_by_name(tmp_path):
     write(tmp_path, 0, 1, 2)
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 3, "extra": 5.0}\n{"step": 4, "lo')
-    found = {name: curve.tolist() for name, curve in read_metrics(tmp_path).items()}
-    assert found == {"loss": [[1, 1], [2, 2]], "rate": [[1, 1], [2, 1]], "extra": [[3, 5]]}
+    curves = {name: curve.tolist() for name, curve in read_metrics(tmp_path).items()}
+    assert curves == {"loss": [[1, 1], [2, 2]], "rate": [[1, 1], [2, 1]], "extra": [[3, 5]]}

@@ -1,4 +1,4 @@
-"""What the training loss counts, and that every combination of its choices can be trained."""
+"""Which tokens the training loss counts, and its value for every combination of its settings."""
 
 import dataclasses
 import itertools
@@ -12,8 +12,12 @@ import pytest
 
 from dfplan.data.windows import Batch, batch_key, sample_batch
 from dfplan.diffusion.config import DiffusionConfig
-from dfplan.diffusion.noise_levels import PARADIGMS, TwoStreamNoiseLevelSampler
-from dfplan.diffusion.parametrize import PARAMETRIZATIONS, WEIGHTS
+from dfplan.diffusion.noise_levels import (
+    PARADIGMS,
+    HistoryNoiseConfig,
+    TwoStreamNoiseLevelSampler,
+)
+from dfplan.diffusion.parametrize import PARAMETRIZATIONS, WEIGHTS, loss_weight
 from dfplan.training.objective import (
     ObjectiveConfig,
     _weight,
@@ -37,23 +41,29 @@ def batch(spec, training_arrays):
     return sample_batch(batch_key(0, 0), training_arrays, spec.model.layout, spec.data, 8)
 
 
-class ToldNet:
-    """Stands for a network that puts out `answer(x)` of the tokens it is asked for."""
+class FakeNet:
+    """A network that outputs `function(x)` of its targets, and records its input in a model."""
 
-    def __init__(self, answer, told):
-        self.answer, self.told = answer, told
+    def __init__(self, function, model):
+        self.function = function
+        self.model = model
 
-    def __call__(self, x, level):
-        self.told.asked, self.told.x, self.told.level = False, x, level
-        return self.answer(x)
+    def __call__(self, x, level, valid=None):
+        self._record(x, level, two_stream=False)
+        return self.function(x)
 
     def two_streams(self, x, level):
-        self.told.asked, self.told.x, self.told.level = True, x, level
-        return self.answer(x[:, x.shape[1] // 2 :])
+        self._record(x, level, two_stream=True)
+        return self.function(x[:, x.shape[1] // 2 :])
+
+    def _record(self, x, level, two_stream):
+        self.model.x = x
+        self.model.level = level
+        self.model.two_stream = two_stream
 
 
-class Told:
-    """Stands for a model; its network puts out what its parameters are, and notes its input."""
+class FakeModel:
+    """A model whose network outputs its parameters, and which records the network's input."""
 
     diffusion = DiffusionConfig("cosine")
     schedule = DiffusionConfig("cosine").make_schedule()
@@ -62,22 +72,23 @@ class Told:
         self.layout = SimpleNamespace(has_goal=has_goal)
 
     def denoiser(self, params):
-        return ToldNet(lambda x: params, self)
+        return FakeNet(lambda x: params, self)
 
 
-def told_batch(valid):
+def random_batch(valid):
     tokens = np.random.default_rng(0).normal(size=(*valid.shape, 3))
     return Batch(jnp.asarray(tokens, jnp.float32), jnp.asarray(valid), *[jnp.zeros(0)] * 4)
 
 
-def told_gradient(config, has_goal, valid, levels=0):
-    """Size of the gradient with respect to the network's output, per token, and the network."""
-    batch = told_batch(valid)
-    model, output = Told(has_goal), jnp.full((*valid.shape, 3), 9.0)
-    model.diffusion = DiffusionConfig(num_levels=levels)
+def output_gradient(config, has_goal, valid, num_levels=0):
+    """Return the gradient's size with respect to each output token, the model and the tokens."""
+    batch = random_batch(valid)
+    model = FakeModel(has_goal)
+    output = jnp.full((*valid.shape, 3), 9.0)
+    model.diffusion = DiffusionConfig(num_levels=num_levels)
     key = jax.random.key(1)
     grad = jax.grad(lambda out: denoising_loss(out, model, config, key, batch))(output)  # pyright: ignore[reportArgumentType]
-    # The forward pass runs within the gradient's trace; again, for values.
+    # Within the gradient's trace the model records tracers; run again for values.
     denoising_loss(output, model, config, key, batch)  # pyright: ignore[reportArgumentType]
     return np.abs(grad).max(axis=-1), model, batch.tokens
 
@@ -85,17 +96,17 @@ def told_gradient(config, has_goal, valid, levels=0):
 @pytest.mark.parametrize("has_goal", [False, True], ids=["plain", "goal"])
 @pytest.mark.parametrize("two_stream", [False, True])
 @pytest.mark.parametrize("paradigm", ["independent", "teacher_forcing", "regression"])
-def test_loss_counts_noisy_tokens_alone(paradigm, two_stream, has_goal):
+def test_only_noisy_tokens_count(paradigm, two_stream, has_goal):
     config = ObjectiveConfig(paradigm, two_stream)
     valid = np.ones((64, TOKENS), bool)
     valid[::2, -2:] = False
-    grad, model, _ = told_gradient(config, has_goal, valid, levels=3)
-    assert model.asked == two_stream
+    grad, model, _ = output_gradient(config, has_goal, valid, num_levels=3)
+    assert model.two_stream == two_stream
     level = np.asarray(model.level[:, -TOKENS:])
     learned = valid & (level > 0)
     learned[:, : int(has_goal)] = False
     if config.next_token and not two_stream:
-        first = learned.argmax(axis=1)  # the tokens after it are not there yet
+        first = learned.argmax(axis=1)  # the tokens after it are not sampled yet
         learned &= np.arange(TOKENS) == first[:, None]
     if paradigm == "regression":
         assert (level[learned] == 1).all()
@@ -104,9 +115,9 @@ def test_loss_counts_noisy_tokens_alone(paradigm, two_stream, has_goal):
     np.testing.assert_array_equal(grad > 0, learned)
 
 
-def test_streams_see_their_own_levels():
+def test_streams_have_independent_levels():
     valid = np.ones((64, TOKENS), bool)
-    _, model, tokens = told_gradient(ObjectiveConfig(two_stream=True), True, valid)
+    _, model, tokens = output_gradient(ObjectiveConfig(two_stream=True), True, valid)
     history, target = np.split(np.asarray(model.level), 2, axis=1)
     assert np.abs(np.corrcoef(history[:, 1:].ravel(), target[:, 1:].ravel())[0, 1]) < 0.2
     alpha, sigma = model.schedule.alpha_sigma(model.level)
@@ -118,48 +129,47 @@ def test_streams_see_their_own_levels():
 
 def test_teacher_forcing_has_a_clean_history():
     valid = np.ones((64, TOKENS), bool)
-    _, model, tokens = told_gradient(ObjectiveConfig("teacher_forcing", True), True, valid)
+    _, model, tokens = output_gradient(ObjectiveConfig("teacher_forcing", True), True, valid)
     assert not np.asarray(model.level[:, 1:TOKENS]).any()
     np.testing.assert_array_equal(model.x[:, 1:TOKENS], tokens[:, 1:])
     assert (np.asarray(model.level[:, TOKENS:]) > 0).all()
 
 
 def history_levels(rows=400, **settings):
-    """Levels that two streams show the history at, without the goal's."""
+    """Return the levels of the history stream, without the goal's."""
     valid = np.ones((rows, TOKENS), bool)
-    _, model, _ = told_gradient(ObjectiveConfig(two_stream=True, **settings), True, valid)
+    config = ObjectiveConfig(two_stream=True, history=HistoryNoiseConfig(**settings))
+    _, model, _ = output_gradient(config, True, valid)
     return np.asarray(model.level[:, 1:TOKENS])
 
 
 def test_the_mixture_of_history_levels_is_a_setting():
-    clean = history_levels(history_clean=1.0, history_ramp=0.0, history_near=0.05)
+    clean = history_levels(clean=1.0, ramp=0.0, near=0.05)
     assert 0.03 < clean.max() <= 0.05
-    rising = history_levels(history_clean=0.0, history_ramp=1.0)
+    rising = history_levels(clean=0.0, ramp=1.0)
     assert (np.diff(rising, axis=1) >= 0).all() and rising.max() > 0.5
-    independent = history_levels(history_clean=0.0, history_ramp=0.0)
+    independent = history_levels(clean=0.0, ramp=0.0)
     assert 0.45 < independent.mean() < 0.55 and (np.diff(independent, axis=1) < 0).any()
-    half = history_levels(history_clean=0.5, history_ramp=0.0, history_near=0.0)
+    half = history_levels(clean=0.5, ramp=0.0, near=0.0)
     share = np.mean((half == 0).all(axis=1))
     assert abs(share - 0.5) < 5 * (0.25 / len(half)) ** 0.5
 
 
-def test_the_mixture_is_the_draws_own_unless_it_is_set():
-    assert ObjectiveConfig(two_stream=True).two_stream_noise_levels(
-        7
-    ) == TwoStreamNoiseLevelSampler(steps=7)
-    config = ObjectiveConfig("teacher_forcing", True, history_clean=0.0, history_ramp=1.0)
-    assert config.two_stream_noise_levels(0) == ObjectiveConfig(
-        "teacher_forcing"
-    ).two_stream_noise_levels(0)
+def test_teacher_forcing_ignores_the_mixture():
+    plain = ObjectiveConfig().two_stream_noise_levels(7)
+    assert plain == TwoStreamNoiseLevelSampler(num_levels=7)
+    rising = ObjectiveConfig("teacher_forcing", history=HistoryNoiseConfig(clean=0.0, ramp=1.0))
+    default = ObjectiveConfig("teacher_forcing")
+    assert rising.two_stream_noise_levels(0) == default.two_stream_noise_levels(0)
 
 
-def test_a_single_stream_does_not_look_at_the_mixture():
+def test_a_single_stream_ignores_the_mixture():
     valid = np.ones((64, TOKENS), bool)
     plain, mixed = (
-        told_gradient(config, True, valid)[1].level
+        output_gradient(config, True, valid)[1].level
         for config in (
             ObjectiveConfig(two_stream=False),
-            ObjectiveConfig(two_stream=False, history_clean=0.0, history_near=1.0),
+            ObjectiveConfig(two_stream=False, history=HistoryNoiseConfig(clean=0.0, near=1.0)),
         )
     )
     np.testing.assert_array_equal(plain, mixed)
@@ -168,39 +178,40 @@ def test_a_single_stream_does_not_look_at_the_mixture():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"history_clean": -0.1}, r"history_clean must be in \[0, 1\], got -0.1"),
-        ({"history_ramp": 1.5}, r"history_ramp must be in \[0, 1\], got 1.5"),
-        ({"history_near": math.nan}, r"history_near must be in \[0, 1\], got nan"),
-        (
-            {"history_clean": 0.9},
-            r"history_clean 0.9 and training\.objective\.history_ramp 0.2 must be probabilities",
-        ),
+        ({"clean": -0.1}, r"clean .*\[0, 1\], got -0.1"),
+        ({"ramp": 1.5}, r"ramp .*\[0, 1\], got 1.5"),
+        ({"near": math.nan}, r"near .*\[0, 1\], got nan"),
+        ({"clean": 0.9}, r"clean and training\.objective\.history\.ramp .* 0.9 and 0.2"),
     ],
     ids=str,
 )
-def test_a_mixture_that_cannot_be(settings, words):
-    with pytest.raises(UserError, match=rf"training\.objective\.{words}"):
-        ObjectiveConfig(**settings)
+def test_invalid_mixtures_are_refused(settings, words):
+    with pytest.raises(UserError, match=rf"training\.objective\.history\.{words}"):
+        HistoryNoiseConfig(**settings)
 
 
-def test_fused_weights_do_not_take_the_goal_for_history():
-    model, config = Told(has_goal=True), ObjectiveConfig(two_stream=False, weight="fused_min_snr")
+def test_fused_weights_do_not_treat_the_goal_as_history():
+    model = FakeModel(has_goal=True)
+    config = ObjectiveConfig(two_stream=False, weight="fused_min_snr")
     level = jnp.array([[0.0, 0.9, 0.2, 1.0], [1.0, 0.9, 0.2, 1.0]])
     known, missing = _weight(model, config, level, level)  # pyright: ignore[reportArgumentType]
     np.testing.assert_array_equal(known, missing)
-    assert known[0] == 0 and known[3] > 0.1  # behind a nearly clean token
+    assert known[0] == 0 and known[3] > 0.1  # after a nearly clean token
 
 
-def with_net(spec, two_stream):
-    """Loss of the real network for parameters and a batch."""
-    model, config = spec.model, ObjectiveConfig(two_stream=two_stream)
-    key = jax.random.key(2)
-    return lambda params, batch: denoising_loss(params, model, config, key, batch)
+def network_loss(spec, two_stream):
+    """Return the real network's loss as a function of parameters and batch."""
+    config = ObjectiveConfig(two_stream=two_stream)
+
+    def loss(params, batch):
+        return denoising_loss(params, spec.model, config, jax.random.key(2), batch)
+
+    return loss
 
 
 @pytest.mark.parametrize("two_stream", [False, True])
 def test_padding_influences_nothing(spec, params, batch, two_stream):
-    loss = jax.jit(with_net(spec, two_stream))
+    loss = jax.jit(network_loss(spec, two_stream))
     changed = batch._replace(tokens=batch.tokens.at[:, -2:].add(7.0))
     assert loss(params, batch) != loss(params, changed)
     padded = batch.valid.at[:, -2:].set(False)
@@ -209,82 +220,118 @@ def test_padding_influences_nothing(spec, params, batch, two_stream):
     )
 
 
-def test_two_streams_have_finite_gradients_everywhere(spec, params, batch):
-    loss, grads = jax.jit(jax.value_and_grad(with_net(spec, True)))(params, batch)
-    assert np.isfinite(loss)
+def test_two_streams_have_gradients_everywhere(spec, params, batch):
+    loss = jax.jit(network_loss(spec, True))
+    grads = jax.jit(jax.grad(network_loss(spec, True)))(params, batch)
     for grad in jax.tree.leaves(grads["denoiser"]):
         assert np.isfinite(grad).all() and np.any(grad)
+    # A step along the gradient changes the loss by the square of its norm.
+    square = sum(np.sum(np.square(grad)) for grad in jax.tree.leaves(grads["denoiser"]))
+    step = 0.01 / square
+    ahead, behind = (
+        jax.tree.map(lambda p, g, sign=sign: p + sign * step * g, params, grads)
+        for sign in (1.0, -1.0)
+    )
+    assert loss(ahead, batch) - loss(behind, batch) == pytest.approx(0.02, rel=0.05)
 
 
 @pytest.mark.parametrize(("paradigm", "two_stream"), COMBINATIONS)
-def test_every_combination_has_a_finite_loss_and_gradients(paradigm, two_stream):
-    # A linear network: that the real one's gradients are finite does not hang on these.
-    told = Told(has_goal=True)
-    told.denoiser = lambda scale: ToldNet(lambda x: x * scale, told)
-    batch, scale, key = told_batch(np.ones((64, TOKENS), bool)), jnp.full(3, 0.5), jax.random.key(2)
+def test_loss_formula_in_every_combination(paradigm, two_stream):
+    """Against the error of a linear network, computed from its recorded input."""
+    model = FakeModel(has_goal=True)
+    model.denoiser = lambda scale: FakeNet(lambda x: x * scale, model)
+    batch = random_batch(np.ones((64, TOKENS), bool))
+    scale = jnp.full(3, 0.5)
     weights = WEIGHTS if paradigm != "regression" else ("uniform",)
-    for weight, kind, levels in itertools.product(weights, PARAMETRIZATIONS, (0, 4)):
-        told.diffusion = DiffusionConfig(parametrization=kind, num_levels=levels)
+    for weight, kind, num_levels in itertools.product(weights, PARAMETRIZATIONS, (0, 4)):
+        model.diffusion = DiffusionConfig(parametrization=kind, num_levels=num_levels)
         config = ObjectiveConfig(paradigm, two_stream, weight)
-        loss, grad = jax.value_and_grad(denoising_loss)(scale, told, config, key, batch)
-        assert np.isfinite(loss) and loss > 0
-        assert np.isfinite(grad).all() and np.any(grad)
+        loss = denoising_loss(scale, model, config, jax.random.key(2), batch)  # pyright: ignore[reportArgumentType]
+        expected = loss_by_hand(model, config, np.asarray(batch.tokens), scale)
+        assert loss == pytest.approx(expected, rel=1e-3), (weight, kind, num_levels)
 
 
-def test_inverse_loss_is_the_actions_squared_error(spec, params, batch):
-    found = spec.model.inverse(params)(batch.state, batch.next_state, batch.gap)
-    expected = np.mean((np.asarray(found) - np.asarray(batch.action)) ** 2)
+def loss_by_hand(model, config, clean, scale):
+    """Return the weighted mean squared error of outputs `x * scale` over noisy state tokens."""
+    x = np.asarray(model.x[:, -TOKENS:], np.float64)
+    level = np.asarray(model.level[:, -TOKENS:])
+    history_level = np.asarray(model.level[:, :TOKENS])
+    alpha, sigma = (np.asarray(a, np.float64)[..., None] for a in model.schedule.alpha_sigma(level))
+    eps = (x - alpha * clean) / np.maximum(sigma, 1e-9)
+    kind = model.diffusion.parametrization
+    target = {"x0": clean, "eps": eps, "v": alpha * eps - sigma * clean}[kind]
+    snr, history_snr = (
+        (a / np.maximum(s, 1e-4)) ** 2
+        for a, s in (model.schedule.alpha_sigma(lv[:, 1:]) for lv in (level, history_level))
+    )
+    weight = np.asarray(loss_weight(config.weight, kind, snr, history_snr))
+    learned = level[:, 1:] > 0
+    if config.next_token and not config.two_stream:
+        learned &= np.cumsum(learned, axis=1) == 1
+    error = np.mean((x * np.asarray(scale) - target)[:, 1:] ** 2, axis=-1)
+    return np.sum((weight * error)[learned]) / learned.sum()
+
+
+def test_inverse_loss_is_the_squared_error_of_actions(spec, params, batch):
+    action = spec.model.inverse(params)(batch.state, batch.next_state, batch.gap)
+    expected = np.mean((np.asarray(action) - np.asarray(batch.action)) ** 2)
     np.testing.assert_allclose(inverse_loss(params, spec.model, batch), expected, rtol=1e-5)
 
 
-def looking_ahead(model):
-    return dataclasses.replace(model, net=dataclasses.replace(model.net, attention="bidirectional"))
+def bidirectional(model):
+    return dataclasses.replace(model, net=dataclasses.replace(model.net, kind="bidirectional"))
 
 
-def test_a_network_that_looks_ahead_does_not_see_padding(spec, batch):
-    model = looking_ahead(spec.model)
+def test_a_bidirectional_network_does_not_see_padding(spec, batch):
+    model = bidirectional(spec.model)
     params = model.init(0)
-    params["denoiser"] = jax.tree.map(lambda p: p + 0.1, params["denoiser"])  # its head is small
+    params["denoiser"] = jax.tree.map(
+        lambda p: p + 0.1, params["denoiser"]
+    )  # its head starts small
     valid = jnp.ones(batch.valid.shape, bool).at[:, -2:].set(False)
     batch = batch._replace(valid=valid)
     other = batch._replace(tokens=batch.tokens.at[:, -2:].add(5.0))
-    key, config = jax.random.key(0), ObjectiveConfig("shared", False)
-    loss = jax.jit(lambda b: denoising_loss(params, model, config, key, b))
+    config = ObjectiveConfig("shared", False)
+
+    @jax.jit
+    def loss(batch):
+        return denoising_loss(params, model, config, jax.random.key(0), batch)
+
     assert loss(batch) == loss(other) > 0
-    seen = jnp.ones_like(valid)
-    assert loss(batch._replace(valid=seen)) != loss(other._replace(valid=seen))
+    everything = jnp.ones_like(valid)
+    assert loss(batch._replace(valid=everything)) != loss(other._replace(valid=everything))
 
 
-def test_what_a_model_cannot_learn(spec):
-    ahead = looking_ahead(spec.model)
+def test_incompatible_models_are_refused(spec):
+    ahead = bidirectional(spec.model)
     eps = dataclasses.replace(spec.model, diffusion=DiffusionConfig(parametrization="eps"))
     check_model(ObjectiveConfig("shared", False), ahead)
-    for config, model, says in (
-        (ObjectiveConfig(two_stream=True), ahead, "'bidirectional' .*valid here: false"),
+    for config, model, words in (
+        (ObjectiveConfig(two_stream=True), ahead, "'bidirectional' .*valid: false"),
         (
             ObjectiveConfig("regression", False),
             ahead,
-            "'regression' .*valid here: independent, shared",
+            "'regression' .*valid: independent, shared",
         ),
-        (ObjectiveConfig("teacher_forcing", False), ahead, "'teacher_forcing' .*comes after"),
-        (ObjectiveConfig("regression", False), eps, "'eps' says nothing .*valid here: x0, v"),
+        (ObjectiveConfig("teacher_forcing", False), ahead, "'teacher_forcing' .*'bidirectional'"),
+        (ObjectiveConfig("regression", False), eps, "'eps' .*valid: x0, v"),
     ):
-        with pytest.raises(UserError, match=says):
+        with pytest.raises(UserError, match=words):
             check_model(config, model)
-    with pytest.raises(UserError, match=r"weight 'min_snr' is 0 at pure noise.*valid.*uniform"):
+    with pytest.raises(UserError, match=r"weight 'min_snr' .*valid: uniform"):
         ObjectiveConfig("regression", False, weight="min_snr")
 
 
-def test_two_streams_do_not_go_with_shared_levels():
-    with pytest.raises(UserError, match=r"two_stream .*'shared'.*valid here: false"):
+def test_two_streams_exclude_shared_levels():
+    with pytest.raises(UserError, match=r"two_stream .*'shared'.*valid: false"):
         ObjectiveConfig("shared", True)
 
 
 @pytest.mark.parametrize("two_stream", [False, True])
-def test_tokens_that_are_not_there_are_pure_noise(two_stream):
+def test_padding_is_pure_noise(two_stream):
     valid = np.ones((64, TOKENS), bool)
     valid[:, :2] = False
-    grad, model, _ = told_gradient(ObjectiveConfig(two_stream=two_stream), False, valid)
+    grad, model, _ = output_gradient(ObjectiveConfig(two_stream=two_stream), False, valid)
     level = np.asarray(model.level).reshape(64, -1, TOKENS)
     assert (level[..., :2] == 1).all() and (level[..., 2:] < 1).mean() > 0.8
     np.testing.assert_array_equal(grad > 0, valid)

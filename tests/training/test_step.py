@@ -1,4 +1,4 @@
-"""The pure step: what it learns, averages and compiles."""
+"""The pure training step: what it learns, averages and compiles."""
 
 import dataclasses
 import itertools
@@ -24,9 +24,10 @@ from dfplan.training.step import TrainSpec, init_state, train_until
 
 
 def steps(spec, training_arrays, *stops):
-    """The state at the start and at each stop, and the metrics up to each."""
-    state, states, metrics = init_state(spec), [], []
-    states.append(jax.tree.map(np.asarray, state))
+    """Return the state at the start and at each stop, and the metrics up to each stop."""
+    state = init_state(spec)
+    states = [jax.tree.map(np.asarray, state)]
+    metrics = []
     for stop in stops:
         state, means = train_until(spec, training_arrays, state, jnp.int32(stop))
         states.append(jax.tree.map(np.asarray, state))
@@ -38,7 +39,7 @@ def test_average_follows_its_formula(spec, training_arrays):
     states, _ = steps(spec, training_arrays, 1, 2, 3)
     assert [int(s.step) for s in states] == [0, 1, 2, 3]
     for i, (old, new) in enumerate(itertools.pairwise(states)):
-        # Young averages forget faster: 1/10 after the first step, then the setting's 0.15.
+        # Early averages decay faster: 1/10 in the first step, later the setting's 0.15.
         decay = min(spec.training.ema, (1 + i) / (10 + i))
         expected = jax.tree.map(lambda e, p, d=decay: d * e + (1 - d) * p, old.ema, new.params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), new.ema, expected)
@@ -54,7 +55,7 @@ def test_metrics_are_means_over_the_steps(spec, training_arrays):
         assert value == pytest.approx(np.mean([m[name] for m in each]), rel=1e-5)
 
 
-def test_no_steps_change_nothing(spec, training_arrays, same_bits):
+def test_zero_steps_change_nothing(spec, training_arrays, same_bits):
     (before, after), _ = steps(spec, training_arrays, 0)
     same_bits(before, after)
 
@@ -78,12 +79,13 @@ def test_tokens_per_step(spec):
 
 
 @pytest.mark.slow
-def test_training_finds_the_posterior_mean_of_a_gaussian():
-    mu, s = np.array([0.6, -0.4]), np.array([0.3, 0.8])
+def test_training_learns_the_posterior_mean_of_a_gaussian():
+    mu = np.array([0.6, -0.4])
+    s = np.array([0.3, 0.8])
     rng = np.random.default_rng(0)
     states = (mu + s * rng.normal(size=(20_000, 2))).astype(np.float32)
     data = from_episodes([states], [np.zeros((20_000, 1), np.float32)], Layout(2, 1), "normal-v0")
-    plain = [Normalizer(jnp.zeros(d), jnp.ones(d)) for d in (2, 1)]
+    identity = [Normalizer(jnp.zeros(d), jnp.ones(d)) for d in (2, 1)]
     config = DataConfig(tokens=4)
     model = Model(
         TokenLayout.create(data.layout, config),
@@ -92,18 +94,16 @@ def test_training_finds_the_posterior_mean_of_a_gaussian():
     )
     optimizer = OptimizerConfig(learning_rate=5e-3, warmup=50, final=0.0)
     training = TrainingConfig(steps=800, batch_size=64, ema=0.98, optimizer=optimizer)
-    spec, training_arrays = (
-        TrainSpec(model, config, training),
-        make_training_arrays(data, config, *plain),
-    )
+    spec = TrainSpec(model, config, training)
+    training_arrays = make_training_arrays(data, config, *identity)
     state, _ = train_until(spec, training_arrays, init_state(spec), jnp.int32(training.steps))
 
     clean = jnp.asarray(mu + s * rng.normal(size=(2000, 4, 2)), jnp.float32)
     level = jnp.asarray(rng.uniform(size=(2000, 4)), jnp.float32)
     x, _ = diffuse(jax.random.key(5), model.schedule, clean, level)
-    found = model.x0(x, model.denoiser(state.ema)(x, level), level)
+    estimate = model.x0(x, model.denoiser(state.ema)(x, level), level)
     alpha, sigma = (a[..., None] for a in model.schedule.alpha_sigma(level))
     gain = alpha * s**2 / (alpha**2 * s**2 + sigma**2)
     exact = mu + gain * (x - alpha * mu)
-    error = np.sqrt(np.mean((found - exact) ** 2, axis=(0, 1))) / s
+    error = np.sqrt(np.mean((estimate - exact) ** 2, axis=(0, 1))) / s
     assert (error < 0.15).all(), error

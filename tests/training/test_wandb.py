@@ -1,4 +1,4 @@
-"""Weights & Biases gets what metrics.jsonl gets, in one run of its own for each of ours."""
+"""Weights & Biases gets the same records as metrics.jsonl, in one W&B run per run."""
 
 import dataclasses
 import json
@@ -15,15 +15,17 @@ from dfplan.types import UserError
 
 
 class Fake:
-    """As much of wandb as dfplan uses; keeps what it is told."""
+    """The part of wandb that dfplan uses; records its calls."""
 
     Error = type("Error", (Exception,), {})
 
     def __init__(self):
-        self.begun, self.lines, self.finished = [], [], 0
+        self.started = []
+        self.lines = []
+        self.finished = 0
 
     def init(self, **options):
-        self.begun.append(options)
+        self.started.append(options)
         return SimpleNamespace(log=self.log, finish=self.finish)
 
     def log(self, scalars, step):
@@ -35,14 +37,14 @@ class Fake:
 
 @pytest.fixture
 def fake(monkeypatch):
-    found = Fake()
-    monkeypatch.setitem(sys.modules, "wandb", found)
-    return found
+    wandb = Fake()
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    return wandb
 
 
 @pytest.fixture
 def logged(spec, monkeypatch):
-    """The recipe with a project, and steps that take no time."""
+    """The spec with a project, and with fake training steps."""
 
     def train_until(spec, training_arrays, state, stop):
         return state._replace(step=jnp.int32(stop)), {"loss": jnp.float32(stop)}
@@ -51,27 +53,27 @@ def logged(spec, monkeypatch):
     return spec._replace(training=dataclasses.replace(spec.training, wandb="mazes"))
 
 
-def test_it_gets_every_line_in_one_run(logged, fake, tmp_path):
+def test_wandb_gets_every_record_in_one_run(logged, fake, tmp_path):
     directory = tmp_path / "umaze"
     fit(logged, None, directory, stop_step=3)
     fit(logged, None, directory, stop_step=6)
     lines = [json.loads(x) for x in (directory / "metrics.jsonl").read_text().splitlines()]
     assert [{"step": step, **scalars} for step, scalars in fake.lines] == lines
     assert [line["step"] for line in lines] == [2, 3, 4, 6]
-    first, second = fake.begun
+    first, second = fake.started
     assert first == second and first["resume"] == "allow" and len(first["id"]) == 8
     assert (first["project"], first["name"]) == ("mazes", "umaze")
     assert first["config"]["training"]["batch_size"] == 8
     assert first["config"]["model"]["net"]["width"] == 16
     assert fake.finished == 2
     fit(logged, None, tmp_path / "other", stop_step=2)
-    assert fake.begun[2]["id"] != first["id"]
+    assert fake.started[2]["id"] != first["id"]
 
 
-def test_without_a_project_it_is_not_asked(spec, logged, fake, tmp_path):
+def test_wandb_is_not_used_without_a_project(spec, logged, fake, tmp_path):
     quiet = logged._replace(training=spec.training)
     fit(quiet, None, tmp_path, stop_step=2)
-    assert not fake.begun
+    assert not fake.started
 
 
 def test_missing_package_names_the_extra(logged, monkeypatch, tmp_path):
@@ -80,7 +82,7 @@ def test_missing_package_names_the_extra(logged, monkeypatch, tmp_path):
         fit(logged, None, tmp_path, stop_step=2)
 
 
-def test_no_account(fake, monkeypatch, tmp_path):
+def test_errors_of_wandb_mention_offline_mode(fake, monkeypatch, tmp_path):
     def refuse(**options):
         raise fake.Error("api_key not configured\n(no-tty)")
 
@@ -90,7 +92,7 @@ def test_no_account(fake, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_offline_it_needs_no_account(monkeypatch, tmp_path):
+def test_offline_mode_needs_no_account(monkeypatch, tmp_path):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     log = WandbLog("mazes", tmp_path, {"steps": 3})

@@ -1,4 +1,4 @@
-"""Compiled programs are kept on disk, where the user wants them or not at all."""
+"""Compiled programs are stored on disk, in the directory that the user chooses, or not at all."""
 
 import os
 import subprocess
@@ -20,28 +20,28 @@ print(sum(name.endswith("compilation_cache/cache_hits") for name in events) > 0)
 
 
 def start(home, **env):
-    kept = {k: v for k, v in os.environ.items() if "CACHE" not in k}
-    done = subprocess.run(
+    inherited = {k: v for k, v in os.environ.items() if "CACHE" not in k}
+    process = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        env={**kept, "HOME": str(home), **env},
+        env={**inherited, "HOME": str(home), **env},
         capture_output=True,
         text=True,
         check=True,
     )
-    return tuple(done.stdout.split())
+    return tuple(process.stdout.split())
 
 
-def test_a_second_start_reads_what_the_first_has_compiled(tmp_path):
-    where = tmp_path / "own" / "dfplan" / "xla"
+def test_a_second_process_reads_what_the_first_compiled(tmp_path):
+    cache = tmp_path / "own" / "dfplan" / "xla"
     xdg = {"XDG_CACHE_HOME": str(tmp_path / "own")}
-    assert start(tmp_path, **xdg) == (str(where), "False")
-    assert any(where.iterdir())
-    assert start(tmp_path, **xdg) == (str(where), "True")
+    assert start(tmp_path, **xdg) == (str(cache), "False")
+    assert any(cache.iterdir())
+    assert start(tmp_path, **xdg) == (str(cache), "True")
     off = start(tmp_path, DFPLAN_NO_COMPILATION_CACHE="1")
     assert off == ("None", "False") and not (tmp_path / ".cache").exists()
 
 
-def test_a_directory_that_jax_was_given_stays(tmp_path):
+def test_a_directory_chosen_by_the_user_stays_in_use(tmp_path):
     own = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "jax"), "XDG_CACHE_HOME": str(tmp_path)}
     assert start(tmp_path, **own)[0] == str(tmp_path / "jax")
     assert start(tmp_path)[0] == str(tmp_path / ".cache" / "dfplan" / "xla")

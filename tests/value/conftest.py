@@ -1,4 +1,4 @@
-"""Quick compilation, which most of these tests' time would be."""
+"""Quick compilation: without it, compiling would take most of the time of these tests."""
 
 import jax
 import pytest

@@ -1,1 +1,1 @@
-"""Importers: files of other toolkits as Minari datasets."""
+"""Importers: convert files of other toolkits to Minari datasets."""

@@ -1,8 +1,8 @@
-"""Plain NumPy arrays: one NPZ, or NPY files named as their columns.
+"""Plain NumPy arrays: one NPZ file, or NPY files named after their columns.
 
-`observations` and `actions`, and where there are any `rewards`, `terminals`, `timeouts` and
-`episode_lengths` (actions of each episode). Observations may have a row more per episode than
-actions: what was observed after the last one.
+The columns are `observations` and `actions`, and optionally `rewards`, `terminals`, `timeouts` and
+`episode_lengths` (number of actions of each episode). Observations may have one row more per
+episode than actions: the observation after the last action.
 """
 
 from collections.abc import Sequence
@@ -10,72 +10,80 @@ from pathlib import Path
 
 import numpy as np
 
+from dfplan.data.importers.columns import ColumnReader, Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.data.importers.npz import open_npy, open_npz
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import Columns, Source
 from dfplan.types import UserError
 
-DEFAULT = Columns(("observations",), ("actions",), "rewards")
+DEFAULT = Columns(observations=("observations",), actions=("actions",), rewards="rewards")
 LENGTHS = "episode_lengths"
 ENDS = ("terminals", "timeouts")
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read NumPy arrays: NPZ, or NPY files.
 
     Args:
-        paths: one or more NPZ files with the same columns; or NPY files, a column each.
-        columns: by default observations, actions and rewards.
-        limit: an episode ends after so many rows at the latest.
+        paths: One or more NPZ files with the same columns; or NPY files, one per column.
+        columns: Column names; observations, actions and rewards by default.
+        limit: Maximum number of rows per episode.
 
     Raises:
-        UserError: a file is missing or of another kind, or as `read_rows`.
+        UserError: If a file is missing or of another kind, or as `read_episodes`.
     """
-    kinds = {path.suffix for path in paths}
-    if kinds == {".npy"}:
-        return _rows(open_npy(paths), columns, limit)
-    if kinds != {".npz"}:
+    suffixes = {path.suffix for path in paths}
+    if suffixes == {".npy"}:
+        return _episodes(open_npy(paths), columns, limit)
+    if suffixes != {".npz"}:
         names = ", ".join(map(str, paths))
-        raise UserError(f"{names}: needed: .npz files, or .npy files named as their columns")
-    return join_rows([_read(path, columns, limit) for path in paths])
+        raise UserError(f"{names}: needed: .npz files, or .npy files named after their columns")
+    return join_episodes([_read(path, columns, limit) for path in paths])
 
 
-def _read(path: Path, columns: Columns, limit: int | None) -> Rows:
-    with open_npz(path) as source:
-        return _rows(source, columns, limit)
+def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
+    with open_npz(path) as reader:
+        return _episodes(reader, columns, limit)
 
 
-def _rows(source: Source, given: Columns, limit: int | None) -> Rows:
-    columns = source.choose(given, DEFAULT)
-    observation, actions = source.join(columns.observations), len(source.join(columns.actions))
-    size = actions, columns.actions[0]
-    flags = {name: source.flags(name, *size) for name in ENDS if name in source.names}
-    if LENGTHS in source.names:
+def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> ColumnarEpisodes:
+    columns = reader.resolve(columns, DEFAULT)
+    observation = reader.join(columns.observations)
+    rows = len(reader.join(columns.actions))
+    reference = columns.actions[0]
+    flags = {name: reader.flags(name, rows, reference) for name in ENDS if name in reader.names}
+    if LENGTHS in reader.names:
         if limit is not None:
-            raise UserError(f"{source.where} has {LENGTHS!r}; leave --episode-steps out")
-        length = _lengths(source, *size)
+            raise UserError(f"{reader.where} has {LENGTHS!r}; leave --episode-steps out")
+        length = _read_lengths(reader, rows, reference)
     else:
-        length = lengths(np.any([np.zeros(actions, bool), *flags.values()], axis=0), limit)
+        end = np.any([np.zeros(rows, bool), *flags.values()], axis=0)
+        length = episode_lengths(end, limit)
     final = None
-    if len(observation) == actions + len(length):
-        after = np.cumsum(length + 1) - 1
-        observation, final = np.delete(observation, after, axis=0), observation[after]
-    return read_rows(
-        source,
+    if len(observation) == rows + len(length):
+        final_rows = np.cumsum(length + 1) - 1
+        final = observation[final_rows]
+        observation = np.delete(observation, final_rows, axis=0)
+    return read_episodes(
+        reader,
         columns,
         length,
-        marks=(*ENDS, LENGTHS),
+        boundary_columns=(*ENDS, LENGTHS),
         terminal=flags.get("terminals"),
         observation=observation,
         final=final,
     )
 
 
-def _lengths(source: Source, actions: int, name: str) -> np.ndarray:
-    length = source.vector(LENGTHS)
-    if (length < 1).any() or (length % 1 != 0).any() or length.sum() != actions:
+def _read_lengths(reader: ColumnReader, rows: int, reference: str) -> np.ndarray:
+    length = reader.vector(LENGTHS)
+    if (length < 1).any() or (length % 1 != 0).any() or length.sum() != rows:
         raise UserError(
-            f"{source.where}: {LENGTHS!r} add up to {length.sum():g}; needed: whole numbers that "
-            f"add up to the {actions} rows of {name!r}"
+            f"{reader.where}: {LENGTHS!r} add up to {length.sum():g}; needed: whole numbers that "
+            f"add up to the {rows} rows of {reference!r}"
         )
     return length.astype(np.int64)

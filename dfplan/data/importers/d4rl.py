@@ -1,10 +1,10 @@
-"""D4RL's HDF5 files: flat arrays, cut into episodes at `terminals` and `timeouts`.
+"""D4RL's HDF5 files: flat arrays, split into episodes by `terminals` and `timeouts`.
 
-Fu et al. 2020 (arXiv 2004.07219); the keys are those that D4RL's `scripts/generation` write. Row i
-holds the observation, the action taken there and its reward. After the last row of an episode comes
-the first one of the next, so what the last action led to is known only to files that also hold
-`next_observations` (the MuJoCo tasks' version 2). Those tell ends that nothing marks, too: where
-the next observation is not the next row's.
+Fu et al. 2020 (arXiv 2004.07219); the keys are those written by D4RL's `scripts/generation`. Row i
+holds the observation, the action taken there and its reward. The row after the last one of an
+episode is the first one of the next episode, so the result of the last action is known only in
+files with `next_observations` (version 2 of the MuJoCo tasks). Those files also reveal unmarked
+ends: rows whose next observation is not the observation of the next row.
 """
 
 from collections.abc import Sequence
@@ -12,30 +12,37 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import Columns, Source
+from dfplan.data.importers.columns import ColumnReader, Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.types import UserError, one_line
 
 NEXT = "next_observations"
-DEFAULT = Columns(("observations",), ("actions",), "rewards", "infos/goal")
-MARKS = ("terminals", "timeouts", NEXT)
+DEFAULT = Columns(
+    observations=("observations",), actions=("actions",), rewards="rewards", goal="infos/goal"
+)
+BOUNDARY_COLUMNS = ("terminals", "timeouts", NEXT)
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read HDF5 files of D4RL.
 
     Args:
-        paths: one or more HDF5 files.
-        columns: by default observations, actions, rewards and infos/goal.
-        limit: an episode ends after so many rows at the latest.
+        paths: One or more HDF5 files.
+        columns: Column names; observations, actions, rewards and infos/goal by default.
+        limit: Maximum number of rows per episode.
 
     Raises:
-        UserError: a file is missing or no HDF5, or as `read_rows`.
+        UserError: If a file is missing or not HDF5, or as `read_episodes`.
     """
-    return join_rows([_read(path, columns, limit) for path in paths])
+    return join_episodes([_read(path, columns, limit) for path in paths])
 
 
-def _read(path: Path, columns: Columns, limit: int | None) -> Rows:
+def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
     import h5py
 
     try:
@@ -43,8 +50,8 @@ def _read(path: Path, columns: Columns, limit: int | None) -> Rows:
     except OSError as error:
         raise UserError(f"{path} cannot be read as HDF5: {one_line(error)}") from error
     with file:
-        source = Source(str(path), _names(file), lambda name: np.asarray(file[name]))
-        return _rows(source, columns, limit)
+        reader = ColumnReader(str(path), _names(file), lambda name: np.asarray(file[name]))
+        return _episodes(reader, columns, limit)
 
 
 def _names(file) -> tuple[str, ...]:
@@ -53,7 +60,7 @@ def _names(file) -> tuple[str, ...]:
     names: list[str] = []
 
     def visit(name, item):
-        # Beside the data, metadata/... holds how it was made, such as a policy's weights.
+        # metadata/... describes how the data were made, such as the weights of a policy.
         if isinstance(item, h5py.Dataset) and not name.startswith("metadata/"):
             names.append(name)
 
@@ -61,25 +68,28 @@ def _names(file) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _rows(source: Source, given: Columns, limit: int | None) -> Rows:
-    columns = source.choose(given, DEFAULT)
-    observation = source.join(columns.observations)
-    size = len(observation), columns.observations[0]
-    terminal = source.flags("terminals", *size)
-    end = terminal | source.flags("timeouts", *size) if "timeouts" in source.names else terminal
-    after = None
-    if NEXT in source.names and columns.observations == ("observations",):
-        after = source.column(NEXT)
-        source.check_rows(NEXT, len(after), *size)
-        end = end | np.append(~np.isclose(after[:-1], observation[1:]).all(axis=1), False)
-    length = lengths(end, limit)
-    final = None if after is None else after[np.cumsum(length) - 1]
-    return read_rows(
-        source,
+def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> ColumnarEpisodes:
+    columns = reader.resolve(columns, DEFAULT)
+    observation = reader.join(columns.observations)
+    rows = len(observation)
+    reference = columns.observations[0]
+    terminal = reader.flags("terminals", rows, reference)
+    end = terminal
+    if "timeouts" in reader.names:
+        end = terminal | reader.flags("timeouts", rows, reference)
+    next_observation = None
+    if NEXT in reader.names and columns.observations == ("observations",):
+        next_observation = reader.column(NEXT)
+        reader.check_rows(NEXT, len(next_observation), needed=rows, reference=reference)
+        continues = np.isclose(next_observation[:-1], observation[1:]).all(axis=1)
+        end = end | np.append(~continues, False)
+    length = episode_lengths(end, limit)
+    return read_episodes(
+        reader,
         columns,
         length,
-        marks=MARKS,
+        boundary_columns=BOUNDARY_COLUMNS,
         terminal=terminal,
         observation=observation,
-        final=final,
+        final=None if next_observation is None else next_observation[np.cumsum(length) - 1],
     )

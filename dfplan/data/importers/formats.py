@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from dfplan.data.importers.rows import Rows
-from dfplan.data.importers.source import Columns
+from dfplan.data.importers.columns import Columns
+from dfplan.data.importers.episodes import ColumnarEpisodes
 from dfplan.types import UserError
 from dfplan.util.registry import Registry
 
@@ -27,7 +27,9 @@ class Importer(Protocol):
         UserError: If a file or column is missing or damaged.
     """
 
-    def __call__(self, paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+    def __call__(
+        self, paths: Sequence[Path], columns: Columns, limit: int | None = None
+    ) -> ColumnarEpisodes:
         """See the class."""
         ...
 
@@ -57,7 +59,7 @@ def _summary(importer: Importer) -> str:
 
 def read_files(
     name: str, paths: Sequence[Path], columns: Columns = Columns(), limit: int | None = None
-) -> Rows:
+) -> ColumnarEpisodes:
     """Read and check the files of a format.
 
     Args:

@@ -1,8 +1,8 @@
 """LeRobot datasets on disk: a folder with meta/info.json and data/chunk-*/*.parquet.
 
-The layout is that of LeRobotDataset v3 (huggingface/lerobot, `datasets/dataset_writer.py`): a row
-per frame, with the action taken there, episodes one after the other, several in a file or over
-several files. Version 2, with a file per episode, has the same columns. No frame follows the last
+The layout is that of LeRobotDataset v3 (huggingface/lerobot, `datasets/dataset_writer.py`): one row
+per frame with the action taken there, episodes one after the other, several per file or split
+across files. Version 2, with one file per episode, has the same columns. No frame follows the last
 action of an episode. Videos are not read.
 """
 
@@ -12,38 +12,48 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import Columns, Source
+from dfplan.data.importers.columns import ColumnReader, Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.types import UserError, one_line
 
-DEFAULT = Columns(("observation.state",), ("action",), "next.reward")
+DEFAULT = Columns(observations=("observation.state",), actions=("action",), rewards="next.reward")
 VERSIONS = ("v2", "v3")
 EXTRA = "pip install 'dfplan[lerobot]'"
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read LeRobot datasets: folders.
 
     Args:
-        paths: one or more folders.
-        columns: by default observation.state, action and next.reward.
-        limit: an episode ends after so many rows at the latest.
+        paths: One or more folders.
+        columns: Column names; observation.state, action and next.reward by default.
+        limit: Maximum number of rows per episode.
 
     Raises:
-        UserError: a folder is no LeRobot dataset, frames are missing or out of order, pyarrow is
-            not installed, or as `read_rows`.
+        UserError: If a folder is not a LeRobot dataset, frames are missing or out of order, pyarrow
+            is not installed, or as `read_episodes`.
     """
-    return join_rows([_read(path, columns, limit) for path in paths])
+    return join_episodes([_read(path, columns, limit) for path in paths])
 
 
-def _read(path: Path, given: Columns, limit: int | None) -> Rows:
+def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
     _check_version(path)
-    source = _open(path)
-    columns = source.choose(given, DEFAULT)
-    episode, frame = source.vector("episode_index"), source.vector("frame_index")
+    reader = _open(path)
+    episode = reader.vector("episode_index")
+    frame = reader.vector("frame_index")
     _check_order(str(path), episode, frame)
     end = np.append(episode[1:] != episode[:-1], True)
-    return read_rows(source, columns, lengths(end, limit), marks=("episode_index", "frame_index"))
+    return read_episodes(
+        reader,
+        reader.resolve(columns, DEFAULT),
+        episode_lengths(end, limit),
+        boundary_columns=("episode_index", "frame_index"),
+    )
 
 
 def _check_version(path: Path) -> None:
@@ -51,12 +61,12 @@ def _check_version(path: Path) -> None:
     try:
         version = str(json.loads(info.read_text())["codebase_version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no LeRobot dataset: {info}: {one_line(error)}") from error
+        raise UserError(f"{path} is not a LeRobot dataset: {info}: {one_line(error)}") from error
     if not version.startswith(VERSIONS):
         raise UserError(f"{path} is a LeRobot dataset {version}; valid: {', '.join(VERSIONS)}")
 
 
-def _open(path: Path) -> Source:
+def _open(path: Path) -> ColumnReader:
     try:
         import pyarrow.parquet as pq
     except ImportError as error:
@@ -68,17 +78,19 @@ def _open(path: Path) -> Source:
         names = tuple(pq.read_schema(files[0]).names)
     except (OSError, ValueError) as error:
         raise UserError(f"{files[0]} cannot be read as Parquet: {one_line(error)}") from error
-    return Source(
-        str(path), names, lambda name: np.concatenate([_column(file, name) for file in files])
-    )
+
+    def read_column(name: str) -> np.ndarray:
+        return np.concatenate([_column(file, name) for file in files])
+
+    return ColumnReader(str(path), names, read_column)
 
 
 def _column(path: Path, name: str) -> np.ndarray:
-    """A column of one file, `[N]` or `[N, D]`.
+    """Return a column of one file, `[N]` or `[N, D]`.
 
     Raises:
-        ValueError: when it is missing, has gaps, or holds no numbers.
-        OSError: when the file cannot be read.
+        ValueError: If the column is missing, has gaps or does not hold numbers.
+        OSError: If the file cannot be read.
     """
     import pyarrow.parquet as pq
     from pyarrow import types
@@ -103,18 +115,20 @@ def _column(path: Path, name: str) -> np.ndarray:
 
 
 def _check_order(where: str, episode: np.ndarray, frame: np.ndarray) -> None:
-    """Check that episodes are whole: each in one piece, its frames counted from 0."""
-    first = np.append(True, episode[1:] != episode[:-1])
-    begun = episode[first]
-    if len(np.unique(begun)) < len(begun):
-        again = next(e for i, e in enumerate(begun) if e in begun[:i])
-        raise UserError(f"{where}: episode {again:g} stands in two places; needed: in one piece")
-    start = np.flatnonzero(first)
+    """Check that episodes are contiguous, with frames counted from 0."""
+    is_first = np.append(True, episode[1:] != episode[:-1])
+    ids = episode[is_first]
+    if len(np.unique(ids)) < len(ids):
+        repeated = next(id for i, id in enumerate(ids) if id in ids[:i])
+        raise UserError(
+            f"{where}: episode {repeated:g} appears in two places; needed: contiguous frames"
+        )
+    start = np.flatnonzero(is_first)
     count = np.arange(len(frame)) - np.repeat(start, np.diff(np.append(start, len(frame))))
     bad = np.flatnonzero(frame != count)
     if len(bad):
         i = bad[0]
         raise UserError(
-            f"{where}: episode {episode[i]:g} has frame_index {frame[i]:g} in the place of "
-            f"{count[i]}; needed: all frames of an episode, from 0 on"
+            f"{where}: episode {episode[i]:g} has frame_index {frame[i]:g} instead of {count[i]}; "
+            "needed: all frames of an episode, starting at 0"
         )

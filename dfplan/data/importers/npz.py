@@ -1,4 +1,4 @@
-"""NumPy's NPZ and NPY files as sources. Nothing in them is unpickled."""
+"""Columns of NumPy's NPZ and NPY files. Nothing is unpickled."""
 
 import contextlib
 import zipfile
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.importers.source import Source
+from dfplan.data.importers.columns import ColumnReader
 from dfplan.types import UserError, one_line
 
 
 @contextlib.contextmanager
-def open_npz(path: Path) -> Iterator[Source]:
-    """The arrays of an NPZ file.
+def open_npz(path: Path) -> Iterator[ColumnReader]:
+    """Open an NPZ file and yield a reader of its arrays.
 
     Raises:
-        UserError: when it is missing or no NPZ.
+        UserError: If the file is missing or not NPZ.
     """
     try:
         file = np.load(path)
@@ -25,10 +25,11 @@ def open_npz(path: Path) -> Iterator[Source]:
     if not isinstance(file, np.lib.npyio.NpzFile):
         raise UserError(f"{path} cannot be read as NPZ: it holds a single array")
     with file:
-        yield Source(str(path), tuple(file.files), lambda name: file[name])
+        yield ColumnReader(str(path), tuple(file.files), lambda name: file[name])
 
 
-def open_npy(paths: Sequence[Path]) -> Source:
-    """NPY files as columns, each named as its file."""
+def open_npy(paths: Sequence[Path]) -> ColumnReader:
+    """Return a reader of NPY files, one column per file, named after the file."""
     files = {path.stem: path for path in paths}
-    return Source(", ".join(map(str, paths)), tuple(files), lambda name: np.load(files[name]))
+    where = ", ".join(map(str, paths))
+    return ColumnReader(where, tuple(files), lambda name: np.load(files[name]))

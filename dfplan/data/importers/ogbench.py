@@ -1,51 +1,61 @@
 """OGBench's NPZ files: flat arrays; `terminals` marks the last row of each trajectory.
 
-Park et al. 2025 (arXiv 2410.20092); `ogbench.utils.load_dataset` explains the layout. The last row
-of a trajectory holds its last observation; its action leads nowhere, and is left out.
-Nothing terminates there: trajectories are cut off at a fixed length. `qpos` and `qvel`, and for
-manipulation `button_states`, stand beside the observations.
+Park et al. 2025 (arXiv 2410.20092); see `ogbench.utils.load_dataset` for the layout. The last row
+of a trajectory holds its last observation; the action there has no result and is left out.
+Episodes never terminate: trajectories are truncated at a fixed length. The files also hold `qpos`
+and `qvel`, and `button_states` for manipulation.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from dfplan.data.importers.columns import Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.data.importers.npz import open_npz
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import Columns
 
-DEFAULT = Columns(("observations",), ("actions",), "rewards")
+DEFAULT = Columns(observations=("observations",), actions=("actions",), rewards="rewards")
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read NPZ files of OGBench.
 
     Args:
-        paths: one or more NPZ files, such as a dataset and its `-val.npz`.
-        columns: by default observations and actions.
-        limit: an episode ends after so many rows at the latest.
+        paths: One or more NPZ files, such as a dataset and its `-val.npz`.
+        columns: Column names; observations and actions by default.
+        limit: Maximum number of rows per episode.
 
     Raises:
-        UserError: a file is missing or no NPZ, or as `read_rows`.
+        UserError: If a file is missing or not NPZ, or as `read_episodes`.
     """
-    rows = join_rows([_read(path, columns, limit) for path in paths])
-    return dataclasses.replace(rows, notes=rows.notes + _left_out(paths))
+    episodes = join_episodes([_read(path, columns, limit) for path in paths])
+    return dataclasses.replace(episodes, notes=episodes.notes + _validation_notes(paths))
 
 
-def _read(path: Path, given: Columns, limit: int | None) -> Rows:
-    with open_npz(path) as source:
-        columns = source.choose(given, DEFAULT)
-        observation = source.join(columns.observations)
-        end = source.flags("terminals", len(observation), columns.observations[0])
-        length = lengths(end, limit)
-        return read_rows(source, columns, length, marks=("terminals",), observation=observation)
+def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
+    with open_npz(path) as reader:
+        columns = reader.resolve(columns, DEFAULT)
+        observation = reader.join(columns.observations)
+        end = reader.flags("terminals", len(observation), columns.observations[0])
+        return read_episodes(
+            reader,
+            columns,
+            episode_lengths(end, limit),
+            boundary_columns=("terminals",),
+            observation=observation,
+        )
 
 
-def _left_out(paths: Sequence[Path]) -> tuple[str, ...]:
-    """A note on validation files that lie beside those to import."""
-    beside = [path.with_name(f"{path.stem}-val.npz") for path in paths]
+def _validation_notes(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return a note for each validation file that exists but is not imported."""
+    validation_files = [path.with_name(f"{path.stem}-val.npz") for path in paths]
     return tuple(
-        f"{path} is not imported; name it too where it should be"
-        for path in beside
+        f"{path} is not imported; name it too if you want it"
+        for path in validation_files
         if path.exists() and path not in paths
     )

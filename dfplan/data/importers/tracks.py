@@ -1,7 +1,8 @@
-"""CSV of tracks: a row a place at a time, such as `id,time,x,y`, of pedestrians or robots.
+"""CSV files of tracks: one position per row, such as `id,time,x,y`, of pedestrians or robots.
 
-A track is the rows of one id in the order of their times, at equal steps; where steps are missing
-it goes on as an episode of its own. It has no actions: the way to the next place stands for one.
+A track consists of the rows of one id in the order of their times, at equal time steps. Where steps
+are missing, the rest of the track is an episode of its own. Tracks have no actions: the
+displacement to the next position takes their place.
 """
 
 import csv
@@ -11,61 +12,70 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.importers.rows import Rows, join_rows, lengths, read_rows
-from dfplan.data.importers.source import NONE, Columns, Source
+from dfplan.data.importers.columns import NONE, ColumnReader, Columns
+from dfplan.data.importers.episodes import (
+    ColumnarEpisodes,
+    episode_lengths,
+    join_episodes,
+    read_episodes,
+)
 from dfplan.types import UserError, one_line
 
-ID, TIME = "id", "time"
-DEFAULT = Columns(("x", "y"))
-UNEVEN = 0.01
-"""Share of a step by which a time may be off it."""
-ACTIONS = "the actions are the ways from each place to the next"
+ID = "id"
+TIME = "time"
+DEFAULT = Columns(observations=("x", "y"))
+TIME_TOLERANCE = 0.01
+"""Share of a time step by which a time may deviate from equal steps."""
+ACTIONS = "the actions are the displacements from each position to the next"
 
 
-def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> Rows:
+def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read CSV files of tracks: id, time, x, y.
 
     Args:
-        paths: one or more files with a line of column names; `id` and `time` among them.
-        columns: by default x and y; actions are not read, so none can be named.
-        limit: an episode ends after so many rows at the latest.
+        paths: One or more files whose first line names the columns, including `id` and `time`.
+        columns: Column names; x and y by default. Action columns cannot be chosen.
+        limit: Maximum number of rows per episode.
 
     Raises:
-        UserError: a file is missing or no CSV, has other columns, times that are not at equal
-            steps or occur twice in a track, only tracks of one row, or as `read_rows`.
+        UserError: If a file is missing or not CSV, lacks a column, has times that are not at equal
+            steps or occur twice in a track, or has only tracks of one row; or as `read_episodes`.
     """
     if columns.actions or columns.rewards not in (None, NONE):
         raise UserError("tracks have no actions and no rewards; name --observations alone")
-    return join_rows([_read(path, columns, limit) for path in paths])
+    return join_episodes([_read(path, columns, limit) for path in paths])
 
 
-def _read(path: Path, given: Columns, limit: int | None) -> Rows:
-    source = _open(path)
-    columns = source.choose(given, DEFAULT)
-    place, time = source.join(columns.observations), source.vector(TIME)
-    ids = np.asarray(source.read(ID))
+def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
+    reader = _open(path)
+    columns = reader.resolve(columns, DEFAULT)
+    position = reader.join(columns.observations)
+    time = reader.vector(TIME)
+    ids = np.asarray(reader.read(ID))
     order = np.lexsort((time, ids))
-    place, time, ids = place[order], time[order], ids[order]
-    length = _episodes(source.where, ids, time, limit)
-    many = np.repeat(length > 1, length)
-    if not many.any():
-        raise UserError(f"{source.where} has no track of two rows at one step")
-    place, length = place[many], length[length > 1]
-    ends = np.cumsum(length) - 1
-    way = np.diff(place, axis=0, append=place[-1:])
-    way[ends] = 0.0
-    arrays = {"place": place, "way": way}
-    made = Source(source.where, tuple(arrays), lambda name: arrays[name])
-    rows = read_rows(made, Columns(("place",), ("way",)), length, marks=())
-    return dataclasses.replace(rows, notes=(ACTIONS, *rows.notes))
+    position = position[order]
+    length = _episode_lengths(reader.where, ids[order], time[order], limit)
+    has_steps = np.repeat(length > 1, length)
+    if not has_steps.any():
+        raise UserError(f"{reader.where} has no track of two rows at one step")
+    position = position[has_steps]
+    length = length[length > 1]
+    displacement = np.diff(position, axis=0, append=position[-1:])
+    displacement[np.cumsum(length) - 1] = 0.0
+    arrays = {"position": position, "displacement": displacement}
+    track_reader = ColumnReader(reader.where, tuple(arrays), lambda name: arrays[name])
+    track_columns = Columns(observations=("position",), actions=("displacement",))
+    episodes = read_episodes(track_reader, track_columns, length, boundary_columns=())
+    return dataclasses.replace(episodes, notes=(ACTIONS, *episodes.notes))
 
 
-def _open(path: Path) -> Source:
-    """The columns of a CSV file; all but the ids are numbers."""
+def _open(path: Path) -> ColumnReader:
+    """Return a reader of a CSV file's columns; all except the ids hold numbers."""
     try:
         with path.open(newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            names, rows = tuple(reader.fieldnames or ()), list(reader)
+            csv_reader = csv.DictReader(file, skipinitialspace=True)
+            names = tuple(csv_reader.fieldnames or ())
+            rows = list(csv_reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as CSV: {one_line(error)}") from error
     for name in (ID, TIME):
@@ -74,12 +84,12 @@ def _open(path: Path) -> Source:
     if not rows:
         raise UserError(f"{path} has no rows below its column names")
 
-    def column(name: str) -> np.ndarray:
+    def read_column(name: str) -> np.ndarray:
         if name == ID:
             return np.array([row[ID] for row in rows])
         return np.array([_number(path, i, name, row[name]) for i, row in enumerate(rows)])
 
-    return Source(str(path), names, column)
+    return ColumnReader(str(path), names, read_column)
 
 
 def _number(path: Path, row: int, name: str, text: str | None) -> float:
@@ -89,23 +99,26 @@ def _number(path: Path, row: int, name: str, text: str | None) -> float:
         raise UserError(f"{path}, line {row + 2}: {name} is {text!r}; needed: a number") from None
 
 
-def _episodes(where: str, ids: np.ndarray, time: np.ndarray, limit: int | None) -> np.ndarray:
-    """Rows of each episode `[E]`, of rows sorted by id and time."""
-    same, gap = ids[1:] == ids[:-1], np.diff(time)
-    if not same.any():
+def _episode_lengths(
+    where: str, ids: np.ndarray, time: np.ndarray, limit: int | None
+) -> np.ndarray:
+    """Return the rows of each episode `[E]`, given rows sorted by id and time."""
+    same_track = ids[1:] == ids[:-1]
+    gap = np.diff(time)
+    if not same_track.any():
         raise UserError(f"{where} has no track of two rows")
-    twice = np.flatnonzero(same & (gap <= 0))
-    if len(twice):
-        at = int(twice[0])
-        raise UserError(f"{where}: track {ids[at]} is at time {time[at]:g} twice")
-    step = gap[same].min()
-    off = np.abs(gap / step - np.round(gap / step))
-    uneven = np.flatnonzero(same & (off > UNEVEN * np.maximum(gap / step, 1)))
+    repeated = np.flatnonzero(same_track & (gap <= 0))
+    if len(repeated):
+        row = int(repeated[0])
+        raise UserError(f"{where}: track {ids[row]} is at time {time[row]:g} twice")
+    step = gap[same_track].min()
+    deviation = np.abs(gap / step - np.round(gap / step))
+    uneven = np.flatnonzero(same_track & (deviation > TIME_TOLERANCE * np.maximum(gap / step, 1)))
     if len(uneven):
-        at = int(uneven[0])
+        row = int(uneven[0])
         raise UserError(
-            f"{where}: track {ids[at]} goes from time {time[at]:g} to {time[at + 1]:g}; "
-            f"needed: equal steps, here of {step:g}"
+            f"{where}: track {ids[row]} goes from time {time[row]:g} to {time[row + 1]:g}; "
+            f"needed: equal steps of {step:g}"
         )
-    whole = np.append(same & (gap < 1.5 * step), False)
-    return lengths(~whole, limit)
+    continues = np.append(same_track & (gap < 1.5 * step), False)
+    return episode_lengths(~continues, limit)

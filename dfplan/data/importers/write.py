@@ -1,4 +1,4 @@
-"""Write imported rows as a Minari dataset, in the form that dfplan's layout reads."""
+"""Write imported episodes as a Minari dataset with the spaces that dfplan's layout reads."""
 
 import dataclasses
 import warnings
@@ -7,23 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.collect import whole_or_nothing
-from dfplan.data.importers.rows import Rows
+from dfplan.data.collect import atomic_dataset
+from dfplan.data.importers.episodes import ColumnarEpisodes
 from dfplan.types import UserError
 
-QUIET = "(`(code_permalink|author_email|eval_env)` is set to None|env_spec is None)"
-"""Minari asks for these; a file of another toolkit does not hold them."""
+EXPECTED_WARNINGS = "(`(code_permalink|author_email|eval_env)` is set to None|env_spec is None)"
+"""Minari warns that these are missing; files of other toolkits do not hold them."""
 REPORT_EVERY = 100
-ONE_ROW = "episodes of a single row hold no step and are left out: {}"
+ONE_ROW = "episodes with a single row contain no step and are left out: {}"
 
 
 @dataclasses.dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What was written.
 
     Attributes:
-        episodes, steps: how many.
-        notes: what the user should know, a sentence each.
+        episodes: Number of episodes.
+        steps: Number of steps.
+        notes: What the user should know, one sentence each.
     """
 
     episodes: int
@@ -32,79 +33,87 @@ class Imported:
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
-    """What the file does not say of its numbers.
+class ImportOptions:
+    """What the file does not say about its numbers.
 
     Attributes:
-        goal_dims: places of the achieved goal in the observation; empty means the first ones.
-        action_bounds: lowest and highest action, of every dimension; None leaves them open.
+        goal_dims: Dimensions of the observation that form the achieved goal; empty for the first
+            ones.
+        action_bounds: Lowest and highest value of every action dimension; None for no bounds.
     """
 
     goal_dims: tuple[int, ...] = ()
     action_bounds: tuple[float, float] | None = None
 
 
-def write_rows(
-    rows: Rows,
+def write_episodes(
+    episodes: ColumnarEpisodes,
     dataset_id: str,
-    form: Form,
+    options: ImportOptions,
     description: str,
     progress: Callable[[int], None] | None = None,
-) -> Imported:
-    """Write a local Minari dataset; if that fails or is interrupted, none is left.
+) -> ImportResult:
+    """Write a local Minari dataset; nothing is left of it if writing fails or is interrupted.
 
     With goals, observations are a Dict of observation, achieved_goal and desired_goal, else a Box.
-    An episode's last step is terminated where the file says so, else truncated.
+    An episode's last step is terminated if the file says so, else truncated.
 
     Args:
-        rows: what to write.
-        dataset_id: Minari id; must be free.
-        form: what the file does not say.
-        description: kept in the dataset.
-        progress: called now and then with the rows done so far.
+        episodes: Episodes to write.
+        dataset_id: Minari id of a dataset that does not exist yet.
+        options: What the file does not say.
+        description: Description that is stored in the dataset.
+        progress: Function that is called from time to time with the number of rows written.
 
     Raises:
-        UserError: bad or taken dataset id, goal dimensions that do not fit, actions out of bounds,
-            no steps.
+        UserError: If the dataset id is malformed or taken, goal dimensions do not fit, an action is
+            out of bounds or there are no steps.
     """
     import minari
 
-    dims = _goal_dims(rows, form.goal_dims)
-    observation_space = _observation_space(rows, dims)
-    action_space = _action_space(rows, form.action_bounds)
-    steps = rows.length - (rows.final is None)
+    dims = _goal_dims(episodes, options.goal_dims)
+    observation_space = _observation_space(episodes, dims)
+    action_space = _action_space(episodes, options.action_bounds)
+    steps = episodes.length - (episodes.final is None)
     if not steps.any():
-        raise UserError(f"{rows.where}: no episode holds a step; needed: two rows or more in one")
-    with warnings.catch_warnings(), whole_or_nothing(dataset_id):
-        warnings.filterwarnings("ignore", message=QUIET)
-        buffers: Any = _buffers(rows, dims, progress or (lambda done: None))
+        raise UserError(
+            f"{episodes.where}: no episode contains a step; needed: an episode of at least two rows"
+        )
+    with warnings.catch_warnings(), atomic_dataset(dataset_id):
+        warnings.filterwarnings("ignore", message=EXPECTED_WARNINGS)
+        buffers: Any = _buffers(episodes, dims, progress or (lambda rows: None))
         minari.create_dataset_from_buffers(
             dataset_id,
-            buffer=buffers,  # its type asks for a list; any iterable will do
+            buffer=buffers,  # annotated as a list, but any iterable works
             observation_space=observation_space,
             action_space=action_space,
             algorithm_name="imported",
             author="dfplan",
             description=description,
         )
-    notes = rows.notes + ((ONE_ROW.format((steps == 0).sum()),) if (steps == 0).any() else ())
+    notes = episodes.notes
+    if (steps == 0).any():
+        notes += (ONE_ROW.format((steps == 0).sum()),)
     if dims:
         notes += (f"achieved goal: dimensions {', '.join(map(str, dims))} of the observation",)
-    return Imported(int((steps > 0).sum()), int(steps.sum()), notes)
+    return ImportResult(episodes=int((steps > 0).sum()), steps=int(steps.sum()), notes=notes)
 
 
-def _goal_dims(rows: Rows, given: tuple[int, ...]) -> tuple[int, ...]:
-    size = rows.observation.shape[1]
-    if rows.goal is None:
-        if given:
-            raise UserError(f"{rows.where} has no goals for --goal-dims; name their column: --goal")
+def _goal_dims(episodes: ColumnarEpisodes, chosen: tuple[int, ...]) -> tuple[int, ...]:
+    size = episodes.observation.shape[1]
+    if episodes.goal is None:
+        if chosen:
+            raise UserError(
+                f"{episodes.where} has no goals for --goal-dims; name their column: --goal"
+            )
         return ()
-    goal = rows.goal.shape[1]
-    dims = given or tuple(range(goal))
-    if len(dims) != goal or len(set(dims)) != goal or not all(0 <= d < size for d in dims):
+    goal_dim = episodes.goal.shape[1]
+    dims = chosen or tuple(range(goal_dim))
+    in_range = all(0 <= d < size for d in dims)
+    if len(dims) != goal_dim or len(set(dims)) != goal_dim or not in_range:
         raise UserError(
-            f"goal dimensions {dims} do not fit {rows.where}: needed {goal} different ones of "
-            f"0 to {size - 1}"
+            f"goal dimensions {dims} do not fit {episodes.where}: needed {goal_dim} different ones "
+            f"of 0 to {size - 1}"
         )
     return dims
 
@@ -115,69 +124,79 @@ def _box(array: np.ndarray, low: float = -np.inf, high: float = np.inf):
     return spaces.Box(low, high, array.shape[1:], array.dtype.type)
 
 
-def _observation_space(rows: Rows, dims: tuple[int, ...]):
+def _observation_space(episodes: ColumnarEpisodes, dims: tuple[int, ...]):
     from gymnasium import spaces
 
-    box = _box(rows.observation)
-    if rows.goal is None:
+    box = _box(episodes.observation)
+    if episodes.goal is None:
         return box
-    achieved = _box(rows.observation[:, list(dims)])
     return spaces.Dict(
-        {"observation": box, "achieved_goal": achieved, "desired_goal": _box(rows.goal)}
+        {
+            "observation": box,
+            "achieved_goal": _box(episodes.observation[:, list(dims)]),
+            "desired_goal": _box(episodes.goal),
+        }
     )
 
 
-def _action_space(rows: Rows, bounds: tuple[float, float] | None):
+def _action_space(episodes: ColumnarEpisodes, bounds: tuple[float, float] | None):
+    action = episodes.action
     if bounds is None:
-        return _box(rows.action)
+        return _box(action)
     low, high = bounds
     if not -np.inf < low < high < np.inf:
-        raise UserError(f"--action-bounds {low:g} {high:g} are no bounds; needed: LOW < HIGH")
-    out = ((rows.action < low) | (rows.action > high)) & rows.used[:, None]
-    if out.any():
-        row, dim = map(int, np.argwhere(out)[0])
+        raise UserError(f"--action-bounds {low:g} {high:g} are not bounds; needed: LOW < HIGH")
+    outside = ((action < low) | (action > high)) & episodes.used[:, None]
+    if outside.any():
+        row, dim = map(int, np.argwhere(outside)[0])
+        used = action[episodes.used]
         raise UserError(
-            f"{rows.where}: action {dim} of row {row} is {rows.action[row, dim]:g}, out of "
-            f"--action-bounds {low:g} {high:g}; all lie in {rows.action[rows.used].min():g} to "
-            f"{rows.action[rows.used].max():g}"
+            f"{episodes.where}: action {dim} of row {row} is {action[row, dim]:g}, out of "
+            f"--action-bounds {low:g} {high:g}; all lie in {used.min():g} to {used.max():g}"
         )
-    return _box(rows.action, low, high)
+    return _box(action, low, high)
 
 
-def _buffers(rows: Rows, dims: tuple[int, ...], progress: Callable[[int], None]) -> Iterator[Any]:
+def _buffers(
+    episodes: ColumnarEpisodes, dims: tuple[int, ...], progress: Callable[[int], None]
+) -> Iterator[Any]:
     from minari.data_collector import EpisodeBuffer
 
-    done, written = 0, 0
-    for episode, n in enumerate(rows.length.tolist()):
-        here, done = slice(done, done + n), done + n
-        steps = n - (rows.final is None)
+    stop = 0
+    written = 0
+    for episode, rows in enumerate(episodes.length.tolist()):
+        start = stop
+        stop = start + rows
+        steps = rows - (episodes.final is None)
         if not steps:
             continue
-        over = np.zeros(steps, bool)
-        over[-1] = True
-        ended = bool(rows.terminated[episode])
-        # Minari's types ask for lists, its storage takes arrays, and much faster.
+        is_last = np.zeros(steps, bool)
+        is_last[-1] = True
+        terminated = bool(episodes.terminated[episode])
+        # Minari's annotations ask for lists; its storage also takes arrays, which is much faster.
         arrays: dict[str, Any] = {
-            "observations": _observations(rows, episode, here, dims),
-            "actions": rows.action[here][:steps],
-            "rewards": rows.reward[here][:steps],
-            "terminations": over & ended,
-            "truncations": over & (not ended),
+            "observations": _observations(episodes, episode, slice(start, stop), dims),
+            "actions": episodes.action[start:stop][:steps],
+            "rewards": episodes.reward[start:stop][:steps],
+            "terminations": is_last & terminated,
+            "truncations": is_last & (not terminated),
         }
         yield EpisodeBuffer(id=written, **arrays)
         written += 1
-        if written % REPORT_EVERY == 0 or done == len(rows.action):
-            progress(done)
+        if written % REPORT_EVERY == 0 or stop == len(episodes.action):
+            progress(stop)
 
 
-def _observations(rows: Rows, episode: int, here: slice, dims: tuple[int, ...]) -> Any:
-    observation, goal = rows.observation[here], rows.goal
-    if rows.final is not None:
-        observation = np.append(observation, rows.final[episode][None], axis=0)
-    if goal is None:
+def _observations(
+    episodes: ColumnarEpisodes, episode: int, rows: slice, dims: tuple[int, ...]
+) -> Any:
+    observation = episodes.observation[rows]
+    if episodes.final is not None:
+        observation = np.append(observation, episodes.final[episode][None], axis=0)
+    if episodes.goal is None:
         return observation
-    desired = goal[here]
-    if rows.final is not None:  # the goal in force at the last action
+    desired = episodes.goal[rows]
+    if episodes.final is not None:  # the goal at the last action also applies after it
         desired = np.append(desired, desired[-1:], axis=0)
     return {
         "observation": observation,

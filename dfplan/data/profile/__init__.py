@@ -1,1 +1,1 @@
-"""Profile: what a dataset holds, measured episode by episode, and what would hurt training."""
+"""Profile: statistics of a dataset, measured episode by episode, and problems for training."""

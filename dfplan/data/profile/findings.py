@@ -1,31 +1,31 @@
-"""Findings: what in a dataset would hurt training, each as a sentence."""
+"""Findings: properties of a dataset that would hurt training, one sentence each."""
 
 from collections.abc import Sequence
 
-from dfplan.data.profile.profile import Dimension, Place, Profile
+from dfplan.data.profile.profile import Dimension, Location, Profile
 
 FEW_STEPS = 10_000
 SATURATED = 0.5
 
 
 def findings(profile: Profile, stride: int = 1) -> list[str]:
-    """What would hurt training on a dataset; empty where nothing was found.
+    """Return what would hurt training on a dataset; empty if nothing was found.
 
     Args:
-        profile: of the dataset.
-        stride: control steps per token.
+        profile: Profile of the dataset.
+        stride: Control steps per token.
     """
     if profile.problem:
         return [f"dfplan cannot train on it: {profile.problem}"]
-    found = [
+    sentences = [
         _missing(profile),
-        _breaks(profile),
+        _missed_boundaries(profile),
         _constant(profile),
         _saturated(profile),
         _short(profile, stride),
         _few(profile),
     ]
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _missing(profile: Profile) -> str:
@@ -35,24 +35,27 @@ def _missing(profile: Profile) -> str:
     share = max(d.missing for d in bad)
     return (
         f"{_names(bad)}: up to {share:.2%} of the values are NaN or infinite "
-        f"(first: {_where(profile.missing_place)}); training refuses the dataset"
+        f"(first: {_describe(profile.first_missing)}); training refuses the dataset"
     )
 
 
-def _breaks(profile: Profile) -> str:
-    if not profile.breaks:
+def _missed_boundaries(profile: Profile) -> str:
+    if not profile.missed_boundaries:
         return ""
-    places = "; ".join(map(_where, profile.break_places))
-    more = "; ..." if profile.breaks > len(profile.break_places) else ""
+    locations = "; ".join(map(_describe, profile.missed_boundary_locations))
+    if profile.missed_boundaries > len(profile.missed_boundary_locations):
+        locations += "; ..."
     return (
-        f"{profile.breaks:,} steps change half of the state far beyond the usual, as missed ends "
-        f"of episodes do ({places}{more}); plans would learn to jump"
+        f"{profile.missed_boundaries:,} steps change half of the state far more than usual, as "
+        f"missed episode boundaries do ({locations}); plans would learn to jump"
     )
 
 
 def _constant(profile: Profile) -> str:
-    dead = [d for d in (*profile.state, *profile.action) if d.constant]
-    return f"{_names(dead)}: the value never changes, so nothing is learned of it" if dead else ""
+    constant = [d for d in (*profile.state, *profile.action) if d.constant]
+    if not constant:
+        return ""
+    return f"{_names(constant)}: the value never changes, so nothing can be learned about it"
 
 
 def _saturated(profile: Profile) -> str:
@@ -76,12 +79,12 @@ def _short(profile: Profile, stride: int) -> str:
 def _few(profile: Profile) -> str:
     if profile.steps >= FEW_STEPS:
         return ""
-    return f"{profile.steps:,} steps are few; {FEW_STEPS:,} or more give plans that generalise"
+    return f"{profile.steps:,} steps are few; plans generalize with {FEW_STEPS:,} or more"
 
 
 def _names(dimensions: Sequence[Dimension]) -> str:
     return ", ".join(d.name for d in dimensions)
 
 
-def _where(place: Place | None) -> str:
-    return "" if place is None else f"episode {place.episode}, step {place.step}"
+def _describe(location: Location | None) -> str:
+    return "" if location is None else f"episode {location.episode}, step {location.step}"

@@ -1,4 +1,4 @@
-"""Measure a Minari dataset in one pass that holds one episode at a time."""
+"""Measure a Minari dataset in one pass, holding one episode in memory at a time."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from dfplan.data.minari_io import open_dataset
-from dfplan.data.profile.outlier_steps import usual_change
+from dfplan.data.profile.outlier_steps import typical_change
 from dfplan.data.profile.profile import Profile
-from dfplan.data.profile.running_statistics import Episode, Tally
+from dfplan.data.profile.running_statistics import Episode, RunningStatistics
 from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.types import UserError, one_line
 
 SAMPLED = 64
-"""Episodes that are read beforehand, for the usual change of a step."""
+"""Episodes that are read in advance to find the typical change per step."""
 REPORT_EVERY = 50
 
 
@@ -25,43 +25,44 @@ def measure(
 ) -> Profile:
     """Measure a dataset.
 
-    What dfplan could not train on (NaN, spaces that it does not read) is measured, not refused.
+    Data that training would refuse (NaN, unsupported spaces) is measured, not refused.
 
     Args:
         dataset_id: Minari id.
-        goal_dims: as for `load_trajectories`.
-        progress: called now and then with the steps done so far.
+        goal_dims: State dimensions that a goal fixes, as for `load_trajectories`.
+        progress: Function that is called from time to time with the number of steps read.
 
     Raises:
-        UserError: no such dataset, one that cannot be read, episodes that contradict its spaces, or
-            goal dimensions that it does not have.
+        UserError: If the dataset does not exist or cannot be read, an episode contradicts its
+            spaces, or it does not have the goal dimensions.
     """
     dataset = open_dataset(dataset_id)
-    profile = Profile(dataset_id, _text(dataset), _lengths(dataset))
+    profile = Profile(dataset_id, spaces=_spaces(dataset), length=_lengths(dataset))
     if not profile.steps:
         return dataclasses.replace(profile, problem="it has no steps")
-    spaces = dataset.observation_space, dataset.action_space
+    observation_space = dataset.observation_space
+    action_space = dataset.action_space
     try:
-        layout = layout_from_spaces(*spaces, None)
+        layout = layout_from_spaces(observation_space, action_space, None)
     except UserError as error:
         return dataclasses.replace(profile, problem=str(error))
     if goal_dims is not None:
-        layout = layout_from_spaces(*spaces, goal_dims)
-    some = read_episodes(dataset, layout, spread(dataset, SAMPLED))
-    tally = Tally(layout, usual_change(episode.state for episode in some))
-    done = 0
+        layout = layout_from_spaces(observation_space, action_space, goal_dims)
+    sampled = read_episodes(dataset, layout, evenly_spaced_ids(dataset, SAMPLED))
+    statistics = RunningStatistics(layout, typical_change(episode.state for episode in sampled))
+    steps_read = 0
     for count, episode in enumerate(read_episodes(dataset, layout, _ids(dataset)), 1):
-        tally.add(episode)
-        done += len(episode.action)
-        if progress and (count % REPORT_EVERY == 0 or done == profile.steps):
-            progress(done)
-    return tally.fill(profile)
+        statistics.add(episode)
+        steps_read += len(episode.action)
+        if progress and (count % REPORT_EVERY == 0 or steps_read == profile.steps):
+            progress(steps_read)
+    return statistics.fill(profile)
 
 
-def spread(dataset: Any, most: int) -> list[int]:
-    """Ids of at most so many episodes, evenly over the dataset."""
+def evenly_spaced_ids(dataset: Any, count: int) -> list[int]:
+    """Return the ids of at most `count` episodes, evenly spaced over the dataset."""
     ids = _ids(dataset)
-    return [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, most).astype(int))]
+    return [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, count).astype(int))]
 
 
 def _ids(dataset: Any) -> list[int]:
@@ -69,10 +70,10 @@ def _ids(dataset: Any) -> list[int]:
 
 
 def read_episodes(dataset: Any, layout: Layout, ids: Sequence[int]) -> Iterator[Episode]:
-    """The episodes of these ids that have steps, one at a time.
+    """Yield the episodes of these ids that have steps, one at a time.
 
     Raises:
-        UserError: when one cannot be read, or contradicts the layout.
+        UserError: If an episode cannot be read or contradicts the layout.
     """
     episodes = iter(dataset.iterate_episodes(ids))
     where = f"dataset {dataset.id!r}"
@@ -87,24 +88,35 @@ def read_episodes(dataset: Any, layout: Layout, ids: Sequence[int]) -> Iterator[
 
 def _arrays(episode: Any, layout: Layout) -> Episode:
     steps = len(episode)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is reported
-        state, goal = layout.state(episode.observations), layout.goal(episode.observations)
+    with np.errstate(over="ignore"):  # values too large for float32 become inf, which is reported
+        state = layout.state(episode.observations)
+        goal = layout.goal(episode.observations)
         action = np.asarray(episode.actions, np.float32).reshape(steps, layout.action_dim)
     if len(state) != steps + 1:
-        raise UserError(f"{len(state)} observations of {steps} steps; needed: {steps + 1}")
-    marks = {"terminated": episode.terminations[-1], "truncated": episode.truncations[-1]}
-    end = next((name for name, is_so in marks.items() if is_so), "unmarked")
-    reward = np.asarray(episode.rewards, np.float64).reshape(steps)
-    return Episode(int(episode.id), state, action, reward, goal, end)
+        raise UserError(f"{len(state)} observations for {steps} steps; needed: {steps + 1}")
+    if episode.terminations[-1]:
+        end = "terminated"
+    elif episode.truncations[-1]:
+        end = "truncated"
+    else:
+        end = "unmarked"
+    return Episode(
+        id=int(episode.id),
+        state=state,
+        action=action,
+        reward=np.asarray(episode.rewards, np.float64).reshape(steps),
+        goal=goal,
+        end=end,
+    )
 
 
-def _text(dataset: Any) -> dict[str, str]:
+def _spaces(dataset: Any) -> dict[str, str]:
     spaces = {"observation": dataset.observation_space, "action": dataset.action_space}
     return {name: " ".join(str(space).split()) for name, space in spaces.items()}
 
 
 def _lengths(dataset: Any) -> np.ndarray:
-    """Steps of each episode that has any, without reading the episodes."""
+    """Return the steps of each episode that has any, from metadata alone."""
     try:
         records = dataset.storage.get_episode_metadata(dataset.episode_indices)
         steps = np.array([int(record["total_steps"]) for record in records], np.int64)

@@ -1,4 +1,4 @@
-"""Moments: statistics of columns of numbers, of one piece at a time, and merged exactly."""
+"""Moments: statistics per column, computed chunk by chunk and merged exactly."""
 
 import dataclasses
 
@@ -7,12 +7,17 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """Statistics per dimension, over finite values alone; each `[D]`.
+    """Statistics per dimension over finite values; each `[D]`.
 
     Attributes:
-        count: finite values; missing: the others.
-        mean: of the values; square: sum of squared deviations from it.
-        low, high: extremes; at_low, at_high: how many values equal them.
+        count: Number of finite values.
+        missing: Number of other values.
+        mean: Mean.
+        square: Sum of squared deviations from the mean.
+        low: Lowest value.
+        high: Highest value.
+        at_low: Number of values equal to the lowest.
+        at_high: Number of values equal to the highest.
     """
 
     count: np.ndarray
@@ -26,38 +31,48 @@ class Moments:
 
     @property
     def std(self) -> np.ndarray:
-        """Standard deviation, NaN where there is no value."""
+        """Standard deviation; NaN where there are no values."""
         return np.sqrt(self.square / np.where(self.count, self.count, np.nan))
 
 
 def moments(x: np.ndarray) -> Moments:
-    """Moments of `x` `[N, D]`."""
+    """Compute the moments of `x` `[N, D]`."""
     x = np.asarray(x, np.float64)
-    fine = np.isfinite(x)
-    count = fine.sum(axis=0)
-    low, high = (x, x) if fine.all() else (np.where(fine, x, np.inf), np.where(fine, x, -np.inf))
-    x = np.where(fine, x, 0)
+    finite = np.isfinite(x)
+    count = finite.sum(axis=0)
+    low = x if finite.all() else np.where(finite, x, np.inf)
+    high = x if finite.all() else np.where(finite, x, -np.inf)
+    x = np.where(finite, x, 0)
     mean = x.sum(axis=0) / np.maximum(count, 1)
-    square = (np.where(fine, x - mean, 0) ** 2).sum(axis=0)
-    lowest, highest = low.min(axis=0, initial=np.inf), high.max(axis=0, initial=-np.inf)
-    at_low, at_high = ((x == end) & fine for end in (lowest, highest))
-    ends = lowest, highest, at_low.sum(axis=0), at_high.sum(axis=0)
-    return Moments(count, len(x) - count, mean, square, *ends)
+    square = (np.where(finite, x - mean, 0) ** 2).sum(axis=0)
+    lowest = low.min(axis=0, initial=np.inf)
+    highest = high.max(axis=0, initial=-np.inf)
+    return Moments(
+        count=count,
+        missing=len(x) - count,
+        mean=mean,
+        square=square,
+        low=lowest,
+        high=highest,
+        at_low=((x == lowest) & finite).sum(axis=0),
+        at_high=((x == highest) & finite).sum(axis=0),
+    )
 
 
 def merge(a: Moments, b: Moments) -> Moments:
-    """Moments of two pieces together (Chan et al. 1979)."""
+    """Merge the moments of two chunks (Chan et al. 1979)."""
     count = a.count + b.count
-    step = b.mean - a.mean
+    difference = b.mean - a.mean
     share = b.count / np.maximum(count, 1)
-    low, high = np.minimum(a.low, b.low), np.maximum(a.high, b.high)
+    low = np.minimum(a.low, b.low)
+    high = np.maximum(a.high, b.high)
     return Moments(
-        count,
-        a.missing + b.missing,
-        a.mean + step * share,
-        a.square + b.square + step**2 * a.count * share,
-        low,
-        high,
-        a.at_low * (a.low == low) + b.at_low * (b.low == low),
-        a.at_high * (a.high == high) + b.at_high * (b.high == high),
+        count=count,
+        missing=a.missing + b.missing,
+        mean=a.mean + difference * share,
+        square=a.square + b.square + difference**2 * a.count * share,
+        low=low,
+        high=high,
+        at_low=a.at_low * (a.low == low) + b.at_low * (b.low == low),
+        at_high=a.at_high * (a.high == high) + b.at_high * (b.high == high),
     )

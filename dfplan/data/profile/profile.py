@@ -1,4 +1,4 @@
-"""Profile: what a Minari dataset holds, as numbers that fit in a page."""
+"""Profile: the contents of a Minari dataset as numbers that fit on a page."""
 
 import dataclasses
 import math
@@ -11,8 +11,8 @@ from dfplan.data.profile.moments import Moments
 from dfplan.representation.layout import Layout
 
 
-class Place(NamedTuple):
-    """Where something is: id of the episode, step in it."""
+class Location(NamedTuple):
+    """Id of an episode and step within it."""
 
     episode: int
     step: int
@@ -23,11 +23,15 @@ class Dimension:
     """One number of a state, action, goal or reward, over the whole dataset.
 
     Attributes:
-        name: such as "observation 3".
-        low, mean, std, high: of its finite values; NaN where there is none.
-        missing: share of values that are not finite.
-        at_ends: share of values that equal its lowest or highest one.
-        jumps: Steps that change a state far more than usual, see `outlier_steps`.
+        name: Name such as "observation 3".
+        low: Lowest finite value; NaN without any.
+        mean: Mean of the finite values; NaN without any.
+        std: Standard deviation of the finite values; NaN without any.
+        high: Highest finite value; NaN without any.
+        missing: Share of values that are not finite.
+        at_ends: Share of values that equal the lowest or the highest one.
+        outlier_steps: Number of steps that change a state far more than usual; see
+            `dfplan.data.profile.outlier_steps`.
     """
 
     name: str
@@ -37,31 +41,35 @@ class Dimension:
     high: float
     missing: float
     at_ends: float
-    jumps: int = 0
+    outlier_steps: int = 0
 
     @property
     def constant(self) -> bool:
-        """It has one value throughout."""
+        """Whether all finite values are equal."""
         return self.low == self.high
 
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """What a dataset holds.
+    """Contents of a dataset.
 
     Attributes:
         dataset_id: Minari id.
-        spaces: "observation" and "action", as text.
+        spaces: Text of the "observation" and "action" spaces.
         length: `[E]` int64, steps of each episode.
-        ends: how many episodes were "terminated", "truncated", or end "unmarked".
-        layout: how dfplan reads it; None where it cannot.
-        problem: why not; else empty. The fields below are empty then.
-        state, action, goal: their dimensions; reward: one.
-        returns: sum of rewards `[E]`.
-        goal_intervals: `[K]` control steps between two changes of the goal.
-        breaks: steps at which half of the state's dimensions jump at once.
-        break_places: the first of them.
-        missing_place: the first value that is not finite, or None.
+        layout: Layout by which dfplan reads it; None if it cannot.
+        problem: Reason why dfplan cannot read it, and then the fields below are empty; else empty.
+        ends: Number of episodes that were "terminated", were "truncated" or end "unmarked".
+        state: Dimensions of the state.
+        action: Dimensions of the action.
+        goal: Dimensions of the goal.
+        reward: The reward, as one dimension.
+        returns: `[E]`, sum of rewards of each episode.
+        goal_intervals: `[K]`, control steps between consecutive changes of the goal.
+        missed_boundaries: Number of steps that look like a missed episode boundary: outliers in
+            half of the state's dimensions.
+        missed_boundary_locations: The first of these steps.
+        first_missing: Location of the first value that is not finite, or None.
     """
 
     dataset_id: str
@@ -76,53 +84,60 @@ class Profile:
     reward: tuple[Dimension, ...] = ()
     returns: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     goal_intervals: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
-    breaks: int = 0
-    break_places: tuple[Place, ...] = ()
-    missing_place: Place | None = None
+    missed_boundaries: int = 0
+    missed_boundary_locations: tuple[Location, ...] = ()
+    first_missing: Location | None = None
 
     @property
     def steps(self) -> int:
-        """Control steps in all."""
+        """Total number of control steps."""
         return int(self.length.sum())
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form: arrays as their summaries, no number that JSON lacks."""
+        """Return the JSON form: arrays as summaries, numbers that are not finite as null."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name in ("state", "action", "goal", "reward"):
             values[name] = [dataclasses.asdict(dimension) for dimension in values[name]]
         values |= {"episodes": len(self.length), "steps": self.steps}
         values |= {name: summary(values[name]) for name in ("length", "returns", "goal_intervals")}
         values["layout"] = None if self.layout is None else dataclasses.asdict(self.layout)
-        for name in ("break_places", "missing_place"):
+        for name in ("missed_boundary_locations", "first_missing"):
             values[name] = values[name] and list(values[name])
         return _plain(values)
 
 
 def dimensions(
-    name: str, measured: Moments | None, jumps: np.ndarray | None = None
+    name: str, measured: Moments | None, outlier_steps: np.ndarray | None = None
 ) -> tuple[Dimension, ...]:
-    """The dimensions of a vector, numbered unless there is only one."""
+    """Return the dimensions of a vector, numbered unless there is only one.
+
+    Args:
+        name: Name of the vector.
+        measured: Moments of its values; None for no dimensions.
+        outlier_steps: `[D]`, number of outlier steps per dimension.
+    """
     if measured is None:
         return ()
     count = np.maximum(measured.count, 1)
     total = measured.count + measured.missing
-    fine = np.where(measured.count, 1.0, np.nan)
+    nan_if_empty = np.where(measured.count, 1.0, np.nan)
     columns = (
-        measured.low * fine,
-        measured.mean * fine,
+        measured.low * nan_if_empty,
+        measured.mean * nan_if_empty,
         measured.std,
-        measured.high * fine,
+        measured.high * nan_if_empty,
         measured.missing / np.maximum(total, 1),
         (measured.at_low + measured.at_high * (measured.low != measured.high)) / count,
     )
-    counts = np.zeros(len(total), int) if jumps is None else jumps
+    if outlier_steps is None:
+        outlier_steps = np.zeros(len(total), int)
     names = [name] if len(total) == 1 else [f"{name} {i}" for i in range(len(total))]
-    rows = zip(names, *(column.tolist() for column in (*columns, counts)), strict=True)
+    rows = zip(names, *(column.tolist() for column in (*columns, outlier_steps)), strict=True)
     return tuple(Dimension(*row) for row in rows)
 
 
 def summary(values: np.ndarray) -> dict[str, float] | None:
-    """Smallest, median and largest of some numbers; None of none."""
+    """Return minimum, median and maximum; None without values."""
     if not len(values):
         return None
     return {

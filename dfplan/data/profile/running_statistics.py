@@ -1,25 +1,28 @@
-"""Tally: what is known of a dataset after some of its episodes."""
+"""Running statistics of a dataset, updated episode by episode."""
 
 import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 
-from dfplan.data.goal_intervals import NO_TRIPS, goal_intervals
+from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.data.profile.moments import Moments, merge, moments
-from dfplan.data.profile.outlier_steps import breaks, jumps
-from dfplan.data.profile.profile import Place, Profile, dimensions
+from dfplan.data.profile.outlier_steps import missed_boundaries, outlier_steps
+from dfplan.data.profile.profile import Location, Profile, dimensions
 from dfplan.representation.layout import Layout
 
-PLACES = 5
+MAX_LOCATIONS = 5
 
 
 class Episode(NamedTuple):
     """One episode.
 
     Attributes:
-        id: in the dataset.
-        state: `[n+1, S]`. action: `[n, A]`. reward: `[n]`. goal: `[n+1, G]` or None.
+        id: Id in the dataset.
+        state: `[n+1, S]`.
+        action: `[n, A]`.
+        reward: `[n]`.
+        goal: `[n+1, G]` or None.
         end: "terminated", "truncated" or "unmarked".
     """
 
@@ -31,60 +34,68 @@ class Episode(NamedTuple):
     end: str
 
 
-class Tally:
-    """Sums up episodes; holds none of them."""
+class RunningStatistics:
+    """Statistics of the episodes added so far; the episodes themselves are not kept.
 
-    def __init__(self, layout: Layout, usual: np.ndarray):
-        """`usual` [S]: see `dfplan.data.profile.outlier_steps`."""
-        self.layout, self.usual = layout, usual
+    Args:
+        layout: Layout of the dataset.
+        typical: `[S]`, see `dfplan.data.profile.outlier_steps.typical_change`.
+    """
+
+    def __init__(self, layout: Layout, typical: np.ndarray):
+        self.layout = layout
+        self.typical = typical
         self.moments: dict[str, Moments] = {}
-        self.jumps = np.zeros(layout.state_dim, int)
-        self.breaks, self.break_places = 0, []
-        self.missing_place: Place | None = None
+        self.outlier_steps = np.zeros(layout.state_dim, int)
+        self.missed_boundaries = 0
+        self.missed_boundary_locations: list[Location] = []
+        self.first_missing: Location | None = None
         self.ends = {"terminated": 0, "truncated": 0, "unmarked": 0}
         self.returns: list[float] = []
-        self.goal_intervals = [NO_TRIPS]
-        self.inside = np.ones((layout.observation_dim, layout.goal_dim), bool)
+        self.goal_intervals = [NO_INTERVALS]
+        self.goal_in_observation = np.ones((layout.observation_dim, layout.goal_dim), bool)
 
     def add(self, episode: Episode) -> None:
-        """Count an episode in."""
+        """Add an episode."""
         for name in ("state", "action", "reward", "goal"):
             self._add_moments(name, getattr(episode, name))
-        self._add_jumps(episode)
-        if self.missing_place is None:
-            self.missing_place = _first_missing(episode)
+        self._add_outlier_steps(episode)
+        if self.first_missing is None:
+            self.first_missing = _first_missing(episode)
         self.ends[episode.end] += 1
         self.returns.append(float(episode.reward.sum()))
         self.goal_intervals.append(goal_intervals(episode.goal))
         if self.layout.append_achieved:
             dim = self.layout.observation_dim
-            observation, achieved = episode.state[:, :dim, None], episode.state[:, None, dim:]
-            self.inside &= np.isclose(observation, achieved, rtol=1e-6, atol=1e-6).all(axis=0)
+            observation = episode.state[:, :dim, None]
+            achieved = episode.state[:, None, dim:]
+            equal = np.isclose(observation, achieved, rtol=1e-6, atol=1e-6)
+            self.goal_in_observation &= equal.all(axis=0)
 
     def _add_moments(self, name: str, values: np.ndarray | None) -> None:
         if values is None:
             return
-        here = moments(values.reshape(len(values), -1))
-        before = self.moments.get(name)
-        self.moments[name] = here if before is None else merge(before, here)
+        added = moments(values.reshape(len(values), -1))
+        previous = self.moments.get(name)
+        self.moments[name] = added if previous is None else merge(previous, added)
 
-    def _add_jumps(self, episode: Episode) -> None:
-        jump = jumps(episode.state, self.usual)
-        self.jumps += jump.sum(axis=0)
-        dim = self.layout.observation_dim  # an achieved goal may be there twice
-        places = breaks(jump[:, :dim], self.usual[:dim])
-        self.breaks += len(places)
-        room = max(PLACES - len(self.break_places), 0)
-        self.break_places += [Place(episode.id, int(step)) for step in places[:room]]
+    def _add_outlier_steps(self, episode: Episode) -> None:
+        outliers = outlier_steps(episode.state, self.typical)
+        self.outlier_steps += outliers.sum(axis=0)
+        dim = self.layout.observation_dim  # an appended goal would be counted twice
+        steps = missed_boundaries(outliers[:, :dim], self.typical[:dim])
+        self.missed_boundaries += len(steps)
+        room = max(MAX_LOCATIONS - len(self.missed_boundary_locations), 0)
+        self.missed_boundary_locations += [Location(episode.id, int(step)) for step in steps[:room]]
 
     def fill(self, profile: Profile) -> Profile:
-        """The profile with what was counted, and the layout with the goal where it was found."""
+        """Return the profile with all statistics, and goal dimensions in the layout if detected."""
         layout = self.layout
-        found = _goal_dims(self.inside) if layout.append_achieved else None
-        if found is not None:
-            layout = dataclasses.replace(layout, goal_dims=found, append_achieved=False)
+        goal_dims = _goal_dims(self.goal_in_observation) if layout.append_achieved else None
+        if goal_dims is not None:
+            layout = dataclasses.replace(layout, goal_dims=goal_dims, append_achieved=False)
         size = layout.observation_dim
-        state = dimensions("observation", self.moments.get("state"), self.jumps)
+        state = dimensions("observation", self.moments.get("state"), self.outlier_steps)
         appended = [
             dataclasses.replace(dimension, name=f"achieved_goal {i}")
             for i, dimension in enumerate(state[size : layout.state_dim])
@@ -99,27 +110,28 @@ class Tally:
             reward=dimensions("reward", self.moments.get("reward")),
             returns=np.array(self.returns),
             goal_intervals=np.concatenate(self.goal_intervals),
-            breaks=self.breaks,
-            break_places=tuple(self.break_places),
-            missing_place=self.missing_place,
+            missed_boundaries=self.missed_boundaries,
+            missed_boundary_locations=tuple(self.missed_boundary_locations),
+            first_missing=self.first_missing,
         )
 
 
-def _first_missing(episode: Episode) -> Place | None:
-    places = [np.argwhere(~np.isfinite(array)) for array in (episode.state, episode.action)]
-    steps = [int(place[0, 0]) for place in places if len(place)]
-    return Place(episode.id, min(steps)) if steps else None
+def _first_missing(episode: Episode) -> Location | None:
+    bad = [np.argwhere(~np.isfinite(array)) for array in (episode.state, episode.action)]
+    steps = [int(indices[0, 0]) for indices in bad if len(indices)]
+    return Location(episode.id, min(steps)) if steps else None
 
 
-def _goal_dims(inside: np.ndarray) -> tuple[int, ...] | None:
-    """Columns that held the achieved goal in every episode, as `find_goal_dims` chooses them.
+def _goal_dims(goal_in_observation: np.ndarray) -> tuple[int, ...] | None:
+    """Return the columns that held the achieved goal in every episode; see `find_goal_dims`.
 
     Args:
-        inside: `[O, G]` bool, which columns of the observation always equalled which goal column.
+        goal_in_observation: `[O, G]` bool, which observation columns always equaled which goal
+            column.
     """
     dims: list[int] = []
-    for same in inside.T:
-        free = [int(d) for d in np.flatnonzero(same) if d not in dims]
+    for equal in goal_in_observation.T:
+        free = [int(d) for d in np.flatnonzero(equal) if d not in dims]
         if not free:
             return None
         dims.append(free[0])

@@ -1,4 +1,4 @@
-"""Small files of every format. Each number says where it comes from, and none is there twice."""
+"""Small files of every format. Each number encodes its episode, row and dimension."""
 
 import itertools
 import json
@@ -8,17 +8,17 @@ import minari
 import numpy as np
 import pytest
 
+from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import read_files
-from dfplan.data.importers.source import Columns
-from dfplan.data.importers.write import Form, write_rows
+from dfplan.data.importers.write import ImportOptions, write_episodes
 from dfplan.types import UserError
 
 ID = "my/imported-v0"
-LENGTHS = (4, 3, 5)  # rows of each episode
+LENGTHS = (4, 3, 5)  # rows per episode
 
 
 def coded(dims: int, base: float = 0.0, lengths=LENGTHS) -> np.ndarray:
-    """`[N, dims]`: 100 * episode + row of the episode + a tenth per dimension."""
+    """Return `[N, dims]`: 100 * episode + row in the episode + 0.1 * dimension."""
     rows = [100 * e + np.arange(n) for e, n in enumerate(lengths)]
     column = np.concatenate(rows).astype(np.float32)[:, None]
     return base + column + np.arange(dims, dtype=np.float32) / 10
@@ -30,10 +30,10 @@ def ends(lengths=LENGTHS) -> np.ndarray:
     return flags
 
 
-def flat(**more) -> dict[str, np.ndarray]:
-    """The columns that D4RL, OGBench and NumPy files share."""
+def flat(**changes) -> dict[str, np.ndarray]:
+    """Return the columns that D4RL, OGBench and NumPy files share; None removes one."""
     columns = {"observations": coded(3), "actions": coded(2, 0.05), "rewards": coded(1, 0.5)[:, 0]}
-    columns |= {"terminals": ends()} | more
+    columns |= {"terminals": ends()} | changes
     return {name: array for name, array in columns.items() if array is not None}
 
 
@@ -46,10 +46,10 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def hdf5(home):
-    def write(name="file.hdf5", **more):
+    def write(name="file.hdf5", **changes):
         path = home / name
         with h5py.File(path, "w") as file:
-            for key, array in flat(**more).items():
+            for key, array in flat(**changes).items():
                 file[key] = array
         return path
 
@@ -58,9 +58,9 @@ def hdf5(home):
 
 @pytest.fixture
 def npz(home):
-    def write(name="file.npz", **more):
+    def write(name="file.npz", **changes):
         path = home / name
-        np.savez(path, **flat(**more))
+        np.savez(path, **flat(**changes))
         return path
 
     return write
@@ -68,11 +68,11 @@ def npz(home):
 
 @pytest.fixture
 def lerobot(home):
-    """A LeRobot dataset; `cuts` are the rows at which a new file begins."""
+    """Write a LeRobot dataset; `cuts` are the rows at which a new file begins."""
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
-    def write(cuts=(6,), version="v3.0", name="robot", **more):
+    def write(cuts=(6,), version="v3.0", name="robot", **changes):
         columns = {
             "observation.state": coded(3),
             "action": coded(2, 0.05),
@@ -80,7 +80,7 @@ def lerobot(home):
             "episode_index": np.repeat(np.arange(len(LENGTHS)), LENGTHS),
             "frame_index": np.concatenate([np.arange(n) for n in LENGTHS]),
             "task": ["push"] * sum(LENGTHS),
-            **more,
+            **changes,
         }
         table = pa.table({k: _arrow(pa, c) for k, c in columns.items() if c is not None})
         root = home / name
@@ -88,9 +88,9 @@ def lerobot(home):
         (root / "meta" / "info.json").write_text(json.dumps({"codebase_version": version}))
         bounds = [0, *cuts, len(table)]
         for i, (begin, end) in enumerate(itertools.pairwise(bounds)):
-            old = root / "data" / "chunk-000" / f"episode_{i:06d}.parquet"
-            new = root / "data" / f"chunk-{i:03d}" / "file-000.parquet"
-            path = old if version < "v3" else new
+            path_v2 = root / "data" / "chunk-000" / f"episode_{i:06d}.parquet"
+            path_v3 = root / "data" / f"chunk-{i:03d}" / "file-000.parquet"
+            path = path_v2 if version < "v3" else path_v3
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(table.slice(begin, end - begin), path)
         return root
@@ -107,27 +107,27 @@ def _arrow(pa, column):
 
 @pytest.fixture
 def imported(home):
-    """Imports files and returns what Minari reads back: the dataset, its episodes, the notes."""
+    """Import files and return what Minari reads back: the dataset, its episodes and the notes."""
 
-    def call(name, *paths, columns=Columns(), form=Form(), limit=None):
+    def call(name, *paths, columns=Columns(), options=ImportOptions(), limit=None):
         rows = read_files(name, paths, columns, limit)
-        done = write_rows(rows, ID, form, "test")
+        result = write_episodes(rows, ID, options, "test")
         dataset = minari.load_dataset(ID)
         episodes = list(dataset.iterate_episodes())
-        assert (len(episodes), sum(map(len, episodes))) == (done.episodes, done.steps)
-        assert dataset.total_steps == done.steps
-        return dataset, episodes, done.notes
+        assert (len(episodes), sum(map(len, episodes))) == (result.episodes, result.steps)
+        assert dataset.total_steps == result.steps
+        return dataset, episodes, result.notes
 
     return call
 
 
 @pytest.fixture
 def refusal(home):
-    """Imports files, which must be refused in one line; returns it. Nothing may be written."""
+    """Import files that must be refused; return the one-line message. Nothing may be written."""
 
-    def call(name, *paths, columns=Columns(), form=Form(), limit=None) -> str:
+    def call(name, *paths, columns=Columns(), options=ImportOptions(), limit=None) -> str:
         with pytest.raises(UserError) as caught:
-            write_rows(read_files(name, paths, columns, limit), ID, form, "test")
+            write_episodes(read_files(name, paths, columns, limit), ID, options, "test")
         assert "\n" not in str(caught.value)
         assert not list((home / "datasets").iterdir())
         return str(caught.value)
@@ -136,15 +136,15 @@ def refusal(home):
 
 
 def check_dropped(episodes, lengths=LENGTHS) -> None:
-    """Check that each episode holds all rows' observations, and all actions but the last."""
+    """Check that each episode holds the observations of all rows and all actions but the last."""
     stops = np.cumsum(lengths)
     for episode, stop, n in zip(episodes, stops, lengths, strict=True):
-        here = slice(stop - n, stop)
+        rows = slice(stop - n, stop)
         observations = episode.observations
         if isinstance(observations, dict):
             observations = observations["observation"]
-        np.testing.assert_array_equal(observations, coded(3)[here])
-        np.testing.assert_array_equal(episode.actions, coded(2, 0.05)[here][:-1])
-        np.testing.assert_array_equal(episode.rewards, coded(1, 0.5)[here][:-1, 0])
+        np.testing.assert_array_equal(observations, coded(3)[rows])
+        np.testing.assert_array_equal(episode.actions, coded(2, 0.05)[rows][:-1])
+        np.testing.assert_array_equal(episode.rewards, coded(1, 0.5)[rows][:-1, 0])
         assert episode.truncations.tolist() == [False] * (n - 2) + [True]
         assert not episode.terminations.any()

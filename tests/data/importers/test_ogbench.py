@@ -1,8 +1,8 @@
-"""OGBench's NPZ: the last row of a trajectory is its last observation."""
+"""OGBench's NPZ: the last row of a trajectory is its final observation."""
 
 import numpy as np
 
-from dfplan.data.importers.source import Columns
+from dfplan.data.importers.columns import Columns
 
 from .conftest import check_dropped, coded
 
@@ -26,8 +26,9 @@ def test_positions_and_velocities_make_observations(npz, imported):
     assert "columns left out: observations" in notes
 
 
-def test_a_validation_file_is_imported_when_it_is_named(npz, imported, home):
-    train, val = npz("x-v0.npz"), npz("x-v0-val.npz", observations=coded(3, 1000))
+def test_a_validation_file_is_imported_if_named(npz, imported, home):
+    train = npz("x-v0.npz")
+    val = npz("x-v0-val.npz", observations=coded(3, 1000))
     _, episodes, notes = imported("ogbench", train, val)
     assert len(episodes) == 6 and episodes[3].observations[0, 0] == 1000
     assert not any("x-v0-val.npz" in note for note in notes)
@@ -37,16 +38,16 @@ def test_a_validation_file_that_is_left_out_is_noted(npz, imported):
     npz("x-v0-val.npz")
     _, episodes, notes = imported("ogbench", npz("x-v0.npz"))
     assert len(episodes) == 3
-    assert any("x-v0-val.npz is not imported" in note for note in notes)
+    assert any("x-v0-val.npz" in note for note in notes)
 
 
-def test_files_that_differ(npz, refusal):
+def test_files_of_different_width(npz, refusal):
     other = npz("b.npz", observations=coded(4))
     message = refusal("ogbench", npz("a.npz"), other)
     assert f"{other}: observation has 4 numbers; needed: 3, as " in message
 
 
-def test_it_needs_terminals(npz, refusal):
+def test_terminals_are_required(npz, refusal):
     assert "no column 'terminals'; it has: observations, actions" in refusal(
         "ogbench", npz(terminals=None)
     )

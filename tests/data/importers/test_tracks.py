@@ -1,10 +1,10 @@
-"""CSV of tracks: order, gaps, and what is refused."""
+"""CSV files of tracks: order, gaps and refused input."""
 
 import numpy as np
 import pytest
 
+from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import read_files
-from dfplan.data.importers.source import Columns
 from dfplan.types import UserError
 
 TRACKS = """id,time,x,y,note
@@ -21,27 +21,28 @@ c,0.0,5,5,-
 
 @pytest.fixture
 def read(tmp_path):
-    def call(text, *more, **columns):
+    def call(text, limit=None, **columns):
         path = tmp_path / "tracks.csv"
         path.write_text(text)
-        return read_files("csv", [path], Columns(**columns), *more)
+        return read_files("csv", [path], Columns(**columns), limit)
 
     return call
 
 
-def test_tracks_in_the_order_of_their_times_and_cut_where_steps_are_missing(read):
+def test_tracks_are_sorted_by_time_and_split_at_gaps(read):
     rows = read(TRACKS)
-    assert rows.length.tolist() == [3, 2, 2]  # a, a after the gap, b; c has but one place
+    assert rows.length.tolist() == [3, 2, 2]  # a, a after the gap, b; c has only one position
     assert rows.observation[:, 0].tolist() == [0, 1, 2, 9, 9, 10, 11]
     np.testing.assert_array_equal(rows.action[:2], [[1, 0], [1, 0]])
     assert rows.action[rows.used].tolist() == [[1, 0], [1, 0], [0, -1], [1, 0]]
-    assert any("ways from each place" in note for note in rows.notes)
+    assert any("displacement" in note for note in rows.notes)
 
 
-def test_a_limit_and_other_columns(read):
+def test_limit_and_other_columns(read):
     text = "id,time,u\n" + "".join(f"1,{t},{t * t}\n" for t in range(6))
-    rows = read(text, 3, observations=("u",))
-    assert rows.length.tolist() == [3, 3] and rows.observation.shape == (6, 1)
+    rows = read(text, limit=3, observations=("u",))
+    assert rows.length.tolist() == [3, 3]
+    assert rows.observation[:, 0].tolist() == [0, 1, 4, 9, 16, 25]
 
 
 @pytest.mark.parametrize(
@@ -58,12 +59,12 @@ def test_a_limit_and_other_columns(read):
         ("id,time,x,y\n1,0,0,0\n1,1,nan,0\n", "row 1"),
     ],
 )
-def test_what_is_refused(read, text, says):
+def test_unsuitable_files_are_refused(read, text, says):
     with pytest.raises(UserError) as error:
         read(text)
     assert says in str(error.value) and "\n" not in str(error.value)
 
 
-def test_actions_cannot_be_named(read):
-    with pytest.raises(UserError, match="no actions"):
+def test_action_columns_are_refused(read):
+    with pytest.raises(UserError, match="--observations"):
         read(TRACKS, actions=("x",))

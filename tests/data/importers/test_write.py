@@ -1,35 +1,35 @@
-"""What is written is whole, or not there at all."""
+"""A dataset is written completely or not at all."""
 
 import pytest
 
 from dfplan.data.importers.formats import read_files
-from dfplan.data.importers.write import Form, write_rows
+from dfplan.data.importers.write import ImportOptions, write_episodes
 from dfplan.types import UserError
 
 from .conftest import ID
 
 
 def test_an_interrupt_leaves_no_dataset(npz, home):
-    rows = read_files("numpy", [npz()])
+    episodes = read_files("numpy", [npz()])
 
-    def stop(done):
+    def stop(rows):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_rows(rows, ID, Form(), "test", stop)
+        write_episodes(episodes, ID, ImportOptions(), "test", stop)
     assert not (home / "datasets" / ID).exists()
 
 
 def test_a_dataset_that_exists_is_kept(npz, home):
-    rows = read_files("numpy", [npz()])
-    write_rows(rows, ID, Form(), "test")
+    episodes = read_files("numpy", [npz()])
+    write_episodes(episodes, ID, ImportOptions(), "test")
     before = (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes()
-    with pytest.raises(UserError, match="exists already"):
-        write_rows(rows, ID, Form(), "test")
+    with pytest.raises(UserError, match=ID):
+        write_episodes(episodes, ID, ImportOptions(), "test")
     assert (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes() == before
 
 
 def test_progress_ends_at_the_last_row(npz, home):
     done = []
-    write_rows(read_files("numpy", [npz()]), ID, Form(), "test", done.append)
+    write_episodes(read_files("numpy", [npz()]), ID, ImportOptions(), "test", done.append)
     assert done[-1] == 12

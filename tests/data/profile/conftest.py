@@ -1,4 +1,4 @@
-"""A dataset in a few lines."""
+"""Small datasets written in a few lines."""
 
 import warnings
 
@@ -13,19 +13,22 @@ ID = "my/profiled-v0"
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Writes episodes: observations [n+1, ...], actions [n, ...], rewards [n], how it ended."""
+    """Write episodes: observations [n+1, ...], actions [n, ...], rewards [n], kind of end."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
 
     def call(episodes, observation_space, action_space=None):
         buffers = []
         for i, (observations, actions, rewards, end) in enumerate(episodes):
-            over = np.zeros(len(actions), bool)
-            over[-1:] = True
-            marks = {"terminations": over & (end == "terminated")}
-            marks |= {"truncations": over & (end == "truncated")}
+            is_last = np.zeros(len(actions), bool)
+            is_last[-1:] = True
             buffers.append(
                 EpisodeBuffer(
-                    id=i, observations=observations, actions=actions, rewards=rewards, **marks
+                    id=i,
+                    observations=observations,
+                    actions=actions,
+                    rewards=rewards,
+                    terminations=is_last & (end == "terminated"),
+                    truncations=is_last & (end == "truncated"),
                 )
             )
         with warnings.catch_warnings():
@@ -45,12 +48,12 @@ def box(*shape):
 
 
 def goal_space(goal=2):
-    keys = {"observation": box(4), "achieved_goal": box(goal), "desired_goal": box(goal)}
-    return spaces.Dict(keys)
+    boxes = {"observation": box(4), "achieved_goal": box(goal), "desired_goal": box(goal)}
+    return spaces.Dict(boxes)
 
 
 def walk(seed, steps=40, end="truncated"):
-    """A random walk in four dimensions."""
+    """Return a random walk in four dimensions."""
     rng = np.random.default_rng(seed)
     observations = np.cumsum(rng.normal(size=(steps + 1, 4)) / 20, axis=0)
     actions = rng.uniform(-1, 1, (steps, 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Each thing that would hurt training is found, named, and found alone."""
+"""Each problem for training is found, named and reported alone."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def missing(episodes):
 
 def joined(episodes):
     episodes[1][0][30:] += 30
-    return "1 steps change half of the state far beyond the usual"
+    return "1 steps change half of the state"
 
 
 def constant(episodes):
@@ -45,12 +45,12 @@ def few(episodes):
 
 
 @pytest.mark.parametrize("spoil", [missing, joined, constant, saturated, short, few])
-def test_it_is_found_alone(write, spoil):
+def test_a_problem_is_reported_alone(write, spoil):
     episodes = [walk(0, STEPS), walk(1, STEPS)]
-    says = spoil(episodes)
+    beginning = spoil(episodes)
     write(episodes, box(4))
     (sentence,) = findings(measure(ID), stride=4)
-    assert sentence.startswith(says)
+    assert sentence.startswith(beginning)
 
 
 def test_nothing_is_found_in_sound_data(write):
@@ -58,9 +58,9 @@ def test_nothing_is_found_in_sound_data(write):
     assert findings(measure(ID), stride=4) == []
 
 
-def test_spaces_that_cannot_be_read_are_all_that_is_said(write):
+def test_unsupported_spaces_are_the_only_finding(write):
     observations = np.zeros((6, 3, 2), np.uint8)
     image = spaces.Box(0, 255, (3, 2), np.uint8)
     write([(observations, np.zeros((5, 1), np.float32), np.zeros(5), "truncated")], image)
     (sentence,) = findings(measure(ID))
-    assert sentence.startswith("dfplan cannot train on it: observation space Box(0, 255, (3, 2)")
+    assert "Box(0, 255, (3, 2)" in sentence

@@ -1,4 +1,4 @@
-"""Moments of pieces, merged, are those of the whole."""
+"""Merged moments of chunks equal those of the whole."""
 
 import numpy as np
 import pytest
@@ -8,31 +8,31 @@ from hypothesis import strategies as st
 from dfplan.data.profile.moments import merge, moments
 
 
-def same(measured, x):
+def check_moments(measured, x):
     for d, column in enumerate(x.T):
-        fine = column[np.isfinite(column)]
-        assert (measured.count[d], measured.missing[d]) == (len(fine), len(column) - len(fine))
-        if not len(fine):
+        finite = column[np.isfinite(column)]
+        assert (measured.count[d], measured.missing[d]) == (len(finite), len(column) - len(finite))
+        if not len(finite):
             assert np.isnan(measured.std[d])
             continue
-        assert (measured.low[d], measured.high[d]) == (fine.min(), fine.max())
-        assert measured.at_low[d] == (fine == fine.min()).sum()
-        assert measured.at_high[d] == (fine == fine.max()).sum()
-        assert measured.mean[d] == pytest.approx(fine.mean(), rel=1e-12, abs=1e-12)
-        assert measured.std[d] == pytest.approx(fine.std(), rel=1e-9, abs=1e-12)
+        assert (measured.low[d], measured.high[d]) == (finite.min(), finite.max())
+        assert measured.at_low[d] == (finite == finite.min()).sum()
+        assert measured.at_high[d] == (finite == finite.max()).sum()
+        assert measured.mean[d] == pytest.approx(finite.mean(), rel=1e-12, abs=1e-12)
+        assert measured.std[d] == pytest.approx(finite.std(), rel=1e-9, abs=1e-12)
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**31), st.lists(st.integers(1, 6), min_size=1, max_size=5))
-def test_pieces_merge_to_the_whole(seed, sizes):
+def test_chunks_merge_to_the_whole(seed, sizes):
     rng = np.random.default_rng(seed)
     x = rng.integers(-2, 3, (sum(sizes), 3)) / 4 + np.array([0, 1e3, 0])
     x[rng.random(x.shape) < 0.2] = rng.choice([np.nan, np.inf, -np.inf])
-    pieces = [moments(piece) for piece in np.split(x, np.cumsum(sizes)[:-1])]
-    measured = pieces[0]
-    for piece in pieces[1:]:
-        measured = merge(measured, piece)
-    same(measured, x)
+    chunks = [moments(chunk) for chunk in np.split(x, np.cumsum(sizes)[:-1])]
+    measured = chunks[0]
+    for chunk in chunks[1:]:
+        measured = merge(measured, chunk)
+    check_moments(measured, x)
 
 
 def test_a_large_offset_costs_no_precision():

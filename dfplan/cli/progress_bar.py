@@ -1,0 +1,58 @@
+"""Progress of long-running work: a bar on a terminal, occasional lines elsewhere."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from dfplan.cli.common import console
+
+LINES = 10
+"""Number of lines that are printed in total without a terminal."""
+
+
+@contextlib.contextmanager
+def step_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show progress, and yield `advance(done)`."""
+    with detail_bar(title, total) as advance:
+        yield lambda done: advance(done, "")
+
+
+@contextlib.contextmanager
+def detail_bar(title: str, total: int, start: int = 0) -> Iterator[Callable[[int, str], None]]:
+    """Show progress, and yield `advance(done, detail)`.
+
+    Args:
+        title: Description of the work.
+        total: Total number of steps.
+        start: Number of steps that were done earlier.
+    """
+    if not console.is_terminal:
+        yield _line_printer(title, total, start)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(title, total=total, completed=start, detail="")
+        yield lambda done, detail: bar.update(task, completed=done, detail=detail)
+
+
+def _line_printer(title: str, total: int, start: int) -> Callable[[int, str], None]:
+    start_time = time.perf_counter()
+    printed = start * LINES // total
+
+    def advance(done: int, detail: str) -> None:
+        nonlocal printed
+        if done * LINES // total > printed:
+            printed = done * LINES // total
+            left = (time.perf_counter() - start_time) / (done - start) * (total - done)
+            suffix = f", {detail}" if detail else ""
+            console.print(f"{title}: {done:,} of {total:,}{suffix}, {left:.0f} s left")
+
+    return advance

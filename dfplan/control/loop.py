@@ -1,0 +1,498 @@
+"""The control loop of a batch of robots as pure functions: state in, state out.
+
+A control step, here for plans that are made at once:
+
+    state = observe(spec, state, reading, goal)
+    rows = np.flatnonzero(needs_plan(spec, state))
+    inputs, state = plan_inputs(spec, state, rows)
+    state = activate(spec, state, inputs, batch_planner.make_plans(inputs, limit=len(rows)))
+    action, state = act(spec, state)
+
+`dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor; then plans may come
+late (`hold_without_plan`) or begin later (`group_by_start`). `ClosedLoop` scans them in JAX. No
+function changes its arguments.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from dfplan.control.estimator import FilterState, StateEstimator, as_reading
+from dfplan.control.history_buffer import (
+    HistoryBuffer,
+    extend_history,
+    history_tokens,
+    init_history,
+    record_action,
+    record_state,
+    reset_history,
+)
+from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.control.low_level import LowLevelController, make_low_level_controller
+from dfplan.planner.plan import History, Plan, Weights, hold_position
+from dfplan.planner.progress import PlanProgress
+from dfplan.planner.protocol import Planner
+from dfplan.planner.warm_start import InitialPlan, is_usable, make_initial_plan
+from dfplan.representation.layout import Layout
+from dfplan.types import Tracker, UserError, XpArray
+
+NO_PLAN = -1
+"""Elapsed steps of a robot that has no plan."""
+
+Rows = np.ndarray | slice
+"""Robots of a batch: indices `[K]` in NumPy; in JAX a slice."""
+SamplePlans = Callable[[Bool[XpArray, "K"], InitialPlan | None], Plan]
+"""Plans of `K` robots, of which those outside the mask are ignored; None samples from scratch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopSpec:
+    """What stays constant while robots are driven.
+
+    Attributes:
+        planner: Planner settings, token layout and horizon.
+        layout: Observation layout, which bounds the actions.
+        controller: Low-level controller.
+        estimator: Filter of the states; None if readings are exact and complete. NumPy only.
+        progress: Locates robots on their plans; None if neither warm starts nor latency need it.
+        xp: Array library, `numpy` or `jax.numpy`.
+    """
+
+    planner: Planner
+    layout: Layout
+    controller: LowLevelController
+    estimator: StateEstimator | None
+    progress: PlanProgress | None
+    xp: ModuleType
+
+    @classmethod
+    def create(
+        cls,
+        planner: Planner,
+        weights: Weights,
+        layout: Layout,
+        *,
+        tracker: Tracker | None = None,
+        dynamics: LinearDynamics | None = None,
+        xp: ModuleType = np,
+    ) -> "LoopSpec":
+        """Return the spec of a planner.
+
+        Args:
+            planner: Planner to follow.
+            weights: Trained weights.
+            layout: Observation layout of the task.
+            tracker: Tracking function, if `planner.config.low_level_controller` is "tracker".
+            dynamics: Dynamics fitted to the data, if observations are noisy or may be missing.
+            xp: `numpy` or `jax.numpy`.
+
+        Raises:
+            UserError: If the planner needs a tracker or dynamics and there is none, or the numbers
+                of noises and of state dimensions differ.
+        """
+        config = planner.config
+        estimator = None
+        if config.sensing.filters:
+            if dynamics is None:
+                raise UserError(
+                    "planner.sensing.observation_noise and planner.sensing.missing need dynamics "
+                    "fitted to the data"
+                )
+            estimator = StateEstimator.create(
+                dynamics, weights.states, weights.actions, config.sensing.observation_noise
+            )
+        progress = None
+        if config.warm_start.level or config.timing.latency_steps:
+            progress = PlanProgress(planner.model.layout, weights.states, xp)
+        return cls(
+            planner=planner,
+            layout=layout,
+            controller=make_low_level_controller(planner, weights, tracker, xp),
+            estimator=estimator,
+            progress=progress,
+            xp=xp,
+        )
+
+
+class LoopState(NamedTuple):
+    """Everything that a batch of `B` robots remembers; SI units, control steps.
+
+    Attributes:
+        history: Latest observations and actions.
+        filter: What the state estimator knows; None without one.
+        state: `[B, S]` present states, as observed or as estimated.
+        goal: `[B, G]` goals, or None.
+        plan: Active plans.
+        elapsed: `[B]` steps since each active plan began; `NO_PLAN` without one.
+        goal_moved: `[B]` whether the goal has moved since the active plan was requested.
+        is_requested: `[B]` whether a plan has been requested and not yet activated.
+        version: `[B]` number of the episode and goal, which tells late plans from valid ones.
+        seeds: `[B]` PRNG seeds of the plans.
+        plan_counts: `[B]` plans requested with each seed.
+        clock: Steps since the loop began.
+    """
+
+    history: HistoryBuffer
+    filter: FilterState | None
+    state: Float[XpArray, "B S"]
+    goal: Float[XpArray, "B G"] | None
+    plan: Plan
+    elapsed: Int[XpArray, "B"]
+    goal_moved: Bool[XpArray, "B"]
+    is_requested: Bool[XpArray, "B"]
+    version: Int[XpArray, "B"]
+    seeds: Int[XpArray, "B"]
+    plan_counts: Int[XpArray, "B"]
+    clock: Int[XpArray, ""]
+
+
+class PlanInputs(NamedTuple):
+    """What the plans of `K` robots are made from.
+
+    Attributes:
+        rows: Indices of the robots in their batch.
+        version: `[K]` number of each robot's episode and goal.
+        start: Clock at which the plans begin.
+        seeds: `[K]` PRNG seeds.
+        counts: `[K]` plans made with these seeds before.
+        history: History tokens.
+        goal: `[K, G]` goals in SI units, or None.
+        active_plan: Active plans.
+        initial_plan: Remaining plans to refine; None to plan from scratch.
+        is_warm: `[K]` robots whose remaining plan is worth refining.
+    """
+
+    rows: Rows
+    version: Int[XpArray, "K"]
+    start: Int[XpArray, ""]
+    seeds: Int[XpArray, "K"]
+    counts: Int[XpArray, "K"]
+    history: History
+    goal: Float[XpArray, "K G"] | None
+    active_plan: Plan
+    initial_plan: InitialPlan | None
+    is_warm: Bool[XpArray, "K"]
+
+
+def init(
+    spec: LoopSpec, seeds: Int[XpArray, "B"], plan_counts: Int[XpArray, "B"] | None = None
+) -> LoopState:
+    """Return the state of robots that have not been observed yet.
+
+    Args:
+        spec: Constants of the loop.
+        seeds: PRNG seeds of the plans, one per robot.
+        plan_counts: Plans made with these seeds before; 0 if None.
+    """
+    xp = spec.xp
+    config = spec.planner.config
+    layout = spec.planner.model.layout
+    batch = len(seeds)
+    state = np.zeros((batch, layout.state_dim), np.float32)
+    return LoopState(
+        history=init_history(layout, config.history.tokens, batch, xp),
+        filter=None if spec.estimator is None else spec.estimator.init(batch),
+        state=xp.asarray(state),
+        goal=None,
+        plan=jax.tree.map(xp.asarray, _plans_at_rest(spec, state)),
+        elapsed=xp.full(batch, NO_PLAN),
+        goal_moved=xp.zeros(batch, bool),
+        is_requested=xp.zeros(batch, bool),
+        version=xp.zeros(batch, int),
+        seeds=xp.asarray(seeds),
+        plan_counts=xp.zeros(batch, int) if plan_counts is None else plan_counts,
+        clock=xp.int32(0),
+    )
+
+
+def reset(
+    spec: LoopSpec,
+    state: LoopState,
+    mask: Bool[XpArray, "B"],
+    seeds: Int[XpArray, "B"] | None = None,
+) -> LoopState:
+    """Begin an episode for the robots in `mask`: drop history and plans, also requested ones.
+
+    Args:
+        spec: Constants of the loop.
+        state: State of the loop.
+        mask: Robots that begin an episode.
+        seeds: New PRNG seeds, read where `mask` is true; None keeps the seeds and their counts.
+    """
+    xp = spec.xp
+    if seeds is not None:
+        state = state._replace(
+            seeds=xp.where(mask, seeds, state.seeds),
+            plan_counts=xp.where(mask, 0, state.plan_counts),
+        )
+    estimated = state.filter
+    if spec.estimator is not None and estimated is not None:
+        estimated = spec.estimator.reset(estimated, mask)
+    return state._replace(
+        history=reset_history(state.history, mask, xp),
+        filter=estimated,
+        elapsed=xp.where(mask, NO_PLAN, state.elapsed),
+        is_requested=state.is_requested & ~mask,
+        version=state.version + mask,
+    )
+
+
+def observe(
+    spec: LoopSpec,
+    state: LoopState,
+    reading: Float[XpArray, "B S"],
+    goal: Float[XpArray, "B G"] | None,
+) -> LoopState:
+    """Take in the present readings and goals.
+
+    Args:
+        spec: Constants of the loop.
+        state: State of the loop.
+        reading: Observed states in SI units; NaN where missing.
+        goal: Goals in SI units, or None.
+    """
+    xp = spec.xp
+    present = reading
+    token = reading
+    level: Any = spec.planner.config.history.level
+    estimated = state.filter
+    if spec.estimator is not None and estimated is not None:
+        present, deviation, estimated = spec.estimator.observe(estimated, reading)
+        schedule = spec.planner.model.schedule
+        token, posterior_level = as_reading(schedule, spec.estimator.states, present, deviation)
+        level = np.maximum(posterior_level, level)
+    goal_moved = _has_moved(state, goal, xp)
+    return state._replace(
+        history=record_state(state.history, token, level, xp),
+        filter=estimated,
+        state=present,
+        goal=goal,
+        goal_moved=state.goal_moved | goal_moved,
+        is_requested=state.is_requested & ~goal_moved,
+        version=state.version + goal_moved,
+    )
+
+
+def needs_plan(spec: LoopSpec, state: LoopState) -> Bool[XpArray, "B"]:
+    """Return which robots need a plan that has not been requested.
+
+    These have no plan, an old one or one to another goal. With latency, a plan counts as old that
+    much sooner.
+    """
+    config = spec.planner.config
+    max_elapsed = max(config.replan_every - config.timing.latency_steps, 1)
+    has_no_plan = state.elapsed == NO_PLAN
+    is_old = state.elapsed >= max_elapsed
+    return (has_no_plan | state.goal_moved | is_old) & ~state.is_requested
+
+
+def group_by_start(
+    spec: LoopSpec, state: LoopState, mask: Bool[np.ndarray, "B"]
+) -> list[tuple[Int[np.ndarray, "K"], int]]:
+    """Group robots that need plans by when these begin; in NumPy.
+
+    A robot that follows a plan to its goal continues to follow it for the steps of latency. Any
+    other waits where it is, so that its plan begins in the present.
+
+    Returns:
+        The rows of each group that is not empty, with the control steps until its plans begin.
+    """
+    latency_steps = spec.planner.config.timing.latency_steps
+    groups = [(mask, 0)]
+    if latency_steps:
+        follows = _follows_plan(state)
+        groups = [(mask & follows, latency_steps), (mask & ~follows, 0)]
+    return [(np.flatnonzero(group), steps) for group, steps in groups if group.any()]
+
+
+def plan_inputs(
+    spec: LoopSpec,
+    state: LoopState,
+    rows: Rows,
+    *,
+    latency_steps: int = 0,
+    warm_start: bool = True,
+) -> tuple[PlanInputs, LoopState]:
+    """Request plans.
+
+    Args:
+        spec: Constants of the loop.
+        state: State of the loop.
+        rows: Robots to plan for.
+        latency_steps: Control steps until the plans begin, for robots that follow a plan; see
+            `group_by_start`. NumPy only.
+        warm_start: Whether plans may refine what remains of the active ones.
+
+    Returns:
+        What the plans are made from, and the state in which they are requested.
+    """
+    xp = spec.xp
+    config = spec.planner.config
+    layout = spec.planner.model.layout
+    active_plan = _take(state.plan._replace(denoising=None), rows)
+    elapsed = xp.maximum(state.elapsed[rows], 0)
+    present = state.state[rows]
+    history = _take(state.history, rows)
+    if latency_steps:
+        assert spec.progress is not None
+        ahead = spec.progress.ahead(active_plan.states, elapsed, present, latency_steps)
+        history = extend_history(history, ahead, xp)
+        present = ahead[:, -1]
+    initial_plan = None
+    is_warm = xp.zeros(len(elapsed), bool)
+    if warm_start and config.warm_start.level:
+        assert spec.progress is not None
+        initial_plan, is_warm = make_initial_plan(
+            spec.progress,
+            spec.planner.model.schedule,
+            config,
+            active_plan,
+            elapsed + latency_steps,
+            present,
+        )
+        is_warm = is_warm & _follows_plan(state)[rows]
+    inputs = PlanInputs(
+        rows=rows,
+        version=state.version[rows],
+        start=state.clock + latency_steps,
+        seeds=state.seeds[rows],
+        counts=state.plan_counts[rows],
+        history=history_tokens(layout, config.history.tokens, history, xp),
+        goal=None if state.goal is None else state.goal[rows],
+        active_plan=active_plan,
+        initial_plan=initial_plan,
+        is_warm=is_warm,
+    )
+    state = state._replace(
+        is_requested=_with_rows(state.is_requested, rows, True, xp),
+        plan_counts=_with_rows(state.plan_counts, rows, inputs.counts + 1, xp),
+    )
+    return inputs, state
+
+
+def make_plans(planner: Planner, inputs: PlanInputs, sample: SamplePlans, xp: ModuleType) -> Plan:
+    """Refine the initial plans, and plan from scratch where there is none or it proves unusable.
+
+    Args:
+        planner: Planner of the plans.
+        inputs: What the plans are made from.
+        sample: Samples plans, see `SamplePlans`.
+        xp: `numpy` or `jax.numpy`.
+    """
+    if inputs.initial_plan is None:
+        return sample(xp.ones(len(inputs.is_warm), bool), None)
+    refined = sample(inputs.is_warm, inputs.initial_plan)
+    usable = is_usable(refined, planner.config, planner.model.layout.stride)
+    keeps_refined = inputs.is_warm & usable
+    fresh = sample(~keeps_refined, None)
+    return jax.tree.map(functools.partial(_choose, keeps_refined, xp=xp), refined, fresh)
+
+
+def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -> LoopState:
+    """Follow new plans from now on, except those of an episode or goal that has changed.
+
+    A robot that had no plan begins its new one now; any other joins it at its present age.
+
+    Args:
+        spec: Constants of the loop.
+        state: State of the loop.
+        inputs: What the plans were made from.
+        plan: Plans of those robots.
+    """
+    xp = spec.xp
+    rows = inputs.rows
+    is_valid = state.version[rows] == inputs.version
+    waited = state.elapsed[rows] == NO_PLAN
+    elapsed = xp.where(waited, 0, state.clock - inputs.start)
+
+    def update(old: XpArray, new: XpArray) -> XpArray:
+        return _with_rows(old, rows, _choose(is_valid, new, old[rows], xp=xp), xp)
+
+    is_whole_batch = len(plan.states) == len(state.elapsed)
+    active_plan = state.plan._replace(denoising=None)
+    active_plan = jax.tree.map(update, active_plan, plan._replace(denoising=None))
+    return state._replace(
+        plan=active_plan._replace(denoising=plan.denoising if is_whole_batch else None),
+        elapsed=update(state.elapsed, elapsed),
+        goal_moved=_with_rows(state.goal_moved, rows, state.goal_moved[rows] & ~is_valid, xp),
+        is_requested=_with_rows(state.is_requested, rows, state.is_requested[rows] & ~is_valid, xp),
+    )
+
+
+def withdraw_requests(state: LoopState) -> LoopState:
+    """Forget that plans were requested, so that `needs_plan` asks for them again; in NumPy."""
+    return state._replace(is_requested=np.zeros(len(state.is_requested), bool))
+
+
+def hold_without_plan(spec: LoopSpec, state: LoopState) -> LoopState:
+    """Let robots that have no plan yet rest where they are; in NumPy."""
+    has_no_plan = np.asarray(state.elapsed == NO_PLAN)
+    if not has_no_plan.any():
+        return state
+    at_rest = _plans_at_rest(spec, np.asarray(state.state))
+    choose = functools.partial(_choose, has_no_plan, xp=np)
+    return state._replace(plan=jax.tree.map(choose, at_rest, state.plan._replace(denoising=None)))
+
+
+def act(spec: LoopSpec, state: LoopState) -> tuple[Float[XpArray, "B A"], LoopState]:
+    """Return the actions `[B, A]` that follow the active plans, and the state a step later."""
+    xp = spec.xp
+    elapsed = xp.maximum(state.elapsed, 0)
+    action = spec.controller(
+        state.plan.states, state.plan.actions, elapsed, state.state, state.goal
+    )
+    action = spec.layout.clip_action(action, xp)
+    estimated = state.filter
+    if spec.estimator is not None and estimated is not None:
+        estimated = spec.estimator.predict(estimated, action)
+    state = state._replace(
+        history=record_action(state.history, action, xp),
+        filter=estimated,
+        elapsed=xp.where(state.elapsed == NO_PLAN, NO_PLAN, state.elapsed + 1),
+        clock=state.clock + 1,
+    )
+    return action, state
+
+
+def _plans_at_rest(spec: LoopSpec, state: Float[np.ndarray, "B S"]) -> Plan:
+    planner = spec.planner
+    config = planner.config
+    return hold_position(
+        planner.model.layout, state, planner.horizon, config.candidates, config.history.tokens
+    )
+
+
+def _follows_plan(state: LoopState) -> Bool[XpArray, "B"]:
+    """Return which robots follow a plan to their present goal."""
+    return (state.elapsed != NO_PLAN) & ~state.goal_moved
+
+
+def _has_moved(state: LoopState, goal: XpArray | None, xp: ModuleType) -> Bool[XpArray, "B"]:
+    """Return which goals differ from those before; one that appears or disappears has moved."""
+    if goal is None or state.goal is None:
+        return xp.full(len(state.elapsed), goal is not state.goal)
+    return (goal != state.goal).any(axis=-1)
+
+
+def _take(tree: Any, rows: Rows) -> Any:
+    return jax.tree.map(lambda array: array[rows], tree)
+
+
+def _choose(mask: XpArray, one: XpArray, other: XpArray, *, xp: ModuleType) -> XpArray:
+    """Choose between two arrays `[B, ...]`, by a mask `[B]`."""
+    return xp.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
+
+
+def _with_rows(array: XpArray, rows: Rows, values: Any, xp: ModuleType) -> XpArray:
+    """Return a copy of the array with other values in some rows."""
+    if xp is not np:
+        return array.at[rows].set(values)  # pyright: ignore
+    array = np.array(array)
+    array[rows] = values
+    return array

@@ -1,0 +1,75 @@
+"""Metrics of episodes."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dfplan.evaluation.bootstrap import interval
+from dfplan.evaluation.episodes import Episodes
+from dfplan.tasks.protocols import EvaluationProtocol
+
+METRICS = (
+    "raw_return",
+    "normalized_score",
+    "latched_score",
+    "first_reach",
+    "reach_rate",
+    "success_rate",
+)
+
+
+def measure(
+    episodes: Episodes, score: Mapping[str, float] | None = None
+) -> dict[str, np.ndarray | None]:
+    """Return each metric per episode, `[E]`; None if the task does not have it.
+
+    - raw_return: Sum of rewards.
+    - normalized_score: 100 (raw_return - min) / (max - min), with the task's constants.
+    - latched_score: The same for a return that counts 1 for every step from the first success on.
+    - first_reach: Time to goal: steps until the first success, censored at the episode's length.
+    - reach_rate: Whether any step was a success.
+    - success_rate: Whether the last step was a success.
+
+    Args:
+        episodes: Episodes.
+        score: Returns "min" and "max" that stand for a normalized score of 0 and 100, or None.
+    """
+    raw = episodes.reward.sum(axis=1)
+    values: dict[str, np.ndarray | None] = dict.fromkeys(METRICS)
+    values["raw_return"] = raw
+    if score:
+        values["normalized_score"] = _normalize(raw, score)
+    if episodes.success is None:
+        return values
+    rows = np.arange(len(raw))
+    reached = episodes.success.any(axis=1)
+    first = np.where(reached, episodes.success.argmax(axis=1), episodes.length)
+    values["first_reach"] = first.astype(float)
+    values["reach_rate"] = reached.astype(float)
+    values["success_rate"] = episodes.success[rows, episodes.length].astype(float)
+    if score:
+        # The reset has no reward: an episode that starts at the goal counts from its first step.
+        latched = np.where(reached, episodes.length - np.maximum(first, 1) + 1, 0)
+        values["latched_score"] = _normalize(latched, score)
+    return values
+
+
+def score_tasks(
+    metrics: Mapping[str, np.ndarray | None], protocol: EvaluationProtocol
+) -> dict[str, dict[str, float] | None]:
+    """Return the interval of the protocol's metric for each of its tasks, "task1" first.
+
+    Args:
+        metrics: Metrics per episode from `measure`, in the order in which episodes were played.
+        protocol: Protocol of the evaluation; it must have tasks.
+    """
+    values = metrics[protocol.metric]
+    names = [f"task{k}" for k in range(1, protocol.task_count + 1)]
+    if values is None:
+        return dict.fromkeys(names)
+    blocks = np.split(values, protocol.task_count)
+    return {name: interval(block) for name, block in zip(names, blocks, strict=True)}
+
+
+def _normalize(returns: np.ndarray, score: Mapping[str, float]) -> np.ndarray:
+    return 100 * (returns - score["min"]) / (score["max"] - score["min"])

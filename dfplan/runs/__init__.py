@@ -1,0 +1,1 @@
+"""Runs: trained planners on disk, and how they are trained."""

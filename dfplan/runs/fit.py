@@ -1,0 +1,85 @@
+"""Everything that a run fits to its dataset before training: `fit_run`."""
+
+import dataclasses
+
+import numpy as np
+
+from dfplan.config import Config
+from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.data.goal_intervals import window_tokens
+from dfplan.data.minari_io import Trajectories
+from dfplan.data.windows import fit_normalizers
+from dfplan.planner.support import DataSupport
+from dfplan.representation.normalizer import Normalizer
+from dfplan.runs.check import check_same_networks
+from dfplan.runs.record import installed_versions
+from dfplan.runs.run import Run
+from dfplan.tasks.registry import Task
+from dfplan.value.dataset import learn_critic
+
+
+def fit_run(
+    task: Task,
+    config: Config,
+    data: Trajectories,
+    *,
+    command: str = "",
+    init_from: Run | None = None,
+) -> Run:
+    """Return a new run on a dataset: normalizers, data support, dynamics and critic are fitted.
+
+    Args:
+        task: Task that the run is for.
+        config: Settings; `data.tokens` 0 is replaced by the window length that the data calls for.
+        data: Dataset.
+        command: Command line, kept in the run.
+        init_from: Run whose weights initialize the new one; its normalizers are taken over.
+
+    Raises:
+        UserError: If `init_from` has another layout or other networks.
+    """
+    states, actions = fit_normalizers(data)
+    if init_from is not None:
+        init_from.check_dataset(data)
+        check_same_networks(init_from.config, config)
+        states = init_from.states
+        actions = init_from.actions
+    if not config.data.tokens:
+        tokens = window_tokens(data.goal_intervals, config.data.stride)
+        config = config.override({"data.tokens": tokens})
+    run = Run(
+        task=task,
+        config=config,
+        layout=data.layout,
+        states=states,
+        actions=actions,
+        support=DataSupport.fit(data.state[:, list(data.layout.goal_dims)]),
+        fingerprint=data.fingerprint,
+        command=command,
+        versions=installed_versions(),
+        dynamics=_fit_dynamics(data, states, actions),
+    )
+    if not run.reward_conditioned:
+        return run
+    critic = learn_critic(
+        data, states, config.value, stride=config.data.stride, seed=config.training.seed
+    )
+    return dataclasses.replace(run, critic=critic)
+
+
+def get_dynamics(run: Run) -> LinearDynamics:
+    """Return a run's linear dynamics, fitted to its dataset if the run holds none.
+
+    Raises:
+        UserError: If the run holds none, and its dataset is not on this machine or has changed its
+            layout.
+    """
+    if run.dynamics is not None:
+        return run.dynamics
+    return _fit_dynamics(run.load_data(), run.states, run.actions)
+
+
+def _fit_dynamics(data: Trajectories, states: Normalizer, actions: Normalizer) -> LinearDynamics:
+    state = np.asarray(states.encode(data.state))
+    action = np.asarray(actions.encode(data.action))
+    return LinearDynamics.fit(state, action, data.start, data.length)

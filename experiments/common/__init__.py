@@ -1,0 +1,1 @@
+"""What the experiments share; experiments import this package and never each other."""

@@ -1,0 +1,43 @@
+"""Calls of the public command line, `dfplan`, from Python."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dfplan.cli import main
+from dfplan.cli.common import console
+from dfplan.data.minari_io import local_ids
+
+
+def run_command(arguments: list[str]) -> None:
+    """Run `dfplan` with these arguments.
+
+    Raises:
+        SystemExit: If the command fails, with its exit code.
+    """
+    if code := main(arguments):
+        raise SystemExit(code)
+
+
+def collect_once(dataset: str, arguments: list[str]) -> None:
+    """Run `dfplan collect` unless the dataset is already on this machine.
+
+    Args:
+        dataset: Minari id of the dataset that the command collects.
+        arguments: Arguments of `dfplan collect`.
+
+    Raises:
+        SystemExit: If the command fails, with its exit code.
+    """
+    if dataset in local_ids():
+        console.print(f"{dataset}: already collected")
+    else:
+        run_command(["collect", *arguments])
+
+
+def option_list(settings: Mapping[str, Any]) -> list[str]:
+    """Return dotted settings as command-line options; True becomes a bare flag."""
+    options = []
+    for name, value in settings.items():
+        option = f"--{name.replace('_', '-')}"
+        options += [option] if value is True else [option, str(value)]
+    return options

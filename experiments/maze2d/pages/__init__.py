@@ -1,0 +1,1 @@
+"""Tables, figures and videos that are made from the measurements."""

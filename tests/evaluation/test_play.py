@@ -1,0 +1,211 @@
+"""Episodes of a scripted environment."""
+
+import numpy as np
+import pytest
+
+from dfplan.evaluation.metrics import measure
+from dfplan.evaluation.play import run_episodes
+from dfplan.types import UserError
+
+
+class Toy:
+    """Counts: the state is (seed, step); the goal is step `reach`, the end is step `ends[seed]`."""
+
+    instances: list["Toy"] = []
+
+    def __init__(self, ends=None, reach=2, flag="success", reward=lambda env: float(env.count)):
+        self.ends = ends or {}
+        self.reach = reach
+        self.flag = flag
+        self.reward = reward
+        self.closed = 0
+        Toy.instances.append(self)
+
+    def _observe(self):
+        return {"observation": self.buffer, "desired_goal": np.array([self.reach + self.seed])}
+
+    def _info(self):
+        return {self.flag: np.bool_(self.count == self.reach)} if self.flag else {}
+
+    def reset(self, *, seed):
+        self.seed = seed
+        self.count = 0
+        self.buffer = np.array([seed, 0.0], np.float32)  # one array, changed in place
+        return self._observe(), self._info()
+
+    def step(self, action):
+        assert not self.ended(), "a step after the end"
+        np.testing.assert_array_equal(action, self.buffer)
+        self.count += 1
+        self.buffer[1] = self.count
+        return self._observe(), self.reward(self), self.ended(), self.count == 6, self._info()
+
+    def ended(self):
+        return self.count == self.ends.get(self.seed, 6)
+
+    def close(self):
+        self.closed += 1
+
+
+class Echo:
+    """Acts with the observation itself."""
+
+    def __init__(self):
+        self.resets = []
+
+    def reset(self, mask=None, *, seed=None):
+        self.resets.append((mask, seed))
+
+    def act(self, observation):
+        assert observation["observation"].shape == (3, 2)
+        return observation["observation"]
+
+
+@pytest.fixture(autouse=True)
+def toys():
+    Toy.instances = []
+    return Toy.instances
+
+
+def observed_state(observation):
+    return observation["observation"]
+
+
+def observed_goal(observation):
+    return observation["desired_goal"]
+
+
+def play(agent=None, seeds=(5, 6, 7), progress=None, env=Toy, **options):
+    return run_episodes(
+        agent or Echo(),
+        lambda: env(**options),
+        np.array(seeds),
+        state=observed_state,
+        goal=observed_goal,
+        progress=progress,
+    )
+
+
+def test_episodes_side_by_side(toys):
+    agent = Echo()
+    episodes = play(agent, ends={6: 3})
+    assert agent.resets == [(None, [5, 6, 7])]
+    assert episodes.seeds.tolist() == [5, 6, 7] and [env.seed for env in toys] == [5, 6, 7]
+    assert episodes.length.tolist() == [6, 3, 6]
+    whole = [1, 2, 3, 4, 5, 6]
+    assert episodes.reward.tolist() == [whole, [1, 2, 3, 0, 0, 0], whole]
+    assert episodes.success.astype(int).tolist() == [[0, 0, 1, 0, 0, 0, 0]] * 3
+    assert episodes.goals.tolist() == [[7], [8], [9]]
+    steps = [[0, *whole], [0, 1, 2, 3, 3, 3, 3], [0, *whole]]
+    states = [[[seed, t] for t in row] for seed, row in zip((5, 6, 7), steps, strict=True)]
+    assert episodes.states.tolist() == states
+    assert [env.closed for env in toys] == [1, 1, 1]
+
+
+def test_an_end_at_the_goal_stays_a_success():
+    episodes = play(ends={6: 2})
+    assert episodes.success.astype(int).tolist()[1] == [0, 0, 1, 1, 1, 1, 1]
+    assert measure(episodes)["success_rate"].tolist() == [0, 1, 0]
+
+
+def test_success_flags_by_another_name_or_missing():
+    assert play(flag="is_success").success[:, 2].all()
+    assert play(flag=None).success is None
+
+
+def test_a_flag_that_is_given_at_the_end_alone():
+    class Late(Toy):
+        def _info(self):
+            return super()._info() if self.count and self.ended() else {}
+
+    episodes = run_episodes(
+        Echo(),
+        lambda: Late(ends={6: 2}),
+        np.array([5, 6, 7]),
+        state=observed_state,
+        goal=lambda observation: None,
+    )
+    assert episodes.success.sum(axis=1).tolist() == [0, 5, 0] and episodes.goals is None
+
+
+def test_progress_every_ten_steps():
+    class Long(Toy):
+        def step(self, action):
+            self.count += 1
+            return self._observe(), 0.0, self.count == 25, False, self._info()
+
+    steps_done = []
+    play(progress=steps_done.append, env=Long)
+    assert steps_done == [10, 20]
+
+
+@pytest.mark.parametrize("reward", [np.nan, np.inf])
+def test_a_reward_that_is_not_finite(toys, reward):
+    with pytest.raises(UserError, match=rf"seed 6 .*{reward} at step 4"):
+        play(reward=lambda env: reward if (env.seed, env.count) == (6, 4) else 0.0)
+    assert [env.closed for env in toys] == [1, 1, 1]
+
+
+def test_environments_are_closed_whatever_happens(toys):
+    class Broken(Echo):
+        def act(self, observation):
+            raise RuntimeError("no plan")
+
+    with pytest.raises(RuntimeError, match="no plan"):
+        play(Broken())
+    assert [env.closed for env in toys] == [1, 1, 1]
+
+
+def test_environments_are_closed_when_the_next_cannot_be_made(toys):
+    def make():
+        if len(toys) == 2:
+            raise RuntimeError("no memory")
+        return Toy()
+
+    with pytest.raises(RuntimeError, match="no memory"):
+        run_episodes(Echo(), make, np.arange(3), state=observed_state, goal=observed_goal)
+    assert [env.closed for env in toys] == [1, 1]
+
+
+def test_one_environment_plays_episode_after_episode(toys):
+    class Single(Echo):
+        def act(self, observation):
+            assert observation["observation"].shape == (1, 2)
+            return observation["observation"]
+
+    agent = Single()
+    env = Toy(ends={6: 3})
+    seeds = np.array([5, 6, 7])
+    episodes = run_episodes(agent, env, seeds, state=observed_state, goal=observed_goal)
+    assert agent.resets == [(None, [5]), (None, [6]), (None, [7])] and env.closed == 0
+    together = play(ends={6: 3})
+    for one, other in zip(vars(episodes).values(), vars(together).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_no_seeds():
+    with pytest.raises(UserError, match="at least one"):
+        play(seeds=())
+
+
+def test_the_agent_sees_observations_and_states_are_true():
+    class Blind(Toy):
+        """Observes only NaN, and reports the true observation."""
+
+        def _observe(self):
+            return {**super()._observe(), "observation": np.full(2, np.nan)}
+
+        def _info(self):
+            return {**super()._info(), "true_observation": Toy._observe(self)}
+
+    class Informed(Echo):
+        def act(self, observation):
+            assert np.isnan(observation["observation"]).all()
+            return np.array([env.buffer for env in Toy.instances])
+
+    episodes = play(Informed(), env=Blind, ends={6: 3})
+    Toy.instances = []
+    clean = play(ends={6: 3})
+    np.testing.assert_array_equal(episodes.states, clean.states)
+    np.testing.assert_array_equal(episodes.success, clean.success)
+    assert episodes.goals.tolist() == clean.goals.tolist()
