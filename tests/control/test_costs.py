@@ -26,7 +26,9 @@ def planned(agent):
     agent.plan_from(START, GOAL)
     stride = agent.planner.model.layout.stride
     states, candidates = agent.plan.states, agent.plan.candidates[0]
-    return (np.asarray(interpolate(jnp.asarray(a), stride))[..., :2] for a in (states[0], candidates))
+    return (
+        np.asarray(interpolate(jnp.asarray(a), stride))[..., :2] for a in (states[0], candidates)
+    )
 
 
 @pytest.mark.slow
