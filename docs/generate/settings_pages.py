@@ -56,7 +56,8 @@ def _section(path: str, config: Any) -> str:
         if not dataclasses.is_dataclass(value):
             rows.append(f"| `{path}.{field.name}` | {_code(value)} | {meaning[field.name]} |")
     name = f"`{type(config).__module__}.{type(config).__name__}`"
-    return f"## {path}\n\n{docstring.short_description} ({name})\n\n" + "\n".join(rows) + "\n"
+    title = (docstring.short_description or "").rstrip(".")
+    return f"## {path}\n\n{title} ({name}).\n\n" + "\n".join(rows) + "\n"
 
 
 def _meanings(docstring: Docstring) -> dict[str, str]:

@@ -75,4 +75,4 @@ def test_presets_and_tasks_are_listed():
         assert f"## {name}\n" in page
     for name in all_tasks():
         assert re.search(rf"^\*\*.*\b{name}\b.*\*\*$", page, re.M)
-    assert '| `training.optimizer.name` | `"muon"` |' in page
+    assert '| `training.optimizer.name` | `"adamw"` |' in page
