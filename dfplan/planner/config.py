@@ -71,7 +71,7 @@ class SamplingConfig:
         check_integers(self, prefix, 1, ["steps"])
         check_numbers(self, prefix, ["clip", "temperature"])
         check_numbers(self, prefix, ["rho"], open_low=True)
-        with _naming("planner.sampling.solver"):
+        with _naming(f"planner.sampling.solver {self.solver!r}"):
             self.make_solver()
         _set_tuple(self, "custom_matrix")
         if not all(is_integer(k) and 0 <= k <= self.steps for k in self.custom_matrix):
