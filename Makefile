@@ -60,8 +60,8 @@ lint: setup ## style, types and layers
 	@$(BIN)/lint-imports --no-logo
 
 docs: export NO_MKDOCS_2_WARNING := 1
-docs: setup ## build the documentation in build/site; a warning is an error
-	@$(BIN)/mkdocs build --strict --quiet
+docs: setup ## build the documentation in build/site; warnings are errors
+	@$(BIN)/mkdocs build --strict
 
 wheel: setup ## build both wheels and use them in a clean environment
 	@scripts/check_wheels.sh $(BIN)/python

@@ -356,6 +356,9 @@ class Agent:
                 self._plan_counts = np.zeros(batch, int)
             self._loop = loop.init(self._spec, self._seeds, self._plan_counts)
         self._activate_plans(time.perf_counter())
+        # Environments may write their next observation into the same arrays.
+        reading = reading.copy()
+        goals = None if goals is None else goals.copy()
         self._loop = loop.observe(self._spec, self._loop, reading, goals)
         return self._loop
 

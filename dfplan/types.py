@@ -8,6 +8,8 @@ import numpy as np
 
 Array = jax.Array
 ArrayLike = jax.Array | np.ndarray
+XpArray = Any
+"""Array of the library that a function is called with, `xp`: NumPy's or JAX's."""
 PyTree = Any
 Environment = Any
 """Gymnasium id, environment (`gymnasium.Env`), or function that makes one."""

@@ -1,4 +1,4 @@
-"""One environment: the loop that every Gymnasium user knows."""
+"""Drive one environment with the usual Gymnasium loop."""
 
 import gymnasium as gym
 
@@ -6,7 +6,7 @@ from dfplan.agent import Agent
 
 
 def main(episodes: int = 3) -> list[float]:
-    """Drive episodes; returns each one's sum of rewards."""
+    """Drive episodes and return their returns."""
     env = gym.make("dfplan_envs:dfplan/PointMaze_UMaze_D4RL-v0")
     agent = Agent.load("pointmaze-umaze")
     returns = []
@@ -14,12 +14,12 @@ def main(episodes: int = 3) -> list[float]:
         observation, _ = env.reset(seed=seed)
         agent.reset(seed=seed)
         returns.append(0.0)
-        over = False
-        while not over:
+        episode_ended = False
+        while not episode_ended:
             action = agent.act(observation)
             observation, reward, terminated, truncated, _ = env.step(action)
             returns[-1] += float(reward)
-            over = terminated or truncated
+            episode_ended = terminated or truncated
         print(f"seed {seed}: return {returns[-1]:.0f}")
     env.close()
     return returns

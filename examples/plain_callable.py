@@ -1,4 +1,4 @@
-"""A planner as a plain function of the observation, for code that knows nothing of dfplan."""
+"""Use a planner as a plain function of the observation, in code that does not know dfplan."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from dfplan.agent import Agent
 
 
 def drive(policy: Callable[[Any], np.ndarray], steps: int) -> float:
-    """Anybody's loop: the sum of rewards, over episodes that the policy is told nothing about."""
+    """Return the sum of rewards of a loop that tells the policy nothing about episodes."""
     env = gym.make("dfplan_envs:dfplan/PointMaze_UMaze_D4RL-v0")
     observation, _ = env.reset(seed=7000)
     total = 0.0
@@ -24,12 +24,12 @@ def drive(policy: Callable[[Any], np.ndarray], steps: int) -> float:
 
 
 def main(steps: int = 600) -> tuple[float, float]:
-    """Drive with a function that follows its plans, and with one that plans at every step."""
+    """Drive with a function that follows its plans, and with one that replans at every step."""
     agent = Agent.load("pointmaze-umaze")
-    following = drive(agent.act, steps)  # plans anew at once where the goal moves, as it does here
-    forgetful = drive(lambda observation: agent.predict(observation)[0], steps // 10)
-    print(f"{following:.0f} of {steps} rewards; {forgetful:.0f} of {steps // 10}")
-    return following, forgetful
+    stateful = drive(agent.act, steps)  # also replans when the goal moves, as it does on reset
+    stateless = drive(lambda observation: agent.predict(observation)[0], steps // 10)
+    print(f"{stateful:.0f} of {steps} rewards; {stateless:.0f} of {steps // 10}")
+    return stateful, stateless
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stable-Baselines3's evaluate_policy, with a planner in place of its policies.
+"""Evaluate a planner with Stable-Baselines3's evaluate_policy.
 
 Needs Stable-Baselines3: pip install "dfplan[sb3]"
 """
@@ -13,7 +13,7 @@ from dfplan.agent import Agent
 def main(
     episodes: int = 4, envs: int = 2, vec_env: type[VecEnv] = DummyVecEnv
 ) -> tuple[list[float], list[int]]:
-    """Returns each episode's sum of rewards and length."""
+    """Evaluate the planner; return the return and the length of each episode."""
     vector = make_vec_env(
         "dfplan_envs:dfplan/PointMaze_UMaze_D4RL-v0", envs, seed=7000, vec_env_cls=vec_env
     )

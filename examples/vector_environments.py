@@ -1,4 +1,4 @@
-"""Many environments at once, whichever way they reset themselves."""
+"""Drive a vector environment in any autoreset mode."""
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
@@ -11,11 +11,11 @@ from dfplan.rollout import rollout
 def main(
     episodes: int = 4, envs: int = 4, mode: AutoresetMode = AutoresetMode.NEXT_STEP
 ) -> list[float]:
-    """Drive environments until so many episodes have ended; returns their sums of rewards."""
+    """Drive until that many episodes have ended, and return their returns."""
     vector = gym.make_vec(
         "dfplan_envs:dfplan/PointMaze_UMaze_D4RL-v0",
         num_envs=envs,
-        vectorization_mode="sync",  # or "async", which gives each a process
+        vectorization_mode="sync",  # or "async": one process per environment
         vector_kwargs={"autoreset_mode": mode},
     )
     vector = RecordEpisodeStatistics(vector)

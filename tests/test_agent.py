@@ -182,6 +182,18 @@ def test_it_replans_at_once_when_a_goal_moves(together):
     assert planner.rows == [3, 1, 2] and agent.elapsed.tolist() == [1, 1, 2]
 
 
+def test_observations_may_reuse_their_arrays():
+    agent, planner = fake()
+    observation = {key: np.zeros(2, np.float32) for key in see([0.0, 0.0])}
+    agent.act(observation)
+    state = agent.state
+    for array in observation.values():
+        array += 1
+    assert state.tolist() == [[0, 0]]
+    agent.act(observation)
+    assert len(planner.calls) == 2 and agent.state.tolist() == [[1, 1]]
+
+
 def test_a_goal_that_comes_and_goes_has_moved():
     agent, planner = fake(BOX)
     goal = np.ones(2)
@@ -340,6 +352,9 @@ def test_the_tracker_of_a_run():
         Agent.from_run(run(""), weights)
     with pytest.raises(UserError, match="cannot load 'numpy:nothing'"):
         Agent.from_run(run("numpy:nothing"), weights)
+    unknown = run("").with_planner({"low_level_controller": "magic"})
+    with pytest.raises(UserError, match="'magic'; valid: tracker, inverse, diffused"):
+        Agent.from_run(unknown, weights)
 
 
 def test_predict_resets_where_an_episode_starts():

@@ -85,7 +85,6 @@ INVALID = [
     ("net.dtype", "float64"),
     ("net.layers", 0),
     ("net.fourier_octaves", -1),
-    ("planner.low_level_controller", "magic"),
     ("planner.candidates", 0),
     ("planner.sampling.solver", "ddim:eta=1.5"),
     ("planner.guidance.samples", 0),

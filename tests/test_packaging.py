@@ -18,7 +18,9 @@ def test_importing_dfplan_loads_nothing_heavy():
     assert not loaded_by("import dfplan", "jax", "flax", "gymnasium", "minari", "mujoco", "tyro")
 
 
-@pytest.mark.parametrize("module", ["diffusion.sampler", "planner.diffusion_planner", "training.step"])
+@pytest.mark.parametrize(
+    "module", ["diffusion.sampler", "planner.diffusion_planner", "training.step"]
+)
 def test_the_core_needs_no_environment(module):
     assert not loaded_by(f"import dfplan.{module}", "gymnasium", "minari", "mujoco", "tyro")
 

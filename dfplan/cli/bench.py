@@ -6,6 +6,7 @@ from typing import Any
 
 from dfplan.cli.common import (
     File,
+    Flag,
     RunDir,
     check_at_least,
     check_outputs,
@@ -42,7 +43,7 @@ class Args:
     batches: tuple[int, ...] = (1, 16)
     horizons: tuple[int, ...] = (0,)
     seconds: float = 2.0
-    plans_only: bool = False
+    plans_only: Flag = False
     json: File = None
     planner: PlannerConfig = PlannerConfig()
 

@@ -26,11 +26,12 @@ T = TypeVar("T")
 MAX_SEED = 2**31
 """NumPy, Gymnasium and JAX all accept seeds below this one."""
 
-# Without these annotations tyro shows "{None}|STR" and "(default: None)" or "(default: )".
+# Without these annotations tyro shows "{None}|STR" and defaults such as None, () and False.
 RunDir = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
 TaskName = Annotated[
     str, tyro.conf.Positional, tyro.conf.arg(metavar="[TASK]", help_behavior_hint="")
 ]
+Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]
 Text = Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_hint="")]
 Integer = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
 Integers = Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT ...", help_behavior_hint="")]
@@ -64,7 +65,6 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
                 args_type,
                 prog=f"dfplan {command}",
                 args=list(argv),
-                config=(tyro.conf.FlagCreatePairsOff,),
                 **kwargs,
             )
     except SystemExit as error:

@@ -10,6 +10,7 @@ import tyro
 from dfplan.agent import Agent
 from dfplan.cli.common import (
     File,
+    Flag,
     Folder,
     Integer,
     RunDir,
@@ -84,7 +85,7 @@ class Args:
     ] = ()
     max_steps: Integer = None
     protocol: Text = None
-    baselines: bool = False
+    baselines: Flag = False
     out: Folder = None
     json: File = None
     planner: PlannerConfig = PlannerConfig()

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from dfplan.cli.common import (
     File,
+    Flag,
     RunDir,
     Text,
     check_at_least,
@@ -77,7 +78,7 @@ class Args:
     dataset: Text = None
     windows: int = 200
     calibration: Text = None
-    from_end: bool = False
+    from_end: Flag = False
     tokens: int = 0
     seed: int = 0
     json: File = None

@@ -11,6 +11,7 @@ import tyro
 
 from dfplan.cli.common import (
     File,
+    Flag,
     Folder,
     Integer,
     Integers,
@@ -78,7 +79,7 @@ class Args:
     preset: str = "default"
     init_from: Text = None
     out: Folder = None
-    resume: bool = False
+    resume: Flag = False
     stop_step: Integer = None
     json: File = None
     config: Annotated[Config, tyro.conf.arg(name="")] = Config()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from dfplan.control.loop import PlanInputs, make_plans
@@ -122,9 +123,9 @@ class BatchPlanner:
         state = np.asarray(self._weights.states.mean)
         action = np.asarray(self._weights.actions.mean)
         history = History(
-            frames=np.broadcast_to(state, (*shape, layout.frame_count, layout.state_dim)),
-            actions=np.broadcast_to(action, (*shape, layout.stride, layout.action_dim)),
-            level=np.zeros(shape, np.float32),
+            frames=jnp.broadcast_to(state, (*shape, layout.frame_count, layout.state_dim)),
+            actions=jnp.broadcast_to(action, (*shape, layout.stride, layout.action_dim)),
+            level=jnp.zeros(shape),
         )
         goal = None
         if layout.has_goal:

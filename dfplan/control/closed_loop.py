@@ -16,7 +16,7 @@ from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.representation.layout import Layout
-from dfplan.types import Array, Tracker, UserError
+from dfplan.types import Array, Tracker, UserError, XpArray
 
 Episodes = tuple[Array, Array, Array | None]
 """Seeds, first states and goals."""
@@ -136,7 +136,7 @@ class ClosedLoop:
     def _make_plans(self, weights: Weights, inputs: PlanInputs) -> Plan:
         keys = plan_keys(inputs.seeds, inputs.counts)
 
-        def sample(mask: Bool[Array, "B"], initial_plan: InitialPlan | None) -> Plan:
+        def sample(mask: Bool[XpArray, "B"], initial_plan: InitialPlan | None) -> Plan:
             plan = functools.partial(
                 self.planner.plan, weights, keys, inputs.history, inputs.goal, initial_plan
             )

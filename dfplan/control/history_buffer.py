@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from dfplan.planner.plan import History
 from dfplan.representation.tokens import TokenLayout
-from dfplan.types import Array, ArrayLike
+from dfplan.types import XpArray
 
 BEFORE_EPISODE = -1
 """Age of a robot that has not been observed in its episode yet."""
@@ -28,10 +28,10 @@ class HistoryBuffer(NamedTuple):
             `BEFORE_EPISODE` before the first.
     """
 
-    states: Float[ArrayLike, "B R S"]
-    levels: Float[ArrayLike, "B R"]
-    actions: Float[ArrayLike, "B Q A"]
-    age: Int[ArrayLike, "B"]
+    states: Float[XpArray, "B R S"]
+    levels: Float[XpArray, "B R"]
+    actions: Float[XpArray, "B Q A"]
+    age: Int[XpArray, "B"]
 
 
 def init_history(
@@ -56,7 +56,7 @@ def init_history(
 
 
 def reset_history(
-    buffer: HistoryBuffer, mask: Bool[ArrayLike, "B"], xp: ModuleType = np
+    buffer: HistoryBuffer, mask: Bool[XpArray, "B"], xp: ModuleType = np
 ) -> HistoryBuffer:
     """Return the buffer with new episodes for the robots in `mask`."""
     return buffer._replace(
@@ -67,8 +67,8 @@ def reset_history(
 
 def record_state(
     buffer: HistoryBuffer,
-    state: Float[ArrayLike, "B S"],
-    level: Float[ArrayLike, "B"] | float,
+    state: Float[XpArray, "B S"],
+    level: Float[XpArray, "B"] | float,
     xp: ModuleType = np,
 ) -> HistoryBuffer:
     """Return the buffer with the present states added.
@@ -80,19 +80,19 @@ def record_state(
         xp: `numpy` or `jax.numpy`.
     """
     state = xp.asarray(state, dtype=np.float32)
-    level = xp.broadcast_to(xp.asarray(level, dtype=np.float32), len(state))
+    declared = xp.broadcast_to(xp.asarray(level, dtype=np.float32), len(state))
     states = _push(buffer.states, state, xp)
-    levels = _push(buffer.levels, level, xp)
+    levels = _push(buffer.levels, declared, xp)
     # Nothing precedes an episode's first step; as in training, its state repeats there.
     first = buffer.age < 0
     if xp is not np or first.any():
         states = xp.where(first[:, None, None], state[:, None], states)
-        levels = xp.where(first[:, None], level[:, None], levels)
+        levels = xp.where(first[:, None], declared[:, None], levels)
     return buffer._replace(states=states, levels=levels, age=buffer.age + 1)
 
 
 def record_action(
-    buffer: HistoryBuffer, action: Float[ArrayLike, "B A"], xp: ModuleType = np
+    buffer: HistoryBuffer, action: Float[XpArray, "B A"], xp: ModuleType = np
 ) -> HistoryBuffer:
     """Return the buffer with the actions added that follow the present states."""
     action = xp.asarray(action, dtype=np.float32)
@@ -100,7 +100,7 @@ def record_action(
 
 
 def extend_history(
-    buffer: HistoryBuffer, ahead: Float[ArrayLike, "B d S"], xp: ModuleType = np
+    buffer: HistoryBuffer, ahead: Float[XpArray, "B d S"], xp: ModuleType = np
 ) -> HistoryBuffer:
     """Return the buffer as if expected states had been observed.
 
@@ -142,6 +142,6 @@ def history_tokens(
     )
 
 
-def _push(rows: ArrayLike, new: ArrayLike, xp: ModuleType) -> Array:
+def _push(rows: XpArray, new: XpArray, xp: ModuleType) -> XpArray:
     """Drop the oldest row and append a new one."""
     return xp.concatenate([rows[:, 1:], new[:, None]], axis=1)

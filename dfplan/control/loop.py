@@ -3,13 +3,14 @@
 A control step, here for plans that are made at once:
 
     state = observe(spec, state, reading, goal)
-    for rows, latency_steps in group_by_start(spec, state, needs_plan(spec, state)):
-        inputs, state = plan_inputs(spec, state, rows, latency_steps=latency_steps)
-        state = activate(spec, state, inputs, planner.make_plans(inputs))
+    rows = np.flatnonzero(needs_plan(spec, state))
+    inputs, state = plan_inputs(spec, state, rows)
+    state = activate(spec, state, inputs, batch_planner.make_plans(inputs, limit=len(rows)))
     action, state = act(spec, state)
 
-`dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor, and
-`dfplan.control.closed_loop.ClosedLoop` scans them in JAX. No function changes its arguments.
+`dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor; then plans may come
+late (`hold_without_plan`) or begin later (`group_by_start`). `ClosedLoop` scans them in JAX. No
+function changes its arguments.
 """
 
 import dataclasses
@@ -39,14 +40,14 @@ from dfplan.planner.progress import PlanProgress
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan, is_usable, make_initial_plan
 from dfplan.representation.layout import Layout
-from dfplan.types import Array, ArrayLike, Tracker, UserError
+from dfplan.types import Tracker, UserError, XpArray
 
 NO_PLAN = -1
 """Elapsed steps of a robot that has no plan."""
 
 Rows = np.ndarray | slice
 """Robots of a batch: indices `[K]` in NumPy; in JAX a slice."""
-SamplePlans = Callable[[Bool[ArrayLike, "K"], InitialPlan | None], Plan]
+SamplePlans = Callable[[Bool[XpArray, "K"], InitialPlan | None], Plan]
 """Plans of `K` robots, of which those outside the mask are ignored; None samples from scratch."""
 
 
@@ -139,16 +140,16 @@ class LoopState(NamedTuple):
 
     history: HistoryBuffer
     filter: FilterState | None
-    state: Float[ArrayLike, "B S"]
-    goal: Float[ArrayLike, "B G"] | None
+    state: Float[XpArray, "B S"]
+    goal: Float[XpArray, "B G"] | None
     plan: Plan
-    elapsed: Int[ArrayLike, "B"]
-    goal_moved: Bool[ArrayLike, "B"]
-    is_requested: Bool[ArrayLike, "B"]
-    version: Int[ArrayLike, "B"]
-    seeds: Int[ArrayLike, "B"]
-    plan_counts: Int[ArrayLike, "B"]
-    clock: Int[ArrayLike, ""]
+    elapsed: Int[XpArray, "B"]
+    goal_moved: Bool[XpArray, "B"]
+    is_requested: Bool[XpArray, "B"]
+    version: Int[XpArray, "B"]
+    seeds: Int[XpArray, "B"]
+    plan_counts: Int[XpArray, "B"]
+    clock: Int[XpArray, ""]
 
 
 class PlanInputs(NamedTuple):
@@ -168,19 +169,19 @@ class PlanInputs(NamedTuple):
     """
 
     rows: Rows
-    version: Int[ArrayLike, "K"]
-    start: Int[ArrayLike, ""]
-    seeds: Int[ArrayLike, "K"]
-    counts: Int[ArrayLike, "K"]
+    version: Int[XpArray, "K"]
+    start: Int[XpArray, ""]
+    seeds: Int[XpArray, "K"]
+    counts: Int[XpArray, "K"]
     history: History
-    goal: Float[ArrayLike, "K G"] | None
+    goal: Float[XpArray, "K G"] | None
     active_plan: Plan
     initial_plan: InitialPlan | None
-    is_warm: Bool[ArrayLike, "K"]
+    is_warm: Bool[XpArray, "K"]
 
 
 def init(
-    spec: LoopSpec, seeds: Int[ArrayLike, "B"], plan_counts: Int[ArrayLike, "B"] | None = None
+    spec: LoopSpec, seeds: Int[XpArray, "B"], plan_counts: Int[XpArray, "B"] | None = None
 ) -> LoopState:
     """Return the state of robots that have not been observed yet.
 
@@ -213,8 +214,8 @@ def init(
 def reset(
     spec: LoopSpec,
     state: LoopState,
-    mask: Bool[ArrayLike, "B"],
-    seeds: Int[ArrayLike, "B"] | None = None,
+    mask: Bool[XpArray, "B"],
+    seeds: Int[XpArray, "B"] | None = None,
 ) -> LoopState:
     """Begin an episode for the robots in `mask`: drop history and plans, also requested ones.
 
@@ -245,8 +246,8 @@ def reset(
 def observe(
     spec: LoopSpec,
     state: LoopState,
-    reading: Float[ArrayLike, "B S"],
-    goal: Float[ArrayLike, "B G"] | None,
+    reading: Float[XpArray, "B S"],
+    goal: Float[XpArray, "B G"] | None,
 ) -> LoopState:
     """Take in the present readings and goals.
 
@@ -278,7 +279,7 @@ def observe(
     )
 
 
-def needs_plan(spec: LoopSpec, state: LoopState) -> Bool[Array, "B"]:
+def needs_plan(spec: LoopSpec, state: LoopState) -> Bool[XpArray, "B"]:
     """Return which robots need a plan that has not been requested.
 
     These have no plan, an old one or one to another goal. With latency, a plan counts as old that
@@ -296,8 +297,8 @@ def group_by_start(
 ) -> list[tuple[Int[np.ndarray, "K"], int]]:
     """Group robots that need plans by when these begin; in NumPy.
 
-    A robot that follows a plan to its goal goes on doing so for the steps of latency; any other
-    waits where it is, so that its plan begins in the present.
+    A robot that follows a plan to its goal continues to follow it for the steps of latency. Any
+    other waits where it is, so that its plan begins in the present.
 
     Returns:
         The rows of each group that is not empty, with the control steps until its plans begin.
@@ -410,7 +411,7 @@ def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -
     waited = state.elapsed[rows] == NO_PLAN
     elapsed = xp.where(waited, 0, state.clock - inputs.start)
 
-    def update(old: ArrayLike, new: ArrayLike) -> Array:
+    def update(old: XpArray, new: XpArray) -> XpArray:
         return _with_rows(old, rows, _choose(is_valid, new, old[rows], xp=xp), xp)
 
     is_whole_batch = len(plan.states) == len(state.elapsed)
@@ -439,7 +440,7 @@ def hold_without_plan(spec: LoopSpec, state: LoopState) -> LoopState:
     return state._replace(plan=jax.tree.map(choose, at_rest, state.plan._replace(denoising=None)))
 
 
-def act(spec: LoopSpec, state: LoopState) -> tuple[Float[Array, "B A"], LoopState]:
+def act(spec: LoopSpec, state: LoopState) -> tuple[Float[XpArray, "B A"], LoopState]:
     """Return the actions `[B, A]` that follow the active plans, and the state a step later."""
     xp = spec.xp
     elapsed = xp.maximum(state.elapsed, 0)
@@ -467,12 +468,12 @@ def _plans_at_rest(spec: LoopSpec, state: Float[np.ndarray, "B S"]) -> Plan:
     )
 
 
-def _follows_plan(state: LoopState) -> Bool[Array, "B"]:
+def _follows_plan(state: LoopState) -> Bool[XpArray, "B"]:
     """Return which robots follow a plan to their present goal."""
     return (state.elapsed != NO_PLAN) & ~state.goal_moved
 
 
-def _has_moved(state: LoopState, goal: ArrayLike | None, xp: ModuleType) -> Bool[Array, "B"]:
+def _has_moved(state: LoopState, goal: XpArray | None, xp: ModuleType) -> Bool[XpArray, "B"]:
     """Return which goals differ from those before; one that appears or disappears has moved."""
     if goal is None or state.goal is None:
         return xp.full(len(state.elapsed), goal is not state.goal)
@@ -483,12 +484,12 @@ def _take(tree: Any, rows: Rows) -> Any:
     return jax.tree.map(lambda array: array[rows], tree)
 
 
-def _choose(mask: ArrayLike, one: ArrayLike, other: ArrayLike, *, xp: ModuleType) -> Array:
+def _choose(mask: XpArray, one: XpArray, other: XpArray, *, xp: ModuleType) -> XpArray:
     """Choose between two arrays `[B, ...]`, by a mask `[B]`."""
     return xp.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
 
 
-def _with_rows(array: ArrayLike, rows: Rows, values: Any, xp: ModuleType) -> Array:
+def _with_rows(array: XpArray, rows: Rows, values: Any, xp: ModuleType) -> XpArray:
     """Return a copy of the array with other values in some rows."""
     if xp is not np:
         return array.at[rows].set(values)  # pyright: ignore

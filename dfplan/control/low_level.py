@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner
-from dfplan.types import Array, ArrayLike, Tracker, UserError
+from dfplan.types import Tracker, UserError, XpArray
 from dfplan.util.registry import Registry
 
 
@@ -35,12 +35,12 @@ class LowLevelController(Protocol):
 
     def __call__(
         self,
-        states: Float[ArrayLike, "B T S"],
-        actions: Float[ArrayLike, "B L A"] | None,
-        elapsed: Int[ArrayLike, "B"],
-        state: Float[ArrayLike, "B S"],
-        goal: Float[ArrayLike, "B G"] | None,
-    ) -> Float[Array, "B A"]:
+        states: Float[XpArray, "B T S"],
+        actions: Float[XpArray, "B L A"] | None,
+        elapsed: Int[XpArray, "B"],
+        state: Float[XpArray, "B S"],
+        goal: Float[XpArray, "B G"] | None,
+    ) -> Float[XpArray, "B A"]:
         """Return the actions; see the class."""
         ...
 

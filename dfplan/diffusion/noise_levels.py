@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.types import Array, UserError, check_choice
 from dfplan.util.validate import check_integers, check_numbers
 
@@ -73,7 +74,7 @@ class NoiseLevelSampler:
         if has_goal:
             goal = sample_goal_level(k_goal, rows, self.goal_clean, self.goal_missing)
             level = jnp.concatenate([goal[:, None], level], axis=1)
-        return _discretize(level, self.num_levels)
+        return snap_to_levels(level, self.num_levels, rounding="uniform")
 
     def _present_level(self, key: Array, level: Float[Array, "B"]) -> Float[Array, "B"]:
         k_kind, k_near = jax.random.split(key)
@@ -160,7 +161,7 @@ class TwoStreamNoiseLevelSampler:
         if has_goal:
             goal = sample_goal_level(k_goal, rows, self.goal_clean, self.goal_missing)
             level = level.at[:, 0].set(goal)
-        return _discretize(level, self.num_levels)
+        return snap_to_levels(level, self.num_levels, rounding="uniform")
 
     def sample_targets(self, key: Array, rows: int, tokens: int) -> Float[Array, "B T"]:
         """Sample the levels of the targets: uniform, and stratified over each sequence."""
@@ -171,7 +172,7 @@ class TwoStreamNoiseLevelSampler:
         order = jax.random.permutation(
             k_order, jnp.tile(jnp.arange(tokens), (rows, 1)), axis=1, independent=True
         )
-        return _discretize((order + offset) / tokens, self.num_levels)
+        return snap_to_levels((order + offset) / tokens, self.num_levels, rounding="uniform")
 
 
 def sample_goal_level(key: Array, rows: int, clean: float, missing: float) -> Float[Array, "B"]:
@@ -193,13 +194,3 @@ def _check_goal_and_grid(sampler: NoiseLevelSampler | TwoStreamNoiseLevelSampler
     check_integers(sampler, "", 0, ["num_levels"])
     check_numbers(sampler, "", ["goal_clean", "goal_missing"], high=1.0)
     _check_sum(sampler, "goal_clean", "goal_missing")
-
-
-def _discretize(level: Array, num_levels: int) -> Array:
-    """Map levels to multiples of 1/K; 0 and 1 stay.
-
-    Each of the K + 1 values is equally likely if `level` is uniform.
-    """
-    if not num_levels:
-        return level
-    return jnp.minimum(jnp.floor(level * (num_levels + 1)), num_levels) / num_levels

@@ -20,6 +20,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.control.inputs import as_goals
 from dfplan.representation.layout import Layout
 from dfplan.types import Array, UserError, one_line
 
@@ -168,11 +169,9 @@ class ExportedPlanner:
     def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:
         if goal is None:
             raise UserError("this planner plans to a goal; give one")
-        goal = np.asarray(goal, np.float32)
-        dim = self.layout.goal_dim
-        if goal.shape not in ((dim,), (batch, dim)):
-            raise UserError(f"goal has shape {goal.shape}; needed: {(dim,)} or {(batch, dim)}")
-        return np.broadcast_to(goal, (batch, dim))
+        goals = as_goals(self.layout, goal, batch)
+        assert goals is not None
+        return goals
 
     def _call(
         self, programs: Mapping[int, Program], arguments: list[np.ndarray]

@@ -1,6 +1,8 @@
 """PlannerConfig: how a plan is sampled, chosen and followed."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,6 @@ from dfplan.types import UserError, check_choice
 from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer, is_number
 
 GOAL_CONDITIONING = ("token", "guidance", "both", "none")
-LOW_LEVEL_CONTROLLERS = ("tracker", "inverse", "diffused")
 ESTIMATED = -1.0
 """Stands for an observation noise that is estimated online."""
 
@@ -20,6 +21,15 @@ ESTIMATED = -1.0
 def _set_tuple(config: Any, name: str) -> None:
     """Turn a sequence into a tuple, so that the frozen dataclass stays hashable."""
     object.__setattr__(config, name, tuple(getattr(config, name)))
+
+
+@contextlib.contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    """Begin the errors of a registry with the name of the setting."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{setting}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +65,14 @@ class SamplingConfig:
     temperature: float = 1.0
 
     def __post_init__(self):
-        MATRICES.check(self.matrix)
+        with _naming("planner.sampling.matrix"):
+            MATRICES.check(self.matrix)
         prefix = "planner.sampling."
         check_integers(self, prefix, 1, ["steps"])
         check_numbers(self, prefix, ["clip", "temperature"])
         check_numbers(self, prefix, ["rho"], open_low=True)
-        self.make_solver()  # which may refuse its parameters
+        with _naming("planner.sampling.solver"):
+            self.make_solver()
         _set_tuple(self, "custom_matrix")
         if not all(is_integer(k) and 0 <= k <= self.steps for k in self.custom_matrix):
             valid = f"integers from 0 to planner.sampling.steps, {self.steps}"
@@ -294,7 +306,9 @@ class PlannerConfig:
             off the data support in the goal's dimensions; 0 turns it off. Ignored where the goal
             has more than three dimensions.
         low_level_controller: What turns a plan into actions: a "tracker" that the task supplies,
-            "inverse" dynamics learned with the planner, or the plan's own "diffused" actions.
+            "inverse" dynamics learned with the planner, the plan's own "diffused" actions, or a
+            controller that another package registers in
+            `dfplan.control.low_level.LOW_LEVEL_CONTROLLERS`.
         sampling: How a plan is denoised.
         goal: How a plan is conditioned on its goal.
         guidance: Gradient guidance.
@@ -323,11 +337,10 @@ class PlannerConfig:
     timing: TimingConfig = TimingConfig()
 
     def __post_init__(self):
-        PLANNERS.check(self.kind)
-        RANKERS.check(self.ranker)
-        check_choice(
-            "planner.low_level_controller", self.low_level_controller, LOW_LEVEL_CONTROLLERS
-        )
+        with _naming("planner.kind"):
+            PLANNERS.check(self.kind)
+        with _naming("planner.ranker"):
+            RANKERS.check(self.ranker)
         check_integers(self, "planner.", 0, ["horizon"])
         check_integers(self, "planner.", 1, ["candidates", "replan_every"])
         check_numbers(self, "planner.", ["ood_penalty"])

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Key
 
 from dfplan.diffusion.active_windows import ActiveWindows, all_tokens, windows, windows_to_end
+from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.resample_noise import resample_noise
 from dfplan.diffusion.sampler import Sample, sample, token_noise
@@ -207,7 +208,7 @@ class DiffusionPlanner:
         grid = self.model.diffusion.num_levels
         if not grid:
             return continuous
-        return np.where(matrix > 0, np.clip(np.round(continuous * grid), 1, grid) / grid, 0.0)
+        return np.where(matrix > 0, snap_to_levels(continuous, grid, lowest=1, xp=np), 0.0)
 
     def windows(self, matrix: np.ndarray, guided: bool) -> tuple[ActiveWindows, ...]:
         """Return the tokens to compute at each step, in phases.
@@ -306,10 +307,7 @@ class DiffusionPlanner:
         tokens = layout.encode(
             weights.states.encode(history.frames), weights.actions.encode(history.actions)
         )
-        level = history.level
-        grid = self.model.diffusion.num_levels
-        if grid:
-            level = jnp.round(level * grid) / grid
+        level = snap_to_levels(history.level, self.model.diffusion.num_levels)
         if layout.has_goal:
             goal_token, is_shown = self._goal_token(weights, goal, len(level))
             goal_level = jnp.full((len(level), 1), 0.0 if is_shown else 1.0)

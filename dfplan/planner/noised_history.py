@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Key
 
+from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.diffusion.schedules import Schedule
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
@@ -30,7 +31,7 @@ def noised_histories(
     action_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 2)
     histories = []
     for level in config.history.guidance_levels:
-        level = np.clip(np.round(level * grid), 1, grid) / grid if grid else level
+        level = snap_to_levels(level, grid, lowest=1, xp=np)
         level_to = raise_level(history.level, level, config.history.guidance_keep)
         frames = add_noise(
             model.schedule,

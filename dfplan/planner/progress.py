@@ -5,6 +5,7 @@ from types import ModuleType
 import numpy as np
 from jaxtyping import Float, Int
 
+from dfplan.planner.select import interpolate
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike
@@ -33,13 +34,9 @@ class PlanProgress:
             [d for d in range(layout.state_dim) if d not in layout.rest_dims]
         )
 
-    def way(self, states: Float[ArrayLike, "B T S"]) -> Float[Array, "B L S"]:
-        """Return plans at every control step, linear between tokens: L = (T-1) stride + 1."""
-        xp = self._xp
-        share = xp.arange(1, self.stride + 1, dtype=states.dtype)[:, None] / self.stride
-        begin, end = states[:, :-1, None], states[:, 1:, None]
-        steps = (begin + share * (end - begin)).reshape(len(states), -1, states.shape[-1])
-        return xp.concatenate([states[:, :1], steps], axis=1)
+    def interpolate(self, states: Float[ArrayLike, "B T S"]) -> Float[Array, "B L S"]:
+        """Return plans at every control step, see `dfplan.planner.select.interpolate`."""
+        return interpolate(states, self.stride, self._xp)
 
     def locate(
         self,
@@ -80,7 +77,7 @@ class PlanProgress:
             state: Present states, SI units.
             steps: Control steps to extrapolate.
         """
-        path = self.way(states)
+        path = self.interpolate(states)
         at, _ = self.locate(path, elapsed, state)
         pace = np.where(elapsed > 0, at / np.maximum(elapsed, 1), 1.0)[:, None]
         step = np.round(at[:, None] + pace * np.arange(1, steps + 1)).astype(int)

@@ -1,10 +1,12 @@
 """Measures of candidate plans: when they arrive, and how long they are off the data support."""
 
+from types import ModuleType
+
 import jax.numpy as jnp
 from jaxtyping import Float
 
 from dfplan.planner.support import DataSupport
-from dfplan.types import Array, Cost
+from dfplan.types import Array, ArrayLike, Cost
 
 POINTS_PER_TOKEN = 4
 """Points between two tokens at which the data support is checked."""
@@ -44,17 +46,21 @@ def never_arrives(candidates: Float[Array, "B N T S"], stride: int) -> Float[Arr
     return jnp.full(candidates.shape[:2], float(candidates.shape[2] * stride))
 
 
-def between(plan: Float[Array, "*b T S"], stride: int) -> Float[Array, "*b L S"]:
+def interpolate(
+    plan: Float[ArrayLike, "*b T S"], stride: int, xp: ModuleType = jnp
+) -> Float[Array, "*b L S"]:
     """Return the plan at every control step, linear between tokens: L = (T-1) stride + 1.
 
     Args:
         plan: States, one per token.
         stride: Control steps per token.
+        xp: Array library, `jax.numpy` or `numpy`.
     """
-    share = jnp.arange(1, stride + 1)[:, None] / stride
-    begin, end = plan[..., :-1, None, :], plan[..., 1:, None, :]
-    way = (begin + share * (end - begin)).reshape(*plan.shape[:-2], -1, plan.shape[-1])
-    return jnp.concatenate([plan[..., :1, :], way], axis=-2)
+    fraction = xp.arange(1, stride + 1, dtype=plan.dtype)[:, None] / stride
+    start = plan[..., :-1, None, :]
+    end = plan[..., 1:, None, :]
+    steps = (start + fraction * (end - start)).reshape(*plan.shape[:-2], -1, plan.shape[-1])
+    return xp.concatenate([plan[..., :1, :], steps], axis=-2)
 
 
 def candidate_costs(
@@ -71,7 +77,7 @@ def candidate_costs(
         goal: Goals in SI units, or None.
         stride: Control steps per token.
     """
-    paths = between(candidates, stride)
+    paths = interpolate(candidates, stride)
     goals = None if goal is None else jnp.repeat(goal, paths.shape[1], axis=0)
     return cost(paths.reshape(-1, *paths.shape[2:]), goals).reshape(paths.shape[:2])
 

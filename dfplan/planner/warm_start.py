@@ -68,7 +68,7 @@ def make_initial_plan(
         elapsed: Control steps since they began.
         present: Present states, SI units.
     """
-    path = progress.way(plan.states)
+    path = progress.interpolate(plan.states)
     last = path.shape[1] - 1
     at, distance = progress.locate(path, elapsed, present)
     step = (at[:, None] + np.arange(1, last + 1)).clip(max=last)

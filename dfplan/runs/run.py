@@ -15,6 +15,7 @@ import jax
 
 from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
 from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
@@ -107,6 +108,7 @@ class Run:
                 "and pure noise, which training.objective.paradigm 'regression' never trains; "
                 "valid here: 1"
             )
+        LOW_LEVEL_CONTROLLERS.check(config.low_level_controller)
         horizon = config.horizon or tokens - config.history.tokens
         return PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.diffusion.solvers import DDIM
 from dfplan.model import Model
 from dfplan.nets.network import Network
@@ -48,4 +49,4 @@ def lower_estimate(
 def _lower(level: Float[Array, "B T"], steps: int, num_levels: int) -> Float[Array, "B T"]:
     """Return the levels one step down; multiples of 1 / `num_levels` if the model is discrete."""
     lower = jnp.maximum(level - 1 / steps, 0.0)
-    return jnp.floor(lower * num_levels) / num_levels if num_levels else lower
+    return snap_to_levels(lower, num_levels, rounding="down")

@@ -1,4 +1,4 @@
-"""The API's pages: one for each package, with every public module in it, from the docstrings."""
+"""API pages: one per package, with every public module in it, from the docstrings."""
 
 import importlib
 import pkgutil
@@ -11,17 +11,18 @@ ROOTS = (dfplan, dfplan_envs)
 
 
 def pages() -> dict[str, str]:
-    """Text of each page by its path below reference/."""
-    packages: dict[str, list[str]] = {}
+    """Return the text of each page by its path below reference/."""
+    modules_by_package: dict[str, list[str]] = {}
     for module, is_package in modules():
-        packages.setdefault(module if is_package else module.rpartition(".")[0], []).append(module)
-    return {f"api/{name}.md": _page(name, found) for name, found in packages.items()}
+        package = module if is_package else module.rpartition(".")[0]
+        modules_by_package.setdefault(package, []).append(module)
+    return {f"api/{name}.md": _page(name, names) for name, names in modules_by_package.items()}
 
 
 def modules() -> Iterator[tuple[str, bool]]:
-    """Every public module, and whether it is a package.
+    """Yield the name of every public module, and whether it is a package.
 
-    The commands' modules are left out: what a command takes stands on a page of its own.
+    The modules of commands are left out: their arguments have a page of their own.
     """
     for root in ROOTS:
         yield root.__name__, True
@@ -30,9 +31,9 @@ def modules() -> Iterator[tuple[str, bool]]:
                 yield module.name, module.ispkg
 
 
-def _page(package: str, found: list[str]) -> str:
+def _page(package: str, names: list[str]) -> str:
     summary = (importlib.import_module(package).__doc__ or "").partition("\n")[0]
-    blocks = [f"::: {name}" for name in found if name != package]
+    blocks = [f"::: {name}" for name in names if name != package]
     if package == "dfplan.cli":
         blocks = [f"::: {package}"]
     return "\n\n".join([f"# {package}", summary, *blocks]) + "\n"

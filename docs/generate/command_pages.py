@@ -1,4 +1,4 @@
-"""The commands' page: what each one's own --help prints."""
+"""The page of commands: what the --help of each one prints."""
 
 import contextlib
 import io
@@ -11,30 +11,30 @@ from dfplan.cli import COMMANDS, main
 COLUMNS = 100
 INTRODUCTION = """# Commands
 
-What `--help` of each command prints, without a task or a run: given one, as in
-`dfplan train pointmaze-large --help`, it shows that one's own defaults. Under `train`, the settings
-of `--data`, `--net` and so on are those of [Settings](settings.md).
+This page shows what `--help` of each command prints without a task or a run. With one, as in
+`dfplan train pointmaze-large --help`, it shows the defaults of that task or run. The settings of
+`train` (`--data`, `--net` and so on) are explained in [Settings](settings.md).
 """
 
 
 def pages() -> dict[str, str]:
-    """Text of the page by its path below reference/."""
-    parts = [INTRODUCTION, _block("dfplan", ["--help"])]
-    parts += [_block(f"dfplan {name}", [name, "--help"]) for name in COMMANDS]
-    return {"commands.md": "\n".join(parts)}
+    """Return the text of the page by its path below reference/."""
+    sections = [INTRODUCTION, _section("dfplan", ["--help"])]
+    sections += [_section(f"dfplan {name}", [name, "--help"]) for name in COMMANDS]
+    return {"commands.md": "\n".join(sections)}
 
 
-def _block(title: str, argv: list[str]) -> str:
+def _section(title: str, argv: list[str]) -> str:
     return f"## {title}\n\n```text\n{help_of(argv)}\n```\n"
 
 
 def help_of(argv: list[str]) -> str:
-    """What the command line prints, `COLUMNS` wide; paragraphs, which a terminal wraps, are too."""
+    """Return what the command line prints, with all lines wrapped at `COLUMNS`."""
     printed = io.StringIO()
     with mock.patch.dict(os.environ, COLUMNS=str(COLUMNS)), contextlib.redirect_stdout(printed):
         code = main(argv)
     if code:
-        raise RuntimeError(f"dfplan {' '.join(argv)} ended with code {code}")
+        raise RuntimeError(f"dfplan {' '.join(argv)} exited with code {code}")
     return "\n".join(_wrapped(line) for line in printed.getvalue().strip().splitlines())
 
 

@@ -1,9 +1,12 @@
-"""MkDocs hooks: the reference's pages, made from the code each time the site is built."""
+"""MkDocs hooks: reference pages, the layer table and formulas, generated when the site is built."""
 
 from pathlib import Path
+from typing import Any
 
 import api_pages
 import command_pages
+import formulas
+import layers
 import settings_pages
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -13,10 +16,22 @@ FIGURES = ROOT / "experiments" / "maze2d" / "figures"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the reference, and the pictures of the comparison that `results.md` includes."""
+    """Add the reference, and the figures of the comparison that `results.md` includes."""
     pages = api_pages.pages() | command_pages.pages() | settings_pages.pages()
     for path, text in pages.items():
         files.append(File.generated(config, f"reference/{path}", content=text))
-    for picture in sorted(FIGURES.glob("*.png")):
-        files.append(File.generated(config, f"figures/{picture.name}", abs_src_path=str(picture)))
+    for figure in sorted(FIGURES.glob("*.png")):
+        files.append(File.generated(config, f"figures/{figure.name}", abs_src_path=str(figure)))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Insert the layer table."""
+    if layers.PLACEHOLDER not in markdown:
+        return markdown
+    return markdown.replace(layers.PLACEHOLDER, layers.table())
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Typeset formulas."""
+    return formulas.to_mathml(html)

@@ -1,13 +1,15 @@
-"""The concepts' pictures, from the library's own functions: python docs/generate/pictures.py."""
+"""Draws the figures of the concept pages: python docs/generate/pictures.py."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
+import layers
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
 from dfplan.diffusion.active_windows import windows
 from dfplan.diffusion.matrix import autoregressive, full_sequence, pyramid, trapezoid
@@ -15,13 +17,17 @@ from dfplan.diffusion.noise_levels import NoiseLevelSampler, TwoStreamNoiseLevel
 from dfplan.plots.style import INK, level_colors
 
 CONCEPTS = Path(__file__).parents[1] / "concepts"
-TOKENS, STEPS = 10, 5
-SEQUENCES, LENGTH = 12, 16
+TOKENS = 10
+STEPS = 5
+SEQUENCES = 12
+LENGTH = 16
 DPI = 90
+BOX = "#dbe7f3"
+OUTSIDE = "#f3e3d3"
 
 
 def draw_matrices(path: Path) -> None:
-    """The scheduling matrices; a line surrounds the tokens that each step computes."""
+    """Draw the scheduling matrices; a line surrounds the tokens that each step evaluates."""
     panels = {
         "full_sequence": full_sequence(TOKENS, STEPS),
         "pyramid, slope 1": pyramid(TOKENS, STEPS),
@@ -33,39 +39,63 @@ def draw_matrices(path: Path) -> None:
     for ax, (name, matrix) in zip(axes, panels.items(), strict=True):
         image = _levels(ax, matrix / STEPS, f"{name}\n{len(matrix) - 1} steps", "auto")
         _outline(ax, matrix)
-        ax.set_ylim(50.5, -0.5)  # the longest one's rows, so that a step is as high everywhere
-    axes[0].set_ylabel("sampling step", color=INK)
-    _save(figure, image, path)
+        ax.set_ylim(50.5, -0.5)  # the longest matrix's rows, so that steps are equally high
+    axes[0].set_ylabel("denoising step", color=INK)
+    _save_with_color_bar(figure, image, path)
 
 
 def draw_levels(path: Path) -> None:
-    """Noise levels that training draws, a sequence per row; the goal is the first token."""
+    """Draw noise levels that training samples, one sequence per row; token 0 is the goal."""
     key = jax.random.key(0)
-    two, shape = TwoStreamNoiseLevelSampler(), (SEQUENCES, LENGTH)
+    shape = (SEQUENCES, LENGTH)
+    two_stream = TwoStreamNoiseLevelSampler()
     panels = {
         "independent": NoiseLevelSampler("independent").sample(key, *shape, has_goal=True),
         "shared": NoiseLevelSampler("shared").sample(key, *shape, has_goal=True),
         "teacher_forcing": NoiseLevelSampler("teacher_forcing").sample(key, *shape, has_goal=True),
-        "two streams: history": two.sample_history(key, *shape, has_goal=True),
-        "two streams: targets": two.sample_targets(key, *shape),
+        "two-stream: history": two_stream.sample_history(key, *shape, has_goal=True),
+        "two-stream: targets": two_stream.sample_targets(key, *shape),
     }
     figure, axes = _panels(len(panels), height=2.6)
     for ax, (name, level) in zip(axes, panels.items(), strict=True):
         image = _levels(ax, np.asarray(level), name, "equal")
     axes[0].set_ylabel("sequence", color=INK)
-    _save(figure, image, path)
+    _save_with_color_bar(figure, image, path)
+
+
+def draw_layers(path: Path) -> None:
+    """Draw the layers of dfplan as rows of boxes, and how dfplan-envs is reached."""
+    rows = layers.layers()
+    height = len(rows)
+    figure, (ax,) = _panels(1, height=0.42 * height)
+    ax.set(xlim=(-0.35, 10.7), ylim=(-0.1, height))
+    ax.axis("off")
+    for row, names in enumerate(rows):
+        width = 7.0 / len(names)
+        for column, name in enumerate(names):
+            _box(ax, (column * width, height - 1 - row), (width - 0.1, 0.8), name, BOX)
+    _arrow(ax, (-0.2, height - 0.2), (-0.2, 0.0))
+    ax.text(-0.3, height / 2, "imports", rotation=90, ha="right", va="center", color=INK, size=9)
+    middle = height - 1 - next(i for i, names in enumerate(rows) if "tasks" in names)
+    outside = "dfplan_envs\nMuJoCo tasks, data,\ntrackers, pretrained planners"
+    _box(ax, (8.3, middle - 0.6), (2.35, 2.0), outside, OUTSIDE)
+    _arrow(ax, (6.9, middle + 0.4), (8.25, middle + 0.4))
+    label = "ids of Gymnasium\nand Minari"
+    ax.text(7.58, middle + 0.5, label, ha="center", va="bottom", color=INK, size=8)
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
 
 PICTURES: dict[str, Callable[[Path], None]] = {
     "matrices.png": draw_matrices,
     "levels.png": draw_levels,
+    "layers.png": draw_layers,
 }
 
 
 def _panels(count: int, height: float) -> tuple[Figure, list[Any]]:
     figure = Figure((10.5, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(1, count))
+    return figure, list(np.atleast_1d(figure.subplots(1, count)))
 
 
 def _levels(ax: Any, level: np.ndarray, title: str, aspect: str) -> Any:
@@ -79,16 +109,30 @@ def _levels(ax: Any, level: np.ndarray, title: str, aspect: str) -> Any:
 
 
 def _outline(ax: Any, matrix: np.ndarray) -> None:
-    """Around the tokens that step m computes on its way from row m to row m + 1."""
-    found = windows(matrix)
-    row = np.repeat(np.arange(len(found.start) + 1), 2)[1:-1] + 0.5
-    left = np.repeat(found.start, 2) - 0.5
-    right = left + found.width
-    x, y = np.concatenate([left, right[::-1], left[:1]]), np.concatenate([row, row[::-1], row[:1]])
+    """Outline the tokens that step m evaluates between row m and row m + 1."""
+    active = windows(matrix)
+    row = np.repeat(np.arange(len(active.start) + 1), 2)[1:-1] + 0.5
+    left = np.repeat(active.start, 2) - 0.5
+    right = left + active.width
+    x = np.concatenate([left, right[::-1], left[:1]])
+    y = np.concatenate([row, row[::-1], row[:1]])
     ax.plot(x, y, color=INK, linewidth=1.2)
 
 
-def _save(figure: Figure, image: Any, path: Path) -> None:
+def _box(
+    ax: Any, corner: tuple[float, float], size: tuple[float, float], label: str, color: str
+) -> None:
+    style = "round,pad=0,rounding_size=0.1"
+    ax.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, facecolor=color, edgecolor=INK))
+    middle = (corner[0] + size[0] / 2, corner[1] + size[1] / 2)
+    ax.text(*middle, label, ha="center", va="center", color=INK, size=9)
+
+
+def _arrow(ax: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    ax.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": INK})
+
+
+def _save_with_color_bar(figure: Figure, image: Any, path: Path) -> None:
     bar = figure.colorbar(image, ax=figure.axes, ticks=[0, 1], shrink=0.6)
     bar.ax.set_yticklabels(["clean", "noise"])
     bar.outline.set_visible(False)

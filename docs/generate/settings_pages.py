@@ -1,4 +1,4 @@
-"""The settings' and presets' pages, from the config dataclasses and their docstrings."""
+"""The pages of settings and presets, from the config dataclasses and their docstrings."""
 
 import dataclasses
 import re
@@ -11,33 +11,34 @@ from dfplan.config import Config
 from dfplan.runs.presets import PRESETS
 from dfplan.tasks.registry import all_tasks
 
-SETTINGS = """# Settings
+SETTINGS_INTRODUCTION = """# Settings
 
-Everything that decides a run: `dfplan.config.Config`, a frozen dataclass of dataclasses, kept in
-the run's `config.json`. On the command line `data.goal_decay` is `--data.goal-decay`; `eval` and
-`plan` take those of `planner` alone, as the others belong to the weights. The defaults are those of
-the dataclasses; a [preset](presets.md) and a task have theirs go on top. An unknown setting, or a
-value out of range, is refused with one line that says what is valid.
+The settings of a run are `dfplan.config.Config`, a frozen dataclass of dataclasses, stored in the
+run's `config.json`. On the command line `data.goal_decay` is `--data.goal-decay`; `eval` and
+`plan` take only those of `planner`, since the others belong to the weights. The defaults below are
+those of the dataclasses; a [preset](presets.md) and a task override some. An unknown setting, or a
+value out of range, is refused with one line that names the valid choices.
 """
 
-PAGE_OF_PRESETS = """# Presets
+PRESETS_INTRODUCTION = """# Presets
 
-A run's settings are the [defaults](settings.md), then those of its preset (`--preset`), then those
-of its task, then those that you give.
+The settings of a run are the [defaults](settings.md), overridden by its preset (`--preset`), its
+task and your own options, in this order.
 """
 
 
 def pages() -> dict[str, str]:
-    """Text of each page by its path below reference/."""
+    """Return the text of each page by its path below reference/."""
     return {"settings.md": _settings(), "presets.md": _presets()}
 
 
 def _settings() -> str:
-    return "\n".join([SETTINGS, *(_section(path, part) for path, part in sections(Config(), ""))])
+    tables = [_section(path, config) for path, config in sections(Config(), "")]
+    return "\n".join([SETTINGS_INTRODUCTION, *tables])
 
 
 def sections(config: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Each config dataclass that holds settings, and the dotted path to it."""
+    """Yield each config dataclass that holds settings, with its dotted path."""
     if prefix:
         yield prefix, config
     for field in dataclasses.fields(config):
@@ -47,36 +48,37 @@ def sections(config: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _section(path: str, config: Any) -> str:
-    text = parse(type(config).__doc__ or "")
-    meaning = _meanings(text)
+    docstring = parse(type(config).__doc__ or "")
+    meaning = _meanings(docstring)
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if not dataclasses.is_dataclass(value):
             rows.append(f"| `{path}.{field.name}` | {_code(value)} | {meaning[field.name]} |")
-    where = f"`{type(config).__module__}.{type(config).__name__}`"
-    return f"## {path}\n\n{text.short_description} ({where})\n\n" + "\n".join(rows) + "\n"
+    name = f"`{type(config).__module__}.{type(config).__name__}`"
+    title = (docstring.short_description or "").rstrip(".")
+    return f"## {path}\n\n{title} ({name}).\n\n" + "\n".join(rows) + "\n"
 
 
-def _meanings(text: Docstring) -> dict[str, str]:
-    """What each attribute is for; "a, b: ..." is said of both."""
+def _meanings(docstring: Docstring) -> dict[str, str]:
+    """Return the description of each attribute; "a, b: ..." describes both."""
     meanings = {}
-    for item in text.params:
-        sentence = re.sub(r"\s+", " ", item.description or "").replace("|", r"\|")
-        meanings |= dict.fromkeys(item.arg_name.split(", "), sentence)
+    for attribute in docstring.params:
+        description = re.sub(r"\s+", " ", attribute.description or "").replace("|", r"\|")
+        meanings |= dict.fromkeys(attribute.arg_name.split(", "), description)
     return meanings
 
 
 def _presets() -> str:
-    parts = [PAGE_OF_PRESETS]
-    parts += [f"## {name}\n\n{_table(values)}" for name, values in PRESETS.items()]
-    parts.append("## Tasks\n")
-    parts += [f"**{names}**\n\n{_table(dict(values))}" for names, values in _by_settings()]
-    return "\n".join(parts)
+    sections = [PRESETS_INTRODUCTION]
+    sections += [f"## {name}\n\n{_table(values)}" for name, values in PRESETS.items()]
+    sections.append("## Tasks\n")
+    sections += [f"**{names}**\n\n{_table(dict(values))}" for names, values in _tasks_by_preset()]
+    return "\n".join(sections)
 
 
-def _by_settings() -> list[tuple[str, tuple]]:
-    """Names of tasks that have the same settings, and these."""
+def _tasks_by_preset() -> list[tuple[str, tuple]]:
+    """Return the names of tasks with equal settings, and these settings."""
     groups: dict[tuple, list[str]] = {}
     for name, task in all_tasks().items():
         key = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in task.preset.items())

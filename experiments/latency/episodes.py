@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.control.executor import Worker
 from dfplan.evaluation.bootstrap import interval
 from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import run_episodes
@@ -22,19 +22,19 @@ TIMED = 20
 
 
 def make_agent(
-    maze: str, settings: dict[str, Any], worker: Worker | None = None, run: Path | str = ""
+    maze: str, settings: dict[str, Any], executor: Executor | None = None, run: Path | str = ""
 ) -> Agent:
     """Return the agent of a maze's pretrained planner, or of a run, with changed settings.
 
     Args:
         maze: Name of the maze.
         settings: Planner settings to change.
-        worker: Worker that plans; None for the agent's default.
+        executor: Runs the planning; None for the agent's default.
         run: Run to use instead of the pretrained planner.
     """
     resolved = resolve_run(run or f"pointmaze-{maze}")
     changed = resolved.run.with_planner(settings)
-    return Agent.from_run(changed, load_weights(changed, resolved.directory), worker=worker)
+    return Agent.from_run(changed, load_weights(changed, resolved.directory), executor=executor)
 
 
 def env_factory(maze: str) -> Callable[[], Any]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.control.executor import simulated
+from dfplan.control.executor import DelayedExecutor
 from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.markdown import table
 from experiments.common.protocol import MAZES
@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = []
     for latency, lead in [(0, 0), *((d, lead) for d in args.latencies for lead in (0, d))]:
         settings = {"timing.deadline_ms": 0.0 if latency else -1.0, "timing.latency_steps": lead}
-        worker = simulated(latency) if latency else None
-        rate, reach = play(make_agent(args.maze, settings, worker), args.maze, seeds)
+        executor = DelayedExecutor(latency) if latency else None
+        rate, reach = play(make_agent(args.maze, settings, executor), args.maze, seeds)
         row = (
             str(latency),
             str(lead),

@@ -117,8 +117,8 @@ def _tracked(label: str, tracker: str) -> Variant:
 
 def _history(clean: float, ramp: float) -> dict[str, float]:
     return {
-        "training.objective.history_clean": clean,
-        "training.objective.history_ramp": ramp,
+        "training.objective.history.clean": clean,
+        "training.objective.history.ramp": ramp,
     }
 
 

@@ -74,7 +74,7 @@ PARADIGMS = {
     "bidirectional": _paradigm(
         "full-sequence diffusion, bidirectional",
         "shared",
-        {**FULL, "net.attention": "bidirectional"},
+        {**FULL, "net.kind": "bidirectional"},
     ),
 }
 STEPS = 5

@@ -130,7 +130,10 @@ def render_uses(gathered: dict[str, Any]) -> str:
             rows.append(
                 [
                     name,
-                    ", ".join(f"{k} {v}" for k, v in row["planner"].items()),
+                    ", ".join(
+                        f"{name.rpartition('.')[2]} {value}"
+                        for name, value in row["planner"].items()
+                    ),
                     str(row["episodes"]),
                     cell(row["reach_rate"], 2),
                     cell(row["first_reach"]),

@@ -18,7 +18,7 @@ MIN_REACH = 0.98
 USES: dict[str, dict[str, Mapping[str, Any]]] = {
     "pointmaze-medium": {
         "autoregressive": {"sampling.matrix": "autoregressive"},
-        "pyramid": {"sampling.matrix": "pyramid", "sampling.slope": 1.0, "candidates": 8},
+        "pyramid": {"sampling.matrix": "pyramid", "candidates": 8},
         "full_sequence": {
             "sampling.matrix": "full_sequence",
             "sampling.steps": 10,
@@ -29,8 +29,7 @@ USES: dict[str, dict[str, Mapping[str, Any]]] = {
     "pointmaze-large": {
         "autoregressive": {"sampling.matrix": "autoregressive"},
         "pyramid": {
-            "sampling.matrix": "pyramid",
-            "sampling.slope": 2.0,
+            "sampling.matrix": "pyramid:slope=2",
             "candidates": 8,
             "ood_penalty": 20.0,
         },

@@ -1,8 +1,8 @@
-"""Pages of Markdown, and running what their code blocks show, in this process and small.
+"""Runs the code blocks of Markdown pages in this process, scaled down.
 
-A block in `python` runs in its page's namespace, or becomes a file where it has a title; where it
-prints, the block in `text` after it is what it prints. A block in `sh` holds commands. What cannot
-run here says why, in a comment on the line before it: <!-- not run: reason -->.
+A `python` block runs in its page's namespace, or becomes a file if it has a title; if it prints, a
+`text` block right after it must show the output. An `sh` block holds commands. A block that cannot
+run says why, in a comment on the line before it: <!-- not run: reason -->.
 """
 
 import contextlib
@@ -30,20 +30,31 @@ TITLE = re.compile(r'title="([^"]+)"')
 
 @dataclasses.dataclass(frozen=True)
 class Block:
+    """A code block of a page.
+
+    Attributes:
+        language: Language after the opening fence.
+        text: Code.
+        line: Line of its first line in the page, from 0.
+        title: File name; or empty.
+        not_run: Reason why it does not run; or empty.
+    """
+
     language: str
     text: str
-    line: int  # of its first line in the page, from 0
+    line: int
     title: str
-    not_run: str  # the reason, or empty
+    not_run: str
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    before = ""
+    comment = ""
     for token in MarkdownIt().parse(page.read_text()):
         if token.type == "fence":
             assert token.map is not None
-            language, _, more = token.info.partition(" ")
-            title, reason = TITLE.search(more), NOT_RUN.search(before)
+            language, _, options = token.info.partition(" ")
+            title = TITLE.search(options)
+            reason = NOT_RUN.search(comment)
             yield Block(
                 language,
                 token.content,
@@ -51,11 +62,11 @@ def blocks(page: Path) -> Iterator[Block]:
                 title[1] if title else "",
                 reason[1] if reason else "",
             )
-        before = token.content if token.type == "html_block" else ""
+        comment = token.content if token.type == "html_block" else ""
 
 
 def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]:
-    """Run a page's blocks one after the other; returns what its Python ones leave behind."""
+    """Run a page's blocks in order; return the namespace of its Python blocks."""
     scope: dict[str, Any] = {"__name__": "page"}
     printed = None
     for block in blocks(page):
@@ -82,7 +93,7 @@ def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]
 
 
 def run_script(path: str) -> dict[str, Any]:
-    """As `python path` does, which looks for modules beside the script first."""
+    """Run a script as `python path` does: modules beside it are found first."""
     sys.path.insert(0, str(Path(path).resolve().parent))
     try:
         return runpy.run_path(path, run_name="__main__")
@@ -91,11 +102,11 @@ def run_script(path: str) -> dict[str, Any]:
 
 
 class Shell:
-    """Runs `dfplan` and `export`, with settings that make it quick.
+    """Runs `dfplan` and `export`, with settings that make them quick.
 
     Args:
-        patch: undone after the test.
-        train: settings for training.
+        patch: The test's monkeypatch fixture.
+        train: Settings added to `dfplan train`.
     """
 
     LIMITS = {
@@ -111,10 +122,11 @@ class Shell:
         "report": "--episodes",
         "predict": "--windows",
     }
-    RESULTS = range(20_000, 2**31)  # seeds whose episodes no test plays
+    RESULTS = range(20_000, 2**31)  # seeds reserved for published results
 
     def __init__(self, patch: Any, train: list[str]):
-        self._patch, self._train = patch, train
+        self._patch = patch
+        self._train = train
 
     def __call__(self, words: list[str]) -> None:
         if words[0] == "export":
@@ -123,12 +135,13 @@ class Shell:
             if name == "PYTHONPATH":
                 self._patch.syspath_prepend(os.path.abspath(value))
         elif words[0] == "dfplan":
-            args = self.smaller(words[1:])
+            args = self.scale_down(words[1:])
             assert main(args) == 0, args
         else:
             raise AssertionError(f"{words}: only dfplan, python and export run here; say 'not run'")
 
-    def smaller(self, args: list[str]) -> list[str]:
+    def scale_down(self, args: list[str]) -> list[str]:
+        """Return a command's arguments with fewer steps and episodes."""
         args = list(args)
         for name, limit in self.LIMITS.items():
             if name in args:
@@ -140,9 +153,9 @@ class Shell:
             args += self._train
         if args[0] in ("render", "report"):
             args += ["--max-steps", "12"]
-        if args[0] == "bench":  # whose other horizons are programs of their own
+        if args[0] == "bench":  # each horizon compiles a program
             args += ["--seconds", "0", "--horizons", "3", "--batches", "1"]
-        if args[0] == "eval" and "--out" in args:  # pictures, which take long
+        if args[0] == "eval" and "--out" in args:  # drawing figures takes long
             del args[args.index("--out") : args.index("--out") + 2]
         if "--seed" in args and int(args[args.index("--seed") + 1]) in self.RESULTS:
             args[args.index("--seed") + 1] = "7000"

@@ -1,4 +1,4 @@
-"""What the tutorial's reader builds reaches goals."""
+"""A reader of the tutorial gets a planner that reaches goals."""
 
 import pytest
 

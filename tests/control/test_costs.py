@@ -6,7 +6,7 @@ import pytest
 
 from dfplan.agent import Agent
 from dfplan.guidance.costs import discs, scaled, total
-from dfplan.planner.select import between
+from dfplan.planner.select import interpolate
 from dfplan.types import UserError
 
 START = [1.0, 1.0, 0.0, 0.0]
@@ -26,7 +26,9 @@ def planned(agent):
     agent.plan_from(START, GOAL)
     stride = agent.planner.model.layout.stride
     states, candidates = agent.plan.states, agent.plan.candidates[0]
-    return (np.asarray(between(jnp.asarray(a), stride))[..., :2] for a in (states[0], candidates))
+    return (
+        np.asarray(interpolate(jnp.asarray(a), stride))[..., :2] for a in (states[0], candidates)
+    )
 
 
 @pytest.mark.slow

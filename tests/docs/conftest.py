@@ -1,4 +1,4 @@
-"""The site's own modules, which MkDocs finds beside its hooks."""
+"""Makes the generators of the site importable, as MkDocs does for its hooks."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The reference has all that there is: modules, commands, settings."""
+"""The reference lists all modules, commands and settings."""
 
 import dataclasses
 import re
@@ -11,14 +11,14 @@ from dfplan.runs.presets import PRESETS
 from dfplan.tasks.registry import all_tasks
 
 
-def test_every_public_module_has_its_place():
+def test_every_public_module_is_listed_once():
     import api_pages
 
     pages = api_pages.pages()
-    shown = [name for text in pages.values() for name in re.findall(r"^::: (\S+)$", text, re.M)]
-    assert len(shown) == len(set(shown))
-    assert {"dfplan.agent", "dfplan.cli", "dfplan.diffusion.matrix"} <= set(shown)
-    assert "dfplan_envs.pointmaze.pursuit" in shown
+    listed = [name for text in pages.values() for name in re.findall(r"^::: (\S+)$", text, re.M)]
+    assert len(listed) == len(set(listed))
+    assert {"dfplan.agent", "dfplan.cli", "dfplan.diffusion.matrix"} <= set(listed)
+    assert "dfplan_envs.pointmaze.pursuit" in listed
     assert "::: dfplan.nets.cache" in pages["api/dfplan.nets.md"]
 
 
@@ -59,12 +59,12 @@ def test_a_setting_without_a_docstring_is_an_error():
 
     @dataclasses.dataclass(frozen=True)
     class Undocumented:
-        """Says nothing of its field."""
+        """A config whose docstring omits its field."""
 
         value: int = 1
 
     with pytest.raises(KeyError, match="value"):
-        settings_pages._section("part", Undocumented())
+        settings_pages._section("section", Undocumented())
 
 
 def test_presets_and_tasks_are_listed():
@@ -75,4 +75,4 @@ def test_presets_and_tasks_are_listed():
         assert f"## {name}\n" in page
     for name in all_tasks():
         assert re.search(rf"^\*\*.*\b{name}\b.*\*\*$", page, re.M)
-    assert '| `training.optimizer.name` | `"muon"` |' in page
+    assert '| `training.optimizer.name` | `"adamw"` |' in page

@@ -43,9 +43,7 @@ from .tiny import (
 )
 
 MODEL = make_model()
-BIDIRECTIONAL = dataclasses.replace(
-    MODEL, net=dataclasses.replace(MODEL.net, kind="bidirectional")
-)
+BIDIRECTIONAL = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="bidirectional"))
 RECURRENT = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
 ROWS = STEPS * HORIZON + 1  # rows of the longest matrix
 CUSTOM = np.array(
