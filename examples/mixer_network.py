@@ -12,7 +12,7 @@ from dfplan.nets.layers import rms_norm
 from dfplan.nets.network import NETWORKS
 from dfplan.planner.plan import History, Weights
 from dfplan.representation.layout import Layout
-from dfplan.runs.run import Run
+from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.training.step import TrainSpec, init_state, train_until
 
@@ -86,7 +86,7 @@ def main(steps: int = 300):
         }
     )
     data = straight_walks()
-    run = Run.create(Task("walk-v0", "walks-v0"), config, data)
+    run = fit_run(Task("walk-v0", "walks-v0"), config, data)
     spec = TrainSpec(run.model, run.config.data, run.config.training)
     arrays = run.training_arrays(data)
     state, _ = train_until(spec, arrays, init_state(spec), jnp.int32(steps - 50))
@@ -96,7 +96,7 @@ def main(steps: int = 300):
     )
     weights = Weights(state.ema, run.states, run.actions, run.support)
     keys = jax.random.split(jax.random.key(0), 1)
-    plan = run.planner.plan(weights, keys, history, jnp.ones((1, 2)))
+    plan = run.make_planner().plan(weights, keys, history, jnp.ones((1, 2)))
     print(f"loss {metrics['loss']:.3f}; the plan ends at {plan.states[0, -1]}")
     return run.model.denoiser(state.params), float(metrics["loss"]), np.asarray(plan.states[0])
 

@@ -41,10 +41,10 @@ def alone():
 
 def test_each_is_short_and_tested():
     assert {path.stem for path in EXAMPLES.glob("*.py")} == TESTED
-    readme = EXAMPLES.parent.joinpath("README.md").read_text()
+    guide = EXAMPLES.parent.joinpath("docs/how-to/agent.md").read_text()
     for path in EXAMPLES.glob("*.py"):
         assert len(path.read_text().splitlines()) <= MAX_LINES.get(path.stem, 40)
-        assert f"(examples/{path.name})" in readme
+        assert f"`{path.name}`" in guide
 
 
 def test_one_environment_reaches_its_goals(alone):

@@ -1,6 +1,8 @@
 """PlannerConfig: how a plan is sampled, chosen and followed."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,15 @@ ESTIMATED = -1.0
 def _set_tuple(config: Any, name: str) -> None:
     """Turn a sequence into a tuple, so that the frozen dataclass stays hashable."""
     object.__setattr__(config, name, tuple(getattr(config, name)))
+
+
+@contextlib.contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    """Begin the errors of a registry with the name of the setting."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{setting}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +65,14 @@ class SamplingConfig:
     temperature: float = 1.0
 
     def __post_init__(self):
-        MATRICES.check(self.matrix)
+        with _naming("planner.sampling.matrix"):
+            MATRICES.check(self.matrix)
         prefix = "planner.sampling."
         check_integers(self, prefix, 1, ["steps"])
         check_numbers(self, prefix, ["clip", "temperature"])
         check_numbers(self, prefix, ["rho"], open_low=True)
-        self.make_solver()  # which may refuse its parameters
+        with _naming(f"planner.sampling.solver {self.solver!r}"):
+            self.make_solver()
         _set_tuple(self, "custom_matrix")
         if not all(is_integer(k) and 0 <= k <= self.steps for k in self.custom_matrix):
             valid = f"integers from 0 to planner.sampling.steps, {self.steps}"
@@ -324,8 +337,10 @@ class PlannerConfig:
     timing: TimingConfig = TimingConfig()
 
     def __post_init__(self):
-        PLANNERS.check(self.kind)
-        RANKERS.check(self.ranker)
+        with _naming("planner.kind"):
+            PLANNERS.check(self.kind)
+        with _naming("planner.ranker"):
+            RANKERS.check(self.ranker)
         check_integers(self, "planner.", 0, ["horizon"])
         check_integers(self, "planner.", 1, ["candidates", "replan_every"])
         check_numbers(self, "planner.", ["ood_penalty"])

@@ -226,7 +226,7 @@ def test_guided_plans_equal_the_uncached_computation(samples):
 )
 def test_an_extra_cost_is_evaluated_on_complete_tokens_too(model, settings, monkeypatch):
     def guided_candidates():
-        def far(states, goal):  # depends on all states; a new function, so it is compiled anew
+        def far(states, goal):  # depends on all states; a new function, so it compiles again
             return states[..., :2].sum(axis=(1, 2)) ** 2 / 1000
 
         planner = make_planner(

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .test_planner import MODEL, known_tokens, make_weights, plan
+from .test_diffusion_planner import MODEL, known_tokens, make_weights, plan
 from .tiny import BATCH, GOAL, HISTORY, STATES, make_history, make_keys, make_planner
 
 

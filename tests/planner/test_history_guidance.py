@@ -14,7 +14,7 @@ from dfplan.diffusion.schedules import Cosine
 from dfplan.planner.noised_history import add_noise, raise_level
 from dfplan.types import UserError
 
-from .test_planner import known_tokens
+from .test_diffusion_planner import known_tokens
 from .tiny import (
     BATCH,
     CANDIDATES,
