@@ -25,10 +25,11 @@ def planned(agent):
     """Return positions of the chosen plan and of all candidates, at every control step."""
     agent.plan_from(START, GOAL)
     stride = agent.planner.model.layout.stride
-    states, candidates = agent.plan.states, agent.plan.candidates[0]
-    return (
-        np.asarray(interpolate(jnp.asarray(a), stride))[..., :2] for a in (states[0], candidates)
-    )
+    plan = agent.plan
+    return [
+        np.asarray(interpolate(jnp.asarray(states), stride))[..., :2]
+        for states in (plan.states[0], plan.candidates[0])
+    ]
 
 
 @pytest.mark.slow
