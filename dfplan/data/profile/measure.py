@@ -25,7 +25,7 @@ def measure(
 ) -> Profile:
     """Measure a dataset.
 
-    Data that training would refuse (NaN, unsupported spaces) is measured, not refused.
+    Data that training would reject (NaN, unsupported spaces) is measured all the same.
 
     Args:
         dataset_id: Minari id.
