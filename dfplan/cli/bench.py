@@ -70,7 +70,9 @@ def main(argv: Sequence[str]) -> int:
     result["plans"] = []
     for planner in planners:
         for batch in args.batches:
-            result["plans"].append(bench_plan(planner, weights, batch, gemm, args.seconds))
+            result["plans"].append(
+                bench_plan(planner, weights, batch, gemm=gemm, seconds=args.seconds)
+            )
             console.print("plan: " + _row(result["plans"][-1]))
     write_json(args.json, result)
     return 0

@@ -60,7 +60,7 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Collect a dataset."""
     args = parse(Args, "collect", argv)
-    task = choose_task(args.task, args.env, args.dataset, args.env_kwargs)
+    task = choose_task(args.task, args.env, args.dataset, env_kwargs=args.env_kwargs)
     steps = task.collect_steps if args.steps is None else args.steps
     check_at_least(1, steps=steps)
     check_seed(args.seed)

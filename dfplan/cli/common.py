@@ -114,7 +114,7 @@ def parse_with_run(
     resolved = resolve_run(name)
     make_args: Any = args_type
     default = make_args(run=Path(name), planner=planner_defaults(resolved.run))
-    args = parse(args_type, command, argv, default)
+    args = parse(args_type, command, argv, default=default)
     return args, resolved.replace_planner(args.planner)
 
 
@@ -167,7 +167,7 @@ def choose_task(name: str, env: str | None, dataset: str | None, env_kwargs: str
         task = Task(env=env, dataset=dataset)
     else:
         raise UserError("give a task (see `dfplan tasks`), or both --env and --dataset")
-    task = choose_env(task, None, env, env_kwargs)
+    task = choose_env(task, None, env, env_kwargs=env_kwargs)
     return dataclasses.replace(task, dataset=dataset or task.dataset)
 
 

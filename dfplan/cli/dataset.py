@@ -45,7 +45,7 @@ class Show:
         dataset: Minari id.
         goal_dims: State dimensions that form the goal, as for `dfplan train`.
         stride: Control steps per token, as for `dfplan train --data.stride`.
-        json: Also write this to a file.
+        json: Also write these facts to this file.
         plot: Draw some trajectories and a histogram of each dimension to this PNG file.
     """
 

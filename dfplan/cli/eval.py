@@ -49,13 +49,13 @@ LATENCY_EPISODES = 10
 class Args:
     """Evaluate a trained planner in its environment.
 
-    The planner settings default to those of the run. Episode i has the seed `seed` + i; report
-    results only on seeds that were not used to choose settings.
+    The planner settings default to those of the run. Episode i has the seed `--seed` + i;
+    report results only on seeds that were not used to choose settings.
 
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
             precede the options.
-        episodes: Number of episodes, played in parallel.
+        episodes: Number of episodes, played side by side.
         seed: Seed of the first episode.
         task: Another task to evaluate on, with the same states and actions.
         env: Another Gymnasium id to evaluate on, with the same states and actions.
@@ -144,7 +144,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
         "planner": dataclasses.asdict(agent.planner.config),
         "metrics": _metrics(episodes, task),
     }
-    result["metrics"]["latency_ms"] = _latency(agent, env, episodes, protocol)
+    result["metrics"]["latency_ms"] = _latency(agent, env, episodes, protocol=protocol)
     if protocol.task_count:
         result["tasks"] = score_tasks(measure(episodes), protocol)
     if args.baselines:
@@ -157,7 +157,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     for path in results:
         write_json(path, result)
     if args.out:
-        for path in draw_evaluation(args.out, agent, task, make, episodes):
+        for path in draw_evaluation(args.out, agent, task, make=make, episodes=episodes):
             if list_figures:
                 console.print(f"wrote {path}")
     return 0
@@ -165,7 +165,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
 
 def _choose_task(task: Task, args: Args) -> Task:
     """Return the run's task with the changes of the command line."""
-    task = choose_env(task, args.task, args.env, args.env_kwargs)
+    task = choose_env(task, args.task, args.env, env_kwargs=args.env_kwargs)
     task = dataclasses.replace(task, protocol=args.protocol or task.protocol)
     return limit_steps(task, args.max_steps)
 
@@ -195,7 +195,7 @@ def _latency(
     goals = given_goals(
         protocol, list(infos), state=agent.layout.state, goal_dims=agent.layout.goal_dims
     )
-    return plan_latency(agent, list(observations), LATENCY_CALLS, goals)
+    return plan_latency(agent, list(observations), LATENCY_CALLS, goals=goals)
 
 
 def _table(result: dict[str, Any]) -> str:

@@ -24,13 +24,13 @@ from dfplan.util.optional import import_optional
 class Args:
     """Export a run's compiled planner to files that need only JAX and NumPy.
 
-    `dfplan.export.load(DIR)` reads them, without Flax. The planner settings default to those of the
-    run and are fixed in the files.
+    Load them with `dfplan.export.load(DIR)`, which does not need Flax. The planner settings default
+    to those of the run and are fixed in the files.
 
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
             precede the options.
-        out: Output directory; must be new or empty.
+        out: Output directory; must be new or empty. (required)
         batch: Batch sizes (robots to plan for at once) to compile; other batches use the next
             larger size.
         platforms: Platforms to compile for, of cpu, cuda, rocm and tpu; they need not be present on

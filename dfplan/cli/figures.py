@@ -50,9 +50,9 @@ def draw_evaluation(
     slowest = [int(e) for e in _slowest_first(episodes)[:PANELS]]
     plans, denoising, video = (out / name for name in FILES)
     cases = [_plan_case(agent, episodes, e) for e in slowest]
-    _draw_cases(plans, agent, task, cases)
-    _draw_denoising(denoising, agent, task, episodes, slowest[0])
-    if _record_video(video, agent, task, make, episodes, slowest[0]):
+    _draw_cases(plans, agent, task, cases=cases)
+    _draw_denoising(denoising, agent, task, episodes=episodes, e=slowest[0])
+    if _record_video(video, agent, task, make=make, episodes=episodes, e=slowest[0]):
         return [plans, denoising, video]
     return [plans, denoising]
 
@@ -71,7 +71,7 @@ def draw_plan(
     reset_options = {"start": start[:2]}
     if goal is not None:
         reset_options["goal"] = goal
-    _draw_cases(path, agent, task, [case], reset_options)
+    _draw_cases(path, agent, task, cases=[case], reset_options=reset_options)
 
 
 def _slowest_first(episodes: Episodes) -> np.ndarray:
@@ -92,7 +92,7 @@ def _dims(agent: Agent) -> tuple[int, ...]:
 
 def _goal_point(agent: Agent, goal: np.ndarray | None) -> np.ndarray | None:
     end = agent.planner.horizon * agent.planner.model.layout.stride
-    return goal_point(goal, agent.layout.goal_dims, _dims(agent), end)
+    return goal_point(goal, agent.layout.goal_dims, _dims(agent), end=end)
 
 
 def _candidates(agent: Agent) -> tuple[np.ndarray, int]:
@@ -195,7 +195,7 @@ def _record_video(
     number = assign_tasks(protocol, len(episodes.seeds))[e]
     try:
         with print_warnings():
-            frames = _frames(agent, make, int(episodes.seeds[e]), protocol, number)
+            frames = _frames(agent, make, int(episodes.seeds[e]), protocol=protocol, task=number)
     # Without a display, driver or package, renderers raise many kinds of exceptions.
     except Exception as error:
         console.print(f"note: no {path.name}, as {task.env} does not render: {one_line(error)}")
@@ -224,7 +224,7 @@ def _frames(
             agent,
             env,
             seed,
-            make_renderer,
+            make_renderer=make_renderer,
             every=every,
             stay=VIDEO_FPS * every,  # One second at the goal.
             protocol=protocol,

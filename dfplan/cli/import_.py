@@ -50,7 +50,7 @@ class Args:
 
     Attributes:
         format: Name of the format.
-        paths: Files, concatenated in this order.
+        paths: Files (for lerobot, folders), concatenated in this order.
         dataset: Minari id to write; must not exist yet. (required)
         observations: Columns that form the observation; the format's own by default.
         actions: Columns that form the action; the format's own by default.
@@ -85,16 +85,16 @@ def main(argv: Sequence[str]) -> int:
     check_new_dataset_id(args.dataset)
     check_outputs(args.json)
     start_time = time.perf_counter()
-    columns = Columns(args.observations, args.actions, args.rewards, args.goal)
-    episodes = read_files(args.format, args.paths, columns, args.episode_steps)
+    columns = Columns(args.observations, args.actions, args.rewards, goal=args.goal)
+    episodes = read_files(args.format, args.paths, columns, limit=args.episode_steps)
     files = ", ".join(path.name for path in args.paths)
     with step_bar("importing", len(episodes.action)) as advance:
         summary = write_episodes(
             episodes,
             args.dataset,
             ImportOptions(args.goal_dims, args.action_bounds),
-            f"Imported from {args.format}: {files}",
-            advance,
+            description=f"Imported from {args.format}: {files}",
+            progress=advance,
         )
     seconds = time.perf_counter() - start_time
     for note in summary.notes:

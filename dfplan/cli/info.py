@@ -16,7 +16,7 @@ class Args:
 
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`).
-        json: Also write this to a file.
+        json: Also write these facts and settings to this file.
     """
 
     run: RunDir

@@ -14,7 +14,7 @@ class Args:
 
     Attributes:
         run: Run directory.
-        out: Directory of the copy; must be new or empty.
+        out: Directory of the copy; must be new or empty. (required)
         json: Also write the directory and its size to this file.
     """
 

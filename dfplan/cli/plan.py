@@ -39,7 +39,7 @@ class Args:
         goal: Goal in SI units; none by default.
         seed: Random seed of the plan.
         json: Write the plan and its candidates to this file.
-        png: Draw the plan to this file.
+        png: Draw the plan to this PNG file.
     """
 
     run: RunDir
@@ -63,7 +63,8 @@ def main(argv: Sequence[str]) -> int:
     agent = open_agent(resolved, args.seed)
     agent.plan_from(start, goal)
     if args.png:  # Drawn before anything is written, as the environment may reject start or goal.
-        draw_plan(args.png, agent, choose_env(run.task, None, None, None), start, goal)
+        task = choose_env(run.task, name=None, env=None, env_kwargs=None)
+        draw_plan(args.png, agent, task, start=start, goal=goal)
     record = _record(agent, start, goal)
     write_json(args.json, record)
     console.print(_summary(record))

@@ -67,11 +67,11 @@ class Args:
         calibration: Minari id of the calibration set: intervals are rescaled on it to nominal
             coverage (conformal prediction).
         from_end: Forecast beyond the end of each episode instead, where there is no ground truth.
-        tokens: Number of tokens to predict, which may exceed the training horizon: windows of
-            `--planner.horizon` tokens are then chained; 0 for one window.
+        tokens: Number of tokens to predict, which may exceed the training horizon: then windows
+            of `--planner.horizon` tokens are chained; 0 for one window.
         seed: Random seed of the windows and the samples.
         json: Write the forecasts and their errors to this file.
-        png: Draw six forecasts to this file.
+        png: Draw six forecasts to this PNG file.
     """
 
     run: RunDir
@@ -88,7 +88,7 @@ class Args:
 
 def main(argv: Sequence[str]) -> int:
     """Forecast."""
-    args, resolved = parse_with_run(Args, "predict", argv, forecast_settings)
+    args, resolved = parse_with_run(Args, "predict", argv, planner_defaults=forecast_settings)
     if args.dataset is None:
         raise UserError("--dataset is missing: the Minari id of the trajectories to forecast")
     check_png("--png", args.png)
@@ -106,21 +106,25 @@ def main(argv: Sequence[str]) -> int:
     weights = resolved.load_weights()
     stretch = dict.fromkeys(COVERAGES, 1.0)
     if calibration_data is not None:
-        windows = held_out(calibration_data, planner, args.windows, args.seed, tokens)
-        samples = _sample("calibrating", planner, weights, windows, args.seed + 1, tokens)
+        windows = held_out(calibration_data, planner, args.windows, seed=args.seed, tokens=tokens)
+        samples = _sample(
+            "calibrating", planner, weights, windows=windows, seed=args.seed + 1, tokens=tokens
+        )
         assert windows.future is not None
         stretch = {coverage: calibrate(samples, windows.future, coverage) for coverage in COVERAGES}
     if args.from_end:
         windows = latest(data, planner)
     else:
-        windows = held_out(data, planner, args.windows, args.seed, tokens)
-    samples = _sample("predicting", planner, weights, windows, args.seed, tokens)
-    record = _record(args, planner, windows, samples, stretch)
+        windows = held_out(data, planner, args.windows, seed=args.seed, tokens=tokens)
+    samples = _sample(
+        "predicting", planner, weights, windows=windows, seed=args.seed, tokens=tokens
+    )
+    record = _record(args, planner, windows, samples=samples, stretch=stretch)
     console.print(_summary(record))
     if windows.future is not None:
         console.print(_table(record["measured"]))
     if args.png:
-        draw_forecasts(args.png, windows, samples, run.layout)
+        draw_forecasts(args.png, windows, samples, layout=run.layout)
     write_json(args.json, record)
     for path in filter(None, (args.json, args.png)):
         console.print(f"wrote {path}")
@@ -147,7 +151,9 @@ def _sample(
     tokens: int,
 ) -> np.ndarray:
     with step_bar(title, len(windows.step)) as advance:
-        return sample_futures(planner, weights, windows.history, seed, advance, tokens)
+        return sample_futures(
+            planner, weights, windows.history, seed=seed, advance=advance, tokens=tokens
+        )
 
 
 def _record(
@@ -178,7 +184,7 @@ def _record(
     }
     if windows.future is not None:
         position = layout.goal_dims or tuple(range(layout.state_dim))
-        record["measured"] = _measure(samples, windows.future, stretch, position)
+        record["measured"] = _measure(samples, windows.future, stretch, position=position)
     return record
 
 
@@ -191,7 +197,7 @@ def _measure(
     """Return the coverage of the intervals and the errors, each with its confidence interval."""
     measured = {}
     for coverage in COVERAGES:
-        covered = inside(samples, future, coverage, stretch[coverage])
+        covered = inside(samples, future, coverage, stretch=stretch[coverage])
         measured[f"coverage_{coverage:.0%}"] = mean_interval(covered.mean(axis=(1, 2)))
     for name, values in errors(samples, future, position).items():
         measured[f"error_{name}"] = mean_interval(values)

@@ -49,8 +49,8 @@ DRAWN_BY_MATPLOTLIB = "drawn with matplotlib"
 class Args:
     """Record episodes as video, with the active plan, its candidates and the path driven.
 
-    MuJoCo environments are rendered by MuJoCo, with the plan drawn into the scene; without a
-    display through EGL, unless MUJOCO_GL is set. If that is not possible, matplotlib draws.
+    MuJoCo environments are rendered by MuJoCo, with the plan drawn into the scene. Without a
+    display, MuJoCo uses EGL unless MUJOCO_GL is set. If it cannot render, matplotlib draws.
 
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
@@ -90,7 +90,7 @@ def main(argv: Sequence[str]) -> int:
     check_video(args.out)
     check_outputs(args.out, args.json)
     run = resolved.run
-    task = choose_env(run.task, args.task, args.env, args.env_kwargs)
+    task = choose_env(run.task, args.task, args.env, env_kwargs=args.env_kwargs)
     task = dataclasses.replace(task, positions=args.positions or task.positions)
     _check_positions(task.positions, run.layout.state_dim)
     task = limit_steps(task, args.max_steps)
@@ -99,8 +99,8 @@ def main(argv: Sequence[str]) -> int:
         time_limit(env, "--max-steps")
     agent = open_agent(resolved)
     seeds = range(args.seed, args.seed + args.episodes)
-    frames, fps, drawn = record_episodes(agent, task, seeds, args.size)
-    write_video(args.out, frames, fps, args.size)
+    frames, fps, drawn = record_episodes(agent, task, seeds, size=args.size)
+    write_video(args.out, frames, fps, size=args.size)
     console.print(f"wrote {args.out}: {len(frames)} frames, {drawn}")
     write_json(args.json, {"video": str(args.out), "frames": len(frames), "drawn": drawn})
     return 0
@@ -133,7 +133,7 @@ def record_episodes(
         Frames, frames per second, and a phrase that names the renderer.
     """
     with off_screen(), print_warnings(), contextlib.closing(_open_env(task)) as env:
-        make_renderer, drawn = _choose_renderer(agent, env, task, size)
+        make_renderer, drawn = _choose_renderer(agent, env, task, size=size)
         rate = env.metadata.get("render_fps") or FPS
         every = max(round(rate / FPS), 1)
         stay = max(round(SECONDS_AT_GOAL * rate), 1)
@@ -144,7 +144,7 @@ def record_episodes(
                 agent,
                 env,
                 int(seed),
-                make_renderer,
+                make_renderer=make_renderer,
                 every=every,
                 stay=stay,
                 max_steps=seconds * rate,
@@ -205,7 +205,7 @@ def _choose_renderer(
         return MujocoRenderer(agent, env, positions)
 
     def matplotlib() -> Renderer:
-        return MatplotlibRenderer(agent, env, size, DRAWN_BY_MATPLOTLIB)
+        return MatplotlibRenderer(agent, env, size, caption=DRAWN_BY_MATPLOTLIB)
 
     def environment() -> Renderer:
         return lambda state: env.render()

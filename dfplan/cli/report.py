@@ -57,9 +57,9 @@ class Args:
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`).
         out: Output file.
-        results: Directories written by `dfplan eval --out`, or JSON files written by
-            `dfplan eval --json`; the figures next to the first one are shown. By default, the
-            results in the run directory.
+        results: Directories written by `dfplan eval --out`, or JSON files written by `dfplan
+            eval --json`; the figures next to the first one are shown. By default, the results in
+            the run directory.
         episodes: Number of episodes to play if there are no results.
         seed: Seed of the first of these episodes, and of the video.
         max_steps: Maximum episode length, for environments without a time limit of their own.
@@ -94,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
             sources = ["Played for this report."]
         results = {path: read_result(path) for path in paths}
         video = _record_video(args, resolved, work / "video.gif")
-        html = render_html(_report(resolved, results, sources, video, argv))
+        html = render_html(_report(resolved, results, sources, video=video, argv=argv))
     write_text(args.out, html)
     size = len(html.encode())
     console.print(f"wrote {args.out}: {size / 1e6:.2f} MB")
@@ -129,7 +129,7 @@ def _record_video(args: Args, resolved: ResolvedRun, path: Path) -> Figure | Non
         console.print(f"note: no video: {error}")
         return None
     for size in VIDEO_SIZES:
-        write_video(path, frames, fps, size)
+        write_video(path, frames, fps, size=size)
         if path.stat().st_size <= MAX_VIDEO_BYTES:
             break
     caption = f"Episode with seed {args.seed}, {drawn}: active plan, candidates and path driven."

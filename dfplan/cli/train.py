@@ -58,7 +58,7 @@ class Args:
         dataset: Minari id, instead of the task's.
         env_kwargs: Arguments of gymnasium.make as a JSON object.
         goal_dims: State dimensions that form the goal, for datasets without goals of their own.
-        goal_from: Indices of the desired goal in the observation; as many as `goal_dims`.
+        goal_from: Observation dimensions that hold the desired goal, one per goal dimension.
         goal_value: Constant desired goal, such as 0 0 for a distance.
         preset: Size of network and training: small, default or large.
         init_from: Initialize from the weights of this run, or of a task's pretrained planner; its
@@ -106,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
             advance(step, f"loss {metrics['loss']:.4f}, {rate:,.0f} tokens/s")
 
         try:
-            _train(args, args.out, argv, report)
+            _train(args, args.out, argv, report=report)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_how_to_resume(args.out)) from None
     seconds = time.perf_counter() - start_time
@@ -136,7 +136,7 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
         config = resolve_run(init_from).run.config
     else:
         config = make_config(task, preset)
-    args = parse(Args, "train", argv, Args(preset=preset, config=config))
+    args = parse(Args, "train", argv, default=Args(preset=preset, config=config))
     if args.task != name:
         raise UserError(f"TASK must precede the options, got {args.task!r} after them")
     return args, run
@@ -165,13 +165,13 @@ def _train(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
 def _choose_task(args: Args) -> Task:
     """Return the requested task; without a name, that of the run to initialize from."""
     if args.task or not args.init_from:
-        return choose_task(args.task, args.env, args.dataset, args.env_kwargs)
+        return choose_task(args.task, args.env, args.dataset, env_kwargs=args.env_kwargs)
     return _replace_parts(resolve_run(args.init_from).run.task, args)
 
 
 def _replace_parts(task: Task, args: Args) -> Task:
     """Return a task with the environment and dataset of the command line, if any."""
-    task = choose_env(task, args.task or None, args.env, args.env_kwargs)
+    task = choose_env(task, args.task or None, args.env, env_kwargs=args.env_kwargs)
     return dataclasses.replace(task, dataset=args.dataset or task.dataset)
 
 

@@ -58,7 +58,7 @@ def collect(
     Raises:
         UserError: If the environment is unknown, its spaces are not supported or Minari cannot
             describe it, the dataset id is malformed or taken, steps or seed are out of range, or
-            the policy fails. Nothing is written then.
+            the policy fails. Nothing is written in these cases.
     """
     for name, value, low in (("steps", steps, 1), ("seed", seed, 0)):
         if value < low:
@@ -74,21 +74,27 @@ def collect(
             space = inner.action_space
             raise UserError(f"action space {space} is not supported; supported: Box with bounds")
         with contextlib.closing(DataCollector(_BorrowedEnv(inner))) as env:
-            _run(env, steps, seed, policy, progress or (lambda steps: None))
+            _run(
+                env,
+                steps=steps,
+                seed=seed,
+                policy=policy,
+                progress=progress or (lambda steps: None),
+            )
             with atomic_dataset(dataset_id):
-                return _write(env, dataset_id, seed, policy)
+                return _write(env, dataset_id, seed=seed, policy=policy)
 
 
 class DatasetExistsError(UserError):
-    """A dataset of this id exists already; another writer made it."""
+    """An error for a dataset id that is already taken."""
 
 
 def check_new_dataset_id(dataset_id: str) -> None:
-    """Check that a local dataset of this id can be created.
+    """Check that a local dataset with this id can be created.
 
     Raises:
         UserError: If the id is malformed.
-        DatasetExistsError: If the dataset exists already.
+        DatasetExistsError: If the dataset already exists.
     """
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.storage import get_dataset_path
@@ -102,7 +108,7 @@ def check_new_dataset_id(dataset_id: str) -> None:
     path = get_dataset_path(dataset_id)
     if path.exists():
         raise DatasetExistsError(
-            f"dataset {dataset_id!r} exists already, in {path}; choose another id"
+            f"dataset {dataset_id!r} already exists in {path}; choose another id"
         )
 
 
@@ -118,7 +124,7 @@ def atomic_dataset(dataset_id: str) -> Iterator[None]:
     check_new_dataset_id(dataset_id)
     try:
         yield
-    except DatasetExistsError:  # another process has written one in the meantime; it stays
+    except DatasetExistsError:  # another process has written it in the meantime; keep that one
         raise
     except BaseException:
         shutil.rmtree(get_dataset_path(dataset_id), ignore_errors=True)
@@ -126,13 +132,13 @@ def atomic_dataset(dataset_id: str) -> Iterator[None]:
 
 
 class _BorrowedEnv(gymnasium.Wrapper):
-    """Proxy for Minari's collector, which must not close the environment and may find no spec."""
+    """Wrapper for Minari's collector, which may not close the environment and reads its spec."""
 
     @property
     def spec(self):
         """Spec of the environment; None if it cannot be written as JSON.
 
-        That is so if its entry point is a class instead of a string.
+        An entry point that is a class instead of a string cannot.
         """
         spec = self.env.spec
         if spec is None:

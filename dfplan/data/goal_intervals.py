@@ -23,7 +23,7 @@ def goal_intervals(goal: np.ndarray | None) -> np.ndarray:
 
 
 def window_tokens(intervals: np.ndarray, stride: int) -> int:
-    """Return the state tokens per training window: 4/3 of the 99 % quantile of the intervals.
+    """Return the state tokens per training window: 4/3 of the 99% quantile of the intervals.
 
     32 if the data has no goals, or goals that never change within an episode.
 

@@ -133,7 +133,7 @@ def load_trajectories(
         states,
         actions,
         layout,
-        dataset_id,
+        dataset_id=dataset_id,
         goal_intervals=np.concatenate(intervals),
         rewards=reward,
         terminated=terminated,

@@ -114,8 +114,8 @@ def sample_batch(
     """Draw `batch` windows; the same key gives the same batch.
 
     A window starts at a uniformly drawn row. A share of `start_fraction` starts at the first row of
-    its episode instead, or before it by up to `before_start` tokens, in control steps.
-    The goal token holds a state reached later in the same episode (hindsight), at a
+    its episode instead or, with `before_start`, earlier by up to that many tokens, drawn in control
+    steps. The goal token holds a state reached later in the same episode (hindsight), at a
     truncated-exponential distance of at least one step; or the quantile of the return from there.
 
     Args:
@@ -148,11 +148,12 @@ def sample_batch(
     actions = None
     if config.actions:
         actions = _actions_before(training_arrays, config, rows, first=first, last=last)
-    transition = _transition(k_gap, training_arrays, config, begin)
+    transition = _transition(k_gap, training_arrays, config, begin=begin)
     if layout.reward_conditioned:
         assert training_arrays.return_quantile is not None
         goal = layout.return_quantile_token(training_arrays.return_quantile[begin])[:, None]
-        return _with_goal(goal, layout.encode(frames, actions), valid, transition)
+        tokens = layout.encode(frames, actions)
+        return _with_goal(goal, tokens, valid, transition=transition)
     if not layout.has_goal:
         return Batch(layout.encode(frames, actions), valid, *transition)
     goal_row = begin + _goal_distance(k_goal, last - begin, config)
@@ -164,7 +165,8 @@ def sample_batch(
         frames = jnp.where(reached[..., None], _at_rest(goal, training_arrays, config), frames)
         valid = after_start  # data up to the goal, at rest from there on
     goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims)])[:, None]
-    return _with_goal(goal, layout.encode(frames, actions), valid, transition)
+    tokens = layout.encode(frames, actions)
+    return _with_goal(goal, tokens, valid, transition=transition)
 
 
 def _with_goal(goal: Array, tokens: Array, valid: Array, transition: tuple) -> Batch:

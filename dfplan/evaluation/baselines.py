@@ -37,8 +37,8 @@ class RandomPolicy:
 class PolicyBatch:
     """One policy per environment of a batch, with the interface of `play.BatchAgent`.
 
-    Policies never see missing values (NaN): they are replaced by the last observed value of the
-    same dimension, or by 0 if there has been none in the episode.
+    Policies never see missing values (NaN): each is replaced by the last observed value of the same
+    dimension, or by 0 if the episode has none yet.
 
     Args:
         make: Function that makes a policy from a seed.
@@ -64,7 +64,7 @@ class PolicyBatch:
 
 
 def _fill_missing(observation: Any, last: Any) -> Any:
-    """Replace missing values by those of the last observation, or by 0 if there is none."""
+    """Replace missing values with those of the last observation, or with 0 at the start."""
     if isinstance(observation, Mapping):
         return {
             key: _fill_missing(value, None if last is None else last[key])
@@ -80,10 +80,10 @@ def _row(observation: Any, i: int) -> Any:
 
 
 def baselines(task: Task, env: Any) -> dict[str, PolicyBatch]:
-    """Return the baselines of a task by name: "random", and "controller" if its data has one.
+    """Return the baselines of a task by name: "random", and "controller" if the task names one.
 
     Args:
-        task: Task, which names its controller if it has one.
+        task: Task; `policy` names the controller that collected its data, if there is one.
         env: Environment of the task.
 
     Raises:

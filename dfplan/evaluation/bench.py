@@ -76,7 +76,12 @@ def bench_plan(
     history = random_history(planner, weights, batch)
     batch_planner = BatchPlanner(planner, weights)
     call = functools.partial(
-        batch_planner.plan, np.arange(batch), np.zeros(batch, int), history, None, limit=batch
+        batch_planner.plan,
+        seeds=np.arange(batch),
+        counts=np.zeros(batch, int),
+        history=history,
+        goal=None,
+        limit=batch,
     )
     p50, p99 = np.percentile(1000 * timed(call, seconds), [50, 99])
     return {
@@ -93,7 +98,7 @@ def bench_training(spec: TrainSpec, gemm: float, seconds: float) -> dict[str, fl
     """Time training steps on random data; their time depends on shapes alone.
 
     Args:
-        spec: What to train.
+        spec: Training specification.
         gemm: FLOP/s of matrix products, see `gemm_rate`.
         seconds: Approximate time to spend.
 
@@ -131,12 +136,13 @@ def plan_flops(planner: DiffusionPlanner, batch: int, guided: bool = False) -> f
             the end of the horizon at every step.
     """
     matrix = planner.config.sampling.make_matrix(planner.horizon)
-    known = planner.config.history.tokens + planner.model.layout.has_goal
-    capacity = known + planner.horizon
+    prefix = planner.config.history.tokens + planner.model.layout.has_goal
+    capacity = prefix + planner.horizon
     rows = batch * planner.config.candidates
-    prefill = _extend_flops(planner.model, batch, known, capacity)
+    prefill = _extend_flops(planner.model, batch, prefix, capacity=capacity)
     return prefill + sum(
-        len(phase.start) * _extend_flops(planner.model, rows, phase.width, capacity, guided)
+        len(phase.start)
+        * _extend_flops(planner.model, rows, phase.width, capacity=capacity, gradient=guided)
         for phase in planner.windows(matrix, guided)
     )
 
@@ -234,7 +240,7 @@ def _extend_flops(
     def extend(params, x, level, modulation):
         net = model.denoiser(params)
         cache = net.init_cache(rows, capacity)
-        return net.extend(cache, x, level, jnp.int32(0), lambda _: modulation)[0]
+        return net.extend(cache, x, level, start=jnp.int32(0), modulation=lambda _: modulation)[0]
 
     def extend_with_gradient(*args):
         return jax.value_and_grad(lambda *args: jnp.sum(extend(*args)), argnums=1)(*args)

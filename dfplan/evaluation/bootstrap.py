@@ -1,4 +1,4 @@
-"""95 % bootstrap intervals (percentile) of means.
+"""95% bootstrap intervals of means, by the percentile method.
 
 `interval` serves the episodes of one run; `mean_interval` and `ratio_interval` serve several
 training seeds that are measured on the same episodes. The two kinds draw different random numbers.

@@ -42,7 +42,7 @@ def evaluate(
         seed: Seed of the first episode; episode i has `seed` + i.
         env_kwargs: Arguments of `gymnasium.make` or of the function.
         max_steps: Maximum episode length; needed if the environment has no time limit.
-        score: Returns "min" and "max" that stand for a normalized score of 0 and 100.
+        score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.
         protocol: Evaluation protocol, a name in `dfplan.tasks.protocols.PROTOCOLS`.
 
     Returns:
@@ -50,7 +50,9 @@ def evaluate(
         with tasks adds "tasks", see `score_tasks`.
 
     Raises:
-        UserError: If the environment cannot be made, has no time limit, or does not fit the agent.
+        UserError: If the environment cannot be made, has no time limit or does not fit the agent;
+            the protocol is unknown, or cannot divide the episodes evenly among its tasks; or a
+            reward is not a finite number.
     """
     rules: EvaluationProtocol = PROTOCOLS.make(protocol)
     played = run_episodes(
@@ -70,7 +72,7 @@ def evaluate(
 
 
 def _env_source(env: Environment, env_kwargs: dict[str, Any] | None, max_steps: int | None) -> Any:
-    """Return a function that makes the environment, or the environment if it is given as one."""
+    """Return a function that makes the environment, or the environment that was passed."""
     if not isinstance(env, str) and not callable(env):
         return _limited(env, max_steps)
     if isinstance(env, str):

@@ -32,7 +32,7 @@ def measure(
 
     Args:
         episodes: Episodes.
-        score: Returns "min" and "max" that stand for a normalized score of 0 and 100, or None.
+        score: Returns "min" and "max" that correspond to normalized scores of 0 and 100, or None.
     """
     raw = episodes.reward.sum(axis=1)
     values: dict[str, np.ndarray | None] = dict.fromkeys(METRICS)

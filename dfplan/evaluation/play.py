@@ -1,8 +1,8 @@
-"""Playing of evaluation episodes on any Gymnasium environment: `run_episodes`.
+"""Evaluation episodes, played in any Gymnasium environment: `run_episodes`.
 
 The evaluation protocol decides how an episode starts, and whether its goal comes with the
 observations or with the reset's info. Protocols are in `dfplan.tasks.protocols`; other packages can
-add theirs.
+add more.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ def run_episodes(
         seeds: `[E]` seeds of the environments' resets.
         state: Function that returns the states of observations.
         goal: Function that returns the goals of observations, or None.
-        progress: Called with the number of steps done, every 10 steps.
+        progress: Function that is called with the number of steps done, every 10 steps.
         goal_dims: State dimensions that a goal fixes; needed if the protocol gives goals.
         protocol: Evaluation protocol, which decides how each episode starts.
 
@@ -63,7 +63,8 @@ def run_episodes(
         The episodes.
 
     Raises:
-        UserError: If there are no seeds, or a reward is not a finite number.
+        UserError: If there are no seeds, their number is not a multiple of the number of tasks, or
+            a reward is not a finite number.
     """
     if not len(seeds):
         raise UserError("no seeds, so no episodes; give at least one")
@@ -73,7 +74,8 @@ def run_episodes(
     )
     if not callable(make):
         single_episodes = [
-            play([make], seeds[i : i + 1], tasks[i : i + 1], None) for i in range(len(seeds))
+            play([make], seeds[i : i + 1], tasks[i : i + 1], progress=None)
+            for i in range(len(seeds))
         ]
         return join(single_episodes)
     with contextlib.ExitStack() as stack:
@@ -81,7 +83,7 @@ def run_episodes(
         for _ in seeds:
             envs.append(make())
             stack.callback(envs[-1].close)
-        return play(envs, seeds, tasks, progress)
+        return play(envs, seeds, tasks, progress=progress)
 
 
 def given_goals(
@@ -100,7 +102,7 @@ def given_goals(
         goal_dims: State dimensions that a goal fixes.
 
     Returns:
-        The goals; None if observations hold the goals themselves, or the planner has none.
+        The goals; None if observations hold the goals themselves, or the planner has no goals.
     """
     if not protocol.gives_goals or not goal_dims:
         return None
@@ -114,7 +116,7 @@ def true_observation(observation: Any, info: Mapping[str, Any]) -> Any:
 
 
 def success_flag(info: Mapping[str, Any]) -> bool | None:
-    """Return the success flag in a step's info, None if it has none.
+    """Return the success flag in a step's info; None if the info has no flag.
 
     Gymnasium-Robotics names it "success", Stable-Baselines3 "is_success".
     """
@@ -189,7 +191,7 @@ def _play(
 
 
 def _as_array(success: list[list[bool | None]]) -> np.ndarray | None:
-    """Return flags by step and environment as `[E, L+1]` bool; None if there are none at all."""
+    """Return flags by step and environment as `[E, L+1]` bool; None without any flag."""
     if all(flag is None for flags in success for flag in flags):
         return None
     return np.array([[bool(flag) for flag in flags] for flags in success]).T

@@ -10,7 +10,7 @@ from dfplan.types import UserError
 def limit_steps(task: Task, max_steps: int | None) -> Task:
     """Return the task with its episodes limited to `max_steps`; unchanged if None.
 
-    The limited task has no score, whose constants were measured with the original time limit.
+    The limited task has no score, because a score's constants hold for the original time limit.
     """
     if max_steps is None:
         return task
@@ -26,7 +26,7 @@ def time_limit(env: Any, option: str = "max_steps") -> int:
         option: Name of the caller's option that sets a limit, for the error message.
 
     Raises:
-        UserError: If the environment has none.
+        UserError: If the environment has no time limit.
     """
     limit = env.spec.max_episode_steps if env.spec else None
     if limit is None:

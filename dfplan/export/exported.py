@@ -110,7 +110,7 @@ class ExportedPlanner:
         level = np.ones((batch, tokens), np.float32)
         level[:, -1] = self.metadata["planner"]["history"]["level"]
         actions = np.zeros((batch, tokens, self.metadata["stride"], self.layout.action_dim))
-        return self.plan_history(frames, actions, level, goal, seed=seed, count=count)
+        return self.plan_history(frames, actions, level, goal=goal, seed=seed, count=count)
 
     def plan_history(
         self,
@@ -168,7 +168,9 @@ class ExportedPlanner:
 
     def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:
         if goal is None:
-            raise UserError("this planner plans to a goal; give one")
+            raise UserError(
+                f"this planner needs a goal of {self.layout.goal_dim} numbers, got None"
+            )
         goals = as_goals(self.layout, goal, batch)
         assert goals is not None
         return goals
@@ -196,7 +198,8 @@ def load(directory: Path | str) -> ExportedPlanner:
         directory: Directory that `dfplan export` wrote.
 
     Raises:
-        UserError: If it holds no planner, is damaged, or was exported for other platforms.
+        UserError: If the directory holds no planner, or the planner is damaged or was exported for
+            other platforms.
     """
     folder = Path(directory)
     if not (folder / METADATA).is_file():

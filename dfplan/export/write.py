@@ -1,4 +1,4 @@
-"""Writing of a run's compiled planner as files that need neither Flax nor the run."""
+"""Export of a run's compiled planner to files that need neither Flax nor the run."""
 
 import dataclasses
 import json
@@ -61,7 +61,7 @@ def export(
             available on this machine.
 
     Returns:
-        Size in bytes.
+        Size of the directory in bytes.
 
     Raises:
         UserError: If a batch size is below 1, a platform is unknown, or `out` cannot be used.
@@ -114,7 +114,10 @@ def _weights_builder(weights: Weights) -> Callable[[dict[str, Array]], Weights]:
 
 
 def _plan_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec:
-    """Its arguments: weights, raw key data, frames, actions, levels and the goal, if any."""
+    """Return the program that plans.
+
+    Its arguments are weights, raw key data, frames, actions, levels and the goal, if any.
+    """
     build_weights = _weights_builder(weights)
     layout = planner.model.layout
     tokens = planner.config.history.tokens
@@ -136,7 +139,7 @@ def _plan_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec
 
 
 def _inverse_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec:
-    """Its arguments: weights, states, later states and gaps."""
+    """Return the inverse dynamics; the arguments are weights, states, later states and gaps."""
     build_weights = _weights_builder(weights)
     states = _floats(batch, planner.model.layout.state_dim)
 

@@ -40,7 +40,7 @@ def sample_futures(
         weights: Weights of the planner.
         history: Histories `[W, H, ...]`.
         seed: PRNG seed; the samples of a window depend on it and the window's index alone.
-        advance: Called with the number of windows done so far.
+        advance: Function that is called with the number of windows done so far.
         tokens: Tokens to sample, P; 0 for the planner's horizon.
 
     Returns:
@@ -60,7 +60,13 @@ def sample_futures(
         rows = np.arange(begin, min(begin + size, count))
         # The last block is padded with its own rows, as another size would compile again.
         padded = np.resize(rows, size)
-        samples = _sample(planner, weights, keys[padded], _take(history, padded), tokens)
+        samples = _sample(
+            planner,
+            weights,
+            keys[padded],
+            history=_take(history, padded),
+            tokens=tokens,
+        )
         blocks.append(samples[: len(rows)])
         if advance is not None:
             advance(int(rows[-1]) + 1)

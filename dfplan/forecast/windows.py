@@ -40,7 +40,7 @@ def held_out(
         planner: Planner, which sets the numbers of observed and following tokens.
         count: Number of windows; at most one per position is drawn.
         seed: PRNG seed for the draw.
-        tokens: Following tokens, P; 0 for the planner's horizon.
+        tokens: Number of following tokens, P; 0 for the planner's horizon.
 
     Raises:
         UserError: If no episode is long enough.
@@ -63,7 +63,7 @@ def held_out(
     step = drawn - (ends[episode] - positions[episode]) + before
     rows = (data.start[episode] + step)[:, None] + np.arange(1, tokens + 1) * stride
     return ForecastWindows(
-        history=_history(data, planner, episode, step),
+        history=_history(data, planner, episode, step=step),
         future=data.state[rows],
         episode=episode,
         step=step,
@@ -89,7 +89,10 @@ def latest(data: Trajectories, planner: Planner) -> ForecastWindows:
         )
     step = data.length[episode] - 1
     return ForecastWindows(
-        history=_history(data, planner, episode, step), future=None, episode=episode, step=step
+        history=_history(data, planner, episode, step=step),
+        future=None,
+        episode=episode,
+        step=step,
     )
 
 
@@ -154,9 +157,9 @@ def errors(samples: np.ndarray, future: np.ndarray, dims: tuple[int, ...]) -> di
         dims: State dimensions in which the distance is measured, such as those of the position.
 
     Returns:
-        "mean", of the samples' mean, averaged over tokens; "best", of the best sample, averaged
-        over tokens; "final", of the samples' mean at the last token (the field's ADE, minADE and
-        FDE).
+        "mean", the error of the samples' mean, averaged over tokens (ADE); "best", that of the best
+        sample, averaged over tokens (minADE); and "final", that of the samples' mean at the last
+        token (FDE).
     """
     index = list(dims)
     sample_distance = np.linalg.norm((samples - future[:, None])[..., index], axis=-1)
@@ -182,7 +185,7 @@ def _history(
     frame_step = token_step[..., None] + np.arange(1 - layout.frame_count, 1)
     action_step = token_step[..., None] + np.arange(-layout.stride, 0)
     start = data.start[episode, None, None]
-    # As in training: before an episode its first state stands still, and actions are zero.
+    # As in training: before an episode its first state is repeated, and actions are zero.
     frames = data.state[start + np.maximum(frame_step, 0)]
     actions = np.where(
         (action_step >= 0)[..., None], data.action[start + np.maximum(action_step, 0)], 0.0

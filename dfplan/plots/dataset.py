@@ -55,7 +55,7 @@ def dataset_figure(profile: Profile, sample: Sample):
     axes = lower.subplots(rows, COLUMNS, squeeze=False).flat
     shown = panels[:MAX_HISTOGRAMS]
     for ax, (dimension, values, color) in zip(axes, shown, strict=False):
-        _draw_histogram(ax, dimension.name, values, color)
+        _draw_histogram(ax, dimension.name, values, color=color)
     for ax in list(lower.axes)[len(shown) :]:
         ax.remove()
     if len(panels) > MAX_HISTOGRAMS:

@@ -56,7 +56,7 @@ def animate_denoising(
         ValueError: If `trace` and `levels` differ in steps or tokens.
     """
     animation = DenoisingAnimation(
-        np.asarray(trace), np.asarray(levels), best, draw, goal, unit=unit, names=names
+        np.asarray(trace), np.asarray(levels), best, draw=draw, goal=goal, unit=unit, names=names
     )
     rows = _shown_rows(len(animation.levels))
     frames = [animation.frame(row) for row in rows]
@@ -118,7 +118,7 @@ class DenoisingAnimation:
         self.figure = Figure((WIDTH, HEIGHT), DPI, layout="constrained", facecolor="white")
         self._canvas = FigureCanvasAgg(self.figure)
         self._make_axes()
-        self._draw_scene(draw, None if goal is None else np.asarray(goal), names, unit)
+        self._draw_scene(draw, None if goal is None else np.asarray(goal), names, unit=unit)
         self._draw_matrix()
         self._add_moving_artists()
         self._canvas.draw()

@@ -47,7 +47,7 @@ def forecast_figure(windows: ForecastWindows, samples: np.ndarray, layout: Layou
     observed = np.asarray(windows.history.frames)[:, :, -1]
     for ax, w in zip(axes.flat, selected, strict=False):
         future = None if windows.future is None else windows.future[w]
-        _draw_forecast(ax, observed[w], samples[w], future, dims)
+        _draw_forecast(ax, observed[w], samples[w], future=future, dims=dims)
         ax.set_title(f"episode {windows.episode[w]}, step {windows.step[w]}", fontsize=9)
         name_axes(ax, names, "")
     for ax in axes.flat[len(selected) :]:

@@ -1,4 +1,4 @@
-"""Where a state lies in a figure, and environments that draw themselves."""
+"""Figure coordinates of states and goals, and environments that draw themselves."""
 
 from collections.abc import Callable
 from typing import Any

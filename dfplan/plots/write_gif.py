@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 COLORS = 255
-"""Palette size; one less than a GIF allows, whose last index marks unchanged pixels."""
+"""Palette size; one less than a GIF allows, as the last index marks unchanged pixels."""
 EXACT_COLORS = 128
 """Number of palette entries that are copied exactly, most frequent first."""
 SAMPLED_FRAMES = 8

@@ -48,9 +48,9 @@ def write_video(
     if not len(frames) or not fps > 0:
         raise ValueError(f"a video needs frames and a positive fps, got {len(frames)} and {fps}")
     if path.suffix.lower() == ".gif":
-        _write_gif(path, frames, fps, size)
+        _write_gif(path, frames, fps, size=size)
     else:
-        _write_mp4(path, frames, fps, size)
+        _write_mp4(path, frames, fps, size=size)
 
 
 def _write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, size: int) -> None:

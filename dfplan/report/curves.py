@@ -9,7 +9,7 @@ import numpy as np
 from dfplan.plots.style import CANDIDATE, PLAN
 
 MAX_POINTS = 300
-"""Points of a curve; of more, neighbors are merged into their mean and range."""
+"""Maximum number of points of a curve; beyond it, neighbors are merged into mean and range."""
 COLUMNS = 2
 PANEL_INCHES = (4.6, 2.5)
 TEXT = "#010203"

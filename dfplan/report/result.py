@@ -12,7 +12,7 @@ from dfplan.types import UserError, one_line
 
 RATES = ("success_rate", "reach_rate")
 HEADLINES = ("success_rate", "normalized_score", "first_reach")
-"""Metrics shown at the top of a report; the return if a result has none of them."""
+"""Metrics shown at the top of a report; the raw return if a result has no other."""
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -14,26 +14,26 @@ class DataConfig:
 
     Attributes:
         stride: Control steps per token.
-        frames: States per token: "last" for the state at the token's own step, "stack" for the
-            `stride` states up to it (Diffusion Forcing's frame stacking).
+        frames: States per token: "last" for the state at the token's own step, or "stack" for
+            all `stride` states up to it (Diffusion Forcing's frame stacking).
         actions: Whether tokens also hold the `stride` actions before their step (for diffused
             actions).
         tokens: State tokens per training window, without the goal token; 0 derives the number from
             the goal intervals of the data (`dfplan.data.goal_intervals`).
         goal_horizon: Maximum distance of hindsight goals, in tokens; 0 means `tokens`.
-        goal_decay: Decay of hindsight distances, whose density is
+        goal_decay: Decay rate of hindsight distances, which have a density proportional to
             exp(-goal_decay * distance / goal_horizon).
         start_fraction: Share of windows that begin at an episode's first step, like a plan after a
             reset; the others begin anywhere.
         before_start: Maximum number of tokens by which those windows begin before their episode.
-            These tokens are missing, as in a planner's history early in an episode;
-            `planner.history.tokens` - 1 covers every case that such a planner meets.
+            These tokens are missing, as in a planner's history early in an episode, for
+            which one less than `planner.history.tokens` is enough.
         rest_dims: State dimensions that are zero at rest. States at or after the goal repeat the
             goal's state with these dimensions at zero, so that plans learn to arrive and stay.
-            Tokens with actions end at the goal instead, as no action is known that stays.
-        goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions) or
-            "reward" to maximize reward. With "reward", the first token holds the quantile of the
-            window's return; see `TokenLayout.return_quantile_token`.
+            With `actions`, sequences end at the goal instead, as no action is known that stays.
+        goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
+            or "reward" to maximize reward. With "reward", the first token holds the quantile of
+            the window's return; see `TokenLayout.return_quantile_token`.
 
     Raises:
         UserError: If a value is out of range.

@@ -36,8 +36,8 @@ class Layout:
         goal_value: The desired goal, if it is constant.
 
     Raises:
-        UserError: If a goal dimension is not in the state or named twice, or the goal's source has
-            another number of values than there are goal dimensions.
+        UserError: If a goal dimension is not in the state or named twice, or the goal has two
+            sources, or its source and `goal_dims` differ in length.
     """
 
     observation_dim: int
@@ -61,7 +61,7 @@ class Layout:
                 raise UserError(f"{what} dimension {bad[0]} is not in the state; valid: {valid}")
         dims = self.goal_dims + self.goal_from
         if len(set(dims)) < len(dims):
-            raise UserError(f"goal dimensions {dims} contain a duplicate")
+            raise UserError(f"goal dimensions {dims} contain a duplicate; needed: different ones")
         self._check_source()
 
     def _check_source(self) -> None:
@@ -82,7 +82,7 @@ class Layout:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Layout":
-        """Create a layout from its `dataclasses.asdict`, also after JSON made lists of tuples."""
+        """Create a layout from its `dataclasses.asdict`, also after JSON has made tuples lists."""
         return cls(**{name: _as_tuple(value) for name, value in values.items()})
 
     @property
@@ -210,7 +210,9 @@ def layout_from_spaces(
         )
     dims = tuple(range(dim, dim + goal_dim) if goal_dims is None else goal_dims)
     if len(dims) != goal_dim:
-        raise UserError(f"goal dimensions {dims} are {len(dims)}; the goal has {goal_dim}")
+        raise UserError(
+            f"goal dimensions {dims}: got {len(dims)}; needed: {goal_dim}, the goal's size"
+        )
     return Layout(
         dim,
         goal_dims=dims,
@@ -244,12 +246,12 @@ def _action_fields(space) -> dict[str, Any]:
 
 
 def find_goal_dims(observation: np.ndarray, achieved: np.ndarray) -> tuple[int, ...] | None:
-    """Find the columns of `observation` `[N, O]` that equal `achieved` `[N, G]`, in its order.
+    """Find the columns of `observation` `[N, O]` that equal those of `achieved` `[N, G]`.
 
     They must be equal up to float32 rounding in every row, as a few rows could agree by chance.
 
     Returns:
-        The columns, or None if the achieved goal is not part of the observation.
+        The columns, in the order of `achieved`; None if the observation lacks one of them.
     """
     dims: list[int] = []
     for goal in achieved.T:

@@ -24,7 +24,7 @@ class TokenLayout:
     Attributes:
         state_dim: Length of the state.
         action_dim: Length of the action.
-        goal_dims: State dimensions that a goal fixes; empty without a state as the goal.
+        goal_dims: State dimensions that a goal fixes; empty if the goal is not a state.
         stride: Control steps per token.
         frames: "last" or "stack"; see `DataConfig`.
         actions: Whether tokens hold actions.

@@ -26,14 +26,14 @@ def fit_run(
     command: str = "",
     init_from: Run | None = None,
 ) -> Run:
-    """Return a new run on a dataset: normalizers, data support, dynamics and critic are fitted.
+    """Return a new run, with all that is fitted to its dataset, such as normalizers and dynamics.
 
     Args:
         task: Task that the run is for.
-        config: Settings; `data.tokens` 0 is replaced by the window length that the data calls for.
+        config: Settings; `data.tokens` 0 becomes the window length derived from the data.
         data: Dataset.
-        command: Command line, kept in the run.
-        init_from: Run whose weights initialize the new one; its normalizers are taken over.
+        command: Command line to record in the run.
+        init_from: Run whose weights initialize the new one; its normalizers are reused.
 
     Raises:
         UserError: If `init_from` has another layout or other networks.
@@ -71,8 +71,8 @@ def get_dynamics(run: Run) -> LinearDynamics:
     """Return a run's linear dynamics, fitted to its dataset if the run holds none.
 
     Raises:
-        UserError: If the run holds none, and its dataset is not on this machine or has changed its
-            layout.
+        UserError: If the run holds none, and its dataset is not on this machine or its layout has
+            changed.
     """
     if run.dynamics is not None:
         return run.dynamics
@@ -82,4 +82,4 @@ def get_dynamics(run: Run) -> LinearDynamics:
 def _fit_dynamics(data: Trajectories, states: Normalizer, actions: Normalizer) -> LinearDynamics:
     state = np.asarray(states.encode(data.state))
     action = np.asarray(actions.encode(data.action))
-    return LinearDynamics.fit(state, action, data.start, data.length)
+    return LinearDynamics.fit(state, action, start=data.start, length=data.length)

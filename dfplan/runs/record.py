@@ -19,13 +19,13 @@ def encode_record(record: dict[str, Any]) -> str:
     """Return a run's record as the text of its `config.json`.
 
     Raises:
-        UserError: If the task's `env_kwargs` hold what JSON cannot.
+        UserError: If the task's `env_kwargs` cannot be written as JSON.
     """
     try:
         return json.dumps({"format": FORMAT, **record}, indent=2, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"the task cannot be kept as JSON ({one_line(error)}); "
+            f"the task cannot be written as JSON ({one_line(error)}); "
             "env_kwargs may hold numbers, strings, lists and dicts of them"
         ) from error
 

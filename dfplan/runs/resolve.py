@@ -13,13 +13,13 @@ from dfplan.types import UserError
 
 
 class ResolvedRun(NamedTuple):
-    """A run and where it lies.
+    """A run and its location.
 
         resolved = resolve_run("pointmaze-umaze").with_planner({"candidates": 16})
         agent = Agent.from_run(resolved.run, resolved.load_weights())
 
     Attributes:
-        run: Contents of its config.json; the task is the named one if it was found by a task.
+        run: Run. If it was looked up by the name of a task, its task is that one.
         directory: Directory of the run.
         name: Name in results: the directory as given, or the task's "package:folder".
     """
@@ -60,7 +60,8 @@ def resolve_run(name: Path | str) -> ResolvedRun:
         name: Directory of a run, or name of a task.
 
     Raises:
-        UserError: If it is neither, the task has no pretrained run, or the run is damaged.
+        UserError: If the name is neither of these, the task has no pretrained run, or the run is
+            damaged.
     """
     path = Path(name)
     if (path / "config.json").is_file():
@@ -76,7 +77,7 @@ def resolve_run(name: Path | str) -> ResolvedRun:
     if not task.checkpoint:
         raise UserError(
             f"task {name} comes with no checkpoint; "
-            f"train one with dfplan train {name} --out RUN and give RUN instead"
+            f"train one with dfplan train {name} --out RUN and pass RUN instead"
         )
     directory = checkpoint_folder(task)
     run = Run.load(directory)

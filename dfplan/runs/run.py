@@ -45,17 +45,17 @@ class Run:
     `dfplan.runs.fit.fit_run` makes a new one. Weights are loaded separately by `load_weights`.
 
     Attributes:
-        task: Environment, dataset and what goes with them.
+        task: Environment and dataset, with the facts that belong to them.
         config: Settings.
         layout: Conversion of observations to states.
         states: Normalizer of states, fitted to the dataset.
         actions: Normalizer of actions, fitted to the dataset.
-        support: Data support in the goal's dimensions; None where `DataSupport.fit` finds none.
+        support: Data support in the goal's dimensions; None if `DataSupport.fit` returns None.
         fingerprint: Fingerprint of the dataset.
         command: Command line that trained the run.
         versions: Versions of Python and of packages at the time of training.
-        dynamics: Linear dynamics fitted to the dataset; None in runs trained before dynamics were
-            kept, see `dfplan.runs.fit.get_dynamics`.
+        dynamics: Linear dynamics fitted to the dataset; None in runs that do not store them, see
+            `dfplan.runs.fit.get_dynamics`.
         critic: Critic learned from the dataset's rewards, stored in `value.npz`; None unless plans
             are conditioned on rewards.
     """
@@ -79,7 +79,7 @@ class Run:
 
     @property
     def goal_dims(self) -> tuple[int, ...] | None:
-        """Goal dimensions to read the dataset's or environment's spaces with; None detects them."""
+        """Goal dimensions for reading the spaces of a dataset or environment; None detects them."""
         return None if self.layout.append_achieved else self.layout.goal_dims
 
     @property
@@ -117,10 +117,18 @@ class Run:
         return_quantile = None
         if self.critic is not None:
             return_quantile = return_quantiles(
-                data, self.states, self.critic, self.config.value, stride=self.config.data.stride
+                data,
+                self.states,
+                self.critic,
+                config=self.config.value,
+                stride=self.config.data.stride,
             )
         return make_training_arrays(
-            data, self.config.data, self.states, self.actions, return_quantile
+            data,
+            self.config.data,
+            states=self.states,
+            actions=self.actions,
+            return_quantile=return_quantile,
         )
 
     def load_data(self, dataset_id: str = "") -> Trajectories:
@@ -175,7 +183,7 @@ class Run:
         """Write `config.json`, atomically, and the critic if there is one.
 
         Raises:
-            UserError: If they cannot be written, or `env_kwargs` hold what JSON cannot.
+            UserError: If they cannot be written, or `env_kwargs` cannot be written as JSON.
         """
         text = encode_record(self._to_record())
         try:

@@ -44,11 +44,11 @@ def train(
         goal_from: Observation dimensions that hold the desired goal.
         goal_value: Desired goal, if it is constant. With `data.goal` "reward" none of the three may
             be given, and observations are used whole, including any desired goal.
-        init_from: Run, as `resolve_run` takes it, whose weights initialize this one. Its
-            normalizers and goal dimensions are taken over too.
+        init_from: Directory or task of the run that initializes the weights, as for `resolve_run`.
+            Its normalizers are reused too, and its goal dimensions unless `data.goal` is "reward".
         stop_step: Step to stop at; the run can be resumed later.
-        report: Called with the step and its metrics whenever they are logged.
-        command: Command line, kept in `config.json`.
+        report: Function that is called with the step and its metrics whenever they are logged.
+        command: Command line to record in `config.json`.
 
     Returns:
         The run as written to `out`.
@@ -84,7 +84,7 @@ def train(
     training_arrays = run.training_arrays(data)
     if config.training.wandb:
         import_optional("wandb", "wandb", "training.wandb")
-    # Settings that do not fit each other are refused here, before anything is written.
+    # Settings that do not fit each other are rejected here, before anything is written.
     spec = _train_spec(run)
     run.make_planner()
     weights = None if pretrained is None else pretrained.load_weights()
@@ -103,13 +103,14 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
     Args:
         out: Directory of the run.
         stop_step: Step to stop at; the run can be resumed again.
-        report: Called with the step and its metrics whenever they are logged.
+        report: Function that is called with the step and its metrics whenever they are logged.
 
     Returns:
         The run.
 
     Raises:
-        UserError: If there is no run, it is a packed one, or its dataset has changed.
+        UserError: If there is no run, it is packed (without training state), or its dataset has
+            changed.
     """
     run = Run.load(out)
     with CheckpointStore(checkpoints(out)) as store:
@@ -118,7 +119,7 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
     if data.fingerprint != run.fingerprint:
         raise UserError(
             f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "
-            f"fingerprint is {data.fingerprint[:12]}, that of the run {run.fingerprint[:12]}"
+            f"fingerprint is {data.fingerprint[:12]}, the run's is {run.fingerprint[:12]}"
         )
     fit(_train_spec(run), run.training_arrays(data), Path(out), stop_step=stop_step, report=report)
     return run
@@ -126,9 +127,9 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
 
 def _check_new(out: Path) -> None:
     if (out / "config.json").exists():
-        raise UserError(f"{out} already holds a run; resume it with --resume, or name another")
+        raise UserError(f"{out} already holds a run; resume it with --resume, or choose another")
     if checkpoints(out).exists():
-        raise UserError(f"{out} holds checkpoints without a config.json; name another")
+        raise UserError(f"{out} holds checkpoints without a config.json; choose another")
 
 
 def _check_no_goal(
@@ -174,7 +175,7 @@ def _new_run(
 
 
 def _with_env_id(run: Run) -> Run:
-    """Return the run with its environment as an id; check any other form against the dataset."""
+    """Return the run with its environment as an id; check an object against the dataset first."""
     if isinstance(run.task.env, str):
         return run
     with open_env(run.task.env, run.task.env_kwargs) as env:

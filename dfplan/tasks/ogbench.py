@@ -34,7 +34,7 @@ class OGBenchProtocol:
     gives_goals: bool = dataclasses.field(default=True, init=False)
 
     def reset(self, env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode of a task, the same one whenever the seed is the same."""
+        """Begin an episode of a task; the same seed begins the same episode."""
         # Resets take random actions from the environment's own action space, which
         # `reset(seed=...)` does not seed.
         env.unwrapped.action_space.seed(seed)
@@ -45,7 +45,7 @@ class OGBenchProtocol:
         """Return `info["goal"]`.
 
         Raises:
-            UserError: If the environment gives none.
+            UserError: If the environment gives no goal.
         """
         if "goal" not in info:
             raise UserError(

@@ -81,7 +81,7 @@ def parse_perturbation(text: str) -> Perturbation:
     if not values:
         raise UserError(f"perturbation {text!r} has no value; valid: {form}")
     value = values[0] if len(values) == 1 else tuple(values)
-    return Perturbation(text, wrappers[name], value, options)
+    return Perturbation(text, wrappers[name], value=value, options=options)
 
 
 def perturbed(env: Any, perturbations: Iterable[Perturbation]) -> Any:

@@ -13,13 +13,13 @@ from dfplan.util.registry import Registry
 
 
 class EvaluationProtocol(Protocol):
-    """How the episodes of an evaluation begin, and what counts.
+    """How the episodes of an evaluation begin, and which metric scores each task.
 
     Attributes:
         task_count: Number of fixed tasks, to which episodes are assigned evenly; 0 without tasks.
         metric: Metric of `dfplan.evaluation.metrics.METRICS` by which each task is scored.
-        gives_goals: Whether a reset's info holds the goal of the episode; otherwise observations
-            show it, or there is none.
+        gives_goals: Whether a reset's info holds the goal of the episode. Otherwise observations
+            hold it, or the episode has no goal.
     """
 
     @property
@@ -43,7 +43,7 @@ class EvaluationProtocol(Protocol):
         Args:
             env: Gymnasium environment.
             seed: Seed of the episode; it decides everything random about the reset.
-            task: Number of the task, from 1 on; None without tasks.
+            task: Number of the task, counted from 1; None without tasks.
 
         Returns:
             The first observation and its info.

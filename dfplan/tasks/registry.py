@@ -25,8 +25,8 @@ class Task:
     """An environment and its dataset.
 
     Attributes:
-        env: Gymnasium id; "module:id" imports the module that registers it. `dfplan.runs.train`
-            also accepts an environment or a function that makes one.
+        env: Gymnasium id; "module:id" imports the module that registers it.
+            `dfplan.runs.train.train` also accepts an environment or a function that makes one.
         dataset: Minari id.
         name: Name of a task that a package ships; empty for the user's own.
         description: Description in one line.
@@ -36,7 +36,8 @@ class Task:
         policy: "module:function" of the data's controller, a baseline for evaluations:
             `policy(env, seed=...)` returns an object with `act(observation)`.
         tracker: "module:function" that tracks a plan of states; see `dfplan.types.Tracker`.
-        checkpoint: "package:folder" of the pretrained run that ships with the task; or empty.
+        checkpoint: "package:folder" of the pretrained run that ships with the task; empty without
+            one.
         positions: State dimensions of the world coordinates x, y and optionally z, in meters, for
             videos; empty if the state has none.
         score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.
@@ -124,7 +125,9 @@ def checkpoint_folder(task: Task) -> Path:
             f"install {package} as plain files, with pip"
         )
     if not path.is_dir():
-        raise UserError(f"checkpoint {task.checkpoint!r}: there is no {path}; reinstall {package}")
+        raise UserError(
+            f"checkpoint {task.checkpoint!r}: {path} does not exist; reinstall {package}"
+        )
     return path
 
 

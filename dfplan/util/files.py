@@ -20,7 +20,7 @@ def atomic_directory(out: Path) -> Iterator[Path]:
     """
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"{out} exists and is not empty; name another directory")
+            raise UserError(f"{out} exists and is not empty; choose another directory")
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
             # A subdirectory, because only the owner can read the temporary directory itself.

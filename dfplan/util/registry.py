@@ -18,7 +18,7 @@ class Registry:
 
     Args:
         what: Kind of the choices in error messages, such as "noise schedule".
-        group: Entry-point group in which packages declare theirs, each under its name.
+        group: Entry-point group in which packages declare choices, each under its name.
         builtin: Objects by name; a string "module:object" is imported on first use.
     """
 
@@ -48,7 +48,7 @@ class Registry:
         """Return the object of that name.
 
         Raises:
-            UserError: If the name is unknown, with the valid ones.
+            UserError: If the name is unknown; the message lists the valid ones.
         """
         if name in self._builtin:
             obj = self._builtin[name]
@@ -68,10 +68,10 @@ class Registry:
         Args:
             spec: Name of a choice, with parameters if it has any.
             filled: Number of positional arguments that `make` will be called with.
-            named: Names of its keyword arguments.
+            named: Names of the keyword arguments of that call.
 
         Raises:
-            UserError: If something is invalid, with the valid choices.
+            UserError: If something is invalid; the message lists the valid choices.
         """
         name, parameters = parse_spec(spec)
         if parameters or name not in self._builtin:
@@ -130,7 +130,7 @@ def load_entry_points(
     Args:
         what: Kind of the objects, with which the warning begins.
         points: Entry points of a group.
-        convert: Applied to each loaded object; an exception marks a broken package.
+        convert: Function that is applied to each loaded object; it raises for a broken package.
 
     Yields:
         The name and the converted object of each entry point.
@@ -184,7 +184,7 @@ def _open_parameters(
     Args:
         choice: Object from a registry.
         filled: Number of positional arguments of the call.
-        named: Names of its keyword arguments.
+        named: Names of the keyword arguments of the call.
     """
     if not callable(choice):
         return {}

@@ -46,7 +46,7 @@ def _pointmaze_record(
             "planner.low_level_controller": "tracker",
             "planner.goal.tolerance": goal_tolerance,
             "planner.replan_every": 20,
-            # Refining the remaining plan gives plans that are as good, and is faster on long paths.
+            # Refining the remaining plan gives equally good plans, and is faster on long paths.
             "planner.warm_start.level": 0.8,
         },
     }

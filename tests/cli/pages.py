@@ -59,8 +59,8 @@ def blocks(page: Path) -> Iterator[Block]:
                 language,
                 token.content,
                 token.map[0] + 1,
-                title[1] if title else "",
-                reason[1] if reason else "",
+                title=title[1] if title else "",
+                not_run=reason[1] if reason else "",
             )
         comment = token.content if token.type == "html_block" else ""
 

@@ -89,7 +89,7 @@ def test_list_without_datasets(dfplan, place, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("args", "parts"),
+    ("args", "words"),
     [
         (["shw"], ["'shw'", "show, list"]),
         ([], ["show, list"]),
@@ -102,8 +102,8 @@ def test_list_without_datasets(dfplan, place, monkeypatch):
     ],
     ids=str,
 )
-def test_errors_name_the_value_and_the_choices(dfplan, run, args, parts):
+def test_errors_name_the_value_and_the_choices(dfplan, run, args, words):
     done = dfplan("dataset", *args)
     assert done.code == 2 and done.err.count("\n") == 1
-    for part in parts:
-        assert part in done.err
+    for word in words:
+        assert word in done.err

@@ -31,8 +31,8 @@ def files(place, monkeypatch):
     ends = np.arange(ROWS) % 20 == 19
     columns = {"observations": state, "actions": action, "terminals": ends}
     with h5py.File("maze2d-umaze-v1.hdf5", "w") as file:
-        more = {"rewards": state[:, 0], "timeouts": ends, "infos/goal": state[:, 2:]}
-        for name, array in {**columns, **more}.items():
+        d4rl_columns = {"rewards": state[:, 0], "timeouts": ends, "infos/goal": state[:, 2:]}
+        for name, array in {**columns, **d4rl_columns}.items():
             file[name] = array
     positions = {"qpos": state[:, :2], "qvel": state[:, 2:]}
     for name in ("pointmaze-medium-navigate-v0", "pointmaze-medium-navigate-v0-val"):
@@ -40,13 +40,14 @@ def files(place, monkeypatch):
     np.savez("walks.npz", observations=state, actions=action, episode_lengths=[20, 40])
     np.save("observations.npy", state)
     np.save("actions.npy", action[1:])
-    info, data = Path("pusht/meta/info.json"), Path("pusht/data/chunk-000/file-000.parquet")
+    info = Path("pusht/meta/info.json")
+    data = Path("pusht/data/chunk-000/file-000.parquet")
     for path in (info, data):
         path.parent.mkdir(parents=True)
     info.write_text(json.dumps({"codebase_version": "v3.0"}))
     table = {"observation.state": state.tolist(), "action": action.tolist()}
-    marks = {"episode_index": np.arange(ROWS) // 20, "frame_index": np.arange(ROWS) % 20}
-    pq.write_table(pa.table({**table, "next.reward": state[:, 0], **marks}), data)
+    frames = {"episode_index": np.arange(ROWS) // 20, "frame_index": np.arange(ROWS) % 20}
+    pq.write_table(pa.table({**table, "next.reward": state[:, 0], **frames}), data)
 
 
 def test_every_command_runs(dfplan, files, place):

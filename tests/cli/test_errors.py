@@ -23,25 +23,25 @@ def contents(*folders):
     }
 
 
-def contains(text, part):
-    """Return whether a text contains a part; a number must not be part of a longer one."""
-    if not re.fullmatch(r"-?\d+", part):
-        return part in text
-    return re.search(rf"(?<![\d.-]){part}(?!\d)", text) is not None
+def contains(text, word):
+    """Return whether a text contains a word; a number must not be part of a longer one."""
+    if not re.fullmatch(r"-?\d+", word):
+        return word in text
+    return re.search(rf"(?<![\d.-]){word}(?!\d)", text) is not None
 
 
 @pytest.fixture
 def rejected(dfplan, home, place):
-    """A function that checks that a command fails with one line that contains all `parts`."""
+    """A function that checks that a command fails with one line that contains all `words`."""
 
-    def call(*args, parts):
+    def call(*args, words):
         before = contents(home, place)
         done = dfplan(*args)
         assert done.code == 2
         assert done.err.startswith("dfplan: error: ")
         assert done.err.count("\n") == 1
-        for part in parts:
-            assert contains(done.err, part)
+        for word in words:
+            assert contains(done.err, word)
         assert contents(home, place) == before
 
     return call
@@ -58,7 +58,7 @@ COLLECT = ["collect", "pointmaze-umaze", "--dataset", "new-v0", "--steps", "10"]
 
 
 @pytest.mark.parametrize(
-    ("args", "parts"),
+    ("args", "words"),
     [
         (["collect"], ["dfplan tasks", "--env", "--dataset"]),
         (["collect", "pointmase-umaze"], ["'pointmase-umaze'", "pointmaze-umaze,"]),
@@ -79,17 +79,17 @@ COLLECT = ["collect", "pointmaze-umaze", "--dataset", "new-v0", "--steps", "10"]
     ],
     ids=str,
 )
-def test_collect_and_tasks(rejected, place, args, parts):
+def test_collect_and_tasks(rejected, place, args, words):
     (place / "file").touch()
-    rejected(*args, parts=parts)
+    rejected(*args, words=words)
 
 
 def test_collect_does_not_overwrite_a_dataset(rejected, run, home):
-    rejected("collect", "pointmaze-umaze", parts=["dfplan/pointmaze-umaze-v0"])
+    rejected("collect", "pointmaze-umaze", words=["dfplan/pointmaze-umaze-v0"])
     # A folder that is not a dataset keeps Minari from listing any; this one must still be found.
     (home / "datasets" / "no dataset" / "data").mkdir(parents=True)
     try:
-        rejected("collect", "pointmaze-umaze", parts=["dfplan/pointmaze-umaze-v0"])
+        rejected("collect", "pointmaze-umaze", words=["dfplan/pointmaze-umaze-v0"])
     finally:
         shutil.rmtree(home / "datasets" / "no dataset")
 
@@ -98,7 +98,7 @@ TRAIN = ["train", "pointmaze-umaze", "--out", "new"]
 
 
 @pytest.mark.parametrize(
-    ("args", "parts"),
+    ("args", "words"),
     [
         (["train", "bogus", "--out", "new"], ["'bogus'", "pointmaze-umaze"]),
         (["train", "--out", "new"], ["dfplan tasks", "--env", "--dataset"]),
@@ -121,17 +121,17 @@ TRAIN = ["train", "pointmaze-umaze", "--out", "new"]
     ],
     ids=str,
 )
-def test_train(rejected, run, place, args, parts):
+def test_train(rejected, run, place, args, words):
     (place / "file").touch()
-    rejected(*args, parts=parts)
+    rejected(*args, words=words)
 
 
 def test_train_does_not_overwrite_a_run(rejected, run):
-    rejected("train", "pointmaze-umaze", "--out", run, parts=[str(run), "--resume"])
+    rejected("train", "pointmaze-umaze", "--out", run, words=[str(run), "--resume"])
 
 
 @pytest.mark.parametrize(
-    ("args", "parts"),
+    ("args", "words"),
     [
         (["--net.width", "32"], ["net.width", "16", "32"]),
         (["pointmaze-medium"], ["PointMaze_UMaze", "PointMaze_Medium"]),
@@ -140,9 +140,9 @@ def test_train_does_not_overwrite_a_run(rejected, run):
     ],
     ids=str,
 )
-def test_resume_with_other_settings(rejected, run, args, parts):
+def test_resume_with_other_settings(rejected, run, args, words):
     task = [args.pop(0)] if not args[0].startswith("-") else []
-    rejected("train", *task, "--out", run, "--resume", *args, parts=parts)
+    rejected("train", *task, "--out", run, "--resume", *args, words=words)
 
 
 def test_resume_with_a_dataset_that_has_changed(dfplan, rejected, broken):
@@ -151,9 +151,9 @@ def test_resume_with_a_dataset_that_has_changed(dfplan, rejected, broken):
     for name, what in names.items():
         assert dfplan("collect", *what, "--dataset", name, "--steps", 300).code == 0
     (broken / "config.json").write_text(text.replace("dfplan/pointmaze-umaze-v0", "other-v0"))
-    rejected("train", "--out", "broken", "--resume", parts=["'other-v0'"])
+    rejected("train", "--out", "broken", "--resume", words=["'other-v0'"])
     (broken / "config.json").write_text(text.replace("dfplan/pointmaze-umaze-v0", "pendulum-v0"))
-    rejected("train", "--out", "broken", "--resume", parts=["'pendulum-v0'"])
+    rejected("train", "--out", "broken", "--resume", words=["'pendulum-v0'"])
 
 
 def test_train_on_a_dataset_with_nan(dfplan, rejected, home):
@@ -161,8 +161,8 @@ def test_train_on_a_dataset_with_nan(dfplan, rejected, home):
     (path,) = (home / "datasets" / "nan-v0").rglob("*.hdf5")
     with h5py.File(path, "r+") as file:
         file["episode_0/observations/observation"][7, 2] = np.nan
-    parts = ["'nan-v0'", "0", "7", "nan"]
-    rejected("train", "pointmaze-umaze", "--dataset", "nan-v0", "--out", "new", parts=parts)
+    words = ["'nan-v0'", "0", "7", "nan"]
+    rejected("train", "pointmaze-umaze", "--dataset", "nan-v0", "--out", "new", words=words)
 
 
 EVAL = ["eval", "RUN", "--episodes", "1"]
@@ -170,7 +170,7 @@ START = ["plan", "RUN", "--start", "1", "1"]
 
 
 @pytest.mark.parametrize(
-    ("args", "parts"),
+    ("args", "words"),
     [
         (["eval", "nowhere"], ["nowhere", "pointmaze-"]),
         (["eval", "."], [". ", "config.json", "task"]),
@@ -241,10 +241,10 @@ START = ["plan", "RUN", "--start", "1", "1"]
     ],
     ids=str,
 )
-def test_commands_that_take_a_run(rejected, run, place, args, parts):
+def test_commands_that_take_a_run(rejected, run, place, args, words):
     (place / "file").touch()
     args = [arg.replace("RUN", str(run)) for arg in args]
-    rejected(*args, parts=[part.replace("RUN", str(run)) for part in parts])
+    rejected(*args, words=[word.replace("RUN", str(run)) for word in words])
 
 
 def test_outputs_are_checked_before_any_work(dfplan, run, place, monkeypatch):
@@ -260,24 +260,24 @@ def test_outputs_are_checked_before_any_work(dfplan, run, place, monkeypatch):
 @pytest.mark.parametrize("ends", ["--start 0 0 --goal 1 1", "--start 1 1 --goal 0 0"])
 def test_figure_of_a_plan_in_a_wall(rejected, run, ends):
     args = [*ends.split(), "--png", "new/p.png", "--json", "new/p.json"]
-    rejected("plan", run, *args, parts=["wall", "[0. 0.]"])
+    rejected("plan", run, *args, words=["wall", "[0. 0.]"])
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": 1', '{"format": 9}', "[]", "\0"], ids=repr)
 def test_damaged_config(rejected, broken, text):
     (broken / "config.json").write_text(text)
-    rejected("eval", broken, parts=[str(broken / "config.json")])
+    rejected("eval", broken, words=[str(broken / "config.json")])
 
 
 def test_config_with_an_unknown_setting(rejected, broken):
     text = (broken / "config.json").read_text()
     (broken / "config.json").write_text(text.replace('"width"', '"widht"'))
-    rejected("eval", broken, parts=["widht", "width"])
+    rejected("eval", broken, words=["widht", "width"])
 
 
 def test_missing_checkpoint(rejected, broken):
     shutil.rmtree(broken / "checkpoints")
-    rejected("eval", broken, parts=["checkpoint", str(broken)])
+    rejected("eval", broken, words=["checkpoint", str(broken)])
 
 
 def test_info_of_a_run_without_a_checkpoint(dfplan, broken):
@@ -287,14 +287,14 @@ def test_info_of_a_run_without_a_checkpoint(dfplan, broken):
 
 def test_checkpoint_without_weights(rejected, broken):
     shutil.rmtree(broken / "checkpoints" / "20" / "weights")
-    rejected("eval", broken, parts=[str(broken / "checkpoints" / "20")])
+    rejected("eval", broken, words=[str(broken / "checkpoints" / "20")])
 
 
 @pytest.mark.parametrize("name", ["_METADATA", "manifest.ocdbt"])
 def test_truncated_checkpoint(rejected, broken, name):
     path = broken / "checkpoints" / "20" / "weights" / name
     path.write_bytes(path.read_bytes()[:20])
-    rejected("eval", broken, parts=[str(broken / "checkpoints" / "20")])
+    rejected("eval", broken, words=[str(broken / "checkpoints" / "20")])
 
 
 @pytest.mark.parametrize(
@@ -317,4 +317,4 @@ def test_usage_errors_of_tyro(dfplan, place, args):
 
 def test_init_from_and_resume_exclude_each_other(rejected, run):
     args = ["train", "--init-from", str(run), "--out", str(run), "--resume"]
-    rejected(*args, parts=["--init-from", "--resume"])
+    rejected(*args, words=["--init-from", "--resume"])

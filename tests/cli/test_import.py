@@ -63,7 +63,7 @@ def test_a_file_without_episodes_is_cut_and_takes_goal_dims(dfplan, place):
 
 
 @pytest.mark.parametrize(
-    ("args", "parts"),
+    ("args", "words"),
     [
         (["d4rl", "maze.hdf5"], ["--dataset"]),
         (["hdf5", "maze.hdf5", "--dataset", "my/x-v0"], ["'hdf5'", "d4rl, ogbench"]),
@@ -78,11 +78,11 @@ def test_a_file_without_episodes_is_cut_and_takes_goal_dims(dfplan, place):
     ],
     ids=str,
 )
-def test_errors_name_the_value_and_leave_nothing_behind(dfplan, maze, home, args, parts):
+def test_errors_name_the_value_and_leave_nothing_behind(dfplan, maze, home, args, words):
     before = sorted((home / "datasets").rglob("*"))
     done = dfplan("import", *args)
     assert done.code == 2 and done.err.startswith("dfplan: error: ")
     assert done.err.count("\n") == 1
-    for part in parts:
-        assert part in done.err
+    for word in words:
+        assert word in done.err
     assert sorted((home / "datasets").rglob("*")) == before

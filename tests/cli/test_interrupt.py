@@ -1,3 +1,5 @@
+"""An interrupted `dfplan train` saves its state and resumes."""
+
 import signal
 import subprocess
 from pathlib import Path

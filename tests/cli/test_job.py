@@ -124,7 +124,8 @@ def test_figures_are_readable(evaluated):
 def test_same_seed_same_result(dfplan, run, evaluated, place):
     done = dfplan("eval", run, "--episodes", 3, "--json", "again.json")
     assert (done.code, done.err) == (0, "")
-    first, again = read(evaluated / "result.json"), read(place / "again.json")
+    first = read(evaluated / "result.json")
+    again = read(place / "again.json")
     assert without_latency(first) == without_latency(again)
     mean = first["metrics"]["raw_return"]["mean"]
     assert f"{mean:.2f}" in done.out

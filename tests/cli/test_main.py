@@ -1,3 +1,5 @@
+"""The command line as a whole: help, version, exit codes."""
+
 import os
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""What commands print, and checks of their output files."""
+
 import os
 import warnings
 

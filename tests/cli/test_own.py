@@ -19,7 +19,7 @@ def read(path):
 
 @pytest.fixture
 def no_display(monkeypatch):
-    def frames(*args):
+    def frames(*args, **kwargs):
         raise ImportError("no\nOpenGL here")
 
     monkeypatch.setattr("dfplan.cli.figures._frames", frames)
@@ -87,7 +87,7 @@ def test_three_commands_from_an_environment_to_an_agent(dfplan, place):
         assert (failed.code, failed.err.count("\n")) == (2, 1)
         assert repr(bad) in failed.err and "module:function" in failed.err
     assert dfplan(*collect, "own_policy_1:Policy").code == 0
-    assert dfplan(*collect, "own_policy_1:Policy").code == 2  # The id exists already.
+    assert dfplan(*collect, "own_policy_1:Policy").code == 2  # The id is taken.
     train = ["train", *names, "--out", "run", "--goal-dims", 0, 1]
     assert dfplan(*train, "--goal-value", 1, 0, *TINY, *SMALLER).code == 0
     done = dfplan("eval", "run", "--episodes", 1, "--json", "e.json")

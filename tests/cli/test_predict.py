@@ -54,7 +54,7 @@ def test_tracks_in_a_csv_file_are_imported_and_forecast(dfplan, place):
 
 
 def test_errors_name_the_option_and_the_value(dfplan, run):
-    for args, parts in (
+    for args, words in (
         (("--seed", 1, run), ["RUN", str(run)]),
         ((run,), ["--dataset"]),
         ((run, *DATA, "--windows", 0), ["--windows", "at least 1, got 0"]),
@@ -63,4 +63,4 @@ def test_errors_name_the_option_and_the_value(dfplan, run):
         ((run, "--dataset", "my/none-v0"), ["'my/none-v0'", DATA[1]]),
     ):
         done = dfplan("predict", *args)
-        assert done.code == 2 and all(part in done.err for part in parts)
+        assert done.code == 2 and all(word in done.err for word in words)

@@ -22,7 +22,8 @@ class Walk(gymnasium.Env):
     def reset(self, options=None, *args, **kwargs):
         super().reset(*args, **kwargs)
         task = (options or {}).get("task_id", 1)
-        self.at, self.time = np.random.normal(size=2), 0
+        self.at = np.random.normal(size=2)
+        self.time = 0
         self.goal = self.at + [task, 0.0] + 0.1 * np.random.normal(size=2)
         return self.observe(), {"goal": np.append(self.goal, 0.0)}
 
@@ -30,7 +31,8 @@ class Walk(gymnasium.Env):
         return np.append(self.at, self.time / 10)
 
     def step(self, action):
-        self.at, self.time = self.at + np.clip(action, -1, 1), self.time + 1
+        self.at = self.at + np.clip(action, -1, 1)
+        self.time += 1
         distance = np.linalg.norm(self.at - self.goal)
         return self.observe(), -distance, distance < 1, False, {"success": float(distance < 1)}
 

@@ -22,4 +22,4 @@ def coded_episodes(steps: list[int], goal_dims: tuple[int, ...] = ()) -> Traject
         states.append(np.stack([np.full_like(step, episode), step, np.full_like(step, 7)], axis=1))
         actions.append(np.append(100 * episode + step[:-1], 0).astype(np.float32)[:, None])
     layout = Layout(3, 1, goal_dims)
-    return from_episodes(states, actions, layout, "coded-v0")
+    return from_episodes(states, actions, layout, dataset_id="coded-v0")

@@ -220,7 +220,7 @@ def test_arrays_that_contradict_the_spaces(minari_home):
     observations, actions = random_episodes(3, 5)
     write(observations, [np.zeros((3, 2)), np.zeros((5, 4))], box(3))
     assert "episode 1" in refusal()
-    write(observations, actions, box(4), "dfplan/other-v0")
+    write(observations, actions, box(4), dataset_id="dfplan/other-v0")
     assert "episode 0: observation has shape (4, 3)" in refusal("dfplan/other-v0")
 
 
@@ -235,7 +235,7 @@ def test_the_fingerprint_changes_with_any_number():
     def fingerprint(state=data.state, action=data.action, cut=5):
         states = [state[:cut], state[cut:]]
         actions = [action[:cut], action[cut:]]
-        return from_episodes(states, actions, data.layout, "any-v0").fingerprint
+        return from_episodes(states, actions, data.layout, dataset_id="any-v0").fingerprint
 
     assert fingerprint() == data.fingerprint
     state = data.state.copy()
@@ -250,7 +250,7 @@ def test_the_fingerprint_is_the_same_after_a_round_trip(minari_home):
     observations, actions = random_episodes(5, 3)
     write(observations, actions, box(3))
     data = load_trajectories(ID)
-    write(observations, actions, box(3), "dfplan/copy-v0")
+    write(observations, actions, box(3), dataset_id="dfplan/copy-v0")
     copy = load_trajectories("dfplan/copy-v0")
     assert copy.fingerprint == data.fingerprint
     assert dataclasses.replace(copy, dataset_id=ID).layout == data.layout

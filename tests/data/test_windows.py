@@ -22,7 +22,7 @@ draw = functools.partial(jax.jit, static_argnums=(2, 3, 4))(sample_batch)
 
 def setup(config, lengths=tuple(LENGTHS), goal_dims=()):
     data = coded_episodes(list(lengths), goal_dims)
-    training_arrays = make_training_arrays(data, config, STATES, ACTIONS)
+    training_arrays = make_training_arrays(data, config, STATES, actions=ACTIONS)
     return training_arrays, TokenLayout.create(data.layout, config)
 
 

@@ -76,10 +76,10 @@ def test_tracker_is_the_same_in_jax():
 
     @jax.jit
     def compiled_track(plans, state, goal):
-        return track(plans, 12, 0, state, goal, xp=jnp)
+        return track(plans, 12, 0, state=state, goal=goal, xp=jnp)
 
     for goal in (plans[:, -1, :2], None):
         action = compiled_track(plans, state, goal)
-        expected = track(plans, 12, 0, state, goal)
+        expected = track(plans, 12, 0, state=state, goal=goal)
         assert action.dtype == expected.dtype == np.float32
         np.testing.assert_allclose(action, expected, atol=1e-3)

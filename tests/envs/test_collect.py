@@ -18,7 +18,7 @@ from .conftest import USER_MAP
 
 @pytest.fixture(scope="module")
 def recording():
-    return simulate(parse_map("Medium"), 16, 1000, np.random.default_rng(0))
+    return simulate(parse_map("Medium"), 16, 1000, rng=np.random.default_rng(0))
 
 
 def test_env_replays_the_data(recording):
@@ -40,8 +40,8 @@ def test_goals_are_reached_and_follow_each_other(recording):
 
 
 def test_same_seed_gives_same_data(recording):
-    repeat = simulate(parse_map("Medium"), 16, 1000, np.random.default_rng(0))
-    other = simulate(parse_map("Medium"), 16, 1000, np.random.default_rng(1))
+    repeat = simulate(parse_map("Medium"), 16, 1000, rng=np.random.default_rng(0))
+    other = simulate(parse_map("Medium"), 16, 1000, rng=np.random.default_rng(1))
     for name in ("states", "goals", "actions"):
         np.testing.assert_array_equal(getattr(repeat, name), getattr(recording, name))
     assert not np.array_equal(other.states, recording.states)
@@ -49,7 +49,7 @@ def test_same_seed_gives_same_data(recording):
 
 def test_simulation_speed():
     start = time.perf_counter()
-    simulate(parse_map("UMaze"), 250, 400, np.random.default_rng(0))
+    simulate(parse_map("UMaze"), 250, 400, rng=np.random.default_rng(0))
     rate = 250 * 400 / (time.perf_counter() - start)
     print(f"{rate:,.0f} steps/s")
     assert rate > 30_000
@@ -57,7 +57,7 @@ def test_simulation_speed():
 
 def test_open_map_is_covered():
     maze = parse_map(["#######", *["#OOOOO#"] * 4, "#######"])
-    states = simulate(maze, 32, 800, np.random.default_rng(0)).states.reshape(-1, 4)
+    states = simulate(maze, 32, 800, rng=np.random.default_rng(0)).states.reshape(-1, 4)
     assert {maze.cell(s) for s in states[::5]} >= set(maze.free)
 
 

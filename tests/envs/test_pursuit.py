@@ -22,7 +22,7 @@ HALL = "\n".join(["#" * 12, *["#" + "O" * 10 + "#"] * 10, "#" * 12])
 def controller_plan(maze, states, goals, tokens, rng):
     """Return plans that resemble learned ones: the data's controller, at rest after arrival."""
     physics = BatchPhysics(build_model(maze), len(states))
-    controller = WaypointController(build_routes(maze), states[:, :2], goals, rng)
+    controller = WaypointController(build_routes(maze), states[:, :2], goals, rng=rng)
     plan = [states]
     arrived = np.zeros(len(states), bool)
     for step in range(1, (tokens - 1) * STRIDE + 1):
@@ -77,7 +77,7 @@ def first_action(plan, state, goal=None, **settings):
     """Return the action [2] at a state (x, y), at rest, or (x, y, vx, vy)."""
     state = np.array([[*state, 0.0, 0.0][:4]])
     goals = None if goal is None else np.array([goal])
-    return track(plan, STRIDE, 0, state, goals, **settings)[0]
+    return track(plan, STRIDE, 0, state=state, goal=goals, **settings)[0]
 
 
 def test_straight_line_takes_close_to_the_minimum_time():
@@ -85,7 +85,7 @@ def test_straight_line_takes_close_to_the_minimum_time():
     start = np.zeros((1, 4))
     goal = np.array([[4.0, 0.0]])
     start[0, 0] = -4.0
-    states = drive(maze, polyline((-4, 0), (4, 0)), start, goal, 300)
+    states = drive(maze, polyline((-4, 0), (4, 0)), start, goal=goal, steps=300)
     # Full force until the goal is the fastest possible control.
     physics = BatchPhysics(build_model(maze), 1)
     state = start
@@ -104,8 +104,8 @@ def test_drives_around_corners_without_leaning_on_walls():
     maze = parse_map("UMaze")
     start = np.array([[-1.0, -1.0, 0.0, 0.0]])
     goal = np.array([[-1.0, 1.0]])
-    plan = controller_plan(maze, start, goal, 30, np.random.default_rng(0))
-    states = drive(maze, plan, start, goal, 200)[0]
+    plan = controller_plan(maze, start, goal, tokens=30, rng=np.random.default_rng(0))
+    states = drive(maze, plan, start, goal=goal, steps=200)[0]
     reach = first_reach(states[None], goal)[0]
     # Six meters of corridor take 115 steps at top speed; cutting corners saves some of them.
     assert reach < 115
@@ -118,11 +118,12 @@ def test_drives_around_corners_without_leaning_on_walls():
 )
 def test_is_faster_than_the_plans_clock_and_stays_at_the_goal(name, tokens, ratio):
     maze, start, goal = draw_episodes(name)
-    plan = controller_plan(maze, start, goal, tokens, np.random.default_rng(0))
+    plan = controller_plan(maze, start, goal, tokens=tokens, rng=np.random.default_rng(0))
     steps = tokens * STRIDE
-    states = drive(maze, plan, start, goal, steps)
+    states = drive(maze, plan, start, goal=goal, steps=steps)
     reach = first_reach(states, goal)
-    by_clock = first_reach(drive(maze, plan, start, goal, steps, tracking.track), goal)
+    states_by_clock = drive(maze, plan, start, goal=goal, steps=steps, follow=tracking.track)
+    by_clock = first_reach(states_by_clock, goal)
     print(f"{name}: first reach {reach.mean():.1f}, by the plan's clock {by_clock.mean():.1f}")
     assert reach.max() <= steps
     assert reach.mean() < ratio * by_clock.mean()
@@ -137,8 +138,8 @@ def test_replanning_reaches_the_goal():
     rng = np.random.default_rng(0)
     states = start[:, None]
     for _ in range(5):
-        plan = controller_plan(maze, states[:, -1], goal, 45, rng)
-        new_states = drive(maze, plan, states[:, -1], goal, 40)[:, 1:]
+        plan = controller_plan(maze, states[:, -1], goal, tokens=45, rng=rng)
+        new_states = drive(maze, plan, states[:, -1], goal=goal, steps=40)[:, 1:]
         states = np.concatenate([states, new_states], axis=1)
     assert first_reach(states, goal).max() < 200
 
@@ -149,10 +150,10 @@ def test_batch_equals_one_by_one():
     state = rng.normal(size=(5, 4))
     goal = plans[:, -1, :2]
     elapsed = np.array([0, 3, 17, 60, 200])
-    batched = track(plans, STRIDE, elapsed, state, goal)
+    batched = track(plans, STRIDE, elapsed, state=state, goal=goal)
     for i in range(5):
         row = slice(i, i + 1)
-        single = track(plans[row], STRIDE, elapsed[row], state[row], goal[row])
+        single = track(plans[row], STRIDE, elapsed[row], state=state[row], goal=goal[row])
         np.testing.assert_allclose(batched[row], single, atol=1e-6)
     assert batched.dtype == np.float32 and batched.shape == (5, 2)
 
@@ -171,7 +172,7 @@ def test_without_a_goal_rests_at_the_end_even_after_overshooting():
     maze = parse_map(HALL)
     start = np.array([[-2.0, 0.0, 0.0, 0.0], [3.0, 0.5, 5.0, 0.0]])
     plan = np.repeat(polyline((-2, 0), (2, 0)), 2, axis=0)
-    states = drive(maze, plan, start, None, 250)
+    states = drive(maze, plan, start, goal=None, steps=250)
     np.testing.assert_allclose(states[:, -1], [[2.0, 0, 0, 0]] * 2, atol=1e-3)
 
 
@@ -179,7 +180,7 @@ def test_plan_that_misses_the_goal_is_driven_to_its_end():
     maze = parse_map(HALL)
     start = np.zeros((1, 4))
     goal = np.array([[0.0, 4.0]])
-    states = drive(maze, polyline((0, 0), (3, 0)), start, goal, 250)
+    states = drive(maze, polyline((0, 0), (3, 0)), start, goal=goal, steps=250)
     np.testing.assert_allclose(states[0, -1], [3.0, 0, 0, 0], atol=1e-3)
 
 
@@ -187,7 +188,7 @@ def test_path_after_the_goal_is_skipped():
     maze = parse_map(HALL)
     start = np.zeros((1, 4))
     goal = np.array([[2.0, 0.0]])
-    states = drive(maze, polyline((0, 0), (2, 0), (2, 4)), start, goal, 250)
+    states = drive(maze, polyline((0, 0), (2, 0), (2, 4)), start, goal=goal, steps=250)
     np.testing.assert_allclose(states[0, -1], [2.0, 0, 0, 0], atol=1e-3)
 
 
@@ -221,7 +222,7 @@ def test_detour_into_a_dead_end_does_not_hold_the_ball():
     maze = parse_map(HALL)
     start = np.zeros((1, 4))
     goal = np.array([[-4.0, 0.0]])
-    states = drive(maze, polyline((0, 0), (3, 0), (-4, 0)), start, goal, 200)
+    states = drive(maze, polyline((0, 0), (3, 0), (-4, 0)), start, goal=goal, steps=200)
     # The detour returns to the ball, so the ball skips it.
     assert states[0, :, 0].max() < 0.2
     assert first_reach(states, goal)[0] < 100
@@ -233,7 +234,7 @@ def test_ball_at_rest_gets_around_the_end_of_a_wall_it_touches():
     start = np.array([[0.4, -0.6, 0.0, 0.0]])
     goal = np.array([[0.25, 1.0]])
     plan = polyline(start[0, :2], (0.6, -0.6), (0.6, 0.6), goal[0])
-    assert first_reach(drive(maze, plan, start, goal, 100), goal)[0] < 80
+    assert first_reach(drive(maze, plan, start, goal=goal, steps=100), goal)[0] < 80
 
 
 def test_larger_lookahead_cuts_corners_more():
@@ -258,6 +259,6 @@ def test_target_is_interpolated_between_path_samples():
 
 def test_invalid_arguments():
     with pytest.raises(ValueError, match=r"states.*\[B, T, 4\].*\(3, 4\)"):
-        track(np.zeros((3, 4)), STRIDE, 0, np.zeros((3, 4)))
+        track(np.zeros((3, 4)), STRIDE, 0, state=np.zeros((3, 4)))
     with pytest.raises(ValueError, match=r"stride.*0"):
-        track(np.zeros((1, 3, 4)), 0, 0, np.zeros((1, 4)))
+        track(np.zeros((1, 3, 4)), 0, 0, state=np.zeros((1, 4)))

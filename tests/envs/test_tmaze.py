@@ -104,6 +104,6 @@ def test_invalid_arguments():
 
 def test_tracker_ignores_the_cue():
     states = np.random.default_rng(0).normal(size=(2, 3, 5))
-    action = track(states, 20, 7, states[:, 0])
-    expected = track_point(states[..., :4], 20, 7, states[:, 0, :4])
+    action = track(states, 20, 7, state=states[:, 0])
+    expected = track_point(states[..., :4], 20, 7, state=states[:, 0, :4])
     np.testing.assert_array_equal(action, expected)

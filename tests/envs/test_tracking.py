@@ -44,7 +44,7 @@ def test_scripted_plan_reaches_the_goal(maze, min_return):
         truncated = False
         while not truncated:
             state = observation["observation"][None]
-            action = track(plan, STRIDE, np.array([elapsed]), state, goal[None])[0]
+            action = track(plan, STRIDE, np.array([elapsed]), state=state, goal=goal[None])[0]
             observation, reward, _, truncated, info = env.step(action)
             total += reward
             elapsed += 1
@@ -73,10 +73,10 @@ def test_batch_equals_one_by_one():
     state = rng.normal(size=(5, 4))
     goal = rng.normal(size=(5, 2))
     elapsed = np.array([0, 3, 17, 60, 200])
-    batched = track(plans, STRIDE, elapsed, state, goal)
+    batched = track(plans, STRIDE, elapsed, state=state, goal=goal)
     for i in range(5):
         row = slice(i, i + 1)
-        single = track(plans[row], STRIDE, elapsed[row], state[row], goal[row])
+        single = track(plans[row], STRIDE, elapsed[row], state=state[row], goal=goal[row])
         np.testing.assert_array_equal(batched[row], single)
     assert batched.dtype == np.float32 and batched.shape == (5, 2)
 
@@ -86,20 +86,22 @@ def test_holds_at_the_goal():
     goal = np.zeros((1, 2))
     inside = np.array([[0.3, 0.0, 0, 0]])
     outside = np.array([[0.5, 0.0, 0, 0]])
-    assert track(plan, STRIDE, 0, inside, goal)[0, 0] < 0
-    assert track(plan, STRIDE, 0, outside, goal)[0, 0] > 0
-    assert track(plan, STRIDE, 0, inside, None)[0, 0] > 0
+    assert track(plan, STRIDE, 0, state=inside, goal=goal)[0, 0] < 0
+    assert track(plan, STRIDE, 0, state=outside, goal=goal)[0, 0] > 0
+    assert track(plan, STRIDE, 0, state=inside, goal=None)[0, 0] > 0
 
 
 def test_single_token_is_a_setpoint():
     plan = np.array([[[1.0, 0.0, 0.0, 0.0]]])
     np.testing.assert_allclose(
-        track(plan, STRIDE, 5, np.array([[0.98, 0.0, 0, 0]]), kp=10.0), [[0.2, 0.0]], atol=1e-6
+        track(plan, STRIDE, 5, state=np.array([[0.98, 0.0, 0, 0]]), kp=10.0),
+        [[0.2, 0.0]],
+        atol=1e-6,
     )
 
 
 def test_invalid_arguments():
     with pytest.raises(ValueError, match=r"states.*\[B, T, 4\].*\(3, 4\)"):
-        track(np.zeros((3, 4)), STRIDE, 0, np.zeros((3, 4)))
+        track(np.zeros((3, 4)), STRIDE, 0, state=np.zeros((3, 4)))
     with pytest.raises(ValueError, match=r"stride.*0"):
-        track(np.zeros((1, 3, 4)), 0, 0, np.zeros((1, 4)))
+        track(np.zeros((1, 3, 4)), 0, 0, state=np.zeros((1, 4)))

@@ -45,11 +45,11 @@ def test_flops_are_those_of_the_windows_that_are_computed():
     step = (two - one) / 6  # 6 tokens, one more step each
     # Each step evaluates a window of two tokens for 4 candidates.
     assert dense_flops(2 * 4) < step < 1.5 * dense_flops(2 * 4)
-    known = one - 6 * step  # goal and present of one robot, once
-    assert dense_flops(2) < known < 1.5 * dense_flops(2)
+    prefix = one - 6 * step  # goal and present of one robot, once
+    assert dense_flops(2) < prefix < 1.5 * dense_flops(2)
     assert bench.plan_flops(planner(**{"sampling.steps": 1}), 3) == pytest.approx(3 * one, rel=0.05)
     # A gradient needs all 6 tokens at each step, forward and backward.
-    guided = bench.plan_flops(planner(**{"sampling.steps": 1}), 1, guided=True) - known
+    guided = bench.plan_flops(planner(**{"sampling.steps": 1}), 1, guided=True) - prefix
     assert 2 * dense_flops(6 * 4) < guided / 6 < 3 * dense_flops(6 * 4)
 
 
@@ -64,7 +64,9 @@ def test_a_plan_next_to_its_floor():
     states = Normalizer(jnp.ones(4), jnp.ones(4))
     actions = Normalizer(jnp.zeros(2), jnp.ones(2))
     weights = Weights(MODEL.init(0), states, actions)
-    result = bench.bench_plan(planner(horizon=9, **{"sampling.steps": 2}), weights, 2, GEMM, 0.0)
+    result = bench.bench_plan(
+        planner(horizon=9, **{"sampling.steps": 2}), weights, 2, gemm=GEMM, seconds=0.0
+    )
     assert (result["batch"], result["horizon"]) == (2, 9)
     assert 0 < result["p50_ms"] <= result["p99_ms"]
     assert result["floor_ms"] == pytest.approx(1000 * result["gflop"])

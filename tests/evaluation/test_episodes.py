@@ -18,7 +18,9 @@ def record(seed, rewards, success, goal):
 
 
 def test_the_ends_are_padded():
-    joined = join([record(1, [1.0, 2.0, 3.0], [0, 0, 0, 1], 7), record(5, [4.0], [0, 1], 8)])
+    joined = join(
+        [record(1, [1.0, 2.0, 3.0], [0, 0, 0, 1], goal=7), record(5, [4.0], [0, 1], goal=8)]
+    )
     assert joined.seeds.tolist() == [1, 5] and joined.length.tolist() == [3, 1]
     assert joined.reward.tolist() == [[1, 2, 3], [4, 0, 0]]
     assert joined.success.tolist() == [[False] * 3 + [True], [False, True, True, True]]
@@ -27,6 +29,6 @@ def test_the_ends_are_padded():
 
 
 def test_flags_that_only_some_records_have():
-    joined = join([record(1, [1.0], None, None), record(2, [1.0, 1.0], [0, 1, 0], None)])
+    joined = join([record(1, [1.0], None, goal=None), record(2, [1.0, 1.0], [0, 1, 0], goal=None)])
     assert joined.success.tolist() == [[False] * 3, [False, True, False]] and joined.goals is None
-    assert join([record(1, [1.0], None, None)]).success is None
+    assert join([record(1, [1.0], None, goal=None)]).success is None

@@ -34,7 +34,7 @@ def job(tiny_data, tiny_config, tmp_path_factory):
     """A run that acts by inverse dynamics, its weights, and the directory it is exported to."""
     small = tiny_config.override({"net.layers": 1})
     run = fit_run(TASK, small, tiny_data).with_planner(PLANNER)
-    weights = Weights(run.model.init(3), run.states, run.actions, run.support)
+    weights = Weights(run.model.init(3), run.states, run.actions, support=run.support)
     out = tmp_path_factory.mktemp("export") / "new" / "out"
     size = export(run, weights, out, batches=(2,), platforms=("cpu", "cuda"))
     assert size == sum(path.stat().st_size for path in out.iterdir())
@@ -195,7 +195,7 @@ def test_onnx(tiny_data, tiny_config, tmp_path, net, recwarn, caplog):
 
     config = tiny_config.override({"net.layers": 1, **net})
     run = fit_run(TASK, config, tiny_data)
-    weights = Weights(run.model.init(3), run.states, run.actions, run.support)
+    weights = Weights(run.model.init(3), run.states, run.actions, support=run.support)
     export_denoiser(run, weights, tmp_path / "denoiser.onnx")
     assert not [record for record in caplog.records if record.name == "onnx_ir.serde"]
     assert not [w for w in recwarn if "float64" in str(w.message)]

@@ -59,7 +59,7 @@ def test_every_window_is_sampled_whatever_fits_a_program(monkeypatch):
     planner = Counting(planner_config(candidates=4, **{"history.tokens": 2}))
     windows_done = []
     monkeypatch.setattr(sample_module, "PROGRAM_SAMPLES", 12)  # three windows of four samples
-    samples = sample_futures(planner, None, history(10, 2), 0, windows_done.append)
+    samples = sample_futures(planner, None, history(10, 2), seed=0, advance=windows_done.append)
     assert samples.shape == (10, 4, 3, 2) and windows_done == [3, 6, 9, 10]
     np.testing.assert_array_equal(samples[:, 0, 0, 0], 100 * np.arange(10) + 1)
     assert len(planner.calls) == 4
@@ -67,7 +67,7 @@ def test_every_window_is_sampled_whatever_fits_a_program(monkeypatch):
 
 def test_windows_follow_each_other():
     planner = Counting(planner_config(candidates=2, **{"history.tokens": 2, "history.level": 0.1}))
-    samples = sample_futures(planner, None, history(3, 2), 0, tokens=7)
+    samples = sample_futures(planner, None, history(3, 2), seed=0, tokens=7)
     assert samples.shape == (3, 2, 7, 2)
     # The first window in a candidate's own steps, the later ones by a single candidate.
     np.testing.assert_array_equal(samples[1, 0, :, 0], 100 + np.arange(1, 8))
@@ -83,7 +83,7 @@ def test_windows_follow_each_other():
 
 def test_a_history_longer_than_a_window():
     planner = Counting(planner_config(candidates=1, **{"history.tokens": 4}), horizon=1)
-    sample_futures(planner, None, history(1, 4), 0, tokens=3)
+    sample_futures(planner, None, history(1, 4), seed=0, tokens=3)
     np.testing.assert_array_equal(planner.calls[-1][1].frames[0, :, 0, 0], [-1, 0, 1, 2])
 
 
@@ -91,5 +91,5 @@ def test_a_history_longer_than_a_window():
 def test_tokens_of_more_than_a_state_end_with_the_first_window(data):
     planner = Counting(planner_config(**{"history.tokens": 2}), data=DataConfig(stride=2, **data))
     with pytest.raises(UserError, match=r"planner.horizon 3 .*data.actions.*data.frames last"):
-        sample_futures(planner, None, history(1, 2), 0, tokens=4)
-    assert sample_futures(planner, None, history(1, 2), 0, tokens=3).shape == (1, 4, 3, 2)
+        sample_futures(planner, None, history(1, 2), seed=0, tokens=4)
+    assert sample_futures(planner, None, history(1, 2), seed=0, tokens=3).shape == (1, 4, 3, 2)

@@ -29,12 +29,13 @@ def make_planner(history=2, horizon=3, stride=2):
 
 def make_data(*lengths):
     """Episode e's state at step t is (100 e + t, -t), its action 100 e + t."""
-    states, actions = [], []
+    states = []
+    actions = []
     for e, n in enumerate(lengths):
         t = np.arange(n, dtype=np.float32)
         states.append(np.stack([100 * e + t, -t], axis=1))
         actions.append(100 * e + t[:, None])
-    return from_episodes(states, actions, LAYOUT, "my/count-v0")
+    return from_episodes(states, actions, LAYOUT, dataset_id="my/count-v0")
 
 
 def test_windows_hold_what_was_observed_and_what_followed():
@@ -81,7 +82,7 @@ def test_intervals_reach_their_nominal_coverage(drawn, coverage):
     half = WINDOWS // 2
     stretch = calibrate(narrow[:half], truth[:half], coverage)
     assert stretch == pytest.approx(2, rel=0.15)
-    actual = inside(narrow[half:], truth[half:], coverage, stretch).mean()
+    actual = inside(narrow[half:], truth[half:], coverage, stretch=stretch).mean()
     assert actual == pytest.approx(coverage, abs=0.03)
 
 

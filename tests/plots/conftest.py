@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-LEFT, RIGHT, BOTTOM, TOP = -3.0, 5.0, -2.0, 2.0
+LEFT = -3.0
+RIGHT = 5.0
+BOTTOM = -2.0
+TOP = 2.0
 
 
 class DrawingEnv:
@@ -75,7 +78,8 @@ def read_gif():
     """A function that reads the frames `[F, H, W, 3]` and their display times in milliseconds."""
 
     def read(path):
-        images, durations = [], []
+        images = []
+        durations = []
         with Image.open(path) as image:
             assert image.format == "GIF" and image.info["loop"] == 0
             for i in range(image.n_frames):

@@ -11,7 +11,9 @@ from dfplan.representation.layout import Layout
 
 
 def dimensions(name, count):
-    return tuple(Dimension(f"{name} {i}", 0, 0, 1, 1, 0, 0) for i in range(count))
+    return tuple(
+        Dimension(f"{name} {i}", 0, 0, std=1, high=1, missing=0, at_ends=0) for i in range(count)
+    )
 
 
 def make_case(states=3, goal_dims=()):
@@ -22,7 +24,7 @@ def make_case(states=3, goal_dims=()):
         "my/data-v0",
         spaces,
         np.array([9] * 5),
-        layout,
+        layout=layout,
         state=dimensions("s", states),
         action=dimensions("a", 2),
     )

@@ -14,7 +14,9 @@ GOAL = np.array([2.0, 0.5])
 
 @pytest.fixture
 def animation(trace, levels, drawing_env):
-    return DenoisingAnimation(trace, levels, BEST, draw_function(drawing_env), GOAL, unit="m")
+    return DenoisingAnimation(
+        trace, levels, BEST, draw=draw_function(drawing_env), goal=GOAL, unit="m"
+    )
 
 
 def test_tokens_are_at_the_traced_points_colored_by_level(animation, trace, levels):
@@ -49,15 +51,16 @@ def test_levels_and_the_current_row(animation, levels):
 
 
 def test_scene(animation, drawing_env):
-    marks = {line.get_gid(): line.get_xydata() for line in animation.scene.lines if line.get_gid()}
-    np.testing.assert_array_equal(marks["start"], [[0, 0]])
-    np.testing.assert_array_equal(marks["goal"], [GOAL])
+    ends = {line.get_gid(): line.get_xydata() for line in animation.scene.lines if line.get_gid()}
+    np.testing.assert_array_equal(ends["start"], [[0, 0]])
+    np.testing.assert_array_equal(ends["goal"], [GOAL])
     assert animation.scene.get_xlim() == (-3, 5) and drawing_env.drawn == [[]]
     assert animation.scene.get_xlabel() == "x (m)"
 
 
 def test_frames_do_not_depend_on_the_previous_one(animation):
-    first, last = animation.frame(0), animation.frame(6)
+    first = animation.frame(0)
+    last = animation.frame(6)
     assert first.dtype == np.uint8 and first.shape == (440, 880, 3)
     np.testing.assert_array_equal(animation.frame(0), first)
     assert (first != last).any()
@@ -67,7 +70,8 @@ def test_limits_without_a_draw_function(trace, levels):
     far = trace.copy()
     far[0, 0, 1] = 1e6
     scene = DenoisingAnimation(far, levels, BEST, goal=GOAL).scene
-    (left, right), (bottom, top) = scene.get_xlim(), scene.get_ylim()
+    left, right = scene.get_xlim()
+    bottom, top = scene.get_ylim()
     drawn = np.concatenate([far[-1].reshape(-1, 2), GOAL[None]])
     assert left < drawn[:, 0].min() and drawn[:, 0].max() < right < 1e3
     assert bottom < drawn[:, 1].min() and drawn[:, 1].max() < top < 1e3
@@ -75,7 +79,7 @@ def test_limits_without_a_draw_function(trace, levels):
 
 def test_file(trace, levels, drawing_env, tmp_path, read_gif):
     path = tmp_path / "figures" / "denoising.gif"
-    animate_denoising(path, trace, levels, BEST, draw_function(drawing_env), GOAL)
+    animate_denoising(path, trace, levels, best=BEST, draw=draw_function(drawing_env), goal=GOAL)
     images, durations = read_gif(path)
     assert durations == [400] * 6 + [2000]
     assert all((a != b).any() for a, b in itertools.pairwise(images))
@@ -83,9 +87,9 @@ def test_file(trace, levels, drawing_env, tmp_path, read_gif):
 
 def test_many_rows_are_reduced_to_sixty_frames(trace, levels, tmp_path, read_gif):
     repeated = np.repeat(np.arange(7), 30)
-    trace, levels = trace[repeated], levels[repeated]
-    trace = trace + np.linspace(0, 1, len(repeated))[:, None, None, None]
-    animate_denoising(tmp_path / "d.gif", trace, levels, BEST)
+    levels = levels[repeated]
+    trace = trace[repeated] + np.linspace(0, 1, len(repeated))[:, None, None, None]
+    animate_denoising(tmp_path / "d.gif", trace, levels, best=BEST)
     images, durations = read_gif(tmp_path / "d.gif")
     assert len(images) == 60 and durations == [100] * 59 + [2000]
     assert (tmp_path / "d.gif").stat().st_size < 2e6
@@ -97,7 +101,7 @@ def test_many_rows_are_reduced_to_sixty_frames(trace, levels, tmp_path, read_gif
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_dimension_no_goal_and_few_candidates(count, levels, tmp_path, read_gif):
     states = np.random.default_rng(0).normal(size=(7, count, 5, 1))
-    animate_denoising(tmp_path / "d.gif", plot_points(states, (0,), 10), levels, 0)
+    animate_denoising(tmp_path / "d.gif", plot_points(states, (0,), 10), levels, best=0)
     assert len(read_gif(tmp_path / "d.gif")[0]) == 7
 
 

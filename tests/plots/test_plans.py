@@ -14,7 +14,7 @@ DRIVEN = np.array([[0.0, 0.0], [0.4, 0.1], [1.1, 0.2]])
 
 @pytest.fixture
 def case(candidates):
-    return PlanCase(candidates, 1, DRIVEN, np.array([2.0, 0.5]), "seed 5", seed=5)
+    return PlanCase(candidates, 1, DRIVEN, goal=np.array([2.0, 0.5]), title="seed 5", seed=5)
 
 
 def lines_with_id(ax, gid):
@@ -56,7 +56,7 @@ def test_the_legend_lists_only_what_is_shown(candidates):
 def test_one_dimensional_states():
     states = np.array([[[0.0], [1.0], [3.0]]])
     goal = goal_point(np.array([3.0]), (0,), (0,), end=20)
-    case = PlanCase(plot_points(states, (0,), 10), 0, plot_points(states[0], (0,)), goal)
+    case = PlanCase(plot_points(states, (0,), 10), 0, plot_points(states[0], (0,)), goal=goal)
     (ax,) = plans_figure([case], names=("control step", "state 0")).axes
     np.testing.assert_array_equal(lines_with_id(ax, "plan"), [[[0, 0], [10, 1], [20, 3]]])
     np.testing.assert_array_equal(lines_with_id(ax, "driven"), [[[0, 0], [1, 1], [2, 3]]])

@@ -60,7 +60,7 @@ class Walk:
 
 def record(**options):
     agent = Agent()
-    frames = video_frames(agent, Walk(), 5, lambda: lambda state: state[0], **options)
+    frames = video_frames(agent, Walk(), 5, make_renderer=lambda: lambda state: state[0], **options)
     return [int(f) for f in frames], agent.seeds
 
 
@@ -101,7 +101,7 @@ def pixel(frame, x, y):
 
 
 def test_matplotlib_draws_the_environment_once(drawing_env):
-    render = MatplotlibRenderer(Agent(), drawing_env, 400, "drawn with matplotlib")
+    render = MatplotlibRenderer(Agent(), drawing_env, 400, caption="drawn with matplotlib")
     assert render(np.zeros(3)).shape == (200, 400, 3)  # 8 by 4 meters
     assert len(drawing_env.drawn) == 1
     render(np.zeros(3))

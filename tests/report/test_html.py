@@ -18,11 +18,13 @@ def report(tmp_path):
     return Report(
         title="a <b>task</b>",
         subtitle="what it is",
-        headlines={"success rate": "97 %"},
+        headlines={"success rate": "97%"},
         facts={"command": "dfplan train --env-kwargs '<script>alert(1)</script>'", "nothing": ""},
         curves="<svg><path/></svg>",
         tables=[
-            Table("two episodes", ["planner", "random"], [("score", ["1.25", ""])], ["a note"])
+            Table(
+                "two episodes", ["planner", "random"], [("score", ["1.25", ""])], notes=["a note"]
+            )
         ],
         figures=[Figure(tmp_path / "a.png", "six plans"), Figure(tmp_path / "b.mp4", "a video")],
         settings={"net": [Setting("width", "96", False), Setting("heads", "4", True)]},
@@ -32,7 +34,7 @@ def report(tmp_path):
 
 def test_all_contents_are_shown_and_empty_facts_are_not(report, read_html):
     texts = read_html(render_html(report)).texts
-    for text in ("a <b>task</b>", "what it is", "97 %", "success rate", "two episodes", "random"):
+    for text in ("a <b>task</b>", "what it is", "97%", "success rate", "two episodes", "random"):
         assert text in texts
     for text in ("score", "1.25", "a note", "six plans", "a video", "width", "96", "heads"):
         assert text in texts

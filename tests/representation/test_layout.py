@@ -181,7 +181,7 @@ def test_find_goal_dims_uses_each_column_once():
 
 def test_goal_from_the_observation():
     """The state holds zeros where the observation holds the goal."""
-    layout = layout_from_spaces(box(5), box(2), (0, 1), (4, 2))
+    layout = layout_from_spaces(box(5), box(2), (0, 1), goal_from=(4, 2))
     observation = np.arange(1.0, 6)
     assert layout.goal(observation).tolist() == [5, 3]
     assert layout.state(observation).tolist() == [1, 2, 0, 4, 0]
@@ -243,7 +243,7 @@ def test_a_goal_dict_can_be_read_without_goals():
 
 def test_json_round_trip():
     space = spaces.Dict({"joint": box(2, 3), "hand": spaces.Dict({"tip": box(2)})})
-    layout = layout_from_spaces(space, box(2), (0,), (3,))
+    layout = layout_from_spaces(space, box(2), (0,), goal_from=(3,))
     restored = Layout.from_dict(json.loads(json.dumps(dataclasses.asdict(layout))))
     assert restored == layout and restored.observation_shape[1] == ("joint", (2, 3))
 

@@ -111,7 +111,7 @@ def test_what_is_missing_in_a_package(shop):
     with pytest.raises(UserError, match=r"shop/walk .*config\.json"):
         resolve_run("walk")
     shutil.rmtree(shop / "walk")
-    with pytest.raises(UserError, match=r"'shop:walk'.*shop/walk; reinstall shop"):
+    with pytest.raises(UserError, match=r"'shop:walk'.*shop/walk .*reinstall shop"):
         resolve_run("walk")
 
 

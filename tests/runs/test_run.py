@@ -201,7 +201,9 @@ def test_the_data_sets_the_window_length(tiny_data, tiny_config, tmp_path):
 def other_data(data, **changes):
     layout = dataclasses.replace(data.layout, **changes)
     states = [np.zeros((3, layout.state_dim), np.float32)]
-    return from_episodes(states, [np.zeros((3, layout.action_dim), np.float32)], layout, "other-v0")
+    return from_episodes(
+        states, [np.zeros((3, layout.action_dim), np.float32)], layout, dataset_id="other-v0"
+    )
 
 
 def test_check_dataset(run, tiny_data):
@@ -270,7 +272,9 @@ def test_check_env_without_a_spec(run):
 
 @pytest.mark.parametrize("append", [False, True], ids=["within", "appended"])
 def test_check_env_with_goals(run, append):
-    layout = Layout(3, 2, (3, 4) if append else (0, 1), True, append_achieved=append)
+    layout = Layout(
+        3, 2, (3, 4) if append else (0, 1), dict_observation=True, append_achieved=append
+    )
     goal_run = dataclasses.replace(run, layout=layout)
     goal_run.check_env(env(goal_dict(3)))
     with pytest.raises(UserError, match=f"has {6 if append else 4} states, 2 goals"):

@@ -9,7 +9,7 @@ LIMIT = 12
 
 
 class GoalEnv(gymnasium.Env):
-    """Observations are `[x, y, last action]`; episodes end at the goal, as in the mazes there."""
+    """Observations are `[x, y, last action]`; episodes end at the goal, as in OGBench's mazes."""
 
     observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float64)
 

@@ -1,4 +1,4 @@
-"""OGBench's protocol, against a scorer that is written as OGBench's own evaluation is."""
+"""OGBench's protocol, against a scorer that is written like OGBench's own evaluation."""
 
 import functools
 

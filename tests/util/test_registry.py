@@ -79,8 +79,8 @@ def test_installed_choices_are_found_and_broken_ones_left_out(installed, registr
 
 
 def test_make_fills_parameters_with_their_types(registry):
-    made = registry.make("ramp:low=1,steps=3,closed=true")
-    assert made == Ramp(1.0, 3, True) and type(made.low) is float
+    ramp = registry.make("ramp:low=1,steps=3,closed=true")
+    assert ramp == Ramp(1.0, 3, True) and type(ramp.low) is float
     assert registry.make("ramp", low=0.5) == Ramp(0.5)
     assert registry.make("power:base=3", 1) == 10
     assert registry.make("power:exponent=3", 1, base=2) == 9

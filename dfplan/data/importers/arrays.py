@@ -26,7 +26,7 @@ ENDS = ("terminals", "timeouts")
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
-    """Read NumPy arrays: NPZ, or NPY files.
+    """Read NumPy arrays in NPZ or NPY files.
 
     Args:
         paths: One or more NPZ files with the same columns; or NPY files, one per column.
@@ -41,7 +41,9 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> C
         return _episodes(open_npy(paths), columns, limit)
     if suffixes != {".npz"}:
         names = ", ".join(map(str, paths))
-        raise UserError(f"{names}: needed: .npz files, or .npy files named after their columns")
+        raise UserError(
+            f"cannot read {names}; needed: .npz files, or .npy files named after their columns"
+        )
     return join_episodes([_read(path, columns, limit) for path in paths])
 
 
@@ -58,7 +60,7 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
     flags = {name: reader.flags(name, rows, reference) for name in ENDS if name in reader.names}
     if LENGTHS in reader.names:
         if limit is not None:
-            raise UserError(f"{reader.where} has {LENGTHS!r}; leave --episode-steps out")
+            raise UserError(f"{reader.where} has {LENGTHS!r}; omit --episode-steps")
         length = _read_lengths(reader, rows, reference)
     else:
         end = np.any([np.zeros(rows, bool), *flags.values()], axis=0)

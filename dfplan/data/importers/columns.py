@@ -45,7 +45,7 @@ class ColumnReader:
     read: Callable[[str], np.ndarray]
 
     def column(self, name: str) -> np.ndarray:
-        """Return a column as `[N, D]`: float32 if that holds its type exactly, else float64.
+        """Return a column as `[N, D]`: float32 if that represents its type exactly, else float64.
 
         Raises:
             UserError: If the column does not exist or does not hold a row of numbers per step.
@@ -108,7 +108,7 @@ class ColumnReader:
     def resolve(self, columns: Columns, default: Columns) -> Columns:
         """Return the columns to read: the user's choice, and the format's default elsewhere.
 
-        Rewards and goal are None if the user chose none and the file lacks the default column.
+        Rewards and goal are None if the user named no column and the file lacks the default one.
         """
         return Columns(
             observations=columns.observations or default.observations,

@@ -103,7 +103,7 @@ def read_episodes(
         final=final,
     )
     _check_finite(episodes, columns)
-    notes = _notes(reader, columns, episodes, boundary_columns)
+    notes = _notes(reader, columns, episodes, boundary_columns=boundary_columns)
     return dataclasses.replace(episodes, notes=notes)
 
 
@@ -193,7 +193,7 @@ def _check_finite(episodes: ColumnarEpisodes, columns: Columns) -> None:
     )
     for name, array, used in checks:
         if array is not None:
-            _refuse(episodes, str(name), array, ~np.isfinite(array) & used[:, None])
+            _refuse(episodes, str(name), array, bad=~np.isfinite(array) & used[:, None])
     if episodes.final is not None and not np.isfinite(episodes.final).all():
         episode, dim = map(int, np.argwhere(~np.isfinite(episodes.final))[0])
         raise UserError(

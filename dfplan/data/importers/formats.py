@@ -20,7 +20,7 @@ class Importer(Protocol):
 
     Args:
         paths: Files or folders, at least one; they exist.
-        columns: Names of the columns to read; empty ones mean the format's own.
+        columns: Names of the columns to read; the format's own where empty or None.
         limit: Maximum number of rows per episode; None for no limit.
 
     Raises:
@@ -75,7 +75,7 @@ def read_files(
     read: Importer = IMPORTERS.get(name)
     missing = [path for path in paths if not path.exists()]
     if missing:
-        raise UserError(f"there is no {missing[0]}")
+        raise UserError(f"{missing[0]} does not exist")
     if not paths:
         raise UserError("name a file to import")
     return read(paths, columns, limit)

@@ -27,7 +27,7 @@ EXTRA = "pip install 'dfplan[lerobot]'"
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
-    """Read LeRobot datasets: folders.
+    """Read folders of LeRobot datasets.
 
     Args:
         paths: One or more folders.
@@ -97,7 +97,7 @@ def _column(path: Path, name: str) -> np.ndarray:
 
     with pq.ParquetFile(path) as file:
         if name not in file.schema_arrow.names:
-            raise ValueError(f"{path.name} lacks it")
+            raise ValueError(f"not in {path.name}")
         kind = file.schema_arrow.field(name).type
         is_list = types.is_list(kind) or types.is_fixed_size_list(kind)
         number = kind.value_type if is_list else kind

@@ -30,7 +30,7 @@ ACTIONS = "the actions are the displacements from each position to the next"
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
-    """Read CSV files of tracks: id, time, x, y.
+    """Read CSV files of tracks with the columns id, time, x, y.
 
     Args:
         paths: One or more files whose first line names the columns, including `id` and `time`.
@@ -54,7 +54,7 @@ def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
     ids = np.asarray(reader.read(ID))
     order = np.lexsort((time, ids))
     position = position[order]
-    length = _episode_lengths(reader.where, ids[order], time[order], limit)
+    length = _episode_lengths(reader.where, ids[order], time[order], limit=limit)
     has_steps = np.repeat(length > 1, length)
     if not has_steps.any():
         raise UserError(f"{reader.where} has no track of two rows at one step")
@@ -87,7 +87,7 @@ def _open(path: Path) -> ColumnReader:
     def read_column(name: str) -> np.ndarray:
         if name == ID:
             return np.array([row[ID] for row in rows])
-        return np.array([_number(path, i, name, row[name]) for i, row in enumerate(rows)])
+        return np.array([_number(path, i, name, text=row[name]) for i, row in enumerate(rows)])
 
     return ColumnReader(str(path), names, read_column)
 

@@ -19,7 +19,7 @@ ONE_ROW = "episodes with a single row contain no step and are left out: {}"
 
 @dataclasses.dataclass(frozen=True)
 class ImportResult:
-    """What was written.
+    """Size of the written dataset, and notes on it.
 
     Attributes:
         episodes: Number of episodes.
@@ -34,7 +34,7 @@ class ImportResult:
 
 @dataclasses.dataclass(frozen=True)
 class ImportOptions:
-    """What the file does not say about its numbers.
+    """Facts that the file does not state about its numbers.
 
     Attributes:
         goal_dims: Dimensions of the observation that form the achieved goal; empty for the first
@@ -53,7 +53,7 @@ def write_episodes(
     description: str,
     progress: Callable[[int], None] | None = None,
 ) -> ImportResult:
-    """Write a local Minari dataset; nothing is left of it if writing fails or is interrupted.
+    """Write a local Minari dataset; remove it again if writing fails or is interrupted.
 
     With goals, observations are a Dict of observation, achieved_goal and desired_goal, else a Box.
     An episode's last step is terminated if the file says so, else truncated.
@@ -61,7 +61,7 @@ def write_episodes(
     Args:
         episodes: Episodes to write.
         dataset_id: Minari id of a dataset that does not exist yet.
-        options: What the file does not say.
+        options: Facts that the file does not state.
         description: Description that is stored in the dataset.
         progress: Function that is called from time to time with the number of rows written.
 
@@ -175,7 +175,7 @@ def _buffers(
         terminated = bool(episodes.terminated[episode])
         # Minari's annotations ask for lists; its storage also takes arrays, which is much faster.
         arrays: dict[str, Any] = {
-            "observations": _observations(episodes, episode, slice(start, stop), dims),
+            "observations": _observations(episodes, episode, slice(start, stop), dims=dims),
             "actions": episodes.action[start:stop][:steps],
             "rewards": episodes.reward[start:stop][:steps],
             "terminations": is_last & terminated,

@@ -35,7 +35,7 @@ def _missing(profile: Profile) -> str:
     share = max(d.missing for d in bad)
     return (
         f"{_names(bad)}: up to {share:.2%} of the values are NaN or infinite "
-        f"(first: {_describe(profile.first_missing)}); training refuses the dataset"
+        f"(first: {_describe(profile.first_missing)}); training rejects the dataset"
     )
 
 

@@ -25,7 +25,7 @@ def measure(
 ) -> Profile:
     """Measure a dataset.
 
-    Data that training would refuse (NaN, unsupported spaces) is measured, not refused.
+    Data that training would reject (NaN, unsupported spaces) is measured all the same.
 
     Args:
         dataset_id: Minari id.
@@ -116,7 +116,7 @@ def _spaces(dataset: Any) -> dict[str, str]:
 
 
 def _lengths(dataset: Any) -> np.ndarray:
-    """Return the steps of each episode that has any, from metadata alone."""
+    """Return the number of steps of each nonempty episode, from metadata alone."""
     try:
         records = dataset.storage.get_episode_metadata(dataset.episode_indices)
         steps = np.array([int(record["total_steps"]) for record in records], np.int64)

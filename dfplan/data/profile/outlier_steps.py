@@ -10,7 +10,7 @@ BOUNDARY_SHARE = 0.5
 """Share of the dimensions with an outlier at the same step that marks a missed episode boundary.
 
 A contact or a switch affects few dimensions. With 1,000 PointMaze-Large episodes joined into one,
-this finds 87 % of the boundaries, with 500 on UMaze 69 %, and no false ones in either.
+this finds 87% of the boundaries; with 500 on UMaze, 69%; and no false ones in either case.
 """
 
 

@@ -24,12 +24,12 @@ class Dimension:
 
     Attributes:
         name: Name such as "observation 3".
-        low: Lowest finite value; NaN without any.
-        mean: Mean of the finite values; NaN without any.
-        std: Standard deviation of the finite values; NaN without any.
-        high: Highest finite value; NaN without any.
+        low: Lowest finite value; NaN without finite values.
+        mean: Mean of the finite values; NaN without finite values.
+        std: Standard deviation of the finite values; NaN without finite values.
+        high: Highest finite value; NaN without finite values.
         missing: Share of values that are not finite.
-        at_ends: Share of values that equal the lowest or the highest one.
+        at_ends: Share of the finite values that equal the lowest or the highest one.
         outlier_steps: Number of steps that change a state far more than usual; see
             `dfplan.data.profile.outlier_steps`.
     """
@@ -57,9 +57,10 @@ class Profile:
         dataset_id: Minari id.
         spaces: Text of the "observation" and "action" spaces.
         length: `[E]` int64, steps of each episode.
-        layout: Layout by which dfplan reads it; None if it cannot.
-        problem: Reason why dfplan cannot read it, and then the fields below are empty; else empty.
-        ends: Number of episodes that were "terminated", were "truncated" or end "unmarked".
+        layout: Layout by which dfplan reads the dataset; None if dfplan cannot read it.
+        problem: Reason why dfplan cannot read the dataset, in which case the fields below are
+            empty; empty if dfplan can read it.
+        ends: Number of episodes by kind of end: "terminated", "truncated" or "unmarked".
         state: Dimensions of the state.
         action: Dimensions of the action.
         goal: Dimensions of the goal.

@@ -35,7 +35,7 @@ class Episode(NamedTuple):
 
 
 class RunningStatistics:
-    """Statistics of the episodes added so far; the episodes themselves are not kept.
+    """Statistics of the episodes added so far; the episodes themselves are not stored.
 
     Args:
         layout: Layout of the dataset.

@@ -10,9 +10,9 @@ import numpy as np
 class Perturbation(gym.Wrapper):
     """A wrapper with its own random generator.
 
-    `reset(seed=...)` seeds the environment and, independently, each perturbation: by the seed, the
-    perturbation's class name, and the number of wrappers of that class below it. Starts and goals
-    are therefore the same as without perturbations.
+    `reset(seed=...)` seeds the environment and, independently, each perturbation, from the seed,
+    the perturbation's class name and the number of wrappers of that class below it. Starts and
+    goals are therefore the same as without perturbations.
 
     Args:
         env: Environment.

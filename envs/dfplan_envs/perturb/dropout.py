@@ -8,7 +8,7 @@ from dfplan_envs.perturb.sensors import SensorPerturbation
 
 
 class _MissingReadings(SensorPerturbation):
-    """Replaces readings by NaN after the first; subclasses implement `_is_missing`."""
+    """Replaces readings with NaN after the first; subclasses implement `_is_missing`."""
 
     drops = True
 

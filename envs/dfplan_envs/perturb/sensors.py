@@ -14,7 +14,7 @@ SENSOR_KEYS = ("observation", "achieved_goal")
 
 
 class SensorPerturbation(Perturbation):
-    """Replaces observations by degraded readings; subclasses implement `sense`.
+    """Replaces observations with degraded readings; subclasses implement `sense`.
 
     The readings are the flat Box observation, or `observation` followed by `achieved_goal` of a
     goal Dict. A number in `achieved_goal` that also occurs in `observation` comes from the same
@@ -109,7 +109,7 @@ def _match_sensors(
 def check_per_sensor(name: str, value: Any, sizes: list[int]) -> np.ndarray:
     """Return one number per sensor, from a single number or one number for each.
 
-    With as many numbers as `observation` has, sensors that occur only in `achieved_goal` get 0.
+    If the numbers cover `observation` alone, sensors that occur only in `achieved_goal` get 0.
 
     Args:
         name: Name of the value, for the error message.

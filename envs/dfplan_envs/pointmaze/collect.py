@@ -56,7 +56,7 @@ def collect(
     env, maze = _make_data_env(env_id, env_kwargs or {})
     size = math.ceil(steps / EPISODE_STEPS)
     length = math.ceil(steps / size)
-    recording = simulate(maze, size, length, np.random.default_rng(seed), progress=progress)
+    recording = simulate(maze, size, length, rng=np.random.default_rng(seed), progress=progress)
     if progress is not None:
         progress(steps)
     # The steps that exceed `steps` are dropped, one from each of the first episodes.

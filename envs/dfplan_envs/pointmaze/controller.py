@@ -160,7 +160,9 @@ class WaypointPolicy:
         controller = self._controller
         jumped = np.abs(position - self._last_position).max() > MAX_STEP
         if controller is None or jumped or not np.array_equal(controller.goal, goal):
-            controller = WaypointController(self._routes, position, goal, self._rng, self._config)
+            controller = WaypointController(
+                self._routes, position, goal, rng=self._rng, config=self._config
+            )
         self._controller = controller
         self._last_position = position.copy()
         action = controller.act(position, velocity)[0]

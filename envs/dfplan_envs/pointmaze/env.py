@@ -183,7 +183,7 @@ class PointMazeEnv(gym.Env):
             counts = " or ".join(map(str, sizes))
             raise ValueError(f"{name} must be {counts} finite numbers in SI units, got {point}")
         if not self.maze.is_free(self.maze.cell(point)):
-            raise ValueError(f"{name} {point} lies in a wall or off the map")
+            raise ValueError(f"{name} {point} is in a wall or off the map")
         return point.copy()
 
     def step(
@@ -248,7 +248,7 @@ class PointMazeEnv(gym.Env):
 
     def draw(self, ax) -> None:
         """Draw walls and goal on a matplotlib Axes, in meters, x to the right and y up."""
-        draw_maze(ax, self.maze, self.goal, self.success_radius)
+        draw_maze(ax, self.maze, self.goal, radius=self.success_radius)
 
     def render(self) -> np.ndarray | None:
         """Render the current frame, uint8 [height, width, 3]; None without a render mode.

@@ -28,8 +28,8 @@ def _point_xml() -> str:
 def build_model(maze: Maze) -> mujoco.MjModel:
     """Compile the model of a maze: Gymnasium-Robotics' model with the solver's warm start off.
 
-    Without the warm start, position and velocity alone determine the next state, bit for bit. The
-    difference to Gymnasium-Robotics' results is at the level of rounding errors.
+    Without the warm start, position and velocity alone determine the next state, bit for bit.
+    Results differ from those of Gymnasium-Robotics only by rounding errors.
 
     Args:
         maze: Maze map.

@@ -80,7 +80,7 @@ class Physics:
         velocity = xp.clip(state[:, 2:], -MAX_SPEED, MAX_SPEED)
         free = ACCELERATION * xp.clip(action, -1.0, 1.0) - DRAG * velocity
         normal, weight, target = self._contacts(position, velocity)
-        acceleration = self._solve(normal, weight, target, free)
+        acceleration = self._solve(normal, weight, target, free=free)
         velocity = velocity + DT / (1 + DT * DRAG) * acceleration
         return xp.concatenate([position + DT * velocity, velocity], axis=1)
 
@@ -119,7 +119,7 @@ class Physics:
         origin = np.array([columns, -rows]) / 2
         cell = xp.floor(xp.abs(position + origin))
         center = xp.asarray([1, -1]) * (cell + 0.5) - origin
-        # The difference to a center this near is exact; that to the map's border is not.
+        # The difference from a center this near is exact; that from the map's border is not.
         side = xp.where(position < center, -1, 1)
         corner = side * (0.5 - xp.abs(position - center))
         zero = xp.zeros_like(corner[:, 0])

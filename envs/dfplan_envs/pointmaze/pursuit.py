@@ -80,7 +80,7 @@ def track(
     index = _index_on_path(xp, _distance(xp, path, position), skip_radius)
     # A slow ball may be leaning on a wall that lies between it and a distant target.
     pace = xp.minimum(xp.abs(state[:, 2:]).max(axis=1) / MAX_SPEED, 1.0)
-    target, target_index = _point_ahead(xp, path, index, lookahead * (1 + pace) / 2)
+    target, target_index = _point_ahead(xp, path, index, lookahead=lookahead * (1 + pace) / 2)
     if goal is not None:
         goal = xp.asarray(goal, dtype=float)
         near_goal = _distance(xp, path, goal) <= hold_radius

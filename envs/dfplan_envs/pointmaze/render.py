@@ -56,7 +56,7 @@ def make_renderer(
         size: Height and width of a frame in pixels.
     """
     if has_opengl():
-        return OpenGLRenderer(model, data, maze, size)
+        return OpenGLRenderer(model, data, maze, size=size)
     return MatplotlibRenderer(maze, radius, size)
 
 
@@ -67,7 +67,10 @@ def has_opengl() -> bool:
 
 @cache
 def _can_render(backend: str) -> bool:
-    """Try it in a child process, because a broken driver can print, hang or kill the process."""
+    """Return whether MuJoCo renders with a backend; warn if not.
+
+    A child process tries it, because a broken driver can print, hang or kill the process.
+    """
     if backend not in ("off", "disable", "disabled"):
         try:
             result = subprocess.run(
@@ -151,7 +154,7 @@ class MatplotlibRenderer:
         image = self._background.copy()
         center = self._transform @ np.array([*data.qpos, 1.0])
         radius = max(BALL_RADIUS * self._scale, MIN_BALL_PIXELS)
-        _paint_disc(image, center, radius, self._color)
+        _paint_disc(image, center, radius, color=self._color)
         return image
 
     def _draw_background(self, goal: np.ndarray) -> None:
@@ -163,7 +166,7 @@ class MatplotlibRenderer:
         figure = Figure(figsize=(width / 100, height / 100), dpi=100)
         canvas = FigureCanvasAgg(figure)
         ax = figure.add_axes((0, 0, 1, 1))
-        draw_maze(ax, self._maze, goal, self._radius)
+        draw_maze(ax, self._maze, goal, radius=self._radius)
         ax.set_axis_off()
         canvas.draw()
         self._background = np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -59,7 +59,7 @@ def build_routes(maze: Maze) -> Routes:
     for i, j in np.ndindex(maze.shape):
         offset = np.abs(centers - maze.center((i, j))).sum(axis=1)
         cell_index[i, j] = np.argmin(offset)
-    return Routes(centers, neighbors, distance, cell_index)
+    return Routes(centers, neighbors, distance, cell_index=cell_index)
 
 
 def _adjacent_cells(cell: Cell) -> list[Cell]:

@@ -123,7 +123,7 @@ def simulate(
     states[0, :, :2] = draw_positions(starts, size)
     states[0, :, 2:] = rng.normal(0, d4rl.start_speed, (size, 2))
     first_goals = draw_positions(routes.centers, size)
-    controller = WaypointController(routes, states[0, :, :2], first_goals, rng, config)
+    controller = WaypointController(routes, states[0, :, :2], first_goals, rng=rng, config=config)
     goals[0] = controller.goal
     goal_age = np.zeros(size, int)
     for t in range(length):
@@ -132,7 +132,7 @@ def simulate(
         actions[t] = np.clip(action, -1.0, 1.0)
         states[t + 1] = physics.step(states[t], actions[t])
         goal_age += 1
-        done = _finished_rows(states[t + 1], controller, goal_age, patience)
+        done = _finished_rows(states[t + 1], controller, goal_age, patience=patience)
         if done.size:
             new_goals = draw_positions(routes.centers, done.size)
             controller.set_goal(done, states[t + 1, done, :2], new_goals)

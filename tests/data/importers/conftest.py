@@ -110,8 +110,8 @@ def imported(home):
     """Import files and return what Minari reads back: the dataset, its episodes and the notes."""
 
     def call(name, *paths, columns=Columns(), options=ImportOptions(), limit=None):
-        rows = read_files(name, paths, columns, limit)
-        result = write_episodes(rows, ID, options, "test")
+        rows = read_files(name, paths, columns, limit=limit)
+        result = write_episodes(rows, ID, options, description="test")
         dataset = minari.load_dataset(ID)
         episodes = list(dataset.iterate_episodes())
         assert (len(episodes), sum(map(len, episodes))) == (result.episodes, result.steps)
@@ -127,7 +127,9 @@ def refusal(home):
 
     def call(name, *paths, columns=Columns(), options=ImportOptions(), limit=None) -> str:
         with pytest.raises(UserError) as caught:
-            write_episodes(read_files(name, paths, columns, limit), ID, options, "test")
+            write_episodes(
+                read_files(name, paths, columns, limit=limit), ID, options, description="test"
+            )
         assert "\n" not in str(caught.value)
         assert not list((home / "datasets").iterdir())
         return str(caught.value)

@@ -84,7 +84,7 @@ def test_two_observations_too_many(npz, refusal):
 def test_other_files(home, refusal):
     (home / "x.csv").touch()
     message = refusal("numpy", home / "x.csv")
-    assert "x.csv: needed: .npz files" in message and ".npy files" in message
+    assert "x.csv; needed: .npz files" in message and ".npy files" in message
     (home / "actions.npy").write_bytes(b"no")
     assert "has no column 'observations'; it has: actions" in refusal("numpy", home / "actions.npy")
 

@@ -170,7 +170,7 @@ def test_an_action_that_is_left_out_may_have_any_value(hdf5, imported, home):
 def test_not_hdf5(home, refusal):
     (home / "x.hdf5").write_text("no")
     assert "cannot be read as HDF5" in refusal("d4rl", home / "x.hdf5")
-    assert f"there is no {home / 'y.hdf5'}" in refusal("d4rl", home / "y.hdf5")
+    assert f"{home / 'y.hdf5'} does not exist" in refusal("d4rl", home / "y.hdf5")
 
 
 def test_metadata_is_not_a_column(hdf5, refusal):

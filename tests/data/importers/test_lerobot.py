@@ -75,7 +75,7 @@ def test_a_column_missing_from_one_file(lerobot, refusal):
     other = lerobot(name="other", action=None)
     file = "data/chunk-001/file-000.parquet"
     (other / file).rename(path / file)
-    assert "column 'action': file-000.parquet lacks it" in refusal("lerobot", path)
+    assert "column 'action': not in file-000.parquet" in refusal("lerobot", path)
 
 
 def test_not_a_lerobot_dataset(lerobot, home, refusal):

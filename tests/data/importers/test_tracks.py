@@ -24,7 +24,7 @@ def read(tmp_path):
     def call(text, limit=None, **columns):
         path = tmp_path / "tracks.csv"
         path.write_text(text)
-        return read_files("csv", [path], Columns(**columns), limit)
+        return read_files("csv", [path], Columns(**columns), limit=limit)
 
     return call
 

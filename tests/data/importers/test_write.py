@@ -16,20 +16,22 @@ def test_an_interrupt_leaves_no_dataset(npz, home):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_episodes(episodes, ID, ImportOptions(), "test", stop)
+        write_episodes(episodes, ID, ImportOptions(), description="test", progress=stop)
     assert not (home / "datasets" / ID).exists()
 
 
 def test_a_dataset_that_exists_is_kept(npz, home):
     episodes = read_files("numpy", [npz()])
-    write_episodes(episodes, ID, ImportOptions(), "test")
+    write_episodes(episodes, ID, ImportOptions(), description="test")
     before = (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes()
     with pytest.raises(UserError, match=ID):
-        write_episodes(episodes, ID, ImportOptions(), "test")
+        write_episodes(episodes, ID, ImportOptions(), description="test")
     assert (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes() == before
 
 
 def test_progress_ends_at_the_last_row(npz, home):
     done = []
-    write_episodes(read_files("numpy", [npz()]), ID, ImportOptions(), "test", done.append)
+    write_episodes(
+        read_files("numpy", [npz()]), ID, ImportOptions(), description="test", progress=done.append
+    )
     assert done[-1] == 12
