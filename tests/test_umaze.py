@@ -13,7 +13,8 @@ from dfplan.tasks.registry import get_task, load_function
 
 from .conftest import well_compiled
 
-EPISODES = 30
+EPISODES = 20
+SMALLER = {"net.width": 64, "training.steps": 400, "training.batch_size": 32}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def run(tmp_path_factory):
         (home / "datasets").mkdir()
         task = get_task("pointmaze-umaze")
         load_function(task.collector)(task.env, task.dataset, steps=100_000, seed=0)
-        config = make_config(task, "small").override({"training.steps": 450})
+        config = make_config(task, "small").override(SMALLER)
         with well_compiled():
             train(task, config, home / "run")
     return home / "run"
@@ -63,7 +64,5 @@ def test_reaches_the_goals_and_stays(run, subtests):
         assert score(run, low_level_controller="inverse")["reach_rate"] >= 0.8
     # A control for the other cases: only the goal token leads to the goal.
     with subtests.test("without its goal the planner wanders"):
-        metrics = score(
-            run, 10, candidates=1, **{"goal.conditioning": "guidance", "guidance.scale": 0.0}
-        )
+        metrics = score(run, 10, candidates=1, **{"goal.conditioning": "none"})
         assert metrics["first_reach"] >= 90
