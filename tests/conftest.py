@@ -1,9 +1,12 @@
 """A dataset and settings so small that training on them takes a moment; a reader of pages."""
 
 import contextlib
+import ctypes
 import gc
+import math
 import os
 import re
+import resource
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,44 +19,57 @@ from dfplan.data.minari_io import Trajectories, from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.util.compilation_cache import OPT_OUT
 
-MAPPINGS = 20_000
+MAX_RESIDENT_BYTES = 1.2e9
 QUICK = "jax_disable_most_optimizations"
 # Halves the time that XLA compiles; read once, when the first program is compiled.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 
 
 @pytest.fixture(autouse=True, scope="session")
-def nothing_kept():
-    """Tests neither read nor fill the user's compilation cache."""
+def user_cache_untouched():
+    """Keep tests from reading or filling the user's compilation cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(OPT_OUT, "1")
         yield
 
 
 @pytest.fixture(autouse=True, scope="session")
-def compiled_once(tmp_path_factory):
-    """What one test has compiled, another one of these processes or of theirs reads back."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    kept = {
-        "jax_compilation_cache_dir": str(shared / "xla"),
-        "jax_persistent_cache_min_compile_time_secs": 0.2,
+def shared_compilation_cache(pytestconfig):
+    """Share compiled programs with the other test process, child processes and later runs."""
+    directory = pytestconfig.rootpath / ".pytest_cache" / "xla"
+    settings = {
+        "jax_compilation_cache_dir": str(directory),
+        "jax_persistent_cache_min_compile_time_secs": 0.1,
     }
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in kept.items():
+        for name, value in settings.items():
             jax.config.update(name, value)
             patch.setenv(name.upper(), str(value))
         yield
 
 
 @pytest.fixture(autouse=True, scope="module")
-def programs_let_go():
-    """A compiled program takes mappings of memory, of which Linux gives a process some 65,000."""
+def programs_released():
+    """Bound the memory of compiled programs: after a module they are dropped, if it has grown."""
     yield
-    maps = Path("/proc/self/maps")
-    if maps.exists() and maps.read_bytes().count(b"\n") > MAPPINGS:
+    if _resident_bytes() > MAX_RESIDENT_BYTES:
         jax.clear_caches()
         gc.collect()
+        _return_freed_memory()
+
+
+def _resident_bytes() -> float:
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except OSError:  # not Linux
+        return math.inf
+    return int(pages) * resource.getpagesize()
+
+
+def _return_freed_memory() -> None:
+    """Make glibc return freed memory to the system, which it does not do by itself."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 @pytest.fixture(autouse=True, scope="session")

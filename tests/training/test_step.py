@@ -19,6 +19,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.config import TrainingConfig
+from dfplan.training.objective import ObjectiveConfig
 from dfplan.training.optimizer import OptimizerConfig
 from dfplan.training.step import TrainSpec, init_state, train_until
 
@@ -92,8 +93,13 @@ def test_training_learns_the_posterior_mean_of_a_gaussian():
         NetConfig(width=16, layers=2, heads=2, fourier_octaves=1),
         DiffusionConfig("cosine"),
     )
-    optimizer = OptimizerConfig(learning_rate=5e-3, warmup=50, final=0.0)
-    training = TrainingConfig(steps=800, batch_size=64, ema=0.98, optimizer=optimizer)
+    training = TrainingConfig(
+        steps=800,
+        batch_size=64,
+        ema=0.98,
+        objective=ObjectiveConfig(two_stream=False),
+        optimizer=OptimizerConfig("adamw", learning_rate=5e-3, warmup=50, final=0.0),
+    )
     spec = TrainSpec(model, config, training)
     training_arrays = make_training_arrays(data, config, *identity)
     state, _ = train_until(spec, training_arrays, init_state(spec), jnp.int32(training.steps))
