@@ -68,13 +68,7 @@ class MppiPlanner:
     ):
         """Return the diffusion planner's plan with its states refined, if that lowers the cost."""
         plan = self.diffusion.plan(
-            weights,
-            keys,
-            history=history,
-            goal=goal,
-            initial_plan=initial_plan,
-            extra_cost=extra_cost,
-            denoising=denoising,
+            weights, keys, history, goal, initial_plan, extra_cost, denoising=denoising
         )
         copies = plan.states[:, None] + self.perturbations(weights, keys, plan.arrival)
         cost = self.cost(copies, goal, weights, extra_cost=extra_cost)
