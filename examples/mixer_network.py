@@ -58,8 +58,11 @@ class MixerNetwork(Backbone):
     def extend(self, cache, x, level, start, modulation=None):
         """Cache the tokens themselves and evaluate them all: slow, and correct if causal."""
         write = jax.lax.dynamic_update_slice_in_dim
-        cache = (write(cache[0], x, start, axis=1), write(cache[1], level, start, axis=1))
-        return jax.lax.dynamic_slice_in_dim(self(*cache), start, x.shape[1], axis=1), cache
+        tokens, levels = cache
+        tokens = write(tokens, x, start, axis=1)
+        levels = write(levels, level, start, axis=1)
+        output = jax.lax.dynamic_slice_in_dim(self(tokens, levels), start, x.shape[1], axis=1)
+        return output, (tokens, levels)
 
 
 def straight_walks() -> Trajectories:
@@ -67,7 +70,8 @@ def straight_walks() -> Trajectories:
     velocity = np.random.default_rng(0).normal(size=(200, 1, 2)).astype(np.float32)
     states = 0.1 * velocity * np.arange(41, dtype=np.float32)[:, None]
     actions = np.repeat(velocity, 41, axis=1)
-    return from_episodes(list(states), list(actions), Layout(2, 2, goal_dims=(0, 1)), "walks-v0")
+    layout = Layout(2, 2, goal_dims=(0, 1))
+    return from_episodes(list(states), list(actions), layout=layout, dataset_id="walks-v0")
 
 
 def main(steps: int = 300):
@@ -94,9 +98,10 @@ def main(steps: int = 300):
     history = History(
         frames=jnp.zeros((1, 1, 1, 2)), actions=jnp.zeros((1, 1, 5, 2)), level=jnp.zeros((1, 1))
     )
-    weights = Weights(state.ema, run.states, run.actions, run.support)
+    weights = Weights(params=state.ema, states=run.states, actions=run.actions, support=run.support)
     keys = jax.random.split(jax.random.key(0), 1)
-    plan = run.make_planner().plan(weights, keys, history, jnp.ones((1, 2)))
+    goal = jnp.ones((1, 2))
+    plan = run.make_planner().plan(weights, keys, history=history, goal=goal)
     print(f"loss {metrics['loss']:.3f}; the plan ends at {plan.states[0, -1]}")
     return run.model.denoiser(state.params), float(metrics["loss"]), np.asarray(plan.states[0])
 

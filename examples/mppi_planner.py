@@ -28,7 +28,7 @@ class MppiPlanner:
     config: PlannerConfig
     horizon: int
     samples: int = 128
-    deviation: float = 0.05  # of the perturbations, in standard deviations of the data
+    deviation: float = 0.05  # scale of the perturbations, in standard deviations of the data
     temperature: float = 0.2  # in control steps
     bend_weight: float = 100.0  # control steps per squared second difference of positions
 
@@ -37,17 +37,17 @@ class MppiPlanner:
         """The planner whose plans are refined."""
         return DiffusionPlanner(self.model, self.config, self.horizon)
 
-    def inverse_action(self, *args):
+    def inverse_action(self, weights, state, later, gap):
         """Return the diffusion planner's action."""
-        return self.diffusion.inverse_action(*args)
+        return self.diffusion.inverse_action(weights, state, later=later, gap=gap)
 
     def cost(self, paths, goal, weights, extra_cost):
-        """Return costs `[B, K]`: the ranker's with its OOD penalty, smoothness, and the extra."""
+        """Return costs `[B, K]`: the ranker's (OOD penalty included), smoothness, and extra."""
         positions = [d for d in range(paths.shape[-1]) if d not in self.model.layout.rest_dims]
         cost = self.diffusion.ranker.rank(paths, goal, weights).cost
         cost += self.bend_weight * candidate_costs(smoothness(positions), paths, goal, stride=1)
         if extra_cost is not None:
-            cost += candidate_costs(extra_cost, paths, goal, self.model.layout.stride)
+            cost += candidate_costs(extra_cost, paths, goal, stride=self.model.layout.stride)
         return cost
 
     def perturbations(self, weights, keys, arrival):
@@ -67,13 +67,15 @@ class MppiPlanner:
         self, weights, keys, history, goal, initial_plan=None, extra_cost=None, denoising=False
     ):
         """Return the diffusion planner's plan with its states refined, if that lowers the cost."""
-        inputs = weights, keys, history, goal, initial_plan, extra_cost
-        plan = self.diffusion.plan(*inputs, denoising=denoising)
+        plan = self.diffusion.plan(
+            weights, keys, history, goal, initial_plan, extra_cost, denoising=denoising
+        )
         copies = plan.states[:, None] + self.perturbations(weights, keys, plan.arrival)
-        share = jax.nn.softmax(-self.cost(copies, goal, weights, extra_cost) / self.temperature)
+        cost = self.cost(copies, goal, weights, extra_cost=extra_cost)
+        share = jax.nn.softmax(-cost / self.temperature)
         refined = jnp.einsum("bk,bkps->bps", share, copies)
         options = jnp.stack([plan.states, refined], axis=1)
-        best = self.cost(options, goal, weights, extra_cost).argmin(axis=1)
+        best = self.cost(options, goal, weights, extra_cost=extra_cost).argmin(axis=1)
         return plan._replace(states=options[jnp.arange(len(best)), best])
 
 

@@ -29,7 +29,11 @@ def _section(title: str, argv: list[str]) -> str:
 
 
 def help_of(argv: list[str]) -> str:
-    """Return what the command line prints, with all lines wrapped at `COLUMNS`."""
+    """Return what the command line prints, with all lines wrapped at `COLUMNS`.
+
+    Raises:
+        RuntimeError: If the command fails.
+    """
     printed = io.StringIO()
     with mock.patch.dict(os.environ, COLUMNS=str(COLUMNS)), contextlib.redirect_stdout(printed):
         code = main(argv)

@@ -37,7 +37,8 @@ def draw_matrices(path: Path) -> None:
     }
     figure, axes = _panels(len(panels), height=4.2)
     for ax, (name, matrix) in zip(axes, panels.items(), strict=True):
-        image = _levels(ax, matrix / STEPS, f"{name}\n{len(matrix) - 1} steps", "auto")
+        title = f"{name}\n{len(matrix) - 1} steps"
+        image = _levels(ax, matrix / STEPS, title=title, aspect="auto")
         _outline(ax, matrix)
         ax.set_ylim(50.5, -0.5)  # the longest matrix's rows, so that steps are equally high
     axes[0].set_ylabel("denoising step", color=INK)
@@ -47,18 +48,17 @@ def draw_matrices(path: Path) -> None:
 def draw_levels(path: Path) -> None:
     """Draw noise levels that training samples, one sequence per row; token 0 is the goal."""
     key = jax.random.key(0)
-    shape = (SEQUENCES, LENGTH)
-    two_stream = TwoStreamNoiseLevelSampler()
     panels = {
-        "independent": NoiseLevelSampler("independent").sample(key, *shape, has_goal=True),
-        "shared": NoiseLevelSampler("shared").sample(key, *shape, has_goal=True),
-        "teacher_forcing": NoiseLevelSampler("teacher_forcing").sample(key, *shape, has_goal=True),
-        "two-stream: history": two_stream.sample_history(key, *shape, has_goal=True),
-        "two-stream: targets": two_stream.sample_targets(key, *shape),
+        name: NoiseLevelSampler(name).sample(key, SEQUENCES, LENGTH, has_goal=True)
+        for name in ("independent", "shared", "teacher_forcing")
     }
+    two_stream = TwoStreamNoiseLevelSampler()
+    history = two_stream.sample_history(key, SEQUENCES, LENGTH, has_goal=True)
+    panels["two-stream: history"] = history
+    panels["two-stream: targets"] = two_stream.sample_targets(key, SEQUENCES, LENGTH)
     figure, axes = _panels(len(panels), height=2.6)
     for ax, (name, level) in zip(axes, panels.items(), strict=True):
-        image = _levels(ax, np.asarray(level), name, "equal")
+        image = _levels(ax, np.asarray(level), title=name, aspect="equal")
     axes[0].set_ylabel("sequence", color=INK)
     _save_with_color_bar(figure, image, path)
 
@@ -73,12 +73,13 @@ def draw_layers(path: Path) -> None:
     for row, names in enumerate(rows):
         width = 7.0 / len(names)
         for column, name in enumerate(names):
-            _box(ax, (column * width, height - 1 - row), (width - 0.1, 0.8), name, BOX)
+            corner = (column * width, height - 1 - row)
+            _box(ax, corner, (width - 0.1, 0.8), label=name, color=BOX)
     _arrow(ax, (-0.2, height - 0.2), (-0.2, 0.0))
     ax.text(-0.3, height / 2, "imports", rotation=90, ha="right", va="center", color=INK, size=9)
     middle = height - 1 - next(i for i, names in enumerate(rows) if "tasks" in names)
     outside = "dfplan_envs\nMuJoCo tasks, data,\ntrackers, pretrained planners"
-    _box(ax, (8.3, middle - 0.6), (2.35, 2.0), outside, OUTSIDE)
+    _box(ax, (8.3, middle - 0.6), (2.35, 2.0), label=outside, color=OUTSIDE)
     _arrow(ax, (6.9, middle + 0.4), (8.25, middle + 0.4))
     label = "ids of Gymnasium\nand Minari"
     ax.text(7.58, middle + 0.5, label, ha="center", va="bottom", color=INK, size=8)
@@ -124,8 +125,9 @@ def _box(
 ) -> None:
     style = "round,pad=0,rounding_size=0.1"
     ax.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, facecolor=color, edgecolor=INK))
-    middle = (corner[0] + size[0] / 2, corner[1] + size[1] / 2)
-    ax.text(*middle, label, ha="center", va="center", color=INK, size=9)
+    x = corner[0] + size[0] / 2
+    y = corner[1] + size[1] / 2
+    ax.text(x, y, label, ha="center", va="center", color=INK, size=9)
 
 
 def _arrow(ax: Any, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -14,10 +14,11 @@ from dfplan.tasks.registry import all_tasks
 SETTINGS_INTRODUCTION = """# Settings
 
 The settings of a run are `dfplan.config.Config`, a frozen dataclass of dataclasses, stored in the
-run's `config.json`. On the command line `data.goal_decay` is `--data.goal-decay`; `eval` and
-`plan` take only those of `planner`, since the others belong to the weights. The defaults below are
-those of the dataclasses; a [preset](presets.md) and a task override some. An unknown setting, or a
-value out of range, is refused with one line that names the valid choices.
+run's `config.json`. On the command line, `data.goal_decay` is `--data.goal-decay`. Commands that
+plan with a run, such as `eval`, take only the settings of `planner`, since the others belong to
+the weights. The defaults below are those of the dataclasses; a [preset](presets.md) and a task
+override some. An unknown setting, or a value out of range, is refused with one line that names the
+valid choices.
 """
 
 PRESETS_INTRODUCTION = """# Presets
@@ -61,12 +62,11 @@ def _section(path: str, config: Any) -> str:
 
 
 def _meanings(docstring: Docstring) -> dict[str, str]:
-    """Return the description of each attribute; "a, b: ..." describes both."""
-    meanings = {}
-    for attribute in docstring.params:
-        description = re.sub(r"\s+", " ", attribute.description or "").replace("|", r"\|")
-        meanings |= dict.fromkeys(attribute.arg_name.split(", "), description)
-    return meanings
+    """Return the description of each attribute on one line, as a cell of a table."""
+    return {
+        attribute.arg_name: re.sub(r"\s+", " ", attribute.description or "").replace("|", r"\|")
+        for attribute in docstring.params
+    }
 
 
 def _presets() -> str:
@@ -87,6 +87,8 @@ def _tasks_by_preset() -> list[tuple[str, tuple]]:
 
 
 def _table(values: dict[str, Any]) -> str:
+    if not values:
+        return "The defaults, unchanged.\n"
     rows = [f"| `{name}` | {_code(value)} |" for name, value in values.items()]
     return "\n".join(["| setting | value |", "|---|---|", *rows]) + "\n"
 

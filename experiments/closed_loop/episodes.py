@@ -59,14 +59,14 @@ class MazePlayer:
             make=make,
             length=wrapped.spec.max_episode_steps,
             env=env,
-            loop=ClosedLoop(run.make_planner(), run.layout, physics.step, tracker),
+            loop=ClosedLoop(run.make_planner(), run.layout, physics.step, tracker=tracker),
         )
 
     def play_compiled(self, seeds: np.ndarray) -> Episodes:
         """Play the episodes of the seeds in the compiled loop."""
         starts, goals = self._starts_and_goals(seeds)
         driven = self.loop.drive(
-            self.weights, jnp.asarray(seeds), starts, goals, length=self.length
+            self.weights, jnp.asarray(seeds), states=starts, goals=goals, length=self.length
         )
         states = np.asarray(driven.states)
         reward = self.env.compute_reward(states[..., :2], np.asarray(goals)[:, None])

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rate = count * args.steps / (time.perf_counter() - begin)
         rows.append(("MuJoCo", str(count), f"{rate:,.0f}", "", "", ""))
         for name, step in step_by_name.items():
-            rate = measure(step, states, actions, args.steps)
+            rate = measure(step, states, actions, count=args.steps)
             after = jax.jit(step)(jnp.float32(states), jnp.asarray(actions))
             error = np.abs(np.asarray(after) - expected)
             largest = [f"{part.max():.1e}" for part in (error[:, :2], error[:, 2:])]

@@ -27,10 +27,10 @@ def plan_validity(trained: Trained, task: Task, seeds: range) -> dict[str, float
     observation = stack(first_observations(task, seeds))
     single = trained.agent(candidates=1)
     chosen = trained.agent()
-    rounds = [_are_valid(single, observation, seeds, maze, draw) for draw in range(PLANS)]
+    rounds = [_are_valid(single, observation, seeds, maze=maze, draw=i) for i in range(PLANS)]
     return {
         "single": float(np.mean(rounds)),
-        "chosen": float(np.mean(_are_valid(chosen, observation, seeds, maze))),
+        "chosen": float(np.mean(_are_valid(chosen, observation, seeds, maze=maze))),
     }
 
 

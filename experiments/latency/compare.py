@@ -113,7 +113,7 @@ def _guided_plan_ms(planner: DiffusionPlanner, seconds: float) -> float:
     goal = np.ones((1, 2), np.float32)
     seeds = np.zeros(1, int)
     counts = np.zeros(1, int)
-    return _median_ms(lambda: plans.plan(seeds, counts, history, goal, limit=1), seconds)
+    return _median_ms(lambda: plans.plan(seeds, counts, history, goal=goal, limit=1), seconds)
 
 
 def _median_ms(call: Callable[[], Any], seconds: float) -> float:

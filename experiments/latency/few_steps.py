@@ -66,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the first episode")
     args = parser.parse_args(argv)
     enable_compilation_cache()
-    console.print(table(COLUMNS, compare(args.maze, args.distilled, args.seed, args.episodes)))
+    rows = compare(args.maze, args.distilled, seed=args.seed, episodes=args.episodes)
+    console.print(table(COLUMNS, rows))
     return 0
 
 

@@ -31,13 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     seeds = args.seed + np.arange(args.episodes)
     baseline = None
     rows = []
-    for latency, lead in [(0, 0), *((d, lead) for d in args.latencies for lead in (0, d))]:
-        settings = {"timing.deadline_ms": 0.0 if latency else -1.0, "timing.latency_steps": lead}
+    cases = [(0, 0), *((latency, steps) for latency in args.latencies for steps in (0, latency))]
+    for latency, compensated in cases:
+        settings = {
+            "timing.deadline_ms": 0.0 if latency else -1.0,
+            "timing.latency_steps": compensated,
+        }
         executor = DelayedExecutor(latency) if latency else None
         rate, reach = play(make_agent(args.maze, settings, executor), args.maze, seeds)
         row = (
             str(latency),
-            str(lead),
+            str(compensated),
             f"{rate.mean():.2f}",
             f"{reach.mean():.1f}",
             "" if baseline is None else percent_change(reach, baseline),

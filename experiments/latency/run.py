@@ -66,7 +66,11 @@ def measure(horizons: Sequence[int], batches: Sequence[int], seconds: float) -> 
         "training": bench_training(recipe, gemm, seconds),
         "plans": [
             bench_plan(
-                with_horizon(as_diffusion_planner(run.make_planner()), h), weights, b, gemm, seconds
+                with_horizon(as_diffusion_planner(run.make_planner()), h),
+                weights,
+                batch=b,
+                gemm=gemm,
+                seconds=seconds,
             )
             for h, b in sizes
         ],

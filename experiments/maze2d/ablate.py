@@ -37,15 +37,15 @@ def ablate(study: Study, names: Sequence[str] = ()) -> None:
         for maze in (m for m in ablation.mazes if m in study.mazes):
             for name in REFERENCES:
                 path = study.ablation_reference(maze, name)
-                measure_reference(path, maze_task(maze), name, study.ablation)
+                measure_reference(path, maze_task(maze), name, seeds=study.ablation)
             for variant in ablation.variants:
-                _measure(study, ablation, maze, variant)
+                _measure(study, ablation, maze, variant=variant)
 
 
 def _measure(study: Study, ablation: Ablation, maze: str, variant: Variant) -> None:
     directory = _network(study, maze, variant)
     if variant.network:
-        train_run(directory, maze, SHOWN_SEED, variant.network.settings)
+        train_run(directory, maze, SHOWN_SEED, settings=variant.network.settings)
     trained = Trained.load(directory, variant.planner, variant.tracker)
     task = maze_task(maze)
     seeds = variant.episodes(study.ablation)

@@ -112,7 +112,8 @@ def _stride(steps: int) -> Variant:
 
 
 def _tracked(label: str, tracker: str) -> Variant:
-    return Variant(label, {"low_level_controller": "tracker"}, tracker, BASE)
+    planner = {"low_level_controller": "tracker"}
+    return Variant(label, planner, tracker=tracker, network=BASE)
 
 
 def _history(clean: float, ramp: float) -> dict[str, float]:
@@ -140,26 +141,26 @@ PLANNING = (
         "candidates",
         "Candidates per plan",
         _vary("candidates", (1, 4, 16, 64), {64: 0.3}),
-        MAZES,
+        mazes=MAZES,
         axis="candidates",
     ),
     Ablation(
         "matrix",
         "Scheduling matrix",
         _vary("sampling.matrix", ("autoregressive", "pyramid", "full_sequence")),
-        MAZES,
+        mazes=MAZES,
     ),
     Ablation(
         "steps",
         "Denoising steps per token",
         _vary("sampling.steps", (2, 3, 5, 10, 20, 50), {20: 0.6, 50: 0.4}),
-        MAZES,
+        mazes=MAZES,
         axis="denoising steps",
     ),
     Ablation(
         "replan",
         "Control steps between plans",
-        _vary("replan_every", (1, 5, 10, 25, 50), {1: 0.4}, {}),
+        _vary("replan_every", (1, 5, 10, 25, 50), {1: 0.4}, base={}),
         axis="control steps between plans",
     ),
     Ablation(
@@ -179,7 +180,7 @@ PLANNING = (
             Variant("warm start from the last plan, if usable", WARM),
             Variant("from scratch", SCRATCH),
         ),
-        MAZES,
+        mazes=MAZES,
     ),
     Ablation(
         "goal",
@@ -199,7 +200,7 @@ PLANNING = (
         "ood_penalty",
         "Out-of-distribution penalty",
         _vary("ood_penalty", (0.0, 1.0, 5.0, 25.0)),
-        note="In control steps per step outside the data support; 0 turns it off.",
+        note="In control steps per step off the data support; 0 turns it off.",
     ),
     Ablation(
         "controller",
@@ -214,7 +215,7 @@ PLANNING = (
                 network=_network("actions", {"data.actions": True}),
             ),
         ),
-        ("medium",),
+        mazes=("medium",),
         note=f"Both networks are trained for {BUDGET:,} steps of batch 32.",
     ),
 )
@@ -224,7 +225,7 @@ TRAINING = (
         "stride",
         "Control steps per token",
         tuple(_stride(steps) for steps in (12, STRIDE)),
-        MAZES,
+        mazes=MAZES,
         note="Each network is trained like those of the main table, on windows of the same "
         "duration.",
     ),
@@ -237,7 +238,7 @@ TRAINING = (
             Variant("AdamW, batch 32", network=_network("adamw-32", ADAMW)),
             Variant("AdamW, batch 128", network=_network("adamw-128", {**ADAMW, **BATCH})),
         ),
-        ("medium",),
+        mazes=("medium",),
         note=SAME_COMPUTE,
     ),
     Ablation(
@@ -266,7 +267,7 @@ TRAINING = (
                 network=_network("history-mixed", _history(0.2, 0.2)),
             ),
         ),
-        ("medium",),
+        mazes=("medium",),
         note=SAME_COMPUTE,
     ),
 )

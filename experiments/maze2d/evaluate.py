@@ -23,7 +23,7 @@ def evaluate(study: Study) -> None:
         measure_once(
             study.result(maze, seed, goal),
             trained.request(task, study.evaluation),
-            functools.partial(evaluate_run, trained, task, study.evaluation),
+            functools.partial(evaluate_run, trained, task, seeds=study.evaluation),
         )
 
 

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     for name, run in {**DEFAULT_STAGES, **OTHER_STAGES}.items():
         stages[name] = functools.partial(run, study)
-    return run_stages("maze2d", stages, args.stages, tuple(DEFAULT_STAGES))
+    return run_stages("maze2d", stages, args.stages, default=tuple(DEFAULT_STAGES))
 
 
 def _run_ablations(study: Study, names: Sequence[str]) -> None:
@@ -55,7 +55,8 @@ def _run_ablations(study: Study, names: Sequence[str]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = stage_parser("maze2d", STAGES, "dfplan on D4RL's mazes.", ", ".join(DEFAULT_STAGES))
+    default = ", ".join(DEFAULT_STAGES)
+    parser = stage_parser("maze2d", STAGES, "dfplan on D4RL's mazes.", default=default)
     parser.add_argument(
         "--mazes", nargs="+", choices=MAZES, default=MAZES, metavar="MAZE", help="mazes to run on"
     )

@@ -30,7 +30,7 @@ def train_run(
     Raises:
         SystemExit: If the command fails or is interrupted, with its exit code.
     """
-    train_to_end(directory, new_command(directory, maze, seed, settings))
+    train_to_end(directory, new_command(directory, maze, seed, settings=settings))
 
 
 def new_command(

@@ -51,7 +51,7 @@ def measure(study: Study, tables: Sequence[str] = ()) -> None:
 
 
 def _measure_row(study: Study, row: Row, agent: Agent) -> dict[str, Any]:
-    return summarize(play_row(study, row, agent, study.episodes(row)), study.task(row))
+    return summarize(play_row(study, row, agent, seeds=study.episodes(row)), study.task(row))
 
 
 def play_row(study: Study, row: Row, agent: Agent, seeds: range) -> Episodes:

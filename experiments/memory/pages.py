@@ -73,8 +73,9 @@ def draw_paths(study: Study) -> None:
 def _draw_row(ax: Any, study: Study, name: str) -> None:
     row = TMAZE[name]
     agent = Trained.load(study.run(row, study.seeds[0]), row.planner).agent()
-    episodes = play_row(study, row, agent, study.evaluation[:SHOWN])
-    draw_maze(ax, parse_map(MAP), np.full(2, np.nan), 0.0)  # no goal: either arm may be right
+    episodes = play_row(study, row, agent, seeds=study.evaluation[:SHOWN])
+    # No goal is drawn: either arm may be right.
+    draw_maze(ax, parse_map(MAP), goal=np.full(2, np.nan), radius=0.0)
     for states, length in zip(episodes.states, episodes.length, strict=True):
         color = PLAN if states[0, CUE] < 0 else DRIVEN
         ax.plot(*states[: length + 1, :2].T, color=color, linewidth=1, alpha=0.8)

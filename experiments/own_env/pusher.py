@@ -69,17 +69,17 @@ class Controller:
     def _target(self, observation: np.ndarray) -> np.ndarray:
         """Return the hand's target: above the object, down around it, then at the goal."""
         tip = observation[TIP]
-        thing = observation[OBJECT]
+        object_position = observation[OBJECT]
         goal = observation[GOAL]
         axis = self._data.xmat[self._hand].reshape(3, 3)[:2, 0]
         back = GRIP * axis / np.linalg.norm(axis)
-        grasp = thing[:2] + self._error - back
+        grasp = object_position[:2] + self._error - back
         distance = np.linalg.norm(tip[:2] - grasp)
         self._descending = distance < (LOST if self._descending else CLOSE)
-        self._low = self._descending and tip[2] - thing[2] < LOW
+        self._low = self._descending and tip[2] - object_position[2] < LOW
         if not self._descending:
-            return np.array([*grasp, thing[2] + HOVER])
-        return np.array([*(goal[:2] - back if self._low else grasp), thing[2]])
+            return np.array([*grasp, object_position[2] + HOVER])
+        return np.array([*(goal[:2] - back if self._low else grasp), object_position[2]])
 
     def _kinematics(self, joints: np.ndarray) -> np.ndarray:
         """Return the Jacobian `[3, 7]` of the hand's position; leaves its pose in `_data`."""

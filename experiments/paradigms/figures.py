@@ -59,7 +59,7 @@ def draw_rollouts(study: Study) -> Any:
     names = [name for name in ROLLOUTS if study.states(name, seed).is_file()]
     figure = new_figure(2.6 * max(len(names), 1), 2.9)
     for ax, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        draw_maze(ax, source_maze(), None, 0.0)
+        draw_maze(ax, source_maze(), goal=None, radius=0.0)
         rollouts = np.load(study.states(name, seed))["states"][:SHOWN]
         for states in rollouts:
             ax.plot(*states[:, :2].T, ".-", color=COLORS[name], linewidth=0.5, markersize=1.5)

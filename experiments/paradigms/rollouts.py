@@ -1,4 +1,4 @@
-"""Continue held-out histories far beyond the training windows, and judge every state."""
+"""Continue held-out histories far beyond the training windows, and check every state."""
 
 import functools
 from typing import Any
@@ -44,7 +44,7 @@ def roll_out(study: Study) -> None:
             measure_once(
                 study.result("rollouts", name, seed),
                 request,
-                functools.partial(_measure_rollouts, study, name, seed, trained),
+                functools.partial(_measure_rollouts, study, name, seed=seed, trained=trained),
             )
 
 
@@ -54,7 +54,7 @@ def _measure_rollouts(study: Study, name: str, seed: int, trained: Trained) -> d
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, states=states)
     limits = dynamics(study, trained.run)
-    return {"by_window": _judge_windows(states, limits)}
+    return {"by_window": _measure_windows(states, limits)}
 
 
 def _measure_data(study: Study, run: Run) -> dict[str, Any]:
@@ -64,10 +64,10 @@ def _measure_data(study: Study, run: Run) -> dict[str, Any]:
     tokens = int(data.length.min() - 1) // stride // WINDOW * WINDOW
     rows = data.start[:, None] + stride * np.arange(tokens + 1)
     limits = dynamics(study, run)
-    return {"by_window": _judge_windows(data.state[rows], limits), "limits": limits._asdict()}
+    return {"by_window": _measure_windows(data.state[rows], limits), "limits": limits._asdict()}
 
 
-def _judge_windows(states: np.ndarray, limits: Dynamics) -> dict[str, list]:
+def _measure_windows(states: np.ndarray, limits: Dynamics) -> dict[str, list]:
     """Return the mean of each measure over each window's tokens, `[R, windows]`."""
     values = check_states(states, source_maze(), limits)
     return {
@@ -88,8 +88,8 @@ def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
     after = sample_futures(
         planner,
         load_weights(run, trained.directory),
-        history._replace(level=level),
-        study.evaluation.start,
+        history=history._replace(level=level),
+        seed=study.evaluation.start,
         tokens=max(study.lengths) * WINDOW,
     )
     present = np.asarray(history.frames)[:, -1:, -1]
@@ -101,7 +101,8 @@ def observed_windows(study: Study, run: Run) -> ForecastWindows:
     settings = {name: BY_TOKEN[name] for name in ("history.tokens", "horizon")}
     planner = run.with_planner(settings).make_planner()
     data = run.load_data(study.held_out)
-    return held_out(data, planner, study.rollouts, study.evaluation.start, tokens=1)
+    seed = study.evaluation.start
+    return held_out(data, planner, count=study.rollouts, seed=seed, tokens=1)
 
 
 def dynamics(study: Study, run: Run) -> Dynamics:

@@ -12,7 +12,7 @@ def train(study: Study) -> None:
     for seed in study.seeds:
         for name in study.paradigms:
             directory = study.run(name, seed)
-            train_to_end(directory, command(study, name, seed, directory))
+            train_to_end(directory, command(study, name, seed=seed, directory=directory))
 
 
 def command(study: Study, name: str, seed: int, directory: Path) -> list[str]:

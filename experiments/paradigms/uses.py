@@ -50,7 +50,7 @@ def measure_uses(study: Study) -> None:
     """Measure the reach rate of each use."""
     for name, uses in USES.items():
         for matrix, settings in uses.items():
-            measure_use(study, name, matrix, settings)
+            measure_use(study, name, label=matrix, settings=settings)
 
 
 def measure_use(study: Study, name: str, label: str, settings: Mapping[str, Any]) -> None:

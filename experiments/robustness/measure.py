@@ -36,7 +36,9 @@ def measure(study: Study, names: Sequence[str] = ()) -> None:
         measure_once(
             study.result(maze, seed, name),
             {**request, "perturb": condition.perturb},
-            functools.partial(measure_run, trained, task, condition, study.evaluation),
+            functools.partial(
+                measure_run, trained, task, condition=condition, seeds=study.evaluation
+            ),
         )
 
 
@@ -51,7 +53,7 @@ def measure_run(trained: Trained, task: Task, condition: Condition, seeds: range
     """
     agent = RecordingAgent(trained.agent())
     perturbations = [parse_perturbation(text) for text in condition.perturb]
-    episodes = play_episodes(agent, task, seeds, perturbations)
+    episodes = play_episodes(agent, task, seeds, perturbations=perturbations)
     record = summarize(episodes, task)
     record["errors"] = errors(episodes, agent.beliefs(), trained.run.layout.goal_dims)
     return {"checkpoint": str(trained.directory), **record}

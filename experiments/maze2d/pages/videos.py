@@ -30,7 +30,8 @@ def write_videos(study: Study) -> None:
         task = maze_task(maze)
         path = study.pages / "figures" / f"episode-{maze}.gif"
         frames = _frames(agent, task, _farthest(task, study.evaluation))
-        write_video(path, frames, 1 / (EVERY * load_environment(task).maze.dt), SIZE)
+        fps = 1 / (EVERY * load_environment(task).maze.dt)
+        write_video(path, frames, fps=fps, size=SIZE)
         console.print(f"wrote {path}")
 
 
@@ -48,6 +49,11 @@ def _frames(agent: Agent, task: Task, seed: int) -> list[np.ndarray]:
     with contextlib.closing(make_env(task.env, task.env_kwargs)) as env:
         stay = round(SECONDS / load_environment(task).maze.dt)
         frames = video_frames(
-            agent, env, seed, lambda: MatplotlibRenderer(agent, env, SIZE), every=EVERY, stay=stay
+            agent,
+            env,
+            seed,
+            make_renderer=lambda: MatplotlibRenderer(agent, env, SIZE),
+            every=EVERY,
+            stay=stay,
         )
         return list(frames)

@@ -58,7 +58,7 @@ def geodesic(
     Raises:
         ValueError: If no point within `radius` of the goal is free.
     """
-    return _geodesic(maze, float(goal[0]), float(goal[1]), radius, ball)
+    return _geodesic(maze, x=float(goal[0]), y=float(goal[1]), radius=radius, ball=ball)
 
 
 @lru_cache(maxsize=8)

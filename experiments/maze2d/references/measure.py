@@ -26,7 +26,7 @@ def measure_references(study: Study, names: Sequence[str] = NAMES) -> None:
     """Measure every reference once per maze and kind of goal."""
     for maze, goal, name in itertools.product(study.mazes, study.goals, names):
         path = study.reference(maze, goal, name)
-        measure_reference(path, maze_task(maze, goal), name, study.evaluation)
+        measure_reference(path, maze_task(maze, goal), name, seeds=study.evaluation)
 
 
 def measure_reference(path: Path, task: Task, name: str, seeds: range) -> None:
