@@ -1,4 +1,4 @@
-"""Model: the networks of a task, and how their inputs and outputs are read."""
+"""Model: the networks of a task, and the meaning of their inputs and outputs."""
 
 import dataclasses
 import functools
@@ -42,10 +42,10 @@ class Model:
 
     def _make_inverse(self, rngs: nnx.Rngs) -> InverseDynamics:
         return InverseDynamics(
-            self.layout.state_dim,
-            self.layout.action_dim,
-            self.layout.stride,
-            INVERSE_WIDTH,
+            state_dim=self.layout.state_dim,
+            action_dim=self.layout.action_dim,
+            stride=self.layout.stride,
+            width=INVERSE_WIDTH,
             rngs=rngs,
         )
 

@@ -80,7 +80,7 @@ class SamplingConfig:
 
     def make_matrix(self, horizon: int) -> np.ndarray:
         """Return the scheduling matrix `[M+1, horizon]`."""
-        return make_matrix(self.matrix, horizon, self.steps, self.custom_matrix)
+        return make_matrix(self.matrix, horizon, self.steps, custom_matrix=self.custom_matrix)
 
     def make_solver(self) -> Solver:
         """Return the per-token solver."""
@@ -150,7 +150,7 @@ class HistoryConfig:
 
     Attributes:
         tokens: History tokens, H, including the present.
-        level: Noise level in [0, 1] that the history is declared to have, at least.
+        level: Least noise level in [0, 1] that the history is declared to have.
         guidance_weights: Weights w_i of history guidance, which pushes the plan away from plans
             made with noised histories: `D + sum_i w_i (D - D_i)` (Song et al. 2025, arXiv
             2502.06764). Empty or all zero turns it off. Each weight adds one network evaluation per
@@ -205,7 +205,7 @@ class HistoryConfig:
 
 @dataclasses.dataclass(frozen=True)
 class SensingConfig:
-    """What observations lack.
+    """Noisy and missing observations.
 
     Attributes:
         observation_noise: Standard deviation of the observation noise, in the observation's units:
@@ -237,9 +237,9 @@ class SensingConfig:
 class WarmStartConfig:
     """Replanning from the remaining part of the last plan.
 
-    Falls back to planning from scratch where the robot deviates from the plan by more than that
-    noise or lags behind it, where the plan misses the goal or leaves the data support, and where
-    the goal has moved.
+    Falls back to planning from scratch where the robot deviates from the plan by more than the
+    noise of `level` or lags behind it, where the plan misses the goal or leaves the data support,
+    and where the goal has moved.
 
     Attributes:
         level: Noise level in [0, 1) that the remaining plan is put back to before it is refined;

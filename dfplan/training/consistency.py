@@ -27,8 +27,8 @@ def lower_estimate(
 
     Args:
         student: Network that is trained.
-        teacher: Network that it was initialized from, trained by denoising.
-        model: Description of both.
+        teacher: Network that the student was initialized from, trained by denoising.
+        model: Description of both networks.
         steps: Steps from pure noise to clean; a step lowers the level by at most 1 / `steps`.
         x: Streams [history, target], as the loss shows them to the student.
         level: Noise levels of the streams.

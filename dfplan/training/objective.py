@@ -133,7 +133,7 @@ def check_model(config: ObjectiveConfig, model: Model) -> None:
 
 
 class Noised(NamedTuple):
-    """The network's input for one batch: S = T tokens, or S = 2T with history and target apart.
+    """The network's input for one batch: S = T tokens, or S = 2T for history and target.
 
     Attributes:
         clean: Tokens of all streams; the last T are targets.
@@ -193,7 +193,7 @@ def denoising_loss(
     if config.next_token and not config.two_stream:
         # Only the first noisy token is learned; those after it are not sampled yet.
         learned &= jnp.cumsum(learned, axis=1) == 1
-    weight = _weight(model, config, level, noised.level[:, :tokens])
+    weight = _weight(model, config, level, history=noised.level[:, :tokens])
     return masked_mse(output, prediction_target, weight, learned)
 
 

@@ -25,7 +25,7 @@ def learn_critic(
         seed: PRNG seed for the fit.
     """
     state, returns, fold = _training_data(data, states, config, stride)
-    return fit_critic(state, returns, fold, config, stride=stride, seed=seed)
+    return fit_critic(state, returns, fold, config=config, stride=stride, seed=seed)
 
 
 def return_quantiles(
@@ -41,7 +41,7 @@ def return_quantiles(
         stride: Control steps per token.
     """
     state, returns, fold = _training_data(data, states, config, stride)
-    return conditional_quantiles(critic, state, returns, fold)
+    return conditional_quantiles(critic, state, returns, fold=fold)
 
 
 def expected_return(
@@ -61,7 +61,7 @@ def _training_data(
         data.reward,
         data.start,
         data.length,
-        data.terminated,
+        terminated=data.terminated,
         discount=config.discount,
         stride=stride,
     )

@@ -79,7 +79,14 @@ def job(tiny_config, data):
     spec = TrainSpec(run.model, run.config.data, run.config.training)
     steps = jnp.int32(run.config.training.steps)
     state, _ = train_until(spec, run.training_arrays(data), init_state(spec), steps)
-    return run, Weights(state.ema, run.states, run.actions, run.support, run.critic)
+    weights = Weights(
+        params=state.ema,
+        states=run.states,
+        actions=run.actions,
+        support=run.support,
+        critic=run.critic,
+    )
+    return run, weights
 
 
 def distance_moved(run, weights, **planner):
@@ -165,7 +172,8 @@ def dataset(monkeypatch):
 
     def make(*rewards):
         class Dataset:
-            observation_space = action_space = box
+            observation_space = box
+            action_space = box
 
             def iterate_episodes(self):
                 for i, reward in enumerate(rewards):
