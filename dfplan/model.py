@@ -78,7 +78,13 @@ class Model:
     ) -> Float[Array, "B T D"]:
         """Return the clean estimate from the network's output for `x` at `level`."""
         alpha, sigma = self.schedule.alpha_sigma(level)
-        return to_x0(self.diffusion.parametrization, x, output, alpha[..., None], sigma[..., None])
+        return to_x0(
+            self.diffusion.parametrization,
+            x,
+            output,
+            alpha=alpha[..., None],
+            sigma=sigma[..., None],
+        )
 
 
 def _graph(make: Callable[[nnx.Rngs], Any]) -> nnx.GraphDef:

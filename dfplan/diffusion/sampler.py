@@ -151,7 +151,13 @@ def _step(denoise: Denoiser, schedule: Schedule, solver: Solver, width: int, sta
     window = read(x)
     x0, carry = denoise(carry, window, level_from, begin)
     new_window, new_solver_state = solver.step(
-        schedule, window, x0, jax.tree.map(read, solver_state), level_from, level_to, noise
+        schedule,
+        window,
+        x0,
+        state=jax.tree.map(read, solver_state),
+        level_from=level_from,
+        level_to=level_to,
+        noise=noise,
     )
     x = write(x, new_window)
     solver_state = jax.tree.map(write, solver_state, new_solver_state)

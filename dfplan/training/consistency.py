@@ -39,7 +39,9 @@ def lower_estimate(
     level_to = _lower(level_from, steps, model.diffusion.num_levels)
     solver = DDIM()
     state = solver.init_state(target)
-    lower, _ = solver.step(model.schedule, target, x0, state, level_from, level_to)
+    lower, _ = solver.step(
+        model.schedule, target, x0, state=state, level_from=level_from, level_to=level_to
+    )
     lower_x = jnp.concatenate([history, lower], axis=1)
     lower_level = jnp.concatenate([history_level, level_to], axis=1)
     estimate = model.x0(lower, student.two_streams(lower_x, lower_level), level_to)

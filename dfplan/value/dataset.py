@@ -24,7 +24,7 @@ def learn_critic(
         stride: Control steps per token.
         seed: PRNG seed for the fit.
     """
-    state, returns, fold = _training_data(data, states, config, stride)
+    state, returns, fold = _training_data(data, states, config, stride=stride)
     return fit_critic(state, returns, fold, config=config, stride=stride, seed=seed)
 
 
@@ -40,7 +40,7 @@ def return_quantiles(
         config: Critic settings.
         stride: Control steps per token.
     """
-    state, returns, fold = _training_data(data, states, config, stride)
+    state, returns, fold = _training_data(data, states, config, stride=stride)
     return conditional_quantiles(critic, state, returns, fold=fold)
 
 

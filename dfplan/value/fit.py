@@ -102,7 +102,7 @@ def fit_critic(
         is_complete=jnp.asarray(returns.is_complete),
     )
     critic = Critic(
-        nets=_train(rows, jnp.asarray(fold), config, jax.random.key(seed)),
+        nets=_train(rows, jnp.asarray(fold), config, key=jax.random.key(seed)),
         base=_float(base),
         scale=_float(scale),
         reward_base=_float(reward_base),
