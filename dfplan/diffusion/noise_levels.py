@@ -191,6 +191,6 @@ def sample_goal_level(key: Array, rows: int, clean: float, missing: float) -> Fl
 
 
 def _check_goal_and_grid(sampler: NoiseLevelSampler | TwoStreamNoiseLevelSampler) -> None:
-    check_integers(sampler, "", 0, ["num_levels"])
+    check_integers(sampler, "", minimum=0, names=["num_levels"])
     check_numbers(sampler, "", ["goal_clean", "goal_missing"], high=1.0)
     _check_sum(sampler, "goal_clean", "goal_missing")

@@ -68,7 +68,7 @@ class SamplingConfig:
         with _naming("planner.sampling.matrix"):
             MATRICES.check(self.matrix)
         prefix = "planner.sampling."
-        check_integers(self, prefix, 1, ["steps"])
+        check_integers(self, prefix, minimum=1, names=["steps"])
         check_numbers(self, prefix, ["clip", "temperature"])
         check_numbers(self, prefix, ["rho"], open_low=True)
         with _naming(f"planner.sampling.solver {self.solver!r}"):
@@ -141,7 +141,7 @@ class GuidanceConfig:
 
     def __post_init__(self):
         check_numbers(self, "planner.guidance.", ["scale"])
-        check_integers(self, "planner.guidance.", 1, ["samples"])
+        check_integers(self, "planner.guidance.", minimum=1, names=["samples"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +171,8 @@ class HistoryConfig:
 
     def __post_init__(self):
         prefix = "planner.history."
-        check_integers(self, prefix, 1, ["tokens"])
-        check_integers(self, prefix, 0, ["guidance_keep"])
+        check_integers(self, prefix, minimum=1, names=["tokens"])
+        check_integers(self, prefix, minimum=0, names=["guidance_keep"])
         check_numbers(self, prefix, ["level"], high=1.0)
         _set_tuple(self, "guidance_weights")
         _set_tuple(self, "guidance_levels")
@@ -257,7 +257,7 @@ class WarmStartConfig:
 
     def __post_init__(self):
         check_numbers(self, "planner.warm_start.", ["level"], high=1.0, open_high=True)
-        check_integers(self, "planner.warm_start.", 1, ["steps", "tokens"])
+        check_integers(self, "planner.warm_start.", minimum=1, names=["steps", "tokens"])
 
     def make_matrix(self, horizon: int) -> np.ndarray:
         """Return the scheduling matrix `[M+1, horizon]` of a warm start."""
@@ -286,7 +286,7 @@ class TimingConfig:
         if not is_number(deadline) or (deadline < 0 and deadline != -1):
             valid = "milliseconds of at least 0, or -1 for no limit"
             raise invalid("planner.timing.deadline_ms", deadline, valid)
-        check_integers(self, "planner.timing.", 0, ["latency_steps"])
+        check_integers(self, "planner.timing.", minimum=0, names=["latency_steps"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -341,8 +341,8 @@ class PlannerConfig:
             PLANNERS.check(self.kind)
         with _naming("planner.ranker"):
             RANKERS.check(self.ranker)
-        check_integers(self, "planner.", 0, ["horizon"])
-        check_integers(self, "planner.", 1, ["candidates", "replan_every"])
+        check_integers(self, "planner.", minimum=0, names=["horizon"])
+        check_integers(self, "planner.", minimum=1, names=["candidates", "replan_every"])
         check_numbers(self, "planner.", ["ood_penalty"])
         if self.guidance.samples > 1 and not self.goal.as_guidance:
             raise UserError(

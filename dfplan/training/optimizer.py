@@ -38,7 +38,7 @@ class OptimizerConfig:
 
     def __post_init__(self):
         check_choice("training.optimizer.name", self.name, OPTIMIZERS)
-        check_integers(self, "training.optimizer.", 0, ["warmup"])
+        check_integers(self, "training.optimizer.", minimum=0, names=["warmup"])
         check_numbers(self, "training.optimizer.", ["learning_rate", "weight_decay", "clip"])
         check_numbers(self, "training.optimizer.", ["final"], high=1.0)
 
