@@ -155,7 +155,7 @@ class Agent:
 
     @property
     def plan(self) -> Plan | None:
-        """Active plans as NumPy arrays, one row per environment; None before an observation."""
+        """Active plans as NumPy arrays, one row per environment; None after a full reset."""
         return None if self._loop is None else self._loop.plan
 
     @property

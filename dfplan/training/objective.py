@@ -111,7 +111,7 @@ def check_model(config: ObjectiveConfig, model: Model) -> None:
     """Check that a model can be trained with an objective.
 
     Raises:
-        UserError: If it cannot; names the settings that exclude each other.
+        UserError: If it cannot; the message names the settings that exclude each other.
     """
     kind = model.net.kind
     if config.two_stream and not model.net.network.supports_two_stream:
