@@ -20,7 +20,7 @@ from dfplan.control.inputs import (
     check_states,
 )
 from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.loop import LoopSpec, LoopState, PlanInputs
+from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
 from dfplan.guidance.costs import as_cost
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
@@ -63,8 +63,8 @@ class Agent:
         dynamics: Dynamics fitted to the data, if `planner.config.sensing` says that observations
             are noisy or may be missing.
         seed: PRNG seed of the plans; environment i of a batch plans with `seed + i`.
-        executor: Runs the planning. By default plans are made in the calling thread, or in a
-            thread of their own if `planner.config.timing` sets a deadline.
+        executor: Executor that runs the planning. By default plans are made in the calling thread,
+            or in a thread of their own if `planner.config.timing` sets a deadline.
 
     Attributes:
         planner: Planner.
@@ -72,7 +72,7 @@ class Agent:
         layout: Observation layout.
 
     Raises:
-        UserError: If the planner needs a tracker or dynamics and there is none, or the observation
+        UserError: If the planner needs a tracker or dynamics and it is missing, or the observation
             noise has neither one number nor one per state dimension.
     """
 
@@ -94,7 +94,7 @@ class Agent:
         self._batch_planner = BatchPlanner(planner, weights)
         self._executor = executor or self._default_executor()
         self._extra_cost: Cost | None = None
-        self._overhead = 0.0  # seconds that `act` needs after its plans have come
+        self._overhead = 0.0  # seconds that `act` needs once its plans are ready
         self._loop: LoopState | None = None  # None from a full reset to the next observation
         self._requests: list[tuple[PlanInputs, Future]] = []
         self.reset(seed=seed)
@@ -131,13 +131,13 @@ class Agent:
 
         Args:
             run: Trained run.
-            weights: Its weights.
+            weights: Trained weights of the run.
             seed: PRNG seed of the plans.
-            executor: Runs the planning, see the class.
+            executor: Executor that runs the planning; see the class.
 
         Raises:
-            UserError: If the run's tracker is needed and is missing or cannot be loaded; or if
-                states are to be filtered, and neither the run's dynamics nor its dataset are here.
+            UserError: If the run's tracker is needed and is missing or cannot be loaded, or if
+                states must be filtered and the run has neither dynamics nor its dataset.
         """
         config = run.config.planner
         tracker = None
@@ -155,12 +155,12 @@ class Agent:
 
     @property
     def plan(self) -> Plan | None:
-        """Active plans, NumPy arrays with one row per environment; None before the first."""
+        """Active plans as NumPy arrays, one row per environment; None after a full reset."""
         return None if self._loop is None else self._loop.plan
 
     @property
     def elapsed(self) -> np.ndarray:
-        """`[B]` control steps since each active plan began; -1 without one."""
+        """`[B]` control steps since each active plan began; -1 where there is no active plan."""
         return np.zeros(0, int) if self._loop is None else np.asarray(self._loop.elapsed)
 
     @property
@@ -175,6 +175,9 @@ class Agent:
         """Cost of plans on top of their duration, or None; see `dfplan.guidance.costs`.
 
         A new cost takes effect with the next plan.
+
+        Raises:
+            UserError: If a new cost does not return one finite number per plan.
         """
         return self._extra_cost
 
@@ -186,7 +189,7 @@ class Agent:
         self._extra_cost = extra_cost
 
     def reset(self, mask: Any = None, *, seed: int | Sequence[int] | None = None) -> None:
-        """Begin new episodes: forget the history and drop the plans.
+        """Begin new episodes: clear the history and drop the plans.
 
         Call this before the first observation of an episode. For vector environments that reset
         themselves, use `dfplan.rollout.rollout` or the masks of `act` instead.
@@ -205,7 +208,7 @@ class Agent:
             return
         mask = as_mask(mask, len(self._loop.elapsed))
         seeds = None if seed is None else as_seeds(seed, len(mask))
-        self._loop = loop.reset(self._spec, self._loop, mask, seeds)
+        self._loop = loop.reset(self._spec, self._loop, mask, seeds=seeds)
 
     def act(
         self,
@@ -224,15 +227,15 @@ class Agent:
 
         Args:
             observation: Observation as the environment returns it; arrays or lists of numbers.
-            goal: Goal `[G]` or `[B, G]` that replaces the observation's own, or where it has none.
+            goal: Goal `[G]` or `[B, G]`, for observations that hold no goal or instead of theirs.
             episode_start: `[B]` bool, environments whose episode starts with this observation.
             episode_over: `[B]` bool, environments whose episode ended with this observation. They
                 are not planned for, and their next observation starts an episode.
 
         Raises:
-            UserError: If the observation's shape is not that of the data, the batch changes without
-                a `reset()`, a mask has the wrong length, or the observation holds NaN and
-                `planner.sensing.missing` is false.
+            UserError: If the shape of the observation or the goal is not that of the data, the
+                batch changes without a `reset()`, a mask has the wrong length, or a number is
+                infinite, or NaN while `planner.sensing.missing` is false.
         """
         time_called = time.perf_counter()
         reading = self.layout.state(observation)
@@ -295,7 +298,7 @@ class Agent:
 
         Args:
             state: `[S]` first state, SI units.
-            goal: `[G]` goal, SI units; None for none.
+            goal: `[G]` goal, SI units; None to plan without a goal.
             denoising: Whether to keep every sampling step, in `plan.denoising`.
 
         Raises:
@@ -335,10 +338,10 @@ class Agent:
         return ThreadPoolExecutor(1, thread_name_prefix="dfplan-plans")
 
     def _reset_all(self, seed: int | Sequence[int] | None) -> None:
-        """Begin new episodes in all environments, of which there may be another number then."""
+        """Begin new episodes in all environments; the next observation may change their number."""
         if seed is not None:
             self._seed = seed
-            self._seeds = np.zeros(0, int)  # set by the next observation, which tells the batch
+            self._seeds = np.zeros(0, int)  # set by the next observation, which tells their number
         elif self._loop is not None:
             self._seeds = np.asarray(self._loop.seeds)
             self._plan_counts = np.asarray(self._loop.plan_counts)
@@ -346,7 +349,7 @@ class Agent:
         self._requests = []
 
     def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:
-        """Activate plans that have come since the last call, and take in the present."""
+        """Activate plans that are ready since the last call, and take in the present."""
         batch = len(reading)
         check_states(self.layout, reading, None if self._loop is None else len(self.elapsed))
         check_finite(reading, goals, self.planner.config.sensing.missing)
@@ -359,7 +362,7 @@ class Agent:
         # Environments may write their next observation into the same arrays.
         reading = reading.copy()
         goals = None if goals is None else goals.copy()
-        self._loop = loop.observe(self._spec, self._loop, reading, goals)
+        self._loop = loop.observe(self._spec, self._loop, reading, goal=goals)
         return self._loop
 
     def _request_plans(self, mask: np.ndarray, *, denoising: bool = False) -> None:
@@ -386,7 +389,7 @@ class Agent:
         """Follow requested plans that are ready and begin by now.
 
         Args:
-            deadline: `time.perf_counter()` until which to wait for them; None for no limit.
+            deadline: Value of `time.perf_counter()` up to which to wait; None for no limit.
         """
         assert self._loop is not None
         requests = self._requests
@@ -404,7 +407,7 @@ class Agent:
             if begins_later:
                 self._requests.append((inputs, plans))
             else:
-                self._loop = loop.activate(self._spec, self._loop, inputs, plan)
+                self._loop = loop.activate(self._spec, self._loop, inputs, plan=plan)
 
     def _follow_plans(self) -> np.ndarray:
         """Return the actions `[B, A]` of this control step."""
@@ -414,7 +417,7 @@ class Agent:
         return action
 
     def _deadline(self, time_called: float) -> float | None:
-        """Return until when an `act` called at that time may wait for plans; None for no limit."""
+        """Return the time up to which `act` may wait for plans; None for no limit."""
         deadline_ms = self.planner.config.timing.deadline_ms
         if deadline_ms < 0:
             return None

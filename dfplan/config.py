@@ -10,7 +10,7 @@ from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
 from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig
-from dfplan.types import UserError, check_choice
+from dfplan.types import UserError
 from dfplan.value.config import ValueConfig
 
 T = TypeVar("T")
@@ -21,12 +21,12 @@ class Config:
     """A run's settings.
 
     Attributes:
-        data: How trajectories become tokens.
+        data: Data settings: how trajectories become tokens.
         net: Kind and size of the denoiser.
         diffusion: Noise schedule and parametrization.
-        training: Length, batch size, objective and optimizer.
-        planner: How plans are sampled, chosen and followed.
-        value: What is learned about rewards, for tasks whose goal is reward.
+        training: Training settings: length, batch size, objective and optimizer.
+        planner: Planner settings: how plans are sampled, chosen and followed.
+        value: Critic settings, for tasks whose goal is reward.
     """
 
     data: DataConfig = DataConfig()
@@ -70,7 +70,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def build(cls: type[T], values: Mapping[str, Any]) -> T:
-    """Build a config dataclass from its JSON form."""
+    """Build a config dataclass from its JSON form.
+
+    Raises:
+        UserError: See `override`.
+    """
     return override(cls(), flatten(values))
 
 
@@ -82,7 +86,7 @@ def override(config: T, changes: Mapping[str, Any], prefix: str = "") -> T:
     Args:
         config: Config dataclass.
         changes: New values by dotted name.
-        prefix: Dotted name of the dataclass in messages.
+        prefix: Dotted name of the dataclass in messages, with a trailing dot.
 
     Raises:
         UserError: If a setting does not exist, or a value is out of range or of another type.
@@ -93,7 +97,8 @@ def override(config: T, changes: Mapping[str, Any], prefix: str = "") -> T:
     for path, value in changes.items():
         name, _, rest = path.partition(".")
         setting = prefix + path
-        check_choice(f"setting {setting!r}: no", name, types)
+        if name not in types:
+            raise UserError(f"unknown setting {setting!r}; valid: {', '.join(types)}")
         if dataclasses.is_dataclass(types[name]):
             if not rest:
                 valid = ", ".join(f"{prefix}{name}.{field}" for field in _types(types[name]))
@@ -115,7 +120,7 @@ def _types(config: Any) -> dict[str, type]:
 
 
 def _checked(name: str, value: Any, kind: type) -> Any:
-    """Return `value` as a setting of that type.
+    """Return `value` as a setting of type `kind`.
 
     JSON has lists instead of tuples, and may write 1 for 1.0.
     """

@@ -1,4 +1,4 @@
-"""Model: the networks of a task, and how their inputs and outputs are read."""
+"""Model: the networks of a task, and the meaning of their inputs and outputs."""
 
 import dataclasses
 import functools
@@ -42,10 +42,10 @@ class Model:
 
     def _make_inverse(self, rngs: nnx.Rngs) -> InverseDynamics:
         return InverseDynamics(
-            self.layout.state_dim,
-            self.layout.action_dim,
-            self.layout.stride,
-            INVERSE_WIDTH,
+            state_dim=self.layout.state_dim,
+            action_dim=self.layout.action_dim,
+            stride=self.layout.stride,
+            width=INVERSE_WIDTH,
             rngs=rngs,
         )
 
@@ -78,7 +78,13 @@ class Model:
     ) -> Float[Array, "B T D"]:
         """Return the clean estimate from the network's output for `x` at `level`."""
         alpha, sigma = self.schedule.alpha_sigma(level)
-        return to_x0(self.diffusion.parametrization, x, output, alpha[..., None], sigma[..., None])
+        return to_x0(
+            self.diffusion.parametrization,
+            x,
+            output,
+            alpha=alpha[..., None],
+            sigma=sigma[..., None],
+        )
 
 
 def _graph(make: Callable[[nnx.Rngs], Any]) -> nnx.GraphDef:

@@ -70,7 +70,15 @@ def rollout(
             action = agent.act(observation, episode_start=episode_ended)
             live = np.ones_like(episode_ended)
         next_observation, reward, terminated, truncated, info = envs.step(action)
-        yield Step(observation, action, reward, terminated, truncated, info, live)
+        yield Step(
+            observation=observation,
+            action=action,
+            reward=reward,
+            terminated=terminated,
+            truncated=truncated,
+            info=info,
+            live=live,
+        )
         observation = next_observation
         episode_ended = terminated | truncated
         if mode == AutoresetMode.DISABLED and episode_ended.any():

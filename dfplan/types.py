@@ -1,4 +1,4 @@
-"""Array aliases, errors and Protocols shared by several parts of dfplan."""
+"""Array aliases, errors and protocols shared by several parts of dfplan."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ def check_choice(what: str, value: str, choices) -> str:
     """Return `value` if it is one of `choices`.
 
     Raises:
-        UserError: If it is not; names `what`, the value and the valid choices.
+        UserError: If it is not; the message names `what`, the value and the valid choices.
     """
     if value not in choices:
         raise UserError(f"unknown {what} {value!r}; valid: {', '.join(map(str, choices))}")
@@ -42,7 +42,7 @@ class Denoiser(Protocol):
     """One evaluation of a causal denoiser inside a sampler.
 
     Args:
-        carry: Whatever the denoiser keeps between evaluations (a KV cache).
+        carry: Whatever the denoiser keeps between evaluations, such as a KV cache.
         x: Noised tokens of the window, `[B, W, D]`.
         level: Their noise levels in [0, 1], `[B, W]`.
         start: Index of the window's first token, int32 scalar.

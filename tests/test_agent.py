@@ -28,7 +28,9 @@ from dfplan.tasks.registry import Task
 from dfplan.types import UserError
 from tests.planner.tiny import change_config, planner_config
 
-STRIDE, HORIZON, EVERY = 2, 8, 3
+STRIDE = 2
+HORIZON = 8
+EVERY = 3
 BOUNDS = {"action_low": (-1.0, -1.0), "action_high": (1.0, 1.0)}
 LAYOUT = Layout(2, 2, goal_dims=(0, 1), dict_observation=True, **BOUNDS)
 BOX = Layout(2, 2, goal_dims=(0, 1), **BOUNDS)
@@ -266,7 +268,7 @@ def test_seeds_decide_plans():
         (see([0.0, 0.0], (np.nan, 0.0)), "goal 0 has nan in dimension 0$"),
         (
             {**see([0.0, 0.0]), "observation": [[0.0, 0.0], [0.0]]},
-            "observation is (no|not an) array",
+            "observation is not an array",
         ),
     ],
 )
@@ -290,7 +292,7 @@ def test_a_batch_that_changes():
     agent.reset()
     assert agent.act(see(np.zeros((3, 2)))).shape == (3, 2)
     agent.reset(seed=[1, 2])
-    with pytest.raises(UserError, match="2 seeds for a batch of 3"):
+    with pytest.raises(UserError, match=r"2 seeds for a batch of 3 .*needed: 1 or 3"):
         agent.act(see(np.zeros((3, 2))))
 
 
@@ -334,7 +336,7 @@ def test_one_plan_from_a_state_to_a_goal(together):
     assert agent.plan.states[0, 0].tolist() == [0, 1] and agent.plan.arrival.tolist() == [6]
     assert agent.plan.denoising.shape[:2] == (1, 3) and agent.arrives().tolist() == [True]
     assert planner.calls[-1].history.level.tolist() == [[1, 0]]
-    agent.act(see([0.0, 1.0], (5.0, 5.0)))  # continues from there, to another goal
+    agent.act(see([0.0, 1.0], (5.0, 5.0)))  # continues from that state, to another goal
     assert planner.rows == [2, 1, 1] and agent.plan.denoising is None
 
 
@@ -398,11 +400,11 @@ def test_masks_replace_resets():
 
 def test_nothing_is_planned_for_a_last_observation(together):
     agent, planner = fake()
-    over = np.array([False, True])
+    is_over = np.array([False, True])
     for _ in range(3):
         agent.act(see(np.zeros((2, 2))))
     goals = np.array([[9.0, 9.0], [8.0, 8.0]])  # not even where the goal has moved
-    agent.act(see(np.zeros((2, 2)), goals), episode_over=over)
+    agent.act(see(np.zeros((2, 2)), goals), episode_over=is_over)
     assert planner.rows == [2, 1] and agent.elapsed.tolist() == [1, -1]
     agent.act(see(np.ones((2, 2)), goals))
     assert planner.rows == [2, 1, 1] and agent.elapsed.tolist() == [2, 1]
@@ -428,7 +430,7 @@ def test_numbers_of_any_type():
 
 
 def filtering(real, **config):
-    """Return an agent of the real planner, and the states that its tracker sees; they rest."""
+    """Return an agent of the real planner with a resting tracker, and the states that it sees."""
     planner, weights = real
     states_seen = []
 
@@ -439,7 +441,9 @@ def filtering(real, **config):
     config = change_config(planner.config, {"low_level_controller": "tracker", **config})
     planner = dataclasses.replace(planner, config=config)
     far = np.full(2, 99.0)
-    dynamics = LinearDynamics(np.zeros((2, 5)), 1e-6 * np.eye(2), -far, far)
+    dynamics = LinearDynamics(
+        weights=np.zeros((2, 5)), covariance=1e-6 * np.eye(2), low=-far, high=far
+    )
     agent = Agent(planner, weights, LAYOUT, tracker=tracker, dynamics=dynamics)
     return agent, states_seen
 

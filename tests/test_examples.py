@@ -1,4 +1,4 @@
-"""The examples do what they say, with less of it."""
+"""The examples do what they say, for fewer steps and episodes."""
 
 import dataclasses
 import runpy
@@ -55,21 +55,22 @@ def test_one_environment_reaches_its_goals(alone):
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_vector_environments_give_what_one_gives(alone, mode):
-    found = example("vector_environments")(episodes=3, envs=3, mode=mode)
-    assert found == pytest.approx(alone, abs=2)  # a step sooner or later, by float rounding
+    returns = example("vector_environments")(episodes=3, envs=3, mode=mode)
+    assert returns == pytest.approx(alone, abs=2)  # a step sooner or later, by float rounding
 
 
 def test_a_function_of_the_observation():
-    following, forgetful = example("plain_callable")(steps=600)
-    assert following > 400  # it turns to the second goal, too
-    assert forgetful > 10
+    stateful, stateless = example("plain_callable")(steps=600)
+    assert stateful > 400  # it turns to the second goal, too
+    assert stateless > 10
 
 
 def test_a_planner_from_outside_the_package_refines_plans_and_drives():
     main = example("mppi_planner")
     assert main(300) > 200
     agent = Agent.load("pointmaze-umaze", planner={"kind": "mppi:samples=64"})
-    planner, weights = agent.planner, agent.weights
+    planner = agent.planner
+    weights = agent.weights
     start = np.array([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]], np.float32)
     goal = jnp.asarray(start[::-1])
     layout = planner.model.layout
@@ -89,7 +90,7 @@ def test_a_planner_from_outside_the_package_refines_plans_and_drives():
 
 @pytest.mark.slow
 def test_a_network_from_outside_trains_and_plans(monkeypatch):
-    monkeypatch.setattr(NETWORKS, "_objects", {})  # forget the network afterwards
+    monkeypatch.setattr(NETWORKS, "_objects", {})  # unregistered again after the test
     with well_compiled():
         net, loss, states = example("mixer_network")()
     assert net.kernel == 4 and loss < 0.6

@@ -12,11 +12,8 @@ from dfplan.types import UserError
 
 from .test_agent import EVERY, fake, see
 
-LENGTHS = (
-    EVERY - 1,
-    EVERY,
-    2 * EVERY + 1,
-)  # in one of them, the last observation would be planned for
+# In one of these episodes, the last observation would be planned for.
+LENGTHS = (EVERY - 1, EVERY, 2 * EVERY + 1)
 
 
 class Point(gym.Env):

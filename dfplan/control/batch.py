@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.control.loop import PlanInputs, make_plans
+from dfplan.control.loop import make_plans
+from dfplan.control.loop_state import PlanInputs
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
@@ -19,13 +20,13 @@ from dfplan.types import Array, Cost
 class BatchPlanner:
     """Plans for `B` robots: on a CPU with one program per robot, elsewhere with one for all.
 
-    One program for all ends when the last robot's plan is found, and a CPU computes it no faster
-    per robot. So there each robot has its own, and the cores share them; that also makes a robot's
-    plan independent of its batch, to the last bit. Elsewhere a batch is padded to a power of two by
-    repeating a row, so that few sizes are ever compiled.
+    A program for all robots ends only when the last plan is complete, and a CPU runs it no faster
+    per robot. On a CPU, each robot therefore has a program of its own, and the cores share these
+    programs; this also makes a robot's plan independent of its batch, to the last bit. Elsewhere a
+    batch is padded to a power of two by repeating a row, so that few sizes are ever compiled.
 
     Args:
-        planner: Planner of a batch of any size.
+        planner: Planner.
         weights: Trained weights.
     """
 
@@ -45,8 +46,8 @@ class BatchPlanner:
         """Make requested plans, from warm starts where these are usable.
 
         Args:
-            inputs: What the plans are made from.
-            limit: Size beyond which no batch is padded.
+            inputs: Inputs of the plans.
+            limit: Largest size that a batch is padded to.
             extra_cost: Cost on top of the planner's own, see `Planner.plan`.
             denoising: Whether to return every sampling step; for inputs without an initial plan.
         """
@@ -60,15 +61,15 @@ class BatchPlanner:
                 seeds,
                 counts,
                 history,
-                goal,
-                limit,
+                goal=goal,
+                limit=limit,
                 initial_plan=initial_plan,
                 extra_cost=extra_cost,
                 denoising=denoising,
             )
             return plan if mask.all() else _spread(plan, mask)
 
-        return make_plans(self._planner, inputs, sample, np)
+        return make_plans(self._planner, inputs, sample, xp=np)
 
     def plan(
         self,
@@ -89,14 +90,19 @@ class BatchPlanner:
             counts: `[B]` plans made with these seeds before.
             history: Observed tokens.
             goal: `[B, G]` goals in SI units, or None.
-            limit: Size beyond which no batch is padded.
+            limit: Largest size that a batch is padded to.
             initial_plan: Plans to refine; None plans from scratch.
             extra_cost: Cost on top of the planner's own, see `Planner.plan`.
             denoising: Whether to return every sampling step.
         """
         history = jax.tree.map(np.asarray, history)
         plan_rows = functools.partial(
-            self._plan_rows, seeds, counts, (history, goal, initial_plan), extra_cost, denoising
+            self._plan_rows,
+            seeds=seeds,
+            counts=counts,
+            inputs=(history, goal, initial_plan),
+            extra_cost=extra_cost,
+            denoising=denoising,
         )
         batch = len(seeds)
         if not runs_apart():
@@ -105,7 +111,7 @@ class BatchPlanner:
             return jax.tree.map(lambda a: a[:batch].copy(), plan_rows(rows))
         rows = [slice(i, i + 1) for i in range(batch)]
         program = (goal is None, initial_plan is None, jax.tree.structure(extra_cost), denoising)
-        # Threads that all meet a new program would each compile it.
+        # Threads that start a new program at the same time would each compile it.
         first = 0 if program in self._compiled else 1
         plans = [*map(plan_rows, rows[:first]), *_in_threads(plan_rows, rows[first:])]
         self._compiled.add(program)
@@ -137,17 +143,18 @@ class BatchPlanner:
                 states=np.tile(state, (batch, steps, 1)),
                 actions=np.tile(action, (batch, steps, 1)) if layout.actions else None,
             )
-            self.plan(zeros, zeros, history, goal, batch, initial_plan=initial_plan)
-        return self.plan(zeros, zeros, history, goal, batch)
+            self.plan(zeros, zeros, history, goal=goal, limit=batch, initial_plan=initial_plan)
+        return self.plan(zeros, zeros, history, goal=goal, limit=batch)
 
     def _plan_rows(
         self,
+        rows: np.ndarray | slice,
+        *,
         seeds: np.ndarray,
         counts: np.ndarray,
         inputs: tuple[History, np.ndarray | None, InitialPlan | None],
         extra_cost: Cost | None,
         denoising: bool,
-        rows: np.ndarray | slice,
     ) -> Plan:
         """Run one program."""
         history, goal, initial_plan = jax.tree.map(lambda a: a[rows], inputs)
@@ -155,8 +162,8 @@ class BatchPlanner:
             self._weights,
             plan_keys(seeds[rows], counts[rows]),
             history,
-            goal,
-            initial_plan,
+            goal=goal,
+            initial_plan=initial_plan,
             extra_cost=extra_cost,
             denoising=denoising,
         )
@@ -197,5 +204,5 @@ def _cores() -> int:
 @jax.jit
 @jax.vmap
 def plan_keys(seed: Array, count: Array) -> Array:
-    """Return the PRNG keys `[B]` of plans, from seeds `[B]` and the plans made with them `[B]`."""
+    """Return the PRNG keys `[B]` of plans, from seeds and the numbers of plans made with them."""
     return jax.random.fold_in(jax.random.key(seed), count)

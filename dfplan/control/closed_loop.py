@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from dfplan.control import loop
 from dfplan.control.batch import plan_keys, runs_apart
-from dfplan.control.loop import LoopSpec, LoopState, PlanInputs
+from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
@@ -23,10 +23,10 @@ Episodes = tuple[Array, Array, Array | None]
 
 
 class Driven(NamedTuple):
-    """What `B` robots did for `L` control steps; SI units.
+    """States and actions of `B` robots over `L` control steps; SI units.
 
     Attributes:
-        states: `[B, L+1, S]` states, the first ones given.
+        states: `[B, L+1, S]` states, including the first ones.
         actions: `[B, L, A]` actions.
     """
 
@@ -39,8 +39,8 @@ class ClosedLoop:
     """An agent and its robots' dynamics, both in JAX: episodes never leave the device.
 
     It runs the control loop of `dfplan.agent.Agent` with the same plans and random keys, so an
-    episode differs from the agent's by rounding, and by what the dynamics make of that. All
-    episodes begin together and replan every `planner.config.replan_every` steps. Keep the object:
+    episode differs from the agent's only by rounding, which the dynamics may amplify. All episodes
+    begin together and replan every `planner.config.replan_every` steps. Keep the object:
     it is hashable, and its program is compiled once per number of episodes and steps.
 
     Attributes:
@@ -52,7 +52,7 @@ class ClosedLoop:
             "tracker".
 
     Raises:
-        UserError: If the planner needs a tracker and there is none, or the planner filters its
+        UserError: If the planner needs a tracker and it is missing, or the planner filters its
             observations, has a deadline or compensates latency.
     """
 
@@ -69,7 +69,8 @@ class ClosedLoop:
         _check_unset("timing.deadline_ms", config.timing.deadline_ms, -1)
         if config.low_level_controller == "tracker" and self.tracker is None:
             raise UserError(
-                "planner.low_level_controller 'tracker' needs a tracker of JAX arrays; give one"
+                "planner.low_level_controller 'tracker' needs a tracker of JAX arrays, got None; "
+                "valid without a tracker: inverse, diffused"
             )
 
     def drive(
@@ -94,7 +95,7 @@ class ClosedLoop:
                 of a batch. None does so on a CPU, which computes a batch no faster per episode.
         """
         apart = runs_apart() if apart is None else apart
-        return self._compiled(weights, (seeds, states, goals), length, apart)
+        return self._compiled(weights, (seeds, states, goals), length=length, apart=apart)
 
     @functools.partial(jax.jit, static_argnames=("self", "length", "apart"))
     def _compiled(self, weights: Weights, episodes: Episodes, length: int, apart: bool) -> Driven:
@@ -117,15 +118,15 @@ class ClosedLoop:
         def control_step(state: LoopState, _: None) -> tuple[LoopState, Driven]:
             action, state = loop.act(spec, state)
             reading = self.step(state.state, action)
-            return loop.observe(spec, state, reading, goals), Driven(reading, action)
+            return loop.observe(spec, state, reading, goal=goals), Driven(reading, action)
 
         def plan_and_follow(state: LoopState, _: None) -> tuple[LoopState, Driven]:
             inputs, state = loop.plan_inputs(spec, state, every_row)
             plan = self._make_plans(weights, inputs)
-            state = loop.activate(spec, state, inputs, plan)
+            state = loop.activate(spec, state, inputs, plan=plan)
             return jax.lax.scan(control_step, state, length=replan_every)
 
-        state = loop.observe(spec, loop.init(spec, seeds), states, goals)
+        state = loop.observe(spec, loop.init(spec, seeds), states, goal=goals)
         # The last plan is followed to its end as well; the surplus is cut off.
         plans = -(-length // replan_every)
         _, driven = jax.lax.scan(plan_and_follow, state, length=plans)
@@ -138,11 +139,16 @@ class ClosedLoop:
 
         def sample(mask: Bool[XpArray, "B"], initial_plan: InitialPlan | None) -> Plan:
             plan = functools.partial(
-                self.planner.plan, weights, keys, inputs.history, inputs.goal, initial_plan
+                self.planner.plan,
+                weights,
+                keys,
+                inputs.history,
+                goal=inputs.goal,
+                initial_plan=initial_plan,
             )
             return jax.lax.cond(mask.any(), plan, lambda: inputs.active_plan)
 
-        return loop.make_plans(self.planner, inputs, sample, jnp)
+        return loop.make_plans(self.planner, inputs, sample, xp=jnp)
 
 
 def _check_unset(name: str, value: object, unset: object) -> None:

@@ -16,17 +16,17 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 
 MAX_READING_STD = 4.0
-"""Standard deviations beyond which no reading is believed to lie."""
+"""Largest plausible reading, in standard deviations of readings."""
 
 
 class FilterState(NamedTuple):
-    """What the estimator knows of `B` robots; normalized units.
+    """State of the estimator for `B` robots; normalized units.
 
     Attributes:
         belief: Gaussian belief about the states.
         reading: `[B, S]` latest readings, NaN where missing.
         max_variance: `[B, S]` largest noise variance assumed so far.
-        noise: Memory of the noise estimator; None if all noise is declared.
+        noise: State of the noise estimator; None if all noise is declared.
     """
 
     belief: Belief
@@ -67,7 +67,7 @@ class StateEstimator:
         actions: Normalizer of actions.
         is_estimated: `[S]` dimensions whose noise is estimated online.
         declared: `[S]` declared noise variances, normalized; 0 where estimated.
-        noise: Estimator of the noise; None if all noise is declared.
+        noise: Noise estimator; None if all noise is declared.
     """
 
     dynamics: LinearDynamics
@@ -96,7 +96,7 @@ class StateEstimator:
                 all readings are exact.
 
         Raises:
-            UserError: If there is neither one number nor one per dimension.
+            UserError: If `observation_noise` has neither one number nor one per dimension.
         """
         dim = len(dynamics.low)
         if len(observation_noise) not in (0, 1, dim):
@@ -109,10 +109,17 @@ class StateEstimator:
         is_estimated = deviation == ESTIMATED
         declared = np.where(is_estimated, 0.0, (deviation / state_map.std) ** 2)
         noise = MeasurementNoiseEstimator(dynamics) if is_estimated.any() else None
-        return cls(dynamics, state_map, AffineMap.of(actions), is_estimated, declared, noise)
+        return cls(
+            dynamics=dynamics,
+            states=state_map,
+            actions=AffineMap.of(actions),
+            is_estimated=is_estimated,
+            declared=declared,
+            noise=noise,
+        )
 
     def init(self, batch: int) -> FilterState:
-        """Return what is known of `batch` robots before any reading."""
+        """Return the state for `batch` robots before any reading."""
         dim = len(self.declared)
         return FilterState(
             belief=Belief.prior(batch, dim),
@@ -122,7 +129,7 @@ class StateEstimator:
         )
 
     def reset(self, state: FilterState, mask: Bool[np.ndarray, "B"]) -> FilterState:
-        """Begin an episode for the robots in `mask`; what is known of their sensors stays."""
+        """Begin an episode for the robots in `mask`, and keep the noise of their sensors."""
         prior = Belief.prior(*state.belief.mean.shape)
         mean = np.where(mask[:, None], prior.mean, state.belief.mean)
         covariance = np.where(mask[:, None, None], prior.covariance, state.belief.covariance)
@@ -137,12 +144,12 @@ class StateEstimator:
         """Take in readings.
 
         Args:
-            state: What is known so far.
+            state: State of the estimator.
             reading: Readings in SI units; NaN where missing.
 
         Returns:
             The mean of the states given all readings, in SI units; their standard deviation, in
-            normalized units; and what is known now.
+            normalized units; and the new state of the estimator.
         """
         z = self.states.encode(reading)
         variance = self.declared
@@ -161,7 +168,8 @@ class StateEstimator:
         is_exact = (variance == 0) & np.isfinite(reading)
         deviation = np.where(is_exact, 0.0, np.sqrt(belief.variance))
         filtered = np.where(is_exact, reading, mean)
-        return filtered, deviation, FilterState(belief, z, max_variance, noise)
+        state = FilterState(belief=belief, reading=z, max_variance=max_variance, noise=noise)
+        return filtered, deviation, state
 
     def predict(self, state: FilterState, action: Float[np.ndarray, "B A"]) -> FilterState:
         """Take in the actions that follow, in SI units."""
@@ -178,15 +186,15 @@ def as_reading(
     mean: Float[np.ndarray, "B S"],
     deviation: Float[np.ndarray, "B S"],
 ) -> tuple[Float[np.ndarray, "B S"], Float[np.ndarray, "B"]]:
-    """Convert filtered states to the noisy token that tells a denoiser the same, and its level.
+    """Convert filtered states to noisy tokens that tell a denoiser the same, and their levels.
 
-    A noisy token stands for a reading, to which the denoiser adds what it knows of the data. A
-    filtered mean contains that already: for data of variance 1, a mean m of variance p is what a
-    reading m / (1 - p) with noise variance p / (1 - p) leads to. So a state of which nothing is
-    known, p = 1, is a missing token.
+    A noisy token stands for a reading, to which the denoiser adds its knowledge of the data. A
+    filtered mean already contains that knowledge: for data of variance 1, a mean m of variance p is
+    the result of a reading m / (1 - p) with noise variance p / (1 - p). So a state about which
+    nothing is known, p = 1, becomes a missing token.
 
-    A token has one level for all its dimensions: that of the noisiest one, so that none counts as
-    cleaner than it is.
+    A token has one level for all its dimensions: that of the noisiest dimension, so that no
+    dimension counts as cleaner than it is.
 
     Args:
         schedule: Noise schedule.

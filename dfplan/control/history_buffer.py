@@ -71,7 +71,7 @@ def record_state(
     level: Float[XpArray, "B"] | float,
     xp: ModuleType = np,
 ) -> HistoryBuffer:
-    """Return the buffer with the present states added.
+    """Return the buffer after the present states.
 
     Args:
         buffer: History so far.
@@ -94,7 +94,7 @@ def record_state(
 def record_action(
     buffer: HistoryBuffer, action: Float[XpArray, "B A"], xp: ModuleType = np
 ) -> HistoryBuffer:
-    """Return the buffer with the actions added that follow the present states."""
+    """Return the buffer after the actions that follow the present states."""
     action = xp.asarray(action, dtype=np.float32)
     return buffer._replace(actions=_push(buffer.actions, action, xp))
 
@@ -104,7 +104,7 @@ def extend_history(
 ) -> HistoryBuffer:
     """Return the buffer as if expected states had been observed.
 
-    They count as noisy as the last observation, and its action repeats.
+    They count as noisy as the last observation, and the last action repeats.
 
     Args:
         buffer: History so far.
@@ -113,7 +113,7 @@ def extend_history(
     """
     for step in range(ahead.shape[1]):
         buffer = record_action(buffer, buffer.actions[:, -1], xp)
-        buffer = record_state(buffer, ahead[:, step], buffer.levels[:, -1], xp)
+        buffer = record_state(buffer, ahead[:, step], buffer.levels[:, -1], xp=xp)
     return buffer
 
 

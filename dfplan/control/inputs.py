@@ -1,4 +1,4 @@
-"""Checks of what an agent is given: states, goals, masks, seeds and costs of a batch."""
+"""Checks of an agent's inputs: states, goals, masks, seeds and costs of a batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,12 +61,14 @@ def as_seeds(seed: int | Sequence[int], batch: int) -> np.ndarray:
     seeds = np.asarray(seed)
     seeds = seeds + np.arange(batch) if seeds.ndim == 0 else seeds.copy()
     if seeds.shape != (batch,):
-        raise UserError(f"{seeds.size} seeds for a batch of {batch} observations")
+        raise UserError(
+            f"{seeds.size} seeds for a batch of {batch} observations; needed: 1 or {batch}"
+        )
     return seeds
 
 
 def check_states(layout: Layout, state: np.ndarray, batch: int | None) -> None:
-    """Check that states are a batch of the task's.
+    """Check that states are a batch of the task's state dimensions.
 
     Args:
         layout: Observation layout.
@@ -97,7 +99,7 @@ def check_finite(state: np.ndarray, goal: np.ndarray | None, missing: bool) -> N
         missing: Whether states may be NaN.
 
     Raises:
-        UserError: If an entry is not finite, with the first one.
+        UserError: If an entry is not finite; the message names the first such entry.
     """
     if missing:
         state = np.nan_to_num(state, posinf=np.inf, neginf=-np.inf)
@@ -107,7 +109,7 @@ def check_finite(state: np.ndarray, goal: np.ndarray | None, missing: bool) -> N
 
 
 def check_cost(layout: Layout, extra_cost: Cost) -> None:
-    """Try a cost on two plans that stay at zero.
+    """Check a cost on two plans that stay at zero.
 
     Raises:
         UserError: If it does not return one finite number per plan.

@@ -1,6 +1,6 @@
 """The Kalman filter (Kalman 1960) of linear dynamics, for a batch; normalized units.
 
-It joins readings at the rate of control; the denoiser's tokens lie many control steps apart.
+It combines readings at every control step; the denoiser's tokens are many control steps apart.
 """
 
 from typing import NamedTuple
@@ -48,7 +48,7 @@ def predict(dynamics: LinearDynamics, belief: Belief, action: Float[np.ndarray, 
 def update(
     belief: Belief, reading: Float[np.ndarray, "B S"], variance: Float[np.ndarray, "B S"]
 ) -> Belief:
-    """Return the belief given readings.
+    """Return the belief after readings.
 
     Args:
         belief: Belief before the readings.

@@ -9,7 +9,7 @@ from jaxtyping import Float
 MAX_STEPS = 50_000
 """Control steps that are fitted to, spread evenly over the data."""
 MIN_VARIANCE = 1e-8
-"""Least variance of the residual, normalized units: readings are float32."""
+"""Variance added to that of the residual, normalized units, as readings are float32."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,13 +17,13 @@ class LinearDynamics:
     """`next = state + A state + B action + c + w`, w of covariance Q; all in normalized units.
 
     The data's range bounds the mean: linear dynamics know neither walls nor a top speed, and must
-    not be followed off the data.
+    not be extrapolated beyond the data.
 
     Attributes:
         weights: `[S, S+A+1]` A, B and c side by side.
         covariance: `[S, S]` covariance of the residual, Q.
-        low: `[S]` least states of the data.
-        high: `[S]` greatest states of the data.
+        low: `[S]` smallest value of each state dimension in the data.
+        high: `[S]` largest value of each state dimension in the data.
     """
 
     weights: Float[np.ndarray, "S F"]
@@ -54,11 +54,16 @@ class LinearDynamics:
         weights = np.linalg.lstsq(inputs, change, rcond=None)[0]
         residual = change - inputs @ weights
         covariance = residual.T @ residual / len(residual) + MIN_VARIANCE * np.eye(state.shape[1])
-        return cls(weights.T, covariance, state.min(axis=0), state.max(axis=0))
+        return cls(
+            weights=weights.T,
+            covariance=covariance,
+            low=state.min(axis=0),
+            high=state.max(axis=0),
+        )
 
     @property
     def transition(self) -> Float[np.ndarray, "S S"]:
-        """Derivative of the next state by the present one, I + A."""
+        """Derivative of the next state with respect to the present one, I + A."""
         dim = len(self.weights)
         return np.eye(dim) + self.weights[:, :dim]
 

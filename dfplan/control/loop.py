@@ -9,23 +9,21 @@ A control step, here for plans that are made at once:
     action, state = act(spec, state)
 
 `dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor; then plans may come
-late (`hold_without_plan`) or begin later (`group_by_start`). `ClosedLoop` scans them in JAX. No
-function changes its arguments.
+late (`hold_without_plan`) or begin later (`group_by_start`).
+`dfplan.control.closed_loop.ClosedLoop` scans them in JAX. No function changes its arguments.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dfplan.control.estimator import FilterState, StateEstimator, as_reading
+from dfplan.control.estimator import as_reading
 from dfplan.control.history_buffer import (
-    HistoryBuffer,
     extend_history,
     history_tokens,
     init_history,
@@ -33,151 +31,17 @@ from dfplan.control.history_buffer import (
     record_state,
     reset_history,
 )
-from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.low_level import LowLevelController, make_low_level_controller
-from dfplan.planner.plan import History, Plan, Weights, hold_position
-from dfplan.planner.progress import PlanProgress
+from dfplan.control.loop_state import NO_PLAN, LoopSpec, LoopState, PlanInputs, Rows
+from dfplan.planner.plan import Plan, hold_position
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan, is_usable, make_initial_plan
-from dfplan.representation.layout import Layout
-from dfplan.types import Tracker, UserError, XpArray
+from dfplan.types import XpArray
 
-NO_PLAN = -1
-"""Elapsed steps of a robot that has no plan."""
-
-Rows = np.ndarray | slice
-"""Robots of a batch: indices `[K]` in NumPy; in JAX a slice."""
 SamplePlans = Callable[[Bool[XpArray, "K"], InitialPlan | None], Plan]
-"""Plans of `K` robots, of which those outside the mask are ignored; None samples from scratch."""
+"""Samples plans of `K` robots from initial plans, or from scratch for None.
 
-
-@dataclasses.dataclass(frozen=True)
-class LoopSpec:
-    """What stays constant while robots are driven.
-
-    Attributes:
-        planner: Planner settings, token layout and horizon.
-        layout: Observation layout, which bounds the actions.
-        controller: Low-level controller.
-        estimator: Filter of the states; None if readings are exact and complete. NumPy only.
-        progress: Locates robots on their plans; None if neither warm starts nor latency need it.
-        xp: Array library, `numpy` or `jax.numpy`.
-    """
-
-    planner: Planner
-    layout: Layout
-    controller: LowLevelController
-    estimator: StateEstimator | None
-    progress: PlanProgress | None
-    xp: ModuleType
-
-    @classmethod
-    def create(
-        cls,
-        planner: Planner,
-        weights: Weights,
-        layout: Layout,
-        *,
-        tracker: Tracker | None = None,
-        dynamics: LinearDynamics | None = None,
-        xp: ModuleType = np,
-    ) -> "LoopSpec":
-        """Return the spec of a planner.
-
-        Args:
-            planner: Planner to follow.
-            weights: Trained weights.
-            layout: Observation layout of the task.
-            tracker: Tracking function, if `planner.config.low_level_controller` is "tracker".
-            dynamics: Dynamics fitted to the data, if observations are noisy or may be missing.
-            xp: `numpy` or `jax.numpy`.
-
-        Raises:
-            UserError: If the planner needs a tracker or dynamics and there is none, or the numbers
-                of noises and of state dimensions differ.
-        """
-        config = planner.config
-        estimator = None
-        if config.sensing.filters:
-            if dynamics is None:
-                raise UserError(
-                    "planner.sensing.observation_noise and planner.sensing.missing need dynamics "
-                    "fitted to the data"
-                )
-            estimator = StateEstimator.create(
-                dynamics, weights.states, weights.actions, config.sensing.observation_noise
-            )
-        progress = None
-        if config.warm_start.level or config.timing.latency_steps:
-            progress = PlanProgress(planner.model.layout, weights.states, xp)
-        return cls(
-            planner=planner,
-            layout=layout,
-            controller=make_low_level_controller(planner, weights, tracker, xp),
-            estimator=estimator,
-            progress=progress,
-            xp=xp,
-        )
-
-
-class LoopState(NamedTuple):
-    """Everything that a batch of `B` robots remembers; SI units, control steps.
-
-    Attributes:
-        history: Latest observations and actions.
-        filter: What the state estimator knows; None without one.
-        state: `[B, S]` present states, as observed or as estimated.
-        goal: `[B, G]` goals, or None.
-        plan: Active plans.
-        elapsed: `[B]` steps since each active plan began; `NO_PLAN` without one.
-        goal_moved: `[B]` whether the goal has moved since the active plan was requested.
-        is_requested: `[B]` whether a plan has been requested and not yet activated.
-        version: `[B]` number of the episode and goal, which tells late plans from valid ones.
-        seeds: `[B]` PRNG seeds of the plans.
-        plan_counts: `[B]` plans requested with each seed.
-        clock: Steps since the loop began.
-    """
-
-    history: HistoryBuffer
-    filter: FilterState | None
-    state: Float[XpArray, "B S"]
-    goal: Float[XpArray, "B G"] | None
-    plan: Plan
-    elapsed: Int[XpArray, "B"]
-    goal_moved: Bool[XpArray, "B"]
-    is_requested: Bool[XpArray, "B"]
-    version: Int[XpArray, "B"]
-    seeds: Int[XpArray, "B"]
-    plan_counts: Int[XpArray, "B"]
-    clock: Int[XpArray, ""]
-
-
-class PlanInputs(NamedTuple):
-    """What the plans of `K` robots are made from.
-
-    Attributes:
-        rows: Indices of the robots in their batch.
-        version: `[K]` number of each robot's episode and goal.
-        start: Clock at which the plans begin.
-        seeds: `[K]` PRNG seeds.
-        counts: `[K]` plans made with these seeds before.
-        history: History tokens.
-        goal: `[K, G]` goals in SI units, or None.
-        active_plan: Active plans.
-        initial_plan: Remaining plans to refine; None to plan from scratch.
-        is_warm: `[K]` robots whose remaining plan is worth refining.
-    """
-
-    rows: Rows
-    version: Int[XpArray, "K"]
-    start: Int[XpArray, ""]
-    seeds: Int[XpArray, "K"]
-    counts: Int[XpArray, "K"]
-    history: History
-    goal: Float[XpArray, "K G"] | None
-    active_plan: Plan
-    initial_plan: InitialPlan | None
-    is_warm: Bool[XpArray, "K"]
+Plans outside the mask are ignored.
+"""
 
 
 def init(
@@ -196,7 +60,7 @@ def init(
     batch = len(seeds)
     state = np.zeros((batch, layout.state_dim), np.float32)
     return LoopState(
-        history=init_history(layout, config.history.tokens, batch, xp),
+        history=init_history(layout, config.history.tokens, batch, xp=xp),
         filter=None if spec.estimator is None else spec.estimator.init(batch),
         state=xp.asarray(state),
         goal=None,
@@ -265,11 +129,13 @@ def observe(
     if spec.estimator is not None and estimated is not None:
         present, deviation, estimated = spec.estimator.observe(estimated, reading)
         schedule = spec.planner.model.schedule
-        token, posterior_level = as_reading(schedule, spec.estimator.states, present, deviation)
+        token, posterior_level = as_reading(
+            schedule, spec.estimator.states, mean=present, deviation=deviation
+        )
         level = np.maximum(posterior_level, level)
     goal_moved = _has_moved(state, goal, xp)
     return state._replace(
-        history=record_state(state.history, token, level, xp),
+        history=record_state(state.history, token, level, xp=xp),
         filter=estimated,
         state=present,
         goal=goal,
@@ -282,8 +148,8 @@ def observe(
 def needs_plan(spec: LoopSpec, state: LoopState) -> Bool[XpArray, "B"]:
     """Return which robots need a plan that has not been requested.
 
-    These have no plan, an old one or one to another goal. With latency, a plan counts as old that
-    much sooner.
+    They have no plan, an old plan, or a plan to another goal. With latency, a plan counts as old
+    that many steps sooner.
     """
     config = spec.planner.config
     max_elapsed = max(config.replan_every - config.timing.latency_steps, 1)
@@ -295,7 +161,7 @@ def needs_plan(spec: LoopSpec, state: LoopState) -> Bool[XpArray, "B"]:
 def group_by_start(
     spec: LoopSpec, state: LoopState, mask: Bool[np.ndarray, "B"]
 ) -> list[tuple[Int[np.ndarray, "K"], int]]:
-    """Group robots that need plans by when these begin; in NumPy.
+    """Group robots that need plans by the time at which the plans begin; in NumPy.
 
     A robot that follows a plan to its goal continues to follow it for the steps of latency. Any
     other waits where it is, so that its plan begins in the present.
@@ -327,10 +193,10 @@ def plan_inputs(
         rows: Robots to plan for.
         latency_steps: Control steps until the plans begin, for robots that follow a plan; see
             `group_by_start`. NumPy only.
-        warm_start: Whether plans may refine what remains of the active ones.
+        warm_start: Whether plans may refine the remaining parts of the active plans.
 
     Returns:
-        What the plans are made from, and the state in which they are requested.
+        The inputs of the plans, and the state that records the requests.
     """
     xp = spec.xp
     config = spec.planner.config
@@ -341,7 +207,7 @@ def plan_inputs(
     history = _take(state.history, rows)
     if latency_steps:
         assert spec.progress is not None
-        ahead = spec.progress.ahead(active_plan.states, elapsed, present, latency_steps)
+        ahead = spec.progress.ahead(active_plan.states, elapsed, present, steps=latency_steps)
         history = extend_history(history, ahead, xp)
         present = ahead[:, -1]
     initial_plan = None
@@ -352,9 +218,9 @@ def plan_inputs(
             spec.progress,
             spec.planner.model.schedule,
             config,
-            active_plan,
-            elapsed + latency_steps,
-            present,
+            plan=active_plan,
+            elapsed=elapsed + latency_steps,
+            present=present,
         )
         is_warm = is_warm & _follows_plan(state)[rows]
     inputs = PlanInputs(
@@ -363,26 +229,26 @@ def plan_inputs(
         start=state.clock + latency_steps,
         seeds=state.seeds[rows],
         counts=state.plan_counts[rows],
-        history=history_tokens(layout, config.history.tokens, history, xp),
+        history=history_tokens(layout, config.history.tokens, history, xp=xp),
         goal=None if state.goal is None else state.goal[rows],
         active_plan=active_plan,
         initial_plan=initial_plan,
         is_warm=is_warm,
     )
     state = state._replace(
-        is_requested=_with_rows(state.is_requested, rows, True, xp),
-        plan_counts=_with_rows(state.plan_counts, rows, inputs.counts + 1, xp),
+        is_requested=_with_rows(state.is_requested, rows, True, xp=xp),
+        plan_counts=_with_rows(state.plan_counts, rows, inputs.counts + 1, xp=xp),
     )
     return inputs, state
 
 
 def make_plans(planner: Planner, inputs: PlanInputs, sample: SamplePlans, xp: ModuleType) -> Plan:
-    """Refine the initial plans, and plan from scratch where there is none or it proves unusable.
+    """Refine the initial plans; plan from scratch where the refined plan is missing or unusable.
 
     Args:
-        planner: Planner of the plans.
-        inputs: What the plans are made from.
-        sample: Samples plans, see `SamplePlans`.
+        planner: Planner.
+        inputs: Inputs of the plans.
+        sample: Function that samples plans.
         xp: `numpy` or `jax.numpy`.
     """
     if inputs.initial_plan is None:
@@ -397,13 +263,14 @@ def make_plans(planner: Planner, inputs: PlanInputs, sample: SamplePlans, xp: Mo
 def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -> LoopState:
     """Follow new plans from now on, except those of an episode or goal that has changed.
 
-    A robot that had no plan begins its new one now; any other joins it at its present age.
+    A robot that had no plan begins the new one now. Any other continues the new plan at the control
+    step that the plan has reached by now.
 
     Args:
         spec: Constants of the loop.
         state: State of the loop.
-        inputs: What the plans were made from.
-        plan: Plans of those robots.
+        inputs: Inputs of the plans.
+        plan: Plans.
     """
     xp = spec.xp
     rows = inputs.rows
@@ -412,21 +279,23 @@ def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -
     elapsed = xp.where(waited, 0, state.clock - inputs.start)
 
     def update(old: XpArray, new: XpArray) -> XpArray:
-        return _with_rows(old, rows, _choose(is_valid, new, old[rows], xp=xp), xp)
+        return _with_rows(old, rows, _choose(is_valid, new, old[rows], xp=xp), xp=xp)
 
     is_whole_batch = len(plan.states) == len(state.elapsed)
     active_plan = state.plan._replace(denoising=None)
     active_plan = jax.tree.map(update, active_plan, plan._replace(denoising=None))
+    goal_moved = state.goal_moved[rows] & ~is_valid
+    is_requested = state.is_requested[rows] & ~is_valid
     return state._replace(
         plan=active_plan._replace(denoising=plan.denoising if is_whole_batch else None),
         elapsed=update(state.elapsed, elapsed),
-        goal_moved=_with_rows(state.goal_moved, rows, state.goal_moved[rows] & ~is_valid, xp),
-        is_requested=_with_rows(state.is_requested, rows, state.is_requested[rows] & ~is_valid, xp),
+        goal_moved=_with_rows(state.goal_moved, rows, goal_moved, xp=xp),
+        is_requested=_with_rows(state.is_requested, rows, is_requested, xp=xp),
     )
 
 
 def withdraw_requests(state: LoopState) -> LoopState:
-    """Forget that plans were requested, so that `needs_plan` asks for them again; in NumPy."""
+    """Withdraw all requests, so that `needs_plan` asks for plans again; in NumPy."""
     return state._replace(is_requested=np.zeros(len(state.is_requested), bool))
 
 
@@ -464,7 +333,11 @@ def _plans_at_rest(spec: LoopSpec, state: Float[np.ndarray, "B S"]) -> Plan:
     planner = spec.planner
     config = planner.config
     return hold_position(
-        planner.model.layout, state, planner.horizon, config.candidates, config.history.tokens
+        planner.model.layout,
+        state,
+        horizon=planner.horizon,
+        count=config.candidates,
+        past=config.history.tokens,
     )
 
 
@@ -489,7 +362,7 @@ def _choose(mask: XpArray, one: XpArray, other: XpArray, *, xp: ModuleType) -> X
     return xp.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
 
 
-def _with_rows(array: XpArray, rows: Rows, values: Any, xp: ModuleType) -> XpArray:
+def _with_rows(array: XpArray, rows: Rows, values: Any, *, xp: ModuleType) -> XpArray:
     """Return a copy of the array with other values in some rows."""
     if xp is not np:
         return array.at[rows].set(values)  # pyright: ignore

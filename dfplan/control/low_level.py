@@ -129,7 +129,9 @@ def make_tracker_controller(
             "valid here: inverse"
         )
     layout = planner.model.layout
-    return TrackerController(tracker, layout.stride, layout.action_dim, xp)
+    return TrackerController(
+        tracker=tracker, stride=layout.stride, action_dim=layout.action_dim, xp=xp
+    )
 
 
 def make_inverse_controller(
@@ -166,11 +168,11 @@ def make_low_level_controller(
     Args:
         planner: Planner whose plans are followed.
         weights: Trained weights.
-        tracker: Tracking function for the controller "tracker", of the same library; or None.
+        tracker: Tracking function of the same library, for the controller "tracker"; or None.
         xp: `numpy`, or `jax.numpy` for a controller that JAX compiles.
 
     Raises:
-        UserError: If the name is unknown, or the controller needs a tracker and there is none.
+        UserError: If the name is unknown, or the controller needs a tracker and it is None.
     """
     name = planner.config.low_level_controller
     return LOW_LEVEL_CONTROLLERS.make(name, planner, weights, tracker, xp)

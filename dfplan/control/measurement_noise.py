@@ -19,7 +19,7 @@ STD_PER_MAD = 1.4826
 
 
 class MeasurementNoiseState(NamedTuple):
-    """What the estimator remembers of `B` robots; normalized units, NaN where nothing is known.
+    """State of the noise estimator for `B` robots; normalized units, NaN where unknown.
 
     Attributes:
         residuals: `[B, WINDOW, S]` readings minus their predictions, the latest last.
@@ -37,8 +37,8 @@ class MeasurementNoiseEstimator:
     With noise variances r, the transition matrix F of the dynamics, its squared entries F^2 and the
     dynamics' own error Q, the residual e = y' - F y of a reading y' predicted from the reading y
     before it has the variance r + F^2 r + Q. Where F is close to I, as at short control steps, e is
-    close to the readings' second difference less that of the data. The deviation of e is taken from
-    its median, so that pushes and contacts do not count as noise.
+    close to the readings' second difference less that of the data. The deviation of e is estimated
+    from the median of |e|, so that pushes and contacts do not count as noise.
 
     Attributes:
         dynamics: Dynamics fitted to the data.
@@ -57,7 +57,7 @@ class MeasurementNoiseEstimator:
     def reset(
         self, state: MeasurementNoiseState, mask: Bool[np.ndarray, "B"]
     ) -> MeasurementNoiseState:
-        """Begin an episode for the robots in `mask`; what is known of their sensors stays."""
+        """Begin an episode for the robots in `mask`, and keep the residuals of their sensors."""
         prediction = np.where(mask[:, None], np.nan, state.prediction)
         return state._replace(prediction=prediction)
 

@@ -18,8 +18,8 @@ class ActiveWindows(NamedTuple):
 
 
 PHASES = 2
-"""Most phases of `windows_to_end`. Each phase compiles the network once more: four phases save a
-further tenth of a plan's time, and take twice as long to compile as two."""
+"""Largest number of phases of `windows_to_end`. Each phase compiles the network once more: four
+phases save a further tenth of a plan's time, and take twice as long to compile as two."""
 
 
 def all_tokens(matrix: np.ndarray) -> ActiveWindows:
@@ -63,7 +63,8 @@ def _needed_tokens(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     last: list[int] = []
     for moves in np.diff(matrix, axis=0) != 0:
         moved = np.flatnonzero(moves)
-        first_moved, last_moved = (moved[0], moved[-1]) if len(moved) else (first_stale,) * 2
+        first_moved = moved[0] if len(moved) else first_stale
+        last_moved = moved[-1] if len(moved) else first_stale
         first.append(min(first_moved, first_stale))
         last.append(last_moved)
         first_stale = first_moved

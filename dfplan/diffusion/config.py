@@ -32,7 +32,7 @@ class DiffusionConfig:
         except UserError as error:
             raise UserError(f"diffusion.schedule: {error}") from error
         check_choice("diffusion.parametrization", self.parametrization, PARAMETRIZATIONS)
-        check_integers(self, "diffusion.", 0, ["num_levels"])
+        check_integers(self, "diffusion.", minimum=0, names=["num_levels"])
 
     def make_schedule(self) -> Schedule:
         """Return the noise schedule."""

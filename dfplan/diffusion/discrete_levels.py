@@ -19,7 +19,7 @@ def snap_to_levels(
     Args:
         level: Noise levels in any shape.
         num_levels: Number of discrete levels above 0, K; 0 leaves the levels continuous.
-        rounding: How k is found: "nearest"; "down"; or "uniform", which makes each of the K + 1
+        rounding: Rounding of k: "nearest", "down", or "uniform", which makes each of the K + 1
             values equally likely if `level` is uniform.
         lowest: Least k, for levels that must not snap to 0.
         xp: `jax.numpy` or `numpy`.

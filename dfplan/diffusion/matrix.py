@@ -120,7 +120,7 @@ def check_matrix(matrix: np.ndarray, tokens: int, steps: int) -> np.ndarray:
         steps: Level K of pure noise.
 
     Raises:
-        UserError: If it is not a scheduling matrix; names the first violation and its place.
+        UserError: If it is not one; the message names the first violation and its place.
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.shape[1] != tokens or len(matrix) < 2:

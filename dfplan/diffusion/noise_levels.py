@@ -68,11 +68,11 @@ class NoiseLevelSampler:
     def sample(self, key: Array, rows: int, tokens: int, has_goal: bool) -> Float[Array, "B T"]:
         """Sample the levels of `rows` sequences of `tokens` tokens, including the goal's."""
         k_level, k_goal, k_present, k_current = jax.random.split(key, 4)
-        level = self._state_levels(k_level, k_current, rows, tokens - int(has_goal))
+        level = self._state_levels(k_level, k_current, rows, tokens=tokens - int(has_goal))
         if self.paradigm in ("independent", "shared"):
             level = level.at[:, 0].set(self._present_level(k_present, level[:, 0]))
         if has_goal:
-            goal = sample_goal_level(k_goal, rows, self.goal_clean, self.goal_missing)
+            goal = sample_goal_level(k_goal, rows, clean=self.goal_clean, missing=self.goal_missing)
             level = jnp.concatenate([goal[:, None], level], axis=1)
         return snap_to_levels(level, self.num_levels, rounding="uniform")
 
@@ -99,8 +99,8 @@ class HistoryNoiseConfig:
     """Noise levels of the history stream in two-stream training.
 
     Attributes:
-        clean: Probability of a nearly clean history, as autoregressive sampling meets it.
-        ramp: Probability of a history whose levels rise along the sequence, as pyramids have it;
+        clean: Probability of a nearly clean history, as in autoregressive sampling.
+        ramp: Probability of a history whose levels rise along the sequence, as in pyramid sampling;
             other histories have independent levels.
         near: Upper bound of a nearly clean level.
 
@@ -121,7 +121,7 @@ class HistoryNoiseConfig:
 class TwoStreamNoiseLevelSampler:
     """Samples the levels of a history stream and of a target stream independently.
 
-    So each target is learned at the history quality that it meets when sampled.
+    So each target is learned with histories as noisy as those that it is sampled with.
 
     Attributes:
         history: Noise levels of the history.
@@ -159,7 +159,7 @@ class TwoStreamNoiseLevelSampler:
             jnp.where(kind < self.history.clean + self.history.ramp, rising, level),
         )
         if has_goal:
-            goal = sample_goal_level(k_goal, rows, self.goal_clean, self.goal_missing)
+            goal = sample_goal_level(k_goal, rows, clean=self.goal_clean, missing=self.goal_missing)
             level = level.at[:, 0].set(goal)
         return snap_to_levels(level, self.num_levels, rounding="uniform")
 
@@ -191,6 +191,6 @@ def sample_goal_level(key: Array, rows: int, clean: float, missing: float) -> Fl
 
 
 def _check_goal_and_grid(sampler: NoiseLevelSampler | TwoStreamNoiseLevelSampler) -> None:
-    check_integers(sampler, "", 0, ["num_levels"])
+    check_integers(sampler, "", minimum=0, names=["num_levels"])
     check_numbers(sampler, "", ["goal_clean", "goal_missing"], high=1.0)
     _check_sum(sampler, "goal_clean", "goal_missing")

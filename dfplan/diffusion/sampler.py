@@ -20,7 +20,7 @@ class Sample(NamedTuple):
 
     Attributes:
         tokens: Denoised tokens, `[B, T, D]`.
-        complete: Number of leading tokens at level 0, int32; all of them unless `stop` ended it.
+        complete: Number of leading tokens at level 0, int32; all unless `stop` ended it early.
         carry: The denoiser's carry after the last evaluation.
         trajectory: Tokens before the first and after each step, `[M+1, B, T, D]`, or None.
     """
@@ -94,24 +94,29 @@ def sample(
     trajectories = [start[None]]
     for window, end in zip(windows, ends, strict=True):
         rows = np.arange(end - len(window.start), end)
-        noise = _step_noise(keys, rows, window, features) if solver.needs_noise else None
+        noise = None
+        if solver.needs_noise:
+            noise = _step_noise(keys, rows, window, features=features)
         steps = (jnp.asarray(window.start), levels[rows], levels[rows + 1], noise)
         body = functools.partial(_step, denoise, schedule, solver, window.width)
         if trajectory:
             state, intermediate = jax.lax.scan(body, state, steps)
             trajectories.append(intermediate)
         else:
-            row, state = _run_phase(body, steps, int(rows[0]), should_stop, row, state)
+            row, state = _run_phase(
+                body, steps, first=int(rows[0]), should_stop=should_stop, row=row, state=state
+            )
     x, _, carry = state
     if trajectory:
-        return Sample(x, complete[count], carry, jnp.concatenate(trajectories))
-    return Sample(x, complete[row], carry, None)
+        steps = jnp.concatenate(trajectories)
+        return Sample(tokens=x, complete=complete[count], carry=carry, trajectory=steps)
+    return Sample(tokens=x, complete=complete[row], carry=carry, trajectory=None)
 
 
 def _run_phase(
     body: Callable, steps: PyTree, first: int, should_stop: Callable, row: Array, state: PyTree
 ) -> tuple[Array, PyTree]:
-    """Take the steps from row `first` on until `should_stop`; return the row reached and state."""
+    """Take the steps from row `first` on until `should_stop`; return the last row and the state."""
     end = first + len(steps[0])
 
     def continues(loop):
@@ -146,7 +151,13 @@ def _step(denoise: Denoiser, schedule: Schedule, solver: Solver, width: int, sta
     window = read(x)
     x0, carry = denoise(carry, window, level_from, begin)
     new_window, new_solver_state = solver.step(
-        schedule, window, x0, jax.tree.map(read, solver_state), level_from, level_to, noise
+        schedule,
+        window,
+        x0,
+        state=jax.tree.map(read, solver_state),
+        level_from=level_from,
+        level_to=level_to,
+        noise=noise,
     )
     x = write(x, new_window)
     solver_state = jax.tree.map(write, solver_state, new_solver_state)
@@ -154,7 +165,7 @@ def _step(denoise: Denoiser, schedule: Schedule, solver: Solver, width: int, sta
 
 
 def _step_noise(keys: Array, rows: np.ndarray, window: ActiveWindows, features: int) -> Array:
-    """Draw the noise of all steps, `[M, B, W, D]`: one large draw costs little more than one."""
+    """Draw the noise of all steps, `[M, B, W, D]`, as one large draw is faster than many small."""
 
     def one(row: Array, begin: Array) -> Array:
         step_keys = jax.vmap(lambda key: jax.random.fold_in(key, row))(keys)

@@ -33,7 +33,7 @@ def smoothness(dims: Sequence[int]) -> Cost:
     """Return the cost: mean squared second difference of states; 0 for fewer than three states.
 
     Args:
-        dims: State dimensions that it is taken over.
+        dims: State dimensions to include.
     """
     return _cost(_smoothness, dims=dims)
 
@@ -125,7 +125,8 @@ def _cost(function: Callable, *numbers: Array, dims: Sequence[int]) -> Cost:
 def _check_points(name: str, points: Array, dims: Sequence[int]) -> None:
     if points.shape[-1:] != (len(dims),):
         raise UserError(
-            f"{name} {points.tolist()} needs {len(dims)} coordinates, one per dim of {dims}"
+            f"{name} {points.tolist()} must have {len(dims)} coordinates, one per dimension of "
+            f"dims {dims}"
         )
 
 

@@ -19,7 +19,7 @@ def gradient_guidance(
     scale: float,
     futures: Callable[[Array, Array, Array], Float[Array, "K B W D"]] | None = None,
 ) -> Denoiser:
-    """Shift the clean estimate down the gradient of its cost.
+    """Wrap a denoiser so that its clean estimate is shifted down the gradient of a cost.
 
     The gradient goes through the network, so that a cost on late tokens moves early ones. With
     score guidance `score - scale * grad`, the clean estimate moves by

@@ -1,4 +1,4 @@
-"""History guidance: pushes a plan away from plans that know the history less well."""
+"""History guidance: pushes a plan away from plans made with a noised history."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from dfplan.types import Array, Denoiser, PyTree
 
 
 def history_guidance(denoise: Denoiser, weights: Sequence[float]) -> Denoiser:
-    """Compose the clean estimates given the observed history and given noised ones.
+    """Wrap a denoiser to compose its clean estimates given the observed and the noised histories.
 
     The estimate is `D_0 + sum_i w_i (D_0 - D_i)`, with D_0 given the observed history and D_i given
     the i-th noised one. One weight w and a history of pure noise give `(1 + w) D_0 - w D_1`,
@@ -20,7 +20,7 @@ def history_guidance(denoise: Denoiser, weights: Sequence[float]) -> Denoiser:
     and the coefficients sum to 1, so both are equal.
 
     The carry stacks one carry of `denoise` per history on a leading axis of `1 + len(weights)`, the
-    observed history's first. Every history so keeps its own cache, and no token is evaluated twice
+    observed history's first. So every history keeps its own cache, and no token is evaluated twice
     for the same history.
 
     Args:

@@ -61,7 +61,10 @@ class BidirectionalTransformer(nnx.Module):
         Raises:
             UserError: Always.
         """
-        raise UserError("two-stream training needs a causal network, not net.kind 'bidirectional'")
+        raise UserError(
+            "net.kind 'bidirectional' is not causal, which two-stream training needs; "
+            "valid: transformer, gru"
+        )
 
     def init_cache(self, batch: int, capacity: int) -> Tokens:
         """See `Network`."""

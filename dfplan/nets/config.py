@@ -47,8 +47,8 @@ class NetConfig:
         except UserError as error:
             raise UserError(f"net.kind: {error}") from error
         check_choice("net.dtype", self.dtype, PRODUCTS)
-        check_integers(self, "net.", 1, ["width", "layers", "heads", "mlp_ratio"])
-        check_integers(self, "net.", 0, ["fourier_octaves"])
+        check_integers(self, "net.", minimum=1, names=["width", "layers", "heads", "mlp_ratio"])
+        check_integers(self, "net.", minimum=0, names=["fourier_octaves"])
         self.network.check_config(self)
 
     @property

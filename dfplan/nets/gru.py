@@ -75,7 +75,8 @@ class RecurrentDenoiser(Backbone):
         def unroll(i, cell, y):
             return _scan(cell, _initial_latent(y), y)
 
-        return self._forward(x, self.modulation.shared(level), jnp.arange(x.shape[1]), unroll)
+        position = jnp.arange(x.shape[1])
+        return self._forward(x, self.modulation.shared(level), position, unroll=unroll)
 
     def two_streams(
         self, x: Float[Array, "B {2*T} D"], level: Float[Array, "B {2*T}"]
@@ -94,7 +95,8 @@ class RecurrentDenoiser(Backbone):
             return jnp.concatenate([z, cell(previous, target)[0]], axis=1)
 
         position = jnp.tile(jnp.arange(tokens), 2)
-        return self._forward(x, self.modulation.shared(level), position, unroll)[:, tokens:]
+        shared = self.modulation.shared(level)
+        return self._forward(x, shared, position, unroll=unroll)[:, tokens:]
 
     def init_cache(self, batch: int, capacity: int) -> Latents:
         """See `Network`."""
@@ -119,7 +121,8 @@ class RecurrentDenoiser(Backbone):
             return z
 
         shared = (modulation or self.modulation.shared)(level)
-        out = self._forward(x, shared, start + jnp.arange(x.shape[1]), unroll)
+        position = start + jnp.arange(x.shape[1])
+        out = self._forward(x, shared, position, unroll=unroll)
         return out, Latents(tuple(latents))
 
     def _forward(self, x: Array, shared: Array, position: Array, unroll: Callable) -> Array:
@@ -128,7 +131,7 @@ class RecurrentDenoiser(Backbone):
         def apply(i, h, modulation):
             return self.blocks[i](h, modulation, functools.partial(unroll, i))
 
-        return self.forward(x, shared, position, apply)
+        return self.forward(x, shared, position, apply=apply)
 
 
 def _scan(

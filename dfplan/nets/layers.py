@@ -140,7 +140,7 @@ def rotate(x: Float[Array, "*b T heads dim"], rotation: Rotation) -> Float[Array
 
 
 def rms_norm(x: Float[Array, "*b C"]) -> Float[Array, "*b C"]:
-    """Divide by the root mean square over features; the modulation has the parameters."""
+    """Divide by the root mean square over features; scale and shift come from the modulation."""
     return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + 1e-6)
 
 

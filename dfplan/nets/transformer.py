@@ -159,9 +159,9 @@ class CausalTransformer(Backbone):
         pairs = (causal_mask(tokens)[None] if mask is None else mask)[:, None]
 
         def attend(i, q, k, v):
-            return attention(q, k.swapaxes(2, 3), v, pairs)
+            return attention(q, k.swapaxes(2, 3), v, mask=pairs)
 
-        return self._forward(x, self.modulation.shared(level), position, attend)
+        return self._forward(x, self.modulation.shared(level), position, attend=attend)
 
     def two_streams(
         self, x: Float[Array, "B {2*T} D"], level: Float[Array, "B {2*T}"]
@@ -178,12 +178,19 @@ class CausalTransformer(Backbone):
         def attend(i, q, k, v):
             return two_stream_attention(q, k, v)
 
-        return self._forward(x, self.modulation.shared(level), position, attend, drop=tokens)
+        shared = self.modulation.shared(level)
+        return self._forward(x, shared, position, attend=attend, drop=tokens)
 
     def init_cache(self, batch: int, capacity: int) -> KVCache:
         """See `Network`."""
         config = self.config
-        return KVCache.zeros(config.layers, batch, capacity, config.heads, self.head_dim)
+        return KVCache.zeros(
+            layers=config.layers,
+            batch=batch,
+            capacity=capacity,
+            heads=config.heads,
+            dim=self.head_dim,
+        )
 
     def extend(
         self,
@@ -203,12 +210,12 @@ class CausalTransformer(Backbone):
         def attend(i, q, k, v):
             keys[i] = write(keys[i], k.swapaxes(2, 3), start, axis=3)
             values[i] = write(values[i], v, start, axis=2)
-            return attention(q, keys[i], values[i], mask)
+            return attention(q, keys[i], values[i], mask=mask)
 
         shared = (modulation or self.modulation.shared)(level)
         # A constant table: computed from `start`, XLA would repeat it in each layer and head.
         rotation = Rotation.at(np.arange(capacity), self.head_dim).window(start, x.shape[1])
-        out = self._forward(x, shared, position, attend, rotation=rotation)
+        out = self._forward(x, shared, position, attend=attend, rotation=rotation)
         return out, KVCache(tuple(keys), tuple(values))
 
     def _forward(
@@ -234,4 +241,4 @@ class CausalTransformer(Backbone):
                 drop=drop if is_last else 0,
             )
 
-        return self.forward(x, shared, position, apply)
+        return self.forward(x, shared, position, apply=apply)

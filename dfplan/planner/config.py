@@ -68,7 +68,7 @@ class SamplingConfig:
         with _naming("planner.sampling.matrix"):
             MATRICES.check(self.matrix)
         prefix = "planner.sampling."
-        check_integers(self, prefix, 1, ["steps"])
+        check_integers(self, prefix, minimum=1, names=["steps"])
         check_numbers(self, prefix, ["clip", "temperature"])
         check_numbers(self, prefix, ["rho"], open_low=True)
         with _naming(f"planner.sampling.solver {self.solver!r}"):
@@ -80,7 +80,7 @@ class SamplingConfig:
 
     def make_matrix(self, horizon: int) -> np.ndarray:
         """Return the scheduling matrix `[M+1, horizon]`."""
-        return make_matrix(self.matrix, horizon, self.steps, self.custom_matrix)
+        return make_matrix(self.matrix, horizon, self.steps, custom_matrix=self.custom_matrix)
 
     def make_solver(self) -> Solver:
         """Return the per-token solver."""
@@ -141,7 +141,7 @@ class GuidanceConfig:
 
     def __post_init__(self):
         check_numbers(self, "planner.guidance.", ["scale"])
-        check_integers(self, "planner.guidance.", 1, ["samples"])
+        check_integers(self, "planner.guidance.", minimum=1, names=["samples"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +150,7 @@ class HistoryConfig:
 
     Attributes:
         tokens: History tokens, H, including the present.
-        level: Noise level in [0, 1] that the history is declared to have, at least.
+        level: Least noise level in [0, 1] that the history is declared to have.
         guidance_weights: Weights w_i of history guidance, which pushes the plan away from plans
             made with noised histories: `D + sum_i w_i (D - D_i)` (Song et al. 2025, arXiv
             2502.06764). Empty or all zero turns it off. Each weight adds one network evaluation per
@@ -171,8 +171,8 @@ class HistoryConfig:
 
     def __post_init__(self):
         prefix = "planner.history."
-        check_integers(self, prefix, 1, ["tokens"])
-        check_integers(self, prefix, 0, ["guidance_keep"])
+        check_integers(self, prefix, minimum=1, names=["tokens"])
+        check_integers(self, prefix, minimum=0, names=["guidance_keep"])
         check_numbers(self, prefix, ["level"], high=1.0)
         _set_tuple(self, "guidance_weights")
         _set_tuple(self, "guidance_levels")
@@ -205,7 +205,7 @@ class HistoryConfig:
 
 @dataclasses.dataclass(frozen=True)
 class SensingConfig:
-    """What observations lack.
+    """Noisy and missing observations.
 
     Attributes:
         observation_noise: Standard deviation of the observation noise, in the observation's units:
@@ -237,9 +237,9 @@ class SensingConfig:
 class WarmStartConfig:
     """Replanning from the remaining part of the last plan.
 
-    Falls back to planning from scratch where the robot deviates from the plan by more than that
-    noise or lags behind it, where the plan misses the goal or leaves the data support, and where
-    the goal has moved.
+    Falls back to planning from scratch where the robot deviates from the plan by more than the
+    noise of `level` or lags behind it, where the plan misses the goal or leaves the data support,
+    and where the goal has moved.
 
     Attributes:
         level: Noise level in [0, 1) that the remaining plan is put back to before it is refined;
@@ -257,7 +257,7 @@ class WarmStartConfig:
 
     def __post_init__(self):
         check_numbers(self, "planner.warm_start.", ["level"], high=1.0, open_high=True)
-        check_integers(self, "planner.warm_start.", 1, ["steps", "tokens"])
+        check_integers(self, "planner.warm_start.", minimum=1, names=["steps", "tokens"])
 
     def make_matrix(self, horizon: int) -> np.ndarray:
         """Return the scheduling matrix `[M+1, horizon]` of a warm start."""
@@ -286,7 +286,7 @@ class TimingConfig:
         if not is_number(deadline) or (deadline < 0 and deadline != -1):
             valid = "milliseconds of at least 0, or -1 for no limit"
             raise invalid("planner.timing.deadline_ms", deadline, valid)
-        check_integers(self, "planner.timing.", 0, ["latency_steps"])
+        check_integers(self, "planner.timing.", minimum=0, names=["latency_steps"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -341,8 +341,8 @@ class PlannerConfig:
             PLANNERS.check(self.kind)
         with _naming("planner.ranker"):
             RANKERS.check(self.ranker)
-        check_integers(self, "planner.", 0, ["horizon"])
-        check_integers(self, "planner.", 1, ["candidates", "replan_every"])
+        check_integers(self, "planner.", minimum=0, names=["horizon"])
+        check_integers(self, "planner.", minimum=1, names=["candidates", "replan_every"])
         check_numbers(self, "planner.", ["ood_penalty"])
         if self.guidance.samples > 1 and not self.goal.as_guidance:
             raise UserError(

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,36 +18,16 @@ from dfplan.guidance.costs import goal_distance
 from dfplan.guidance.guide import gradient_guidance
 from dfplan.guidance.history import history_guidance
 from dfplan.model import Model
-from dfplan.nets.cache import repeat
 from dfplan.nets.network import Network
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.noised_history import noised_histories
+from dfplan.planner.context import ContextEncoder
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.protocol import Planner, Ranker
+from dfplan.planner.query import Query, decode_states
 from dfplan.planner.registry import RANKERS
-from dfplan.planner.select import candidate_costs, hold
 from dfplan.planner.warm_start import InitialPlan
-from dfplan.types import Array, Cost, Denoiser, PyTree, UserError
+from dfplan.types import Array, Cost, Denoiser, UserError
 from dfplan.util.registry import parse_spec
-from dfplan.value.dataset import expected_return
-
-
-class _Query(NamedTuple):
-    """What a planning call asks for.
-
-    Attributes:
-        weights: Trained weights.
-        goal: `[B, G]` goals in SI units, or None.
-        extra_cost: Cost on top of the ranker's, or None.
-        present: `[B, S]` present states, SI units.
-        extra_candidate: `[B, P, D]` tokens of one more candidate that is not sampled, or None.
-    """
-
-    weights: Weights
-    goal: Array | None
-    extra_cost: Cost | None
-    present: Array
-    extra_candidate: Array | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +67,7 @@ class DiffusionPlanner:
                 "net.kind 'bidirectional' does not allow; valid here: "
                 "full_sequence, pyramid, trapezoid, custom"
             )
-        _ = self.ranker  # which may not fit the model either
+        _ = self.ranker  # raises if it does not fit the model
 
     @functools.cached_property
     def ranker(self) -> Ranker:
@@ -125,16 +104,19 @@ class DiffusionPlanner:
             denoising: Whether to return every sampling step.
         """
         history_keys, start_keys, step_keys, resample_keys = _split(keys, 4)
-        initial_tokens = extra_candidate = None
+        initial_tokens = None
+        extra_candidate = None
         if initial_plan is not None:
             initial_tokens = initial_plan.encode(self.model.layout, weights)
             extra_candidate = initial_tokens if self.config.candidates > 1 else None
         count = self.config.candidates - (extra_candidate is not None)
 
         net = self.model.denoiser(weights.params)
-        carry, known = self._encode_context(net, weights, history_keys, history, goal, count)
-        past = self._filter(weights, history, known)
-        query = _Query(
+        encoder = ContextEncoder(self.model, self.config, self.horizon, net=net, weights=weights)
+        carry, context = encoder.encode(history_keys, history, goal, count=count)
+        past = encoder.filter(history, context)
+        query = Query(
+            layout=self.model.layout,
             weights=weights,
             goal=goal,
             extra_cost=extra_cost,
@@ -144,10 +126,10 @@ class DiffusionPlanner:
 
         matrix, matrix_levels = self._schedule(is_warm=initial_plan is not None)
         start = self._start(_per_candidate(start_keys, count), initial_tokens, matrix_levels)
-        denoise = self._denoiser(net, matrix_levels, offset=known.shape[1])
+        denoise = self._denoiser(net, matrix_levels, offset=context.shape[1])
         if self._is_guided(goal, extra_cost):
             denoise = self._guide(denoise, query, _per_candidate(resample_keys, count))
-            carry = carry, jnp.zeros_like(start)
+            carry = (carry, jnp.zeros_like(start))
         result = sample(
             denoise,
             carry,
@@ -162,28 +144,27 @@ class DiffusionPlanner:
         )
         return self._choose(query, result, past)
 
-    def _choose(self, query: _Query, result: Sample, past: Float[Array, "B H S"]) -> Plan:
+    def _choose(self, query: Query, result: Sample, past: Float[Array, "B H S"]) -> Plan:
         """Rank the sampled candidates and return the one with the lowest cost.
 
         Args:
-            query: What the call asks for.
+            query: Query of the call.
             result: Sampled tokens.
             past: State at each history token.
         """
-        candidates = self._candidates(query, result.tokens, result.complete)
+        candidates = query.candidates(result.tokens, result.complete)
         if self._can_end_early(query.goal, query.extra_cost):
             candidates, ranking = self.ranker.hold_at_arrival(candidates, query.goal, query.weights)
         else:
             ranking = self.ranker.rank(candidates, query.goal, query.weights)
         cost = ranking.cost
         if query.extra_cost is not None:
-            cost = cost + self._extra_costs(query, query.extra_cost, candidates)
+            cost = cost + query.extra_costs(candidates)
         best = jnp.argmin(cost, axis=1)
-        actions = self._actions(query, result.tokens)
+        actions = query.actions(result.tokens)
         steps = None
         if result.trajectory is not None:
-            decode_step = functools.partial(self._with_present, query)
-            steps = jax.vmap(decode_step, out_axes=1)(result.trajectory)
+            steps = jax.vmap(query.with_present, out_axes=1)(result.trajectory)
         return Plan(
             states=_pick(candidates, best),
             actions=None if actions is None else _pick(actions, best),
@@ -257,92 +238,15 @@ class DiffusionPlanner:
         needs_all_tokens = self.model.layout.actions or self._is_guided(goal, extra_cost)
         return self.ranker.can_end_early(goal) and not needs_all_tokens
 
-    def _stop(self, query: _Query) -> Callable[[Array, Array], Array]:
+    def _stop(self, query: Query) -> Callable[[Array, Array], Array]:
         """Return a function of tokens and the number of complete ones: whether to end sampling."""
 
         def stop(tokens: Array, complete: Array) -> Array:
-            candidates = self._candidates(query, tokens, complete)
+            candidates = query.candidates(tokens, complete)
             ranking = self.ranker.rank(candidates, query.goal, query.weights)
             return self.ranker.is_decided(ranking, complete)
 
         return stop
-
-    def _encode_context(
-        self,
-        net: Network,
-        weights: Weights,
-        keys: Key[Array, "B"],
-        history: History,
-        goal: Array | None,
-        count: int,
-    ) -> tuple[PyTree, Float[Array, "B C D"]]:
-        """Return the denoiser's carry after goal and history, and clean estimates of those tokens.
-
-        With history guidance, the carry of each noised history is stacked on that of the observed
-        one.
-
-        Args:
-            net: Denoiser network.
-            weights: Trained weights.
-            keys: PRNG keys, one per robot.
-            history: Observed tokens.
-            goal: Goals in SI units, or None.
-            count: Candidates per robot, for each of which the carry is repeated.
-        """
-        cache, known = self._encode_known(net, weights, keys, history, goal)
-        carry = repeat(cache, count)
-        if not self.config.history.guided:
-            return carry, known
-        noised_carries = []
-        for noised in noised_histories(self.model, self.config, weights, keys, history):
-            noised_cache, _ = self._encode_known(net, weights, keys, noised, goal)
-            noised_carries.append(repeat(noised_cache, count))
-        return jax.tree.map(lambda *arrays: jnp.stack(arrays), carry, *noised_carries), known
-
-    def _encode_known(
-        self, net: Network, weights: Weights, keys: Array, history: History, goal: Array | None
-    ) -> tuple[PyTree, Array]:
-        """Extend an empty cache by goal and history; return it with their clean estimates."""
-        layout = self.model.layout
-        tokens = layout.encode(
-            weights.states.encode(history.frames), weights.actions.encode(history.actions)
-        )
-        level = snap_to_levels(history.level, self.model.diffusion.num_levels)
-        if layout.has_goal:
-            goal_token, is_shown = self._goal_token(weights, goal, len(level))
-            goal_level = jnp.full((len(level), 1), 0.0 if is_shown else 1.0)
-            tokens = jnp.concatenate([goal_token[:, None], tokens], 1)
-            level = jnp.concatenate([goal_level, level], axis=1)
-        alpha, _ = self.model.schedule.alpha_sigma(level)
-        noise = jax.vmap(lambda key: jax.random.normal(key, tokens.shape[1:]))(keys)
-        # A sensor's reading already carries the noise declared for it, so it is only scaled to the
-        # network's input at that level. A missing token is pure noise.
-        is_missing = (level >= 1.0)[..., None]
-        noisy = jnp.where(is_missing, noise, alpha[..., None] * tokens)
-        cache = net.init_cache(len(tokens), tokens.shape[1] + self.horizon)
-        output, cache = net.extend(cache, noisy, level, jnp.int32(0))
-        return cache, self.model.x0(noisy, output, level)
-
-    def _goal_token(self, weights: Weights, goal: Array | None, batch: int) -> tuple[Array, bool]:
-        """Return the first token of the sequence `[B, D]`, and whether the network is shown it."""
-        layout = self.model.layout
-        is_shown = self.config.goal.as_token
-        if layout.reward_conditioned:
-            quantile = jnp.full(batch, self.config.goal.return_quantile)
-            return layout.return_quantile_token(quantile), is_shown
-        if goal is None:
-            return jnp.zeros((batch, layout.features)), False
-        return layout.goal_token(goal, weights.states), is_shown
-
-    def _filter(
-        self, weights: Weights, history: History, known: Float[Array, "B C D"]
-    ) -> Float[Array, "B H S"]:
-        """Return the history's states: as observed where clean, as estimated elsewhere.
-
-        A causal network's estimate of a token uses the tokens up to it, so this is filtering.
-        """
-        estimate = self._decode(known[:, -history.level.shape[1] :], weights)
-        return jnp.where(history.level[..., None] > 0, estimate, history.frames[:, :, -1])
 
     def _denoiser(self, net: Network, matrix_levels: np.ndarray, offset: int) -> Denoiser:
         """Return the denoiser of future tokens, with history guidance if it is on.
@@ -355,19 +259,19 @@ class DiffusionPlanner:
         modulation = net.precompute_modulation(jnp.asarray(np.unique(matrix_levels)))
 
         def denoise(carry, x, level, start):
-            output, carry = net.extend(carry, x, level, offset + start, modulation)
+            output, carry = net.extend(carry, x, level, start=offset + start, modulation=modulation)
             return self.model.x0(x, output, level), carry
 
         if self.config.history.guided:
             return history_guidance(denoise, self.config.history.guidance_weights)
         return denoise
 
-    def _guide(self, denoise: Denoiser, query: _Query, keys: Key[Array, "BN"]) -> Denoiser:
+    def _guide(self, denoise: Denoiser, query: Query, keys: Key[Array, "BN"]) -> Denoiser:
         """Return the denoiser guided by the gradients of the goal and of the extra cost.
 
         Args:
             denoise: Unguided denoiser.
-            query: What the call asks for.
+            query: Query of the call.
             keys: PRNG keys, one per candidate, of the futures that gradients are averaged over.
         """
         by_goal = self._is_guided_by_goal(query.goal)
@@ -376,13 +280,12 @@ class DiffusionPlanner:
         def cost(x0: Array) -> Array:
             total = jnp.zeros(len(x0))
             if by_goal and query.weights.critic is not None:
-                total -= self._scaled_returns(query, x0)
+                total -= query.scaled_returns(x0)
             elif by_goal and query.goal is not None:
                 goals = jnp.repeat(query.goal, len(x0) // len(query.goal), axis=0)
-                total += distance(self._decode(x0, query.weights), goals)
+                total += distance(decode_states(query.layout, query.weights, x0), goals)
             if query.extra_cost is not None:
-                candidates = self._with_present(query, x0)
-                total += self._extra_costs(query, query.extra_cost, candidates).reshape(-1)
+                total += query.extra_costs(query.with_present(x0)).reshape(-1)
             return total
 
         samples = self.config.guidance.samples
@@ -393,57 +296,6 @@ class DiffusionPlanner:
             scale=self.config.guidance.scale,
             futures=functools.partial(resample_noise, keys, count=samples) if samples > 1 else None,
         )
-
-    def _scaled_returns(self, query: _Query, x0: Float[Array, "BN P D"]) -> Float[Array, "BN"]:
-        """Return the expected return of clean tokens, in units of the critic's scale."""
-        critic = query.weights.critic
-        assert critic is not None
-        candidates = self._with_present(query, x0)
-        returns = expected_return(critic, query.weights.states, candidates)
-        return returns.reshape(-1) / critic.scale
-
-    def _extra_costs(
-        self, query: _Query, extra_cost: Cost, candidates: Float[Array, "B N T S"]
-    ) -> Float[Array, "B N"]:
-        return candidate_costs(extra_cost, candidates, query.goal, self.model.layout.stride)
-
-    def _candidates(
-        self, query: _Query, tokens: Float[Array, "BN P D"], complete: Array
-    ) -> Float[Array, "B N T S"]:
-        """Return all candidates; sampled ones are held from their last complete token on."""
-        sampled = hold(self._with_present(query, tokens), complete)
-        if query.extra_candidate is None:
-            return sampled
-        extra = self._with_present(query, query.extra_candidate)
-        return jnp.concatenate([sampled, extra], axis=1)
-
-    def _with_present(
-        self, query: _Query, tokens: Float[Array, "BN P D"]
-    ) -> Float[Array, "B N T S"]:
-        """Decode tokens to plans in SI units that begin with the present: T = P + 1."""
-        batch, dim = query.present.shape
-        states = self._decode(tokens, query.weights)
-        states = states.reshape(batch, -1, tokens.shape[1], dim)
-        present = jnp.broadcast_to(query.present[:, None, None], (*states.shape[:2], 1, dim))
-        return jnp.concatenate([present, states], axis=2)
-
-    def _decode(self, tokens: Float[Array, "*b T D"], weights: Weights) -> Float[Array, "*b T S"]:
-        """Return the state at each token's own control step, SI units."""
-        return weights.states.decode(self.model.layout.states(tokens)[..., -1, :])
-
-    def _actions(
-        self, query: _Query, tokens: Float[Array, "BN P D"]
-    ) -> Float[Array, "B N L A"] | None:
-        """Return the candidates' actions, L = P * stride, or None if tokens hold none."""
-        layout = self.model.layout
-        if not layout.actions:
-            return None
-        batch = len(query.present)
-        tokens = tokens.reshape(batch, -1, *tokens.shape[1:])
-        if query.extra_candidate is not None:
-            tokens = jnp.concatenate([tokens, query.extra_candidate[:, None]], axis=1)
-        chunks = query.weights.actions.decode(layout.action_chunk(tokens))
-        return chunks.reshape(batch, tokens.shape[1], -1, layout.action_dim)
 
     @functools.partial(jax.jit, static_argnames=("self",))
     def inverse_action(

@@ -88,14 +88,14 @@ class Plan(NamedTuple):
 def hold_position(
     layout: TokenLayout, state: Float[np.ndarray, "B S"], horizon: int, count: int, past: int
 ) -> Plan:
-    """Return plans that stay where the robots are, in NumPy, for use until there are others.
+    """Return plans that stay where the robots are, in NumPy, for use until others are ready.
 
     Args:
         layout: Token layout.
         state: Present states, SI units.
-        horizon: Future tokens, P.
-        count: Candidates, N.
-        past: History tokens, H.
+        horizon: Number of future tokens, P.
+        count: Number of candidates, N.
+        past: Number of history tokens, H.
     """
     at_rest = state.copy()
     at_rest[:, list(layout.rest_dims)] = 0.0

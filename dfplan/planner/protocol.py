@@ -1,4 +1,4 @@
-"""Planner and Ranker: what control needs of a planner, and a planner of a ranker."""
+"""Planner and Ranker: the interfaces of planners and of the rankers that they use."""
 
 from typing import Protocol
 
@@ -110,7 +110,7 @@ class Ranker(Protocol):
 
         Args:
             ranking: Ranking of candidates that are held from their last complete token on.
-            complete: Number of first tokens that are completely denoised.
+            complete: Number of leading tokens that are completely denoised.
         """
         ...
 

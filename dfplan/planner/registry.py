@@ -7,7 +7,7 @@ PLANNERS = Registry(
     "dfplan.planners",
     {"diffusion": "dfplan.planner.diffusion_planner:DiffusionPlanner"},
 )
-"""Classes called as `planner(model=..., config=..., horizon=..., **parameters)`; see `Planner`."""
+"""Called as `planner(model=..., config=..., horizon=..., **parameters)`; see `Planner`."""
 
 RANKERS = Registry(
     "ranker",
@@ -18,4 +18,4 @@ RANKERS = Registry(
         "value": "dfplan.planner.rankers.value:ValueRanker",
     },
 )
-"""Classes called as `ranker(layout=..., config=..., **parameters)`; see `Ranker`."""
+"""Called as `ranker(layout=..., config=..., **parameters)`; see `Ranker`."""

@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float
 from dfplan.types import Array, ArrayLike
 
 SAMPLES_PER_CELL = 256
-"""Average number; so rarely visited cells are found too, and cells are smaller than obstacles."""
+"""Average number of samples per cell, at which cells are smaller than obstacles and even rarely
+visited cells contain samples."""
 MAX_DIMS = 3
-"""Most dimensions of a grid; one with more would be empty nearly everywhere."""
+"""Largest number of dimensions; a grid with more would be empty nearly everywhere."""
 
 
 @jax.tree_util.register_dataclass

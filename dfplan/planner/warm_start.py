@@ -55,10 +55,10 @@ def make_initial_plan(
 ) -> tuple[InitialPlan, Bool[ArrayLike, "B"]]:
     """Return the remaining part of each active plan, and a mask of those worth refining.
 
-    A plan that is off by some distance is like a reading with that much noise: distances below the
-    noise of `warm_start.level` are covered by re-noising the plan to that level. Robots that are
-    farther off, that lag behind their plan (they may be leaning on a wall), or whose plan is not
-    usable (see `is_usable`) are planned for from scratch.
+    A robot at some distance from its plan is like a reading with that much noise: distances below
+    the noise of `warm_start.level` are covered by re-noising the plan to that level. Plans are made
+    from scratch for robots that are farther from their plan, that lag behind it (they may be
+    leaning on a wall), or whose plan is not usable (see `is_usable`).
 
     Args:
         progress: Locates robots on their plans; all arrays are of its array library.
@@ -83,7 +83,7 @@ def make_initial_plan(
 def is_usable(plan: Plan, config: PlannerConfig, stride: int) -> Bool[ArrayLike, "B"]:
     """Return which plans arrive with an OOD penalty of at most one token off the data support.
 
-    A plan without a goal is never usable, since nothing is known of what follows it.
+    A plan without a goal is never usable, since nothing is known about what follows it.
 
     Args:
         plan: Plans to check.

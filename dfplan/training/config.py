@@ -42,7 +42,9 @@ class TrainingConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
 
     def __post_init__(self):
-        check_integers(self, "training.", 1, ["steps", "batch_size", "log_every", "save_every"])
+        check_integers(
+            self, "training.", minimum=1, names=["steps", "batch_size", "log_every", "save_every"]
+        )
         check_numbers(self, "training.", ["ema"], high=1.0, open_high=True)
         if not 0 <= self.seed < SEEDS:
             raise UserError(f"training.seed must be in [0, {SEEDS}), got {self.seed}")

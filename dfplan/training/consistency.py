@@ -27,8 +27,8 @@ def lower_estimate(
 
     Args:
         student: Network that is trained.
-        teacher: Network that it was initialized from, trained by denoising.
-        model: Description of both.
+        teacher: Network that the student was initialized from, trained by denoising.
+        model: Description of both networks.
         steps: Steps from pure noise to clean; a step lowers the level by at most 1 / `steps`.
         x: Streams [history, target], as the loss shows them to the student.
         level: Noise levels of the streams.
@@ -39,7 +39,9 @@ def lower_estimate(
     level_to = _lower(level_from, steps, model.diffusion.num_levels)
     solver = DDIM()
     state = solver.init_state(target)
-    lower, _ = solver.step(model.schedule, target, x0, state, level_from, level_to)
+    lower, _ = solver.step(
+        model.schedule, target, x0, state=state, level_from=level_from, level_to=level_to
+    )
     lower_x = jnp.concatenate([history, lower], axis=1)
     lower_level = jnp.concatenate([history_level, level_to], axis=1)
     estimate = model.x0(lower, student.two_streams(lower_x, lower_level), level_to)

@@ -118,6 +118,7 @@ def _next_stop(step: int, end: int, *periods: int) -> int:
 
 
 def _diverged(step: int, store: CheckpointStore) -> UserError:
+    """Return the error for a loss or gradient that is not finite."""
     last = store.latest()
     saved = f"the checkpoint of step {last} is kept" if last else "no checkpoint was written yet"
     return UserError(

@@ -87,7 +87,7 @@ class ObjectiveConfig:
                 "training.objective.loss 'consistency' compares noise levels, but the paradigm "
                 "'regression' has only one; valid: independent, teacher_forcing"
             )
-        check_integers(self, "training.objective.", 2, ["consistency_steps"])
+        check_integers(self, "training.objective.", minimum=2, names=["consistency_steps"])
 
     def two_stream_noise_levels(self, num_levels: int) -> TwoStreamNoiseLevelSampler:
         """Return the sampler of noise levels for two streams.
@@ -111,7 +111,7 @@ def check_model(config: ObjectiveConfig, model: Model) -> None:
     """Check that a model can be trained with an objective.
 
     Raises:
-        UserError: If it cannot; names the settings that exclude each other.
+        UserError: If it cannot; the message names the settings that exclude each other.
     """
     kind = model.net.kind
     if config.two_stream and not model.net.network.supports_two_stream:
@@ -133,7 +133,7 @@ def check_model(config: ObjectiveConfig, model: Model) -> None:
 
 
 class Noised(NamedTuple):
-    """The network's input for one batch: S = T tokens, or S = 2T with history and target apart.
+    """The network's input for one batch: S = T tokens, or S = 2T for history and target.
 
     Attributes:
         clean: Tokens of all streams; the last T are targets.
@@ -169,10 +169,10 @@ def denoising_loss(
             target; None for denoising.
     """
     k_level, k_noise = jax.random.split(key)
-    noised = _sample_levels(k_level, model, config, batch)
-    x, eps = diffuse(k_noise, model.schedule, noised.clean, noised.level)
+    noised = _sample_levels(k_level, model, config, batch=batch)
+    x, eps = diffuse(k_noise, model.schedule, noised.clean, level=noised.level)
     denoiser = model.denoiser(params)
-    output = _evaluate(denoiser, config, x, noised.level, batch.valid)
+    output = _evaluate(denoiser, config, x, level=noised.level, valid=batch.valid)
     tokens = batch.tokens.shape[1]
     level = noised.level[:, -tokens:]
     clean = batch.tokens
@@ -187,14 +187,16 @@ def denoising_loss(
             x=x,
             level=noised.level,
         )
-        eps = to_eps(x[:, -tokens:], clean, alpha, sigma)
-    prediction_target = target(model.diffusion.parametrization, clean, eps, alpha, sigma)
+        eps = to_eps(x[:, -tokens:], clean, alpha=alpha, sigma=sigma)
+    prediction_target = target(
+        model.diffusion.parametrization, clean, eps, alpha=alpha, sigma=sigma
+    )
     learned = batch.valid & (level > 0) & (jnp.arange(tokens) >= int(model.layout.has_goal))
     if config.next_token and not config.two_stream:
         # Only the first noisy token is learned; those after it are not sampled yet.
         learned &= jnp.cumsum(learned, axis=1) == 1
-    weight = _weight(model, config, level, noised.level[:, :tokens])
-    return masked_mse(output, prediction_target, weight, learned)
+    weight = _weight(model, config, level, history=noised.level[:, :tokens])
+    return masked_mse(output, prediction_target, weight, valid=learned)
 
 
 def inverse_loss(params: PyTree, model: Model, batch: Batch) -> Float[Array, ""]:
@@ -210,11 +212,11 @@ def _sample_levels(key: Array, model: Model, config: ObjectiveConfig, batch: Bat
     num_levels = model.diffusion.num_levels
     if not config.two_stream:
         sampler = NoiseLevelSampler(config.paradigm, num_levels)
-        level = sampler.sample(key, rows, length, has_goal)
+        level = sampler.sample(key, rows, length, has_goal=has_goal)
         return Noised(batch.tokens, jnp.where(batch.valid, level, 1.0))
     k_history, k_target = jax.random.split(key)
     sampler = config.two_stream_noise_levels(num_levels)
-    history_level = sampler.sample_history(k_history, rows, length, has_goal)
+    history_level = sampler.sample_history(k_history, rows, length, has_goal=has_goal)
     target_level = sampler.sample_targets(k_target, rows, length)
     level = jnp.concatenate([history_level, target_level], axis=1)
     tokens = jnp.concatenate([batch.tokens, batch.tokens], axis=1)

@@ -38,7 +38,7 @@ class OptimizerConfig:
 
     def __post_init__(self):
         check_choice("training.optimizer.name", self.name, OPTIMIZERS)
-        check_integers(self, "training.optimizer.", 0, ["warmup"])
+        check_integers(self, "training.optimizer.", minimum=0, names=["warmup"])
         check_numbers(self, "training.optimizer.", ["learning_rate", "weight_decay", "clip"])
         check_numbers(self, "training.optimizer.", ["final"], high=1.0)
 
@@ -48,7 +48,13 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransfo
 
     def schedule(peak: float) -> optax.Schedule:
         warmup = min(config.warmup, steps // 2)
-        return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, steps, peak * config.final)
+        return optax.warmup_cosine_decay_schedule(
+            init_value=0.0,
+            peak_value=peak,
+            warmup_steps=warmup,
+            decay_steps=steps,
+            end_value=peak * config.final,
+        )
 
     rate = schedule(config.learning_rate)
     if config.name == "adamw":

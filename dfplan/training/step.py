@@ -71,7 +71,9 @@ def init_state(spec: TrainSpec, params: PyTree = None) -> TrainState:
     ema = jax.tree.map(jnp.copy, params)
     teacher = jax.tree.map(jnp.copy, params) if distills else None
     opt_state = spec.optimizer().init(params)
-    state = TrainState(jnp.int32(0), params, ema, opt_state, teacher)
+    state = TrainState(
+        step=jnp.int32(0), params=params, ema=ema, opt_state=opt_state, teacher=teacher
+    )
     # Placed like a state from a checkpoint, or `train_until` would compile once for each.
     return jax.device_put(state, jax.local_devices()[0])
 
@@ -86,7 +88,13 @@ def train_step(
     """
     config = spec.training
     k_data, k_noise = jax.random.split(batch_key(config.seed, state.step))
-    batch = sample_batch(k_data, training_arrays, spec.model.layout, spec.data, config.batch_size)
+    batch = sample_batch(
+        k_data,
+        training_arrays,
+        spec.model.layout,
+        config=spec.data,
+        batch=config.batch_size,
+    )
 
     def total_loss(params):
         denoise = denoising_loss(

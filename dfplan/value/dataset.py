@@ -24,8 +24,8 @@ def learn_critic(
         stride: Control steps per token.
         seed: PRNG seed for the fit.
     """
-    state, returns, fold = _training_data(data, states, config, stride)
-    return fit_critic(state, returns, fold, config, stride=stride, seed=seed)
+    state, returns, fold = _training_data(data, states, config, stride=stride)
+    return fit_critic(state, returns, fold, config=config, stride=stride, seed=seed)
 
 
 def return_quantiles(
@@ -40,8 +40,8 @@ def return_quantiles(
         config: Critic settings.
         stride: Control steps per token.
     """
-    state, returns, fold = _training_data(data, states, config, stride)
-    return conditional_quantiles(critic, state, returns, fold)
+    state, returns, fold = _training_data(data, states, config, stride=stride)
+    return conditional_quantiles(critic, state, returns, fold=fold)
 
 
 def expected_return(
@@ -61,7 +61,7 @@ def _training_data(
         data.reward,
         data.start,
         data.length,
-        data.terminated,
+        terminated=data.terminated,
         discount=config.discount,
         stride=stride,
     )

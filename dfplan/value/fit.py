@@ -1,4 +1,4 @@
-"""Fit the critic to a dataset, and compute the quantiles of the data's returns by it."""
+"""Fit the critic to a dataset, and compute the quantiles of the data's returns with it."""
 
 import dataclasses
 import functools
@@ -16,7 +16,7 @@ from dfplan.value.critic import LOG_SPREAD_BOUNDS, Critic, apply_network, init_m
 from dfplan.value.returns import Returns
 
 AVERAGING = 0.98
-"""Decay of the averaged weights, which are the result and predict values after truncation."""
+"""Decay of the averaged weights, which are returned and predict values after truncation."""
 WEIGHT_DECAY = 1e-2
 MIN_SCALE = 1e-6
 
@@ -102,7 +102,7 @@ def fit_critic(
         is_complete=jnp.asarray(returns.is_complete),
     )
     critic = Critic(
-        nets=_train(rows, jnp.asarray(fold), config, jax.random.key(seed)),
+        nets=_train(rows, jnp.asarray(fold), config, key=jax.random.key(seed)),
         base=_float(base),
         scale=_float(scale),
         reward_base=_float(reward_base),
@@ -110,7 +110,7 @@ def fit_critic(
         discount=_float(config.discount**stride),
         explained=jnp.float32(0),
     )
-    value, _, target = predict_held_out(critic, state, returns, fold)
+    value, _, target = predict_held_out(critic, state, returns, fold=fold)
     error = np.square((target - value)[informative]).mean()
     variance = np.square((target - base)[informative]).mean()
     explained = _float(1 - error / max(variance, MIN_SCALE))
@@ -139,7 +139,7 @@ def conditional_quantiles(
     It is the quantile, among all rows, of the return's distance from the value in units of the
     spread.
     """
-    value, spread, target = predict_held_out(critic, state, returns, fold)
+    value, spread, target = predict_held_out(critic, state, returns, fold=fold)
     score = (target - value) / spread
     ordered = np.sort(score[returns.is_informative])
     return np.searchsorted(ordered, score) / max(len(ordered) - 1, 1)

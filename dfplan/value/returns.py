@@ -59,7 +59,7 @@ def compute_returns(
     in_terminated = np.repeat(terminated, length)
     row = np.arange(len(reward))
     steps_left = last_row - row
-    observed = _discounted_sum(reward, start, length, discount)
+    observed = _discounted_sum(reward, start, length, discount=discount)
     next_row = np.minimum(row + stride, last_row)
     steps = next_row - row
     return Returns(

@@ -23,7 +23,8 @@ from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 from tests.planner.tiny import planner_config
 
-BATCH, LENGTH = 2, 7
+BATCH = 2
+LENGTH = 7
 LAYOUT = Layout(2, 2, goal_dims=(0, 1), action_low=(-0.5, -0.5), action_high=(0.5, 0.5))
 SEEDS = np.array([3, 8])
 STARTS = np.array([[0.0, 0.5], [-1.0, 0.2]], np.float32)

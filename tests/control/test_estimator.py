@@ -16,19 +16,21 @@ from dfplan.types import UserError
 STATES = Normalizer(jnp.array([1.0, -2.0]), jnp.array([2.0, 0.5]))
 ACTIONS = Normalizer(jnp.array([0.5, 0.0]), jnp.array([2.0, 1.0]))
 STATE_MAP = AffineMap.of(STATES)
-BATCH, STEPS = 8, 150
+BATCH = 8
+STEPS = 150
 
 
 def dynamics():
-    """The state plus a tenth of the action plus a little unknown; normalized."""
+    """Return normalized dynamics that add a tenth of the action and a little noise."""
     gain = 0.1 * np.array(ACTIONS.std) / np.array(STATES.std)
     drift = 0.1 * np.array(ACTIONS.mean) / np.array(STATES.std)
     weights = np.concatenate([np.zeros((2, 2)), np.diag(gain), drift[:, None]], axis=1)
-    return LinearDynamics(weights, 1e-4 * np.eye(2), np.full(2, -1e3), np.full(2, 1e3))
+    bound = np.full(2, 1e3)
+    return LinearDynamics(weights=weights, covariance=1e-4 * np.eye(2), low=-bound, high=bound)
 
 
 def make(*noise):
-    return StateEstimator.create(dynamics(), STATES, ACTIONS, noise)
+    return StateEstimator.create(dynamics(), STATES, ACTIONS, observation_noise=noise)
 
 
 def drive(noise, deviation, missing=0.0, steps=STEPS):

@@ -1,4 +1,4 @@
-"""What was observed against what training cuts from the same episode."""
+"""History tokens against the windows that training cuts from the same episode."""
 
 import jax
 import jax.numpy as jnp
@@ -22,20 +22,21 @@ from dfplan.representation.tokens import TokenLayout
 
 STATES = Normalizer.from_dict({"mean": [1.0, 4.0], "std": [2.0, 5.0]})
 ACTIONS = Normalizer.from_dict({"mean": [50.0], "std": [100.0]})
-LENGTH, TOKENS = 12, 3
+LENGTH = 12
+TOKENS = 3
 
 
 def episode():
-    """State (7, step), action 100 + step."""
+    """Return an episode whose state is (7, step) and whose action is 100 + step."""
     step = np.arange(LENGTH + 1, dtype=np.float32)
     state = np.stack([np.full_like(step, 7), step], axis=1)
     return state, np.append(100 + step[:-1], 0).astype(np.float32)[:, None]
 
 
 def drive(layout, buffer, steps, row=0, level=0.25, xp=np):
-    """Drive robot `row` through `steps` steps; yields the buffer as of each observation and after.
+    """Drive robot `row` through `steps` steps; yield two buffers per step.
 
-    Each pair is the buffer that ends with an observation, and the one with the action that follows.
+    The first ends with the step's observation, the second with the action that follows.
     """
     state, action = episode()
     batch = len(buffer.age)
@@ -44,9 +45,9 @@ def drive(layout, buffer, steps, row=0, level=0.25, xp=np):
         reading[row] = state[t]
         buffer = record_state(buffer, reading, level, xp)
         observed = buffer
-        done = np.full((batch, 1), -5.0, np.float32)
-        done[row] = action[t]
-        buffer = record_action(buffer, done, xp)
+        actions = np.full((batch, 1), -5.0, np.float32)
+        actions[row] = action[t]
+        buffer = record_action(buffer, actions, xp)
         yield observed, buffer
 
 

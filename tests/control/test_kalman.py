@@ -8,16 +8,16 @@ from dfplan.control.linear_dynamics import LinearDynamics
 
 WIDE = np.full(2, 1e3)
 DYNAMICS = LinearDynamics(
-    np.array([[0.0, 0.1, 0.0, 0.02], [-0.1, -0.05, 0.3, 0.0]]),
-    np.array([[0.01, 0.002], [0.002, 0.04]]),
-    -WIDE,
-    WIDE,
+    weights=np.array([[0.0, 0.1, 0.0, 0.02], [-0.1, -0.05, 0.3, 0.0]]),
+    covariance=np.array([[0.01, 0.002], [0.002, 0.04]]),
+    low=-WIDE,
+    high=WIDE,
 )
 NOISE = np.array([0.3, 0.1])
 
 
 def joint(actions, readings):
-    """Return mean and covariance of the last state, given all readings at once."""
+    """Return mean and covariance of the last state given all readings at once."""
     steps = len(readings)
     transition = DYNAMICS.transition
     mean = [np.zeros(2)]

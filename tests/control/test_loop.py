@@ -1,4 +1,4 @@
-"""The control loop's pure functions: sensing, the agent's own actions, no changed inputs."""
+"""The control loop's pure functions: sensing, the agent's actions, and unchanged inputs."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from dfplan.control import loop
 from dfplan.control.batch import BatchPlanner
 from dfplan.control.history_buffer import history_tokens
 from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.loop import NO_PLAN, LoopSpec
+from dfplan.control.loop_state import NO_PLAN, LoopSpec
 from dfplan.diffusion.schedules.schedule import level_at
 from dfplan.types import UserError
 from tests.planner.tiny import (
@@ -28,7 +28,12 @@ from tests.planner.tiny import (
 MODEL = make_model()
 STD = np.array(STATES.std)
 STEPS = (HISTORY - 1) * STRIDE + 1
-DYNAMICS = LinearDynamics(np.zeros((4, 7)), 1e-6 * np.eye(4), np.full(4, -9.0), np.full(4, 9.0))
+DYNAMICS = LinearDynamics(
+    weights=np.zeros((4, 7)),
+    covariance=1e-6 * np.eye(4),
+    low=np.full(4, -9.0),
+    high=np.full(4, 9.0),
+)
 
 
 def mean_action(states, stride, elapsed, state, goal):
@@ -51,7 +56,7 @@ def make_readings(steps, noise=0.0, seed=0):
 
 
 def sense(spec, readings):
-    """Take in readings without plans; returns the states acted on and the last state of the loop.
+    """Take in readings without plans; return the states acted on and the last state of the loop.
 
     The last reading is not acted on.
     """

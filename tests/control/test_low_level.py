@@ -1,4 +1,4 @@
-"""From plan to action."""
+"""Low-level controllers: from plan to action."""
 
 from types import SimpleNamespace
 
@@ -9,7 +9,8 @@ import pytest
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS, make_low_level_controller
 from dfplan.types import UserError
 
-STRIDE, TOKENS = 3, 4
+STRIDE = 3
+TOKENS = 4
 STATES = np.arange(2 * (TOKENS + 1) * 4, dtype=np.float32).reshape(2, TOKENS + 1, 4)
 ACTIONS = np.arange(2 * TOKENS * STRIDE * 2, dtype=np.float32).reshape(2, -1, 2)
 STATE = np.full((2, 4), 7.0, np.float32)

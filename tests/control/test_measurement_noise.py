@@ -8,7 +8,10 @@ from dfplan.control.measurement_noise import MIN_RESIDUALS, WINDOW, MeasurementN
 
 FAR = np.full(2, 1e6)
 DYNAMICS = LinearDynamics(
-    np.array([[0, 0.1, 0, 0], [0, -0.2, 0.5, 0]]), np.diag([1e-4, 4e-4]), -FAR, FAR
+    weights=np.array([[0, 0.1, 0, 0], [0, -0.2, 0.5, 0]]),
+    covariance=np.diag([1e-4, 4e-4]),
+    low=-FAR,
+    high=FAR,
 )
 BATCH = 64
 ESTIMATOR = MeasurementNoiseEstimator(DYNAMICS)

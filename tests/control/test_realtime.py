@@ -1,6 +1,6 @@
 """Plans that come late, begin later, or refine the last one.
 
-Most tests decide themselves when a plan is ready, so that nothing depends on the machine's speed.
+Most tests decide when a plan is ready, so that nothing depends on the machine's speed.
 """
 
 import threading
@@ -22,7 +22,9 @@ from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 from tests.planner.tiny import planner_config
 
-STRIDE, HORIZON, EVERY = 2, 8, 6
+STRIDE = 2
+HORIZON = 8
+EVERY = 6
 LAYOUT = Layout(2, 2, goal_dims=(0, 1))
 NORM = Normalizer(np.zeros(2, np.float32), np.ones(2, np.float32))
 GOAL = np.array([5.0, 0.0])
@@ -97,7 +99,8 @@ class GatedFuture(Future):
 def drive(agent, steps, start=0.0):
     """Return the actions of a robot that follows them exactly, and the plans' ages."""
     position = np.array([start, 0.0], np.float32)
-    actions, ages = [], []
+    actions = []
+    ages = []
     for _ in range(steps):
         actions.append(agent.act(position, GOAL))
         ages.append(int(agent.elapsed[0]))
@@ -183,7 +186,7 @@ def test_act_returns_by_its_deadline_and_uses_the_late_plan():
     planner = HeldPlanner(**{"timing.deadline_ms": 30.0})
     agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT)  # pyright: ignore
     for _ in range(3):
-        assert (agent.act(np.zeros(2), GOAL) == 0).all()  # it cannot plan yet
+        assert (agent.act(np.zeros(2), GOAL) == 0).all()  # no plan is ready yet
     planner.go.set()
     end = time.perf_counter() + 30
     while agent.elapsed[0] < 0 and time.perf_counter() < end:

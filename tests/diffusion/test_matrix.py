@@ -123,7 +123,7 @@ def test_invalid_arguments_are_refused(what):
 
 
 def test_registered_matrices_are_checked(monkeypatch):
-    monkeypatch.setattr(MATRICES, "_objects", {})  # forget the matrix afterwards
+    monkeypatch.setattr(MATRICES, "_objects", {})  # unregistered again after the test
     MATRICES.register("one_step", lambda tokens, steps, last=0: np.array([[steps] * 3, [last] * 3]))
     assert make_matrix("one_step", 3, 2).tolist() == [[2, 2, 2], [0, 0, 0]]
     with pytest.raises(UserError, match="last row has 1"):

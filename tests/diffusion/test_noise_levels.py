@@ -27,7 +27,7 @@ def draw(sampler, seed=0, has_goal=False, tokens=TOKENS):
 
 
 def assert_share(mask, expected):
-    """Check that a share of rows is `expected`, within 5 standard errors."""
+    """Check that the share of rows in a mask is `expected`, within 5 standard errors."""
     assert abs(np.mean(mask) - expected) < 5 * (expected * (1 - expected) / ROWS) ** 0.5 + 1e-12
 
 

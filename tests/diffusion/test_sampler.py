@@ -146,7 +146,7 @@ def test_a_causal_denoiser_suffices_autoregressively():
 
 @pytest.mark.parametrize(("solver", "order"), [("ddim", 1.0), ("multistep", 2.0)])
 def test_order_of_convergence(solver, order):
-    """Slope of log error over log steps, each token between its own two inner levels.
+    """Measure the slope of log error over log steps, each token between two inner levels.
 
     At levels 0 and 1 the log-SNR is infinite, which obscures the order;
     `test_multistep_recovers_the_joint` covers the whole path.
@@ -171,7 +171,9 @@ def test_order_of_convergence(solver, order):
 
 @by_solver(["ddim", "ddim:eta=0.5", "ddim:eta=1", "ancestral", "multistep"])
 def test_known_tokens_never_change(solver):
-    rows, length = (MANY, 73) if SOLVERS.make(solver).needs_noise else (SIZE + 1, LONG)
+    needs_noise = SOLVERS.make(solver).needs_noise
+    rows = MANY if needs_noise else SIZE + 1
+    length = 73 if needs_noise else LONG
     matrix = padded("pyramid-1", 6, length)
     matrix[:, 1] = 0.0
     matrix[:, 4] = 0.3
@@ -209,7 +211,7 @@ def test_conditioning_on_known_tokens_is_exact():
 
 
 def causal_with_cache(carry, x, level, start):
-    """Two causal layers over cached values, so that a stale entry of either changes the result."""
+    """Evaluate two causal layers with caches; a stale entry of either changes the result."""
     first, second = carry
     position = start + jnp.arange(x.shape[1])
     mean_of_past = jnp.arange(first.shape[1]) <= position[:, None]

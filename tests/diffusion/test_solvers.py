@@ -45,11 +45,12 @@ def test_a_draw_from_the_posterior_of_ho_et_al(solver):
     (a_s, s_s) = exact(FROM)
     (a_t, s_t) = exact(TO)
     a_s = np.where(FROM[..., None] == 1, 0, a_s)
-    kept = (a_s / a_t) ** 2
+    alpha_ratio = (a_s / a_t) ** 2
     noise_of_step = (s_s**2 - s_t**2) / a_t**2
-    noise_of_step = np.where(a_s < 0.1, 1 - kept, noise_of_step)  # the form that does not cancel
+    # Where alpha is small, the form that does not cancel.
+    noise_of_step = np.where(a_s < 0.1, 1 - alpha_ratio, noise_of_step)
     by_x0 = a_t * noise_of_step / s_s**2
-    by_x = np.sqrt(kept) * s_t**2 / s_s**2
+    by_x = np.sqrt(alpha_ratio) * s_t**2 / s_s**2
     spread = np.sqrt(s_t**2 / s_s**2 * noise_of_step)
 
     x = random(0)

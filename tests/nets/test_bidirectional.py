@@ -51,8 +51,8 @@ def test_one_exported_program_serves_batches_of_any_size(net, full, tokens):
 def test_windows_to_the_end_equal_the_full_pass(net, full, tokens):
     x, level = tokens
     extend = jax.jit(net.extend)
-    known, cache = extend(net.init_cache(2, 8), x[:, :3], level[:, :3], jnp.int32(0))
-    np.testing.assert_allclose(known, full(x[:, :3], level[:, :3]), atol=1e-5)
+    first, cache = extend(net.init_cache(2, 8), x[:, :3], level[:, :3], jnp.int32(0))
+    np.testing.assert_allclose(first, full(x[:, :3], level[:, :3]), atol=1e-5)
     for shift in (0.0, 0.7):  # the second time with all tokens of the window changed
         rest, cache = extend(cache, x[:, 3:] + shift, level[:, 3:], jnp.int32(3))
         tokens = jnp.concatenate([x[:, :3], x[:, 3:] + shift], axis=1)
@@ -68,6 +68,6 @@ def test_parameters_are_those_of_the_causal_transformer(net):
 
 def test_two_streams_are_refused(net, tokens):
     x, level = tokens
-    with pytest.raises(UserError, match=r"'bidirectional'"):
+    with pytest.raises(UserError, match=r"'bidirectional' .*valid: transformer, gru"):
         net.two_streams(x, level)
     assert not NetConfig("bidirectional").causal and NetConfig("gru").causal

@@ -1,4 +1,4 @@
-"""The recurrent denoiser: the cached against the full pass, causality, and two streams."""
+"""The recurrent denoiser: cached against full pass, causality, and two streams."""
 
 import jax
 import jax.numpy as jnp

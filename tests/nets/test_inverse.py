@@ -12,11 +12,11 @@ STRIDE = 4
 
 
 def make():
-    return InverseDynamics(3, 2, STRIDE, 32, rngs=nnx.Rngs(0))
+    return InverseDynamics(state_dim=3, action_dim=2, stride=STRIDE, width=32, rngs=nnx.Rngs(0))
 
 
 def linear_system(seed, count):
-    """x' = x + gap (A x + B u): state, later state, gap and the action to recover."""
+    """Return state, later state, gap and action u of the system x' = x + gap (A x + B u)."""
     rng = np.random.default_rng(seed)
     a = 0.1 * np.array([[0, 1, -1], [-1, 0, 2], [1, -2, 0]])
     b = np.eye(2, 3)

@@ -61,7 +61,7 @@ def test_attention_is_the_textbook_formula():
 
 
 def output_and_gradient(net, x, level):
-    """Output, and the gradient of its mean square by all parameters in one vector."""
+    """Return the output, and its mean square's gradient by all parameters in one vector."""
     graph, params = nnx.split(net)
 
     def loss(params):

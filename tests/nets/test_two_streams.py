@@ -14,7 +14,7 @@ TOKENS = 8
 
 
 def two_stream_mask(tokens):
-    """Which tokens of [history, target] see which; axes (query, key)."""
+    """Return which tokens of [history, target] see which; axes (query, key)."""
     index = np.arange(tokens)
     causal = index <= index[:, None]
     before = index < index[:, None]
@@ -34,7 +34,7 @@ def test_the_mask():
 
 
 def masked(net, x, level):
-    """Evaluate two_streams streams as one sequence of twice the tokens."""
+    """Evaluate both streams as one sequence of twice the tokens."""
     tokens = x.shape[1] // 2
     position = jnp.tile(jnp.arange(tokens), 2)
     mask = two_stream_mask(tokens)[None]

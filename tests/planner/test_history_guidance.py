@@ -61,15 +61,14 @@ def test_it_equals_a_computation_without_cache_and_windows(kind):
     start, noise = (
         jnp.concatenate([jax.random.split(s[i], CANDIDATES) for s in split]) for i in (1, 2)
     )
-    known = [
-        known_tokens(planner, [s[0] for s in split], h, GOAL) for h in (history, noised_history)
-    ]
-    known = [[jnp.repeat(jnp.float32(a), CANDIDATES, axis=0) for a in k] for k in known]
+    history_keys = [s[0] for s in split]
+    contexts = [known_tokens(planner, history_keys, h, GOAL) for h in (history, noised_history)]
+    contexts = [[jnp.repeat(jnp.float32(a), CANDIDATES, axis=0) for a in c] for c in contexts]
     net = model.denoiser(make_weights(model).params)
 
     def denoise(carry, x, level, begin):
         estimates = []
-        for tokens, token_levels in known:
+        for tokens, token_levels in contexts:
             output = net(
                 jnp.concatenate([tokens, x], axis=1), jnp.concatenate([token_levels, level], axis=1)
             )

@@ -1,4 +1,4 @@
-"""Targets of consistency distillation, which are known exactly for Gaussian tokens."""
+"""Targets of consistency distillation, on Gaussian tokens whose exact targets are known."""
 
 import dataclasses
 

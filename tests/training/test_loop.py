@@ -88,12 +88,12 @@ def test_resumed_run_equals_an_uninterrupted_one(
 
 
 def test_a_finished_or_empty_run_does_not_change(spec, training_arrays, tmp_path, same_bits):
-    none = fit(spec, training_arrays, tmp_path, stop_step=0)
-    same_bits(none, init_state(spec))
+    empty = fit(spec, training_arrays, tmp_path, stop_step=0)
+    same_bits(empty, init_state(spec))
     assert latest(tmp_path) is None
-    done = fit(spec, training_arrays, tmp_path, stop_step=2)
-    same_bits(fit(spec, training_arrays, tmp_path, stop_step=2), done)
-    same_bits(fit(spec, training_arrays, tmp_path, stop_step=1), done)
+    finished = fit(spec, training_arrays, tmp_path, stop_step=2)
+    same_bits(fit(spec, training_arrays, tmp_path, stop_step=2), finished)
+    same_bits(fit(spec, training_arrays, tmp_path, stop_step=1), finished)
 
 
 def test_one_compilation_for_runs_of_any_length(spec, training_arrays, tmp_path, straight):
@@ -157,7 +157,7 @@ def test_other_threads_may_train():
     assert flags == [False]
 
 
-def test_a_crash_between_checkpoints_is_made_up_for(
+def test_steps_lost_in_a_crash_between_checkpoints_are_trained_again(
     spec, training_arrays, tmp_path, straight, same_bits
 ):
     with pytest.raises(RuntimeError, match="crash"):
@@ -183,7 +183,8 @@ from dfplan.training.loop import fit
 from dfplan.training.step import TrainSpec
 
 out = Path(sys.argv[1])
-run, arrays = Run.load(out), np.load(out / "data.npz")
+run = Run.load(out)
+arrays = np.load(out / "data.npz")
 data = from_episodes(list(arrays["states"]), list(arrays["actions"]), run.layout, "tiny-v0")
 training_arrays = make_training_arrays(data, run.config.data, run.states, run.actions)
 spec = TrainSpec(run.model, run.config.data, run.config.training)
@@ -203,8 +204,10 @@ def test_killed_process_leaves_a_run_that_resumes(
         states=tiny_data.state.reshape(shape),
         actions=tiny_data.action.reshape(shape),
     )
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
     assert latest(tmp_path) == 3 and logged(tmp_path)[:3] == [2, 3, 4]
     same_bits(fit(spec, training_arrays, tmp_path, stop_step=7), straight[1])
     assert logged(tmp_path) == STOPS

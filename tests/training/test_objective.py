@@ -194,9 +194,9 @@ def test_fused_weights_do_not_treat_the_goal_as_history():
     model = FakeModel(has_goal=True)
     config = ObjectiveConfig(two_stream=False, weight="fused_min_snr")
     level = jnp.array([[0.0, 0.9, 0.2, 1.0], [1.0, 0.9, 0.2, 1.0]])
-    known, missing = _weight(model, config, level, level)  # pyright: ignore[reportArgumentType]
-    np.testing.assert_array_equal(known, missing)
-    assert known[0] == 0 and known[3] > 0.1  # after a nearly clean token
+    clean_goal, missing_goal = _weight(model, config, level, level)  # pyright: ignore[reportArgumentType]
+    np.testing.assert_array_equal(clean_goal, missing_goal)
+    assert clean_goal[0] == 0 and clean_goal[3] > 0.1  # after a nearly clean token
 
 
 def network_loss(spec, two_stream):
@@ -285,9 +285,8 @@ def bidirectional(model):
 def test_a_bidirectional_network_does_not_see_padding(spec, batch):
     model = bidirectional(spec.model)
     params = model.init(0)
-    params["denoiser"] = jax.tree.map(
-        lambda p: p + 0.1, params["denoiser"]
-    )  # its head starts small
+    # A fresh network's head is nearly zero.
+    params["denoiser"] = jax.tree.map(lambda p: p + 0.1, params["denoiser"])
     valid = jnp.ones(batch.valid.shape, bool).at[:, -2:].set(False)
     batch = batch._replace(valid=valid)
     other = batch._replace(tokens=batch.tokens.at[:, -2:].add(5.0))
@@ -308,11 +307,7 @@ def test_incompatible_models_are_refused(spec):
     check_model(ObjectiveConfig("shared", False), ahead)
     for config, model, words in (
         (ObjectiveConfig(two_stream=True), ahead, "'bidirectional' .*valid: false"),
-        (
-            ObjectiveConfig("regression", False),
-            ahead,
-            "'regression' .*valid: independent, shared",
-        ),
+        (ObjectiveConfig("regression", False), ahead, "'regression' .*valid: independent, shared"),
         (ObjectiveConfig("teacher_forcing", False), ahead, "'teacher_forcing' .*'bidirectional'"),
         (ObjectiveConfig("regression", False), eps, "'eps' .*valid: x0, v"),
     ):

@@ -79,7 +79,14 @@ def job(tiny_config, data):
     spec = TrainSpec(run.model, run.config.data, run.config.training)
     steps = jnp.int32(run.config.training.steps)
     state, _ = train_until(spec, run.training_arrays(data), init_state(spec), steps)
-    return run, Weights(state.ema, run.states, run.actions, run.support, run.critic)
+    weights = Weights(
+        params=state.ema,
+        states=run.states,
+        actions=run.actions,
+        support=run.support,
+        critic=run.critic,
+    )
+    return run, weights
 
 
 def distance_moved(run, weights, **planner):
@@ -160,12 +167,13 @@ class Episode(dict):
 
 @pytest.fixture
 def dataset(monkeypatch):
-    """Make a dataset of episodes with the given rewards; all except the first one terminate."""
+    """Return a function that makes a dataset of rewards; all episodes but the first terminate."""
     box = gym.spaces.Box(-np.inf, np.inf, (1,))
 
     def make(*rewards):
         class Dataset:
-            observation_space = action_space = box
+            observation_space = box
+            action_space = box
 
             def iterate_episodes(self):
                 for i, reward in enumerate(rewards):
@@ -214,17 +222,17 @@ def test_a_tracker_for_other_states_is_refused(monkeypatch, tiny_config, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("rewards", "goal", "says"),
+    ("rewards", "goal", "message"),
     [
         (([0.0, 0.0], [0.0]), {}, "'some-v0': every reward is 0"),
         (([0.0, np.nan], [1.0]), {}, "episode 0, step 1: reward dimension 0 is nan"),
         (([0.0, 1.0], [2.0]), {"goal_dims": (0,)}, "leave out goal-dims"),
     ],
 )
-def test_unusable_rewards_are_refused(dataset, tiny_config, tmp_path, rewards, goal, says):
+def test_unusable_rewards_are_refused(dataset, tiny_config, tmp_path, rewards, goal, message):
     dataset(*rewards)
     config = tiny_config.override({"data.goal": "reward"})
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError, match=message) as error:
         train(Task("Some-v0", "some-v0"), config, tmp_path / "run", **goal)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()

@@ -29,4 +29,4 @@ class Ancestral(SolverBase):
         noise: Array | None,
     ) -> tuple[Array, PyTree]:
         """See `SolverBase`."""
-        return ddim_update(x, x0, start, end, 1.0, noise), state
+        return ddim_update(x, x0, start, end=end, eta=1.0, noise=noise), state

@@ -83,7 +83,7 @@ class SolverBase(abc.ABC):
         start = schedule.alpha_sigma(level_from)
         end = schedule.alpha_sigma(level_to)
         noise = None if noise is None else self.temperature * noise
-        new_x, new_state = self.update(x, x0, state, start, end, noise)
+        new_x, new_state = self.update(x, x0, state, start=start, end=end, noise=noise)
         moves = level_to != level_from
         new_state = jax.tree.map(lambda new, old: _where(moves, new, old), new_state, state)
         return _where(moves, new_x, x), new_state

@@ -42,7 +42,7 @@ class DDIM(SolverBase):
         noise: Array | None,
     ) -> tuple[Array, PyTree]:
         """See `SolverBase`."""
-        return ddim_update(x, x0, start, end, self.eta, noise), state
+        return ddim_update(x, x0, start, end=end, eta=self.eta, noise=noise), state
 
 
 def ddim_update(
@@ -51,7 +51,7 @@ def ddim_update(
     """Return the tokens at the next level; arguments as in `SolverBase.update`."""
     alpha_s, sigma_s = columns(start)
     alpha_t, sigma_t = columns(end)
-    eps = to_eps(x, x0, alpha_s, sigma_s)
+    eps = to_eps(x, x0, alpha=alpha_s, sigma=sigma_s)
     if eta == 0:
         return alpha_t * x0 + sigma_t * eps
     assert noise is not None

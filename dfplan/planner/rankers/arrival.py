@@ -62,7 +62,7 @@ class ArrivalRanker:
         goal: Float[Array, "B G"] | None,
         weights: Weights,
     ) -> tuple[Float[Array, "B N T S"], Ranking]:
-        """Cut candidates where their robot's best one arrives; from its arrival each is at rest.
+        """Cut candidates where the best one arrives; each is at rest from its own arrival on.
 
         The result is the same in any batch, even if other robots needed more tokens.
         """

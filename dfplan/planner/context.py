@@ -1,0 +1,111 @@
+"""Context of a plan: goal and history, which the denoiser sees before the future tokens."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, Key
+
+from dfplan.diffusion.discrete_levels import snap_to_levels
+from dfplan.model import Model
+from dfplan.nets.cache import repeat
+from dfplan.nets.network import Network
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.noised_history import noised_histories
+from dfplan.planner.plan import History, Weights
+from dfplan.planner.query import decode_states
+from dfplan.types import Array, PyTree
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextEncoder:
+    """Shows goal and history to a denoiser.
+
+    Attributes:
+        model: Networks, token layout and noise schedule.
+        config: Planner settings.
+        horizon: Future tokens per plan, P, for which the cache has space.
+        net: Denoiser network.
+        weights: Trained weights.
+    """
+
+    model: Model
+    config: PlannerConfig
+    horizon: int
+    net: Network
+    weights: Weights
+
+    def encode(
+        self, keys: Key[Array, "B"], history: History, goal: Array | None, *, count: int
+    ) -> tuple[PyTree, Float[Array, "B C D"]]:
+        """Return the denoiser's carry after goal and history, and clean estimates of those tokens.
+
+        With history guidance, the carry of each noised history is stacked on that of the observed
+        one.
+
+        Args:
+            keys: PRNG keys, one per robot.
+            history: Observed tokens.
+            goal: Goals in SI units, or None.
+            count: Candidates per robot, for each of which the carry is repeated.
+        """
+        cache, estimates = self._encode_tokens(keys, history, goal)
+        carry = repeat(cache, count)
+        if not self.config.history.guided:
+            return carry, estimates
+        noised_carries = []
+        for noised in noised_histories(
+            self.model, self.config, self.weights, keys=keys, history=history
+        ):
+            noised_cache, _ = self._encode_tokens(keys, noised, goal)
+            noised_carries.append(repeat(noised_cache, count))
+        return jax.tree.map(lambda *arrays: jnp.stack(arrays), carry, *noised_carries), estimates
+
+    def filter(self, history: History, estimates: Float[Array, "B C D"]) -> Float[Array, "B H S"]:
+        """Return the history's states: as observed where clean, as estimated elsewhere.
+
+        A causal network's estimate of a token uses the tokens up to it, so this is filtering.
+
+        Args:
+            history: Observed tokens.
+            estimates: Clean estimates of the context's tokens, from `encode`.
+        """
+        tokens = estimates[:, -history.level.shape[1] :]
+        states = decode_states(self.model.layout, self.weights, tokens)
+        return jnp.where(history.level[..., None] > 0, states, history.frames[:, :, -1])
+
+    def _encode_tokens(
+        self, keys: Key[Array, "B"], history: History, goal: Array | None
+    ) -> tuple[PyTree, Float[Array, "B C D"]]:
+        """Extend an empty cache by goal and history; return it with their clean estimates."""
+        layout = self.model.layout
+        weights = self.weights
+        tokens = layout.encode(
+            weights.states.encode(history.frames), weights.actions.encode(history.actions)
+        )
+        level = snap_to_levels(history.level, self.model.diffusion.num_levels)
+        if layout.has_goal:
+            goal_token, is_shown = self._goal_token(goal, len(level))
+            goal_level = jnp.full((len(level), 1), 0.0 if is_shown else 1.0)
+            tokens = jnp.concatenate([goal_token[:, None], tokens], 1)
+            level = jnp.concatenate([goal_level, level], axis=1)
+        alpha, _ = self.model.schedule.alpha_sigma(level)
+        noise = jax.vmap(lambda key: jax.random.normal(key, tokens.shape[1:]))(keys)
+        # A sensor's reading already carries the noise declared for it, so it is only scaled to the
+        # network's input at that level. A missing token is pure noise.
+        is_missing = (level >= 1.0)[..., None]
+        noisy = jnp.where(is_missing, noise, alpha[..., None] * tokens)
+        cache = self.net.init_cache(len(tokens), tokens.shape[1] + self.horizon)
+        output, cache = self.net.extend(cache, noisy, level, start=jnp.int32(0))
+        return cache, self.model.x0(noisy, output, level)
+
+    def _goal_token(self, goal: Array | None, batch: int) -> tuple[Float[Array, "B D"], bool]:
+        """Return the first token of the sequence, and whether the network is shown it."""
+        layout = self.model.layout
+        is_shown = self.config.goal.as_token
+        if layout.reward_conditioned:
+            quantile = jnp.full(batch, self.config.goal.return_quantile)
+            return layout.return_quantile_token(quantile), is_shown
+        if goal is None:
+            return jnp.zeros((batch, layout.features)), False
+        return layout.goal_token(goal, self.weights.states), is_shown
