@@ -47,7 +47,7 @@ class SamplingConfig:
         rho: Spacing of the noise levels: step k of K is at level (k / K) ** rho.
         solver: Solver, from `dfplan.diffusion.solvers.SOLVERS`: "ddim", "ancestral", "multistep" or
             "consistency". The eta in "ddim:eta=1" is the scale of the noise that DDIM adds, from 0
-            (deterministic, the default) to 1 (ancestral).
+            (deterministic, if omitted) to 1 (ancestral).
         clip: Bound on clean estimates, in normalized units; 0 for no bound.
         temperature: Standard deviation of all noise drawn during sampling; below 1, plans are less
             diverse and closer to the mode.
