@@ -346,6 +346,8 @@ class Agent:
             self._seeds = np.asarray(self._loop.seeds)
             self._plan_counts = np.asarray(self._loop.plan_counts)
         self._loop = None
+        for _, plans in self._requests:
+            plans.cancel()  # those that have not begun; nobody waits for them
         self._requests = []
 
     def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:

@@ -5,12 +5,15 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
 from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.types import UserError
+from dfplan.util.validate import MAX_FLOAT_INTEGER
 from dfplan.value.config import ValueConfig
 
 T = TypeVar("T")
@@ -124,8 +127,8 @@ def _checked(name: str, value: Any, kind: type) -> Any:
 
     JSON has lists instead of tuples, and may write 1 for 1.0.
     """
-    value = _as_tuple(value)
-    if kind is float and type(value) is int:
+    value = value.item() if isinstance(value, np.generic) else _as_tuple(value)
+    if kind is float and type(value) is int and abs(value) <= MAX_FLOAT_INTEGER:
         return float(value)
     # In Python, a bool is an int; in a config it is not.
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):

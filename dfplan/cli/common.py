@@ -124,13 +124,19 @@ def leading_argument(argv: Sequence[str]) -> str:
 
 
 def find_option(argv: Sequence[str], name: str) -> str | None:
-    """Return the value of the last `--name VALUE` or `--name=VALUE`, before the actual parsing."""
+    """Return the value of the last `--name VALUE` or `--name=VALUE`, before the actual parsing.
+
+    As in tyro, underscores in option names count as dashes.
+    """
     value = None
     for i, arg in enumerate(argv):
-        if arg == name and i + 1 < len(argv):
+        option, equals, text = arg.partition("=")
+        if option.replace("_", "-") != name:
+            continue
+        if equals:
+            value = text
+        elif i + 1 < len(argv):
             value = argv[i + 1]
-        elif arg.startswith(f"{name}="):
-            value = arg.partition("=")[2]
     return value
 
 

@@ -38,7 +38,7 @@ from dfplan.report.result import format_interval, format_latency
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import parse_perturbation, perturbed
-from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, assign_tasks
+from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, assign_tasks, begin_episode
 from dfplan.tasks.registry import Task
 
 LATENCY_CALLS = 50
@@ -66,7 +66,8 @@ class Args:
             declare noise with `--planner.sensing.observation-noise`.
         max_steps: Maximum episode length, for environments without a time limit of their own.
         protocol: Evaluation protocol, the task's own by default: seeds (episode i is reset with its
-            seed) or ogbench (five tasks; the official number is 250 episodes).
+            seed), ogbench (five tasks; the official number is 250 episodes), or one that another
+            package registers.
         baselines: Also evaluate random actions and the dataset's controller, on the same seeds.
         out: Directory for result.json, plans.png, denoising.gif and episode.gif.
         json: Also write the result to this file.
@@ -122,7 +123,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     seeds = np.arange(args.seed, args.seed + args.episodes)
 
     def play(title: str, policy: BatchAgent) -> Episodes:
-        with step_bar(title, max_steps) as advance:
+        with step_bar(f"{title} (control steps)", max_steps) as advance:
             return run_episodes(
                 policy,
                 make,
@@ -137,6 +138,9 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     episodes = play("evaluating", agent)
     result = {
         "task": task.name or task.env,
+        "env": task.env,
+        "env_kwargs": task.env_kwargs,
+        "protocol": task.protocol,
         "checkpoint": resolved.name,
         "episodes": args.episodes,
         "seeds": seeds.tolist(),
@@ -190,7 +194,7 @@ def _latency(
     tasks = assign_tasks(protocol, len(episodes.seeds))
     starts = list(zip(episodes.seeds.tolist(), tasks, strict=True))[:LATENCY_EPISODES]
     observations, infos = zip(
-        *(protocol.reset(env, seed, task) for seed, task in starts), strict=True
+        *(begin_episode(protocol, env, seed, task) for seed, task in starts), strict=True
     )
     goals = given_goals(
         protocol, list(infos), state=agent.layout.state, goal_dims=agent.layout.goal_dims

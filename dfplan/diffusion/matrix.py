@@ -66,8 +66,8 @@ def custom(tokens: int, steps: int, entries: Sequence[int]) -> np.ndarray:
     """
     if not entries or len(entries) % tokens:
         raise UserError(
-            f"scheduling matrix 'custom' needs rows of {tokens} tokens from {steps} down to 0, one "
-            f"after the other; got {len(entries)} numbers"
+            f"the matrix needs rows of {tokens} tokens from {steps} down to 0, one after the "
+            f"other; got {len(entries)} numbers"
         )
     return check_matrix(np.array(entries).reshape(-1, tokens), tokens, steps)
 
@@ -108,7 +108,10 @@ def make_matrix(
         )
     if parse_spec(spec)[0] == CUSTOM:
         return MATRICES.make(spec, tokens, steps, entries=custom_matrix)
-    return check_matrix(MATRICES.make(spec, tokens, steps), tokens, steps)
+    try:
+        return check_matrix(MATRICES.make(spec, tokens, steps), tokens, steps)
+    except UserError as error:
+        raise UserError(f"scheduling matrix {spec!r}: {error}") from error
 
 
 def check_matrix(matrix: np.ndarray, tokens: int, steps: int) -> np.ndarray:
@@ -124,23 +127,23 @@ def check_matrix(matrix: np.ndarray, tokens: int, steps: int) -> np.ndarray:
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.shape[1] != tokens or len(matrix) < 2:
-        raise UserError(f"scheduling matrix has shape {matrix.shape}; expected [M+1, {tokens}]")
+        raise UserError(f"the matrix has shape {matrix.shape}; expected [M+1, {tokens}]")
     if not np.issubdtype(matrix.dtype, np.integer):
-        raise UserError(f"scheduling matrix holds {matrix.dtype}; expected integers 0 to {steps}")
+        raise UserError(f"the matrix holds {matrix.dtype}; expected integers 0 to {steps}")
     matrix = matrix.astype(np.int64)  # differences of unsigned integers are never negative
     for row, level in ((0, steps), (-1, 0)):
         if (matrix[row] != level).any():
             token = int(np.flatnonzero(matrix[row] != level)[0])
             name = "first" if row == 0 else "last"
             raise UserError(
-                f"scheduling matrix's {name} row has {matrix[row, token]} at token {token}; "
+                f"the matrix's {name} row has {matrix[row, token]} at token {token}; "
                 f"it must be {level} at every token"
             )
     rises = np.argwhere(np.diff(matrix, axis=0) > 0)
     if len(rises):
         row, token = map(int, rises[0])
         raise UserError(
-            f"scheduling matrix rises from {matrix[row, token]} to {matrix[row + 1, token]} at "
+            f"the matrix rises from {matrix[row, token]} to {matrix[row + 1, token]} at "
             f"token {token}, row {row + 1}; levels may only fall"
         )
     return matrix.astype(np.int32)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dfplan.evaluation.episodes import Episodes, join
-from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol, assign_tasks
+from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol, assign_tasks, begin_episode
 from dfplan.types import UserError
 
 PROGRESS_STEPS = 10
@@ -146,7 +146,7 @@ def _play(
     goal_dims: tuple[int, ...],
 ) -> Episodes:
     starts = zip(envs, seeds, tasks, strict=True)
-    resets = [protocol.reset(env, int(seed), task) for env, seed, task in starts]
+    resets = [begin_episode(protocol, env, int(seed), task) for env, seed, task in starts]
     observations = [observation for observation, _ in resets]
     infos = [info for _, info in resets]
     protocol_goals = given_goals(protocol, infos, state=state, goal_dims=goal_dims)

@@ -66,7 +66,7 @@ class SamplingConfig:
 
     def __post_init__(self):
         with _naming("planner.sampling.matrix"):
-            MATRICES.check(self.matrix)
+            MATRICES.check(self.matrix, filled=2, named=("entries",))
         prefix = "planner.sampling."
         check_integers(self, prefix, minimum=1, names=["steps"])
         check_numbers(self, prefix, ["clip", "temperature"])
@@ -338,9 +338,9 @@ class PlannerConfig:
 
     def __post_init__(self):
         with _naming("planner.kind"):
-            PLANNERS.check(self.kind)
+            PLANNERS.check(self.kind, named=("model", "config", "horizon"))
         with _naming("planner.ranker"):
-            RANKERS.check(self.ranker)
+            RANKERS.check(self.ranker, named=("layout", "config"))
         check_integers(self, "planner.", minimum=0, names=["horizon"])
         check_integers(self, "planner.", minimum=1, names=["candidates", "replan_every"])
         check_numbers(self, "planner.", ["ood_penalty"])

@@ -108,7 +108,10 @@ class Run:
                 "and pure noise, which training.objective.paradigm 'regression' never trains; "
                 "valid here: 1"
             )
-        LOW_LEVEL_CONTROLLERS.check(config.low_level_controller)
+        try:
+            LOW_LEVEL_CONTROLLERS.check(config.low_level_controller, filled=4)
+        except UserError as error:
+            raise UserError(f"planner.low_level_controller: {error}") from error
         horizon = config.horizon or tokens - config.history.tokens
         return PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
 

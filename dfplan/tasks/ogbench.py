@@ -27,11 +27,18 @@ class OGBenchProtocol:
         task_count: Number of tasks of the environment.
         metric: Metric by which each task is scored.
         gives_goals: Always true.
+
+    Raises:
+        UserError: If the number of tasks is below 1.
     """
 
     task_count: int = 5
     metric: str = dataclasses.field(default="success_rate", init=False)
     gives_goals: bool = dataclasses.field(default=True, init=False)
+
+    def __post_init__(self):
+        if self.task_count < 1:
+            raise UserError(f"protocol ogbench needs at least 1 task, got {self.task_count}")
 
     def reset(self, env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode of a task; the same seed begins the same episode."""

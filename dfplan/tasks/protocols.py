@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from dfplan.types import UserError
+from dfplan.types import UserError, one_line
 from dfplan.util.registry import Registry
 
 
@@ -77,6 +77,28 @@ PROTOCOLS = Registry(
     "dfplan.protocols",
     {"seeds": SeedProtocol, "ogbench": "dfplan.tasks.ogbench:OGBenchProtocol"},
 )
+
+
+def begin_episode(
+    protocol: EvaluationProtocol, env: Any, seed: int, task: int | None
+) -> tuple[Any, dict[str, Any]]:
+    """Reset an environment as a protocol does, see `EvaluationProtocol.reset`.
+
+    Raises:
+        UserError: If the environment does not have the protocol's tasks.
+    """
+    if task is None:
+        return protocol.reset(env, seed, task)
+    try:
+        return protocol.reset(env, seed, task)
+    except UserError:
+        raise
+    except Exception as error:  # environments refuse unknown options with many kinds of exceptions
+        name = env.spec.id if env.spec else str(env)
+        raise UserError(
+            f"environment {name} cannot begin task {task} of protocol {type(protocol).__name__} "
+            f"({one_line(error)}); valid: an environment of that protocol, or --protocol seeds"
+        ) from error
 
 
 def assign_tasks(protocol: EvaluationProtocol, episodes: int) -> list[int | None]:

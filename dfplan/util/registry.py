@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from dfplan.types import UserError, one_line
+from dfplan.util.validate import MAX_FLOAT_INTEGER
 
 
 class Registry:
@@ -89,6 +90,10 @@ class Registry:
         """
         name, parameters = parse_spec(spec)
         choice = self.get(name)
+        if not callable(choice):
+            raise UserError(
+                f"{self.what} {name!r} is registered as {choice!r}; valid: a class or a function"
+            )
         keys = _open_parameters(choice, len(args), kwargs)
         values = self._typed(spec, parameters, keys)
         for key, parameter in keys.items():
@@ -112,7 +117,7 @@ class Registry:
                 valid = ", ".join(keys) or "none"
                 raise UserError(f"{self.what} {spec!r} has no key {key!r}; valid: {valid}")
             kind = type(keys[key].default)
-            if kind is float and type(value) is int:
+            if kind is float and type(value) is int and abs(value) <= MAX_FLOAT_INTEGER:
                 value = float(value)
             if kind in (int, float, bool) and type(value) is not kind:
                 raise UserError(
@@ -138,7 +143,8 @@ def load_entry_points(
     for point in points:
         try:
             obj = convert(point.load())
-        except Exception as error:  # another package's code may raise anything
+        # Another package's code may raise anything, or try to end the process.
+        except (Exception, SystemExit) as error:
             warnings.warn(
                 f"{what} {point.name!r} ({point.value}) cannot be loaded: {one_line(error)}",
                 stacklevel=2,
@@ -153,8 +159,10 @@ def parse_spec(spec: str) -> tuple[str, dict[str, int | float | bool | str]]:
     Values are parsed as int, float or true/false; any other text stays a string.
 
     Raises:
-        UserError: If the text has another form or sets a key twice.
+        UserError: If it is not text, has another form or sets a key twice.
     """
+    if not isinstance(spec, str):
+        raise UserError(f"{spec!r} is not text; valid: NAME or NAME:KEY=VALUE,KEY=VALUE")
     name, colon, rest = spec.partition(":")
     parameters: dict[str, int | float | bool | str] = {}
     for item in rest.split(",") if colon else []:
@@ -164,7 +172,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, int | float | bool | str]]:
         if key in parameters:
             raise UserError(f"{spec!r} sets {key!r} twice")
         parameters[key] = _parse_value(value)
-    return name.strip(), parameters
+    return name, parameters
 
 
 def _parse_value(text: str) -> int | float | bool | str:

@@ -7,6 +7,9 @@ from typing import Any
 
 from dfplan.types import UserError
 
+MAX_FLOAT_INTEGER = 2**53
+"""Largest integer up to which all are exact as floats."""
+
 
 def is_integer(value: Any) -> bool:
     """Tell whether a value is an integer; booleans are not."""
@@ -15,7 +18,12 @@ def is_integer(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite real number; booleans are not."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return False
 
 
 def check_integers(settings: Any, prefix: str, minimum: int, names: Iterable[str]) -> None:

@@ -91,9 +91,6 @@ def test_without_rewards_there_is_nothing_to_rank_by():
         make_planner(make_model(), ranker="value")
 
 
-def test_the_arrival_ranker_can_be_asked_for(plan):
-    """Without a goal to arrive at, all candidates cost the same and the first one is chosen."""
-    result, _ = plan(ranker="arrival")
-    never = (result.states.shape[1]) * STRIDE
-    np.testing.assert_array_equal(result.cost, np.full((2, CANDIDATES), never))
-    np.testing.assert_array_equal(result.best, 0)
+def test_the_arrival_ranker_needs_a_goal_state(plan):
+    with pytest.raises(UserError, match=r"planner.ranker 'arrival' .*valid here: auto, value"):
+        plan(ranker="arrival")

@@ -119,3 +119,32 @@ def test_parse_spec():
 def test_parse_spec_refuses_other_forms(spec):
     with pytest.raises(UserError, match=spec):
         parse_spec(spec)
+
+
+def test_a_choice_that_cannot_be_called_is_named(registry):
+    registry.register("seven", 7)
+    with pytest.raises(UserError, match=r"shape 'seven'.* 7; valid: a class or a function"):
+        registry.make("seven")
+
+
+def test_a_spec_must_be_text_without_spaces_around_its_name(registry):
+    with pytest.raises(UserError, match="5 is not text"):
+        parse_spec(5)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UserError, match=r"' ramp'; valid: ramp"):
+        registry.check(" ramp")
+
+
+def test_an_integer_too_large_for_a_float_is_rejected(registry):
+    with pytest.raises(UserError, match="low must be of type float"):
+        registry.make(f"ramp:low=1{'0' * 400}")
+
+
+def test_a_package_that_ends_the_process_is_left_out(registry, tmp_path, monkeypatch):
+    (tmp_path / "leaving.py").write_text("raise SystemExit(0)\n")
+    info = tmp_path / "leaving-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaving\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\nleft = leaving:shape\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.warns(UserWarning, match="'left'"):
+        assert "left" not in registry.names()

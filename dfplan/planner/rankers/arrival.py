@@ -9,7 +9,7 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Ranking, Weights
 from dfplan.planner.select import arrival, hold, never_arrives, tokens_off_support
 from dfplan.representation.tokens import TokenLayout
-from dfplan.types import Array
+from dfplan.types import Array, UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +19,20 @@ class ArrivalRanker:
     Attributes:
         layout: Token layout.
         config: Planner settings.
+
+    Raises:
+        UserError: If the run's goal is reward.
     """
 
     layout: TokenLayout
     config: PlannerConfig
+
+    def __post_init__(self):
+        if self.layout.reward_conditioned:
+            raise UserError(
+                "planner.ranker 'arrival' needs a goal state, and this run's goal is reward; "
+                "valid here: auto, value"
+            )
 
     def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
         """Return whether there is a goal to arrive at."""
