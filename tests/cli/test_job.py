@@ -90,6 +90,9 @@ def test_result_has_the_documented_form(evaluated, run):
     result = read(evaluated / "result.json")
     assert list(result) == [
         "task",
+        "env",
+        "env_kwargs",
+        "protocol",
         "checkpoint",
         "episodes",
         "seeds",
@@ -98,6 +101,8 @@ def test_result_has_the_documented_form(evaluated, run):
         "metrics",
     ]
     assert result["task"] == "pointmaze-umaze"
+    assert result["env"] == "dfplan/PointMaze_UMaze_D4RL-v0"
+    assert (result["env_kwargs"], result["protocol"]) == ({}, "seeds")
     assert result["checkpoint"] == str(run)
     assert result["episodes"] == 3
     assert result["seeds"] == [1000, 1001, 1002]
