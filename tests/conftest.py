@@ -19,7 +19,7 @@ from dfplan.data.minari_io import Trajectories, from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.util.compilation_cache import OPT_OUT
 
-MAX_RESIDENT_BYTES = 1.2e9
+MAX_RESIDENT_BYTES = 0.9e9
 QUICK = "jax_disable_most_optimizations"
 # Halves the time that XLA compiles; read once, when the first program is compiled.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
