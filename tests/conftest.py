@@ -19,7 +19,7 @@ from dfplan.data.minari_io import Trajectories, from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.util.compilation_cache import OPT_OUT
 
-MAX_RESIDENT_BYTES = 0.9e9
+MAX_RESIDENT_BYTES = 1.6e9
 QUICK = "jax_disable_most_optimizations"
 # Halves the time that XLA compiles; read once, when the first program is compiled.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
@@ -48,9 +48,9 @@ def shared_compilation_cache(pytestconfig):
         yield
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def programs_released():
-    """Bound the memory of compiled programs: after a module they are dropped, if it has grown."""
+    """Bound the memory of compiled programs: after a test they are dropped, if it has grown."""
     yield
     if _resident_bytes() > MAX_RESIDENT_BYTES:
         jax.clear_caches()
