@@ -38,16 +38,16 @@ class SamplingConfig:
 
     Attributes:
         matrix: Scheduling matrix, from `dfplan.diffusion.matrix.MATRICES`: "full_sequence",
-            "autoregressive", "pyramid", "trapezoid" or "custom". The slope in "pyramid:slope=2" or
-            "trapezoid:slope=2" is the number of denoising steps by which each token trails its
-            neighbor, 1 by default.
+            "autoregressive", "pyramid", "trapezoid", "custom", or one that another package
+            registers. The slope in "pyramid:slope=2" or "trapezoid:slope=2" is the number of
+            denoising steps by which each token trails its neighbor, 1 by default.
         custom_matrix: Entries of a custom matrix, row by row: integers from `steps` down to 0,
             one per future token in each row.
         steps: Denoising steps per token, K.
         rho: Spacing of the noise levels: step k of K is at level (k / K) ** rho.
         solver: Solver, from `dfplan.diffusion.solvers.SOLVERS`: "ddim", "ancestral", "multistep" or
-            "consistency". The eta in "ddim:eta=1" is the scale of the noise that DDIM adds, from 0
-            (deterministic, if omitted) to 1 (ancestral).
+            "consistency", or one that another package registers. The eta in "ddim:eta=1" is the
+            scale of the noise that DDIM adds, from 0 (deterministic, if omitted) to 1 (ancestral).
         clip: Bound on clean estimates, in normalized units; 0 for no bound.
         temperature: Standard deviation of all noise drawn during sampling; below 1, plans are less
             diverse and closer to the mode.
@@ -299,8 +299,8 @@ class PlannerConfig:
         horizon: Future tokens per plan, P; 0 for the same number as in training.
         candidates: Candidate plans per call, N; the best one is followed.
         ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD
-            penalty), "value" (highest expected return), or "auto" (value where the goal is reward,
-            else arrival).
+            penalty), "value" (highest expected return), "auto" (value where the goal is reward,
+            else arrival), or one that another package registers.
         replan_every: Control steps between plans (the execution horizon).
         ood_penalty: Out-of-distribution penalty, in control steps per step that a candidate spends
             off the data support in the goal's dimensions; 0 turns it off. Ignored where the goal
