@@ -5,13 +5,14 @@ asks for it, so that no hook is needed in the code under test.
 """
 
 import contextlib
-import errno
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from dfplan.types import UserError
 
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink")
 
@@ -36,7 +37,10 @@ class _Watch:
         if event == "open" and not args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             return False
         paths = [os.fsdecode(a) for a in args[:2] if isinstance(a, str | bytes | os.PathLike)]
-        return any(os.path.abspath(path).startswith(self.folder) for path in paths)
+        base = os.getcwd()
+        if event in ("os.remove", "os.rmdir") and args[1] >= 0:  # relative to an open directory
+            base = os.readlink(f"/proc/self/fd/{args[1]}")
+        return any(os.path.join(base, path).startswith(self.folder) for path in paths)
 
 
 _watch = _Watch()
@@ -66,14 +70,21 @@ def count_instants(folder: Path, action: Callable[[], object]) -> int:
     return watch.count
 
 
-def fail_at(number: int, folder: Path, action: Callable[[], object], code: int) -> None:
-    """Let the operation of that number fail with an `OSError` of this code."""
+def attempt(number: int, folder: Path, action: Callable[[], object], code: int) -> str:
+    """Return the message of a `UserError`, or "", if the operation of that number fails.
+
+    It fails with an `OSError` of this code, as on a full disk.
+    """
 
     def trigger() -> None:
         raise OSError(code, os.strerror(code))
 
-    with _watched(folder, number, trigger):
-        action()
+    try:
+        with _watched(folder, number, trigger):
+            action()
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def kill_at(number: int, folder: Path, action: Callable[[], object]) -> bool:
@@ -87,7 +98,3 @@ def kill_at(number: int, folder: Path, action: Callable[[], object]) -> bool:
         os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
-
-
-DISK_FULL = errno.ENOSPC
-READ_ONLY = errno.EROFS

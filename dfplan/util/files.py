@@ -30,6 +30,10 @@ MAX_NAME_BYTES = 200
 """Longer names are replaced by a hash in hidden names, as file systems allow 255 bytes."""
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 """Errors of file systems that have no locks, as on some clusters."""
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""Usual errors of places that cannot be written."""
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""Beginning of a URL, also one that `Path` has shortened, such as gs:/bucket."""
 
 
 class LockedError(UserError):
@@ -190,6 +194,16 @@ def check_writable(path: Path | str) -> None:
             pass
 
 
+def remove_directory(path: Path) -> None:
+    """Remove a directory that nobody sees half removed, even if the process is killed.
+
+    Raises:
+        UserError: If it cannot be removed.
+    """
+    with writing(path), _staging(path) as stage:
+        path.replace(stage / "old")
+
+
 def folder_size(folder: Path) -> int:
     """Return the total size of all files in a folder, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -203,7 +217,7 @@ def is_hidden(path: Path | str) -> bool:
 @contextlib.contextmanager
 def _staging(target: Path) -> Iterator[Path]:
     """Yield a new locked directory beside the target; it is removed at the end."""
-    _remove_leftovers(target)
+    remove_leftovers(target.parent, target.name)
     stage, handle = _create_staging(target)
     try:
         yield stage
@@ -227,11 +241,16 @@ def _create_staging(target: Path) -> tuple[Path, int]:
             return stage, handle
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Remove the staging directories of this target whose process has ended."""
-    name = re.escape(_hidden_name(target, ""))
-    pattern = re.compile(rf"{name}\.[0-9a-f]{{8}}{re.escape(STAGING)}")
-    leftovers = [path for path in target.parent.iterdir() if pattern.fullmatch(path.name)]
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Remove the staging directories in a folder whose process has ended.
+
+    Args:
+        folder: Folder to clean.
+        name: Name whose staging directories are removed; None for any name.
+    """
+    start = r"\..*" if name is None else re.escape(_hidden_name(folder / name, ""))
+    pattern = re.compile(rf"{start}\.[0-9a-f]{{8}}{re.escape(STAGING)}")
+    leftovers = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
     for stage in leftovers:
         with contextlib.suppress(OSError):
             handle = _acquire(stage / LOCK)
@@ -299,6 +318,13 @@ def _parents_created(target: Path) -> Iterator[None]:
 
 
 def _resolve(path: Path | str) -> Path:
+    """Return the absolute path without symbolic links.
+
+    Raises:
+        UserError: If it is a URL.
+    """
+    if URL.match(str(path)):
+        raise UserError(f"cannot write {path}: it is a URL; valid: a path on this machine")
     return Path(os.path.realpath(path))
 
 

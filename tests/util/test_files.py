@@ -9,7 +9,7 @@ import pytest
 
 from dfplan.types import UserError
 from dfplan.util import files
-from tests.faults import count_instants, fail_at, kill_at
+from tests.faults import attempt, count_instants, kill_at
 
 
 def write_file(folder):
@@ -62,14 +62,6 @@ def test_a_writer_that_is_killed_at_any_instant(name, tmp_path):
         assert {path.name for path in folder.iterdir()} == {"another", name}
 
 
-def failure(number, folder, action, code):
-    try:
-        fail_at(number, folder, action, code)
-    except UserError as error:
-        return str(error)
-    return ""
-
-
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
 @pytest.mark.parametrize("name", WRITERS)
 def test_an_operation_that_fails(name, code, tmp_path):
@@ -78,7 +70,7 @@ def test_an_operation_that_fails(name, code, tmp_path):
     failures = 0
     for number in range(1, count + 1):
         folder = tmp_path / str(number) / "deep"
-        message = failure(number, tmp_path, lambda folder=folder: WRITERS[name](folder), code=code)
+        message = attempt(number, tmp_path, lambda folder=folder: WRITERS[name](folder), code=code)
         if message:
             failures += 1
             assert str(folder / name) in message and os.strerror(code) in message
@@ -165,6 +157,31 @@ def test_a_target_of_another_kind(tmp_path):
     with pytest.raises(UserError, match=str(below)), files.atomic_directory(below):
         pass
     assert contents(tmp_path) == {"file": "old"}
+
+
+@pytest.mark.parametrize("url", ["gs://bucket/run", "s3:/bucket/run", "hdfs://x"])
+def test_urls_are_refused(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="URL"), files.atomic_directory(url):
+        pass
+    with pytest.raises(UserError, match="URL"):
+        files.write_text(url, "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_is_removed_whole(tmp_path):
+    count = 0
+    for number in range(1, 40):
+        write_folder(tmp_path)
+        before = contents(tmp_path)
+        if not kill_at(number, tmp_path, lambda: files.remove_directory(tmp_path / "run")):
+            break
+        count += 1
+        assert visible(tmp_path) in ({}, before)
+        files.remove_leftovers(tmp_path)
+        if (tmp_path / "run").exists():
+            files.remove_directory(tmp_path / "run")
+    assert count >= 8
 
 
 def test_devices_are_written_in_place():
