@@ -12,9 +12,9 @@ from dfplan.data.windows import fit_normalizers
 from dfplan.planner.support import DataSupport
 from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.check import check_same_networks
-from dfplan.runs.record import installed_versions
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
+from dfplan.util.versions import installed_versions
 from dfplan.value.dataset import learn_critic
 
 

@@ -7,6 +7,7 @@ RUN/metrics.jsonl, RUN/tensorboard/
 """
 
 import dataclasses
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,11 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs.check import check_dataset, check_env
-from dfplan.runs.record import CONFIG, encode_record, open_record, write_record
+from dfplan.runs.record import encode_record, open_record, write_record
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
+from dfplan.util import files
 from dfplan.value.critic import Critic
 from dfplan.value.dataset import return_quantiles
 
@@ -52,6 +54,7 @@ class Run:
         actions: Normalizer of actions, fitted to the dataset.
         support: Data support in the goal's dimensions; None if `DataSupport.fit` returns None.
         fingerprint: Fingerprint of the dataset.
+        init_from: Name of the run whose weights initialized this one; empty if none did.
         command: Command line that trained the run.
         versions: Versions of Python and of packages at the time of training.
         dynamics: Linear dynamics fitted to the dataset; None in runs that do not store them, see
@@ -67,6 +70,7 @@ class Run:
     actions: Normalizer
     support: DataSupport | None
     fingerprint: str
+    init_from: str = ""
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     dynamics: LinearDynamics | None = None
@@ -188,14 +192,12 @@ class Run:
         Raises:
             UserError: If they cannot be written, or `env_kwargs` cannot be written as JSON.
         """
-        text = encode_record(self._to_record())
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            if self.critic is not None:
-                self.critic.save(directory / VALUE)
-            write_record(text, directory)
-        except OSError as error:
-            raise UserError(f"cannot write {directory / CONFIG}: {error.strerror}") from error
+        critic = None if self.critic is None else self.critic.to_bytes()
+        value = None if critic is None else {"checksum": zlib.crc32(critic)}
+        text = encode_record({**self._to_record(), "value": value})
+        if critic is not None:
+            files.write_bytes(directory / VALUE, critic)
+        write_record(text, directory)
 
     @classmethod
     def load(cls, directory: Path | str) -> "Run":
@@ -208,7 +210,8 @@ class Run:
             run = cls._from_record(record)
             if not record.get("value"):
                 return run
-            return dataclasses.replace(run, critic=Critic.load(Path(directory) / VALUE))
+            critic = _load_critic(Path(directory) / VALUE, record["value"]["checksum"])
+            return dataclasses.replace(run, critic=critic)
 
     def _to_record(self) -> dict[str, Any]:
         return {
@@ -219,7 +222,7 @@ class Run:
             "normalizer": {"states": self.states.to_dict(), "actions": self.actions.to_dict()},
             "support": self.support and self.support.to_dict(),
             "dynamics": self.dynamics and self.dynamics.to_dict(),
-            "value": self.critic is not None,
+            "init_from": self.init_from,
             "command": self.command,
             "versions": self.versions,
         }
@@ -236,10 +239,17 @@ class Run:
             actions=Normalizer.from_dict(record["normalizer"]["actions"]),
             support=DataSupport.from_dict(support) if support else None,
             fingerprint=record["dataset"]["fingerprint"],
+            init_from=record.get("init_from", ""),
             command=record["command"],
             versions=record["versions"],
             dynamics=LinearDynamics.from_dict(dynamics) if dynamics else None,
         )
+
+
+def _load_critic(path: Path, checksum: int) -> Critic:
+    if zlib.crc32(path.read_bytes()) != checksum:
+        raise ValueError(f"{path.name} has changed since it was written")
+    return Critic.load(path)
 
 
 def load_weights(run: Run, directory: Path | str) -> Weights:

@@ -78,6 +78,16 @@ def fit(
         )
 
 
+def check_trainable(spec: TrainSpec, training_arrays: TrainingArrays) -> None:
+    """Trace a training step, so that settings that do not work are refused before training.
+
+    Raises:
+        UserError: If the settings do not fit each other or the data.
+    """
+    state = jax.eval_shape(lambda: init_state(spec))
+    train_until.eval_shape(spec, training_arrays, state, jnp.int32(1))
+
+
 def _train(
     spec: TrainSpec,
     training_arrays: TrainingArrays,

@@ -1,6 +1,7 @@
 """Critic: values of states and expected returns of plans, from an ensemble of small networks."""
 
 import dataclasses
+import io
 import itertools
 import zipfile
 from pathlib import Path
@@ -71,16 +72,18 @@ class Critic:
     def _evaluate_members(self, name: str, x: Array) -> Array:
         return jax.vmap(lambda nets: apply_network(nets, name, x))(self.nets)
 
-    def save(self, path: Path) -> None:
-        """Write an NPZ file."""
+    def to_bytes(self) -> bytes:
+        """Return the contents of an NPZ file."""
         values = {k: v for k, v in vars(self).items() if k != "nets"}
         values |= {f"nets/{k}": v for k, v in self.nets.items()}
         arrays: dict[str, Any] = {k: np.asarray(v) for k, v in values.items()}
-        np.savez(path, **arrays)
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        return file.getvalue()
 
     @classmethod
     def load(cls, path: Path) -> "Critic":
-        """Read a file that `save` wrote.
+        """Read a file with the bytes of `to_bytes`.
 
         Raises:
             OSError: If the file does not exist.
