@@ -5,7 +5,6 @@ import dataclasses
 import io
 import itertools
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -20,6 +19,8 @@ from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.registry import Task, all_tasks, get_task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
+from dfplan.util import files
+from dfplan.util.versions import installed_versions
 
 T = TypeVar("T")
 
@@ -261,14 +262,7 @@ def check_outputs(*paths: Path | None) -> None:
             continue
         if path.name in ("config.json", "metrics.jsonl") and path.exists():
             raise UserError(f"cannot write {path}: it may belong to a run; choose another file")
-        try:
-            if path.exists():
-                path.open("a").close()
-            else:
-                folder = next(p for p in path.absolute().parents if p.exists())
-                tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror}") from error
+        files.check_writable(path)
 
 
 def write_json(path: Path | None, record: Any) -> None:
@@ -278,17 +272,13 @@ def write_json(path: Path | None, record: Any) -> None:
         UserError: If the file cannot be written.
     """
     if path is not None:
-        write_text(path, json.dumps(record, indent=2) + "\n")
+        files.write_json(path, record)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file and create its directory.
+def write_result(path: Path | None, record: dict[str, Any]) -> None:
+    """Write a JSON file of what was computed, with the versions of the packages that it depends on.
 
     Raises:
         UserError: If the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    write_json(path, {**record, "versions": installed_versions()})

@@ -22,7 +22,7 @@ from dfplan.cli.common import (
     console,
     open_agent,
     parse_with_run,
-    write_json,
+    write_result,
 )
 from dfplan.cli.figures import FILES, draw_evaluation
 from dfplan.cli.progress_bar import step_bar
@@ -159,7 +159,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     env.close()
     console.print(_table(result))
     for path in results:
-        write_json(path, result)
+        write_result(path, result)
     if args.out:
         for path in draw_evaluation(args.out, agent, task, make=make, episodes=episodes):
             if list_figures:

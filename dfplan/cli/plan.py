@@ -19,7 +19,7 @@ from dfplan.cli.common import (
     console,
     open_agent,
     parse_with_run,
-    write_json,
+    write_result,
 )
 from dfplan.cli.figures import draw_plan
 from dfplan.planner.config import PlannerConfig
@@ -66,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
         task = choose_env(run.task, name=None, env=None, env_kwargs=None)
         draw_plan(args.png, agent, task, start=start, goal=goal)
     record = _record(agent, start, goal)
-    write_json(args.json, record)
+    write_result(args.json, record)
     console.print(_summary(record))
     for path in filter(None, (args.json, args.png)):
         console.print(f"wrote {path}")

@@ -19,7 +19,7 @@ from dfplan.cli.common import (
     check_seed,
     console,
     parse_with_run,
-    write_json,
+    write_result,
 )
 from dfplan.cli.progress_bar import step_bar
 from dfplan.evaluation.bootstrap import interval as mean_interval
@@ -125,7 +125,7 @@ def main(argv: Sequence[str]) -> int:
         console.print(_table(record["measured"]))
     if args.png:
         draw_forecasts(args.png, windows, samples, layout=run.layout)
-    write_json(args.json, record)
+    write_result(args.json, record)
     for path in filter(None, (args.json, args.png)):
         console.print(f"wrote {path}")
     return 0

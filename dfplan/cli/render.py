@@ -3,9 +3,7 @@
 import contextlib
 import dataclasses
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ from dfplan.cli.common import (
     parse_with_run,
     write_json,
 )
-from dfplan.cli.figures import print_warnings
+from dfplan.cli.figures import off_screen, print_warnings
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
@@ -152,20 +150,6 @@ def record_episodes(
                 task=i % protocol.task_count + 1 if protocol.task_count else None,
             )
     return frames, rate / every, drawn
-
-
-@contextlib.contextmanager
-def off_screen() -> Iterator[None]:
-    """Let MuJoCo render through EGL if there is no display and MUJOCO_GL is not set."""
-    headless = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
-    if not headless or "MUJOCO_GL" in os.environ:
-        yield
-        return
-    os.environ["MUJOCO_GL"] = "egl"
-    try:
-        yield
-    finally:
-        del os.environ["MUJOCO_GL"]
 
 
 def _open_env(task: Task) -> Any:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,10 +21,9 @@ from dfplan.cli.common import (
     open_agent,
     parse,
     write_json,
-    write_text,
 )
 from dfplan.cli.info import run_facts
-from dfplan.cli.render import off_screen, record_episodes
+from dfplan.cli.render import record_episodes
 from dfplan.config import Config, flatten
 from dfplan.evaluation.time_limit import limit_steps
 from dfplan.plots.write_video import write_video
@@ -35,6 +33,7 @@ from dfplan.report.result import headlines, read_result, result_table
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.training.metrics import read_metrics
 from dfplan.types import UserError
+from dfplan.util import files
 
 MAX_VIDEO_BYTES = 1_000_000
 VIDEO_SIZES = (400, 280, 200, 140)
@@ -84,8 +83,7 @@ def main(argv: Sequence[str]) -> int:
     check_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
     check_outputs(args.out, args.json)
-    with tempfile.TemporaryDirectory() as directory:
-        work = Path(directory)
+    with files.scratch_directory(args.out) as work:
         paths = args.results or _find_results(resolved.directory)
         if paths:
             sources = [f"Read from {path}." for path in paths]
@@ -95,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
         results = {path: read_result(path) for path in paths}
         video = _record_video(args, resolved, work / "video.gif")
         html = render_html(_report(resolved, results, sources, video=video, argv=argv))
-    write_text(args.out, html)
+    files.write_text(args.out, html)
     size = len(html.encode())
     console.print(f"wrote {args.out}: {size / 1e6:.2f} MB")
     write_json(args.json, {"report": str(args.out), "bytes": size})
@@ -112,8 +110,7 @@ def _evaluate(args: Args, out: Path) -> Path:
     options = ["--episodes", args.episodes, "--seed", args.seed, "--out", out]
     if args.max_steps:
         options += ["--max-steps", args.max_steps]
-    with off_screen():
-        eval_command.main([str(args.run), *map(str, options)], list_figures=False)
+    eval_command.main([str(args.run), *map(str, options)], list_figures=False)
     return out / "result.json"
 
 

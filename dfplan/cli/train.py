@@ -27,7 +27,7 @@ from dfplan.cli.common import (
     latest_step,
     leading_argument,
     parse,
-    write_json,
+    write_result,
 )
 from dfplan.cli.progress_bar import detail_bar
 from dfplan.config import Config, flatten
@@ -50,7 +50,8 @@ class Args:
     """Train a planner: dfplan train TASK --out RUN, or with --env ID --dataset ID instead of TASK.
 
     The defaults of the settings below depend on the task and the preset given on the command line.
-    An interrupted run (Ctrl-C, SIGTERM) saves its state; `--resume` continues it bit for bit.
+    A run that is interrupted (Ctrl-C, SIGTERM, SIGHUP) saves its state; `--resume` continues it bit
+    for bit.
 
     Attributes:
         task: Name of a task (see `dfplan tasks`); must precede the options.
@@ -107,12 +108,13 @@ def main(argv: Sequence[str]) -> int:
 
         try:
             _train(args, args.out, argv, report=report)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(_how_to_resume(args.out)) from None
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = (_how_to_resume(args.out),)
+            raise
     seconds = time.perf_counter() - start_time
     outcome = f"trained in {seconds:.0f} s" if last else f"already at step {first_step}"
     console.print(f"{args.out}: {outcome}; next: dfplan eval {args.out}")
-    write_json(args.json, {"run": str(args.out), "seconds": seconds, "step": first_step, **last})
+    write_result(args.json, {"run": str(args.out), "seconds": seconds, "step": first_step, **last})
     return 0
 
 

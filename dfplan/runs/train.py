@@ -17,7 +17,8 @@ from dfplan.training.loop import Report, check_trainable, fit
 from dfplan.training.objective import check_model
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
-from dfplan.util import files
+from dfplan.util.files import atomic_directory
+from dfplan.util.locks import exclusive
 from dfplan.util.optional import import_optional
 
 
@@ -64,7 +65,7 @@ def train(
     """
     out = Path(out)
     _check_new(out)
-    with files.atomic_directory(out) as new:
+    with atomic_directory(out) as new:
         pretrained = None if init_from is None else resolve_run(init_from)
         data = _load_data(
             task,
@@ -82,7 +83,7 @@ def train(
         run.save(new)
         if pretrained is not None:
             _save_initial_weights(spec, pretrained.load_weights().params, new)
-    with files.exclusive(checkpoints(out)):
+    with exclusive(checkpoints(out)):
         fit(spec, training_arrays, out, stop_step=stop_step, report=report)
     return run
 
@@ -106,7 +107,7 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
     """
     out = Path(out)
     run = Run.load(out)
-    with files.exclusive(checkpoints(out)):
+    with exclusive(checkpoints(out)):
         _check_resumable(run, out)
         data = run.load_data()
         if data.fingerprint != run.fingerprint:

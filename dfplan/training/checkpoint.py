@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from dfplan.training.step import TrainState
 from dfplan.types import PyTree, UserError, one_line
 from dfplan.util import files
+from dfplan.util.places import WRITE_ERRORS
 
 CONTENTS = "contents.json"
 PLAIN_PATH = re.compile(r"[\w/ .,=+@~-]*")
@@ -188,7 +189,7 @@ def _quiet() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """Return the system's words for an error, if TensorStore's long message holds them."""
-    words = (os.strerror(code) for code in files.WRITE_ERRORS)
+    words = (os.strerror(code) for code in WRITE_ERRORS)
     return next((text for text in words if text in str(error)), one_line(error))
 
 

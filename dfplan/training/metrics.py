@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dfplan.util import files
+from dfplan.util.places import writing
 
 
 class MetricLog:
@@ -25,10 +26,10 @@ class MetricLog:
         self._path = Path(directory) / "metrics.jsonl"
         if self._path.exists():
             _drop_after(self._path, step)
-        with files.writing(self._path):
+        with writing(self._path):
             self._file = self._path.open("a")
         # Named by the step too: writers opened within one second would overwrite each other.
-        with files.writing(Path(directory) / "tensorboard"):
+        with writing(Path(directory) / "tensorboard"):
             self._board = SummaryWriter(
                 str(Path(directory) / "tensorboard"),
                 purge_step=step + 1,
@@ -41,7 +42,7 @@ class MetricLog:
         Raises:
             UserError: If they cannot be written.
         """
-        with files.writing(self._path):
+        with writing(self._path):
             self._file.write(json.dumps({"step": step, **scalars}) + "\n")
             self._file.flush()
         for name, value in scalars.items():

@@ -8,36 +8,19 @@ that writes the same name.
 
 import contextlib
 import errno
-import fcntl
-import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
-import warnings
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dfplan.types import UserError, one_line
-
-STAGING = ".dfplan-part"
-"""Ending of a staging directory's name: `.NAME.XXXXXXXX.dfplan-part`."""
-LOCK = ".dfplan-lock"
-"""Ending of a lock file's name: `.NAME.dfplan-lock`."""
-MAX_NAME_BYTES = 200
-"""Longer names are replaced by a hash in hidden names, as file systems allow 255 bytes."""
-NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
-"""Errors of file systems that have no locks, as on some clusters."""
-WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-"""Usual errors of places that cannot be written."""
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-"""Beginning of a URL, also one that `Path` has shortened, such as gs:/bucket."""
-
-
-class LockedError(UserError):
-    """An error for what another process is writing at this moment."""
+from dfplan.types import UserError
+from dfplan.util.locks import LOCK, acquire, exclusive
+from dfplan.util.places import STAGING, hidden_name, resolve, writing
 
 
 @contextlib.contextmanager
@@ -54,7 +37,7 @@ def atomic_directory(out: Path | str) -> Iterator[Path]:
         LockedError: If another process is writing it.
     """
     out = Path(out)
-    target = _resolve(out)
+    target = resolve(out)
     with writing(out), _parents_created(target), exclusive(out), _staging(target) as stage:
         check_vacant(out)  # Here, where no other process can be about to finish it.
         new = stage / "new"
@@ -83,7 +66,7 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
         with writing(path):
             yield path
         return
-    target = _resolve(path)
+    target = resolve(path)
     with writing(path), _parents_created(target), _staging(target) as stage:
         _check_replaceable(target)
         new = stage / target.name
@@ -93,6 +76,24 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
         _sync(new)
         new.replace(target)
         _sync(target.parent)
+
+
+@contextlib.contextmanager
+def scratch_directory(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary directory for what goes into the file `path`, beside it.
+
+    If this process is killed, the next one that writes the same file removes it.
+
+    Raises:
+        UserError: If it cannot be created.
+    """
+    if _is_special(Path(path)):
+        with tempfile.TemporaryDirectory() as directory:
+            yield Path(directory)
+        return
+    target = resolve(path)
+    with writing(path), _parents_created(target), _staging(target) as stage:
+        yield stage
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:
@@ -111,57 +112,6 @@ def write_json(path: Path | str, record: Any) -> None:
     write_text(path, json.dumps(record, indent=2) + "\n")
 
 
-@contextlib.contextmanager
-def exclusive(path: Path | str) -> Iterator[None]:
-    """Hold the lock of a file or directory, whether it exists or not.
-
-    The lock is a hidden file beside the name. It ends with the process, however that ends.
-
-    Args:
-        path: What to lock; its parent directory must exist.
-
-    Raises:
-        LockedError: If another process, or another context of this one, holds the lock.
-        UserError: If the lock file cannot be written.
-    """
-    target = _resolve(path)
-    lock = target.with_name(_hidden_name(target, LOCK))
-    with writing(path):
-        handle = _acquire(lock)
-    if handle is None:
-        raise LockedError(
-            f"{path} is being written by another process; wait for its end, or choose another name"
-        )
-    try:
-        yield
-    finally:
-        _release(handle, lock)
-
-
-@contextlib.contextmanager
-def writing(place: Path | str) -> Iterator[None]:
-    """Turn an `OSError` in the context into a `UserError` of one line that names the place.
-
-    Raises:
-        UserError: On any `OSError` but a closed pipe, such as a full disk or a missing permission.
-    """
-    try:
-        yield
-    except BrokenPipeError:  # The reader of standard output has ended, as in `dfplan ... | head`.
-        raise
-    except OSError as error:
-        raise write_error(place, error) from error
-
-
-def write_error(place: Path | str, error: OSError) -> UserError:
-    """Return the error of a place that cannot be written."""
-    reason = error.strerror or one_line(error)
-    other = error.filename is not None and not str(error.filename).startswith(str(place))
-    if other and STAGING not in str(error.filename):
-        reason = f"{error.filename}: {reason}"
-    return UserError(f"cannot write {place}: {reason}")
-
-
 def check_vacant(out: Path) -> None:
     """Check that `atomic_directory` can create a directory under this name.
 
@@ -171,7 +121,7 @@ def check_vacant(out: Path) -> None:
     with writing(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UserError(f"{out} exists and is not empty; choose another directory")
-        if _resolve(out) == Path.cwd():
+        if resolve(out) == Path.cwd():
             raise UserError(f"{out} is the current directory; choose a new directory in it")
 
 
@@ -186,7 +136,7 @@ def check_writable(path: Path | str) -> None:
         with writing(path):
             _check_replaceable(path)
         return
-    target = _resolve(path)
+    target = resolve(path)
     with writing(path):
         _check_replaceable(target)
         folder = next(parent for parent in target.parents if parent.exists())
@@ -228,10 +178,10 @@ def _staging(target: Path) -> Iterator[Path]:
 
 def _create_staging(target: Path) -> tuple[Path, int]:
     while True:
-        stage = target.with_name(_hidden_name(target, f".{secrets.token_hex(4)}{STAGING}"))
+        stage = target.with_name(hidden_name(target, f".{secrets.token_hex(4)}{STAGING}"))
         stage.mkdir()
         try:
-            handle = _acquire(stage / LOCK)
+            handle = acquire(stage / LOCK)
         except FileNotFoundError:  # Another process took the directory for a leftover.
             continue
         except BaseException:
@@ -248,59 +198,15 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
         folder: Folder to clean.
         name: Name whose staging directories are removed; None for any name.
     """
-    start = r"\..*" if name is None else re.escape(_hidden_name(folder / name, ""))
+    start = r"\..*" if name is None else re.escape(hidden_name(folder / name, ""))
     pattern = re.compile(rf"{start}\.[0-9a-f]{{8}}{re.escape(STAGING)}")
     leftovers = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
     for stage in leftovers:
         with contextlib.suppress(OSError):
-            handle = _acquire(stage / LOCK)
+            handle = acquire(stage / LOCK)
             if handle is not None:
                 shutil.rmtree(stage, ignore_errors=True)
                 os.close(handle)
-
-
-def _hidden_name(target: Path, ending: str) -> str:
-    name = target.name
-    if len(os.fsencode(name)) > MAX_NAME_BYTES:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    return f".{name}{ending}"
-
-
-def _acquire(lock: Path) -> int | None:
-    """Return an open handle that holds the lock, or None if another one holds it."""
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                os.close(handle)
-                raise
-            warnings.warn(
-                f"the file system of {lock.parent} has no locks: let one process at a time write",
-                stacklevel=2,
-            )
-        if _is_open_as(handle, lock):
-            return handle
-        os.close(handle)  # Its previous holder has removed it in the meantime.
-
-
-def _release(handle: int, lock: Path) -> None:
-    # Removed while it is held, and only this file: another one may have taken the name.
-    with contextlib.suppress(OSError):
-        if _is_open_as(handle, lock):
-            lock.unlink()
-    os.close(handle)
-
-
-def _is_open_as(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.lstat())
-    except FileNotFoundError:
-        return False
 
 
 @contextlib.contextmanager
@@ -315,17 +221,6 @@ def _parents_created(target: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 parent.rmdir()
         raise
-
-
-def _resolve(path: Path | str) -> Path:
-    """Return the absolute path without symbolic links.
-
-    Raises:
-        UserError: If it is a URL.
-    """
-    if URL.match(str(path)):
-        raise UserError(f"cannot write {path}: it is a URL; valid: a path on this machine")
-    return Path(os.path.realpath(path))
 
 
 def _is_special(path: Path) -> bool:

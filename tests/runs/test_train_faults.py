@@ -10,6 +10,7 @@ from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.runs.train import resume, train
 from dfplan.types import UserError
 from dfplan.util import files
+from dfplan.util.locks import LockedError, exclusive
 
 from . import test_train
 from .test_train import GOAL, TASK, untrained
@@ -64,13 +65,13 @@ def test_two_trainings_into_one_directory(dataset, tiny_config, tmp_path, monkey
 
     def load_while_another_begins(*args, **kwargs):
         monkeypatch.setattr(train_module, "load_trajectories", load)
-        with pytest.raises(files.LockedError, match=str(out)):
+        with pytest.raises(LockedError, match=str(out)):
             train(TASK, tiny_config, out, goal_dims=GOAL)
         return load(*args, **kwargs)
 
     monkeypatch.setattr(train_module, "load_trajectories", load_while_another_begins)
     train(TASK, tiny_config, out, stop_step=0, goal_dims=GOAL)
-    with files.exclusive(checkpoints(out)), pytest.raises(files.LockedError, match=str(out)):
+    with exclusive(checkpoints(out)), pytest.raises(LockedError, match=str(out)):
         resume(out, stop_step=0)
     assert not [path for path in out.iterdir() if files.is_hidden(path)]
 

@@ -9,6 +9,7 @@ import pytest
 
 from dfplan.types import UserError
 from dfplan.util import files
+from dfplan.util.locks import LockedError, exclusive
 from tests.faults import attempt, count_instants, kill_at
 
 
@@ -85,7 +86,7 @@ def test_an_operation_that_fails(name, code, tmp_path):
 def test_only_one_writes_a_directory(tmp_path):
     with files.atomic_directory(tmp_path / "run") as new:
         with (
-            pytest.raises(files.LockedError, match="run"),
+            pytest.raises(LockedError, match="run"),
             files.atomic_directory(tmp_path / "run"),
         ):
             pass
@@ -111,10 +112,10 @@ def test_many_threads_write_one_file(tmp_path):
 def test_a_lock_belongs_to_one_name(tmp_path):
     a = tmp_path / "a"
     with (
-        files.exclusive(a),
-        files.exclusive(tmp_path / "b"),
-        pytest.raises(files.LockedError, match="a"),
-        files.exclusive(a),
+        exclusive(a),
+        exclusive(tmp_path / "b"),
+        pytest.raises(LockedError, match="a"),
+        exclusive(a),
     ):
         pass
     assert not list(tmp_path.iterdir())
@@ -129,7 +130,7 @@ def test_a_failure_removes_parents_that_were_made(tmp_path):
 def test_names_of_any_length(tmp_path):
     name = "ä" * 120 + ".json"
     files.write_text(tmp_path / name, "x")
-    with files.exclusive(tmp_path / name):
+    with exclusive(tmp_path / name):
         pass
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
