@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,12 +90,37 @@ def attempt(number: int, folder: Path, action: Callable[[], object], code: int) 
 
 def kill_at(number: int, folder: Path, action: Callable[[], object]) -> bool:
     """Run an action in a fork that is killed with -9 at an instant; return whether it was."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # JAX warns of forks, but no JAX runs in this one.
-        child = os.fork()
-    if child == 0:
+
+    def watched_action() -> None:
         with _watched(folder, number, lambda: os.kill(os.getpid(), signal.SIGKILL)):
             action()
+
+    return _wait(_fork(watched_action))
+
+
+def kill_after(seconds: float, action: Callable[[], object]) -> bool:
+    """Run an action in a fork that is killed with -9 after some time; return whether it was."""
+    child = _fork(action)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            break
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    return _wait(child)
+
+
+def _fork(action: Callable[[], object]) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns of forks, but no JAX runs in these.
+        child = os.fork()
+    if child == 0:
+        action()
         os._exit(0)
+    return child
+
+
+def _wait(child: int) -> bool:
+    """Wait for the end of a fork; return whether a signal killed it."""
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from dfplan.types import UserError, one_line
 
+HIDDEN = ".dfplan-"
+"""Beginning of the endings of all hidden names."""
 STAGING = ".dfplan-part"
 """Ending of a staging directory's name: `.NAME.XXXXXXXX.dfplan-part`."""
 MAX_NAME_BYTES = 200
@@ -38,10 +40,16 @@ def writing(place: Path | str) -> Iterator[None]:
 def write_error(place: Path | str, error: OSError) -> UserError:
     """Return the error of a place that cannot be written."""
     reason = error.strerror or one_line(error)
-    other = error.filename is not None and not str(error.filename).startswith(str(place))
-    if other and STAGING not in str(error.filename):
-        reason = f"{error.filename}: {reason}"
+    place = _without_staging(str(place))
+    other = str(error.filename or "")
+    if other and not other.startswith(place) and HIDDEN not in other:
+        reason = f"{other}: {reason}"
     return UserError(f"cannot write {place}: {reason}")
+
+
+def _without_staging(path: str) -> str:
+    """Return the path that a path in a staging directory gets at the end."""
+    return re.sub(rf"/\.([^/]*)\.[0-9a-f]{{8}}{re.escape(STAGING)}/new(?=/|$)", r"/\1", path)
 
 
 def hidden_name(target: Path, ending: str) -> str:

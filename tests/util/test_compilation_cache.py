@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import jax
+
+from dfplan.util.compilation_cache import OPT_OUT, enable_compilation_cache
+
 SCRIPT = """
 import jax, jax.monitoring
 events = []
@@ -45,3 +49,16 @@ def test_a_directory_chosen_by_the_user_stays_in_use(tmp_path):
     own = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "jax"), "XDG_CACHE_HOME": str(tmp_path)}
     assert start(tmp_path, **own)[0] == str(tmp_path / "jax")
     assert start(tmp_path)[0] == str(tmp_path / ".cache" / "dfplan" / "xla")
+
+
+def test_a_home_that_cannot_be_written_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.delenv(OPT_OUT)
+    chosen = jax.config.values["jax_compilation_cache_dir"]
+    jax.config.update("jax_compilation_cache_dir", None)
+    try:
+        assert enable_compilation_cache() is None
+        assert jax.config.values["jax_compilation_cache_dir"] is None
+    finally:
+        jax.config.update("jax_compilation_cache_dir", chosen)

@@ -201,3 +201,14 @@ def test_a_closed_pipe_is_no_failed_write(tmp_path):
     with pytest.raises(BrokenPipeError), files.atomic_directory(tmp_path / "x"):
         raise BrokenPipeError
     assert not list(tmp_path.iterdir())
+
+
+def test_an_error_names_the_place_as_the_user_knows_it(tmp_path):
+    def write():
+        with files.atomic_directory(tmp_path / "run") as new:
+            (new / "config.json").mkdir()
+            files.write_text(new / "config.json", "x")
+
+    with pytest.raises(UserError) as error:
+        write()
+    assert str(error.value) == f"cannot write {tmp_path / 'run' / 'config.json'}: Is a directory"
