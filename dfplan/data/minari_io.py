@@ -99,7 +99,8 @@ def load_trajectories(
     layout = layout_from_spaces(
         observation_space, action_space, goal_dims, goal_from=goal_from, goal_value=goal_value
     )
-    episodes = [episode for episode in dataset.iterate_episodes() if len(episode)]
+    step_arrays = ("rewards", "terminations") if rewards else ()
+    episodes = [e for e in dataset.iterate_episodes(step_arrays=step_arrays) if len(e)]
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)

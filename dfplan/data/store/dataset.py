@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.data.store import hdf5_read
-from dfplan.data.store.episode import Episode
+from dfplan.data.store.episode import STEP_ARRAYS, Episode
 from dfplan.data.store.metadata import Metadata, read_metadata
 from dfplan.types import UserError, check_choice, one_line
 
@@ -54,19 +54,23 @@ class Dataset:
         """Number of steps of all episodes, as the metadata states it."""
         return self.metadata.total_steps
 
-    def iterate_episodes(self, ids: Sequence[int] | None = None) -> Iterator[Episode]:
+    def iterate_episodes(
+        self, ids: Sequence[int] | None = None, step_arrays: Sequence[str] = STEP_ARRAYS
+    ) -> Iterator[Episode]:
         """Yield episodes, one at a time.
 
         Args:
             ids: Indices of the episodes; None for all, whose steps are then counted.
+            step_arrays: Names of the arrays with one number per step that are needed.
 
         Raises:
             UserError: If an episode is missing or damaged, or the steps differ in number from what
                 the metadata states.
         """
         steps = 0
+        chosen = range(self.total_episodes) if ids is None else ids
         with _readable(self.id):
-            for episode in self._episodes(range(self.total_episodes) if ids is None else ids):
+            for episode in self._episodes(chosen, step_arrays):
                 steps += len(episode)
                 yield episode
         if ids is None:
@@ -83,7 +87,7 @@ class Dataset:
             if self.metadata.data_format == "hdf5":
                 steps = list(hdf5_read.episode_steps(self._data, ids))
             else:
-                steps = [len(episode) for episode in self._episodes(ids)]
+                steps = [len(episode) for episode in self._episodes(ids, ())]
         self._check_steps(sum(steps))
         return np.array(steps, np.int64)
 
@@ -94,11 +98,11 @@ class Dataset:
                 f"its files hold {steps:,}"
             )
 
-    def _episodes(self, ids: Sequence[int]) -> Iterator[Episode]:
+    def _episodes(self, ids: Sequence[int], step_arrays: Sequence[str]) -> Iterator[Episode]:
         spaces = (self.observation_space, self.action_space)
         plain = not (self.metadata.jpeg_encoding and any(map(_holds_images, spaces)))
         if self.metadata.data_format == "hdf5" and plain:
-            yield from hdf5_read.read_episodes(self._data, *spaces, ids)
+            yield from hdf5_read.read_episodes(self._data, *spaces, ids, step_arrays)
             return
         for record in _minari_storage(self._data, self.metadata).get_episodes(ids):
             names = [field.name for field in dataclasses.fields(Episode)]

@@ -14,6 +14,8 @@ STEP_ARRAYS = ("rewards", "terminations", "truncations")
 class Episode:
     """One episode at its stored precision; an episode of n steps has n + 1 observations.
 
+    The arrays of rewards and ends are None if they were not read.
+
     Attributes:
         id: Index in the dataset.
         observations: Array `[n+1, ...]`, or a dict of such arrays.
@@ -29,13 +31,15 @@ class Episode:
     id: int
     observations: Any
     actions: Any
-    rewards: np.ndarray
-    terminations: np.ndarray
-    truncations: np.ndarray
+    rewards: np.ndarray | None = None
+    terminations: np.ndarray | None = None
+    truncations: np.ndarray | None = None
 
     def __post_init__(self):
         for name in STEP_ARRAYS:
             array = getattr(self, name)
+            if array is None:
+                continue
             if array.shape not in ((len(self),), (len(self), 1)):
                 raise UserError(
                     f"episode {self.id} has {len(self)} steps and {name} of shape {array.shape}; "
@@ -44,4 +48,4 @@ class Episode:
             object.__setattr__(self, name, array.reshape(len(self)))
 
     def __len__(self) -> int:
-        return len(self.rewards)
+        return len(self.actions)

@@ -36,7 +36,11 @@ def episode_steps(data: Path, ids: Sequence[int]) -> Iterator[int]:
 
 
 def read_episodes(
-    data: Path, observation_space: Any, action_space: Any, ids: Sequence[int]
+    data: Path,
+    observation_space: Any,
+    action_space: Any,
+    ids: Sequence[int],
+    step_arrays: Sequence[str] = STEP_ARRAYS,
 ) -> Iterator[Episode]:
     """Yield these episodes, one at a time.
 
@@ -45,6 +49,7 @@ def read_episodes(
         observation_space: Box, or Dict of Boxes, that are not images.
         action_space: Box.
         ids: Indices of the episodes.
+        step_arrays: Names of the arrays with one number per step to read.
 
     Raises:
         UserError: If an array does not hold numbers, or claims more of them than the file can hold.
@@ -58,7 +63,7 @@ def read_episodes(
                 id=index,
                 observations=reader.read_space(group, "observations", observation_space),
                 actions=reader.read_space(group, "actions", action_space),
-                **{name: reader.read(group, name) for name in STEP_ARRAYS},
+                **{name: reader.read(group, name) for name in step_arrays},
             )
 
 
@@ -66,6 +71,7 @@ class _ArrayReader:
     """Reader of a file's arrays that never takes more memory than the file could fill."""
 
     def __init__(self, file_size: int):
+        self._types: list[tuple[Any, np.dtype]] = []
         self._file_size = file_size
         self._unread = file_size
         self._unread_expanded = file_size * MAX_COMPRESSION
@@ -82,15 +88,24 @@ class _ArrayReader:
     def read(self, parent: Any, name: str) -> np.ndarray:
         """Return one array."""
         dataset = h5d.open(parent, name.encode())
-        dtype = dataset.dtype
+        kind, dtype = self._find_type(dataset)
         if dtype.kind not in "biuf":
             raise UserError(f"{name} hold values of type {dtype}; needed: numbers")
         shape = dataset.shape
         self._check_size(dataset, name, math.prod(shape) * dtype.itemsize)
         array = np.empty(shape, dtype)
         if array.size:
-            dataset.read(h5s.ALL, h5s.ALL, array)
+            dataset.read(h5s.ALL, h5s.ALL, array, kind)
         return array
+
+    def _find_type(self, dataset: Any) -> tuple[Any, np.dtype]:
+        """Return a dataset's type for HDF5 and for NumPy; the few that occur are kept."""
+        stored = dataset.get_type()
+        for kind, dtype in self._types:
+            if stored.equal(kind):
+                return kind, dtype
+        self._types.append((stored, stored.dtype))
+        return self._types[-1]
 
     def _check_size(self, dataset: Any, name: str, size: int) -> None:
         if size <= self._unread:

@@ -34,7 +34,8 @@ class EpisodeWriter:
     def __init__(self, file: h5py.File, output: OutputFile):
         self._file = file.id
         self._output = output
-        self._spaces: dict[tuple[int, ...], Any] = {}
+        self._spaces: dict[tuple[int, ...], Any] = {(): h5s.create(h5s.SCALAR)}
+        self._types: dict[np.dtype, Any] = {}
         self._compact = h5p.create(h5p.DATASET_CREATE)
         self._compact.set_layout(h5d.COMPACT)
         self._contiguous = h5p.create(h5p.DATASET_CREATE)
@@ -81,19 +82,26 @@ class EpisodeWriter:
                 f"episode {self.episodes}: {name} are {array.dtype} of shape {array.shape}; "
                 f"needed: {rows} rows of numbers"
             )
-        space = self._spaces.get(array.shape)
-        if space is None:
-            space = self._spaces.setdefault(array.shape, h5s.create_simple(array.shape))
+        kind, space = self._describe(array)
         layout = self._compact if array.nbytes <= MAX_COMPACT else self._contiguous
-        kind = h5t.py_create(array.dtype, logical=True)
         dataset = h5d.create(parent, name.encode(), kind, space, layout)
         if array.size:
             dataset.write(h5s.ALL, h5s.ALL, array, kind)
 
     def _attribute(self, group: Any, name: bytes, number: int) -> None:
         array = np.array(number)
-        space = h5s.create(h5s.SCALAR)
-        h5a.create(group, name, h5t.py_create(array.dtype), space).write(array)
+        kind, space = self._describe(array)
+        h5a.create(group, name, kind, space).write(array)
+
+    def _describe(self, array: np.ndarray) -> tuple[Any, Any]:
+        """Return HDF5's type and shape of an array; the few that occur are kept."""
+        kind = self._types.get(array.dtype)
+        if kind is None:
+            kind = self._types.setdefault(array.dtype, h5t.py_create(array.dtype, logical=True))
+        space = self._spaces.get(array.shape)
+        if space is None:
+            space = self._spaces.setdefault(array.shape, h5s.create_simple(array.shape))
+        return kind, space
 
 
 @contextlib.contextmanager
