@@ -20,10 +20,10 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress_bar import step_bar
-from dfplan.data.collect import check_new_dataset_id
 from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
 from dfplan.data.importers.write import ImportOptions, write_episodes
+from dfplan.data.store.write import check_new_dataset_id
 from dfplan.types import UserError
 
 FormatName = Annotated[

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from dfplan.cli.common import File, console, parse, write_json
-from dfplan.data.minari_io import local_ids
+from dfplan.data.store.listing import local_ids
 from dfplan.tasks.registry import Task, all_tasks, checkpoint_folder
 from dfplan.types import UserError
 

@@ -31,7 +31,8 @@ class Task:
         name: Name of a task that a package ships; empty for the user's own.
         description: Description in one line.
         env_kwargs: Arguments of `gymnasium.make`.
-        collector: "module:function" that collects the dataset; empty without one.
+        collector: "module:function" that simulates the dataset's episodes, as for
+            `dfplan.data.collect.collect_with`; empty without one.
         collect_steps: Number of control steps to collect.
         policy: "module:function" of the data's controller, a baseline for evaluations:
             `policy(env, seed=...)` returns an object with `act(observation)`.

@@ -37,7 +37,7 @@ class Dataset:
         default_factory=lambda: gym.spaces.Box(-np.inf, np.inf, (2,))
     )
 
-    def iterate_episodes(self):
+    def iterate_episodes(self, **kwargs):
         return iter(self.episodes)
 
 

@@ -175,7 +175,7 @@ def dataset(monkeypatch):
             observation_space = box
             action_space = box
 
-            def iterate_episodes(self):
+            def iterate_episodes(self, **kwargs):
                 for i, reward in enumerate(rewards):
                     n = len(reward)
                     terminations = np.arange(n) + 1 == (n if i else 0)
