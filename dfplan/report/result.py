@@ -8,7 +8,8 @@ from typing import Any
 from dfplan.config import flatten
 from dfplan.evaluation.metrics import METRICS
 from dfplan.report.html import Table
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError
+from dfplan.util.readers import read_json
 
 RATES = ("success_rate", "reach_rate")
 HEADLINES = ("success_rate", "normalized_score", "first_reach")
@@ -25,12 +26,7 @@ def read_result(path: Path) -> dict[str, Any]:
         UserError: If the file is missing, or is not a result of `dfplan eval`.
     """
     file = path / "result.json" if path.is_dir() else path
-    try:
-        result = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file} is not a result of `dfplan eval`: {one_line(error)}") from error
-    if not isinstance(result, dict):
-        raise UserError(f"{file} is not a result of `dfplan eval`: not a JSON object")
+    result = read_json(file)
     for name, kind in {"episodes": int, "metrics": dict}.items():
         if not isinstance(result.get(name), kind):
             raise UserError(f"{file} is not a result of `dfplan eval`: it lacks {name!r}")

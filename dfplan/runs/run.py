@@ -28,6 +28,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs.check import check_dataset, check_env
+from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.record import CONFIG, encode_record, open_record, write_record
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
@@ -206,6 +207,7 @@ class Run:
         """
         with open_record(directory) as record:
             run = cls._from_record(record)
+            check_fitted(run)
             if not record.get("value"):
                 return run
             return dataclasses.replace(run, critic=Critic.load(Path(directory) / VALUE))
