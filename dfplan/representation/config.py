@@ -3,7 +3,7 @@
 import dataclasses
 
 from dfplan.types import UserError, check_choice
-from dfplan.util.validate import check_integers, check_numbers
+from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer
 
 FRAMES = ("last", "stack")
 GOALS = ("state", "reward")
@@ -57,8 +57,9 @@ class DataConfig:
     def __post_init__(self):
         check_choice("data.goal", self.goal, GOALS)
         check_choice("data.frames", self.frames, FRAMES)
-        if self.tokens != 0:
-            check_integers(self, "data.", minimum=2, names=["tokens"], maximum=MAX_TOKENS)
+        if not is_integer(self.tokens) or not (2 <= self.tokens <= MAX_TOKENS or self.tokens == 0):
+            valid = f"an integer from 2 to {MAX_TOKENS}, or 0 (automatic)"
+            raise invalid("data.tokens", self.tokens, valid)
         check_integers(self, "data.", minimum=1, names=["stride"], maximum=MAX_STRIDE)
         names = ["goal_horizon", "before_start"]
         check_integers(self, "data.", minimum=0, names=names, maximum=MAX_TOKENS)
