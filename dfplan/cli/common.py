@@ -3,10 +3,10 @@
 import contextlib
 import dataclasses
 import io
-import itertools
 import json
+import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,6 +14,7 @@ import tyro
 from rich.console import Console
 
 from dfplan.agent import Agent
+from dfplan.cli.usage import check_no_empty_values, first_section, unknown_options
 from dfplan.planner.config import PlannerConfig
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
@@ -22,6 +23,9 @@ from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 
 T = TypeVar("T")
+
+UNKNOWN = "Unrecognized options"
+"""How tyro names options that do not exist."""
 
 MAX_SEED = 2**31
 """NumPy, Gymnasium and JAX all accept seeds below this one."""
@@ -57,6 +61,7 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
     Raises:
         UserError: If the arguments do not fit.
     """
+    check_no_empty_values(argv)
     kwargs: dict[str, Any] = {} if default is None else {"default": default}
     message = io.StringIO()
     try:
@@ -70,15 +75,19 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
     except SystemExit as error:
         if not error.code:
             raise
-        text = _first_section(message.getvalue())
+        text = first_section(message.getvalue())
+        if UNKNOWN in text:
+            text = unknown_options(argv, _options(args_type, argv, kwargs)) or text
         raise UserError(f"{text}; see dfplan {command} --help") from None
 
 
-def _first_section(box: str) -> str:
-    """Return the text of the first section of the box that tyro draws around an error."""
-    content = [line.strip("│╭╮╰╯ ") for line in box.splitlines() if line.startswith("│")]
-    section = list(itertools.takewhile(lambda line: not line.startswith("─"), content))
-    return " ".join(section) or " ".join(box.split())
+def _options(args_type: Any, argv: Sequence[str], kwargs: Mapping[str, Any]) -> set[str]:
+    """Return the options that the help page of a command names."""
+    page = io.StringIO()
+    command = [arg for arg in argv[:1] if not arg.startswith("-")]  # `show` of `dfplan dataset`
+    with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
+        tyro.cli(args_type, args=[*command, "--help"], **kwargs)
+    return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", page.getvalue()))
 
 
 def _run_settings(run: Run) -> PlannerConfig:
