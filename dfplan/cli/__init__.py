@@ -27,6 +27,9 @@ COMMANDS = {
     "export": "export a compiled planner that runs without Flax",
 }
 
+TRACEBACK = "DFPLAN_TRACEBACK"
+"""Environment variable; any value except an empty one shows the traceback of unexpected errors."""
+
 OK = 0
 FAILED = 1
 USAGE = 2
@@ -77,7 +80,7 @@ def _run(args: list[str]) -> int:
         return OK
     if args[0] not in COMMANDS:
         return _fail(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
-    from dfplan.types import UserError
+    from dfplan.types import UserError, one_line
     from dfplan.util.compilation_cache import enable_compilation_cache
 
     enable_compilation_cache()
@@ -87,6 +90,14 @@ def _run(args: list[str]) -> int:
         return _fail(f"error: {error}", USAGE)
     except SystemExit as stop:  # Raised by tyro after --help.
         return int(stop.code or OK)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        kind = type(error).__name__
+        hint = f"{TRACEBACK}=1 dfplan {args[0]} ... shows where"
+        return _fail(f"unexpected {kind}: {one_line(error)}; {hint}", FAILED)
 
 
 def _module(command: str) -> str:

@@ -3,9 +3,9 @@
 import contextlib
 import dataclasses
 import io
-import itertools
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,6 +13,7 @@ import tyro
 from rich.console import Console
 
 from dfplan.agent import Agent
+from dfplan.cli.usage import check_no_empty_values, first_section, unknown_options
 from dfplan.planner.config import PlannerConfig
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
@@ -23,6 +24,9 @@ from dfplan.util import files
 from dfplan.util.versions import installed_versions
 
 T = TypeVar("T")
+
+UNKNOWN = "Unrecognized options"
+"""How tyro names options that do not exist."""
 
 MAX_SEED = 2**31
 """NumPy, Gymnasium and JAX all accept seeds below this one."""
@@ -58,6 +62,7 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
     Raises:
         UserError: If the arguments do not fit.
     """
+    check_no_empty_values(argv)
     kwargs: dict[str, Any] = {} if default is None else {"default": default}
     message = io.StringIO()
     try:
@@ -71,15 +76,19 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
     except SystemExit as error:
         if not error.code:
             raise
-        text = _first_section(message.getvalue())
+        text = first_section(message.getvalue())
+        if UNKNOWN in text:
+            text = unknown_options(argv, _options(args_type, argv, kwargs)) or text
         raise UserError(f"{text}; see dfplan {command} --help") from None
 
 
-def _first_section(box: str) -> str:
-    """Return the text of the first section of the box that tyro draws around an error."""
-    content = [line.strip("│╭╮╰╯ ") for line in box.splitlines() if line.startswith("│")]
-    section = list(itertools.takewhile(lambda line: not line.startswith("─"), content))
-    return " ".join(section) or " ".join(box.split())
+def _options(args_type: Any, argv: Sequence[str], kwargs: Mapping[str, Any]) -> set[str]:
+    """Return the options that the help page of a command names."""
+    page = io.StringIO()
+    command = [arg for arg in argv[:1] if not arg.startswith("-")]  # `show` of `dfplan dataset`
+    with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
+        tyro.cli(args_type, args=[*command, "--help"], **kwargs)
+    return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", page.getvalue()))
 
 
 def _run_settings(run: Run) -> PlannerConfig:

@@ -1,23 +1,20 @@
 """An exported planner: compiled programs in files, which need JAX and NumPy alone.
 
-DIR/export.json    observation layout, contents of a plan, settings, versions
+DIR/export.json    observation layout, contents of a plan, settings, versions, checksums
 DIR/weights.npz    arguments of the programs
 DIR/plan-1.bin     planner for one robot, StableHLO in `jax.export`'s format; plan-8.bin for eight
 DIR/inverse-1.bin  inverse dynamics, if the run acts by them
 
-`dfplan.export.write` writes them.
+`dfplan.export.write` writes them, and `dfplan.export.read` reads them.
 """
 
 import dataclasses
-import json
-import struct
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.export
-import jax.numpy as jnp
 import numpy as np
 
 from dfplan.control.inputs import as_goals
@@ -35,6 +32,12 @@ Program = Callable[..., Any]
 def program_name(kind: str, batch: int) -> str:
     """Return the file name of a program for a batch of that many robots."""
     return f"{kind}-{batch}.bin"
+
+
+def file_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class ExportedPlan(NamedTuple):
@@ -186,61 +189,9 @@ class ExportedPlanner:
         rows = np.minimum(np.arange(size), batch - 1)
         try:
             result = programs[size](self.weights, *(np.asarray(a)[rows] for a in arguments))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, jax.errors.JaxRuntimeError) as error:
             raise UserError(f"arguments do not fit the program: {one_line(error)}") from error
         return {name: np.asarray(array)[:batch] for name, array in result.items()}
-
-
-def load(directory: Path | str) -> ExportedPlanner:
-    """Load the planner that was exported into a directory.
-
-    Args:
-        directory: Directory that `dfplan export` wrote.
-
-    Raises:
-        UserError: If the directory holds no planner, or the planner is damaged or was exported for
-            other platforms.
-    """
-    folder = Path(directory)
-    if not (folder / METADATA).is_file():
-        raise UserError(f"{folder} holds no {METADATA}; make one: dfplan export RUN --out {folder}")
-    try:
-        metadata = json.loads((folder / METADATA).read_text())
-        if metadata["format"] != FORMAT:
-            raise UserError(f"{folder}: format {metadata['format']}; valid here: {FORMAT}")
-        layout = Layout.from_dict(metadata["layout"])
-        _check_platform(folder, metadata["platforms"])
-        with np.load(folder / WEIGHTS, allow_pickle=False) as file:
-            weights = {name: jnp.asarray(file[name]) for name in file.files}
-        plans = _load_programs(folder, "plan", metadata)
-        inverses = _load_programs(folder, "inverse", metadata)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise UserError(f"{folder} is damaged: {one_line(error)}") from error
-    return ExportedPlanner(layout, metadata, weights=weights, plans=plans, inverses=inverses)
-
-
-def _check_platform(folder: Path, platforms: list[str]) -> None:
-    platform = jax.export.default_export_platform()
-    if platform not in platforms:
-        valid = ", ".join(platforms)
-        raise UserError(f"{folder} was exported for {valid}, and JAX runs on {platform} here")
-
-
-def _load_programs(folder: Path, kind: str, metadata: Mapping[str, Any]) -> dict[int, Program]:
-    """Return the programs of a kind by batch size; empty if that kind was not exported."""
-    if kind not in metadata["programs"]:
-        return {}
-    return {
-        batch: _load_program(folder / program_name(kind, batch))
-        for batch in metadata["batch_sizes"]
-    }
-
-
-def _load_program(path: Path) -> Program:
-    try:
-        return jax.jit(jax.export.deserialize(bytearray(path.read_bytes())).call)
-    except struct.error as error:  # a truncated file
-        raise ValueError(f"{path.name}: {one_line(error)}") from error
 
 
 @jax.jit

@@ -8,6 +8,7 @@ import numpy as np
 
 from dfplan.representation.flatten import Shape, flatten, length, shape_of
 from dfplan.types import UserError
+from dfplan.util.from_json import from_json
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 
@@ -82,8 +83,13 @@ class Layout:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Layout":
-        """Create a layout from its `dataclasses.asdict`, also after JSON has made tuples lists."""
-        return cls(**{name: _as_tuple(value) for name, value in values.items()})
+        """Create a layout from its `dataclasses.asdict`, also after JSON has made tuples lists.
+
+        Raises:
+            UserError: If an entry is unknown, missing or of another type.
+        """
+        shapes = {k: _as_tuple(v) for k, v in values.items() if k.endswith("_shape")}
+        return from_json(cls, {**values, **shapes}, "layout")
 
     @property
     def state_dim(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dfplan.types import UserError, one_line
 from dfplan.util import files
+from dfplan.util.readers import read_json, reading
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -50,17 +51,16 @@ def open_record(directory: Path | str) -> Iterator[dict[str, Any]]:
     path = Path(directory) / CONFIG
     if not path.is_file():
         raise UserError(f"{directory} is not a run: it has no {CONFIG}; train one with --out")
+    record = read_json(path)
     try:
-        record = json.loads(path.read_text())
-        if record["format"] != FORMAT:
-            raise UserError(f"format {record['format']}; valid here: {FORMAT}")
-        _check_checksum(record)
-        yield record
+        with reading(path, "a run"):
+            if record["format"] != FORMAT:
+                raise UserError(f"format {record['format']!r}; valid here: {FORMAT}")
+            _check_checksum(record)
+            yield record
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
-        reason = f"{type(error).__name__} {one_line(error)}"
-        raise UserError(f"{path} is damaged: {reason}") from error
+        text = str(error)
+        raise UserError(text if text.startswith(str(path)) else f"{path}: {text}") from error
 
 
 def _checksum(record: dict[str, Any]) -> int:

@@ -29,6 +29,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs.check import check_dataset, check_env
+from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.record import encode_record, open_record, write_record
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
@@ -208,6 +209,7 @@ class Run:
         """
         with open_record(directory) as record:
             run = cls._from_record(record)
+            check_fitted(run)
             if not record.get("value"):
                 return run
             critic = _load_critic(Path(directory) / VALUE, record["value"]["checksum"])

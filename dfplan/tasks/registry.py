@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.types import Environment, UserError, one_line
+from dfplan.util.from_json import from_json
 from dfplan.util.registry import load_entry_points
 
 GROUP = "dfplan.tasks"
@@ -67,8 +68,12 @@ class Task:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Task":
-        """Create a task from its JSON form."""
-        return cls(**{**values, "positions": tuple(values.get("positions", ()))})
+        """Create a task from its JSON form.
+
+        Raises:
+            UserError: If an entry is unknown, missing or of another type.
+        """
+        return from_json(cls, values, "task")
 
 
 @functools.cache

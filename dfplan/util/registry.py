@@ -5,6 +5,7 @@ or "ddim:eta=1". Packages add choices through entry points; a spec never names c
 """
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -12,6 +13,8 @@ from typing import Any
 
 from dfplan.types import UserError, one_line
 from dfplan.util.validate import MAX_FLOAT_INTEGER
+
+NAME = re.compile(r"[^\s,:=\x00-\x1f\x7f]+")
 
 
 class Registry:
@@ -34,8 +37,13 @@ class Registry:
         """Add a choice in this process; a later one of the same name replaces it.
 
         Raises:
-            UserError: If the name is built in.
+            UserError: If the name is built in, or no spec can name it.
         """
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise UserError(
+                f"{self.what} cannot be named {name!r}; valid: printable text without spaces, "
+                "commas, colons and equals signs"
+            )
         if name in self._builtin:
             raise UserError(f"{self.what} {name!r} is built in; choose another name")
         self._objects[name] = obj

@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import itertools
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfplan.types import Array, PyTree
+from dfplan.util.readers import read_npz, reading
 
 LAYERS = 3
 LOG_SPREAD_BOUNDS = (-6.0, 3.0)
@@ -86,16 +86,12 @@ class Critic:
         """Read a file with the bytes of `to_bytes`.
 
         Raises:
-            OSError: If the file does not exist.
-            ValueError: If the file is damaged.
+            UserError: If the file is missing or damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {k: jnp.asarray(file[k]) for k in file.files}
-        except (zipfile.BadZipFile, ValueError) as error:
-            raise ValueError(f"{path.name}: {error}") from error
+        arrays = {k: jnp.asarray(v) for k, v in read_npz(path).items()}
         nets = {k.removeprefix("nets/"): v for k, v in arrays.items() if k.startswith("nets/")}
-        return cls(nets, **{k: v for k, v in arrays.items() if not k.startswith("nets/")})
+        with reading(path, "a critic"):
+            return cls(nets, **{k: v for k, v in arrays.items() if not k.startswith("nets/")})
 
 
 def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:

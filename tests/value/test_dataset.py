@@ -14,7 +14,7 @@ from dfplan.cli.predict import forecast_settings
 from dfplan.data import minari_io
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.windows import sample_batch
-from dfplan.export.exported import load
+from dfplan.export import load
 from dfplan.export.write import export
 from dfplan.planner.plan import Weights
 from dfplan.representation.layout import Layout

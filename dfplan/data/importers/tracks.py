@@ -19,7 +19,8 @@ from dfplan.data.importers.episodes import (
     join_episodes,
     read_episodes,
 )
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError, listed
+from dfplan.util.readers import reading
 
 ID = "id"
 TIME = "time"
@@ -71,16 +72,13 @@ def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
 
 def _open(path: Path) -> ColumnReader:
     """Return a reader of a CSV file's columns; all except the ids hold numbers."""
-    try:
-        with path.open(newline="") as file:
-            csv_reader = csv.DictReader(file, skipinitialspace=True)
-            names = tuple(csv_reader.fieldnames or ())
-            rows = list(csv_reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as CSV: {one_line(error)}") from error
+    with reading(path, "CSV"), path.open(newline="") as file:
+        csv_reader = csv.DictReader(file, skipinitialspace=True)
+        names = tuple(csv_reader.fieldnames or ())
+        rows = list(csv_reader)
     for name in (ID, TIME):
         if name not in names:
-            raise UserError(f"{path} has no column {name!r}; it has: {', '.join(names) or 'none'}")
+            raise UserError(f"{path} has no column {name!r}; it has: {listed(names)}")
     if not rows:
         raise UserError(f"{path} has no rows below its column names")
 
