@@ -28,21 +28,21 @@ def choose_origin(states: Sequence[np.ndarray]) -> tuple[float, ...]:
     data = np.concatenate(states).astype(np.float64, copy=False)
     is_first = np.zeros(len(data), bool)
     is_first[np.cumsum([0, *map(len, states[:-1])])] = True
-    low = data.min(axis=0)
-    high = data.max(axis=0)
+    return origin_of_range(data.min(axis=0), data.max(axis=0), Spread.measure(data, is_first))
+
+
+def origin_of_range(low: np.ndarray, high: np.ndarray, spread: Spread) -> tuple[float, ...]:
+    """Return the origin of float64 states, see `choose_origin`.
+
+    Args:
+        low: `[S]` lowest states.
+        high: `[S]` highest states.
+        spread: Spread of the states.
+    """
     center = (low / 2 + high / 2).astype(np.float32).astype(np.float64)
-    magnitude = np.maximum(np.abs(low), np.abs(high))
-    has_offset = magnitude > MIN_GAIN * np.maximum(high - center, center - low)
-    origin = np.zeros(data.shape[1])
-    dims = np.flatnonzero(has_offset)
-    if not len(dims):
-        return ()
-    spread = Spread.measure(data[:, dims], is_first)
-    is_needed = _is_too_coarse(spread) & ~spread.is_noise(np.spacing(spread.magnitude))
-    origin[dims[is_needed]] = center[dims[is_needed]]
-    return tuple(origin.tolist()) if is_needed.any() else ()
-
-
-def _is_too_coarse(spread: Spread) -> np.ndarray:
+    has_offset = spread.magnitude > MIN_GAIN * np.maximum(high - center, center - low)
     change = np.where(spread.change > 0, spread.change, STILL * spread.std)
-    return float32_resolution(spread.magnitude) > MAX_ROUNDING * change
+    is_too_coarse = float32_resolution(spread.magnitude) > MAX_ROUNDING * change
+    is_noise = spread.is_noise(np.spacing(spread.magnitude))
+    origin = np.where(has_offset & is_too_coarse & ~is_noise, center, 0.0)
+    return tuple(origin.tolist()) if origin.any() else ()

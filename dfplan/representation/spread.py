@@ -40,10 +40,12 @@ class Spread(NamedTuple):
         change = np.diff(data, axis=0)
         if is_first is not None:
             change = change[~is_first[1:]]
+        low = data.min(axis=0).astype(np.float64)
+        high = data.max(axis=0).astype(np.float64)
         squares = np.einsum("nd,nd->d", change, change, dtype=np.float64)
         return cls(
-            std=data.std(axis=0, dtype=np.float64),
-            magnitude=np.abs(data).max(axis=0).astype(np.float64),
+            std=np.where(low == high, 0.0, data.std(axis=0, dtype=np.float64)),
+            magnitude=np.maximum(np.abs(low), np.abs(high)),
             change=np.sqrt(squares / max(len(change), 1)),
         )
 
