@@ -22,8 +22,8 @@ def test_units_and_tolerance_follow_the_data(tiny_data, tiny_config, scale):
     np.testing.assert_allclose(run.states.std, deviation, rtol=1e-4)
     tolerance = run.config.planner.goal.tolerance
     default = tiny_config.planner.goal.tolerance
-    assert tolerance == pytest.approx(min(default, 0.5 * np.linalg.norm(deviation[:2])), rel=1e-4)
-    assert (tolerance == default) == (scale == 1)
+    expected = default if scale == 1 else 0.05 * np.linalg.norm(deviation[:2])
+    assert tolerance == pytest.approx(expected, rel=1e-4)
     assert run.support is not None
 
 
