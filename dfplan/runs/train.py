@@ -161,6 +161,7 @@ def _load_data(
         goal_dims=goal.dims,
         goal_from=goal.source,
         goal_value=goal.value,
+        origin=None if pretrained is None else pretrained.run.layout.origin,
         rewards=config.data.goal == "reward",
     )
 
