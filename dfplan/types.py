@@ -1,6 +1,7 @@
 """Array aliases, errors and protocols shared by several parts of dfplan."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import jax
@@ -15,11 +16,30 @@ Environment = Any
 """Gymnasium id, environment (`gymnasium.Env`), or function that makes one."""
 
 
+MAX_MESSAGE = 600
+"""Length of the longest error message; a file's own names could fill pages."""
+
+MAX_LISTED = 30
+
+
 class UserError(Exception):
     """An error in the user's input, with one line that says what is valid instead.
 
-    The command line prints it without a traceback and exits with code 2.
+    The command line prints it without a traceback and exits with code 2. A message that is too long
+    loses its middle; control characters, which names in files may contain, become spaces.
     """
+
+    def __str__(self) -> str:
+        return shorten(super().__str__(), MAX_MESSAGE)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return printable text of at most `limit` characters, without its middle if it is longer."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    if len(text) <= limit:
+        return text
+    end = limit // 4
+    return f"{text[: limit - end - 5]} ... {text[-end:]}"
 
 
 def check_choice(what: str, value: str, choices) -> str:
@@ -33,9 +53,16 @@ def check_choice(what: str, value: str, choices) -> str:
     return value
 
 
+def listed(names: Collection[str]) -> str:
+    """Return names separated by commas, "none" without any; of many, the first ones and a count."""
+    text = ", ".join(itertools.islice(names, MAX_LISTED)) or "none"
+    rest = len(names) - MAX_LISTED
+    return f"{text} and {rest} more" if rest > 0 else text
+
+
 def one_line(error: BaseException) -> str:
     """Return an error's message, shortened to one line that fits into a `UserError`."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return shorten(" ".join(str(error).split()), 200) or type(error).__name__
 
 
 class Denoiser(Protocol):

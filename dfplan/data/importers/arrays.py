@@ -48,8 +48,7 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> C
 
 
 def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
-    with open_npz(path) as reader:
-        return _episodes(reader, columns, limit)
+    return _episodes(open_npz(path), columns, limit)
 
 
 def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> ColumnarEpisodes:

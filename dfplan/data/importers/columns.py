@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError, listed
+from dfplan.util.readers import reading
 
 NONE = "none"
 """Column name that skips an optional column, even if the format has a default for it."""
@@ -51,11 +52,9 @@ class ColumnReader:
             UserError: If the column does not exist or does not hold a row of numbers per step.
         """
         if name not in self.names:
-            raise UserError(f"{self.where} has no column {name!r}; it has: {_listed(self.names)}")
-        try:
+            raise UserError(f"{self.where} has no column {name!r}; it has: {listed(self.names)}")
+        with reading(f"{self.where}: column {name!r}"):
             array = np.asarray(self.read(name))
-        except (ValueError, OSError) as error:  # pickled objects or a damaged file
-            raise UserError(f"{self.where}: column {name!r}: {one_line(error)}") from error
         if array.dtype.kind not in "biuf":
             raise UserError(f"{self.where}: column {name!r} holds {array.dtype}; needed: numbers")
         if array.ndim not in (1, 2) or not array.size:
@@ -132,7 +131,3 @@ class ColumnReader:
             raise UserError(
                 f"{self.where}: {name!r} has {rows} rows; needed: {needed}, as {reference!r}"
             )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"

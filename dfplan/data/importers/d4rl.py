@@ -19,7 +19,7 @@ from dfplan.data.importers.episodes import (
     join_episodes,
     read_episodes,
 )
-from dfplan.types import UserError, one_line
+from dfplan.util.readers import open_hdf5
 
 NEXT = "next_observations"
 DEFAULT = Columns(
@@ -43,29 +43,10 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> C
 
 
 def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read as HDF5: {one_line(error)}") from error
-    with file:
-        reader = ColumnReader(str(path), _names(file), lambda name: np.asarray(file[name]))
-        return _episodes(reader, columns, limit)
-
-
-def _names(file) -> tuple[str, ...]:
-    import h5py
-
-    names: list[str] = []
-
-    def visit(name, item):
+    with open_hdf5(path) as arrays:
         # metadata/... describes how the data were made, such as the weights of a policy.
-        if isinstance(item, h5py.Dataset) and not name.startswith("metadata/"):
-            names.append(name)
-
-    file.visititems(visit)
-    return tuple(names)
+        names = tuple(name for name in arrays if not name.startswith("metadata/"))
+        return _episodes(ColumnReader(str(path), names, arrays.__getitem__), columns, limit)
 
 
 def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> ColumnarEpisodes:

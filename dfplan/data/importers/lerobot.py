@@ -6,7 +6,6 @@ across files. Version 2, with one file per episode, has the same columns. No fra
 action of an episode. Videos are not read.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,11 +18,11 @@ from dfplan.data.importers.episodes import (
     join_episodes,
     read_episodes,
 )
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError
+from dfplan.util.readers import open_parquet, read_json
 
 DEFAULT = Columns(observations=("observation.state",), actions=("action",), rewards="next.reward")
 VERSIONS = ("v2", "v3")
-EXTRA = "pip install 'dfplan[lerobot]'"
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
@@ -58,26 +57,19 @@ def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
 
 def _check_version(path: Path) -> None:
     info = path / "meta" / "info.json"
-    try:
-        version = str(json.loads(info.read_text())["codebase_version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a LeRobot dataset: {info}: {one_line(error)}") from error
+    if not info.is_file():
+        raise UserError(f"{path} is not a LeRobot dataset: it has no {info.relative_to(path)}")
+    version = str(read_json(info).get("codebase_version"))
     if not version.startswith(VERSIONS):
         raise UserError(f"{path} is a LeRobot dataset {version}; valid: {', '.join(VERSIONS)}")
 
 
 def _open(path: Path) -> ColumnReader:
-    try:
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise UserError(f"LeRobot datasets need pyarrow: {EXTRA}") from error
     files = sorted(path.glob("data/*/*.parquet"))
     if not files:
         raise UserError(f"{path} holds no data/chunk-*/*.parquet")
-    try:
-        names = tuple(pq.read_schema(files[0]).names)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{files[0]} cannot be read as Parquet: {one_line(error)}") from error
+    with open_parquet(files[0]) as file:
+        names = tuple(file.schema_arrow.names)
 
     def read_column(name: str) -> np.ndarray:
         return np.concatenate([_column(file, name) for file in files])
@@ -89,28 +81,31 @@ def _column(path: Path, name: str) -> np.ndarray:
     """Return a column of one file, `[N]` or `[N, D]`.
 
     Raises:
-        ValueError: If the column is missing, has gaps or does not hold numbers.
-        OSError: If the file cannot be read.
+        UserError: If the file cannot be read, or the column is missing, has gaps or does not hold
+            numbers.
     """
-    import pyarrow.parquet as pq
     from pyarrow import types
 
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         if name not in file.schema_arrow.names:
-            raise ValueError(f"not in {path.name}")
+            raise UserError(f"{path} has no column {name!r}")
         kind = file.schema_arrow.field(name).type
         is_list = types.is_list(kind) or types.is_fixed_size_list(kind)
         number = kind.value_type if is_list else kind
         if not (types.is_floating(number) or types.is_integer(number) or types.is_boolean(number)):
-            raise ValueError(f"{path.name} holds {kind}; needed: numbers or lists of numbers")
+            raise UserError(
+                f"{path}: column {name!r} holds {kind}; needed: numbers or lists of numbers"
+            )
         array = file.read(columns=[name]).column(0).combine_chunks()
     if array.null_count:
-        raise ValueError(f"{path.name} has no value in {array.null_count} of {len(array)} rows")
+        raise UserError(
+            f"{path}: column {name!r} has no value in {array.null_count} of {len(array)} rows"
+        )
     if not is_list:
         return array.to_numpy(zero_copy_only=False)
     sizes = np.unique(array.value_lengths())
     if len(sizes) > 1:
-        raise ValueError(f"{path.name} has lists of {sizes[0]} to {sizes[-1]} numbers")
+        raise UserError(f"{path}: column {name!r} has lists of {sizes[0]} to {sizes[-1]} numbers")
     return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1)
 
 

@@ -38,17 +38,17 @@ def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> C
 
 
 def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
-    with open_npz(path) as reader:
-        columns = reader.resolve(columns, DEFAULT)
-        observation = reader.join(columns.observations)
-        end = reader.flags("terminals", len(observation), columns.observations[0])
-        return read_episodes(
-            reader,
-            columns,
-            episode_lengths(end, limit),
-            boundary_columns=("terminals",),
-            observation=observation,
-        )
+    reader = open_npz(path)
+    columns = reader.resolve(columns, DEFAULT)
+    observation = reader.join(columns.observations)
+    end = reader.flags("terminals", len(observation), columns.observations[0])
+    return read_episodes(
+        reader,
+        columns,
+        episode_lengths(end, limit),
+        boundary_columns=("terminals",),
+        observation=observation,
+    )
 
 
 def _validation_notes(paths: Sequence[Path]) -> tuple[str, ...]:

