@@ -24,6 +24,13 @@ DEFAULT = Columns(observations=("observations",), actions=("actions",), rewards=
 LENGTHS = "episode_lengths"
 ENDS = ("terminals", "timeouts")
 
+SUFFIXES = (".npz", ".npy")
+
+
+def recognizes(path: Path) -> bool:
+    """Return whether a file's name is that of NumPy's files."""
+    return path.suffix in SUFFIXES
+
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read NumPy arrays in NPZ or NPY files.

@@ -28,6 +28,13 @@ DEFAULT = Columns(
 BOUNDARY_COLUMNS = ("terminals", "timeouts", NEXT)
 
 
+def recognizes(path: Path) -> bool:
+    """Return whether a file is HDF5."""
+    import h5py
+
+    return path.is_file() and bool(h5py.is_hdf5(path))
+
+
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read HDF5 files of D4RL.
 

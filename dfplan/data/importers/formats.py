@@ -42,7 +42,12 @@ IMPORTERS = Registry(
         "ogbench": "dfplan.data.importers.ogbench:read",
         "lerobot": "dfplan.data.importers.lerobot:read",
         "numpy": "dfplan.data.importers.arrays:read",
+        "robomimic": "dfplan.data.importers.robomimic:read",
+        "diffusion_policy": "dfplan.data.importers.diffusion_policy:read",
         "csv": "dfplan.data.importers.tracks:read",
+        "mot": "dfplan.data.importers.mot:read",
+        "eth_ucy": "dfplan.data.importers.eth_ucy:read",
+        "ultralytics": "dfplan.data.importers.ultralytics:read",
     },
 )
 

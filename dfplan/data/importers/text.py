@@ -30,7 +30,9 @@ def is_numbers(fields: list[str]) -> bool:
     return True
 
 
-def read_numbers(path: Path, delimiter: str | None, valid: Collection[int], layout: str) -> np.ndarray:
+def read_numbers(
+    path: Path, delimiter: str | None, valid: Collection[int], layout: str
+) -> np.ndarray:
     """Read the numbers of a text file, `[N, K]` float64.
 
     Args:

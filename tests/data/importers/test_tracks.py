@@ -38,6 +38,12 @@ def test_tracks_are_sorted_by_time_and_split_at_gaps(read):
     assert any("displacement" in note for note in rows.notes)
 
 
+def test_a_byte_order_mark_is_skipped_and_lone_rows_are_counted(read):
+    rows = read("\ufeff" + TRACKS)
+    assert rows.length.tolist() == [3, 2, 2]
+    assert any("neighbor" in note and note.endswith(": 1") for note in rows.notes)
+
+
 def test_limit_and_other_columns(read):
     text = "id,time,u\n" + "".join(f"1,{t},{t * t}\n" for t in range(6))
     rows = read(text, limit=3, observations=("u",))
@@ -57,6 +63,8 @@ def test_limit_and_other_columns(read):
         ("id,time,x,y\n1,0,0,0\n1,1,1,0\n1,2.5,1,0\n", "from time 1 to 2.5; needed: equal steps"),
         ("id,time,x,y\n1,0,0,0\n2,1,1,0\n", "has no track of two rows"),
         ("id,time,x,y\n1,0,0,0\n1,1,nan,0\n", "row 1"),
+        ("id,time,x,y\n1,0,0,0\n1,nan,0,0\n", "row 1 (track 1) is at time nan"),
+        ("id,time,x,y\n1,0,0,0\n1,inf,0,0\n", "row 1 (track 1) is at time inf"),
     ],
 )
 def test_unsuitable_files_are_refused(read, text, says):
