@@ -47,13 +47,14 @@ def fit_run(
     if not config.data.tokens:
         tokens = window_tokens(data.goal_intervals, config.data.stride)
         config = config.override({"data.tokens": tokens})
+    config = _limit_tolerance(config, states.take(data.layout.goal_dims))
     run = Run(
         task=task,
         config=config,
         layout=data.layout,
         states=states,
         actions=actions,
-        support=DataSupport.fit(data.state[:, list(data.layout.goal_dims)]),
+        support=_fit_support(data, states),
         fingerprint=data.fingerprint,
         command=command,
         versions=installed_versions(),
@@ -77,6 +78,23 @@ def get_dynamics(run: Run) -> LinearDynamics:
     if run.dynamics is not None:
         return run.dynamics
     return _fit_dynamics(run.load_data(), run.states, run.actions)
+
+
+def _limit_tolerance(config: Config, goals: Normalizer) -> Config:
+    """Return settings by which a plan arrives no farther from its goal than goals are apart."""
+    limit = 0.5 * float(np.linalg.norm(goals.std))
+    if not limit or config.planner.goal.tolerance <= limit:
+        return config
+    return config.override({"planner.goal.tolerance": limit})
+
+
+def _fit_support(data: Trajectories, states: Normalizer) -> DataSupport | None:
+    """Return the data support; None if a goal dimension holds nothing but noise."""
+    dims = list(data.layout.goal_dims)
+    points = data.state[:, dims]
+    if (np.ptp(points, axis=0) < np.asarray(states.std)[dims]).any():
+        return None
+    return DataSupport.fit(points)
 
 
 def _fit_dynamics(data: Trajectories, states: Normalizer, actions: Normalizer) -> LinearDynamics:

@@ -25,7 +25,7 @@ DEFAULT = Columns(observations=("x", "y"))
 TIME_TOLERANCE = 0.01
 """Share of a time step by which a time may deviate from equal steps."""
 ACTIONS = "the actions are the displacements from each position to the next"
-LONE_ROWS = "positions without a neighbor one step away are left out: {}"
+LONE_ROWS = "rows left out, as no row of the same id is one time step before or after them: {}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """CSV files of tracks: one position per row, such as `id,time,x,y`, of pedestrians or robots."""
 
+import contextlib
 import csv
+import math
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +35,7 @@ def read_table(path: Path) -> TrackTable:
     with reading(path, "CSV"), path.open(newline="", encoding="utf-8-sig") as file:
         csv_reader = csv.DictReader(file, skipinitialspace=True)
         names = tuple(csv_reader.fieldnames or ())
-        rows = list(csv_reader)
+        rows = [(csv_reader.line_num, row) for row in csv_reader]
     for name in (ID, TIME):
         if name not in names:
             raise UserError(f"{path} has no column {name!r}; it has: {listed(names)}")
@@ -41,12 +43,12 @@ def read_table(path: Path) -> TrackTable:
         raise UserError(f"{path} has no rows below its column names")
 
     def read_column(name: str) -> np.ndarray:
-        return np.array([_number(path, i, name, text=row[name]) for i, row in enumerate(rows)])
+        return np.array([_number(path, line, name, text=row[name]) for line, row in rows])
 
     position_names = tuple(name for name in names if name not in (ID, TIME))
     return TrackTable(
         reader=ColumnReader(str(path), position_names, read_column),
-        id=np.array([row[ID] or "" for row in rows]),
+        id=np.array([row[ID] or "" for _, row in rows]),
         time=read_column(TIME),
     )
 
@@ -54,8 +56,9 @@ def read_table(path: Path) -> TrackTable:
 read = TrackImporter(read_table)
 
 
-def _number(path: Path, row: int, name: str, text: str | None) -> float:
-    try:
-        return float(text or "")
-    except ValueError:
-        raise UserError(f"{path}, line {row + 2}: {name} is {text!r}; needed: a number") from None
+def _number(path: Path, line: int, name: str, text: str | None) -> float:
+    with contextlib.suppress(ValueError):
+        number = float(text or "")
+        if math.isfinite(number):
+            return number
+    raise UserError(f"{path}, line {line}: {name} is {text!r}; needed: a finite number")

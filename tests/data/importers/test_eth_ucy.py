@@ -27,7 +27,7 @@ def test_frames_are_ten_apart(read, text):
     rows = read(text)
     assert rows.length.tolist() == [2]
     assert rows.observation.tolist() == [[8.46, 3.59], [9.57, 3.79]]
-    assert any("neighbor" in note and note.endswith(": 2") for note in rows.notes)
+    assert any("rows left out" in note and note.endswith(": 2") for note in rows.notes)
 
 
 def test_obsmat_has_positions_on_the_ground_and_velocities(read):
