@@ -22,7 +22,7 @@ from dfplan.cli.common import (
 from dfplan.cli.progress_bar import step_bar
 from dfplan.data.collect import check_new_dataset_id
 from dfplan.data.importers.columns import Columns
-from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
+from dfplan.data.importers.formats import IMPORTERS, check_paths, describe_formats, read_files
 from dfplan.data.importers.recognize import recognize
 from dfplan.data.importers.write import ImportOptions, write_episodes
 from dfplan.types import UserError
@@ -131,11 +131,9 @@ def _format_and_paths(files: Sequence[str]) -> tuple[str, tuple[Path, ...]]:
     if files[0] in names:
         return files[0], tuple(map(Path, files[1:]))
     paths = tuple(map(Path, files))
-    missing = [path for path in paths if not path.exists()]
-    if missing and missing[0] == paths[0] and len(paths) > 1:
+    if not paths[0].exists():
         raise UserError(f"{files[0]!r} is neither a format nor a file; valid: {', '.join(names)}")
-    if missing:
-        raise UserError(f"{missing[0]} does not exist")
+    check_paths(paths)
     format = recognize(paths)
     console.print(f"format: {format}")
     return format, paths

@@ -42,9 +42,8 @@ def check_fill(planner: DiffusionPlanner) -> None:
     layout = planner.model.layout
     if planner.model.net.causal:
         raise UserError(
-            f"net.kind {planner.model.net.kind!r} does not see what follows a gap; train a run with "
-            "--net.kind bidirectional --training.objective.two-stream False "
-            "--planner.sampling.matrix full_sequence"
+            f"net.kind {planner.model.net.kind!r} does not see what follows a gap; train a run "
+            "with --preset small --net.kind bidirectional --planner.sampling.matrix full_sequence"
         )
     if layout.actions or layout.frame_count > 1:
         raise UserError(

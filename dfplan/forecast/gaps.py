@@ -1,4 +1,4 @@
-"""Gaps in trajectories: held-out ones, with which fills are compared, and baselines that fill them."""
+"""Held-out gaps in trajectories, and what else fills them: straight lines, a Kalman smoother."""
 
 from statistics import NormalDist
 from typing import NamedTuple

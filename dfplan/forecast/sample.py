@@ -14,6 +14,7 @@ from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Weights
 from dfplan.types import Array, UserError
 
+
 def sample_futures(
     planner: DiffusionPlanner,
     weights: Weights,

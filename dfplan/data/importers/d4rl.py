@@ -22,6 +22,7 @@ from dfplan.data.importers.episodes import (
     join_episodes,
     read_episodes,
 )
+from dfplan.types import UserError
 from dfplan.util.readers import open_hdf5
 
 NEXT = "next_observations"

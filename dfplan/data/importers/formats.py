@@ -78,9 +78,18 @@ def read_files(
             not numeric or not as long as the others, or a value is not finite.
     """
     read: Importer = IMPORTERS.get(name)
+    check_paths(paths)
+    return read(paths, columns, limit)
+
+
+def check_paths(paths: Sequence[Path]) -> None:
+    """Check that files exist.
+
+    Raises:
+        UserError: If one does not, or none is named.
+    """
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise UserError(f"{missing[0]} does not exist")
     if not paths:
         raise UserError("name a file to import")
-    return read(paths, columns, limit)
