@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def find_gaps(tracks: Tracks, tokens: int) -> TrackGaps:
     windows: list[Incomplete] = []
     too_long = 0
     starts = np.append(np.flatnonzero(tracks.starts_track), len(tracks.id))
-    for begin, end in zip(starts[:-1], starts[1:], strict=True):
+    for begin, end in itertools.pairwise(starts):
         rows = slice(int(begin), int(end))
         missing = tracks.missing[rows]
         step = np.arange(end - begin) + np.cumsum(missing)
