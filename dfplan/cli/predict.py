@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+import tyro
 from rich import box
 from rich.table import Table
 
@@ -21,8 +23,10 @@ from dfplan.cli.common import (
     parse_with_run,
     write_result,
 )
+from dfplan.cli.gaps import Filler, Stretch, fill_files, gap_table, measure_gaps
 from dfplan.cli.progress_bar import step_bar
 from dfplan.evaluation.bootstrap import interval as mean_interval
+from dfplan.forecast.fill import check_fill
 from dfplan.forecast.sample import check_rollout, sample_futures
 from dfplan.forecast.windows import (
     COVERAGES,
@@ -40,25 +44,33 @@ from dfplan.planner.plan import Weights
 from dfplan.plots.forecast import draw_forecasts
 from dfplan.report.result import format_interval
 from dfplan.representation.layout import Layout
+from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import Run
 from dfplan.types import UserError
 
 SAMPLES = 64
+TOGETHER_STEPS = 20
 ERRORS = {
     "mean": "error of the sample mean (ADE)",
     "best": "error of the best sample (minADE)",
     "final": "error of the sample mean at the end (FDE)",
 }
 
+Files = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH ...", help_behavior_hint="")]
+Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="")]
+
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Forecast trajectories: sampled futures, their mean, and calibrated intervals.
+    """Forecast trajectories and fill their gaps: samples, their mean, and calibrated intervals.
 
     Without --from-end, windows are drawn from the dataset, and the forecasts are compared with what
     actually followed. The number of observed tokens is `--planner.history.tokens`, that of
     predicted tokens `--planner.horizon` (0: the same number as in training), and that of sampled
     futures `--planner.candidates`.
+
+    --gap and --fill fill gaps instead, given both of their sides; a network of the kind
+    "bidirectional" sees both.
 
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
@@ -70,6 +82,11 @@ class Args:
         from_end: Forecast beyond the end of each episode instead, where there is no ground truth.
         tokens: Number of tokens to predict, which may exceed the training horizon: then windows
             of `--planner.horizon` tokens are chained; 0 for one window.
+        gap: Fill held-out gaps of this many tokens in the dataset, and compare the result with the
+            truth, with straight lines and with a Kalman smoother.
+        fill: Fill the gaps in these files of tracks; formats as in `dfplan import`.
+        columns: Columns of the files that form the state; x and y by default.
+        csv: Write the completed tracks of --fill to this file.
         seed: Random seed of the windows and the samples.
         json: Write the forecasts and their errors to this file.
         png: Draw six forecasts to this PNG file.
@@ -81,6 +98,10 @@ class Args:
     calibration: Text = None
     from_end: Flag = False
     tokens: int = 0
+    gap: int = 0
+    fill: Files = ()
+    columns: Names = ()
+    csv: File = None
     seed: int = 0
     json: File = None
     png: File = None
@@ -90,13 +111,56 @@ class Args:
 def main(argv: Sequence[str]) -> int:
     """Forecast."""
     args, resolved = parse_with_run(Args, "predict", argv, planner_defaults=forecast_settings)
-    if args.dataset is None:
-        raise UserError("--dataset is missing: the Minari id of the trajectories to forecast")
     check_png("--png", args.png)
     check_seed(args.seed)
     check_at_least(1, windows=args.windows)
-    check_at_least(0, tokens=args.tokens)
-    check_outputs(args.json, args.png)
+    check_at_least(0, tokens=args.tokens, gap=args.gap)
+    check_outputs(args.json, args.png, args.csv)
+    fills_gaps = args.gap or args.fill
+    if args.dataset is None and not args.fill:
+        raise UserError("--dataset is missing: the Minari id of the trajectories to predict")
+    record = _fill(args, resolved) if fills_gaps else _forecast(args, resolved)
+    write_result(args.json, record)
+    for path in filter(None, (args.json, args.png, args.csv)):
+        console.print(f"wrote {path}")
+    return 0
+
+
+def _fill(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
+    """Fill held-out gaps, those in files, or both; return the record."""
+    if bool(args.fill) != bool(args.csv):
+        raise UserError("--fill PATH ... and --csv FILE go together: what is filled, and where to")
+    if args.from_end or args.tokens or args.png:
+        raise UserError("--from-end, --tokens and --png belong to forecasts; omit them here")
+    if args.gap and args.dataset is None:
+        raise UserError("--dataset is missing: the Minari id of trajectories for --gap")
+    if args.calibration and not args.gap:
+        raise UserError("--calibration needs --gap, the number of tokens in its gaps")
+    run = resolved.run
+    planner = as_diffusion_planner(run.make_planner())
+    check_fill(planner)
+    filler = Filler(run, planner, resolved.load_weights(), windows=args.windows, seed=args.seed)
+    record: dict[str, Any] = {"run": str(args.run), "dataset": args.dataset}
+    stretch: Stretch = dict.fromkeys(COVERAGES, 1.0)
+    if args.gap and args.dataset:
+        measured, stretch = measure_gaps(filler, args.dataset, args.gap, args.calibration)
+        record |= {"calibration": args.calibration, **measured}
+        console.print(
+            f"{len(measured['step']):,} held-out gaps of {args.gap} states in windows of "
+            f"{run.config.data.tokens}; {planner.config.candidates} samples each"
+        )
+        console.print(gap_table(measured["measured"]))
+    if args.fill and args.csv:
+        gaps = fill_files(filler, args.fill, args.columns, out=args.csv, stretch=stretch)
+        record["filled"] = gaps
+        steps = sum(gap["steps"] for gap in gaps)
+        console.print(f"{len(gaps):,} gaps filled with {steps:,} positions")
+    return record
+
+
+def _forecast(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
+    """Forecast, print what was measured, draw, and return the record."""
+    assert args.dataset is not None
     run = resolved.run
     data = run.load_data(args.dataset)
     calibration_data = run.load_data(args.calibration) if args.calibration else None
@@ -126,15 +190,17 @@ def main(argv: Sequence[str]) -> int:
         console.print(_table(record["measured"]))
     if args.png:
         draw_forecasts(args.png, windows, samples, layout=run.layout)
-    write_result(args.json, record)
-    for path in filter(None, (args.json, args.png)):
-        console.print(f"wrote {path}")
-    return 0
+    return record
 
 
 def forecast_settings(run: Run) -> PlannerConfig:
     """Return the default planner settings for a run: more samples, without reward conditioning."""
     config = dataclasses.replace(run.config.planner, candidates=SAMPLES)
+    if not run.config.net.causal:
+        # Tokens that are denoised together need more steps than one after the other.
+        steps = max(config.sampling.steps, TOGETHER_STEPS)
+        sampling = dataclasses.replace(config.sampling, steps=steps)
+        config = dataclasses.replace(config, sampling=sampling)
     if not run.reward_conditioned:
         return config
     # The goal token would ask for an unusually high return.

@@ -9,12 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key
 
+from dfplan.forecast.blocks import sample_blocks
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Weights
 from dfplan.types import Array, UserError
-
-PROGRAM_SAMPLES = 1024
-"""Approximate number of samples that one compiled program draws."""
 
 
 def sample_futures(
@@ -52,25 +50,13 @@ def sample_futures(
     tokens = tokens or planner.horizon
     if tokens > planner.horizon:
         check_rollout(planner)
-    count = len(history.level)
-    keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(count))
-    size = min(count, max(1, PROGRAM_SAMPLES // planner.config.candidates))
-    blocks = []
-    for begin in range(0, count, size):
-        rows = np.arange(begin, min(begin + size, count))
-        # The last block is padded with its own rows, as another size would compile again.
-        padded = np.resize(rows, size)
-        samples = _sample(
-            planner,
-            weights,
-            keys[padded],
-            history=_take(history, padded),
-            tokens=tokens,
-        )
-        blocks.append(samples[: len(rows)])
-        if advance is not None:
-            advance(int(rows[-1]) + 1)
-    return np.concatenate(blocks)
+
+    def sample(keys: Array, rows: np.ndarray) -> np.ndarray:
+        return _sample(planner, weights, keys, history=_take(history, rows), tokens=tokens)
+
+    return sample_blocks(
+        sample, len(history.level), planner.config.candidates, seed=seed, advance=advance
+    )
 
 
 def check_rollout(planner: DiffusionPlanner) -> None:

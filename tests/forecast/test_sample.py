@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.forecast import sample as sample_module
+from dfplan.forecast import blocks
 from dfplan.forecast.sample import sample_futures
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History
@@ -58,7 +58,7 @@ def history(windows, tokens, level=0.25):
 def test_every_window_is_sampled_whatever_fits_a_program(monkeypatch):
     planner = Counting(planner_config(candidates=4, **{"history.tokens": 2}))
     windows_done = []
-    monkeypatch.setattr(sample_module, "PROGRAM_SAMPLES", 12)  # three windows of four samples
+    monkeypatch.setattr(blocks, "PROGRAM_SAMPLES", 12)  # three windows of four samples
     samples = sample_futures(planner, None, history(10, 2), seed=0, advance=windows_done.append)
     assert samples.shape == (10, 4, 3, 2) and windows_done == [3, 6, 9, 10]
     np.testing.assert_array_equal(samples[:, 0, 0, 0], 100 * np.arange(10) + 1)

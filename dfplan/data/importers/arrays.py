@@ -36,6 +36,13 @@ DONES_TRUNCATE = (
     "as truncated"
 )
 
+SUFFIXES = (".npz", ".npy")
+
+
+def recognizes(path: Path) -> bool:
+    """Return whether a file's name is that of NumPy's files."""
+    return path.suffix in SUFFIXES
+
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
     """Read NumPy arrays in NPZ or NPY files.

@@ -24,12 +24,14 @@ class Columns:
         rewards: Column of the rewards; None for the format's default if the file has it, `NONE`
             for no rewards.
         goal: Column of the goals; None and `NONE` as for `rewards`.
+        split: Name of a subset of the episodes that the file defines; None for all of them.
     """
 
     observations: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     rewards: str | None = None
     goal: str | None = None
+    split: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +123,14 @@ class ColumnReader:
         """Return the columns to read: the user's choice, and the format's default elsewhere.
 
         Rewards and goal are None if the user named no column and the file lacks the default one.
+
+        Raises:
+            UserError: If a split is chosen; formats that have splits resolve it themselves.
         """
+        if columns.split is not None:
+            raise UserError(
+                f"{self.where} is of a format without splits; omit --split {columns.split}"
+            )
         return Columns(
             observations=columns.observations or default.observations,
             actions=columns.actions or default.actions,

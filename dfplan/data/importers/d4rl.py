@@ -22,6 +22,7 @@ from dfplan.data.importers.episodes import (
     join_episodes,
     read_episodes,
 )
+from dfplan.types import UserError
 from dfplan.util.readers import open_hdf5
 
 NEXT = "next_observations"
@@ -31,6 +32,13 @@ DEFAULT = Columns(
 TIMEOUTS = "timeouts"
 BOUNDARY_COLUMNS = ("terminals", TIMEOUTS, NEXT)
 UNMARKED = "unmarked ends of episodes, found by {}: {}"
+
+
+def recognizes(path: Path) -> bool:
+    """Return whether a file is HDF5."""
+    import h5py
+
+    return path.is_file() and bool(h5py.is_hdf5(path))
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:

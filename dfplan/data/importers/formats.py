@@ -42,7 +42,12 @@ IMPORTERS = Registry(
         "ogbench": "dfplan.data.importers.ogbench:read",
         "lerobot": "dfplan.data.importers.lerobot:read",
         "numpy": "dfplan.data.importers.arrays:read",
+        "robomimic": "dfplan.data.importers.robomimic:read",
+        "diffusion_policy": "dfplan.data.importers.diffusion_policy:read",
         "csv": "dfplan.data.importers.tracks:read",
+        "mot": "dfplan.data.importers.mot:read",
+        "eth_ucy": "dfplan.data.importers.eth_ucy:read",
+        "ultralytics": "dfplan.data.importers.ultralytics:read",
     },
 )
 
@@ -73,9 +78,18 @@ def read_files(
             not numeric or not as long as the others, or a value is not finite.
     """
     read: Importer = IMPORTERS.get(name)
+    check_paths(paths)
+    return read(paths, columns, limit)
+
+
+def check_paths(paths: Sequence[Path]) -> None:
+    """Check that files exist.
+
+    Raises:
+        UserError: If one does not, or none is named.
+    """
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise UserError(f"{missing[0]} does not exist")
     if not paths:
         raise UserError("name a file to import")
-    return read(paths, columns, limit)

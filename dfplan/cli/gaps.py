@@ -1,0 +1,227 @@
+"""The part of `dfplan predict` that fills gaps, held-out ones and those in files of tracks."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from dfplan.cli.common import console, write_text
+from dfplan.cli.progress_bar import step_bar
+from dfplan.data.importers.columns import Columns
+from dfplan.data.importers.formats import IMPORTERS, check_paths
+from dfplan.data.importers.recognize import recognize
+from dfplan.data.importers.track_table import DEFAULT, TrackImporter, Tracks, sort_tracks
+from dfplan.evaluation.bootstrap import interval as mean_interval
+from dfplan.forecast.fill import Incomplete, fill_gaps
+from dfplan.forecast.gaps import HeldOutGaps, hold_out, interpolate, smooth
+from dfplan.forecast.smoother import ConstantVelocity
+from dfplan.forecast.track_gaps import filled_csv, find_gaps
+from dfplan.forecast.windows import COVERAGES, calibrate, errors, inside, interval
+from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import Weights
+from dfplan.report.result import format_interval
+from dfplan.runs.run import Run
+from dfplan.types import UserError
+
+DIFFUSION = "diffusion"
+SMOOTHER = "Kalman smoother"
+LINE = "straight line"
+Stretch = Mapping[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Filler:
+    """What fills gaps, and how held-out ones are drawn.
+
+    Attributes:
+        run: Run of a network that is not causal.
+        planner: Its planner.
+        weights: Its weights.
+        windows: Number of held-out gaps.
+        seed: Random seed of the gaps and the samples.
+    """
+
+    run: Run
+    planner: DiffusionPlanner
+    weights: Weights
+    windows: int
+    seed: int
+
+    def sample(self, title: str, incomplete: Incomplete, seed: int) -> np.ndarray:
+        """Return samples `[W, N, T, S]` of complete sequences."""
+        with step_bar(title, len(incomplete.states)) as advance:
+            return fill_gaps(self.planner, self.weights, incomplete, seed, advance)
+
+    def hold_out(self, dataset: str, gap: int) -> HeldOutGaps:
+        """Draw held-out gaps of a number of tokens from a dataset."""
+        data = self.run.load_data(dataset)
+        stride = self.planner.model.layout.stride
+        tokens = self.run.config.data.tokens
+        return hold_out(data, stride, tokens, gap, count=self.windows, seed=self.seed)
+
+
+def measure_gaps(
+    filler: Filler, dataset: str, gap: int, calibration: str | None
+) -> tuple[dict[str, Any], Stretch]:
+    """Fill held-out gaps by each method; return the record of the result, and the stretch.
+
+    Args:
+        filler: Filler.
+        dataset: Minari id of the trajectories.
+        gap: Tokens of a gap.
+        calibration: Minari id of the calibration set, or None.
+    """
+    stretches = dict.fromkeys((DIFFUSION, SMOOTHER), dict.fromkeys(COVERAGES, 1.0))
+    if calibration:
+        held = filler.hold_out(calibration, gap)
+        fills = _fills(filler, held, "calibrating", seed=filler.seed + 1)
+        stretches = {
+            method: {c: calibrate(fills[method], held.truth, c) for c in COVERAGES}
+            for method in stretches
+        }
+    held = filler.hold_out(dataset, gap)
+    fills = _fills(filler, held, "filling", seed=filler.seed)
+    layout = filler.run.layout
+    position = layout.goal_dims or tuple(range(layout.state_dim))
+    measured = {}
+    for method, samples in fills.items():
+        error = errors(samples, held.truth, position)["mean"]
+        measured[method] = {"error": mean_interval(error)}
+        for coverage, stretch in stretches.get(method, {}).items():
+            covered = inside(samples, held.truth, coverage, stretch=stretch).mean(axis=(1, 2))
+            measured[method][f"coverage_{coverage:.0%}"] = mean_interval(covered)
+    samples = fills[DIFFUSION]
+    record = {
+        "gap_tokens": gap,
+        "stretch": {str(c): factor for c, factor in stretches[DIFFUSION].items()},
+        "episode": held.episode.tolist(),
+        "step": held.step.tolist(),
+        "mean": layout.to_global(samples.mean(axis=1)).tolist(),
+        "intervals": {
+            str(c): [
+                layout.to_global(end).tolist()
+                for end in interval(samples, c, stretches[DIFFUSION][c])
+            ]
+            for c in COVERAGES
+        },
+        "measured": measured,
+    }
+    return record, stretches[DIFFUSION]
+
+
+def _fills(filler: Filler, held: HeldOutGaps, title: str, seed: int) -> dict[str, np.ndarray]:
+    """Return what each method puts into held-out gaps, `[W, N, P, S]`."""
+    incomplete = held.incomplete
+    samples = filler.sample(title, incomplete, seed)
+    # Fitted to the very sequences that are filled, which favors the smoother.
+    sequences = np.moveaxis(incomplete.states.astype(np.float64), -1, 0)
+    models = [ConstantVelocity.fit(dimension) for dimension in sequences]
+    fills = {
+        DIFFUSION: samples,
+        SMOOTHER: smooth(models, incomplete, count=samples.shape[1]),
+        LINE: interpolate(incomplete)[:, None],
+    }
+    return {method: filled[:, :, held.gap] for method, filled in fills.items()}
+
+
+def gap_table(measured: Mapping[str, Any]) -> Table:
+    """Return the table of what `measure_gaps` measured."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("filled by", no_wrap=True)
+    table.add_column("error (95% CI)", no_wrap=True)
+    for coverage in COVERAGES:
+        table.add_column(f"in the {coverage:.0%} interval", no_wrap=True)
+    for method, values in measured.items():
+        shares = [values.get(f"coverage_{coverage:.0%}") for coverage in COVERAGES]
+        cells = ["-" if share is None else f"{share['mean']:.3f}" for share in shares]
+        table.add_row(method, format_interval(values["error"], digits=3), *cells)
+    return table
+
+
+def fill_files(
+    filler: Filler, paths: Sequence[Path], columns: Sequence[str], out: Path, stretch: Stretch
+) -> list[dict[str, Any]]:
+    """Fill the gaps of files of tracks and write the completed tracks to one CSV file.
+
+    Args:
+        filler: Filler.
+        paths: Files or folders of tracks.
+        columns: Columns that form the state; x and y if empty.
+        out: CSV file to write.
+        stretch: Factors of the intervals, see `dfplan.forecast.windows.calibrate`.
+
+    Returns:
+        The gaps, one record each.
+
+    Raises:
+        UserError: If the files are not tracks, do not have the run's states, or have no gap.
+    """
+    names = tuple(columns) or DEFAULT.observations
+    _check_states(filler.run, names)
+    texts = []
+    records = []
+    for tracks in _read_tracks(paths, names):
+        text, gaps = _fill_tracks(filler, tracks, names, stretch)
+        texts.append(text)
+        records += gaps
+    header = texts[0].partition("\n")[0]
+    write_text(
+        out, "\n".join([header, *(text.partition("\n")[2].rstrip() for text in texts)]) + "\n"
+    )
+    return records
+
+
+def _check_states(run: Run, names: Sequence[str]) -> None:
+    if run.layout.state_dim != len(names):
+        raise UserError(
+            f"states of this run have {run.layout.state_dim} numbers, but --columns "
+            f"{' '.join(names)} has {len(names)}"
+        )
+    if run.config.data.stride != 1:
+        raise UserError(
+            f"every step of a track is filled, but tokens of this run are {run.config.data.stride} "
+            "steps apart; valid here: a run trained with data.stride 1"
+        )
+
+
+def _read_tracks(paths: Sequence[Path], names: tuple[str, ...]) -> list[Tracks]:
+    check_paths(paths)
+    importer = IMPORTERS.get(recognize(paths))
+    if not isinstance(importer, TrackImporter):
+        raise UserError(f"{paths[0]} does not hold tracks; valid: csv, mot, eth_ucy, ultralytics")
+    columns = Columns(observations=names)
+    return [sort_tracks(importer.read_table(path), columns) for path in paths]
+
+
+def _fill_tracks(
+    filler: Filler, tracks: Tracks, names: Sequence[str], stretch: Stretch
+) -> tuple[str, list[dict[str, Any]]]:
+    """Return the completed tracks of one file as CSV, and its gaps."""
+    found = find_gaps(tracks, filler.run.config.data.tokens)
+    if found.too_long:
+        longest = filler.run.config.data.tokens - 2
+        console.print(
+            f"note: {tracks.where}: gaps of more than {longest} steps are left open: "
+            f"{found.too_long}"
+        )
+    if not found.gaps:
+        raise UserError(f"{tracks.where} has no gap of up to {filler.run.config.data.tokens - 2}")
+    layout = filler.run.layout
+    local = found.incomplete._replace(states=layout.to_local(found.incomplete.states))
+    samples = filler.sample(f"filling {tracks.where}", local, filler.seed)
+    coverage = max(COVERAGES)
+    low, high = interval(samples, coverage, stretch[coverage])
+    fills, intervals = [], []
+    for i, gap in enumerate(found.gaps):
+        steps = slice(gap.first, gap.first + gap.length)
+        fills.append(layout.to_global(samples[i].mean(axis=0)[steps]))
+        intervals.append((layout.to_global(low[i, steps]), layout.to_global(high[i, steps])))
+    records = [
+        {"file": tracks.where, "track": gap.track, "after_time": gap.time, "steps": gap.length}
+        for gap in found.gaps
+    ]
+    return filled_csv(tracks, names, found, fills, intervals), records

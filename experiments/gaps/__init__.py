@@ -1,0 +1,1 @@
+"""Gaps in tracks, filled by diffusion, by straight lines and by a Kalman smoother."""
