@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from dfplan import __version__
+from dfplan.util.printable import printable
 
 COMMANDS = {
     "tasks": "list the tasks of the installed packages",
@@ -42,8 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         130 if the command was interrupted.
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    if "" not in sys.path:
-        sys.path.append("")  # The current directory, after everything that is installed.
     try:
         code = _run(args)
         sys.stdout.flush()
@@ -82,7 +81,7 @@ def _module(command: str) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"dfplan: {message}", file=sys.stderr)
+    print(f"dfplan: {printable(message, keep='')}", file=sys.stderr)
     return code
 
 

@@ -38,6 +38,7 @@ from dfplan.runs.run import Run
 from dfplan.runs.train import resume, train
 from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.tasks.registry import Task, get_task
+from dfplan.tasks.trust import UntrustedCodeError
 from dfplan.training.loop import Report
 from dfplan.types import UserError
 
@@ -176,9 +177,14 @@ def _replace_parts(task: Task, args: Args) -> Task:
 
 
 def _note_missing_env(task: Task) -> None:
-    """Print a note if the environment is unknown: not an error, but the id may be misspelled."""
+    """Print a note if the environment is unknown: not an error, but the id may be misspelled.
+
+    The id of a run to initialize from was checked when that run was trained.
+    """
     try:
         make_env(task.env, task.env_kwargs).close()
+    except UntrustedCodeError:
+        return
     except UnknownEnvError as error:
         console.print(f"note: {error}; training continues, as it needs only the dataset")
 
