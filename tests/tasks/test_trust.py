@@ -8,7 +8,6 @@ import sys
 import gymnasium as gym
 import pytest
 
-from dfplan.tasks.env_spec import read_env_spec
 from dfplan.tasks.load import checkpoint_folder, load_function
 from dfplan.tasks.make_env import make_env, open_env
 from dfplan.tasks.registry import Task
@@ -80,7 +79,6 @@ def test_environments_whose_module_a_file_names(planted, make):
     message = refusal(make, read(env="planted:Planted-v0").env)
     assert "'planted'" in message and "'planted:Planted-v0'" in message and "--env" in message
     assert not planted.exists()
-    trust(read(env="planted:Planted-v0"))
     make_env(trust(read(env="planted:Planted-v0")).env).close()
     assert planted.exists()
 
@@ -121,35 +119,3 @@ def test_a_name_stays_untrusted_in_copies_and_is_text_in_files():
 def test_names_are_text(field, value):
     with pytest.raises(UserError, match=f"task.{field} is .*; needed: text"):
         read(**{field: value})
-
-
-def env_spec(**changes) -> str:
-    spec = json.loads(gym.spec("Pendulum-v1").to_json())
-    return json.dumps({**spec, **changes})
-
-
-def test_of_a_specification_only_id_and_arguments_are_used(planted):
-    text = env_spec(entry_point="planted:track", vector_entry_point="planted:track")
-    env_id, kwargs = read_env_spec(text, FILE)
-    with open_env(env_id, kwargs) as env:
-        assert env.spec.id == "Pendulum-v1" and env.spec.max_episode_steps == 200
-    env_id, kwargs = read_env_spec(env_spec(id="planted:Planted-v0"), FILE)
-    refusal(make_env, env_id, kwargs)
-    assert not planted.exists()
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["{", "[]", "3", "null", "[" * 100_000, "{}", env_spec(id=3), env_spec(kwargs=[1])],
-    ids=range(8),
-)
-def test_specifications_that_are_none(text):
-    with pytest.raises(UserError, match=FILE):
-        read_env_spec(text, FILE)
-
-
-def test_wrappers_of_a_specification_are_refused(planted):
-    wrapper = {"name": "Evil", "entry_point": "planted:track", "kwargs": {}}
-    with pytest.raises(UserError, match="additional_wrappers"):
-        read_env_spec(env_spec(additional_wrappers=[wrapper]), FILE)
-    assert not planted.exists()
