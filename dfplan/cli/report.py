@@ -169,10 +169,15 @@ def _report(
             result_table(result, source, config["planner"])
             for result, source in zip(results.values(), sources, strict=True)
         ],
-        figures=[figure for figure in figures if figure.path.is_file()],
+        figures=[figure for figure in figures if _is_own_file(figure.path)],
         settings=_settings(config),
         footer=f"Written by dfplan {__version__}: {shlex.join(['dfplan', 'report', *argv])}",
     )
+
+
+def _is_own_file(path: Path) -> bool:
+    """Tell whether a file exists and is no link to a file elsewhere, which a report would embed."""
+    return path.is_file() and path.resolve().parent == path.parent.resolve()
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, list[Setting]]:

@@ -63,7 +63,7 @@ class Args:
         goal_value: Constant desired goal, such as 0 0 for a distance.
         preset: Size of network and training: small, default or large.
         init_from: Initialize from the weights of this run, or of a task's pretrained planner; its
-            settings become the defaults.
+            settings become the defaults, except for training.wandb.
         out: Directory of the new run; must not contain a run. (required)
         resume: Continue the run in --out, with its own settings.
         stop_step: Stop at this training step, to resume later.
@@ -134,7 +134,8 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
     if run:
         config = run.config
     elif init_from:
-        config = resolve_run(init_from).run.config
+        # What is sent elsewhere is for the user to say, not for a file.
+        config = resolve_run(init_from).run.config.override({"training.wandb": ""})
     else:
         config = make_config(task, preset)
     args = parse(Args, "train", argv, default=Args(preset=preset, config=config))

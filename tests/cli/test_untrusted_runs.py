@@ -8,6 +8,7 @@ import gymnasium as gym
 import pytest
 
 from dfplan.agent import Agent
+from dfplan.cli import report, train
 from dfplan.cli.own_code import trust_run
 from dfplan.runs.fit import fit_run
 from dfplan.runs.resolve import resolve_run
@@ -94,6 +95,15 @@ def test_train_imports_nothing_of_the_run_that_it_begins_with(dfplan, planted):
     assert not ran()
 
 
+def test_train_logs_nowhere_because_a_run_says_so(planted, place):
+    text = (planted / "config.json").read_text()
+    (place / "other").mkdir()
+    (place / "other" / "config.json").write_text(text.replace('"wandb": ""', '"wandb": "evil"'))
+    assert Run.load("other").config.training.wandb == "evil"
+    args, _ = train._parse(["--init-from", "other", "--out", "new"])
+    assert args.config.training.wandb == ""
+
+
 def test_info_and_pack_treat_a_run_as_data(dfplan, planted, place):
     done = dfplan("info", planted, "--json", "i.json")
     assert done.code == 0 and not ran()
@@ -146,3 +156,12 @@ def test_a_module_that_fails_is_named(dfplan, planted, place):
     done = dfplan("eval", planted, "--trust-code")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "'planted'" in done.err and "no_such_module_2" in done.err
+
+
+def test_reports_embed_no_file_from_elsewhere(place):
+    (place / "secret").write_text("key")
+    (place / "results").mkdir()
+    (place / "results" / "plans.png").symlink_to(place / "secret")
+    (place / "results" / "denoising.gif").touch()
+    figures = [place / "results" / name for name in ("plans.png", "denoising.gif", "none.png")]
+    assert [report._is_own_file(path) for path in figures] == [False, True, False]
