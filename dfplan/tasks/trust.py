@@ -3,12 +3,14 @@
 A run names functions ("module:function") and an environment (a Gymnasium id, perhaps with the
 module that registers it). Whoever wrote the file chose these names, so importing them would run
 code of that person's choice. Names that come from a file are therefore `UntrustedName`s. Of these,
-`dfplan.tasks.load.load_function` imports only what a task of an installed package names too, and
-`dfplan.tasks.make_env.make_env` makes only environments that are registered, without importing the
-module. A plain `str` was written by the user or the programmer, and is trusted.
+`dfplan.tasks.load.load_function` imports only what an installed package declares: in one of its
+tasks or, for a tracker, as an entry point of the group `dfplan.trackers`.
+`dfplan.tasks.make_env.make_env` makes only environments that are declared in this way or registered
+already. A plain `str` was written by the user or the programmer, and is trusted.
 """
 
 import dataclasses
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from dfplan.tasks.registry import Task, all_tasks
@@ -16,6 +18,8 @@ from dfplan.types import UserError
 
 IMPORTED = ("collector", "policy", "tracker", "checkpoint")
 """Attributes of a task that name what is imported from a module."""
+TRACKERS = "dfplan.trackers"
+"""Entry-point group of trackers that belong to no task of their package."""
 COMPATIBILITY_IDS = ("GymV21Environment", "GymV26Environment")
 """Registered environments that import and make another one, which their arguments name."""
 
@@ -86,12 +90,9 @@ def check_importable(name: str) -> None:
     """Check that the module of "module:function" or "package:folder" may be imported.
 
     Raises:
-        UntrustedCodeError: If the name comes from a file, and no task of an installed package has
-            the same name in the same place.
+        UntrustedCodeError: If the name comes from a file, and no installed package declares it.
     """
-    if not name or not isinstance(name, UntrustedName):
-        return
-    if name not in (getattr(task, name.field, "") for task in all_tasks().values()):
+    if name and isinstance(name, UntrustedName) and name not in _declared(name.field):
         raise UntrustedCodeError(
             f"{name.file} asks to import its {name.field} {str(name)!r}, which no installed "
             f"package declares; {_how_to_trust()}"
@@ -101,7 +102,8 @@ def check_importable(name: str) -> None:
 def registered_id(env_id: str) -> str:
     """Return the Gymnasium id by which an environment is made.
 
-    Of an untrusted "module:Env-v0" that is "Env-v0", so that the module is not imported.
+    Of an untrusted "module:Env-v0" that no installed package declares, it is "Env-v0", so that the
+    module is not imported.
 
     Raises:
         UntrustedCodeError: If the id comes from a file, and making its environment would import a
@@ -111,7 +113,8 @@ def registered_id(env_id: str) -> str:
         return env_id
     import gymnasium
 
-    all_tasks()  # Installed packages register their environments.
+    if env_id in _declared("env"):  # Loading the tasks also registers their environments.
+        return str(env_id)
     module, _, name = env_id.rpartition(":")
     if name.startswith(COMPATIBILITY_IDS) or (module and name not in gymnasium.registry):
         what = f"the module {module!r}" if module else "another environment's module"
@@ -120,6 +123,14 @@ def registered_id(env_id: str) -> str:
             f"{_how_to_trust()}, or name the environment yourself (--env ID)"
         )
     return name
+
+
+def _declared(field: str) -> set[str]:
+    """Return what installed packages declare for an attribute of a task."""
+    names = {getattr(task, field) for task in all_tasks().values()}
+    if field == "tracker":
+        names |= {point.value for point in entry_points(group=TRACKERS)}
+    return names
 
 
 def _how_to_trust() -> str:

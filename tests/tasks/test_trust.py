@@ -69,6 +69,23 @@ def test_functions_that_a_package_declares(monkeypatch):
     refusal(load_function, read(policy="numpy:zeros").policy)
 
 
+def test_trackers_that_a_package_declares(tmp_path, monkeypatch):
+    info = tmp_path / "own_trackers-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own-trackers\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[dfplan.trackers]\nown = numpy:ones\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load_function(read(tracker="numpy:ones").tracker).__name__ == "ones"
+    refusal(load_function, read(tracker="numpy:zeros").tracker)
+    refusal(load_function, read(policy="numpy:ones").policy)
+
+
+def test_environments_that_a_package_declares(planted, monkeypatch):
+    install(monkeypatch, {"walk": {**DECLARED, "env": "planted:Planted-v0"}})
+    make_env(read(env="planted:Planted-v0").env).close()
+    assert planted.exists()
+
+
 def test_packages_that_only_a_file_names(planted):
     refusal(checkpoint_folder, read(checkpoint="planted:folder"))
     assert not planted.exists()
