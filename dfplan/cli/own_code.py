@@ -22,14 +22,18 @@ from dfplan.types import UserError, one_line
 @contextlib.contextmanager
 def current_directory_importable() -> Iterator[None]:
     """Let modules be imported from the current directory too, after all others."""
-    path = list(sys.path)
-    with contextlib.suppress(FileNotFoundError):  # the directory has been removed
-        sys.path.append(os.getcwd())
+    try:
+        directory = os.getcwd()
+    except FileNotFoundError:  # it has been removed
+        yield
+        return
+    sys.path.append(directory)
     importlib.invalidate_caches()
     try:
         yield
     finally:
-        sys.path[:] = path
+        # A module may have changed the path for itself, so only this entry is taken back.
+        sys.path[:] = [entry for entry in sys.path if entry is not directory]
 
 
 def load_own_function(path: str) -> Callable[..., Any]:

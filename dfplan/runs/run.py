@@ -209,7 +209,7 @@ class Run:
         """
         with open_record(directory) as record:
             run = cls._from_record(record)
-            run = dataclasses.replace(run, task=distrust(run.task, Path(directory) / CONFIG))
+            run = dataclasses.replace(run, task=distrust(run.task, f"{directory}/config.json"))
             if not record.get("value"):
                 return run
             return dataclasses.replace(run, critic=Critic.load(Path(directory) / VALUE))

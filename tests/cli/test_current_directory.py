@@ -68,6 +68,17 @@ def test_a_module_that_the_user_names_is_found_after_all_others(planted):
     assert (planted / "ran").exists() and sys.path == path
 
 
+def test_a_module_may_change_the_path_for_itself(place, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (place / "planted_env.py").write_text("import sys\nsys.path.append('lib')\nact = print\n")
+    path = list(sys.path)
+    try:
+        assert load_own_function("planted_env:act") is print
+        assert sys.path == [*path, "lib"]
+    finally:
+        sys.modules.pop("planted_env", None)
+
+
 @pytest.mark.parametrize("module", ["no_such_module_3", "no.such.module"])
 def test_an_environment_in_a_module_that_does_not_exist(dfplan, place, module):
     import_own_env(f"{module}:Env-v0")

@@ -1,7 +1,9 @@
 """A run is data: commands import nothing that it names, unless the user trusts its code."""
 
 import json
+import shutil
 import sys
+import zlib
 from pathlib import Path
 
 import gymnasium as gym
@@ -96,9 +98,11 @@ def test_train_imports_nothing_of_the_run_that_it_begins_with(dfplan, planted):
 
 
 def test_train_logs_nowhere_because_a_run_says_so(planted, place):
-    text = (planted / "config.json").read_text()
+    record = json.loads((planted / "config.json").read_text())
+    record["config"]["training"]["wandb"] = "evil"
+    record.pop("checksum", None)
     (place / "other").mkdir()
-    (place / "other" / "config.json").write_text(text.replace('"wandb": ""', '"wandb": "evil"'))
+    (place / "other" / "config.json").write_text(json.dumps(record))
     assert Run.load("other").config.training.wandb == "evil"
     args, _ = train._parse(["--init-from", "other", "--out", "new"])
     assert args.config.training.wandb == ""
@@ -165,3 +169,16 @@ def test_reports_embed_no_file_from_elsewhere(place):
     (place / "results" / "denoising.gif").touch()
     figures = [place / "results" / name for name in ("plans.png", "denoising.gif", "none.png")]
     assert [report._is_own_file(path) for path in figures] == [False, True, False]
+
+
+def test_a_checkpoint_names_no_files_elsewhere(dfplan, untrusted_run, place):
+    run = shutil.copytree(untrusted_run, place / "copy")
+    (place / "outside").write_bytes(b"secret")
+    contents = run / "checkpoints" / "4" / "contents.json"
+    record = json.loads(contents.read_text())
+    name = "weights/../../../../outside"
+    record["files"][name] = zlib.crc32(b"secret")
+    contents.write_text(json.dumps(record))
+    done = dfplan("info", run)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert repr(name) in done.err
