@@ -1,5 +1,6 @@
 """A run is data: commands import nothing that it names, unless the user trusts its code."""
 
+import contextlib
 import json
 import shutil
 import sys
@@ -15,7 +16,7 @@ from dfplan.cli.own_code import trust_run
 from dfplan.runs.fit import fit_run
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, checkpoints
-from dfplan.tasks.load import load_function
+from dfplan.tasks.load import checkpoint_folder, load_function
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
@@ -182,3 +183,43 @@ def test_a_checkpoint_names_no_files_elsewhere(dfplan, untrusted_run, place):
     done = dfplan("info", run)
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert repr(name) in done.err
+
+
+def texts(record, path=()):
+    """Yield the path of every text in a record."""
+    for key, value in record.items():
+        if isinstance(value, dict):
+            yield from texts(value, (*path, key))
+        elif isinstance(value, str):
+            yield (*path, key)
+
+
+def test_no_text_in_a_run_is_imported(planted, place, monkeypatch):
+    monkeypatch.syspath_prepend(str(place))
+    record = json.loads((planted / "config.json").read_text())
+    record.pop("checksum", None)
+    paths = list(texts(record))
+    assert len(paths) > 20
+    (place / "other").mkdir()
+    for path in paths:
+        changed = json.loads(json.dumps(record))
+        section = changed
+        for key in path[:-1]:
+            section = section[key]
+        section[path[-1]] = "planted:track"
+        (place / "other" / "config.json").write_text(json.dumps(changed))
+        try:
+            run = resolve_run("other").run
+        except UserError:
+            assert not ran(), path
+            continue
+        for use, value in (
+            (Run.make_planner, run),
+            (make_env, run.task.env),
+            (load_function, run.task.tracker),
+            (load_function, run.task.policy),
+            (checkpoint_folder, run.task),
+        ):
+            with contextlib.suppress(UserError):
+                use(value)
+        assert not ran(), path
