@@ -28,7 +28,7 @@ from dfplan.representation.layout import Layout
 from dfplan.runs.fit import get_dynamics
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
-from dfplan.tasks.registry import load_function
+from dfplan.tasks.load import load_function
 from dfplan.types import Cost, Tracker
 from dfplan.util.compilation_cache import enable_compilation_cache
 
@@ -101,7 +101,12 @@ class Agent:
 
     @classmethod
     def load(
-        cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
+        cls,
+        directory: Path | str,
+        *,
+        planner: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        trust_code: bool = False,
     ) -> "Agent":
         """Load the agent of a trained run.
 
@@ -112,12 +117,15 @@ class Agent:
             directory: Run directory, or the name of a task with a pretrained planner.
             planner: Planner settings to change, such as `{"candidates": 16}`.
             seed: PRNG seed of the plans.
+            trust_code: Whether the run's tracker may be imported from anywhere; by default only
+                from installed packages that declare it.
 
         Raises:
-            UserError: If the run is missing or damaged, or a setting is unknown.
+            UserError: If the run is missing or damaged, a setting is unknown, or the run names a
+                tracker that may not be imported.
         """
         enable_compilation_cache()
-        resolved = resolve_run(directory).with_planner(planner or {})
+        resolved = resolve_run(directory, trust_code=trust_code).with_planner(planner or {})
         agent = cls.from_run(resolved.run, resolved.load_weights(), seed=seed)
         if resolved.run.config.planner.timing.deadline_ms >= 0:
             agent.compile()

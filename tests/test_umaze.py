@@ -9,8 +9,9 @@ from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import run_episodes
 from dfplan.runs.presets import make_config
 from dfplan.runs.train import train
+from dfplan.tasks.load import load_function
 from dfplan.tasks.make_env import make_env
-from dfplan.tasks.registry import get_task, load_function
+from dfplan.tasks.registry import get_task
 
 from .conftest import well_compiled
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from dfplan import __version__
 from dfplan.util.interrupts import exit_code, raised_signals
+from dfplan.util.printable import printable
 
 COMMANDS = {
     "tasks": "list the tasks of the installed packages",
@@ -46,8 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         130 if the command was interrupted, 143 after SIGTERM and 129 after SIGHUP.
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    if "" not in sys.path:
-        sys.path.append("")  # The current directory, after everything that is installed.
     try:
         with raised_signals():
             code = _run(args)
@@ -107,7 +106,7 @@ def _module(command: str) -> str:
 
 def _fail(message: str, code: int) -> int:
     with contextlib.suppress(OSError):  # After SIGHUP there may be no terminal left.
-        print(f"dfplan: {message}", file=sys.stderr)
+        print(f"dfplan: {printable(message, keep='')}", file=sys.stderr)
     return code
 
 

@@ -19,11 +19,13 @@ from dfplan.cli.common import (
     parse,
     write_json,
 )
+from dfplan.cli.own_code import load_own_function
 from dfplan.cli.progress_bar import step_bar
 from dfplan.data.collect import collect, collect_with
 from dfplan.data.store.write import check_new_dataset_id
+from dfplan.tasks.load import load_function
 from dfplan.tasks.make_env import make_env
-from dfplan.tasks.registry import Task, load_function
+from dfplan.tasks.registry import Task
 from dfplan.types import UserError, one_line
 
 
@@ -92,5 +94,8 @@ def _collector(task: Task, policy: str | None) -> Callable[..., Any]:
     """Return the function that collects: the task's own unless there is a policy."""
     if task.collector and not policy:
         return functools.partial(collect_with, load_function(task.collector))
-    policy = policy or task.policy
-    return functools.partial(collect, policy=load_function(policy)) if policy else collect
+    if policy:
+        return functools.partial(collect, policy=load_own_function(policy))
+    if task.policy:
+        return functools.partial(collect, policy=load_function(task.policy))
+    return collect

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
-from rich.console import Console
 
 from dfplan.agent import Agent
+from dfplan.cli.console import PlainConsole
+from dfplan.cli.own_code import import_own_env, trust_run
 from dfplan.cli.usage import check_no_empty_values, first_section, unknown_options
 from dfplan.planner.config import PlannerConfig
 from dfplan.runs.resolve import ResolvedRun, resolve_run
@@ -44,8 +45,7 @@ Numbers = Annotated[tuple[float, ...], tyro.conf.arg(metavar="FLOAT ...", help_b
 File = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 
-# Paths and JSON may contain what Rich would interpret as markup.
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+console = PlainConsole()
 
 
 def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | None = None) -> T:
@@ -105,7 +105,8 @@ def parse_with_run(
     """Parse a command that takes a run first and planner settings among its options.
 
     Args:
-        args_type: Dataclass of the arguments, with the fields `run` and `planner`.
+        args_type: Dataclass of the arguments, with the fields `run` and `planner`, and optionally
+            `trust_code`.
         command: Name of the command.
         argv: Arguments after the command's name.
         planner_defaults: Function that returns the default planner settings for a run.
@@ -124,7 +125,9 @@ def parse_with_run(
     resolved = resolve_run(name)
     make_args: Any = args_type
     default = make_args(run=Path(name), planner=planner_defaults(resolved.run))
-    args = parse(args_type, command, argv, default=default)
+    args: Any = parse(args_type, command, argv, default=default)
+    if getattr(args, "trust_code", False):
+        resolved = trust_run(resolved)
     return args, resolved.replace_planner(args.planner)
 
 
@@ -204,6 +207,7 @@ def choose_env(task: Task, name: str | None, env: str | None, env_kwargs: str | 
         task = get_task(name)
     # A score is only valid in the exact environment that its constants were measured in.
     if env:
+        import_own_env(env)
         task = dataclasses.replace(
             task, name="", env=env, env_kwargs={}, score=None, protocol="seeds"
         )

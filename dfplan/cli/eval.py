@@ -70,6 +70,8 @@ class Args:
             package registers.
         baselines: Also evaluate random actions and the dataset's controller, on the same seeds.
         out: Directory for result.json, plans.png, denoising.gif and episode.gif.
+        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
+            current directory included; by default only what installed packages declare.
         json: Also write the result to this file.
     """
 
@@ -88,6 +90,7 @@ class Args:
     protocol: Text = None
     baselines: Flag = False
     out: Folder = None
+    trust_code: Flag = False
     json: File = None
     planner: PlannerConfig = PlannerConfig()
 

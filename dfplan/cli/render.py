@@ -12,6 +12,7 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.cli.common import (
     File,
+    Flag,
     Integer,
     Integers,
     RunDir,
@@ -62,6 +63,8 @@ class Args:
         env: Another Gymnasium id to record, with the same states and actions.
         env_kwargs: Arguments of gymnasium.make as a JSON object.
         max_steps: Maximum episode length, for environments without a time limit of their own.
+        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
+            current directory included; by default only what installed packages declare.
         json: Also write the file, the number of frames and the renderer to this file.
     """
 
@@ -75,6 +78,7 @@ class Args:
     env: Text = None
     env_kwargs: Text = None
     max_steps: Integer = None
+    trust_code: Flag = False
     json: File = None
     planner: PlannerConfig = PlannerConfig()
 

@@ -12,6 +12,7 @@ from dfplan import __version__
 from dfplan.cli import eval as eval_command
 from dfplan.cli.common import (
     File,
+    Flag,
     Integer,
     RunDir,
     check_at_least,
@@ -23,6 +24,7 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.info import run_facts
+from dfplan.cli.own_code import trust_run
 from dfplan.cli.render import record_episodes
 from dfplan.config import Config, flatten
 from dfplan.evaluation.time_limit import limit_steps
@@ -62,6 +64,8 @@ class Args:
         episodes: Number of episodes to play if there are no results.
         seed: Seed of the first of these episodes, and of the video.
         max_steps: Maximum episode length, for environments without a time limit of their own.
+        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
+            current directory included; by default only what installed packages declare.
         json: Also write the report's path and size to this file.
     """
 
@@ -73,6 +77,7 @@ class Args:
     episodes: int = 10
     seed: int = 1000
     max_steps: Integer = None
+    trust_code: Flag = False
     json: File = None
 
 
@@ -80,6 +85,8 @@ def main(argv: Sequence[str]) -> int:
     """Write a report."""
     args = parse(Args, "report", argv)
     resolved = resolve_run(args.run)
+    if args.trust_code:
+        resolved = trust_run(resolved)
     check_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
     check_outputs(args.out, args.json)
@@ -110,6 +117,8 @@ def _evaluate(args: Args, out: Path) -> Path:
     options = ["--episodes", args.episodes, "--seed", args.seed, "--out", out]
     if args.max_steps:
         options += ["--max-steps", args.max_steps]
+    if args.trust_code:
+        options += ["--trust-code"]
     eval_command.main([str(args.run), *map(str, options)], list_figures=False)
     return out / "result.json"
 
@@ -157,10 +166,15 @@ def _report(
             result_table(result, source, config["planner"])
             for result, source in zip(results.values(), sources, strict=True)
         ],
-        figures=[figure for figure in figures if figure.path.is_file()],
+        figures=[figure for figure in figures if _is_own_file(figure.path)],
         settings=_settings(config),
         footer=f"Written by dfplan {__version__}: {shlex.join(['dfplan', 'report', *argv])}",
     )
+
+
+def _is_own_file(path: Path) -> bool:
+    """Tell whether a file exists and is no link to a file elsewhere, which a report would embed."""
+    return path.is_file() and path.resolve().parent == path.parent.resolve()
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, list[Setting]]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from dfplan.cli.common import File, console, parse, write_json
 from dfplan.data.store.listing import local_ids
-from dfplan.tasks.registry import Task, all_tasks, checkpoint_folder
+from dfplan.tasks.load import checkpoint_folder
+from dfplan.tasks.registry import Task, all_tasks
 from dfplan.types import UserError
 
 

@@ -38,6 +38,7 @@ from dfplan.runs.run import Run
 from dfplan.runs.train import resume, train
 from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.tasks.registry import Task, get_task
+from dfplan.tasks.trust import UntrustedCodeError
 from dfplan.training.loop import Report
 from dfplan.types import UserError
 
@@ -63,7 +64,7 @@ class Args:
         goal_value: Constant desired goal, such as 0 0 for a distance.
         preset: Size of network and training: small, default or large.
         init_from: Initialize from the weights of this run, or of a task's pretrained planner; its
-            settings become the defaults.
+            settings become the defaults, except for training.wandb.
         out: Directory of the new run; must not contain a run. (required)
         resume: Continue the run in --out, with its own settings.
         stop_step: Stop at this training step, to resume later.
@@ -135,7 +136,8 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
     if run:
         config = run.config
     elif init_from:
-        config = resolve_run(init_from).run.config
+        # What is sent elsewhere is for the user to say, not for a file.
+        config = resolve_run(init_from).run.config.override({"training.wandb": ""})
     else:
         config = make_config(task, preset)
     args = parse(Args, "train", argv, default=Args(preset=preset, config=config))
@@ -178,9 +180,14 @@ def _replace_parts(task: Task, args: Args) -> Task:
 
 
 def _note_missing_env(task: Task) -> None:
-    """Print a note if the environment is unknown: not an error, but the id may be misspelled."""
+    """Print a note if the environment is unknown: not an error, but the id may be misspelled.
+
+    The id of a run to initialize from was checked when that run was trained.
+    """
     try:
         make_env(task.env, task.env_kwargs).close()
+    except UntrustedCodeError:
+        return
     except UnknownEnvError as error:
         console.print(f"note: {error}; training continues, as it needs only the dataset")
 

@@ -32,6 +32,7 @@ from dfplan.runs.check import check_dataset, check_env
 from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.record import encode_record, open_record, write_record
 from dfplan.tasks.registry import Task
+from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 from dfplan.util import files
@@ -205,11 +206,14 @@ class Run:
     def load(cls, directory: Path | str) -> "Run":
         """Return the run in a directory.
 
+        This runs no code that the run names: these names are untrusted, see `dfplan.tasks.trust`.
+
         Raises:
             UserError: If there is no run, or it is damaged.
         """
         with open_record(directory) as record:
             run = cls._from_record(record)
+            run = dataclasses.replace(run, task=distrust(run.task, f"{directory}/config.json"))
             check_fitted(run)
             if not record.get("value"):
                 return run

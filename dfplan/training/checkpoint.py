@@ -234,5 +234,7 @@ def _check_contents(checkpoint: Path, like: dict[str, PyTree]) -> None:
                     f"but the model has {expected.get(name, 'none')}"
                 )
     for name, crc in record["files"].items():
+        if ".." in Path(name).parts:
+            raise ValueError(f"{CONTENTS} names {name!r}, a file elsewhere")
         if name.partition("/")[0] in like and zlib.crc32((checkpoint / name).read_bytes()) != crc:
             raise ValueError(f"{name} has changed since it was written")
