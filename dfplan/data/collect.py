@@ -70,7 +70,7 @@ def collect(
         for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
         layout = layout_from_spaces(inner.observation_space, inner.action_space, None)
-        if policy is None and layout.action_low is None:
+        if policy is None and not layout.is_action_bounded:
             space = inner.action_space
             raise UserError(f"action space {space} is not supported; supported: Box with bounds")
         with contextlib.closing(DataCollector(_BorrowedEnv(inner))) as env:

@@ -23,7 +23,8 @@ def shape_of(space) -> Shape:
 
     if isinstance(space, spaces.Dict) and len(space):
         return tuple((str(key), shape_of(space[key])) for key in sorted(space, key=str))
-    if not isinstance(space, spaces.Box) or _is_image(space):
+    is_numeric = isinstance(space, spaces.Box) and space.dtype.kind in "iuf"
+    if not is_numeric or _is_image(space):
         text = " ".join(str(space).split())
         raise UserError(f"observation space {text} is not supported; supported: {SUPPORTED}")
     return tuple(map(int, space.shape))
@@ -67,16 +68,40 @@ def flatten(value: Any, shape: Shape, what: str) -> np.ndarray:
 def _vector(x: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     if isinstance(x, dict):
         raise UserError(f"{what} is a dict with {_names(x)}; needed: an array")
-    try:
-        x = np.array(x, np.float32)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
+    x = as_numbers(x, what)
     batch = x.ndim - len(shape)
     if batch < 0 or x.shape[batch:] != shape:
         raise UserError(
             f"{what} has shape {x.shape}; needed: ({', '.join(['...', *map(str, shape)])})"
         )
     return x.reshape(*x.shape[:batch], math.prod(shape))
+
+
+def as_numbers(value: Any, what: str) -> np.ndarray:
+    """Return real numbers of any type as a new array float32; one that is too large is infinite.
+
+    Args:
+        value: Array, number, or nested sequences of numbers.
+        what: Name of the value in errors.
+
+    Raises:
+        UserError: If it holds anything but integers and floating-point numbers.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
+    if array.dtype.kind not in "iuf":
+        raise UserError(
+            f"{what} is not an array of numbers but of {array.dtype.type.__name__}, such as "
+            f"{_example(array)}; needed: integers or floating-point numbers"
+        )
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
+
+
+def _example(array: np.ndarray) -> str:
+    return repr(array.ravel()[:1].tolist())[1:-1][:40] if array.size else "nothing"
 
 
 def _is_dict(shape: Shape) -> bool:
