@@ -9,6 +9,7 @@ DIR/inverse-1.bin  inverse dynamics, if the run acts by them
 """
 
 import dataclasses
+import functools
 import json
 import struct
 from collections.abc import Callable, Mapping
@@ -20,7 +21,8 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.control.inputs import as_goals
+from dfplan.control.inputs import as_goals, as_seeds, check_actions, check_goals, screen_states
+from dfplan.control.plausible_range import PlausibleRange
 from dfplan.representation.layout import Layout
 from dfplan.types import Array, UserError, one_line
 
@@ -97,9 +99,11 @@ class ExportedPlanner:
             The plans.
 
         Raises:
-            UserError: If shapes differ from the training data's, or the batch is too large.
+            UserError: If shapes differ from the training data's, the batch is too large, or a
+                number is NaN or an outlier.
         """
         state = np.atleast_2d(self.layout.state(observation))
+        screen_states(self._state_range, state, missing=False, hint="")
         goal = self.layout.goal(observation) if goal is None else goal
         batch = len(state)
         tokens = self.metadata["history"]
@@ -139,7 +143,7 @@ class ExportedPlanner:
             UserError: See `plan`.
         """
         batch = len(frames)
-        arguments = [_make_keys(seed + np.arange(batch), np.full(batch, count))]
+        arguments = [_make_keys(as_seeds(seed, batch), np.full(batch, count))]
         arguments += [np.asarray(array, np.float32) for array in (frames, actions, level)]
         if self.layout.goal_dim:
             arguments.append(self._broadcast_goal(goal, batch))
@@ -148,7 +152,7 @@ class ExportedPlanner:
         return ExportedPlan(**{"actions": None, **self._call(self.plans, arguments)})
 
     def inverse_action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
-        """Return the actions `[B, A]` that lead from states to later states.
+        """Return the environment's actions `[B, ...]` that lead from states to later states.
 
         Args:
             state: `[B, S]` states.
@@ -164,7 +168,10 @@ class ExportedPlanner:
                 f"this planner acts by {controller!r}; it was exported without 'inverse'"
             )
         arguments = [np.asarray(array, np.float32) for array in (state, later, gap)]
-        return self.layout.clip_action(self._call(self.inverses, arguments)["action"])
+        action = self._call(self.inverses, arguments)["action"]
+        needed = (len(action), self.layout.action_dim)
+        check_actions("the exported inverse dynamics", action, needed=needed)
+        return self.layout.env_action(action)
 
     def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:
         if goal is None:
@@ -173,7 +180,13 @@ class ExportedPlanner:
             )
         goals = as_goals(self.layout, goal, batch)
         assert goals is not None
+        check_goals(self._state_range.take(self.layout.goal_dims), goals)
         return goals
+
+    @functools.cached_property
+    def _state_range(self) -> PlausibleRange:
+        mean = np.asarray(self.weights["states/mean"], np.float64)
+        return PlausibleRange(mean, np.asarray(self.weights["states/std"], np.float64))
 
     def _call(
         self, programs: Mapping[int, Program], arguments: list[np.ndarray]
