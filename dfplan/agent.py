@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from dfplan.control.inputs import (
     screen_states,
 )
 from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
+from dfplan.control.loop_state import LoopSpec, LoopState
+from dfplan.control.plan_requests import PlanRequests
 from dfplan.control.plausible_range import PlausibleRange
 from dfplan.guidance.check_cost import checked_cost
 from dfplan.planner.plan import Plan, Weights
@@ -98,11 +99,10 @@ class Agent:
         self._state_range = PlausibleRange.of(weights.states)
         self._goal_range = self._state_range.take(layout.goal_dims)
         self._batch_planner = BatchPlanner(planner, weights)
-        self._executor = executor or self._default_executor()
+        self._requests = PlanRequests(executor or self._default_executor())
         self._extra_cost: Cost | None = None
         self._overhead = 0.0  # seconds that `act` needs once its plans are ready
         self._loop: LoopState | None = None  # None from a full reset to the next observation
-        self._requests: list[tuple[PlanInputs, Future]] = []
         self.reset(seed=seed)
 
     @classmethod
@@ -218,7 +218,7 @@ class Agent:
         mask = as_mask(mask, len(self._loop.elapsed))
         seeds = None if seed is None else as_seeds(seed, len(mask))
         self._loop = loop.reset(self._spec, self._loop, mask, seeds=seeds)
-        self._cancel_stale_requests()
+        self._requests.cancel_stale(self._loop)
 
     def act(
         self,
@@ -367,24 +367,7 @@ class Agent:
             self._seeds = np.asarray(self._loop.seeds)
             self._plan_counts = np.asarray(self._loop.plan_counts)
         self._loop = None
-        self._cancel_requests()
-
-    def _cancel_requests(self) -> None:
-        """Drop all requests; those whose planning has not begun are never computed."""
-        for _, plans in self._requests:
-            plans.cancel()
-        self._requests = []
-
-    def _cancel_stale_requests(self) -> None:
-        """Drop requests whose plans would not be followed, so that later ones need not wait."""
-        assert self._loop is not None
-        requests = self._requests
-        self._requests = []
-        for inputs, plans in requests:
-            if loop.is_stale(self._loop, inputs):
-                plans.cancel()
-            else:
-                self._requests.append((inputs, plans))
+        self._requests.cancel()
 
     def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:
         """Activate plans that are ready since the last call, and take in the present."""
@@ -404,7 +387,7 @@ class Agent:
         reading = reading.copy()
         goals = None if goals is None else goals.copy()
         self._loop = loop.observe(self._spec, self._loop, reading, goal=goals)
-        self._cancel_stale_requests()
+        self._requests.cancel_stale(self._loop)
         return self._loop
 
     def _request_plans(self, mask: np.ndarray, *, denoising: bool = False) -> None:
@@ -418,14 +401,13 @@ class Agent:
                 latency_steps=latency_steps,
                 warm_start=not denoising,
             )
-            plans = self._executor.submit(
+            self._requests.submit(
                 self._batch_planner.make_plans,
                 inputs,
                 limit=len(mask),
                 extra_cost=self._extra_cost,
                 denoising=denoising,
             )
-            self._requests.append((inputs, plans))
 
     def _activate_plans(self, deadline: float | None) -> None:
         """Follow requested plans that are ready and begin by now.
@@ -434,24 +416,13 @@ class Agent:
             deadline: Value of `time.perf_counter()` up to which to wait; None for no limit.
         """
         assert self._loop is not None
-        requests = self._requests
-        self._requests = []
-        for inputs, plans in requests:
-            begins_later = bool(self._loop.clock < inputs.start)
-            try:
-                plan = plans.result(0.0 if begins_later else _seconds_until(deadline))
-            except BaseException as error:
-                if isinstance(error, TimeoutError) and not plans.done():
-                    self._requests.append((inputs, plans))
-                    continue
-                self._requests += requests
-                self._cancel_requests()
-                self._loop = loop.withdraw_requests(self._loop)
-                raise
-            if begins_later:
-                self._requests.append((inputs, plans))
-            else:
+        try:
+            for inputs, plan in self._requests.pop_ready(self._loop.clock, deadline):
                 self._loop = loop.activate(self._spec, self._loop, inputs, plan=plan)
+        except BaseException:
+            self._requests.cancel()
+            self._loop = loop.withdraw_requests(self._loop)
+            raise
 
     def _follow_plans(self) -> np.ndarray:
         """Return the actions `[B, A]` of this control step."""
@@ -466,7 +437,3 @@ class Agent:
         if deadline_ms < 0:
             return None
         return time_called + deadline_ms / 1000 - self._overhead
-
-
-def _seconds_until(deadline: float | None) -> float | None:
-    return None if deadline is None else max(deadline - time.perf_counter(), 0.0)

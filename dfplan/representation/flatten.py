@@ -10,6 +10,8 @@ from dfplan.types import UserError, one_line
 Shape = tuple[Any, ...]
 """Shape of a Box, `(2, 3)`, or entries of a Dict, `(("arm", (7,)), ("hand", (2, 3)))`."""
 
+NUMERIC_KINDS = "iuf"
+"""NumPy's kinds of integers and floating-point numbers."""
 SUPPORTED = "a Box of numbers, or a Dict of those, without images"
 
 
@@ -23,15 +25,16 @@ def shape_of(space) -> Shape:
 
     if isinstance(space, spaces.Dict) and len(space):
         return tuple((str(key), shape_of(space[key])) for key in sorted(space, key=str))
-    is_numeric = isinstance(space, spaces.Box) and space.dtype.kind in "iuf"
-    if not is_numeric or _is_image(space):
+    if not isinstance(space, spaces.Box) or not _is_vector(space):
         text = " ".join(str(space).split())
         raise UserError(f"observation space {text} is not supported; supported: {SUPPORTED}")
     return tuple(map(int, space.shape))
 
 
-def _is_image(space) -> bool:
-    return space.dtype == np.uint8 and len(space.shape) >= 2
+def _is_vector(space) -> bool:
+    """Return whether a Box holds numbers, neither booleans nor an image."""
+    is_image = space.dtype == np.uint8 and len(space.shape) >= 2
+    return space.dtype.kind in NUMERIC_KINDS and not is_image
 
 
 def length(shape: Shape) -> int:
@@ -91,7 +94,7 @@ def as_numbers(value: Any, what: str) -> np.ndarray:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in NUMERIC_KINDS:
         raise UserError(
             f"{what} is not an array of numbers but of {array.dtype.type.__name__}, such as "
             f"{_example(array)}; needed: integers or floating-point numbers"

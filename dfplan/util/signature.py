@@ -30,8 +30,9 @@ def check_call(what: str, function: Any, args: Iterable[str], named: Iterable[st
     try:
         signature.bind(*first, *args, **dict.fromkeys(named))
     except TypeError as error:
-        parameters = ", ".join(map(str, list(signature.parameters.values())[len(first) :]))
-        raise UserError(f"{what} takes ({parameters}): {error}; {needed}") from error
+        raise UserError(
+            f"{what} takes {_text(signature, len(first))}: {error}; {needed}"
+        ) from error
 
 
 def _signature(function: Callable) -> tuple[inspect.Signature | None, list[None]]:
@@ -43,3 +44,10 @@ def _signature(function: Callable) -> tuple[inspect.Signature | None, list[None]
         return inspect.signature(function), []
     except ValueError:  # a function written in C
         return None, []
+
+
+def _text(signature: inspect.Signature, filled: int) -> str:
+    """Return the parameters of a signature without annotations and without the first `filled`."""
+    parameters = list(signature.parameters.values())[filled:]
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(bare))
