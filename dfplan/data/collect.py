@@ -65,7 +65,7 @@ def collect(
     check_new_dataset_id(dataset_id)
     with open_env(env, env_kwargs) as instance:
         layout = layout_from_spaces(instance.observation_space, instance.action_space, None)
-        if policy is None and layout.action_low is None:
+        if policy is None and not layout.is_action_bounded:
             space = instance.action_space
             raise UserError(f"action space {space} is not supported; supported: Box with bounds")
         metadata = _describe(dataset_id, instance, policy, seed=seed)

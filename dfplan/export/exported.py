@@ -9,6 +9,7 @@ DIR/inverse-1.bin  inverse dynamics, if the run acts by them
 """
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dfplan.control.inputs import as_goals
+from dfplan.control.inputs import as_goals, as_seeds, check_actions, check_goals, screen_states
+from dfplan.control.plausible_range import PlausibleRange
 from dfplan.representation.layout import Layout
 from dfplan.types import Array, UserError, one_line
 
@@ -100,9 +102,11 @@ class ExportedPlanner:
             The plans.
 
         Raises:
-            UserError: If shapes differ from the training data's, or the batch is too large.
+            UserError: If shapes differ from the training data's, the batch is too large, or a
+                number is NaN or an outlier.
         """
         state = np.atleast_2d(self.layout.state(observation))
+        screen_states(self._state_range, self.layout.to_local(state), missing=False, hint="")
         goal = self.layout.goal(observation) if goal is None else goal
         batch = len(state)
         tokens = self.metadata["history"]
@@ -142,7 +146,7 @@ class ExportedPlanner:
             UserError: See `plan`.
         """
         batch = len(frames)
-        arguments = [_make_keys(seed + np.arange(batch), np.full(batch, count))]
+        arguments = [_make_keys(as_seeds(seed, batch), np.full(batch, count))]
         arguments.append(self.layout.to_local(frames))
         arguments += [np.asarray(array, np.float32) for array in (actions, level)]
         if self.layout.goal_dim:
@@ -156,7 +160,7 @@ class ExportedPlanner:
         )
 
     def inverse_action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
-        """Return the actions `[B, A]` that lead from states to later states.
+        """Return the environment's actions `[B, ...]` that lead from states to later states.
 
         Args:
             state: `[B, S]` states.
@@ -173,7 +177,10 @@ class ExportedPlanner:
             )
         arguments = [self.layout.to_local(array) for array in (state, later)]
         arguments.append(np.asarray(gap, np.float32))
-        return self.layout.clip_action(self._call(self.inverses, arguments)["action"])
+        action = self._call(self.inverses, arguments)["action"]
+        needed = (len(action), self.layout.action_dim)
+        check_actions("the exported inverse dynamics", action, needed=needed)
+        return self.layout.env_action(action)
 
     def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:
         if goal is None:
@@ -182,7 +189,13 @@ class ExportedPlanner:
             )
         goals = as_goals(self.layout, goal, batch)
         assert goals is not None
+        check_goals(self._state_range.take(self.layout.goal_dims), goals)
         return goals
+
+    @functools.cached_property
+    def _state_range(self) -> PlausibleRange:
+        mean = np.asarray(self.weights["states/mean"], np.float64)
+        return PlausibleRange(mean, np.asarray(self.weights["states/std"], np.float64))
 
     def _call(
         self, programs: Mapping[int, Program], arguments: list[np.ndarray]

@@ -1,6 +1,7 @@
 """Run lookup: a run by its directory, or the pretrained run of a task by the task's name."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,6 +72,8 @@ def resolve_run(name: Path | str, *, trust_code: bool = False) -> ResolvedRun:
         UserError: If the name is neither of these, the task has no pretrained run, or the run is
             damaged.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(f"the run is {name!r}; needed: a directory or the name of a task")
     path = Path(name)
     if (path / "config.json").is_file():
         resolved = ResolvedRun(Run.load(path), path, str(path))

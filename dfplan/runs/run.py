@@ -22,7 +22,7 @@ from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
-from dfplan.planner.protocol import Planner
+from dfplan.planner.protocol import Planner, check_planner
 from dfplan.planner.registry import PLANNERS
 from dfplan.planner.support import DataSupport
 from dfplan.representation.layout import Layout
@@ -98,7 +98,8 @@ class Run:
         """Return the planner, without its weights.
 
         Raises:
-            UserError: If the planner's settings do not fit those of the training.
+            UserError: If the planner's settings do not fit those of the training, or a registered
+                planner lacks what `Planner` describes.
         """
         config = self.config.planner
         tokens = self.config.data.tokens
@@ -119,7 +120,8 @@ class Run:
         except UserError as error:
             raise UserError(f"planner.low_level_controller: {error}") from error
         horizon = config.horizon or tokens - config.history.tokens
-        return PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
+        planner = PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
+        return check_planner(planner)
 
     def training_arrays(self, data: Trajectories) -> TrainingArrays:
         """Return a dataset in the form that training takes."""
@@ -180,8 +182,12 @@ class Run:
         """Return this run with some planner settings changed, such as `{"candidates": 16}`.
 
         Raises:
-            UserError: If a setting is unknown or out of range.
+            UserError: If a setting is unknown or out of range, or the changes are not a mapping.
         """
+        if not isinstance(changes, Mapping):
+            raise UserError(
+                f"planner settings are {changes!r}; needed: a mapping such as {{'candidates': 16}}"
+            )
         changes = {f"planner.{name}": value for name, value in changes.items()}
         return dataclasses.replace(self, config=self.config.override(changes))
 

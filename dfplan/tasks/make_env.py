@@ -43,6 +43,12 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
         raise UnknownEnvError(_unknown(env_id, gymnasium.registry)) from error
     except ImportError as error:
         raise UnknownEnvError(f"cannot make environment {env_id!r}: {one_line(error)}") from error
+    except AssertionError as error:
+        raise UserError(
+            f"cannot make environment {env_id!r}: {one_line(error)} in its package, which may not "
+            "support the installed versions of others; for Gymnasium-Robotics with MuJoCo, install "
+            "with constraints-robotics.txt"
+        ) from error
     except (gymnasium.error.Error, TypeError, ValueError) as error:
         raise UserError(f"cannot make environment {env_id!r}: {one_line(error)}") from error
 

@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from dfplan.types import UserError, one_line
+from dfplan.util.signature import check_call
 from dfplan.util.validate import MAX_FLOAT_INTEGER
 
 NAME = re.compile(r"[^\s,:=\x00-\x1f\x7f]+")
@@ -94,7 +95,8 @@ class Registry:
         open.
 
         Raises:
-            UserError: If the name, a key or the type of a value is invalid, or a key is missing.
+            UserError: If the name, a key or the type of a value is invalid, a key is missing, or
+                the object cannot be called so.
         """
         name, parameters = parse_spec(spec)
         choice = self.get(name)
@@ -107,6 +109,8 @@ class Registry:
         for key, parameter in keys.items():
             if parameter.default is inspect.Parameter.empty and key not in values:
                 raise UserError(f"{self.what} {spec!r} needs a value for {key!r}: {name}:{key}=...")
+        positions = [type(argument).__name__ for argument in args]
+        check_call(f"{self.what} {name!r}", choice, args=positions, named=[*kwargs, *values])
         return choice(*args, **kwargs, **values)
 
     def _load_packages(self) -> None:

@@ -260,9 +260,9 @@ def test_json_round_trip():
 
 
 def test_actions_are_reshaped_to_their_space():
-    layout = layout_from_spaces(box(3), box(2, 3), None)
-    assert layout.shape_action(np.arange(12.0).reshape(2, 6))[1].tolist() == [
+    layout = layout_from_spaces(box(3), box(2, 3, bound=20.0), None)
+    assert layout.env_action(np.arange(12.0).reshape(2, 6))[1].tolist() == [
         [6, 7, 8],
         [9, 10, 11],
     ]
-    assert layout.shape_action(np.arange(6.0)).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert layout.env_action(np.arange(6.0)).tolist() == [[0, 1, 2], [3, 4, 5]]
