@@ -11,7 +11,7 @@ from dfplan.runs.train import train
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import get_task, load_function
 
-from .conftest import well_compiled
+from tests.fixtures import well_compiled
 
 EPISODES = 20
 SMALLER = {"net.width": 64, "training.steps": 400, "training.batch_size": 32}
