@@ -12,8 +12,7 @@ from dfplan.runs.train import train
 from dfplan.tasks.load import load_function
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import get_task
-
-from .conftest import well_compiled
+from tests.fixtures import well_compiled
 
 EPISODES = 20
 SMALLER = {"net.width": 64, "training.steps": 400, "training.batch_size": 32}

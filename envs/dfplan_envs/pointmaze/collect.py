@@ -10,7 +10,7 @@ from minari.data_collector import EpisodeBuffer
 
 from dfplan_envs.pointmaze.env import PointMazeEnv
 from dfplan_envs.pointmaze.maps import MAPS, Maze
-from dfplan_envs.pointmaze.protocol import PROTOCOLS
+from dfplan_envs.pointmaze.rules import RULES
 from dfplan_envs.pointmaze.simulate import Recording, simulate
 from dfplan_envs.tasks import SCORES
 
@@ -33,7 +33,7 @@ def collect(
 ) -> dict[str, Any]:
     """Run the waypoint controller in a batch of mazes.
 
-    The data depends only on the map, not on the protocol or the goals of `env_id`; the dataset
+    The data depends only on the map, not on the rules or the goals of `env_id`; the dataset
     records D4RL's random-goal environment of that map as its environment. The same seed gives the
     same data, bit for bit. Episodes have about 1000 steps and are truncated, never terminated.
 
@@ -100,7 +100,7 @@ def _maze_name(maze: Maze) -> str | None:
 
 
 def _make_episodes(recording: Recording, lengths: list[int]) -> Iterator[EpisodeBuffer]:
-    radius = PROTOCOLS["d4rl"].success_radius
+    radius = RULES["d4rl"].success_radius
     for i, length in enumerate(lengths):
         states = recording.states[i, : length + 1]
         goals = recording.goals[i, : length + 1]
