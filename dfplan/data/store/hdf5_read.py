@@ -23,13 +23,13 @@ MAX_COMPRESSION = 1100
 
 def count_episodes(data: Path) -> int:
     """Return the number of episodes in a file."""
-    with h5py.File(data / DATA_FILE, "r") as file:
+    with _open(data) as file:
         return sum(name.startswith("episode_") for name in file)
 
 
 def episode_steps(data: Path, ids: Sequence[int]) -> Iterator[int]:
     """Yield the number of steps of these episodes, without reading them."""
-    with h5py.File(data / DATA_FILE, "r") as file:
+    with _open(data) as file:
         for index in ids:
             shape = h5d.open(file.id, b"episode_%d/rewards" % index).shape
             yield shape[0] if shape else 0
@@ -54,9 +54,8 @@ def read_episodes(
     Raises:
         UserError: If an array does not hold numbers, or claims more of them than the file can hold.
     """
-    path = data / DATA_FILE
-    with h5py.File(path, "r") as file:
-        reader = _ArrayReader(path.stat().st_size)
+    with _open(data) as file:
+        reader = _ArrayReader((data / DATA_FILE).stat().st_size)
         for index in ids:
             group = h5g.open(file.id, b"episode_%d" % index)
             yield Episode(
@@ -65,6 +64,13 @@ def read_episodes(
                 actions=reader.read_space(group, "actions", action_space),
                 **{name: reader.read(group, name) for name in step_arrays},
             )
+
+
+def _open(data: Path) -> h5py.File:
+    path = data / DATA_FILE
+    if not path.is_file():  # opening a pipe would wait forever
+        raise UserError(f"{DATA_FILE} is missing")
+    return h5py.File(path, "r")
 
 
 class _ArrayReader:

@@ -10,7 +10,7 @@ from dfplan.data.store.hdf5_write import EpisodeWriter, episode_writer
 from dfplan.data.store.metadata import METADATA_FILE
 from dfplan.data.store.root import dataset_path, datasets_root
 from dfplan.types import UserError
-from dfplan.util.files import atomic_directory, check_vacant, folder_size, writing
+from dfplan.util.files import atomic_directory, check_vacant, folder_size, write_text
 
 
 class DatasetExistsError(UserError):
@@ -155,6 +155,6 @@ def _describe_namespaces(path: Path) -> None:
         if parent == root:
             return
         file = parent / NAMESPACE_METADATA_FILENAME
-        with writing(file):
+        with contextlib.suppress(UserError):  # Minari reads the dataset without it, too.
             if not file.exists():
-                file.write_text("{}", encoding="utf-8")
+                write_text(file, "{}")
