@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5s
+from h5py import h5d, h5g, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
 from dfplan.data.store.episode import STEP_ARRAYS, Episode
 from dfplan.types import UserError
@@ -24,7 +24,7 @@ MAX_COMPRESSION = 1100
 def count_episodes(data: Path) -> int:
     """Return the number of episodes in a file."""
     with _open(data) as file:
-        return sum(name.startswith("episode_") for name in file)
+        return sum(str(name).startswith("episode_") for name in file)
 
 
 def episode_steps(data: Path, ids: Sequence[int]) -> Iterator[int]:
