@@ -183,6 +183,13 @@ def replace(name, value):
     return damage
 
 
+def virtual(file):
+    layout = h5py.VirtualLayout((6,), float)
+    layout[:] = h5py.VirtualSource("other.hdf5", "rewards", (6,))
+    del file["episode_1/rewards"]
+    file["episode_1"].create_virtual_dataset("rewards", layout)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -198,8 +205,14 @@ def replace(name, value):
         replace("/rewards", np.zeros(5)),
         replace("/rewards", 1.0),
         replace("/observations", np.zeros((6, 3))),
+        claim(6, chunks=(10**8,), maxshape=(None,)),
+        claim(6, external=[("rewards.bin", 0, 48)]),
+        replace("/rewards", h5py.SoftLink("/episode_0/rewards")),
+        replace("/rewards", h5py.ExternalLink("other.hdf5", "rewards")),
+        replace("", h5py.SoftLink("/episode_0")),
+        virtual,
     ],
-    ids=range(12),
+    ids=range(18),
 )
 @pytest.mark.parametrize("call", [lambda name: load_trajectories(name, rewards=True), measure])
 def test_damaged_arrays(home, damage, call):
