@@ -22,7 +22,7 @@ from dfplan.control.inputs import (
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
 from dfplan.guidance.costs import as_cost
-from dfplan.planner.plan import Plan, Weights
+from dfplan.planner.plan import Plan, Weights, to_global
 from dfplan.planner.protocol import Planner
 from dfplan.representation.layout import Layout
 from dfplan.runs.fit import get_dynamics
@@ -156,7 +156,7 @@ class Agent:
     @property
     def plan(self) -> Plan | None:
         """Active plans as NumPy arrays, one row per environment; None after a full reset."""
-        return None if self._loop is None else self._loop.plan
+        return None if self._loop is None else to_global(self._loop.plan, self.layout)
 
     @property
     def elapsed(self) -> np.ndarray:
@@ -167,14 +167,15 @@ class Agent:
     def state(self) -> np.ndarray:
         """`[B, S]` states that were last acted on, as observed or as estimated."""
         if self._loop is None:
-            return np.zeros((0, self.layout.state_dim), np.float32)
-        return np.asarray(self._loop.state)
+            return np.zeros((0, self.layout.state_dim), self.layout.dtype)
+        return self.layout.to_global(np.asarray(self._loop.state))
 
     @property
     def extra_cost(self) -> Cost | None:
         """Cost of plans on top of their duration, or None; see `dfplan.guidance.costs`.
 
-        A new cost takes effect with the next plan.
+        It sees states and goals in the local coordinates of the layout. A new cost takes effect
+        with the next plan.
 
         Raises:
             UserError: If a new cost does not return one finite number per plan.
@@ -238,7 +239,7 @@ class Agent:
                 infinite, or NaN while `planner.sensing.missing` is false.
         """
         time_called = time.perf_counter()
-        reading = self.layout.state(observation)
+        reading = self.layout.local_state(observation)
         is_single = reading.ndim == 1
         reading = np.atleast_2d(reading)
         starts = as_mask(episode_start, len(reading))
@@ -305,16 +306,16 @@ class Agent:
             UserError: If a shape is wrong or a value is NaN.
         """
         self.reset()
-        reading = np.asarray(state, np.float32)[None]
+        reading = self.layout.to_local(state)[None]
         self._observe(reading, as_goals(self.layout, goal, 1))
         self._request_plans(np.ones(1, bool), denoising=denoising)
         self._activate_plans(None)
 
     def arrives(self) -> np.ndarray:
         """Return whether each active plan reaches its goal, `[B]` bool."""
-        assert self.plan is not None
+        assert self._loop is not None
         length = self.planner.horizon * self.planner.model.layout.stride
-        return np.asarray(self.plan.arrival) <= length
+        return np.asarray(self._loop.plan.arrival) <= length
 
     def compile(self, batch: int = 1) -> None:
         """Compile what `act` runs for `batch` environments, so that it does not have to wait.

@@ -136,6 +136,8 @@ def _facts(profile: Profile, stride: int) -> dict[str, str]:
         return facts
     facts["returns"] = _range(profile.returns)
     facts["state"] = f"{profile.layout.state_dim} numbers; {_goal(profile, profile.layout)}"
+    if profile.layout.origin:
+        facts["origin"] = _origin(profile)
     facts["tokens"] = _tokens(profile, profile.layout, stride)
     return facts
 
@@ -148,6 +150,13 @@ def _goal(profile: Profile, layout: Layout) -> str:
         return dimensions
     intervals = f"{len(profile.goal_intervals):,} intervals between goals"
     return f"{dimensions}; {intervals}, {_range(profile.goal_intervals)} steps"
+
+
+def _origin(profile: Profile) -> str:
+    assert profile.layout is not None
+    offsets = zip(profile.state, profile.layout.origin, strict=True)
+    parts = [f"{dimension.name} {offset:,.12g}" for dimension, offset in offsets if offset]
+    return f"{', '.join(parts)}; subtracted in float64, as float32 is too coarse there"
 
 
 def _tokens(profile: Profile, layout: Layout, stride: int) -> str:

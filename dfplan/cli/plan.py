@@ -74,8 +74,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _start(layout: Layout, numbers: tuple[float, ...]) -> np.ndarray:
-    """Return the start state `[S]`, with zeros in dimensions that are not given."""
-    start = np.zeros(layout.state_dim, np.float32)
+    """Return the start state `[S]`, with zeros (local ones) in dimensions that are not given."""
+    start = layout.to_global(np.zeros(layout.state_dim, np.float32))
     if len(numbers) == layout.state_dim:
         start[:] = numbers
     elif layout.goal_dim and len(numbers) == layout.goal_dim:
@@ -92,7 +92,7 @@ def _goal(layout: Layout, numbers: tuple[float, ...]) -> np.ndarray | None:
         return None
     if len(numbers) != layout.goal_dim:
         raise UserError(f"--goal has {len(numbers)} numbers; valid: {layout.goal_dim}")
-    return _check_finite("--goal", np.array(numbers, np.float32))
+    return _check_finite("--goal", np.array(numbers, layout.dtype))
 
 
 def _check_finite(name: str, numbers: np.ndarray) -> np.ndarray:

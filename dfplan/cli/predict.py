@@ -39,6 +39,7 @@ from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_plan
 from dfplan.planner.plan import Weights
 from dfplan.plots.forecast import draw_forecasts
 from dfplan.report.result import format_interval
+from dfplan.representation.layout import Layout
 from dfplan.runs.run import Run
 from dfplan.types import UserError
 
@@ -119,7 +120,7 @@ def main(argv: Sequence[str]) -> int:
     samples = _sample(
         "predicting", planner, weights, windows=windows, seed=args.seed, tokens=tokens
     )
-    record = _record(args, planner, windows, samples=samples, stretch=stretch)
+    record = _record(args, planner, run.layout, windows=windows, samples=samples, stretch=stretch)
     console.print(_summary(record))
     if windows.future is not None:
         console.print(_table(record["measured"]))
@@ -159,6 +160,8 @@ def _sample(
 def _record(
     args: Args,
     planner: DiffusionPlanner,
+    observations: Layout,
+    *,
     windows: ForecastWindows,
     samples: np.ndarray,
     stretch: dict[float, float],
@@ -167,7 +170,7 @@ def _record(
     intervals = {}
     for coverage in COVERAGES:
         low, high = interval(samples, coverage, stretch[coverage])
-        intervals[str(coverage)] = [low.tolist(), high.tolist()]
+        intervals[str(coverage)] = [observations.to_global(end).tolist() for end in (low, high)]
     record = {
         "run": str(args.run),
         "dataset": args.dataset,
@@ -179,7 +182,7 @@ def _record(
         "samples": samples.shape[1],
         "episode": windows.episode.tolist(),
         "step": windows.step.tolist(),
-        "mean": samples.mean(axis=1).tolist(),
+        "mean": observations.to_global(samples.mean(axis=1)).tolist(),
         "intervals": intervals,
     }
     if windows.future is not None:

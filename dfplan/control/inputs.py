@@ -13,11 +13,11 @@ MISSING_HINT = "; if values may be missing, set planner.sensing.missing true"
 
 
 def as_goals(layout: Layout, goal: Any, batch: int) -> np.ndarray | None:
-    """Return goals `[B, G]` from one goal `[G]` or one per robot; None stays None.
+    """Return local goals `[B, G]` from one goal `[G]` or one per robot; None stays None.
 
     Args:
         layout: Observation layout.
-        goal: Numbers of any type, or None.
+        goal: Numbers of any type in the dataset's coordinates, or None.
         batch: Number of robots, B.
 
     Raises:
@@ -30,7 +30,7 @@ def as_goals(layout: Layout, goal: Any, batch: int) -> np.ndarray | None:
     if not dim:
         raise UserError("a goal was given, but this planner was trained without goals")
     try:
-        goal = np.asarray(goal, np.float32)
+        goal = layout.goal_to_local(goal)
     except (TypeError, ValueError) as error:
         raise UserError(f"the goal is not an array of numbers: {one_line(error)}") from error
     if goal.shape not in ((dim,), (batch, dim)):

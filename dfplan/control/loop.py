@@ -10,7 +10,8 @@ A control step, here for plans that are made at once:
 
 `dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor; then plans may come
 late (`hold_without_plan`) or begin later (`group_by_start`).
-`dfplan.control.closed_loop.ClosedLoop` scans them in JAX. No function changes its arguments.
+`dfplan.control.closed_loop.ClosedLoop` scans them in JAX. No function changes its arguments. States
+and goals are in the local coordinates of the layout.
 """
 
 import functools

@@ -22,6 +22,8 @@ from dfplan.util.registry import Registry
 class LowLevelController(Protocol):
     """Turns plans into actions; all arrays belong to one library, in SI units.
 
+    States and goals are in local coordinates, see `dfplan.representation.layout.Layout`.
+
     Args:
         states: `[B, P+1, S]` planned states, one every `stride` control steps.
         actions: `[B, P*stride, A]` planned actions; None if plans hold none.

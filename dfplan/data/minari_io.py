@@ -12,6 +12,7 @@ from dfplan.data.store.dataset import Dataset
 from dfplan.data.store.listing import local_ids
 from dfplan.data.store.root import datasets_root, is_dataset_id
 from dfplan.representation.layout import Layout, find_goal_dims, layout_from_spaces
+from dfplan.representation.origin import choose_origin
 from dfplan.types import UserError, one_line
 
 
@@ -20,7 +21,8 @@ class Trajectories:
     """A dataset as flat arrays; episode e spans the rows `start[e]` to `start[e] + length[e]`.
 
     Attributes:
-        state: `[N, S]` float32, SI units; an episode of n actions has n + 1 states.
+        state: `[N, S]` float32, SI units, in the local coordinates of `layout`; an episode of n
+            actions has n + 1 states.
         action: `[N, A]` float32; zero on the last row of each episode, where no step begins.
         start: `[E]` int64, first row of each episode.
         length: `[E]` int64, number of rows of each episode.
@@ -76,6 +78,7 @@ def load_trajectories(
     goal_from: tuple[int, ...] = (),
     goal_value: tuple[float, ...] = (),
     *,
+    origin: tuple[float, ...] | None = None,
     rewards: bool = False,
 ) -> Trajectories:
     """Read a Minari dataset into flat arrays.
@@ -86,6 +89,7 @@ def load_trajectories(
             and means no goal for others; an empty tuple means no goal.
         goal_from: Observation dimensions that hold the desired goal; see `Layout`.
         goal_value: Constant desired goal; see `Layout`.
+        origin: Offsets of the state dimensions, see `Layout`; None derives them from the data.
         rewards: Whether to read rewards, and which episodes terminated.
 
     Raises:
@@ -104,7 +108,6 @@ def load_trajectories(
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
-    intervals = [goal_intervals(layout.goal(e.observations)) for e in episodes]
     reward, terminated = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
@@ -113,8 +116,11 @@ def load_trajectories(
         if detected_dims is not None:
             layout = layout_from_spaces(observation_space, action_space, detected_dims)
             states = [state[:, :dim] for state in states]
+    origin = choose_origin(states) if origin is None else origin
+    layout = dataclasses.replace(layout, origin=origin)
+    intervals = [goal_intervals(layout.local_goal(e.observations)) for e in episodes]
     return from_episodes(
-        states,
+        [layout.to_local(state) for state in states],
         actions,
         layout,
         dataset_id=dataset_id,
@@ -136,7 +142,7 @@ def from_episodes(
     """Join episodes into flat arrays and compute their fingerprint.
 
     Args:
-        states: States `[n+1, S]` of each episode.
+        states: States `[n+1, S]` of each episode, in the local coordinates of `layout`.
         actions: Actions `[n+1, A]` of each episode; the last row is unused.
         layout: Layout by which observations became states.
         dataset_id: Minari id.
@@ -153,6 +159,8 @@ def from_episodes(
     if rewards is not None:
         reward = np.concatenate(rewards)
         arrays += [reward, np.asarray(terminated)]
+    if layout.origin:
+        arrays.append(np.array(layout.origin))
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -188,12 +196,15 @@ def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np
 
 
 def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return checked states `[n+1, S]` and actions `[n+1, A]` of one Minari episode."""
+    """Return checked states `[n+1, S]` and actions `[n+1, A]` of one Minari episode.
+
+    States are in the dataset's coordinates, and float64 where float32 does not hold them exactly.
+    """
     where = f"dataset {dataset_id!r}, episode {episode.id}"
     steps = len(episode)
     with np.errstate(over="ignore"):  # values too large for float32 become inf, which is reported
         try:
-            state = layout.state(episode.observations)
+            state = layout.state(episode.observations, exact=True)
             action = np.asarray(episode.actions, np.float32).reshape(steps, layout.action_dim)
         except (UserError, ValueError) as error:
             raise UserError(f"{where}: {one_line(error)}") from error
@@ -201,7 +212,9 @@ def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndar
         raise UserError(
             f"{where}: {len(state)} observations for {steps} steps; needed: {steps + 1}"
         )
-    for name, array in (("state", state), ("action", action)):
+    with np.errstate(over="ignore"):
+        as_float32 = state.astype(np.float32, copy=False)
+    for name, array in (("state", as_float32), ("action", action)):
         _check_finite(where, name, array)
     return state, np.pad(action, ((0, 1), (0, 0)))
 

@@ -64,7 +64,10 @@ def fit_normalizers(data: Trajectories) -> tuple[Normalizer, Normalizer]:
     """Fit normalizers to the states, and to the actions of all steps."""
     has_action = np.ones(len(data.action), bool)
     has_action[data.start + data.length - 1] = False
-    return Normalizer.fit(data.state), Normalizer.fit(data.action[has_action])
+    is_first = np.zeros(len(data.action), bool)
+    is_first[data.start] = True
+    states = Normalizer.fit(data.state, is_first)
+    return states, Normalizer.fit(data.action[has_action], is_first[has_action])
 
 
 def make_training_arrays(

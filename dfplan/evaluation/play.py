@@ -16,6 +16,7 @@ import numpy as np
 from dfplan.evaluation.episodes import Episodes, join
 from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol, assign_tasks, begin_episode
 from dfplan.types import UserError
+from dfplan.util.flags import as_flag
 
 PROGRESS_STEPS = 10
 
@@ -64,7 +65,7 @@ def run_episodes(
 
     Raises:
         UserError: If there are no seeds, their number is not a multiple of the number of tasks, or
-            a reward is not a finite number.
+            a reward is not a finite number or a success flag is not a flag.
     """
     if not len(seeds):
         raise UserError("no seeds, so no episodes; give at least one")
@@ -119,10 +120,14 @@ def success_flag(info: Mapping[str, Any]) -> bool | None:
     """Return the success flag in a step's info; None if the info has no flag.
 
     Gymnasium-Robotics names it "success", Stable-Baselines3 "is_success".
+
+    Raises:
+        UserError: If it is neither a boolean nor 0 or 1. A share of success is refused too: the
+            rates that `dfplan.evaluation.metrics` reports count episodes.
     """
     for key in ("success", "is_success"):
-        if key in info:
-            return bool(info[key])
+        if info.get(key) is not None:
+            return as_flag(info[key], f"the environment's info[{key!r}]")
     return None
 
 

@@ -122,7 +122,7 @@ class ExportedPlanner:
         seed: int = 0,
         count: int = 0,
     ) -> ExportedPlan:
-        """Plan from observed tokens, oldest first, in SI units.
+        """Plan from observed tokens, oldest first, in SI units and the dataset's coordinates.
 
         Args:
             frames: `[B, H, F, S]` states.
@@ -140,12 +140,17 @@ class ExportedPlanner:
         """
         batch = len(frames)
         arguments = [_make_keys(seed + np.arange(batch), np.full(batch, count))]
-        arguments += [np.asarray(array, np.float32) for array in (frames, actions, level)]
+        arguments.append(self.layout.to_local(frames))
+        arguments += [np.asarray(array, np.float32) for array in (actions, level)]
         if self.layout.goal_dim:
             arguments.append(self._broadcast_goal(goal, batch))
         elif goal is not None:
             raise UserError("a goal was given, but this planner was exported without goals")
-        return ExportedPlan(**{"actions": None, **self._call(self.plans, arguments)})
+        plan = ExportedPlan(**{"actions": None, **self._call(self.plans, arguments)})
+        return plan._replace(
+            states=self.layout.to_global(plan.states),
+            candidates=self.layout.to_global(plan.candidates),
+        )
 
     def inverse_action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Return the actions `[B, A]` that lead from states to later states.
@@ -163,7 +168,8 @@ class ExportedPlanner:
             raise UserError(
                 f"this planner acts by {controller!r}; it was exported without 'inverse'"
             )
-        arguments = [np.asarray(array, np.float32) for array in (state, later, gap)]
+        arguments = [self.layout.to_local(array) for array in (state, later)]
+        arguments.append(np.asarray(gap, np.float32))
         return self.layout.clip_action(self._call(self.inverses, arguments)["action"])
 
     def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:

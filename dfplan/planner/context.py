@@ -14,6 +14,7 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.noised_history import noised_histories
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.query import decode_states
+from dfplan.representation.normalizer import bound_input
 from dfplan.types import Array, PyTree
 
 
@@ -94,7 +95,8 @@ class ContextEncoder:
         # A sensor's reading already carries the noise declared for it, so it is only scaled to the
         # network's input at that level. A missing token is pure noise.
         is_missing = (level >= 1.0)[..., None]
-        noisy = jnp.where(is_missing, noise, alpha[..., None] * tokens)
+        # The bound comes last, as a token declared noisy may lie far outside the data.
+        noisy = jnp.where(is_missing, noise, bound_input(alpha[..., None] * tokens))
         cache = self.net.init_cache(len(tokens), tokens.shape[1] + self.horizon)
         output, cache = self.net.extend(cache, noisy, level, start=jnp.int32(0))
         return cache, self.model.x0(noisy, output, level)

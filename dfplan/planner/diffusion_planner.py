@@ -314,9 +314,8 @@ class DiffusionPlanner:
             gap: Control steps from `state` to `later`.
         """
         net = self.model.inverse(weights.params)
-        return weights.actions.decode(
-            net(weights.states.encode(state), weights.states.encode(later), gap)
-        )
+        present = weights.states.encode_input(state)
+        return weights.actions.decode(net(present, weights.states.encode_input(later), gap))
 
 
 def as_diffusion_planner(planner: Planner) -> DiffusionPlanner:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfplan.planner.support import DataSupport
+from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike, PyTree
@@ -83,6 +84,17 @@ class Plan(NamedTuple):
     best: ArrayLike
     denoising: ArrayLike | None
     history: Float[ArrayLike, "B H S"]
+
+
+def to_global(plan: Plan, layout: Layout) -> Plan:
+    """Convert a plan in NumPy from local coordinates to those of the dataset; see `Layout`."""
+    if not layout.origin:
+        return plan
+    names = ("states", "candidates", "denoising", "history")
+    arrays = {name: getattr(plan, name) for name in names}
+    return plan._replace(
+        **{name: layout.to_global(a) for name, a in arrays.items() if a is not None}
+    )
 
 
 def hold_position(

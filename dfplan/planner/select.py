@@ -18,7 +18,8 @@ def arrival(
     """Return the interpolated token index at which a plan first comes within `tolerance`.
 
     A plan that never does gets T plus a fraction that grows with the remaining distance, so that
-    the nearer of two failures is preferred.
+    the nearer of two failures is preferred. The fraction is in meters, or the goal's own units,
+    and in multiples of the tolerance where these are smaller.
 
     Args:
         position: Plan in the goal's dimensions, the present first.
@@ -30,9 +31,11 @@ def arrival(
     first = jnp.argmax(inside, axis=-1)
     at = jnp.take_along_axis(distance, first[..., None], -1)[..., 0]
     before = jnp.take_along_axis(distance, jnp.maximum(first - 1, 0)[..., None], -1)[..., 0]
-    back = jnp.where(first > 0, (tolerance - at) / jnp.maximum(before - at, 1e-6), 0.0)
+    step = jnp.maximum(before - at, jnp.finfo(distance.dtype).tiny)
+    back = jnp.where(first > 0, (tolerance - at) / step, 0.0)
+    unit = min(1.0, 10 * tolerance)
     # A plan that diverges to infinity or NaN is the worst failure.
-    never = position.shape[-2] + 1 - jnp.nan_to_num(1 / (1 + distance[..., -1]))
+    never = position.shape[-2] + 1 - jnp.nan_to_num(1 / (1 + distance[..., -1] / unit))
     return jnp.where(inside.any(-1), first - jnp.clip(back, 0.0, 1.0), never)
 
 

@@ -44,10 +44,11 @@ def forecast_figure(windows: ForecastWindows, samples: np.ndarray, layout: Layou
     axes = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True, sharey=True)
     dims = plot_dims(layout.goal_dims, layout.state_dim)
     names = axis_names(dims) if len(dims) == 2 else ("token", axis_names(dims)[1])
-    observed = np.asarray(windows.history.frames)[:, :, -1]
+    observed = layout.to_global(np.asarray(windows.history.frames)[:, :, -1])
     for ax, w in zip(axes.flat, selected, strict=False):
-        future = None if windows.future is None else windows.future[w]
-        _draw_forecast(ax, observed[w], samples[w], future=future, dims=dims)
+        future = None if windows.future is None else layout.to_global(windows.future[w])
+        futures = layout.to_global(samples[w])
+        _draw_forecast(ax, observed[w], futures, future=future, dims=dims)
         ax.set_title(f"episode {windows.episode[w]}, step {windows.step[w]}", fontsize=9)
         name_axes(ax, names, "")
     for ax in axes.flat[len(selected) :]:

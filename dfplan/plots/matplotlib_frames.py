@@ -71,9 +71,9 @@ class MatplotlibRenderer:
 
     def _show_data_range(self) -> None:
         normalizer = self._agent.weights.states
+        ends = [np.asarray(normalizer.mean + sign * normalizer.std) for sign in (-SPREAD, SPREAD)]
         low, high = (
-            plot_points(np.asarray(normalizer.mean + sign * normalizer.std)[None], self._dims)[0]
-            for sign in (-SPREAD, SPREAD)
+            plot_points(self._agent.layout.to_global(end)[None], self._dims)[0] for end in ends
         )
         if len(self._dims) == 1:
             low[0] = 0

@@ -40,19 +40,21 @@ def length(shape: Shape) -> int:
     return math.prod(shape)
 
 
-def flatten(value: Any, shape: Shape, what: str) -> np.ndarray:
-    """Flatten an observation, or a batch of them, to a new array `[..., n]` float32.
+def flatten(value: Any, shape: Shape, what: str, dtype: Any = np.float32) -> np.ndarray:
+    """Flatten an observation, or a batch of them, to a new array `[..., n]`.
 
     Args:
         value: Array or dict of arrays of this shape, with leading batch axes.
         shape: Shape from `shape_of`.
         what: Name of the value in errors.
+        dtype: Type of the result; None for float32 where that holds the value exactly, else
+            float64.
 
     Raises:
         UserError: If the value has another structure or shape.
     """
     if not _is_dict(shape):
-        return _vector(value, shape, what)
+        return _vector(value, shape, what, dtype)
     keys = [key for key, _ in shape]
     if not isinstance(value, dict):
         raise UserError(f"{what} is a {type(value).__name__}; needed: a dict with {_names(keys)}")
@@ -60,15 +62,15 @@ def flatten(value: Any, shape: Shape, what: str) -> np.ndarray:
         if key not in value:
             names = _names(value) or "nothing"
             raise UserError(f"{what} has {names} and no {key}; needed: {_names(keys)}")
-    vectors = [flatten(value[key], inner, f"{what} {key!r}") for key, inner in shape]
+    vectors = [flatten(value[key], inner, f"{what} {key!r}", dtype) for key, inner in shape]
     return np.concatenate(vectors, axis=-1)
 
 
-def _vector(x: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
+def _vector(x: Any, shape: tuple[int, ...], what: str, dtype: Any) -> np.ndarray:
     if isinstance(x, dict):
         raise UserError(f"{what} is a dict with {_names(x)}; needed: an array")
     try:
-        x = np.array(x, np.float32)
+        x = np.array(x, dtype or _float_type(x))
     except (TypeError, ValueError) as error:
         raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
     batch = x.ndim - len(shape)
@@ -77,6 +79,11 @@ def _vector(x: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
             f"{what} has shape {x.shape}; needed: ({', '.join(['...', *map(str, shape)])})"
         )
     return x.reshape(*x.shape[:batch], math.prod(shape))
+
+
+def _float_type(x: Any) -> np.dtype:
+    dtype = np.asarray(x).dtype
+    return np.result_type(dtype, np.float32) if dtype.kind in "biuf" else np.dtype(np.float32)
 
 
 def _is_dict(shape: Shape) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.representation.flatten import Shape, flatten, length, shape_of
+from dfplan.representation.spread import float32_resolution
 from dfplan.types import UserError
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
@@ -34,10 +35,15 @@ class Layout:
         goal_from: Observation dimensions that hold the desired goal. The state holds zeros there,
             so that during training the hindsight goal is the only visible one.
         goal_value: The desired goal, if it is constant.
+        origin: Offsets of the state dimensions that float32 is too coarse for, such as UTM
+            coordinates, and 0 for all others; empty if there are none. Networks, costs and
+            low-level controllers see local coordinates: states and goals minus these offsets.
+            Everything else is in the dataset's coordinates.
 
     Raises:
         UserError: If a goal dimension is not in the state or named twice, or the goal has two
-            sources, or its source and `goal_dims` differ in length.
+            sources, or its source and `goal_dims` differ in length, or `origin` has not one finite
+            number per state dimension.
     """
 
     observation_dim: int
@@ -52,6 +58,7 @@ class Layout:
     goal_shape: Shape | None = None
     goal_from: tuple[int, ...] = ()
     goal_value: tuple[float, ...] = ()
+    origin: tuple[float, ...] = ()
 
     def __post_init__(self):
         for what, dims in (("goal", self.goal_dims), ("goal-from", self.goal_from)):
@@ -63,6 +70,10 @@ class Layout:
         if len(set(dims)) < len(dims):
             raise UserError(f"goal dimensions {dims} contain a duplicate; needed: different ones")
         self._check_source()
+        if self.origin and len(self.origin) != self.state_dim:
+            raise UserError(f"origin has {len(self.origin)} numbers; needed: {self.state_dim}")
+        if not np.isfinite(self.origin).all():
+            raise UserError(f"origin {self.origin} has a number that is not finite")
 
     def _check_source(self) -> None:
         """Check that the desired goal has at most one source, of the right length."""
@@ -100,35 +111,77 @@ class Layout:
         """Whether observations, or the layout itself, provide the desired goal."""
         return bool(self.dict_observation or self.goal_from or self.goal_value)
 
-    def state(self, observation) -> np.ndarray:
-        """Return states `[..., S]` float32 of one observation or a batch of them.
+    @property
+    def dtype(self) -> type[np.floating]:
+        """Type of states and goals in the dataset's coordinates: float64 if there is an origin."""
+        return np.float64 if self.origin else np.float32
+
+    def state(self, observation, *, exact: bool = False) -> np.ndarray:
+        """Return states `[..., S]` of one observation or a batch of them.
+
+        Args:
+            observation: Observation as the environment returns it.
+            exact: Whether to return float64 where float32 does not hold the observation exactly,
+                instead of `dtype`.
 
         Raises:
             UserError: If the observation differs in structure or shape from the layout.
         """
+        dtype = None if exact else self.dtype
         if not self.dict_observation:
-            state = self._observation(observation)
+            state = self._observation(observation, dtype)
             state[..., list(self.goal_from)] = 0.0
             return state
-        state = self._entry(observation, "observation")
+        state = self._entry(observation, "observation", dtype)
         if not self.append_achieved:
             return state
-        return np.concatenate([state, self._entry(observation, "achieved_goal")], axis=-1)
+        return np.concatenate([state, self._entry(observation, "achieved_goal", dtype)], axis=-1)
 
-    def goal(self, observation) -> np.ndarray | None:
-        """Return desired goals `[..., G]` float32; None if nothing provides them.
+    def goal(self, observation, *, exact: bool = False) -> np.ndarray | None:
+        """Return desired goals `[..., G]`; None if nothing provides them.
+
+        Args:
+            observation: Observation as the environment returns it.
+            exact: See `state`.
 
         Raises:
             UserError: As `state`.
         """
+        dtype = None if exact else self.dtype
         if self.dict_observation:
-            return self._entry(observation, "desired_goal")
+            return self._entry(observation, "desired_goal", dtype)
         if self.goal_from:
-            return self._observation(observation)[..., list(self.goal_from)]
+            return self._observation(observation, dtype)[..., list(self.goal_from)]
         if self.goal_value:
-            batch = self._observation(observation).shape[:-1]
-            return np.broadcast_to(np.array(self.goal_value, np.float32), (*batch, self.goal_dim))
+            batch = self._observation(observation, dtype).shape[:-1]
+            return np.broadcast_to(np.array(self.goal_value, self.dtype), (*batch, self.goal_dim))
         return None
+
+    def to_local(self, states: Any) -> np.ndarray:
+        """Convert states `[..., S]` from the dataset's to local coordinates, float32."""
+        if not self.origin:
+            return np.asarray(states, np.float32)
+        return (np.asarray(states, np.float64) - np.array(self.origin)).astype(np.float32)
+
+    def to_global(self, states: Any) -> Any:
+        """Convert states `[..., S]` from local to the dataset's coordinates; undo `to_local`."""
+        return np.asarray(states, np.float64) + np.array(self.origin) if self.origin else states
+
+    def local_state(self, observation) -> np.ndarray:
+        """Return `state` in local coordinates."""
+        return self.to_local(self.state(observation))
+
+    def local_goal(self, observation) -> np.ndarray | None:
+        """Return `goal` in local coordinates."""
+        goal = self.goal(observation)
+        return None if goal is None else self.goal_to_local(goal)
+
+    def goal_to_local(self, goals: Any) -> np.ndarray:
+        """Convert goals `[..., G]` as `to_local` converts states."""
+        if not self.origin:
+            return np.asarray(goals, np.float32)
+        offset = np.array(self.origin)[list(self.goal_dims)]
+        return (np.asarray(goals, np.float64) - offset).astype(np.float32)
 
     def clip_action(self, action: Any, xp: ModuleType = np) -> Any:
         """Clip actions `[..., A]` to the environment's bounds.
@@ -147,12 +200,11 @@ class Layout:
         """Reshape actions `[..., A]` to the environment's action shape."""
         return action.reshape(*action.shape[:-1], *(self.action_shape or (self.action_dim,)))
 
-    def _observation(self, observation) -> np.ndarray:
-        return flatten(
-            observation, _shape(self.observation_shape, self.observation_dim), "observation"
-        )
+    def _observation(self, observation, dtype: Any) -> np.ndarray:
+        shape = _shape(self.observation_shape, self.observation_dim)
+        return flatten(observation, shape, "observation", dtype)
 
-    def _entry(self, observation, key: str) -> np.ndarray:
+    def _entry(self, observation, key: str, dtype: Any) -> np.ndarray:
         if not isinstance(observation, dict):
             kind = type(observation).__name__
             raise UserError(f"observation is a {kind}; needed: a dict with {', '.join(GOAL_KEYS)}")
@@ -160,8 +212,8 @@ class Layout:
             names = ", ".join(observation) or "nothing"
             raise UserError(f"observation has {names} and no {key}; needed: {', '.join(GOAL_KEYS)}")
         if key == "observation":
-            return self._observation(observation[key])
-        return flatten(observation[key], _shape(self.goal_shape, self.goal_dim), key)
+            return self._observation(observation[key], dtype)
+        return flatten(observation[key], _shape(self.goal_shape, self.goal_dim), key, dtype)
 
 
 def _as_tuple(value: Any) -> Any:
@@ -248,17 +300,39 @@ def _action_fields(space) -> dict[str, Any]:
 def find_goal_dims(observation: np.ndarray, achieved: np.ndarray) -> tuple[int, ...] | None:
     """Find the columns of `observation` `[N, O]` that equal those of `achieved` `[N, G]`.
 
-    They must be equal up to float32 rounding in every row, as a few rows could agree by chance.
+    They must be equal up to rounding in every row, as a few rows could agree by chance.
 
     Returns:
         The columns, in the order of `achieved`; None if the observation lacks one of them.
     """
+    difference = largest_difference(observation, achieved)
+    return match_goal_dims(difference, tolerance=goal_tolerance(achieved))
+
+
+def largest_difference(observation: np.ndarray, achieved: np.ndarray) -> np.ndarray:
+    """Return the largest difference of each pair of columns, `[O, G]`; see `find_goal_dims`."""
+    columns = [np.abs(observation - goal[:, None]).max(axis=0) for goal in achieved.T]
+    return np.stack(columns, axis=1)
+
+
+def goal_tolerance(achieved: np.ndarray) -> np.ndarray:
+    """Return the difference of each column that rounding to float32 explains, `[G]`."""
+    magnitude = np.abs(achieved).max(axis=0)
+    return 8 * float32_resolution(magnitude)
+
+
+def match_goal_dims(difference: np.ndarray, tolerance: np.ndarray) -> tuple[int, ...] | None:
+    """Return the closest observation column of each goal column; None if one is too far.
+
+    Args:
+        difference: `[O, G]`, see `largest_difference`.
+        tolerance: `[G]`, see `goal_tolerance`.
+    """
     dims: list[int] = []
-    for goal in achieved.T:
-        free = (d for d in range(observation.shape[1]) if d not in dims)
-        equal = (d for d in free if np.allclose(observation[:, d], goal, rtol=1e-6, atol=1e-6))
-        dim = next(equal, None)
-        if dim is None:
+    for column, limit in zip(np.nan_to_num(difference.T, nan=np.inf), tolerance, strict=True):
+        free = [d for d in range(len(column)) if d not in dims]
+        dim = min(free, key=column.__getitem__, default=None)
+        if dim is None or not column[dim] <= limit:
             return None
         dims.append(dim)
     return tuple(dims)

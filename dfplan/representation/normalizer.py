@@ -6,9 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.representation.spread import Spread, scales
 from dfplan.types import ArrayLike
 
-MIN_STD = 1e-6
+MAX_INPUT = 20.0
+"""Largest normalized number that a network is shown.
+
+By Chebyshev's inequality at most 1 in 400 values of the data lies beyond; those of the pretrained
+planners stay below 5. A network says nothing about states so far outside its data, and without a
+bound its outputs grow with them, up to infinity.
+"""
 
 
 @jax.tree_util.register_dataclass
@@ -18,18 +25,23 @@ class Normalizer:
 
     Attributes:
         mean: `[D]`, SI units.
-        std: `[D]`, SI units; 1 for constant features.
+        std: `[D]`, SI units; for features that hold nothing but noise, see
+            `dfplan.representation.spread.scales`.
     """
 
     mean: jax.Array
     std: jax.Array
 
     @classmethod
-    def fit(cls, data: np.ndarray) -> "Normalizer":
-        """Fit mean and standard deviation to `data` `[N, D]`."""
+    def fit(cls, data: np.ndarray, is_first: np.ndarray | None = None) -> "Normalizer":
+        """Fit mean and standard deviation to `data` `[N, D]`.
+
+        Args:
+            data: Rows of one or more sequences, one after the other.
+            is_first: `[N]` bool, first row of each sequence; None for a single sequence.
+        """
         data = np.asarray(data, np.float64)
-        std = data.std(axis=0)
-        std = np.where(std < MIN_STD, 1.0, std)
+        std = scales(Spread.measure(data, is_first))
         return cls(jnp.asarray(data.mean(axis=0), jnp.float32), jnp.asarray(std, jnp.float32))
 
     def encode(self, x: ArrayLike) -> jax.Array:
@@ -39,6 +51,10 @@ class Normalizer:
     def decode(self, z: ArrayLike) -> jax.Array:
         """Convert `[..., D]` from normalized units to SI units."""
         return jnp.asarray(z) * self.std + self.mean
+
+    def encode_input(self, x: ArrayLike) -> jax.Array:
+        """Convert what was observed to normalized units, bounded by `MAX_INPUT`."""
+        return bound_input(self.encode(x))
 
     def take(self, dims: tuple[int, ...]) -> "Normalizer":
         """Return the normalizer of a subset of features."""
@@ -55,3 +71,8 @@ class Normalizer:
         mean = jnp.asarray(values["mean"], jnp.float32)
         std = jnp.asarray(values["std"], jnp.float32)
         return cls(mean, std)
+
+
+def bound_input(z: ArrayLike) -> jax.Array:
+    """Bound normalized numbers that were observed, before a network sees them."""
+    return jnp.clip(z, -MAX_INPUT, MAX_INPUT)

@@ -51,12 +51,18 @@ class TokenLayout:
             config: Data settings.
 
         Raises:
-            UserError: If `rest_dims` contains a dimension that is not in the state.
+            UserError: If `rest_dims` contains a dimension that is not in the state, or that never
+                comes close to zero.
         """
         bad = [d for d in config.rest_dims if not 0 <= d < layout.state_dim]
         if bad:
             valid = f"0 to {layout.state_dim - 1}"
             raise UserError(f"data.rest_dims {bad[0]} is not in the state; valid: {valid}")
+        for d in config.rest_dims if layout.origin else ():
+            if layout.origin[d]:
+                raise UserError(
+                    f"data.rest_dims {d} is never zero in the data, but about {layout.origin[d]:g}"
+                )
         return cls(
             state_dim=layout.state_dim,
             action_dim=layout.action_dim,

@@ -17,6 +17,11 @@ from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from dfplan.value.dataset import learn_critic
 
+MAX_TOLERANCE = 0.5
+"""Largest tolerance of arrival, relative to the spread of the data's goals."""
+TOLERANCE = 0.05
+"""Tolerance in place of a larger one, relative to the spread of the data's goals."""
+
 
 def fit_run(
     task: Task,
@@ -47,13 +52,14 @@ def fit_run(
     if not config.data.tokens:
         tokens = window_tokens(data.goal_intervals, config.data.stride)
         config = config.override({"data.tokens": tokens})
+    config = _fit_tolerance(config, states.take(data.layout.goal_dims))
     run = Run(
         task=task,
         config=config,
         layout=data.layout,
         states=states,
         actions=actions,
-        support=DataSupport.fit(data.state[:, list(data.layout.goal_dims)]),
+        support=_fit_support(data, states),
         fingerprint=data.fingerprint,
         command=command,
         versions=installed_versions(),
@@ -77,6 +83,27 @@ def get_dynamics(run: Run) -> LinearDynamics:
     if run.dynamics is not None:
         return run.dynamics
     return _fit_dynamics(run.load_data(), run.states, run.actions)
+
+
+def _fit_tolerance(config: Config, goals: Normalizer) -> Config:
+    """Return settings by which a plan does not count as arrived before it moves.
+
+    A tolerance of more than half the goals' spread belongs to another scale, such as the default
+    of 0.1 m to a stage that moves by micrometers; it becomes `TOLERANCE` of the spread.
+    """
+    spread = float(np.linalg.norm(goals.std))
+    if not spread or config.planner.goal.tolerance <= MAX_TOLERANCE * spread:
+        return config
+    return config.override({"planner.goal.tolerance": TOLERANCE * spread})
+
+
+def _fit_support(data: Trajectories, states: Normalizer) -> DataSupport | None:
+    """Return the data support; None if a goal dimension holds nothing but noise."""
+    dims = list(data.layout.goal_dims)
+    points = data.state[:, dims]
+    if (np.ptp(points, axis=0) < np.asarray(states.std)[dims]).any():
+        return None
+    return DataSupport.fit(points)
 
 
 def _fit_dynamics(data: Trajectories, states: Normalizer, actions: Normalizer) -> LinearDynamics:

@@ -148,6 +148,7 @@ class Run:
             goal_dims=self.goal_dims,
             goal_from=self.layout.goal_from,
             goal_value=self.layout.goal_value,
+            origin=self.layout.origin,
             rewards=self.reward_conditioned,
         )
         self.check_dataset(data)

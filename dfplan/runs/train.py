@@ -78,6 +78,7 @@ def train(
         goal_dims=goal_dims,
         goal_from=goal_from,
         goal_value=goal_value,
+        origin=None if pretrained is None else pretrained.run.layout.origin,
         rewards=config.data.goal == "reward",
     )
     run = _new_run(task, config, data, command=command, pretrained=pretrained)

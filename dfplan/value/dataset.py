@@ -49,7 +49,7 @@ def expected_return(
 ) -> Float[Array, "*b"]:
     """Return the expected return of plans, states in SI units."""
     assert critic is not None
-    return critic.expected_return(states.encode(plans))
+    return critic.expected_return(states.encode_input(plans))
 
 
 def _training_data(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dfplan.evaluation.metrics import measure
-from dfplan.evaluation.play import run_episodes
+from dfplan.evaluation.play import run_episodes, success_flag
 from dfplan.types import UserError
 
 
@@ -106,6 +106,18 @@ def test_an_end_at_the_goal_stays_a_success():
     episodes = play(ends={6: 2})
     assert episodes.success.astype(int).tolist()[1] == [0, 0, 1, 1, 1, 1, 1]
     assert measure(episodes)["success_rate"].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("value", ["False", 0.3, np.array([True, False])], ids=repr)
+def test_a_success_that_is_no_flag_is_refused(value):
+    with pytest.raises(UserError) as caught:
+        success_flag({"is_success": value})
+    assert "is_success" in str(caught.value) and "0 or 1" in str(caught.value)
+
+
+def test_a_success_of_none_is_no_flag():
+    assert success_flag({"success": None}) is None
+    assert success_flag({"success": None, "is_success": np.float32(1)}) is True
 
 
 def test_success_flags_by_another_name_or_missing():

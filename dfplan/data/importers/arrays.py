@@ -1,10 +1,13 @@
 """Plain NumPy arrays: one NPZ file, or NPY files named after their columns.
 
-The columns are `observations` and `actions`, and optionally `rewards`, `terminals`, `timeouts` and
-`episode_lengths` (number of actions of each episode). Observations may have one row more per
-episode than actions: the observation after the last action.
+The columns are `observations` and `actions`, and optionally `rewards` and where episodes end:
+`terminals` and `timeouts`, `dones`, `episode_lengths` (number of actions of each episode) or
+`episode_ends` (number of actions up to the end of each episode, as in diffusion_policy's replay
+buffers). Observations may have one row more per episode than actions: the observation after the
+last action.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +25,16 @@ from dfplan.types import UserError
 
 DEFAULT = Columns(observations=("observations",), actions=("actions",), rewards="rewards")
 LENGTHS = "episode_lengths"
-ENDS = ("terminals", "timeouts")
+CUMULATIVE = "episode_ends"
+DONES = "dones"
+ENDS = ("terminals", "timeouts", DONES)
+MARKS = (*ENDS, LENGTHS, CUMULATIVE)
+SUSPECTS = ("done", "episode", "is_first", "is_last", "terminal", "terminat", "timeout", "truncat")
+"""Parts of the names of columns that may say where episodes end."""
+DONES_TRUNCATE = (
+    "dones do not say whether an episode terminated or was cut off: those without terminals count "
+    "as truncated"
+)
 
 
 def read(paths: Sequence[Path], columns: Columns, limit: int | None = None) -> ColumnarEpisodes:
@@ -58,11 +70,14 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
     rows = len(reader.join(columns.actions))
     reference = columns.actions[0]
     flags = {name: reader.flags(name, rows, reference) for name in ENDS if name in reader.names}
-    if LENGTHS in reader.names:
+    counts = [name for name in (LENGTHS, CUMULATIVE) if name in reader.names]
+    if counts:
         if limit is not None:
-            raise UserError(f"{reader.where} has {LENGTHS!r}; omit --episode-steps")
-        length = _read_lengths(reader, rows, reference)
+            raise UserError(f"{reader.where} has {counts[0]!r}; omit --episode-steps")
+        length = _read_lengths(reader, counts[0], rows, reference=reference)
     else:
+        if not flags and limit is None:
+            _check_unmarked(reader)
         end = np.any([np.zeros(rows, bool), *flags.values()], axis=0)
         length = episode_lengths(end, limit)
     final = None
@@ -70,22 +85,40 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
         final_rows = np.cumsum(length + 1) - 1
         final = observation[final_rows]
         observation = np.delete(observation, final_rows, axis=0)
-    return read_episodes(
+    episodes = read_episodes(
         reader,
         columns,
         length,
-        boundary_columns=(*ENDS, LENGTHS),
+        boundary_columns=MARKS,
         terminal=flags.get("terminals"),
         observation=observation,
         final=final,
     )
+    if DONES not in flags:
+        return episodes
+    return dataclasses.replace(episodes, notes=(DONES_TRUNCATE, *episodes.notes))
 
 
-def _read_lengths(reader: ColumnReader, rows: int, reference: str) -> np.ndarray:
-    length = reader.vector(LENGTHS)
-    if (length < 1).any() or (length % 1 != 0).any() or length.sum() != rows:
+def _read_lengths(reader: ColumnReader, name: str, rows: int, *, reference: str) -> np.ndarray:
+    """Return the rows of each episode from their numbers, or from their running sums."""
+    length = reader.vector(name).astype(np.float64)
+    if name == CUMULATIVE:
+        length = np.diff(length, prepend=0.0)
+    total = length.sum()
+    if not ((length >= 1).all() and (length % 1 == 0).all() and total == rows):
+        verb = "end at" if name == CUMULATIVE else "add up to"
         raise UserError(
-            f"{reader.where}: {LENGTHS!r} add up to {length.sum():g}; needed: whole numbers that "
-            f"add up to the {rows} rows of {reference!r}"
+            f"{reader.where}: {name!r} {verb} {total:g}; needed: whole numbers that {verb} the "
+            f"{rows} rows of {reference!r}, for episodes of at least one row"
         )
     return length.astype(np.int64)
+
+
+def _check_unmarked(reader: ColumnReader) -> None:
+    """Check that no column of an unknown name looks as if it marked where episodes end."""
+    for name in reader.names:
+        if any(part in name.lower() for part in SUSPECTS):
+            raise UserError(
+                f"{reader.where}: column {name!r} may say where episodes end; rename it to one of "
+                f"{', '.join(MARKS)}, or split all rows with --episode-steps"
+            )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dfplan.types import UserError, one_line
+from dfplan.util.flags import as_flags
 
 NONE = "none"
 """Column name that skips an optional column, even if the format has a default for it."""
@@ -44,18 +45,26 @@ class ColumnReader:
     names: tuple[str, ...]
     read: Callable[[str], np.ndarray]
 
-    def column(self, name: str) -> np.ndarray:
-        """Return a column as `[N, D]`: float32 if that represents its type exactly, else float64.
+    def raw(self, name: str) -> np.ndarray:
+        """Return a column as it is stored.
 
         Raises:
-            UserError: If the column does not exist or does not hold a row of numbers per step.
+            UserError: If the column does not exist or cannot be read.
         """
         if name not in self.names:
             raise UserError(f"{self.where} has no column {name!r}; it has: {_listed(self.names)}")
         try:
-            array = np.asarray(self.read(name))
+            return np.asarray(self.read(name))
         except (ValueError, OSError) as error:  # pickled objects or a damaged file
             raise UserError(f"{self.where}: column {name!r}: {one_line(error)}") from error
+
+    def column(self, name: str) -> np.ndarray:
+        """Return a column as `[N, D]`: float32 if that represents its type exactly, else float64.
+
+        Raises:
+            UserError: As `raw`, or if the column does not hold a row of numbers per step.
+        """
+        array = self.raw(name)
         if array.dtype.kind not in "biuf":
             raise UserError(f"{self.where}: column {name!r} holds {array.dtype}; needed: numbers")
         if array.ndim not in (1, 2) or not array.size:
@@ -91,7 +100,7 @@ class ColumnReader:
         return array[:, 0]
 
     def flags(self, name: str, rows: int, reference: str) -> np.ndarray:
-        """Return a column of flags, `[N]` bool; every number except 0 is true.
+        """Return a column of flags, `[N]` bool; see `dfplan.util.flags.as_flags`.
 
         Args:
             name: Name of the column.
@@ -99,11 +108,15 @@ class ColumnReader:
             reference: Name of the column that has this number of rows, for the error message.
 
         Raises:
-            UserError: As `vector`, or if the number of rows differs.
+            UserError: As `raw`, or if there is not one flag per row.
         """
-        array = self.vector(name)
+        array = self.raw(name)
+        if array.ndim not in (1, 2) or array.size != len(array):
+            raise UserError(
+                f"{self.where}: column {name!r} has shape {array.shape}; needed: (rows,)"
+            )
         self.check_rows(name, len(array), needed=rows, reference=reference)
-        return array != 0
+        return as_flags(array.reshape(-1), f"{self.where}: {name!r}")
 
     def resolve(self, columns: Columns, default: Columns) -> Columns:
         """Return the columns to read: the user's choice, and the format's default elsewhere.

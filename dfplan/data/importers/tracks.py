@@ -5,8 +5,10 @@ are missing, the rest of the track is an episode of its own. Tracks have no acti
 displacement to the next position takes their place.
 """
 
+import contextlib
 import csv
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +28,7 @@ TIME = "time"
 DEFAULT = Columns(observations=("x", "y"))
 TIME_TOLERANCE = 0.01
 """Share of a time step by which a time may deviate from equal steps."""
+ALONE = "rows left out, as no row of the same id is one time step before or after them: {}"
 ACTIONS = "the actions are the displacements from each position to the next"
 
 
@@ -58,6 +61,9 @@ def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
     has_steps = np.repeat(length > 1, length)
     if not has_steps.any():
         raise UserError(f"{reader.where} has no track of two rows at one step")
+    notes = [ACTIONS]
+    if not has_steps.all():
+        notes.append(ALONE.format(int((~has_steps).sum())))
     position = position[has_steps]
     length = length[length > 1]
     displacement = np.diff(position, axis=0, append=position[-1:])
@@ -66,16 +72,16 @@ def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
     track_reader = ColumnReader(reader.where, tuple(arrays), lambda name: arrays[name])
     track_columns = Columns(observations=("position",), actions=("displacement",))
     episodes = read_episodes(track_reader, track_columns, length, boundary_columns=())
-    return dataclasses.replace(episodes, notes=(ACTIONS, *episodes.notes))
+    return dataclasses.replace(episodes, notes=(*notes, *episodes.notes))
 
 
 def _open(path: Path) -> ColumnReader:
     """Return a reader of a CSV file's columns; all except the ids hold numbers."""
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # with or without its mark
             csv_reader = csv.DictReader(file, skipinitialspace=True)
             names = tuple(csv_reader.fieldnames or ())
-            rows = list(csv_reader)
+            rows = [(csv_reader.line_num, row) for row in csv_reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as CSV: {one_line(error)}") from error
     for name in (ID, TIME):
@@ -86,17 +92,18 @@ def _open(path: Path) -> ColumnReader:
 
     def read_column(name: str) -> np.ndarray:
         if name == ID:
-            return np.array([row[ID] for row in rows])
-        return np.array([_number(path, i, name, text=row[name]) for i, row in enumerate(rows)])
+            return np.array([row[ID] for _, row in rows])
+        return np.array([_number(path, line, name, text=row[name]) for line, row in rows])
 
     return ColumnReader(str(path), names, read_column)
 
 
-def _number(path: Path, row: int, name: str, text: str | None) -> float:
-    try:
-        return float(text or "")
-    except ValueError:
-        raise UserError(f"{path}, line {row + 2}: {name} is {text!r}; needed: a number") from None
+def _number(path: Path, line: int, name: str, text: str | None) -> float:
+    with contextlib.suppress(ValueError):
+        number = float(text or "")
+        if math.isfinite(number):
+            return number
+    raise UserError(f"{path}, line {line}: {name} is {text!r}; needed: a finite number")
 
 
 def _episode_lengths(

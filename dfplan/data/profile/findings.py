@@ -21,6 +21,7 @@ def findings(profile: Profile, stride: int = 1) -> list[str]:
         _missing(profile),
         _missed_boundaries(profile),
         _constant(profile),
+        _noise(profile),
         _saturated(profile),
         _short(profile, stride),
         _few(profile),
@@ -56,6 +57,16 @@ def _constant(profile: Profile) -> str:
     if not constant:
         return ""
     return f"{_names(constant)}: the value never changes, so nothing can be learned about it"
+
+
+def _noise(profile: Profile) -> str:
+    noise = [d for d in (*profile.state, *profile.action) if d.noise and not d.constant]
+    if not noise:
+        return ""
+    return (
+        f"{_names(noise)}: nearly constant (the deviation is noise beside the value), so little "
+        "can be learned about it, and it is not normalized by its deviation"
+    )
 
 
 def _saturated(profile: Profile) -> str:

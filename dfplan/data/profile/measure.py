@@ -86,8 +86,8 @@ def read_episodes(
 def _arrays(episode: Any, layout: Layout) -> Episode:
     steps = len(episode)
     with np.errstate(over="ignore"):  # values too large for float32 become inf, which is reported
-        state = layout.state(episode.observations)
-        goal = layout.goal(episode.observations)
+        state = _finite_as_float32(layout.state(episode.observations, exact=True))
+        goal = layout.goal(episode.observations, exact=True)
         action = np.asarray(episode.actions, np.float32).reshape(steps, layout.action_dim)
     if len(state) != steps + 1:
         raise UserError(f"{len(state)} observations for {steps} steps; needed: {steps + 1}")
@@ -105,6 +105,12 @@ def _arrays(episode: Any, layout: Layout) -> Episode:
         goal=goal,
         end=end,
     )
+
+
+def _finite_as_float32(state: np.ndarray) -> np.ndarray:
+    """Return states with infinity where float32 would be infinite, as training reads them."""
+    as_float32 = state.astype(np.float32, copy=False)
+    return np.where(np.isfinite(as_float32), state, as_float32).astype(state.dtype, copy=False)
 
 
 def _spaces(dataset: Any) -> dict[str, str]:

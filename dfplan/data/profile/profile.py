@@ -32,6 +32,8 @@ class Dimension:
         at_ends: Share of the finite values that equal the lowest or the highest one.
         outlier_steps: Number of steps that change a state far more than usual; see
             `dfplan.data.profile.outlier_steps`.
+        noise: Whether the dimension of a state or action holds nothing but a constant and noise,
+            see `dfplan.representation.spread.Spread.is_noise`.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Dimension:
     missing: float
     at_ends: float
     outlier_steps: int = 0
+    noise: bool = False
 
     @property
     def constant(self) -> bool:
@@ -108,7 +111,10 @@ class Profile:
 
 
 def dimensions(
-    name: str, measured: Moments | None, outlier_steps: np.ndarray | None = None
+    name: str,
+    measured: Moments | None,
+    outlier_steps: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
 ) -> tuple[Dimension, ...]:
     """Return the dimensions of a vector, numbered unless there is only one.
 
@@ -116,6 +122,7 @@ def dimensions(
         name: Name of the vector.
         measured: Moments of its values; None for no dimensions.
         outlier_steps: `[D]`, number of outlier steps per dimension.
+        noise: `[D]` bool, dimensions that hold nothing but noise.
     """
     if measured is None:
         return ()
@@ -132,8 +139,12 @@ def dimensions(
     )
     if outlier_steps is None:
         outlier_steps = np.zeros(len(total), int)
+    if noise is None:
+        noise = np.zeros(len(total), bool)
     names = [name] if len(total) == 1 else [f"{name} {i}" for i in range(len(total))]
-    rows = zip(names, *(column.tolist() for column in (*columns, outlier_steps)), strict=True)
+    rows = zip(
+        names, *(column.tolist() for column in (*columns, outlier_steps, noise)), strict=True
+    )
     return tuple(Dimension(*row) for row in rows)
 
 

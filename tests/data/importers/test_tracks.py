@@ -51,12 +51,12 @@ def test_limit_and_other_columns(read):
         ("id,x,y\n1,0,0\n", "has no column 'time'; it has: id, x, y"),
         ("", "has no column 'id'; it has: none"),
         ("id,time,x,y\n", "has no rows below its column names"),
-        ("id,time,x,y\n1,0,0,0\n1,1,oops,0\n", "line 3: x is 'oops'; needed: a number"),
-        ("id,time,x,y\n1,0,0\n1,1,0,0\n", "line 2: y is None; needed: a number"),
+        ("id,time,x,y\n1,0,0,0\n1,1,oops,0\n", "line 3: x is 'oops'; needed: a finite number"),
+        ("id,time,x,y\n1,0,0\n1,1,0,0\n", "line 2: y is None; needed: a finite number"),
         ("id,time,x,y\n1,0,0,0\n1,0,1,0\n", "track 1 is at time 0 twice"),
         ("id,time,x,y\n1,0,0,0\n1,1,1,0\n1,2.5,1,0\n", "from time 1 to 2.5; needed: equal steps"),
         ("id,time,x,y\n1,0,0,0\n2,1,1,0\n", "has no track of two rows"),
-        ("id,time,x,y\n1,0,0,0\n1,1,nan,0\n", "row 1"),
+        ("id,time,x,y\n1,0,0,0\n1,1,nan,0\n", "line 3: x is 'nan'"),
     ],
 )
 def test_unsuitable_files_are_refused(read, text, says):

@@ -134,11 +134,11 @@ def test_a_sample_is_small_and_evenly_spaced(write):
     write([walk(i, 600) for i in range(40)], box(4))
     sample = take_sample(ID, measure(ID).layout)
     assert len(sample.state) == 40 * 601  # few enough to keep every row
-    np.testing.assert_array_equal(sample.state[601:1202], walk(1, 600)[0].astype(np.float32))
+    np.testing.assert_array_equal(sample.state[601:1202], walk(1, 600)[0])
     np.testing.assert_array_equal(sample.action[600:1200], walk(1, 600)[1])
     assert len(sample.paths) == PATHS and {len(path) for path in sample.paths} == {POINTS}
-    np.testing.assert_array_equal(sample.paths[0], walk(0, 600)[0][:POINTS].astype(np.float32))
-    np.testing.assert_array_equal(sample.paths[-1], walk(39, 600)[0][:POINTS].astype(np.float32))
+    np.testing.assert_array_equal(sample.paths[0], walk(0, 600)[0][:POINTS])
+    np.testing.assert_array_equal(sample.paths[-1], walk(39, 600)[0][:POINTS])
 
 
 def test_a_sample_of_a_large_dataset_skips_rows(write, monkeypatch):
