@@ -114,8 +114,8 @@ def check_cost(layout: Layout, extra_cost: Cost) -> None:
     Raises:
         UserError: If it does not return one finite number per plan.
     """
-    goal = jnp.zeros((2, layout.goal_dim)) if layout.goal_dim else None
-    cost = np.asarray(extra_cost(jnp.zeros((2, 3, layout.state_dim)), goal))
+    goal = jnp.zeros((2, layout.goal_dim), jnp.float32) if layout.goal_dim else None
+    cost = np.asarray(extra_cost(jnp.zeros((2, 3, layout.state_dim), jnp.float32), goal))
     if cost.shape != (2,) or not np.isfinite(cost).all():
         raise UserError(f"the cost of 2 plans at zero is {cost.tolist()}; needed: 2 finite numbers")
 

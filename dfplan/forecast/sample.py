@@ -53,7 +53,9 @@ def sample_futures(
     if tokens > planner.horizon:
         check_rollout(planner)
     count = len(history.level)
-    keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(count))
+    keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(
+        jnp.arange(count, dtype=jnp.int32)
+    )
     size = min(count, max(1, PROGRAM_SAMPLES // planner.config.candidates))
     blocks = []
     for begin in range(0, count, size):
@@ -125,7 +127,7 @@ def _as_history(planner: DiffusionPlanner, states: np.ndarray) -> History:
     return History(
         frames=jnp.asarray(states[:, :, None]),
         actions=jnp.zeros((*shape, layout.stride, layout.action_dim), jnp.float32),
-        level=jnp.full(shape, planner.config.history.level),
+        level=jnp.full(shape, planner.config.history.level, jnp.float32),
     )
 
 

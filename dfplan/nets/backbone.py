@@ -35,7 +35,7 @@ class Backbone(nnx.Module):
         width = config.width
         inputs = features * (1 + 2 * config.fourier_octaves)
         self.embed = Linear(inputs, width, dtype=config.dtype, rngs=rngs)
-        self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,)))
+        self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,), jnp.float32))
         self.modulation = Modulation(width, config.layers, dtype=config.dtype, rngs=rngs)
         self.blocks = nnx.List([self.make_block(rngs) for _ in range(config.layers)])
         small = nnx.initializers.normal(1e-3)

@@ -15,7 +15,7 @@ LEVEL_FREQUENCIES = 16
 
 def level_features(level: Float[Array, "*b"]) -> Float[Array, "*b {2*LEVEL_FREQUENCIES+1}"]:
     """Return the level, and its sines and cosines with half a period to 64 periods over [0, 1]."""
-    frequency = jnp.geomspace(0.5, 64.0, LEVEL_FREQUENCIES) * 2 * jnp.pi
+    frequency = jnp.geomspace(0.5, 64.0, LEVEL_FREQUENCIES, dtype=jnp.float32) * 2 * jnp.pi
     angle = level[..., None] * frequency
     return jnp.concatenate([level[..., None], jnp.sin(angle), jnp.cos(angle)], axis=-1)
 
@@ -28,7 +28,9 @@ def value_features(x: Float[Array, "*b D"], fourier_octaves: int) -> Float[Array
     """
     if fourier_octaves == 0:
         return x
-    angle = x[..., None] * (jnp.pi / 2 * 2.0 ** jnp.arange(fourier_octaves))
+    angle = x[..., None] * (
+        jnp.pi / 2 * jnp.float32(2.0) ** jnp.arange(fourier_octaves, dtype=jnp.int32)
+    )
     waves = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
     return jnp.concatenate([x, waves.reshape(*x.shape[:-1], -1)], axis=-1)
 
@@ -88,7 +90,7 @@ class Linear(nnx.Module):
     ):
         self.dtype = dtype
         self.kernel = nnx.Param(kernel_init(rngs.params(), (inputs, outputs), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
+        self.bias = nnx.Param(jnp.zeros(outputs, jnp.float32)) if bias else None
 
     def __call__(self, x: Float[Array, "*b I"]) -> Float[Array, "*b O"]:
         """Apply the layer to the last axis, in one product of matrices for a faster gradient."""
@@ -161,7 +163,7 @@ class Modulation(nnx.Module):
         small = nnx.initializers.normal(0.02)
         self.embed = Linear(2 * LEVEL_FREQUENCIES + 1, width, dtype=dtype, rngs=rngs)
         self.project = Linear(width, 6 * width, dtype=dtype, rngs=rngs, kernel_init=small)
-        gate_open = jnp.zeros((layers, 6, width)).at[:, 2].set(1.0).at[:, 5].set(1.0)
+        gate_open = jnp.zeros((layers, 6, width), jnp.float32).at[:, 2].set(1.0).at[:, 5].set(1.0)
         self.offset = nnx.Param(gate_open)
 
     def shared(self, level: Float[Array, "*b"]) -> Float[Array, "*b {6*C}"]:

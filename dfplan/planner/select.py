@@ -43,7 +43,7 @@ def never_arrives(candidates: Float[Array, "B N T S"], stride: int) -> Float[Arr
         candidates: Candidate plans, the present first.
         stride: Control steps per token.
     """
-    return jnp.full(candidates.shape[:2], float(candidates.shape[2] * stride))
+    return jnp.full(candidates.shape[:2], float(candidates.shape[2] * stride), jnp.float32)
 
 
 def interpolate(
@@ -92,12 +92,12 @@ def tokens_off_support(
         arrival: Token index from `arrival`.
         support: Data support.
     """
-    share = jnp.arange(1, POINTS_PER_TOKEN + 1)[:, None] / POINTS_PER_TOKEN
+    share = jnp.arange(1, POINTS_PER_TOKEN + 1, dtype=jnp.int32)[:, None] / POINTS_PER_TOKEN
     token_from = position[..., :-1, None, :]
     token_to = position[..., 1:, None, :]
     points = token_from + share * (token_to - token_from)
     off_support = 1.0 - support.contains(points).mean(axis=-1)
-    before_arrival = jnp.arange(off_support.shape[-1]) < arrival[..., None]
+    before_arrival = jnp.arange(off_support.shape[-1], dtype=jnp.int32) < arrival[..., None]
     return jnp.where(before_arrival, off_support, 0.0).sum(axis=-1)
 
 
@@ -106,5 +106,5 @@ def hold(plan: Float[Array, "*b T S"], count: Float[Array, "#*b"]) -> Float[Arra
     tokens = plan.shape[-2]
     count = jnp.broadcast_to(count, plan.shape[:-2])
     last = jnp.clip(jnp.ceil(count), 0, tokens - 1).astype(jnp.int32)
-    index = jnp.minimum(jnp.arange(tokens), last[..., None])
+    index = jnp.minimum(jnp.arange(tokens, dtype=jnp.int32), last[..., None])
     return jnp.take_along_axis(plan, index[..., None], axis=-2)
