@@ -140,8 +140,8 @@ def sample_batch(
             jax.random.fold_in(k_start, 1), (batch,), 0, max_steps + 1, dtype=jnp.int32
         )
         origin = begin - jnp.where(at_start, steps_before, 0)
-    rows = origin[:, None] + config.stride * jnp.arange(config.tokens, dtype=jnp.int32)
-    frame_offsets = jnp.arange(1 - layout.frame_count, 1, dtype=jnp.int32)
+    rows = origin[:, None] + config.stride * jnp.arange(config.tokens, dtype=jnp.int32)[None]
+    frame_offsets = jnp.arange(1 - layout.frame_count, 1, dtype=jnp.int32)[None, None]
     frames = training_arrays.state[_within(rows[..., None] + frame_offsets, first, last)]
     after_start = rows >= first[:, None]
     valid = after_start & (rows <= last[:, None])
@@ -183,7 +183,7 @@ def _actions_before(
     training_arrays: TrainingArrays, config: DataConfig, rows: Array, first: Array, last: Array
 ) -> Float[Array, "B T stride A"]:
     """Return the `stride` actions that led to each row; zero actions before the episode."""
-    action_rows = rows[..., None] + jnp.arange(-config.stride, 0, dtype=jnp.int32)
+    action_rows = rows[..., None] + jnp.arange(-config.stride, 0, dtype=jnp.int32)[None, None]
     actions = training_arrays.action[_within(action_rows, first, last)]
     before_start = (action_rows < first[:, None, None])[..., None]
     return jnp.where(before_start, training_arrays.idle, actions)

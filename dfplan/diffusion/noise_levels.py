@@ -154,7 +154,7 @@ class TwoStreamNoiseLevelSampler:
         level = jax.random.uniform(k_level, (rows, tokens), jnp.float32)
         start = jax.random.uniform(k_start, (rows, 1), minval=-1.0, dtype=jnp.float32)
         slope = jax.random.uniform(k_slope, (rows, 1), maxval=4.0 / tokens, dtype=jnp.float32)
-        rising = jnp.clip(start + slope * jnp.arange(tokens, dtype=jnp.int32), 0.0, 1.0)
+        rising = jnp.clip(start + slope * jnp.arange(tokens, dtype=jnp.int32)[None], 0.0, 1.0)
         level = jnp.where(
             kind < self.history.clean,
             self.history.near * level,

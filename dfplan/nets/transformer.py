@@ -203,7 +203,7 @@ class CausalTransformer(Backbone):
         """See `Network`."""
         position = start + jnp.arange(x.shape[1], dtype=jnp.int32)
         capacity = cache.v[0].shape[2]
-        mask = (jnp.arange(capacity, dtype=jnp.int32) <= position[:, None])[None, None]
+        mask = (jnp.arange(capacity, dtype=jnp.int32)[None] <= position[:, None])[None, None]
         keys = list(cache.k)
         values = list(cache.v)
 

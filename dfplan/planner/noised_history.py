@@ -12,6 +12,7 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Weights
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array
+from dfplan.util.rank import to_rank
 
 
 def noised_histories(
@@ -88,4 +89,4 @@ def add_noise(
 
     deviation = jnp.sqrt(jnp.maximum(variance(level_to) - variance(level_from), 0.0))
     noise = jax.vmap(lambda key: jax.random.normal(key, values.shape[1:], jnp.float32))(keys)
-    return values + deviation[..., None, None] * normalizer.std * noise
+    return values + deviation[..., None, None] * to_rank(normalizer.std, values.ndim) * noise

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.types import ArrayLike
+from dfplan.util.rank import to_rank
 
 MIN_STD = 1e-6
 
@@ -34,11 +35,13 @@ class Normalizer:
 
     def encode(self, x: ArrayLike) -> jax.Array:
         """Convert `[..., D]` from SI units to normalized units."""
-        return (jnp.asarray(x) - self.mean) / self.std
+        x = jnp.asarray(x)
+        return (x - to_rank(self.mean, x.ndim)) / to_rank(self.std, x.ndim)
 
     def decode(self, z: ArrayLike) -> jax.Array:
         """Convert `[..., D]` from normalized units to SI units."""
-        return jnp.asarray(z) * self.std + self.mean
+        z = jnp.asarray(z)
+        return z * to_rank(self.std, z.ndim) + to_rank(self.mean, z.ndim)
 
     def take(self, dims: tuple[int, ...]) -> "Normalizer":
         """Return the normalizer of a subset of features."""

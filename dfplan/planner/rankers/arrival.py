@@ -81,7 +81,7 @@ class ArrivalRanker:
         best_cost = self.rank(candidates, goal, weights).cost.min(axis=1, keepdims=True)
         candidates = hold(candidates, best_cost / layout.stride)
         ranking = self.rank(candidates, goal, weights)
-        token = jnp.arange(candidates.shape[2], dtype=jnp.int32)
+        token = jnp.arange(candidates.shape[2], dtype=jnp.int32)[None, None]
         after = token > jnp.ceil(ranking.arrival / layout.stride)[..., None]
         at_goal = candidates.at[..., jnp.asarray(layout.rest_dims, jnp.int32)].set(0.0)
         at_goal = at_goal.at[..., jnp.asarray(layout.goal_dims, jnp.int32)].set(goal[:, None, None])
