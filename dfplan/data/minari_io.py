@@ -114,7 +114,8 @@ def load_trajectories(
     Raises:
         UserError: If the id is unknown, the spaces are not supported, there are no steps, an array
             differs in shape from its space, a value is NaN or infinite (the message names the
-            first episode and step), or rewards are requested and all equal.
+            first episode and step), actions have an offset that float32 is too coarse for, or
+            rewards are requested and all equal.
     """
     dataset = open_dataset(dataset_id)
     observation_space = dataset.observation_space
@@ -124,6 +125,7 @@ def load_trajectories(
     )
     episodes = _read_episodes(dataset, dataset_id)
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
+    _check_resolution([np.asarray(e.actions).reshape(len(e), -1) for e in episodes], dataset_id)
     reward, terminated = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
@@ -243,6 +245,17 @@ def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndar
     for name, array in (("state", as_float32), ("action", action)):
         _check_finite(where, name, array)
     return state, np.pad(action, ((0, 1), (0, 0)))
+
+
+def _check_resolution(actions: Sequence[np.ndarray], dataset_id: str) -> None:
+    """Check that float32 resolves actions, which have no origin as states have."""
+    for dim, offset in enumerate(choose_origin(actions)):
+        if offset:
+            raise UserError(
+                f"dataset {dataset_id!r}: action dimension {dim} is about {offset:.12g}, where "
+                "float32 is too coarse for its changes; needed: actions without that offset, such "
+                "as displacements"
+            )
 
 
 def _check_finite(where: str, name: str, array: np.ndarray) -> None:
