@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
-from dfplan.representation.layout import Layout, find_goal_dims, layout_from_spaces
+from dfplan.representation.goal_dims import find_goal_dims
+from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.representation.origin import choose_origin
 from dfplan.types import UserError, one_line
 
