@@ -1,0 +1,97 @@
+"""`dfplan predict` fills held-out gaps and those of a file, and compares with simpler ways."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from .conftest import TINY
+
+FEW = ("--planner.candidates", 4, "--planner.sampling.steps", 2, "--windows", 12)
+DATASET = "gaps/circles-v0"
+
+
+def circles(path, missing=()):
+    """Write tracks of walkers on circles, without the steps that are missing."""
+    rows = [
+        f"{i},{t},{np.cos(t / 5 + i):.4f},{np.sin(t / 5 + i):.4f}"
+        for i in range(6)
+        for t in range(40)
+        if t not in missing
+    ]
+    path.write_text("\n".join(["id,time,x,y", *rows]))
+
+
+@pytest.fixture(scope="module")
+def both_sides(tmp_path_factory, home):
+    """A run of a network that sees both sides of a gap."""
+    from dfplan.cli import main
+
+    folder = tmp_path_factory.mktemp("gaps")
+    circles(folder / "circles.csv")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
+        assert main(["import", str(folder / "circles.csv"), "--dataset", DATASET]) == 0
+        train = ["train", "--env", "none", "--dataset", DATASET, "--out", str(folder / "run")]
+        kind = ["--net.kind", "bidirectional", "--planner.sampling.matrix", "full_sequence"]
+        options = ["--preset", "small", "--data.tokens", "8", *kind, *TINY]
+        assert main([*train, *options]) == 0
+    return folder / "run"
+
+
+def test_held_out_gaps_are_filled_and_compared(dfplan, both_sides, place):
+    gap = ("--gap", 3, "--calibration", DATASET, "--json", "g.json")
+    done = dfplan("predict", both_sides, "--dataset", DATASET, *gap, *FEW)
+    assert (done.code, done.err) == (0, "")
+    assert "12 held-out gaps of 3 states in windows of 8" in done.out
+    record = json.loads((place / "g.json").read_text())
+    measured = record["measured"]
+    assert list(measured) == ["diffusion", "Kalman smoother", "straight line"]
+    # A circle is neither straight nor of constant velocity, but nearly so over three steps.
+    errors = [measured[method]["error"]["mean"] for method in measured]
+    assert errors[1] < errors[2] < errors[0]
+    # Calibrated on what is measured, apart from the noise of the samples.
+    assert measured["Kalman smoother"]["coverage_90%"]["mean"] == pytest.approx(0.9, abs=0.05)
+    assert np.shape(record["mean"]) == (12, 3, 2)
+    assert np.shape(record["intervals"]["0.9"]) == (2, 12, 3, 2)
+
+
+def test_the_gaps_of_a_file_are_filled(dfplan, both_sides, place):
+    circles(place / "gaps.csv", missing=(5, 6, *range(20, 30)))
+    options = ("--csv", "filled.csv", "--json", "f.json", *FEW)
+    done = dfplan("predict", both_sides, "--fill", "gaps.csv", *options)
+    assert (done.code, done.err) == (0, "")
+    assert "6 gaps filled with 12 positions" in done.out
+    assert "more than 6 steps are left open: 6" in done.out
+    with (place / "filled.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["time"]) for row in rows[:30]] == [*range(20), *range(30, 40)]
+    assert [row["filled"] for row in rows[4:8]] == ["0", "1", "1", "0"]
+    for row in rows[5:7]:
+        assert float(row["x_low"]) <= float(row["x_high"])
+    assert len(json.loads((place / "f.json").read_text())["filled"]) == 6
+
+
+def test_errors_name_the_option_and_what_is_valid(dfplan, run, both_sides, place):
+    circles(place / "whole.csv")
+    (place / "notes.txt").write_text("hello\n")
+    held_out = ("--dataset", DATASET, "--gap")
+    fill = ("--csv", "x.csv", "--fill")
+    maze = ("--dataset", "dfplan/pointmaze-umaze-v0", "--gap", 3)
+    for args, words in (
+        ((run, *maze), ["'transformer'", "bidirectional"]),
+        ((both_sides, *held_out, 7), ["7", "1 to 6"]),
+        ((both_sides, *held_out, -1), ["--gap", "at least 0"]),
+        ((both_sides, "--gap", 3), ["--dataset"]),
+        ((both_sides, "--fill", "whole.csv"), ["--csv"]),
+        ((both_sides, *held_out, 3, "--tokens", 4), ["--tokens"]),
+        ((both_sides, *fill, "whole.csv"), ["whole.csv", "no gap"]),
+        ((both_sides, *fill, "gone.csv"), ["gone.csv"]),
+        ((both_sides, *fill, "notes.txt"), ["notes.txt", "csv, mot"]),
+        ((both_sides, *fill, "whole.csv", "--columns", "x"), ["--columns x", "2", "1"]),
+        ((both_sides, *fill, "whole.csv", "--calibration", DATASET), ["--calibration", "--gap"]),
+    ):
+        done = dfplan("predict", *args)
+        assert done.code == 2 and all(word in done.err for word in words), (args, done.err)
+        assert not (place / "x.csv").exists()
