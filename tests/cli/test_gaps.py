@@ -6,9 +6,13 @@ import json
 import numpy as np
 import pytest
 
+from dfplan.cli import main
+from dfplan.forecast.gaps import interpolate
+from dfplan.runs.resolve import ResolvedRun
+
 from .conftest import TINY
 
-FEW = ("--planner.candidates", 4, "--planner.sampling.steps", 2, "--windows", 12)
+FEW = ("--planner.candidates", 20, "--windows", 12)
 DATASET = "gaps/circles-v0"
 
 
@@ -23,21 +27,40 @@ def circles(path, missing=()):
     path.write_text("\n".join(["id,time,x,y", *rows]))
 
 
-@pytest.fixture(scope="module")
-def both_sides(tmp_path_factory, home):
-    """A run of a network that sees both sides of a gap."""
-    from dfplan.cli import main
+def fill(planner, weights, incomplete, seed, advance):
+    """Fill gaps as `fill_gaps` does, with noise around straight lines in place of a network."""
+    lines = interpolate(incomplete)[:, None]
+    shape = (len(lines), planner.config.candidates, *lines.shape[2:])
+    noise = 0.1 * np.random.default_rng(seed).normal(size=shape)
+    return lines + np.where(incomplete.known[:, None, :, None], 0.0, noise)
 
+
+@pytest.fixture(scope="module")
+def make_run(tmp_path_factory, home):
+    """A function that makes a run of a kind of network, without training it."""
     folder = tmp_path_factory.mktemp("gaps")
     circles(folder / "circles.csv")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
+        patch.setattr("dfplan.runs.train.fit", lambda *args, **kwargs: None)
+        patch.setattr("dfplan.cli.gaps.fill_gaps", fill)
+        patch.setattr(ResolvedRun, "load_weights", lambda resolved: None)
         assert main(["import", str(folder / "circles.csv"), "--dataset", DATASET]) == 0
-        train = ["train", "--env", "none", "--dataset", DATASET, "--out", str(folder / "run")]
-        kind = ["--net.kind", "bidirectional", "--planner.sampling.matrix", "full_sequence"]
-        options = ["--preset", "small", "--data.tokens", "8", *kind, *TINY]
-        assert main([*train, *options]) == 0
-    return folder / "run"
+
+        def make(kind):
+            train = ["train", "--env", "none", "--dataset", DATASET, "--out", str(folder / kind)]
+            options = ["--preset", "small", "--data.tokens", "8", *TINY]
+            sampling = ["--planner.sampling.matrix", "full_sequence"]
+            assert main([*train, *options, *sampling, "--net.kind", kind]) == 0
+            return folder / kind
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def both_sides(make_run):
+    """A run of a network that sees both sides of a gap."""
+    return make_run("bidirectional")
 
 
 def test_held_out_gaps_are_filled_and_compared(dfplan, both_sides, place):
@@ -50,7 +73,7 @@ def test_held_out_gaps_are_filled_and_compared(dfplan, both_sides, place):
     assert list(measured) == ["diffusion", "Kalman smoother", "straight line"]
     # A circle is neither straight nor of constant velocity, but nearly so over three steps.
     errors = [measured[method]["error"]["mean"] for method in measured]
-    assert errors[1] < errors[2] < errors[0]
+    assert errors[1] < errors[2] < errors[0] < 0.3
     # Calibrated on what is measured, apart from the noise of the samples.
     assert measured["Kalman smoother"]["coverage_90%"]["mean"] == pytest.approx(0.9, abs=0.05)
     assert np.shape(record["mean"]) == (12, 3, 2)
@@ -73,14 +96,13 @@ def test_the_gaps_of_a_file_are_filled(dfplan, both_sides, place):
     assert len(json.loads((place / "f.json").read_text())["filled"]) == 6
 
 
-def test_errors_name_the_option_and_what_is_valid(dfplan, run, both_sides, place):
+def test_errors_name_the_option_and_what_is_valid(dfplan, make_run, both_sides, place):
     circles(place / "whole.csv")
     (place / "notes.txt").write_text("hello\n")
     held_out = ("--dataset", DATASET, "--gap")
     fill = ("--csv", "x.csv", "--fill")
-    maze = ("--dataset", "dfplan/pointmaze-umaze-v0", "--gap", 3)
     for args, words in (
-        ((run, *maze), ["'transformer'", "bidirectional"]),
+        ((make_run("transformer"), *held_out, 3), ["'transformer'", "bidirectional"]),
         ((both_sides, *held_out, 7), ["7", "1 to 6"]),
         ((both_sides, *held_out, -1), ["--gap", "at least 0"]),
         ((both_sides, "--gap", 3), ["--dataset"]),
