@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,26 @@ from dfplan.control.executor import SynchronousExecutor
 from dfplan.control.inputs import (
     as_goals,
     as_mask,
+    as_seed,
     as_seeds,
-    check_cost,
-    check_finite,
+    check_goals,
     check_states,
+    screen_states,
 )
 from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
-from dfplan.guidance.costs import as_cost
+from dfplan.control.loop_state import LoopSpec, LoopState
+from dfplan.control.plan_requests import PlanRequests
+from dfplan.control.plausible_range import PlausibleRange
+from dfplan.guidance.check_cost import checked_cost
 from dfplan.planner.plan import Plan, Weights, to_global
 from dfplan.planner.protocol import Planner
+from dfplan.representation.flatten import as_numbers
 from dfplan.representation.layout import Layout
 from dfplan.runs.fit import get_dynamics
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
-from dfplan.tasks.registry import load_function
-from dfplan.types import Cost, Tracker
+from dfplan.tasks.load import load_function
+from dfplan.types import Cost, Tracker, UserError
 from dfplan.util.compilation_cache import enable_compilation_cache
 
 OVERHEAD_DECAY = 0.9
@@ -72,8 +76,9 @@ class Agent:
         layout: Observation layout.
 
     Raises:
-        UserError: If the planner needs a tracker or dynamics and it is missing, or the observation
-            noise has neither one number nor one per state dimension.
+        UserError: If the planner needs a tracker or dynamics and it is missing, the observation
+            noise has neither one number nor one per state dimension, a registered planner or
+            low-level controller lacks what its protocol has, or the seed is not valid.
     """
 
     def __init__(
@@ -91,17 +96,23 @@ class Agent:
         self.weights = weights
         self.layout = layout
         self._spec = LoopSpec.create(planner, weights, layout, tracker=tracker, dynamics=dynamics)
+        self._state_range = PlausibleRange.of(weights.states)
+        self._goal_range = self._state_range.take(layout.goal_dims)
         self._batch_planner = BatchPlanner(planner, weights)
-        self._executor = executor or self._default_executor()
+        self._requests = PlanRequests(executor or self._default_executor())
         self._extra_cost: Cost | None = None
         self._overhead = 0.0  # seconds that `act` needs once its plans are ready
         self._loop: LoopState | None = None  # None from a full reset to the next observation
-        self._requests: list[tuple[PlanInputs, Future]] = []
         self.reset(seed=seed)
 
     @classmethod
     def load(
-        cls, directory: Path | str, *, planner: Mapping[str, Any] | None = None, seed: int = 0
+        cls,
+        directory: Path | str,
+        *,
+        planner: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        trust_code: bool = False,
     ) -> "Agent":
         """Load the agent of a trained run.
 
@@ -112,12 +123,17 @@ class Agent:
             directory: Run directory, or the name of a task with a pretrained planner.
             planner: Planner settings to change, such as `{"candidates": 16}`.
             seed: PRNG seed of the plans.
+            trust_code: Whether the run's tracker may be imported from anywhere; by default only
+                from installed packages that declare it.
 
         Raises:
-            UserError: If the run is missing or damaged, or a setting is unknown.
+            UserError: If the run is missing or damaged, a setting is unknown, the seed is not
+                valid, or the run names a tracker that may not be imported.
         """
         enable_compilation_cache()
-        resolved = resolve_run(directory).with_planner(planner or {})
+        resolved = resolve_run(directory, trust_code=trust_code).with_planner(
+            {} if planner is None else planner
+        )
         agent = cls.from_run(resolved.run, resolved.load_weights(), seed=seed)
         if resolved.run.config.planner.timing.deadline_ms >= 0:
             agent.compile()
@@ -178,16 +194,14 @@ class Agent:
         with the next plan.
 
         Raises:
-            UserError: If a new cost does not return one finite number per plan.
+            UserError: If a new cost is not a function that JAX can trace, or does not return one
+                finite number per plan.
         """
         return self._extra_cost
 
     @extra_cost.setter
     def extra_cost(self, extra_cost: Callable | None) -> None:
-        if extra_cost is not None:
-            extra_cost = as_cost(extra_cost)
-            check_cost(self.layout, extra_cost)
-        self._extra_cost = extra_cost
+        self._extra_cost = None if extra_cost is None else checked_cost(extra_cost, self.layout)
 
     def reset(self, mask: Any = None, *, seed: int | Sequence[int] | None = None) -> None:
         """Begin new episodes: clear the history and drop the plans.
@@ -199,17 +213,22 @@ class Agent:
             mask: `[B]` bool, environments that begin an episode; None for all of them, after which
                 the batch size may change.
             seed: New PRNG seed of the plans: one number, which counts up over the environments, or
-                one per environment. None continues the present random sequence.
+                one per environment; integers from 0 to 2**32 - 1. None continues the present random
+                sequence.
 
         Raises:
-            UserError: If the mask or the seeds do not match the number of environments.
+            UserError: If the mask or the seeds do not match the number of environments, or are of
+                another type.
         """
+        if seed is not None:
+            seed = as_seed(seed)
         if mask is None or self._loop is None:
             self._reset_all(seed)
             return
         mask = as_mask(mask, len(self._loop.elapsed))
         seeds = None if seed is None else as_seeds(seed, len(mask))
         self._loop = loop.reset(self._spec, self._loop, mask, seeds=seeds)
+        self._requests.cancel_stale(self._loop)
 
     def act(
         self,
@@ -234,9 +253,15 @@ class Agent:
                 are not planned for, and their next observation starts an episode.
 
         Raises:
-            UserError: If the shape of the observation or the goal is not that of the data, the
-                batch changes without a `reset()`, a mask has the wrong length, or a number is
-                infinite, or NaN while `planner.sensing.missing` is false.
+            UserError: If the shape of the observation or the goal is not that of the data, or they
+                are not numbers; if the batch changes without a `reset()`, or a mask has the wrong
+                length; if a number is an outlier (infinite, or farther from the data's mean than
+                any sensor of this kind could read) or NaN while `planner.sensing.missing` is false;
+                or if the planner or its low-level controller fails to return finite actions.
+
+        Returns:
+            The action in the shape and type of the environment's action space, and inside its
+            bounds; for a batch, `[B, ...]`.
         """
         time_called = time.perf_counter()
         reading = self.layout.local_state(observation)
@@ -260,8 +285,7 @@ class Agent:
         seconds = time.perf_counter() - time_planned
         self._overhead = max(seconds, OVERHEAD_DECAY * self._overhead)
 
-        action = self.layout.shape_action(action)
-        return action[0] if is_single else action
+        return self.layout.env_action(action[0] if is_single else action)
 
     def predict(
         self,
@@ -303,17 +327,24 @@ class Agent:
             denoising: Whether to keep every sampling step, in `plan.denoising`.
 
         Raises:
-            UserError: If a shape is wrong or a value is NaN.
+            UserError: If a shape is wrong, or a value is not a number or an outlier.
         """
+        reading = as_numbers(state, "the state", self.layout.dtype)[None]
+        check_states(self.layout, reading, batch=1)
+        goals = as_goals(self.layout, goal, 1)
         self.reset()
-        reading = self.layout.to_local(state)[None]
-        self._observe(reading, as_goals(self.layout, goal, 1))
+        self._observe(self.layout.to_local(reading), goals)
         self._request_plans(np.ones(1, bool), denoising=denoising)
         self._activate_plans(None)
 
     def arrives(self) -> np.ndarray:
-        """Return whether each active plan reaches its goal, `[B]` bool."""
-        assert self._loop is not None
+        """Return whether each active plan reaches its goal, `[B]` bool.
+
+        Raises:
+            UserError: If nothing has been planned since the last full reset.
+        """
+        if self._loop is None or self._loop.plan is None:
+            raise UserError("there is no plan yet; call act() or plan_from() first")
         length = self.planner.horizon * self.planner.model.layout.stride
         return np.asarray(self._loop.plan.arrival) <= length
 
@@ -347,15 +378,16 @@ class Agent:
             self._seeds = np.asarray(self._loop.seeds)
             self._plan_counts = np.asarray(self._loop.plan_counts)
         self._loop = None
-        for _, plans in self._requests:
-            plans.cancel()  # those that have not begun; nobody waits for them
-        self._requests = []
+        self._requests.cancel()
 
     def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:
         """Activate plans that are ready since the last call, and take in the present."""
         batch = len(reading)
         check_states(self.layout, reading, None if self._loop is None else len(self.elapsed))
-        check_finite(reading, goals, self.planner.config.sensing.missing)
+        reading = screen_states(
+            self._state_range, reading, missing=self.planner.config.sensing.missing
+        )
+        check_goals(self._goal_range, goals)
         if self._loop is None:
             if len(self._seeds) != batch:
                 self._seeds = as_seeds(self._seed, batch)
@@ -366,6 +398,7 @@ class Agent:
         reading = reading.copy()
         goals = None if goals is None else goals.copy()
         self._loop = loop.observe(self._spec, self._loop, reading, goal=goals)
+        self._requests.cancel_stale(self._loop)
         return self._loop
 
     def _request_plans(self, mask: np.ndarray, *, denoising: bool = False) -> None:
@@ -379,14 +412,13 @@ class Agent:
                 latency_steps=latency_steps,
                 warm_start=not denoising,
             )
-            plans = self._executor.submit(
+            self._requests.submit(
                 self._batch_planner.make_plans,
                 inputs,
                 limit=len(mask),
                 extra_cost=self._extra_cost,
                 denoising=denoising,
             )
-            self._requests.append((inputs, plans))
 
     def _activate_plans(self, deadline: float | None) -> None:
         """Follow requested plans that are ready and begin by now.
@@ -395,22 +427,13 @@ class Agent:
             deadline: Value of `time.perf_counter()` up to which to wait; None for no limit.
         """
         assert self._loop is not None
-        requests = self._requests
-        self._requests = []
-        for inputs, plans in requests:
-            begins_later = bool(self._loop.clock < inputs.start)
-            try:
-                plan = plans.result(0.0 if begins_later else _seconds_until(deadline))
-            except BaseException as error:
-                if isinstance(error, TimeoutError) and not plans.done():
-                    self._requests.append((inputs, plans))
-                    continue
-                self._loop = loop.withdraw_requests(self._loop)
-                raise
-            if begins_later:
-                self._requests.append((inputs, plans))
-            else:
+        try:
+            for inputs, plan in self._requests.pop_ready(self._loop.clock, deadline):
                 self._loop = loop.activate(self._spec, self._loop, inputs, plan=plan)
+        except BaseException:
+            self._requests.cancel()
+            self._loop = loop.withdraw_requests(self._loop)
+            raise
 
     def _follow_plans(self) -> np.ndarray:
         """Return the actions `[B, A]` of this control step."""
@@ -425,7 +448,3 @@ class Agent:
         if deadline_ms < 0:
             return None
         return time_called + deadline_ms / 1000 - self._overhead
-
-
-def _seconds_until(deadline: float | None) -> float | None:
-    return None if deadline is None else max(deadline - time.perf_counter(), 0.0)

@@ -1,11 +1,8 @@
 """Config: everything that determines a run, as one frozen dataclass of dataclasses."""
 
 import dataclasses
-import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
-
-import numpy as np
 
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.nets.config import NetConfig
@@ -13,7 +10,7 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.types import UserError
-from dfplan.util.validate import MAX_FLOAT_INTEGER
+from dfplan.util.from_json import as_type, field_types
 from dfplan.value.config import ValueConfig
 
 T = TypeVar("T")
@@ -96,7 +93,7 @@ def override(config: T, changes: Mapping[str, Any], prefix: str = "") -> T:
     """
     values: dict[str, Any] = {}
     section_changes: dict[str, dict[str, Any]] = {}
-    types = _types(config)
+    types = field_types(config)
     for path, value in changes.items():
         name, _, rest = path.partition(".")
         setting = prefix + path
@@ -104,37 +101,13 @@ def override(config: T, changes: Mapping[str, Any], prefix: str = "") -> T:
             raise UserError(f"unknown setting {setting!r}; valid: {', '.join(types)}")
         if dataclasses.is_dataclass(types[name]):
             if not rest:
-                valid = ", ".join(f"{prefix}{name}.{field}" for field in _types(types[name]))
+                valid = ", ".join(f"{prefix}{name}.{field}" for field in field_types(types[name]))
                 raise UserError(f"setting {setting!r} is not one value; valid: {valid}")
             section_changes.setdefault(name, {})[rest] = value
         elif rest:
             raise UserError(f"setting {setting!r}: {prefix}{name} is one value, not a section")
         else:
-            values[name] = _checked(setting, value, types[name])
+            values[name] = as_type(f"setting {setting!r}", value, types[name])
     for name, inner in section_changes.items():
         values[name] = override(getattr(config, name), inner, f"{prefix}{name}.")
     return dataclasses.replace(config, **values)  # pyright: ignore[reportArgumentType]
-
-
-def _types(config: Any) -> dict[str, type]:
-    """Return the type of each setting of a config dataclass; for a section, its class."""
-    hints = {f.name: f.type for f in dataclasses.fields(config)}
-    return {name: typing.get_origin(hint) or hint for name, hint in hints.items()}  # pyright: ignore[reportReturnType]
-
-
-def _checked(name: str, value: Any, kind: type) -> Any:
-    """Return `value` as a setting of type `kind`.
-
-    JSON has lists instead of tuples, and may write 1 for 1.0.
-    """
-    value = value.item() if isinstance(value, np.generic) else _as_tuple(value)
-    if kind is float and type(value) is int and abs(value) <= MAX_FLOAT_INTEGER:
-        return float(value)
-    # In Python, a bool is an int; in a config it is not.
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise UserError(f"setting {name!r} must be of type {kind.__name__}, got {value!r}")
-    return value
-
-
-def _as_tuple(value: Any) -> Any:
-    return tuple(_as_tuple(v) for v in value) if isinstance(value, list | tuple) else value

@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from dfplan.agent import Agent
+from dfplan.control.inputs import as_seed
 from dfplan.types import UserError
 
 
@@ -58,7 +59,7 @@ def rollout(
     """
     mode = _autoreset_mode(envs)
     resets_next_step = mode == AutoresetMode.NEXT_STEP
-    seeds: Any = None if seed is None else np.asarray(seed).tolist()
+    seeds: Any = None if seed is None else as_seed(seed)
     observation, _ = envs.reset(seed=seeds)
     agent.reset(seed=seeds)
     episode_ended = np.zeros(envs.num_envs, bool)
@@ -86,7 +87,7 @@ def rollout(
 
 
 def _autoreset_mode(envs: Any) -> AutoresetMode:
-    mode = envs.metadata.get("autoreset_mode")
+    mode = getattr(envs, "metadata", {}).get("autoreset_mode")
     try:
         return AutoresetMode(mode)
     except ValueError as error:

@@ -103,5 +103,5 @@ Tracker = Callable[..., Any]
 """`track(states [B,T,S], stride, elapsed [B], state [B,S], goal [B,G] | None, **settings)`.
 
 Returns the action `[B, A]` that follows a plan of states, in SI units. Takes NumPy arrays, or JAX
-arrays for `dfplan.control.closed_loop`.
+arrays for `dfplan.control.closed_loop`. States and goals are in the layout's local coordinates.
 """

@@ -136,7 +136,7 @@ def test_value_out_of_range(name, value):
         ("training.ema", "0.9", "float"),
         ("training.ema", True, "float"),
         ("data.actions", 1, "bool"),
-        ("data.rest_dims", 3, "tuple"),
+        ("data.rest_dims", 3, r"tuple\[int, ...\]"),
         ("net.dtype", ["float32"], "str"),
     ],
     ids=str,

@@ -16,8 +16,7 @@ from dfplan.nets.network import NETWORKS
 from dfplan.planner.plan import History
 from dfplan.runs.train import train
 from dfplan.tasks.registry import get_task
-
-from .conftest import well_compiled
+from tests.fixtures import well_compiled
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TESTED = {

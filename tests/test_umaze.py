@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
+from dfplan.data.collect import collect_with
 from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import run_episodes
 from dfplan.runs.presets import make_config
 from dfplan.runs.train import train
+from dfplan.tasks.load import load_function
 from dfplan.tasks.make_env import make_env
-from dfplan.tasks.registry import get_task, load_function
-
-from .conftest import well_compiled
+from dfplan.tasks.registry import get_task
+from tests.fixtures import well_compiled
 
 EPISODES = 20
 SMALLER = {"net.width": 64, "training.steps": 400, "training.batch_size": 32}
@@ -24,7 +25,7 @@ def run(tmp_path_factory):
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
         (home / "datasets").mkdir()
         task = get_task("pointmaze-umaze")
-        load_function(task.collector)(task.env, task.dataset, steps=100_000, seed=0)
+        collect_with(load_function(task.collector), task.env, task.dataset, steps=100_000, seed=0)
         config = make_config(task, "small").override(SMALLER)
         with well_compiled():
             train(task, config, home / "run")

@@ -1,5 +1,6 @@
 """The command line. This module imports nothing heavy, so that `dfplan --help` is instant."""
 
+import contextlib
 import importlib
 import keyword
 import os
@@ -7,6 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from dfplan import __version__
+from dfplan.util.interrupts import exit_code, raised_signals
+from dfplan.util.printable import printable
 
 COMMANDS = {
     "tasks": "list the tasks of the installed packages",
@@ -25,10 +28,12 @@ COMMANDS = {
     "export": "export a compiled planner that runs without Flax",
 }
 
+TRACEBACK = "DFPLAN_TRACEBACK"
+"""Environment variable; any value except an empty one shows the traceback of unexpected errors."""
+
 OK = 0
 FAILED = 1
 USAGE = 2
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,20 +44,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit code: 0 on success, 1 if the command failed, 2 if the user's input cannot be used,
-        130 if the command was interrupted.
+        130 if the command was interrupted, 143 after SIGTERM and 129 after SIGHUP.
     """
     args = list(sys.argv[1:] if argv is None else argv)
-    if "" not in sys.path:
-        sys.path.append("")  # The current directory, after everything that is installed.
     try:
-        code = _run(args)
-        sys.stdout.flush()
-        return code
+        with raised_signals():
+            code = _run(args)
+            if sys.stdout is not None:  # As after `>&-`.
+                sys.stdout.flush()
+            return code
     except KeyboardInterrupt as interrupt:
-        return _fail("; ".join(["interrupted", *interrupt.args]), INTERRUPTED)
+        return _fail("; ".join(["interrupted", *interrupt.args]), exit_code(interrupt))
     except BrokenPipeError:  # Such as `dfplan train --help | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return FAILED
+    except OSError as error:  # Such as `dfplan info RUN > /dev/full`.
+        _discard_output()
+        place = error.filename or "standard output"
+        return _fail(f"error: {place}: {error.strerror or error}", USAGE)
+
+
+def _discard_output() -> None:
+    """Let Python discard what it has not printed yet, instead of failing once more at its end."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(args: list[str]) -> int:
@@ -64,7 +79,7 @@ def _run(args: list[str]) -> int:
         return OK
     if args[0] not in COMMANDS:
         return _fail(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
-    from dfplan.types import UserError
+    from dfplan.types import UserError, one_line
     from dfplan.util.compilation_cache import enable_compilation_cache
 
     enable_compilation_cache()
@@ -74,6 +89,14 @@ def _run(args: list[str]) -> int:
         return _fail(f"error: {error}", USAGE)
     except SystemExit as stop:  # Raised by tyro after --help.
         return int(stop.code or OK)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        kind = type(error).__name__
+        hint = f"{TRACEBACK}=1 dfplan {args[0]} ... shows where"
+        return _fail(f"unexpected {kind}: {one_line(error)}; {hint}", FAILED)
 
 
 def _module(command: str) -> str:
@@ -82,7 +105,8 @@ def _module(command: str) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"dfplan: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # After SIGHUP there may be no terminal left.
+        print(f"dfplan: {printable(message, keep='')}", file=sys.stderr)
     return code
 
 

@@ -12,7 +12,7 @@ from dfplan.cli.common import (
     check_outputs,
     console,
     parse_with_run,
-    write_json,
+    write_result,
 )
 from dfplan.evaluation.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.planner.config import PlannerConfig
@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
                 bench_plan(planner, weights, batch, gemm=gemm, seconds=args.seconds)
             )
             console.print("plan: " + _row(result["plans"][-1]))
-    write_json(args.json, result)
+    write_result(args.json, result)
     return 0
 
 

@@ -19,10 +19,13 @@ from dfplan.cli.common import (
     parse,
     write_json,
 )
+from dfplan.cli.own_code import load_own_function
 from dfplan.cli.progress_bar import step_bar
-from dfplan.data.collect import atomic_dataset, check_new_dataset_id, collect
+from dfplan.data.collect import collect, collect_with
+from dfplan.data.store.write import check_new_dataset_id
+from dfplan.tasks.load import load_function
 from dfplan.tasks.make_env import make_env
-from dfplan.tasks.registry import Task, load_function
+from dfplan.tasks.registry import Task
 from dfplan.types import UserError, one_line
 
 
@@ -69,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
     check_outputs(args.json)
     collector = _collector(task, args.policy)
     start_time = time.perf_counter()
-    with atomic_dataset(task.dataset), step_bar("collecting", steps) as advance:
+    with step_bar("collecting", steps) as advance:
         try:
             collector(
                 task.env,
@@ -90,6 +93,9 @@ def main(argv: Sequence[str]) -> int:
 def _collector(task: Task, policy: str | None) -> Callable[..., Any]:
     """Return the function that collects: the task's own unless there is a policy."""
     if task.collector and not policy:
-        return load_function(task.collector)
-    policy = policy or task.policy
-    return functools.partial(collect, policy=load_function(policy)) if policy else collect
+        return functools.partial(collect_with, load_function(task.collector))
+    if policy:
+        return functools.partial(collect, policy=load_own_function(policy))
+    if task.policy:
+        return functools.partial(collect, policy=load_function(task.policy))
+    return collect

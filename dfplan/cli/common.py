@@ -3,25 +3,31 @@
 import contextlib
 import dataclasses
 import io
-import itertools
 import json
-import tempfile
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
-from rich.console import Console
 
 from dfplan.agent import Agent
+from dfplan.cli.console import PlainConsole
+from dfplan.cli.own_code import import_own_env, trust_run
+from dfplan.cli.usage import check_no_empty_values, first_section, unknown_options
 from dfplan.planner.config import PlannerConfig
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.registry import Task, all_tasks, get_task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
+from dfplan.util import files
+from dfplan.util.versions import installed_versions
 
 T = TypeVar("T")
+
+UNKNOWN = "Unrecognized options"
+"""How tyro names options that do not exist."""
 
 MAX_SEED = 2**31
 """NumPy, Gymnasium and JAX all accept seeds below this one."""
@@ -39,8 +45,7 @@ Numbers = Annotated[tuple[float, ...], tyro.conf.arg(metavar="FLOAT ...", help_b
 File = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 
-# Paths and JSON may contain what Rich would interpret as markup.
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+console = PlainConsole()
 
 
 def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | None = None) -> T:
@@ -57,6 +62,7 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
     Raises:
         UserError: If the arguments do not fit.
     """
+    check_no_empty_values(argv)
     kwargs: dict[str, Any] = {} if default is None else {"default": default}
     message = io.StringIO()
     try:
@@ -70,15 +76,19 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
     except SystemExit as error:
         if not error.code:
             raise
-        text = _first_section(message.getvalue())
+        text = first_section(message.getvalue())
+        if UNKNOWN in text:
+            text = unknown_options(argv, _options(args_type, argv, kwargs)) or text
         raise UserError(f"{text}; see dfplan {command} --help") from None
 
 
-def _first_section(box: str) -> str:
-    """Return the text of the first section of the box that tyro draws around an error."""
-    content = [line.strip("│╭╮╰╯ ") for line in box.splitlines() if line.startswith("│")]
-    section = list(itertools.takewhile(lambda line: not line.startswith("─"), content))
-    return " ".join(section) or " ".join(box.split())
+def _options(args_type: Any, argv: Sequence[str], kwargs: Mapping[str, Any]) -> set[str]:
+    """Return the options that the help page of a command names."""
+    page = io.StringIO()
+    command = [arg for arg in argv[:1] if not arg.startswith("-")]  # `show` of `dfplan dataset`
+    with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
+        tyro.cli(args_type, args=[*command, "--help"], **kwargs)
+    return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", page.getvalue()))
 
 
 def _run_settings(run: Run) -> PlannerConfig:
@@ -95,7 +105,8 @@ def parse_with_run(
     """Parse a command that takes a run first and planner settings among its options.
 
     Args:
-        args_type: Dataclass of the arguments, with the fields `run` and `planner`.
+        args_type: Dataclass of the arguments, with the fields `run` and `planner`, and optionally
+            `trust_code`.
         command: Name of the command.
         argv: Arguments after the command's name.
         planner_defaults: Function that returns the default planner settings for a run.
@@ -114,7 +125,9 @@ def parse_with_run(
     resolved = resolve_run(name)
     make_args: Any = args_type
     default = make_args(run=Path(name), planner=planner_defaults(resolved.run))
-    args = parse(args_type, command, argv, default=default)
+    args: Any = parse(args_type, command, argv, default=default)
+    if getattr(args, "trust_code", False):
+        resolved = trust_run(resolved)
     return args, resolved.replace_planner(args.planner)
 
 
@@ -194,6 +207,7 @@ def choose_env(task: Task, name: str | None, env: str | None, env_kwargs: str | 
         task = get_task(name)
     # A score is only valid in the exact environment that its constants were measured in.
     if env:
+        import_own_env(env)
         task = dataclasses.replace(
             task, name="", env=env, env_kwargs={}, score=None, protocol="seeds"
         )
@@ -261,14 +275,7 @@ def check_outputs(*paths: Path | None) -> None:
             continue
         if path.name in ("config.json", "metrics.jsonl") and path.exists():
             raise UserError(f"cannot write {path}: it may belong to a run; choose another file")
-        try:
-            if path.exists():
-                path.open("a").close()
-            else:
-                folder = next(p for p in path.absolute().parents if p.exists())
-                tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror}") from error
+        files.check_writable(path)
 
 
 def write_json(path: Path | None, record: Any) -> None:
@@ -278,17 +285,13 @@ def write_json(path: Path | None, record: Any) -> None:
         UserError: If the file cannot be written.
     """
     if path is not None:
-        write_text(path, json.dumps(record, indent=2) + "\n")
+        files.write_json(path, record)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file and create its directory.
+def write_result(path: Path | None, record: dict[str, Any]) -> None:
+    """Write a JSON file of what was computed, with the versions of the packages that it depends on.
 
     Raises:
         UserError: If the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    write_json(path, {**record, "versions": installed_versions()})

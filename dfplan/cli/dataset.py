@@ -21,16 +21,17 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.progress_bar import step_bar
 from dfplan.data.goal_intervals import window_tokens
-from dfplan.data.minari_io import local_ids, open_dataset
+from dfplan.data.minari_io import open_dataset
 from dfplan.data.profile.findings import findings
 from dfplan.data.profile.measure import measure
 from dfplan.data.profile.profile import Dimension, Profile, summary
 from dfplan.data.profile.sample import take_sample
+from dfplan.data.store.listing import list_datasets
 from dfplan.plots.dataset import draw_dataset
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout
-from dfplan.types import UserError, check_choice
+from dfplan.types import check_choice
 
 COMMANDS = ("show", "list")
 
@@ -81,26 +82,20 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _list(args: List) -> int:
-    records = [_record(dataset_id) for dataset_id in local_ids()]
+    records = [dataclasses.asdict(listing) for listing in list_datasets()]
     write_json(args.json, records)
     if not records:
         console.print("no local datasets; create one with dfplan collect or dfplan import")
         return 0
     table = _table("dataset", "episodes", "steps", "problem")
     for record in records:
-        counts = [f"{record[name]:,}" if record[name] else "-" for name in ("episodes", "steps")]
+        counts = [
+            f"{record[name]:,}" if record[name] is not None else "-"
+            for name in ("episodes", "steps")
+        ]
         table.add_row(record["dataset"], *counts, record["problem"])
     console.print(table)
     return 0
-
-
-def _record(dataset_id: str) -> dict[str, Any]:
-    try:
-        dataset = open_dataset(dataset_id)
-    except UserError as error:
-        return {"dataset": dataset_id, "episodes": None, "steps": None, "problem": str(error)}
-    counts = {"episodes": int(dataset.total_episodes), "steps": int(dataset.total_steps)}
-    return {"dataset": dataset_id, **counts, "problem": ""}
 
 
 def _show(args: Show) -> int:

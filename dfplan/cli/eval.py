@@ -22,7 +22,7 @@ from dfplan.cli.common import (
     console,
     open_agent,
     parse_with_run,
-    write_json,
+    write_result,
 )
 from dfplan.cli.figures import FILES, draw_evaluation
 from dfplan.cli.progress_bar import step_bar
@@ -70,6 +70,8 @@ class Args:
             package registers.
         baselines: Also evaluate random actions and the dataset's controller, on the same seeds.
         out: Directory for result.json, plans.png, denoising.gif and episode.gif.
+        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
+            current directory included; by default only what installed packages declare.
         json: Also write the result to this file.
     """
 
@@ -88,6 +90,7 @@ class Args:
     protocol: Text = None
     baselines: Flag = False
     out: Folder = None
+    trust_code: Flag = False
     json: File = None
     planner: PlannerConfig = PlannerConfig()
 
@@ -159,7 +162,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     env.close()
     console.print(_table(result))
     for path in results:
-        write_json(path, result)
+        write_result(path, result)
     if args.out:
         for path in draw_evaluation(args.out, agent, task, make=make, episodes=episodes):
             if list_figures:

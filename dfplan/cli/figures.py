@@ -2,7 +2,9 @@
 
 import contextlib
 import itertools
+import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -194,7 +196,7 @@ def _record_video(
     protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
     number = assign_tasks(protocol, len(episodes.seeds))[e]
     try:
-        with print_warnings():
+        with off_screen(), print_warnings():
             frames = _frames(agent, make, int(episodes.seeds[e]), protocol=protocol, task=number)
     # Without a display, driver or package, renderers raise many kinds of exceptions.
     except Exception as error:
@@ -241,3 +243,17 @@ def print_warnings() -> Iterator[None]:
     for text in dict.fromkeys(str(warning.message) for warning in caught):
         plain = " ".join(ANSI.sub("", text).removeprefix("WARN: ").split())
         console.print(f"note: {plain}")
+
+
+@contextlib.contextmanager
+def off_screen() -> Iterator[None]:
+    """Let MuJoCo render through EGL if there is no display and MUJOCO_GL is not set."""
+    headless = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
+    if not headless or "MUJOCO_GL" in os.environ:
+        yield
+        return
+    os.environ["MUJOCO_GL"] = "egl"
+    try:
+        yield
+    finally:
+        del os.environ["MUJOCO_GL"]

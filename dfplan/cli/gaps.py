@@ -9,7 +9,7 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from dfplan.cli.common import console, write_text
+from dfplan.cli.common import console
 from dfplan.cli.progress_bar import step_bar
 from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import IMPORTERS, check_paths
@@ -27,6 +27,7 @@ from dfplan.report.result import format_interval
 from dfplan.representation.layout import Layout
 from dfplan.runs.run import Run
 from dfplan.types import UserError
+from dfplan.util import files
 
 DIFFUSION = "diffusion"
 SMOOTHER = "Kalman smoother"
@@ -181,7 +182,7 @@ def fill_files(
         texts.append(text)
         records += gaps
     header = texts[0].partition("\n")[0]
-    write_text(
+    files.write_text(
         out, "\n".join([header, *(text.partition("\n")[2].rstrip() for text in texts)]) + "\n"
     )
     return records

@@ -20,11 +20,11 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress_bar import step_bar
-from dfplan.data.collect import check_new_dataset_id
 from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.formats import IMPORTERS, check_paths, describe_formats, read_files
 from dfplan.data.importers.recognize import recognize
 from dfplan.data.importers.write import ImportOptions, write_episodes
+from dfplan.data.store.write import check_new_dataset_id
 from dfplan.types import UserError
 
 Files = Annotated[

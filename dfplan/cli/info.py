@@ -8,6 +8,7 @@ from dfplan.cli.common import File, RunDir, check_outputs, console, latest_step,
 from dfplan.config import flatten
 from dfplan.model import parameter_count
 from dfplan.runs.resolve import ResolvedRun, resolve_run
+from dfplan.tasks.trust import untrusted_code
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,9 @@ def run_facts(resolved: ResolvedRun) -> dict[str, Any]:
         facts["parameters"] = parameter_count(resolved.load_weights().params)
     if run.critic:
         facts["returns explained"] = round(float(run.critic.explained), 3)
+    if code := untrusted_code(run.task):
+        names = ", ".join(f"{field} {name}" for field, name in code.items())
+        facts["untrusted code"] = names
     facts["command"] = run.command
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     return facts

@@ -10,6 +10,7 @@ import tyro
 from dfplan.agent import Agent
 from dfplan.cli.common import (
     File,
+    Flag,
     Numbers,
     RunDir,
     check_outputs,
@@ -19,7 +20,7 @@ from dfplan.cli.common import (
     console,
     open_agent,
     parse_with_run,
-    write_json,
+    write_result,
 )
 from dfplan.cli.figures import draw_plan
 from dfplan.planner.config import PlannerConfig
@@ -38,6 +39,8 @@ class Args:
             others are then zero).
         goal: Goal in SI units; none by default.
         seed: Random seed of the plan.
+        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
+            current directory included; by default only what installed packages declare.
         json: Write the plan and its candidates to this file.
         png: Draw the plan to this PNG file.
     """
@@ -46,6 +49,7 @@ class Args:
     start: Numbers = tyro.MISSING
     goal: Numbers = ()
     seed: int = 0
+    trust_code: Flag = False
     json: File = None
     png: File = None
     planner: PlannerConfig = PlannerConfig()
@@ -66,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
         task = choose_env(run.task, name=None, env=None, env_kwargs=None)
         draw_plan(args.png, agent, task, start=start, goal=goal)
     record = _record(agent, start, goal)
-    write_json(args.json, record)
+    write_result(args.json, record)
     console.print(_summary(record))
     for path in filter(None, (args.json, args.png)):
         console.print(f"wrote {path}")

@@ -21,7 +21,7 @@ from dfplan.cli.common import (
     check_seed,
     console,
     parse_with_run,
-    write_json,
+    write_result,
 )
 from dfplan.cli.gaps import Filler, Stretch, fill_files, gap_table, measure_gaps
 from dfplan.cli.progress_bar import step_bar
@@ -120,7 +120,7 @@ def main(argv: Sequence[str]) -> int:
     if args.dataset is None and not args.fill:
         raise UserError("--dataset is missing: the Minari id of the trajectories to predict")
     record = _fill(args, resolved) if fills_gaps else _forecast(args, resolved)
-    write_json(args.json, record)
+    write_result(args.json, record)
     for path in filter(None, (args.json, args.png, args.csv)):
         console.print(f"wrote {path}")
     return 0

@@ -3,9 +3,7 @@
 import contextlib
 import dataclasses
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.cli.common import (
     File,
+    Flag,
     Integer,
     Integers,
     RunDir,
@@ -27,7 +26,7 @@ from dfplan.cli.common import (
     parse_with_run,
     write_json,
 )
-from dfplan.cli.figures import print_warnings
+from dfplan.cli.figures import off_screen, print_warnings
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
@@ -64,6 +63,8 @@ class Args:
         env: Another Gymnasium id to record, with the same states and actions.
         env_kwargs: Arguments of gymnasium.make as a JSON object.
         max_steps: Maximum episode length, for environments without a time limit of their own.
+        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
+            current directory included; by default only what installed packages declare.
         json: Also write the file, the number of frames and the renderer to this file.
     """
 
@@ -77,6 +78,7 @@ class Args:
     env: Text = None
     env_kwargs: Text = None
     max_steps: Integer = None
+    trust_code: Flag = False
     json: File = None
     planner: PlannerConfig = PlannerConfig()
 
@@ -152,20 +154,6 @@ def record_episodes(
                 task=i % protocol.task_count + 1 if protocol.task_count else None,
             )
     return frames, rate / every, drawn
-
-
-@contextlib.contextmanager
-def off_screen() -> Iterator[None]:
-    """Let MuJoCo render through EGL if there is no display and MUJOCO_GL is not set."""
-    headless = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
-    if not headless or "MUJOCO_GL" in os.environ:
-        yield
-        return
-    os.environ["MUJOCO_GL"] = "egl"
-    try:
-        yield
-    finally:
-        del os.environ["MUJOCO_GL"]
 
 
 def _open_env(task: Task) -> Any:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from dfplan import __version__
 from dfplan.cli import eval as eval_command
 from dfplan.cli.common import (
     File,
+    Flag,
     Integer,
     RunDir,
     check_at_least,
@@ -22,10 +22,10 @@ from dfplan.cli.common import (
     open_agent,
     parse,
     write_json,
-    write_text,
 )
 from dfplan.cli.info import run_facts
-from dfplan.cli.render import off_screen, record_episodes
+from dfplan.cli.own_code import trust_run
+from dfplan.cli.render import record_episodes
 from dfplan.config import Config, flatten
 from dfplan.evaluation.time_limit import limit_steps
 from dfplan.plots.write_video import write_video
@@ -35,6 +35,7 @@ from dfplan.report.result import headlines, read_result, result_table
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.training.metrics import read_metrics
 from dfplan.types import UserError
+from dfplan.util import files
 
 MAX_VIDEO_BYTES = 1_000_000
 VIDEO_SIZES = (400, 280, 200, 140)
@@ -63,6 +64,8 @@ class Args:
         episodes: Number of episodes to play if there are no results.
         seed: Seed of the first of these episodes, and of the video.
         max_steps: Maximum episode length, for environments without a time limit of their own.
+        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
+            current directory included; by default only what installed packages declare.
         json: Also write the report's path and size to this file.
     """
 
@@ -74,6 +77,7 @@ class Args:
     episodes: int = 10
     seed: int = 1000
     max_steps: Integer = None
+    trust_code: Flag = False
     json: File = None
 
 
@@ -81,11 +85,12 @@ def main(argv: Sequence[str]) -> int:
     """Write a report."""
     args = parse(Args, "report", argv)
     resolved = resolve_run(args.run)
+    if args.trust_code:
+        resolved = trust_run(resolved)
     check_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
     check_seed(args.seed)
     check_outputs(args.out, args.json)
-    with tempfile.TemporaryDirectory() as directory:
-        work = Path(directory)
+    with files.scratch_directory(args.out) as work:
         paths = args.results or _find_results(resolved.directory)
         if paths:
             sources = [f"Read from {path}." for path in paths]
@@ -95,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
         results = {path: read_result(path) for path in paths}
         video = _record_video(args, resolved, work / "video.gif")
         html = render_html(_report(resolved, results, sources, video=video, argv=argv))
-    write_text(args.out, html)
+    files.write_text(args.out, html)
     size = len(html.encode())
     console.print(f"wrote {args.out}: {size / 1e6:.2f} MB")
     write_json(args.json, {"report": str(args.out), "bytes": size})
@@ -112,8 +117,9 @@ def _evaluate(args: Args, out: Path) -> Path:
     options = ["--episodes", args.episodes, "--seed", args.seed, "--out", out]
     if args.max_steps:
         options += ["--max-steps", args.max_steps]
-    with off_screen():
-        eval_command.main([str(args.run), *map(str, options)], list_figures=False)
+    if args.trust_code:
+        options += ["--trust-code"]
+    eval_command.main([str(args.run), *map(str, options)], list_figures=False)
     return out / "result.json"
 
 
@@ -160,10 +166,15 @@ def _report(
             result_table(result, source, config["planner"])
             for result, source in zip(results.values(), sources, strict=True)
         ],
-        figures=[figure for figure in figures if figure.path.is_file()],
+        figures=[figure for figure in figures if _is_own_file(figure.path)],
         settings=_settings(config),
         footer=f"Written by dfplan {__version__}: {shlex.join(['dfplan', 'report', *argv])}",
     )
+
+
+def _is_own_file(path: Path) -> bool:
+    """Tell whether a file exists and is no link to a file elsewhere, which a report would embed."""
+    return path.is_file() and path.resolve().parent == path.parent.resolve()
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, list[Setting]]:

@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from dfplan.cli.common import File, console, parse, write_json
-from dfplan.data.minari_io import local_ids
-from dfplan.tasks.registry import Task, all_tasks, checkpoint_folder
+from dfplan.data.store.listing import local_ids
+from dfplan.tasks.load import checkpoint_folder
+from dfplan.tasks.registry import Task, all_tasks
 from dfplan.types import UserError
 
 

@@ -27,7 +27,7 @@ from dfplan.cli.common import (
     latest_step,
     leading_argument,
     parse,
-    write_json,
+    write_result,
 )
 from dfplan.cli.progress_bar import detail_bar
 from dfplan.config import Config, flatten
@@ -38,6 +38,7 @@ from dfplan.runs.run import Run
 from dfplan.runs.train import resume, train
 from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.tasks.registry import Task, get_task
+from dfplan.tasks.trust import UntrustedCodeError
 from dfplan.training.loop import Report
 from dfplan.types import UserError
 
@@ -50,7 +51,8 @@ class Args:
     """Train a planner: dfplan train TASK --out RUN, or with --env ID --dataset ID instead of TASK.
 
     The defaults of the settings below depend on the task and the preset given on the command line.
-    An interrupted run (Ctrl-C, SIGTERM) saves its state; `--resume` continues it bit for bit.
+    A run that is interrupted (Ctrl-C, SIGTERM, SIGHUP) saves its state; `--resume` continues it bit
+    for bit.
 
     Attributes:
         task: Name of a task (see `dfplan tasks`); must precede the options.
@@ -62,7 +64,7 @@ class Args:
         goal_value: Constant desired goal, such as 0 0 for a distance.
         preset: Size of network and training: small, default or large.
         init_from: Initialize from the weights of this run, or of a task's pretrained planner; its
-            settings become the defaults.
+            settings become the defaults, except for training.wandb.
         out: Directory of the new run; must not contain a run. (required)
         resume: Continue the run in --out, with its own settings.
         stop_step: Stop at this training step, to resume later.
@@ -107,12 +109,13 @@ def main(argv: Sequence[str]) -> int:
 
         try:
             _train(args, args.out, argv, report=report)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(_how_to_resume(args.out)) from None
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = (_how_to_resume(args.out),)
+            raise
     seconds = time.perf_counter() - start_time
     outcome = f"trained in {seconds:.0f} s" if last else f"already at step {first_step}"
     console.print(f"{args.out}: {outcome}; next: dfplan eval {args.out}")
-    write_json(args.json, {"run": str(args.out), "seconds": seconds, "step": first_step, **last})
+    write_result(args.json, {"run": str(args.out), "seconds": seconds, "step": first_step, **last})
     return 0
 
 
@@ -133,7 +136,8 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
     if run:
         config = run.config
     elif init_from:
-        config = resolve_run(init_from).run.config
+        # What is sent elsewhere is for the user to say, not for a file.
+        config = resolve_run(init_from).run.config.override({"training.wandb": ""})
     else:
         config = make_config(task, preset)
     args = parse(Args, "train", argv, default=Args(preset=preset, config=config))
@@ -176,9 +180,14 @@ def _replace_parts(task: Task, args: Args) -> Task:
 
 
 def _note_missing_env(task: Task) -> None:
-    """Print a note if the environment is unknown: not an error, but the id may be misspelled."""
+    """Print a note if the environment is unknown: not an error, but the id may be misspelled.
+
+    The id of a run to initialize from was checked when that run was trained.
+    """
     try:
         make_env(task.env, task.env_kwargs).close()
+    except UntrustedCodeError:
+        return
     except UnknownEnvError as error:
         console.print(f"note: {error}; training continues, as it needs only the dataset")
 

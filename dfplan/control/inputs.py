@@ -1,14 +1,18 @@
-"""Checks of an agent's inputs: states, goals, masks, seeds and costs of a batch."""
+"""Checks of an agent's inputs: states, goals, masks and seeds of a batch; and of its actions."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
+from dfplan.control.plausible_range import PlausibleRange
+from dfplan.representation.flatten import as_numbers
 from dfplan.representation.layout import Layout
-from dfplan.types import Cost, UserError, one_line
+from dfplan.types import UserError, one_line
 
+MAX_SEED = 2**32 - 1
+"""Largest seed; JAX's keys are made of 32 bits."""
+MAX_SHOWN = 60
+"""Characters of a value in an error."""
 MISSING_HINT = "; if values may be missing, set planner.sensing.missing true"
 
 
@@ -29,37 +33,60 @@ def as_goals(layout: Layout, goal: Any, batch: int) -> np.ndarray | None:
     dim = layout.goal_dim
     if not dim:
         raise UserError("a goal was given, but this planner was trained without goals")
-    try:
-        goal = layout.goal_to_local(goal)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"the goal is not an array of numbers: {one_line(error)}") from error
+    goal = as_numbers(goal, "the goal", layout.dtype)
     if goal.shape not in ((dim,), (batch, dim)):
         raise UserError(f"goal has shape {goal.shape}; needed: {(dim,)} or {(batch, dim)}")
-    return np.broadcast_to(goal, (batch, dim))
+    return np.broadcast_to(layout.goal_to_local(goal), (batch, dim))
 
 
 def as_mask(mask: Any, batch: int) -> np.ndarray:
     """Return a mask `[B]` bool; all False if None.
 
+    Args:
+        mask: Booleans, or the integers 0 and 1; None for none.
+        batch: Number of robots, B.
+
     Raises:
-        UserError: If the length is wrong.
+        UserError: If the length is wrong, or an entry is something else.
     """
     if mask is None:
         return np.zeros(batch, bool)
-    mask = np.atleast_1d(np.asarray(mask, bool))
-    if mask.shape != (batch,):
-        raise UserError(f"the mask has shape {mask.shape}; needed: {(batch,)}")
-    return mask
+    array = np.atleast_1d(_as_array(mask, "the mask"))
+    if array.shape != (batch,):
+        raise UserError(f"the mask has shape {array.shape}; needed: {(batch,)}")
+    if array.dtype.kind not in "biu" or not np.isin(array, (0, 1)).all():
+        raise UserError(f"the mask is {_short(mask)}; needed: {batch} booleans")
+    return array.astype(bool)
 
 
-def as_seeds(seed: int | Sequence[int], batch: int) -> np.ndarray:
-    """Return seeds `[B]`; a single number counts up over the batch.
+def as_seed(seed: Any) -> int | list[int]:
+    """Return one seed, or the list of several.
 
     Raises:
-        UserError: If the number of seeds is not that of the batch.
+        UserError: If one is not an integer from 0 to `MAX_SEED`.
     """
-    seeds = np.asarray(seed)
-    seeds = seeds + np.arange(batch) if seeds.ndim == 0 else seeds.copy()
+    array = _as_array(seed, "the seed")
+    is_integer = array.dtype.kind in "iu" and array.ndim <= 1
+    if not is_integer or (array < 0).any() or (array > MAX_SEED).any():
+        raise UserError(
+            f"seed {_short(seed)} is not valid; needed: an integer from 0 to {MAX_SEED}, or one "
+            "per environment"
+        )
+    return array.tolist()
+
+
+def as_seeds(seed: Any, batch: int) -> np.ndarray:
+    """Return seeds `[B]`; a single number counts up over the batch, and after the last from 0.
+
+    Args:
+        seed: One seed, or one per robot.
+        batch: Number of robots, B.
+
+    Raises:
+        UserError: If the number of seeds is not that of the batch, or a seed is not valid.
+    """
+    seeds = np.asarray(as_seed(seed), np.int64)
+    seeds = (seeds + np.arange(batch)) % (MAX_SEED + 1) if seeds.ndim == 0 else seeds
     if seeds.shape != (batch,):
         raise UserError(
             f"{seeds.size} seeds for a batch of {batch} observations; needed: 1 or {batch}"
@@ -90,41 +117,88 @@ def check_states(layout: Layout, state: np.ndarray, batch: int | None) -> None:
         )
 
 
-def check_finite(state: np.ndarray, goal: np.ndarray | None, missing: bool) -> None:
-    """Check that states and goals are finite.
+def screen_states(
+    data_range: PlausibleRange, state: np.ndarray, *, missing: bool, hint: str = MISSING_HINT
+) -> np.ndarray:
+    """Return states without outliers.
 
     Args:
+        data_range: Plausible range of each state dimension.
         state: States `[B, S]`.
-        goal: Goals `[B, G]`, or None.
-        missing: Whether states may be NaN.
+        missing: Whether states may be NaN; outliers then become NaN.
+        hint: What to do about missing values, for errors.
 
     Raises:
-        UserError: If an entry is not finite; the message names the first such entry.
+        UserError: If an entry is an outlier or NaN while none may be missing; the message names the
+            first such entry.
     """
+    is_outlier = data_range.is_outlier(state)
     if missing:
-        state = np.nan_to_num(state, posinf=np.inf, neginf=-np.inf)
-    _check_entries("observation", state, hint=MISSING_HINT)
-    if goal is not None:
-        _check_entries("goal", goal, hint="")
+        return np.where(is_outlier, np.float32(np.nan), state)
+    is_missing = np.isnan(state)
+    if is_outlier.any() or is_missing.any():
+        raise _bad_entry("observation", state, is_outlier | is_missing, data_range, hint=hint)
+    return state
 
 
-def check_cost(layout: Layout, extra_cost: Cost) -> None:
-    """Check a cost on two plans that stay at zero.
+def check_goals(data_range: PlausibleRange, goal: np.ndarray | None) -> None:
+    """Check that goals are numbers that the data could hold.
+
+    Args:
+        data_range: Plausible range of each goal dimension.
+        goal: Goals `[B, G]`, or None.
 
     Raises:
-        UserError: If it does not return one finite number per plan.
+        UserError: If an entry is an outlier or NaN; the message names the first such entry.
     """
-    goal = jnp.zeros((2, layout.goal_dim)) if layout.goal_dim else None
-    cost = np.asarray(extra_cost(jnp.zeros((2, 3, layout.state_dim)), goal))
-    if cost.shape != (2,) or not np.isfinite(cost).all():
-        raise UserError(f"the cost of 2 plans at zero is {cost.tolist()}; needed: 2 finite numbers")
-
-
-def _check_entries(name: str, array: np.ndarray, hint: str) -> None:
-    is_finite = np.isfinite(array)
-    if is_finite.all():
+    if goal is None:
         return
-    row, dim = map(int, np.argwhere(~is_finite)[0])
+    is_bad = data_range.is_outlier(goal) | np.isnan(goal)
+    if is_bad.any():
+        raise _bad_entry("goal", goal, is_bad, data_range, hint="")
+
+
+def check_actions(source: str, action: np.ndarray, needed: tuple[int, int]) -> None:
+    """Check the actions that a controller returned.
+
+    Args:
+        source: What returned them, for errors.
+        action: Actions.
+        needed: Shape that they need, (B, A).
+
+    Raises:
+        UserError: If they have another shape, or an entry is not finite.
+    """
+    if np.shape(action) != needed:
+        raise UserError(f"{source} returned actions of shape {np.shape(action)}; needed: {needed}")
+    is_finite = np.isfinite(action)
+    if not is_finite.all():
+        row, dim = map(int, np.argwhere(~is_finite)[0])
+        raise UserError(
+            f"{source} returned {action[row, dim]} for dimension {dim} of action {row}; "
+            "needed: finite numbers"
+        )
+
+
+def _bad_entry(
+    what: str, array: np.ndarray, is_bad: np.ndarray, data_range: PlausibleRange, *, hint: str
+) -> UserError:
+    """Return the error about the first bad entry."""
+    row, dim = map(int, np.argwhere(is_bad)[0])
     value = array[row, dim]
-    hint = hint if np.isnan(value) else ""
-    raise UserError(f"{name} {row} has {value} in dimension {dim}{hint}")
+    if not np.isnan(value):
+        hint = f"; {data_range.describe(dim)}{hint}"
+    return UserError(f"{what} {row} has {value:g} in dimension {dim}{hint}")
+
+
+def _as_array(value: Any, what: str) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{what} is not an array: {one_line(error)}") from error
+
+
+def _short(value: Any) -> str:
+    """Return the representation of a value, shortened to fit into an error."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

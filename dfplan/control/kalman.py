@@ -10,6 +10,10 @@ from jaxtyping import Float
 
 from dfplan.control.linear_dynamics import LinearDynamics
 
+MAX_VARIANCE = 1e6
+"""Largest variance of a belief, in variances of the data. Fitted dynamics may be unstable: without
+readings, the variance would grow until it overflows."""
+
 
 class Belief(NamedTuple):
     """Gaussian belief about the states.
@@ -42,7 +46,7 @@ def predict(dynamics: LinearDynamics, belief: Belief, action: Float[np.ndarray, 
     """Return the belief one control step later, before its reading."""
     transition = dynamics.transition
     covariance = transition @ belief.covariance @ transition.T + dynamics.covariance
-    return Belief(dynamics.step(belief.mean, action), covariance)
+    return Belief(dynamics.step(belief.mean, action), _bounded(covariance))
 
 
 def update(
@@ -65,3 +69,12 @@ def update(
     mean = belief.mean + np.einsum("bij,bj->bi", gain, innovation)
     covariance = belief.covariance - gain @ observed
     return Belief(mean, (covariance + covariance.swapaxes(1, 2)) / 2)
+
+
+def _bounded(covariance: Float[np.ndarray, "B S S"]) -> Float[np.ndarray, "B S S"]:
+    """Scale dimensions with a variance above `MAX_VARIANCE` down to it; correlations stay."""
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    if (variance <= MAX_VARIANCE).all():
+        return covariance
+    scale = np.sqrt(MAX_VARIANCE / np.maximum(variance, MAX_VARIANCE))
+    return covariance * scale[:, :, None] * scale[:, None, :]

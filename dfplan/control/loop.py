@@ -10,7 +10,8 @@ A control step, here for plans that are made at once:
 
 `dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor; then plans may come
 late (`hold_without_plan`) or begin later (`group_by_start`).
-`dfplan.control.closed_loop.ClosedLoop` scans them in JAX. No function changes its arguments.
+`dfplan.control.closed_loop.ClosedLoop` scans them in JAX. No function changes its arguments. States
+and goals are in the local coordinates of the layout.
 """
 
 import functools
@@ -31,6 +32,7 @@ from dfplan.control.history_buffer import (
     record_state,
     reset_history,
 )
+from dfplan.control.inputs import check_actions
 from dfplan.control.loop_state import NO_PLAN, LoopSpec, LoopState, PlanInputs, Rows
 from dfplan.planner.plan import Plan, hold_position
 from dfplan.planner.protocol import Planner
@@ -294,6 +296,11 @@ def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -
     )
 
 
+def is_stale(state: LoopState, inputs: PlanInputs) -> bool:
+    """Tell whether no robot would follow requested plans, as each has another episode or goal."""
+    return not (state.version[inputs.rows] == inputs.version).any()
+
+
 def withdraw_requests(state: LoopState) -> LoopState:
     """Withdraw all requests, so that `needs_plan` asks for plans again; in NumPy."""
     return state._replace(is_requested=np.zeros(len(state.is_requested), bool))
@@ -310,12 +317,22 @@ def hold_without_plan(spec: LoopSpec, state: LoopState) -> LoopState:
 
 
 def act(spec: LoopSpec, state: LoopState) -> tuple[Float[XpArray, "B A"], LoopState]:
-    """Return the actions `[B, A]` that follow the active plans, and the state a step later."""
+    """Return the actions `[B, A]` that follow the active plans, and the state a step later.
+
+    Actions are float32 and inside the task's bounds.
+
+    Raises:
+        UserError: If the low-level controller returns another shape or, in NumPy, a number that is
+            not finite.
+    """
     xp = spec.xp
     elapsed = xp.maximum(state.elapsed, 0)
     action = spec.controller(
         state.plan.states, state.plan.actions, elapsed, state.state, state.goal
     )
+    if xp is np:  # a compiled program cannot raise
+        source = f"low-level controller {spec.planner.config.low_level_controller!r}"
+        check_actions(source, action, needed=(len(elapsed), spec.layout.action_dim))
     action = spec.layout.clip_action(action, xp)
     estimated = state.filter
     if spec.estimator is not None and estimated is not None:

@@ -13,7 +13,7 @@ from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LowLevelController, make_low_level_controller
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.progress import PlanProgress
-from dfplan.planner.protocol import Planner
+from dfplan.planner.protocol import Planner, check_planner
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.representation.layout import Layout
 from dfplan.types import Tracker, UserError, XpArray
@@ -68,9 +68,10 @@ class LoopSpec:
 
         Raises:
             UserError: If the planner needs a tracker or dynamics and it is missing, or the
-                observation noise has neither one number nor one per state dimension.
+                observation noise has neither one number nor one per state dimension, or the
+                planner or its low-level controller lacks what its protocol has.
         """
-        config = planner.config
+        config = check_planner(planner).config
         estimator = None
         if config.sensing.filters:
             if dynamics is None:

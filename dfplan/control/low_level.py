@@ -17,10 +17,15 @@ from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner
 from dfplan.types import Tracker, UserError, XpArray
 from dfplan.util.registry import Registry
+from dfplan.util.signature import check_call
+
+CONTROLLER_ARGUMENTS = ("states", "actions", "elapsed", "state", "goal")
 
 
 class LowLevelController(Protocol):
     """Turns plans into actions; all arrays belong to one library, in SI units.
+
+    States and goals are in local coordinates, see `dfplan.representation.layout.Layout`.
 
     Args:
         states: `[B, P+1, S]` planned states, one every `stride` control steps.
@@ -172,7 +177,10 @@ def make_low_level_controller(
         xp: `numpy`, or `jax.numpy` for a controller that JAX compiles.
 
     Raises:
-        UserError: If the name is unknown, or the controller needs a tracker and it is None.
+        UserError: If the name is unknown, the controller needs a tracker and it is None, or it
+            cannot be called as `LowLevelController` describes.
     """
     name = planner.config.low_level_controller
-    return LOW_LEVEL_CONTROLLERS.make(name, planner, weights, tracker, xp)
+    controller = LOW_LEVEL_CONTROLLERS.make(name, planner, weights, tracker, xp)
+    check_call(f"low-level controller {name!r}", controller, args=CONTROLLER_ARGUMENTS)
+    return controller

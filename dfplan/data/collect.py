@@ -1,30 +1,26 @@
 """Collect a policy's episodes in any Gymnasium environment as a local Minari dataset."""
 
-import contextlib
-import shutil
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import gymnasium
 import numpy as np
 
+from dfplan.data.episode_recorder import EpisodeRecorder
 from dfplan.data.policy import make_policy
+from dfplan.data.store.hdf5_write import EpisodeWriter
+from dfplan.data.store.write import (
+    check_new_dataset_id,
+    dataset_writer,
+    describe,
+    new_dataset,
+    write_dataset,
+)
 from dfplan.representation.layout import layout_from_spaces
 from dfplan.tasks.make_env import open_env
 from dfplan.types import Environment, UserError
 
 REPORT_EVERY = 1000
 SEEDS = 2**31
-EXPECTED_WARNINGS = (
-    # Minari asks for a permalink and an email address, which a local dataset does not need.
-    "`(code_permalink|author_email)` is set to None",
-    # An unregistered environment has no spec from which it could be recreated.
-    "`eval_env` is set to None",
-    "env_spec is None",
-    # Gymnasium's own checker says this once; Minari would say it at every step.
-    "Observation is not in observation space",
-)
 
 
 def collect(
@@ -56,105 +52,71 @@ def collect(
         The `minari.MinariDataset`.
 
     Raises:
-        UserError: If the environment is unknown, its spaces are not supported or Minari cannot
-            describe it, the dataset id is malformed or taken, steps or seed are out of range, or
-            the policy fails. Nothing is written in these cases.
+        UserError: If the environment is unknown, its spaces are not supported or contradict its
+            observations or rewards, the dataset id is malformed, taken or being written by another
+            process, steps or seed are out of range, the policy fails, or the dataset cannot be
+            written. Nothing is written in these cases.
     """
     for name, value, low in (("steps", steps, 1), ("seed", seed, 0)):
         if value < low:
             raise UserError(f"{name} must be at least {low}, got {value}")
-    from minari import DataCollector
+    import minari
 
     check_new_dataset_id(dataset_id)
-    with open_env(env, env_kwargs) as inner, warnings.catch_warnings():
-        for message in EXPECTED_WARNINGS:
-            warnings.filterwarnings("ignore", message=message)
-        layout = layout_from_spaces(inner.observation_space, inner.action_space, None)
-        if policy is None and layout.action_low is None:
-            space = inner.action_space
+    with open_env(env, env_kwargs) as instance:
+        layout = layout_from_spaces(instance.observation_space, instance.action_space, None)
+        if policy is None and not layout.is_action_bounded:
+            space = instance.action_space
             raise UserError(f"action space {space} is not supported; supported: Box with bounds")
-        with contextlib.closing(DataCollector(_BorrowedEnv(inner))) as env:
+        metadata = _describe(dataset_id, instance, policy, seed=seed)
+        with new_dataset(dataset_id) as data, dataset_writer(data, metadata) as writer:
             _run(
-                env,
+                instance,
+                writer,
                 steps=steps,
                 seed=seed,
                 policy=policy,
                 progress=progress or (lambda steps: None),
             )
-            with atomic_dataset(dataset_id):
-                return _write(env, dataset_id, seed=seed, policy=policy)
+    return minari.load_dataset(dataset_id)
 
 
-class DatasetExistsError(UserError):
-    """An error for a dataset id that is already taken."""
+def collect_with(
+    collector: Callable[..., dict[str, Any]], env_id: str, dataset_id: str, **kwargs: Any
+) -> None:
+    """Write the episodes that a task's own collector simulates.
 
-
-def check_new_dataset_id(dataset_id: str) -> None:
-    """Check that a local dataset with this id can be created.
-
-    Raises:
-        UserError: If the id is malformed.
-        DatasetExistsError: If the dataset already exists.
-    """
-    from minari.dataset.minari_dataset import parse_dataset_id
-    from minari.storage import get_dataset_path
-
-    try:
-        parse_dataset_id(dataset_id)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"dataset id {dataset_id!r} is malformed; valid: name-v0 or namespace/name-v0"
-        ) from error
-    path = get_dataset_path(dataset_id)
-    if path.exists():
-        raise DatasetExistsError(
-            f"dataset {dataset_id!r} already exists in {path}; choose another id"
-        )
-
-
-@contextlib.contextmanager
-def atomic_dataset(dataset_id: str) -> Iterator[None]:
-    """Remove the dataset written in this context if writing fails or is interrupted.
+    Args:
+        collector: Function that takes the id and arguments of `collect`, without a dataset id, and
+            returns arguments of `minari.create_dataset_from_buffers`: the episodes as `buffer`,
+            `env`, and a description.
+        env_id: Gymnasium id.
+        dataset_id: Minari id of a dataset that does not exist yet.
+        kwargs: Steps, seed, env_kwargs and progress, as for `collect`.
 
     Raises:
-        UserError: If the id is malformed or taken.
+        UserError: As `collect`.
     """
-    from minari.storage import get_dataset_path
-
-    check_new_dataset_id(dataset_id)
-    try:
-        yield
-    except DatasetExistsError:  # another process has written it in the meantime; keep that one
-        raise
-    except BaseException:
-        shutil.rmtree(get_dataset_path(dataset_id), ignore_errors=True)
-        raise
+    with new_dataset(dataset_id) as data:
+        write_dataset(data, dataset_id, **collector(env_id, **kwargs))
 
 
-class _BorrowedEnv(gymnasium.Wrapper):
-    """Wrapper for Minari's collector, which may not close the environment and reads its spec."""
-
-    @property
-    def spec(self):
-        """Spec of the environment; None if it cannot be written as JSON.
-
-        An entry point that is a class instead of a string cannot.
-        """
-        spec = self.env.spec
-        if spec is None:
-            return None
-        try:
-            spec.to_json()
-        except ValueError:
-            return None
-        return spec
-
-    def close(self) -> None:
-        """Do nothing: the owner closes the environment."""
+def _describe(
+    dataset_id: str, env: Any, policy: Callable[..., Any] | None, seed: int
+) -> dict[str, Any]:
+    name = "uniform random actions" if policy is None else getattr(policy, "__name__", str(policy))
+    return describe(
+        dataset_id,
+        env=env,
+        algorithm_name=f"{name}, seed {seed}",
+        description=f"Actions of {name}.",
+    )
 
 
 def _run(
-    env,
+    env: Any,
+    writer: EpisodeWriter,
+    *,
     steps: int,
     seed: int,
     policy: Callable[..., Any] | None,
@@ -162,32 +124,25 @@ def _run(
 ) -> None:
     seeds = np.random.default_rng(seed)
     env.action_space.seed(seed)
-    episode_ended = True
+    recorder = None
     observation = None
 
     def act_randomly(observation: Any) -> Any:
         return env.action_space.sample()
 
     act: Callable[[Any], Any] = act_randomly
-    for step in range(steps):
-        if episode_ended:
-            # Without a seed, Minari would reset with one of its own.
+    for step in range(1, steps + 1):
+        if recorder is None:
             episode_seed = int(seeds.integers(SEEDS))
             observation, _ = env.reset(seed=episode_seed)
+            recorder = EpisodeRecorder(env.observation_space, observation, seed=episode_seed)
             if policy is not None:
-                act = make_policy(policy, env.env, episode_seed)
-        observation, _, terminated, truncated, _ = env.step(act(observation))
-        episode_ended = terminated or truncated
-        if (step + 1) % REPORT_EVERY == 0 or step + 1 == steps:
-            progress(step + 1)
-
-
-def _write(env, dataset_id: str, seed: int, policy: Callable[..., Any] | None):
-    name = "uniform random actions" if policy is None else getattr(policy, "__name__", str(policy))
-    return env.create_dataset(
-        dataset_id,
-        eval_env=env.env if env.spec else None,
-        algorithm_name=f"{name}, seed {seed}",
-        author="dfplan",
-        description=f"Actions of {name}.",
-    )
+                act = make_policy(policy, env, episode_seed)
+        action = recorder.record_action(act(observation))
+        observation, reward, terminated, truncated, _ = env.step(action)
+        recorder.record_step(observation, reward, terminated=terminated, truncated=truncated)
+        if terminated or truncated or step == steps:
+            writer.add(recorder.finish())
+            recorder = None
+        if step % REPORT_EVERY == 0 or step == steps:
+            progress(step)

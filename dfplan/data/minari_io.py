@@ -3,12 +3,14 @@
 import dataclasses
 import hashlib
 import importlib.util
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
+from dfplan.data.store.dataset import Dataset
+from dfplan.data.store.listing import local_ids
+from dfplan.data.store.root import datasets_root, is_dataset_id
 from dfplan.representation.layout import Layout, find_goal_dims, layout_from_spaces
 from dfplan.representation.origin import choose_origin
 from dfplan.types import UserError, one_line
@@ -46,25 +48,16 @@ class Trajectories:
     terminated: np.ndarray | None = None
 
 
-def open_dataset(dataset_id: str):
+def open_dataset(dataset_id: str) -> Dataset:
     """Return a Minari dataset, downloaded by Minari if it is not local.
 
     Raises:
-        UserError: If the dataset does not exist (the message lists the local ones) or cannot be
-            read.
+        UserError: If the dataset does not exist (the message lists the local ones) or is damaged.
     """
-    import minari
-
-    try:
-        try:
-            return minari.load_dataset(dataset_id)
-        except FileNotFoundError:
-            _download(dataset_id)
-            return minari.load_dataset(dataset_id)
-    except UserError:
-        raise
-    except Exception as error:  # Minari raises many kinds for a damaged or foreign dataset
-        raise UserError(f"dataset {dataset_id!r} cannot be read: {one_line(error)}") from error
+    data = datasets_root() / dataset_id / "data"
+    if not is_dataset_id(dataset_id) or not data.exists():
+        _download(dataset_id)
+    return Dataset(dataset_id, data)
 
 
 def _download(dataset_id: str) -> None:
@@ -77,18 +70,6 @@ def _download(dataset_id: str) -> None:
         minari.download_dataset(dataset_id)
     except Exception as error:  # Minari raises many kinds: no network, unknown or malformed id
         raise UserError(f"{missing}; Minari's remote: {one_line(error)}") from error
-
-
-def local_ids() -> list[str]:
-    """Return the sorted ids of the local Minari datasets; empty if Minari cannot list them."""
-    import minari
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Minari warns of damaged datasets
-        try:
-            return sorted(minari.list_local_datasets())
-        except (ValueError, TypeError):  # a folder whose name is not a dataset id
-            return []
 
 
 def load_trajectories(
@@ -122,7 +103,10 @@ def load_trajectories(
     layout = layout_from_spaces(
         observation_space, action_space, goal_dims, goal_from=goal_from, goal_value=goal_value
     )
-    episodes = _read_episodes(dataset, dataset_id)
+    step_arrays = ("rewards", "terminations") if rewards else ()
+    episodes = [e for e in dataset.iterate_episodes(step_arrays=step_arrays) if len(e)]
+    if not episodes:
+        raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
     reward, terminated = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
@@ -193,16 +177,6 @@ def from_episodes(
         reward=reward,
         terminated=terminated,
     )
-
-
-def _read_episodes(dataset, dataset_id: str) -> list:
-    try:
-        episodes = [e for e in dataset.iterate_episodes() if len(e)]
-    except (OSError, KeyError) as error:
-        raise UserError(f"dataset {dataset_id!r} cannot be read: {one_line(error)}") from error
-    if not episodes:
-        raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
-    return episodes
 
 
 def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.representation.action_space import ActionBounds
 from dfplan.types import UserError, one_line
 
 CONTRACT = "expected policy(env, seed=...) -> object with act(observation), or policy(observation)"
@@ -54,7 +55,7 @@ def _accepts(function: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
 def _act(name: str, act: Callable[[Any], Any], space: Any, observation: Any) -> np.ndarray:
     output = _call(name, act, observation)
     try:
-        action = np.asarray(output, space.dtype)
+        action = np.asarray(output, np.float64)
     except (TypeError, ValueError) as error:
         kind = type(output).__name__
         raise UserError(f"policy {name!r} returned a {kind}, not an action; {CONTRACT}") from error
@@ -62,7 +63,7 @@ def _act(name: str, act: Callable[[Any], Any], space: Any, observation: Any) -> 
         raise UserError(f"policy {name!r} returned shape {action.shape}; needed: {space.shape}")
     if not np.isfinite(action).all():
         raise UserError(f"policy {name!r} returned {action.tolist()}; needed: finite numbers")
-    return np.clip(action, space.low, space.high)
+    return ActionBounds.of_box(space).cast(action)
 
 
 def _call(name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

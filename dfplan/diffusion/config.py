@@ -7,6 +7,9 @@ from dfplan.diffusion.schedules import SCHEDULES, Schedule
 from dfplan.types import UserError, check_choice
 from dfplan.util.validate import check_integers
 
+MAX_LEVELS = 1_000_000
+"""More are not apart in float32."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DiffusionConfig:
@@ -32,7 +35,7 @@ class DiffusionConfig:
         except UserError as error:
             raise UserError(f"diffusion.schedule: {error}") from error
         check_choice("diffusion.parametrization", self.parametrization, PARAMETRIZATIONS)
-        check_integers(self, "diffusion.", minimum=0, names=["num_levels"])
+        check_integers(self, "diffusion.", minimum=0, names=["num_levels"], maximum=MAX_LEVELS)
 
     def make_schedule(self) -> Schedule:
         """Return the noise schedule."""

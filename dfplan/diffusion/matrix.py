@@ -4,7 +4,6 @@ A matrix is `[M+1, T]` of integers: row m holds the levels after m steps, from 0
 noise). Levels start at K, never rise, and end at 0 (Chen et al. 2024, algorithm 2).
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,8 @@ from dfplan.util.registry import Registry, parse_spec
 
 ROUNDING = 1e-9
 CUSTOM = "custom"
+MAX_ROWS = 100_000
+MAX_ENTRIES = 10_000_000
 
 
 def full_sequence(tokens: int, steps: int) -> np.ndarray:
@@ -43,7 +44,7 @@ def pyramid(tokens: int, steps: int, slope: float = 1.0) -> np.ndarray:
     Slope 0 is full-sequence, slope `steps` autoregressive.
 
     Raises:
-        UserError: If `slope` is negative or not finite.
+        UserError: If `slope` is out of range, or the matrix would be too large.
     """
     return _staircase(_delays(np.arange(tokens), slope), steps)
 
@@ -52,7 +53,7 @@ def trapezoid(tokens: int, steps: int, slope: float = 1.0) -> np.ndarray:
     """Denoise both ends first and the middle last, each token `slope` steps after its neighbor.
 
     Raises:
-        UserError: If `slope` is negative or not finite.
+        UserError: If `slope` is out of range, or the matrix would be too large.
     """
     from_end = np.minimum(np.arange(tokens), np.arange(tokens)[::-1])
     return _staircase(_delays(from_end, slope), steps)
@@ -165,12 +166,18 @@ def levels(matrix: np.ndarray, steps: int, rho: float = 1.0) -> np.ndarray:
 
 def _delays(position: np.ndarray, slope: float) -> np.ndarray:
     """Return the steps that each token waits before it moves."""
-    if not (slope >= 0 and math.isfinite(slope)):
-        raise UserError(f"slope must be at least 0 steps per token, got {slope}")
+    if not 0 <= slope <= MAX_ROWS:
+        raise UserError(f"slope must be in [0, {MAX_ROWS}] steps per token, got {slope}")
     return np.floor(slope * position + ROUNDING)  # 0.29 * 100 is 29
 
 
 def _staircase(delay: np.ndarray, steps: int) -> np.ndarray:
     """Return the matrix in which token t waits `delay[t]` steps, then falls one level a step."""
-    rows = np.arange(steps + int(delay.max()) + 1)
+    count = steps + int(delay.max()) + 1
+    if count > MAX_ROWS or count * len(delay) > MAX_ENTRIES:
+        raise UserError(
+            f"the matrix would have {count} rows of {len(delay)} tokens; valid: at most {MAX_ROWS} "
+            f"rows and {MAX_ENTRIES} entries"
+        )
+    rows = np.arange(count)
     return np.clip(steps + delay - rows[:, None], 0, steps).astype(np.int32)

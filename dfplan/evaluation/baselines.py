@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dfplan.tasks.registry import Task, load_function
+from dfplan.tasks.load import load_function
+from dfplan.tasks.registry import Task
 
 
 class Policy(Protocol):

@@ -170,7 +170,7 @@ def _play(
         reward = np.zeros(len(envs))
         flags = list(success[-1])
         for i in np.flatnonzero(live):
-            observations[i], reward[i], terminated, truncated, info = envs[i].step(actions[i])
+            observations[i], reward[i], terminated, truncated, info = envs[i].step(actions[i, ...])
             true_observations[i] = true_observation(observations[i], info)
             flags[i] = success_flag(info)
             live[i] = not (terminated or truncated)

@@ -1,3 +1,3 @@
 """Export: planners for programs that have JAX and NumPy alone."""
 
-from dfplan.export.exported import load as load
+from dfplan.export.read import load as load

@@ -1,26 +1,25 @@
 """An exported planner: compiled programs in files, which need JAX and NumPy alone.
 
-DIR/export.json    observation layout, contents of a plan, settings, versions
+DIR/export.json    observation layout, contents of a plan, settings, versions, checksums
 DIR/weights.npz    arguments of the programs
 DIR/plan-1.bin     planner for one robot, StableHLO in `jax.export`'s format; plan-8.bin for eight
 DIR/inverse-1.bin  inverse dynamics, if the run acts by them
 
-`dfplan.export.write` writes them.
+`dfplan.export.write` writes them, and `dfplan.export.read` reads them.
 """
 
 import dataclasses
-import json
-import struct
+import functools
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.export
-import jax.numpy as jnp
 import numpy as np
 
-from dfplan.control.inputs import as_goals
+from dfplan.control.inputs import as_goals, as_seeds, check_actions, check_goals, screen_states
+from dfplan.control.plausible_range import PlausibleRange
 from dfplan.representation.layout import Layout
 from dfplan.types import Array, UserError, one_line
 
@@ -35,6 +34,12 @@ Program = Callable[..., Any]
 def program_name(kind: str, batch: int) -> str:
     """Return the file name of a program for a batch of that many robots."""
     return f"{kind}-{batch}.bin"
+
+
+def file_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class ExportedPlan(NamedTuple):
@@ -97,9 +102,11 @@ class ExportedPlanner:
             The plans.
 
         Raises:
-            UserError: If shapes differ from the training data's, or the batch is too large.
+            UserError: If shapes differ from the training data's, the batch is too large, or a
+                number is NaN or an outlier.
         """
         state = np.atleast_2d(self.layout.state(observation))
+        screen_states(self._state_range, self.layout.to_local(state), missing=False, hint="")
         goal = self.layout.goal(observation) if goal is None else goal
         batch = len(state)
         tokens = self.metadata["history"]
@@ -139,7 +146,7 @@ class ExportedPlanner:
             UserError: See `plan`.
         """
         batch = len(frames)
-        arguments = [_make_keys(seed + np.arange(batch), np.full(batch, count))]
+        arguments = [_make_keys(as_seeds(seed, batch), np.full(batch, count))]
         arguments.append(self.layout.to_local(frames))
         arguments += [np.asarray(array, np.float32) for array in (actions, level)]
         if self.layout.goal_dim:
@@ -153,7 +160,7 @@ class ExportedPlanner:
         )
 
     def inverse_action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
-        """Return the actions `[B, A]` that lead from states to later states.
+        """Return the environment's actions `[B, ...]` that lead from states to later states.
 
         Args:
             state: `[B, S]` states.
@@ -170,7 +177,10 @@ class ExportedPlanner:
             )
         arguments = [self.layout.to_local(array) for array in (state, later)]
         arguments.append(np.asarray(gap, np.float32))
-        return self.layout.clip_action(self._call(self.inverses, arguments)["action"])
+        action = self._call(self.inverses, arguments)["action"]
+        needed = (len(action), self.layout.action_dim)
+        check_actions("the exported inverse dynamics", action, needed=needed)
+        return self.layout.env_action(action)
 
     def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:
         if goal is None:
@@ -179,7 +189,13 @@ class ExportedPlanner:
             )
         goals = as_goals(self.layout, goal, batch)
         assert goals is not None
+        check_goals(self._state_range.take(self.layout.goal_dims), goals)
         return goals
+
+    @functools.cached_property
+    def _state_range(self) -> PlausibleRange:
+        mean = np.asarray(self.weights["states/mean"], np.float64)
+        return PlausibleRange(mean, np.asarray(self.weights["states/std"], np.float64))
 
     def _call(
         self, programs: Mapping[int, Program], arguments: list[np.ndarray]
@@ -192,61 +208,9 @@ class ExportedPlanner:
         rows = np.minimum(np.arange(size), batch - 1)
         try:
             result = programs[size](self.weights, *(np.asarray(a)[rows] for a in arguments))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, jax.errors.JaxRuntimeError) as error:
             raise UserError(f"arguments do not fit the program: {one_line(error)}") from error
         return {name: np.asarray(array)[:batch] for name, array in result.items()}
-
-
-def load(directory: Path | str) -> ExportedPlanner:
-    """Load the planner that was exported into a directory.
-
-    Args:
-        directory: Directory that `dfplan export` wrote.
-
-    Raises:
-        UserError: If the directory holds no planner, or the planner is damaged or was exported for
-            other platforms.
-    """
-    folder = Path(directory)
-    if not (folder / METADATA).is_file():
-        raise UserError(f"{folder} holds no {METADATA}; make one: dfplan export RUN --out {folder}")
-    try:
-        metadata = json.loads((folder / METADATA).read_text())
-        if metadata["format"] != FORMAT:
-            raise UserError(f"{folder}: format {metadata['format']}; valid here: {FORMAT}")
-        layout = Layout.from_dict(metadata["layout"])
-        _check_platform(folder, metadata["platforms"])
-        with np.load(folder / WEIGHTS, allow_pickle=False) as file:
-            weights = {name: jnp.asarray(file[name]) for name in file.files}
-        plans = _load_programs(folder, "plan", metadata)
-        inverses = _load_programs(folder, "inverse", metadata)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise UserError(f"{folder} is damaged: {one_line(error)}") from error
-    return ExportedPlanner(layout, metadata, weights=weights, plans=plans, inverses=inverses)
-
-
-def _check_platform(folder: Path, platforms: list[str]) -> None:
-    platform = jax.export.default_export_platform()
-    if platform not in platforms:
-        valid = ", ".join(platforms)
-        raise UserError(f"{folder} was exported for {valid}, and JAX runs on {platform} here")
-
-
-def _load_programs(folder: Path, kind: str, metadata: Mapping[str, Any]) -> dict[int, Program]:
-    """Return the programs of a kind by batch size; empty if that kind was not exported."""
-    if kind not in metadata["programs"]:
-        return {}
-    return {
-        batch: _load_program(folder / program_name(kind, batch))
-        for batch in metadata["batch_sizes"]
-    }
-
-
-def _load_program(path: Path) -> Program:
-    try:
-        return jax.jit(jax.export.deserialize(bytearray(path.read_bytes())).call)
-    except struct.error as error:  # a truncated file
-        raise ValueError(f"{path.name}: {one_line(error)}") from error
 
 
 @jax.jit

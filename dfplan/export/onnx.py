@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dfplan.planner.plan import Weights
 from dfplan.runs.run import Run
-from dfplan.types import UserError, one_line
+from dfplan.util import files
 from dfplan.util.optional import import_optional
 
 
@@ -30,7 +30,6 @@ def export_denoiser(run: Run, weights: Weights, path: Path | str) -> None:
         UserError: If jax2onnx is not installed, or the file cannot be written.
     """
     jax2onnx = import_optional("jax2onnx", "onnx", "a denoiser in ONNX")
-    path = Path(path)
     model = run.model
     net = model.denoiser(weights.params)
 
@@ -38,20 +37,16 @@ def export_denoiser(run: Run, weights: Weights, path: Path | str) -> None:
         return model.x0(tokens, net(tokens, level), level)
 
     token_count = run.config.data.tokens + model.layout.has_goal
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _quiet():
-            jax2onnx.to_onnx(
-                clean,
-                [("B", token_count, model.layout.features), ("B", token_count)],
-                input_names=["tokens", "level"],
-                output_names=["clean"],
-                model_name="denoiser",
-                return_mode="file",
-                output_path=path,
-            )
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or one_line(error)}") from error
+    with files.atomic_file(path) as new, _quiet():
+        jax2onnx.to_onnx(
+            clean,
+            [("B", token_count, model.layout.features), ("B", token_count)],
+            input_names=["tokens", "level"],
+            output_names=["clean"],
+            model_name="denoiser",
+            return_mode="file",
+            output_path=new,
+        )
 
 
 @contextlib.contextmanager

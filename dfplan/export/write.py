@@ -17,6 +17,7 @@ from dfplan.export.exported import (
     PLATFORMS,
     WEIGHTS,
     ExportedPlan,
+    file_checksum,
     program_name,
 )
 from dfplan.planner.plan import History, Weights
@@ -92,6 +93,7 @@ def export(
         metadata = _metadata(
             run, planner, batches=batches, platforms=platforms, programs=list(makers)
         )
+        metadata["files"] = {p.name: file_checksum(p) for p in sorted(part.iterdir())}
         (part / METADATA).write_text(json.dumps(metadata, indent=2) + "\n")
     return folder_size(out)
 

@@ -1,8 +1,9 @@
 """Costs of plans: differentiable functions `(states [B, T, S], goal [B, G] | None) -> [B]`.
 
-States and goals are in SI units; lower is better. Costs add up: `total(a, b)` is a cost. Each is a
-pytree whose leaves are its numbers, so that changing a number, such as the position of a moving
-obstacle, does not recompile anything.
+States and goals are in SI units and in the local coordinates of the layout (see
+`dfplan.representation.layout.Layout`); lower is better. Costs add up: `total(a, b)` is a cost. Each
+is a pytree whose leaves are its numbers, so that changing a number, such as the position of a
+moving obstacle, does not recompile anything.
 """
 
 from collections.abc import Callable, Sequence

@@ -10,6 +10,16 @@ from dfplan.types import UserError, check_choice
 from dfplan.util.registry import parse_spec
 from dfplan.util.validate import check_integers
 
+MAX_PARAMETERS = 10**10
+BOUNDS = (
+    ("width", 1, 16_384),
+    ("layers", 1, 1_000),
+    ("heads", 1, 1_024),
+    ("mlp_ratio", 1, 64),
+    ("fourier_octaves", 0, 24),
+)
+"""Name, lowest and highest value. Beyond 24 octaves, float32 does not resolve the phase."""
+
 
 @dataclasses.dataclass(frozen=True)
 class NetConfig:
@@ -47,8 +57,15 @@ class NetConfig:
         except UserError as error:
             raise UserError(f"net.kind: {error}") from error
         check_choice("net.dtype", self.dtype, PRODUCTS)
-        check_integers(self, "net.", minimum=1, names=["width", "layers", "heads", "mlp_ratio"])
-        check_integers(self, "net.", minimum=0, names=["fourier_octaves"])
+        for name, low, high in BOUNDS:
+            check_integers(self, "net.", minimum=low, names=[name], maximum=high)
+        parameters = self.layers * (4 + 2 * self.mlp_ratio) * self.width**2
+        if parameters > MAX_PARAMETERS:
+            raise UserError(
+                f"net.width {self.width} with net.layers {self.layers} and net.mlp_ratio "
+                f"{self.mlp_ratio} makes about {parameters:.2g} parameters; valid: at most "
+                f"{MAX_PARAMETERS:.0e}"
+            )
         self.network.check_config(self)
 
     @property

@@ -11,11 +11,26 @@ from dfplan.diffusion.matrix import MATRICES, grouped, make_matrix
 from dfplan.diffusion.solvers import SOLVERS, Solver
 from dfplan.planner.registry import PLANNERS, RANKERS
 from dfplan.types import UserError, check_choice
-from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer, is_number
+from dfplan.util.validate import (
+    MAX_NUMBER,
+    check_integers,
+    check_numbers,
+    invalid,
+    is_integer,
+    is_number,
+)
 
 GOAL_CONDITIONING = ("token", "guidance", "both", "none")
 ESTIMATED = -1.0
 """Stands for an observation noise that is estimated online."""
+MAX_TOKENS = 10_000
+MAX_CANDIDATES = 100_000
+MAX_STEPS = 1_000_000
+"""Control steps."""
+MAX_TEMPERATURE = 10.0
+MAX_RHO = 10.0
+"""Beyond it, low noise levels vanish in float32."""
+MAX_WEIGHT = 1e6
 
 
 def _set_tuple(config: Any, name: str) -> None:
@@ -68,9 +83,10 @@ class SamplingConfig:
         with _naming("planner.sampling.matrix"):
             MATRICES.check(self.matrix, filled=2, named=("entries",))
         prefix = "planner.sampling."
-        check_integers(self, prefix, minimum=1, names=["steps"])
-        check_numbers(self, prefix, ["clip", "temperature"])
-        check_numbers(self, prefix, ["rho"], open_low=True)
+        check_integers(self, prefix, minimum=1, names=["steps"], maximum=MAX_TOKENS)
+        check_numbers(self, prefix, ["clip"])
+        check_numbers(self, prefix, ["temperature"], high=MAX_TEMPERATURE)
+        check_numbers(self, prefix, ["rho"], high=MAX_RHO, open_low=True)
         with _naming(f"planner.sampling.solver {self.solver!r}"):
             self.make_solver()
         _set_tuple(self, "custom_matrix")
@@ -96,7 +112,7 @@ class GoalConfig:
             sampling), "both", or "none" (the goal only ranks candidates). Where the goal is reward,
             the token asks for a return and the gradient is that of the plan's value.
         tolerance: Distance at which a plan counts as arrived, in the goal's units. Training reduces
-            it to half the spread of the data's goals if that is smaller.
+            it to a twentieth of the spread of the data's goals if it is more than half of that.
         return_quantile: Return that the token asks for where the goal is reward, as a quantile in
             [0, 1]: 0.9 is better than nine of ten returns that the data had from similar states.
 
@@ -142,7 +158,9 @@ class GuidanceConfig:
 
     def __post_init__(self):
         check_numbers(self, "planner.guidance.", ["scale"])
-        check_integers(self, "planner.guidance.", minimum=1, names=["samples"])
+        check_integers(
+            self, "planner.guidance.", minimum=1, names=["samples"], maximum=MAX_CANDIDATES
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,13 +190,14 @@ class HistoryConfig:
 
     def __post_init__(self):
         prefix = "planner.history."
-        check_integers(self, prefix, minimum=1, names=["tokens"])
-        check_integers(self, prefix, minimum=0, names=["guidance_keep"])
+        check_integers(self, prefix, minimum=1, names=["tokens"], maximum=MAX_TOKENS)
+        check_integers(self, prefix, minimum=0, names=["guidance_keep"], maximum=MAX_TOKENS)
         check_numbers(self, prefix, ["level"], high=1.0)
         _set_tuple(self, "guidance_weights")
         _set_tuple(self, "guidance_levels")
-        if not all(map(is_number, self.guidance_weights)):
-            raise invalid(prefix + "guidance_weights", self.guidance_weights, "finite numbers")
+        if not all(is_number(w) and abs(w) <= MAX_WEIGHT for w in self.guidance_weights):
+            valid = f"numbers from {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
+            raise invalid(prefix + "guidance_weights", self.guidance_weights, valid)
         if not all(is_number(level) and 0 < level <= 1 for level in self.guidance_levels):
             raise invalid(prefix + "guidance_levels", self.guidance_levels, "numbers in (0, 1]")
         if self.guided:
@@ -224,8 +243,9 @@ class SensingConfig:
 
     def __post_init__(self):
         _set_tuple(self, "observation_noise")
-        if not all(is_number(s) and (s >= 0 or s == ESTIMATED) for s in self.observation_noise):
-            valid = "numbers of at least 0, or -1 to estimate them"
+        noise = self.observation_noise
+        if not all(is_number(s) and (0 <= s <= MAX_NUMBER or s == ESTIMATED) for s in noise):
+            valid = f"numbers in [0, {MAX_NUMBER:g}], or -1 to estimate them"
             raise invalid("planner.sensing.observation_noise", self.observation_noise, valid)
 
     @property
@@ -258,7 +278,8 @@ class WarmStartConfig:
 
     def __post_init__(self):
         check_numbers(self, "planner.warm_start.", ["level"], high=1.0, open_high=True)
-        check_integers(self, "planner.warm_start.", minimum=1, names=["steps", "tokens"])
+        names = ["steps", "tokens"]
+        check_integers(self, "planner.warm_start.", minimum=1, names=names, maximum=MAX_TOKENS)
 
     def make_matrix(self, horizon: int) -> np.ndarray:
         """Return the scheduling matrix `[M+1, horizon]` of a warm start."""
@@ -284,10 +305,12 @@ class TimingConfig:
 
     def __post_init__(self):
         deadline = self.deadline_ms
-        if not is_number(deadline) or (deadline < 0 and deadline != -1):
-            valid = "milliseconds of at least 0, or -1 for no limit"
+        if not is_number(deadline) or not (0 <= deadline <= MAX_NUMBER or deadline == -1):
+            valid = f"milliseconds in [0, {MAX_NUMBER:g}], or -1 for no limit"
             raise invalid("planner.timing.deadline_ms", deadline, valid)
-        check_integers(self, "planner.timing.", minimum=0, names=["latency_steps"])
+        check_integers(
+            self, "planner.timing.", minimum=0, names=["latency_steps"], maximum=MAX_STEPS
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -342,8 +365,9 @@ class PlannerConfig:
             PLANNERS.check(self.kind, named=("model", "config", "horizon"))
         with _naming("planner.ranker"):
             RANKERS.check(self.ranker, named=("layout", "config"))
-        check_integers(self, "planner.", minimum=0, names=["horizon"])
-        check_integers(self, "planner.", minimum=1, names=["candidates", "replan_every"])
+        check_integers(self, "planner.", minimum=0, names=["horizon"], maximum=MAX_TOKENS)
+        check_integers(self, "planner.", minimum=1, names=["candidates"], maximum=MAX_CANDIDATES)
+        check_integers(self, "planner.", minimum=1, names=["replan_every"], maximum=MAX_STEPS)
         check_numbers(self, "planner.", ["ood_penalty"])
         if self.guidance.samples > 1 and not self.goal.as_guidance:
             raise UserError(

@@ -22,7 +22,7 @@ from dfplan.nets.network import Network
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.context import ContextEncoder
 from dfplan.planner.plan import History, Plan, Weights
-from dfplan.planner.protocol import Planner, Ranker
+from dfplan.planner.protocol import Planner, Ranker, check_ranker
 from dfplan.planner.query import Query, decode_states
 from dfplan.planner.registry import RANKERS
 from dfplan.planner.warm_start import InitialPlan
@@ -72,7 +72,8 @@ class DiffusionPlanner:
     @functools.cached_property
     def ranker(self) -> Ranker:
         """Ranker that compares candidates."""
-        return RANKERS.make(self.config.ranker, layout=self.model.layout, config=self.config)
+        ranker = RANKERS.make(self.config.ranker, layout=self.model.layout, config=self.config)
+        return check_ranker(ranker)
 
     @functools.partial(jax.jit, static_argnames=("self", "denoising"))
     def plan(

@@ -1,6 +1,6 @@
 """Planner and Ranker: the interfaces of planners and of the rankers that they use."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from jaxtyping import Bool, Float, Key
 
@@ -8,7 +8,18 @@ from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Plan, Ranking, Weights
 from dfplan.planner.warm_start import InitialPlan
-from dfplan.types import Array, Cost
+from dfplan.types import Array, Cost, UserError
+from dfplan.util.signature import check_call
+
+PLAN_ARGUMENTS = ("weights", "keys", "history")
+PLAN_OPTIONS = ("goal", "initial_plan", "extra_cost", "denoising")
+INVERSE_ARGUMENTS = ("weights", "state", "later", "gap")
+RANKER_ARGUMENTS = {
+    "can_end_early": ("goal",),
+    "rank": ("candidates", "goal", "weights"),
+    "is_decided": ("ranking", "complete"),
+    "hold_at_arrival": ("candidates", "goal", "weights"),
+}
 
 
 class Planner(Protocol):
@@ -128,3 +139,42 @@ class Ranker(Protocol):
             weights: Trained weights, with the data support and the critic.
         """
         ...
+
+
+def check_planner(planner: Any) -> Planner:
+    """Return an object as a planner, after checking that it has what `Planner` describes.
+
+    Raises:
+        UserError: If it has not; the message names the attribute.
+    """
+    for name in ("config", "model", "horizon"):
+        if not hasattr(planner, name):
+            raise UserError(f"planner {_name(planner)} has no attribute {name!r}; see Planner")
+    _check_method("planner", planner, "plan", PLAN_ARGUMENTS, PLAN_OPTIONS)
+    if planner.config.low_level_controller == "inverse":
+        _check_method("planner", planner, "inverse_action", INVERSE_ARGUMENTS)
+    return planner
+
+
+def check_ranker(ranker: Any) -> Ranker:
+    """Return an object as a ranker, after checking that it has the methods of `Ranker`.
+
+    Raises:
+        UserError: If it has not; the message names the method.
+    """
+    for name, arguments in RANKER_ARGUMENTS.items():
+        _check_method("ranker", ranker, name, arguments)
+    return ranker
+
+
+def _check_method(
+    what: str, instance: Any, name: str, args: tuple[str, ...], named: tuple[str, ...] = ()
+) -> None:
+    method = getattr(instance, name, None)
+    if method is None:
+        raise UserError(f"{what} {_name(instance)} has no method {name!r}")
+    check_call(f"{what} {_name(instance)}: {name}", method, args=args, named=named)
+
+
+def _name(instance: Any) -> str:
+    return repr(type(instance).__name__)

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -79,9 +80,16 @@ class DataSupport:
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> "DataSupport":
-        """Create the support from its JSON form."""
+        """Create the support from its JSON form.
+
+        Raises:
+            ValueError: If the number of cells does not fit the shape.
+        """
         bits = np.frombuffer(base64.b64decode(d["visited"]), np.uint8)
-        visited = np.unpackbits(bits, count=int(np.prod(d["shape"]))).reshape(d["shape"])
+        shape = tuple(d["shape"])
+        if math.prod(shape) > 8 * len(bits) or len(shape) != len(d["low"]):
+            raise ValueError(f"a grid of shape {shape} with {8 * len(bits)} cells")
+        visited = np.unpackbits(bits, count=math.prod(shape)).reshape(shape)
         return cls(
             low=jnp.asarray(d["low"], jnp.float32),
             size=jnp.asarray(d["size"], jnp.float32),

@@ -10,6 +10,7 @@ from dfplan.data.profile.profile import Profile
 from dfplan.data.profile.sample import Sample
 from dfplan.plots.scene import axis_names, plot_dims, plot_points
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
+from dfplan.util import files
 
 MAX_HISTOGRAMS = 30
 """Any more would be too small to read."""
@@ -32,8 +33,8 @@ def draw_dataset(path: Path | str, profile: Profile, sample: Sample) -> None:
         sample: Sample of the dataset.
     """
     figure = dataset_figure(profile, sample)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, format="png")
+    with files.atomic_file(path) as new:
+        figure.savefig(new, dpi=DPI, format="png")
 
 
 def dataset_figure(profile: Profile, sample: Sample):

@@ -9,6 +9,7 @@ from dfplan.forecast.windows import ForecastWindows
 from dfplan.plots.scene import axis_names, plot_dims, plot_points
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
 from dfplan.representation.layout import Layout
+from dfplan.util import files
 
 PANELS = 6
 COLUMNS = 3
@@ -28,8 +29,8 @@ def draw_forecasts(
         layout: Layout of the states, which determines the dimensions to draw.
     """
     figure = forecast_figure(windows, samples, layout)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, format="png")
+    with files.atomic_file(path) as new:
+        figure.savefig(new, dpi=DPI, format="png")
 
 
 def forecast_figure(windows: ForecastWindows, samples: np.ndarray, layout: Layout):

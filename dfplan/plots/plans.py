@@ -18,6 +18,7 @@ from dfplan.plots.style import (
     mark_ends,
     name_axes,
 )
+from dfplan.util import files
 
 MAX_PANELS = 6
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
@@ -71,8 +72,8 @@ def draw_plans(
         ValueError: If there are no cases or more than 6.
     """
     figure = plans_figure(cases, draw, unit=unit, names=names)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, format="png")
+    with files.atomic_file(path) as new:
+        figure.savefig(new, dpi=DPI, format="png")
 
 
 def plans_figure(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dfplan.util import files
+
 COLORS = 255
 """Palette size; one less than a GIF allows, as the last index marks unchanged pixels."""
 EXACT_COLORS = 128
@@ -38,16 +40,16 @@ def write_gif(path: Path | str, frames: Sequence[np.ndarray], milliseconds: Sequ
         image = Image.fromarray(frame).quantize(palette=corners, dither=Image.Dither.NONE)
         image.putpalette(colors.tobytes())
         images.append(image)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    images[0].save(
-        path,
-        format="GIF",
-        save_all=True,
-        append_images=images[1:],
-        duration=[max(round(ms / TICK_MS), 1) * TICK_MS for ms in milliseconds],
-        loop=0,
-        optimize=False,
-    )
+    with files.atomic_file(path) as new:
+        images[0].save(
+            new,
+            format="GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=[max(round(ms / TICK_MS), 1) * TICK_MS for ms in milliseconds],
+            loop=0,
+            optimize=False,
+        )
 
 
 def _palette(frames: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dfplan.plots.write_gif import write_gif
 from dfplan.types import UserError
+from dfplan.util import files
 from dfplan.util.optional import import_optional
 
 FORMATS = (".gif", ".mp4")
@@ -61,16 +62,16 @@ def _write_gif(path: Path, frames: Sequence[np.ndarray], fps: float, size: int) 
 
 def _write_mp4(path: Path, frames: Sequence[np.ndarray], fps: float, size: int) -> None:
     ffmpeg = import_optional("imageio_ffmpeg", "video", "an MP4 video")
-    path.parent.mkdir(parents=True, exist_ok=True)
     # H.264 stores color for squares of 2 x 2 pixels, so both sides have to be even.
     even = [_crop_to_even(_scale_down(np.asarray(frame), size)) for frame in frames]
     height, width = even[0].shape[:2]
-    writer = ffmpeg.write_frames(str(path), (width, height), fps=fps, macro_block_size=2)
-    with _no_fork():
-        writer.send(None)
-    for frame in even:
-        writer.send(frame)
-    writer.close()
+    with files.atomic_file(path) as new:
+        writer = ffmpeg.write_frames(str(new), (width, height), fps=fps, macro_block_size=2)
+        with _no_fork():
+            writer.send(None)
+        for frame in even:
+            writer.send(frame)
+        writer.close()
 
 
 def _frame_times(count: int, fps: float) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.plots.style import CANDIDATE, PLAN
+from dfplan.util.printable import printable
 
 MAX_POINTS = 300
 """Maximum number of points of a curve; beyond it, neighbors are merged into mean and range."""
@@ -53,8 +54,9 @@ def _draw_curve(ax: Any, name: str, curve: np.ndarray) -> None:
         ax.yaxis.set_minor_formatter(_minor_formatter())
         low = np.where(low > 0, low, mean)
     ax.fill_between(steps, low, high, color=CANDIDATE, alpha=0.3, linewidth=0)
-    ax.plot(steps, mean, color=PLAN, linewidth=1.5, gid=name)
-    ax.set_title(name.replace("_", " "), fontsize=10, color=TEXT)
+    ax.plot(steps, mean, color=PLAN, linewidth=1.5, gid=printable(name))
+    title = printable(name.replace("_", " "), keep="")
+    ax.set_title(title, fontsize=10, color=TEXT, parse_math=False)
     ax.set_xlabel("step", fontsize=8, color=TEXT)
     ax.tick_params(which="both", labelsize=8, color=TEXT, labelcolor=TEXT)
     ax.grid(color=TEXT, alpha=0.12, linewidth=0.8)

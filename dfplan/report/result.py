@@ -1,15 +1,31 @@
 """Results of `dfplan eval`, as a report shows them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dfplan.config import flatten
 from dfplan.evaluation.metrics import METRICS
 from dfplan.report.html import Table
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError, listed
+from dfplan.util.from_json import as_type
+from dfplan.util.readers import read_json
 
+INTERVAL = ("mean", "ci_low", "ci_high")
+PERCENTILES = ("p50", "p99")
+Numbers = dict[str, float] | None
+REQUIRED = ("episodes", "metrics")
+TYPES = {
+    "episodes": int,
+    "metrics": dict[str, Numbers],
+    "baselines": dict[str, dict[str, Numbers]],
+    "tasks": dict[str, Numbers],
+    "seeds": tuple[int, ...],
+    "perturbations": tuple[str, ...],
+    "planner": dict[str, Any],
+}
+"""Entries of a result that a report shows."""
 RATES = ("success_rate", "reach_rate")
 HEADLINES = ("success_rate", "normalized_score", "first_reach")
 """Metrics shown at the top of a report; the raw return if a result has no other."""
@@ -25,23 +41,39 @@ def read_result(path: Path) -> dict[str, Any]:
         UserError: If the file is missing, or is not a result of `dfplan eval`.
     """
     file = path / "result.json" if path.is_dir() else path
+    result = read_json(file)
     try:
-        result = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file} is not a result of `dfplan eval`: {one_line(error)}") from error
-    if not isinstance(result, dict):
-        raise UserError(f"{file} is not a result of `dfplan eval`: not a JSON object")
-    for name, kind in {"episodes": int, "metrics": dict}.items():
-        if not isinstance(result.get(name), kind):
-            raise UserError(f"{file} is not a result of `dfplan eval`: it lacks {name!r}")
+        _check(result)
+    except UserError as error:
+        raise UserError(f"{file} is not a result of `dfplan eval`: {error}") from error
     return result
+
+
+def _check(result: Mapping[str, Any]) -> None:
+    """Check the entries that a report shows."""
+    for name, kind in TYPES.items():
+        if name in REQUIRED or name in result:
+            as_type(repr(name), result.get(name), kind)
+    for metrics in (result["metrics"], *result.get("baselines", {}).values()):
+        for name, value in metrics.items():
+            _check_numbers(name, value, PERCENTILES if name == "latency_ms" else INTERVAL)
+    for name, value in result.get("tasks", {}).items():
+        _check_numbers(name, value, INTERVAL)
+    if not result["metrics"].get("raw_return"):
+        raise UserError("it has no metric 'raw_return'")
+
+
+def _check_numbers(name: str, value: Mapping[str, float] | None, keys: Sequence[str]) -> None:
+    lacking = [key for key in keys if value is not None and key not in value]
+    if lacking:
+        raise UserError(f"{name!r} lacks {listed(lacking)}")
 
 
 def format_interval(value: Mapping[str, float] | None, digits: int = 2) -> str:
     """Format a mean with its confidence interval; None becomes an empty string."""
     if value is None:
         return ""
-    mean, low, high = (f"{value[key]:.{digits}f}" for key in ("mean", "ci_low", "ci_high"))
+    mean, low, high = (f"{value[key]:.{digits}f}" for key in INTERVAL)
     return f"{mean} ({low} to {high})"
 
 

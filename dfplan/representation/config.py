@@ -3,9 +3,13 @@
 import dataclasses
 
 from dfplan.types import UserError, check_choice
+from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer
 
 FRAMES = ("last", "stack")
 GOALS = ("state", "reward")
+MAX_TOKENS = 10_000
+MAX_STRIDE = 100_000
+MAX_DECAY = 1000.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,17 +57,17 @@ class DataConfig:
     def __post_init__(self):
         check_choice("data.goal", self.goal, GOALS)
         check_choice("data.frames", self.frames, FRAMES)
-        if self.tokens != 0 and not self.tokens >= 2:
-            raise UserError(f"data.tokens must be at least 2, or 0 (automatic), got {self.tokens}")
-        lows = {"stride": 1, "goal_horizon": 0, "goal_decay": 0, "before_start": 0}
-        for name, low in lows.items():
-            if not getattr(self, name) >= low:  # also true for NaN
-                raise UserError(f"data.{name} must be at least {low}, got {getattr(self, name)}")
+        if not is_integer(self.tokens) or not (2 <= self.tokens <= MAX_TOKENS or self.tokens == 0):
+            valid = f"an integer from 2 to {MAX_TOKENS}, or 0 (automatic)"
+            raise invalid("data.tokens", self.tokens, valid)
+        check_integers(self, "data.", minimum=1, names=["stride"], maximum=MAX_STRIDE)
+        names = ["goal_horizon", "before_start"]
+        check_integers(self, "data.", minimum=0, names=names, maximum=MAX_TOKENS)
+        check_numbers(self, "data.", ["goal_decay"], high=MAX_DECAY)
+        check_numbers(self, "data.", ["start_fraction"], high=1.0)
         if self.tokens and self.before_start >= self.tokens:
             raise UserError(
                 f"data.before_start {self.before_start} leaves no token of the episode in a window "
                 f"of {self.tokens}; valid: 0 to {self.tokens - 1}"
             )
-        if not 0 <= self.start_fraction <= 1:
-            raise UserError(f"data.start_fraction must be in [0, 1], got {self.start_fraction}")
         object.__setattr__(self, "rest_dims", tuple(self.rest_dims))

@@ -10,6 +10,8 @@ from dfplan.types import UserError, one_line
 Shape = tuple[Any, ...]
 """Shape of a Box, `(2, 3)`, or entries of a Dict, `(("arm", (7,)), ("hand", (2, 3)))`."""
 
+NUMERIC_KINDS = "iuf"
+"""NumPy's kinds of integers and floating-point numbers."""
 SUPPORTED = "a Box of numbers, or a Dict of those, without images"
 
 
@@ -23,14 +25,16 @@ def shape_of(space) -> Shape:
 
     if isinstance(space, spaces.Dict) and len(space):
         return tuple((str(key), shape_of(space[key])) for key in sorted(space, key=str))
-    if not isinstance(space, spaces.Box) or _is_image(space):
+    if not isinstance(space, spaces.Box) or not _is_vector(space):
         text = " ".join(str(space).split())
         raise UserError(f"observation space {text} is not supported; supported: {SUPPORTED}")
     return tuple(map(int, space.shape))
 
 
-def _is_image(space) -> bool:
-    return space.dtype == np.uint8 and len(space.shape) >= 2
+def _is_vector(space) -> bool:
+    """Return whether a Box holds numbers, neither booleans nor an image."""
+    is_image = space.dtype == np.uint8 and len(space.shape) >= 2
+    return space.dtype.kind in NUMERIC_KINDS and not is_image
 
 
 def length(shape: Shape) -> int:
@@ -69,10 +73,7 @@ def flatten(value: Any, shape: Shape, what: str, dtype: Any = np.float32) -> np.
 def _vector(x: Any, shape: tuple[int, ...], what: str, dtype: Any) -> np.ndarray:
     if isinstance(x, dict):
         raise UserError(f"{what} is a dict with {_names(x)}; needed: an array")
-    try:
-        x = np.array(x, dtype or _float_type(x))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
+    x = as_numbers(x, what, dtype)
     batch = x.ndim - len(shape)
     if batch < 0 or x.shape[batch:] != shape:
         raise UserError(
@@ -81,9 +82,32 @@ def _vector(x: Any, shape: tuple[int, ...], what: str, dtype: Any) -> np.ndarray
     return x.reshape(*x.shape[:batch], math.prod(shape))
 
 
-def _float_type(x: Any) -> np.dtype:
-    dtype = np.asarray(x).dtype
-    return np.result_type(dtype, np.float32) if dtype.kind in "biuf" else np.dtype(np.float32)
+def as_numbers(value: Any, what: str, dtype: Any = np.float32) -> np.ndarray:
+    """Return real numbers of any type as a new array; one that is too large is infinite.
+
+    Args:
+        value: Array, number, or nested sequences of numbers.
+        what: Name of the value in errors.
+        dtype: Type of the result, see `flatten`.
+
+    Raises:
+        UserError: If it holds anything but integers and floating-point numbers.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
+    if array.dtype.kind not in NUMERIC_KINDS:
+        raise UserError(
+            f"{what} is not an array of numbers but of {array.dtype.type.__name__}, such as "
+            f"{_example(array)}; needed: integers or floating-point numbers"
+        )
+    with np.errstate(over="ignore"):
+        return array.astype(dtype or np.result_type(array.dtype, np.float32))
+
+
+def _example(array: np.ndarray) -> str:
+    return repr(array.ravel()[:1].tolist())[1:-1][:40] if array.size else "nothing"
 
 
 def _is_dict(shape: Shape) -> bool:

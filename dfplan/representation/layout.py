@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.representation.action_space import ActionBounds, Bounds, make_bounds
 from dfplan.representation.flatten import Shape, flatten, length, shape_of
 from dfplan.representation.spread import float32_resolution
 from dfplan.types import UserError
+from dfplan.util.from_json import from_json
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
+MAX_ACTION_BYTES = 8
+"""Bytes of a float64 or int64; NumPy's longer floats differ between machines."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +31,10 @@ class Layout:
         goal_dims: State dimensions that a goal fixes; empty if the task has no goal.
         dict_observation: Whether observations are goal Dicts.
         append_achieved: Whether the state ends with `achieved_goal`.
-        action_shape: Shape of the action before flattening; empty for (action_dim,).
-        action_low: Lower bounds of the action, for clipping; None if unbounded.
-        action_high: Upper bounds of the action, for clipping; None if unbounded.
+        action_shape: Shape of the action before flattening; None for (action_dim,).
+        action_low: Lower bounds of the action, None where a side is open; None if all are.
+        action_high: Upper bounds of the action, as `action_low`.
+        action_dtype: NumPy name of the action's type.
         observation_shape: Shape of the observation before flattening; None for a vector.
         goal_shape: Shape of the goal before flattening; None for a vector.
         goal_from: Observation dimensions that hold the desired goal. The state holds zeros there,
@@ -51,9 +56,10 @@ class Layout:
     goal_dims: tuple[int, ...] = ()
     dict_observation: bool = False
     append_achieved: bool = False
-    action_shape: tuple[int, ...] = ()
-    action_low: tuple[float, ...] | None = None
-    action_high: tuple[float, ...] | None = None
+    action_shape: tuple[int, ...] | None = None
+    action_low: Bounds | None = None
+    action_high: Bounds | None = None
+    action_dtype: str = "float32"
     observation_shape: Shape | None = None
     goal_shape: Shape | None = None
     goal_from: tuple[int, ...] = ()
@@ -93,8 +99,13 @@ class Layout:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Layout":
-        """Create a layout from its `dataclasses.asdict`, also after JSON has made tuples lists."""
-        return cls(**{name: _as_tuple(value) for name, value in values.items()})
+        """Create a layout from its `dataclasses.asdict`, also after JSON has made tuples lists.
+
+        Raises:
+            UserError: If an entry is unknown, missing or of another type.
+        """
+        shapes = {k: _as_tuple(v) for k, v in values.items() if k.endswith("_shape")}
+        return from_json(cls, {**values, **shapes}, "layout")
 
     @property
     def state_dim(self) -> int:
@@ -183,22 +194,35 @@ class Layout:
         offset = np.array(self.origin)[list(self.goal_dims)]
         return (np.asarray(goals, np.float64) - offset).astype(np.float32)
 
+    @property
+    def action_bounds(self) -> ActionBounds:
+        """Bounds of flattened actions `[A]`."""
+        return make_bounds(self.action_low, self.action_high, self.action_dtype, self.action_dim)
+
+    @property
+    def is_action_bounded(self) -> bool:
+        """Whether every dimension of the action has a lower and an upper bound."""
+        sides = (self.action_low, self.action_high)
+        return all(side is not None and None not in side for side in sides)
+
     def clip_action(self, action: Any, xp: ModuleType = np) -> Any:
-        """Clip actions `[..., A]` to the environment's bounds.
+        """Return the nearest actions `[..., A]` that the environment allows, in float32.
 
         Args:
-            action: Array of the module `xp`.
+            action: Finite actions `[..., A]`.
             xp: `numpy` or `jax.numpy`.
         """
-        if self.action_low is None or self.action_high is None:
-            return action
-        low = np.array(self.action_low, np.float32)
-        high = np.array(self.action_high, np.float32)
-        return xp.clip(action, low, high)
+        return self.action_bounds.clip(xp.asarray(action, dtype=np.float32), xp)
 
-    def shape_action(self, action: np.ndarray) -> np.ndarray:
-        """Reshape actions `[..., A]` to the environment's action shape."""
-        return action.reshape(*action.shape[:-1], *(self.action_shape or (self.action_dim,)))
+    def env_action(self, action: np.ndarray) -> np.ndarray:
+        """Return the nearest actions of the environment's type, shape and bounds.
+
+        Args:
+            action: Finite actions `[..., A]`.
+        """
+        shape = (self.action_dim,) if self.action_shape is None else self.action_shape
+        cast = self.action_bounds.cast(np.asarray(action))
+        return cast.reshape((*action.shape[:-1], *shape))
 
     def _observation(self, observation, dtype: Any) -> np.ndarray:
         shape = _shape(self.observation_shape, self.observation_dim)
@@ -286,15 +310,26 @@ def _flat_shape(space) -> tuple[int, Shape | None]:
 def _action_fields(space) -> dict[str, Any]:
     from gymnasium import spaces
 
-    if not isinstance(space, spaces.Box):
-        raise UserError(f"action space {space} is not supported; supported: Box")
-    bounded = bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
+    if not isinstance(space, spaces.Box) or space.dtype.itemsize > MAX_ACTION_BYTES:
+        raise UserError(
+            f"action space {space} is not supported; supported: Box of numbers of up to 64 bits"
+        )
     return {
         "action_dim": int(np.prod(space.shape)),
         "action_shape": tuple(map(int, space.shape)),
-        "action_low": tuple(map(float, space.low.ravel())) if bounded else None,
-        "action_high": tuple(map(float, space.high.ravel())) if bounded else None,
+        "action_low": _bounds(space.low),
+        "action_high": _bounds(space.high),
+        "action_dtype": space.dtype.name,
     }
+
+
+def _bounds(side: np.ndarray) -> Bounds | None:
+    """Return one side of a Box, exactly, with None where it is open; None if all of it is."""
+    is_closed = np.isfinite(side).ravel()
+    if not is_closed.any():
+        return None
+    bounds = zip(side.ravel().tolist(), is_closed, strict=True)
+    return tuple(bound if closed else None for bound, closed in bounds)
 
 
 def find_goal_dims(observation: np.ndarray, achieved: np.ndarray) -> tuple[int, ...] | None:

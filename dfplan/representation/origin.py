@@ -25,24 +25,41 @@ def choose_origin(states: Sequence[np.ndarray]) -> tuple[float, ...]:
     """
     if all(state.dtype == np.float32 for state in states):
         return ()
-    data = np.concatenate(states).astype(np.float64, copy=False)
-    is_first = np.zeros(len(data), bool)
+    low = np.min([state.min(axis=0) for state in states], axis=0).astype(np.float64)
+    high = np.max([state.max(axis=0) for state in states], axis=0).astype(np.float64)
+    dims = np.flatnonzero(_has_offset(low, high))
+    if not len(dims):
+        return ()
+    columns = np.concatenate([state[:, dims] for state in states]).astype(np.float64, copy=False)
+    is_first = np.zeros(len(columns), bool)
     is_first[np.cumsum([0, *map(len, states[:-1])])] = True
-    return origin_of_range(data.min(axis=0), data.max(axis=0), Spread.measure(data, is_first))
+    spread = Spread.measure(columns, is_first)
+    origin = np.zeros(len(low))
+    origin[dims] = origin_of_range(low[dims], high[dims], spread)
+    return tuple(origin.tolist()) if origin.any() else ()
 
 
-def origin_of_range(low: np.ndarray, high: np.ndarray, spread: Spread) -> tuple[float, ...]:
-    """Return the origin of float64 states, see `choose_origin`.
+def origin_of_range(low: np.ndarray, high: np.ndarray, spread: Spread) -> np.ndarray:
+    """Return the origin of float64 states `[S]`, 0 where none is needed; see `choose_origin`.
 
     Args:
         low: `[S]` lowest states.
         high: `[S]` highest states.
         spread: Spread of the states.
     """
-    center = (low / 2 + high / 2).astype(np.float32).astype(np.float64)
-    has_offset = spread.magnitude > MIN_GAIN * np.maximum(high - center, center - low)
     change = np.where(spread.change > 0, spread.change, STILL * spread.std)
     is_too_coarse = float32_resolution(spread.magnitude) > MAX_ROUNDING * change
     is_noise = spread.is_noise(np.spacing(spread.magnitude))
-    origin = np.where(has_offset & is_too_coarse & ~is_noise, center, 0.0)
-    return tuple(origin.tolist()) if origin.any() else ()
+    is_needed = _has_offset(low, high) & is_too_coarse & ~is_noise
+    return np.where(is_needed, _center(low, high), 0.0)
+
+
+def _has_offset(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    center = _center(low, high)
+    magnitude = np.maximum(np.abs(low), np.abs(high))
+    return magnitude > MIN_GAIN * np.maximum(high - center, center - low)
+
+
+def _center(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return the center of each range, as a number that float32 holds exactly."""
+    return (low / 2 + high / 2).astype(np.float32).astype(np.float64)

@@ -12,10 +12,15 @@ from dfplan.data.windows import fit_normalizers
 from dfplan.planner.support import DataSupport
 from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.check import check_same_networks
-from dfplan.runs.record import installed_versions
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
+from dfplan.util.versions import installed_versions
 from dfplan.value.dataset import learn_critic
+
+MAX_TOLERANCE = 0.5
+"""Largest tolerance of arrival, relative to the spread of the data's goals."""
+TOLERANCE = 0.05
+"""Tolerance in place of a larger one, relative to the spread of the data's goals."""
 
 
 def fit_run(
@@ -47,7 +52,7 @@ def fit_run(
     if not config.data.tokens:
         tokens = window_tokens(data.goal_intervals, config.data.stride)
         config = config.override({"data.tokens": tokens})
-    config = _limit_tolerance(config, states.take(data.layout.goal_dims))
+    config = _fit_tolerance(config, states.take(data.layout.goal_dims))
     run = Run(
         task=task,
         config=config,
@@ -80,12 +85,16 @@ def get_dynamics(run: Run) -> LinearDynamics:
     return _fit_dynamics(run.load_data(), run.states, run.actions)
 
 
-def _limit_tolerance(config: Config, goals: Normalizer) -> Config:
-    """Return settings by which a plan arrives no farther from its goal than goals are apart."""
-    limit = 0.5 * float(np.linalg.norm(goals.std))
-    if not limit or config.planner.goal.tolerance <= limit:
+def _fit_tolerance(config: Config, goals: Normalizer) -> Config:
+    """Return settings by which a plan does not count as arrived before it moves.
+
+    A tolerance of more than half the goals' spread belongs to another scale, such as the default
+    of 0.1 m to a stage that moves by micrometers; it becomes `TOLERANCE` of the spread.
+    """
+    spread = float(np.linalg.norm(goals.std))
+    if not spread or config.planner.goal.tolerance <= MAX_TOLERANCE * spread:
         return config
-    return config.override({"planner.goal.tolerance": limit})
+    return config.override({"planner.goal.tolerance": TOLERANCE * spread})
 
 
 def _fit_support(data: Trajectories, states: Normalizer) -> DataSupport | None:

@@ -1,28 +1,30 @@
 """The file `config.json` of a run: JSON in and out, with one readable line for every error."""
 
 import contextlib
-import importlib.metadata
 import json
-import platform
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dfplan.types import UserError, one_line
+from dfplan.util import files
+from dfplan.util.readers import read_json, reading
 
 FORMAT = 1
 CONFIG = "config.json"
-PACKAGES = ("dfplan", "jax", "flax", "optax", "orbax-checkpoint", "gymnasium", "minari", "numpy")
 
 
 def encode_record(record: dict[str, Any]) -> str:
-    """Return a run's record as the text of its `config.json`.
+    """Return a run's record as the text of its `config.json`, with a checksum.
 
     Raises:
         UserError: If the task's `env_kwargs` cannot be written as JSON.
     """
+    record = {"format": FORMAT, **record}
     try:
-        return json.dumps({"format": FORMAT, **record}, indent=2, allow_nan=False) + "\n"
+        signed = {**record, "checksum": _checksum(record)}
+        return json.dumps(signed, indent=2, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise UserError(
             f"the task cannot be written as JSON ({one_line(error)}); "
@@ -34,11 +36,9 @@ def write_record(text: str, directory: Path) -> None:
     """Write the text of a `config.json` atomically.
 
     Raises:
-        OSError: If it cannot be written.
+        UserError: If it cannot be written.
     """
-    part = directory / f"{CONFIG}.part"
-    part.write_text(text)
-    part.replace(directory / CONFIG)
+    files.write_text(directory / CONFIG, text)
 
 
 @contextlib.contextmanager
@@ -51,24 +51,27 @@ def open_record(directory: Path | str) -> Iterator[dict[str, Any]]:
     path = Path(directory) / CONFIG
     if not path.is_file():
         raise UserError(f"{directory} is not a run: it has no {CONFIG}; train one with --out")
+    record = read_json(path)
     try:
-        record = json.loads(path.read_text())
-        if record["format"] != FORMAT:
-            raise UserError(f"format {record['format']}; valid here: {FORMAT}")
-        yield record
+        with reading(path, "a run"):
+            if record["format"] != FORMAT:
+                raise UserError(f"format {record['format']!r}; valid here: {FORMAT}")
+            _check_checksum(record)
+            yield record
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
-        reason = f"{type(error).__name__} {one_line(error)}"
-        raise UserError(f"{path} is damaged: {reason}") from error
+        text = str(error)
+        raise UserError(text if text.startswith(str(path)) else f"{path}: {text}") from error
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a run depends on."""
-    versions = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+def _checksum(record: dict[str, Any]) -> int:
+    """Return the CRC-32 of a record, whatever the order of its entries and its white space."""
+    return zlib.crc32(json.dumps(record, sort_keys=True, allow_nan=False).encode())
+
+
+def _check_checksum(record: dict[str, Any]) -> None:
+    """Remove the checksum from a record, and check it; a record without one is accepted."""
+    checksum = record.pop("checksum", None)
+    if checksum is not None and checksum != _checksum(record):
+        raise ValueError(
+            'it has changed since it was written; if you edited it, remove its "checksum"'
+        )

@@ -1,6 +1,7 @@
 """Run lookup: a run by its directory, or the pretrained run of a task by the task's name."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,7 +9,9 @@ from typing import Any, NamedTuple
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
 from dfplan.runs.run import Run, load_weights
-from dfplan.tasks.registry import all_tasks, checkpoint_folder, nearest_first
+from dfplan.tasks.load import checkpoint_folder
+from dfplan.tasks.registry import all_tasks, nearest_first
+from dfplan.tasks.trust import trust
 from dfplan.types import UserError
 
 
@@ -40,6 +43,10 @@ class ResolvedRun(NamedTuple):
         """Return the run with all planner settings replaced."""
         return self._replace(run=self.run.replace_planner(planner))
 
+    def trust(self) -> "ResolvedRun":
+        """Return the run with leave to import the code that it names; see `dfplan.tasks.trust`."""
+        return self._replace(run=dataclasses.replace(self.run, task=trust(self.run.task)))
+
     def load_weights(self) -> Weights:
         """Return the newest weights.
 
@@ -49,7 +56,7 @@ class ResolvedRun(NamedTuple):
         return load_weights(self.run, self.directory)
 
 
-def resolve_run(name: Path | str) -> ResolvedRun:
+def resolve_run(name: Path | str, *, trust_code: bool = False) -> ResolvedRun:
     """Return the run in a directory, or the pretrained run of a task.
 
     A directory that holds a run takes precedence over a task of the same name. Several tasks may
@@ -58,14 +65,19 @@ def resolve_run(name: Path | str) -> ResolvedRun:
 
     Args:
         name: Directory of a run, or name of a task.
+        trust_code: Whether functions and environments that the run in a directory names may be
+            imported from anywhere; by default only from installed packages that declare them.
 
     Raises:
         UserError: If the name is neither of these, the task has no pretrained run, or the run is
             damaged.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(f"the run is {name!r}; needed: a directory or the name of a task")
     path = Path(name)
     if (path / "config.json").is_file():
-        return ResolvedRun(Run.load(path), path, str(path))
+        resolved = ResolvedRun(Run.load(path), path, str(path))
+        return resolved.trust() if trust_code else resolved
     tasks = all_tasks()
     if str(name) not in tasks:
         pretrained = (task for task, record in tasks.items() if record.checkpoint)

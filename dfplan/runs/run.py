@@ -7,6 +7,7 @@ RUN/metrics.jsonl, RUN/tensorboard/
 """
 
 import dataclasses
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,20 @@ from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
-from dfplan.planner.protocol import Planner
+from dfplan.planner.protocol import Planner, check_planner
 from dfplan.planner.registry import PLANNERS
 from dfplan.planner.support import DataSupport
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs.check import check_dataset, check_env
-from dfplan.runs.record import CONFIG, encode_record, open_record, write_record
+from dfplan.runs.check_fitted import check_fitted
+from dfplan.runs.record import encode_record, open_record, write_record
 from dfplan.tasks.registry import Task
+from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
+from dfplan.util import files
 from dfplan.value.critic import Critic
 from dfplan.value.dataset import return_quantiles
 
@@ -52,6 +56,7 @@ class Run:
         actions: Normalizer of actions, fitted to the dataset.
         support: Data support in the goal's dimensions; None if `DataSupport.fit` returns None.
         fingerprint: Fingerprint of the dataset.
+        init_from: Name of the run whose weights initialized this one; empty if none did.
         command: Command line that trained the run.
         versions: Versions of Python and of packages at the time of training.
         dynamics: Linear dynamics fitted to the dataset; None in runs that do not store them, see
@@ -67,6 +72,7 @@ class Run:
     actions: Normalizer
     support: DataSupport | None
     fingerprint: str
+    init_from: str = ""
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     dynamics: LinearDynamics | None = None
@@ -92,7 +98,8 @@ class Run:
         """Return the planner, without its weights.
 
         Raises:
-            UserError: If the planner's settings do not fit those of the training.
+            UserError: If the planner's settings do not fit those of the training, or a registered
+                planner lacks what `Planner` describes.
         """
         config = self.config.planner
         tokens = self.config.data.tokens
@@ -113,7 +120,8 @@ class Run:
         except UserError as error:
             raise UserError(f"planner.low_level_controller: {error}") from error
         horizon = config.horizon or tokens - config.history.tokens
-        return PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
+        planner = PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
+        return check_planner(planner)
 
     def training_arrays(self, data: Trajectories) -> TrainingArrays:
         """Return a dataset in the form that training takes."""
@@ -174,8 +182,12 @@ class Run:
         """Return this run with some planner settings changed, such as `{"candidates": 16}`.
 
         Raises:
-            UserError: If a setting is unknown or out of range.
+            UserError: If a setting is unknown or out of range, or the changes are not a mapping.
         """
+        if not isinstance(changes, Mapping):
+            raise UserError(
+                f"planner settings are {changes!r}; needed: a mapping such as {{'candidates': 16}}"
+            )
         changes = {f"planner.{name}": value for name, value in changes.items()}
         return dataclasses.replace(self, config=self.config.override(changes))
 
@@ -189,27 +201,30 @@ class Run:
         Raises:
             UserError: If they cannot be written, or `env_kwargs` cannot be written as JSON.
         """
-        text = encode_record(self._to_record())
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            if self.critic is not None:
-                self.critic.save(directory / VALUE)
-            write_record(text, directory)
-        except OSError as error:
-            raise UserError(f"cannot write {directory / CONFIG}: {error.strerror}") from error
+        critic = None if self.critic is None else self.critic.to_bytes()
+        value = None if critic is None else {"checksum": zlib.crc32(critic)}
+        text = encode_record({**self._to_record(), "value": value})
+        if critic is not None:
+            files.write_bytes(directory / VALUE, critic)
+        write_record(text, directory)
 
     @classmethod
     def load(cls, directory: Path | str) -> "Run":
         """Return the run in a directory.
+
+        This runs no code that the run names: these names are untrusted, see `dfplan.tasks.trust`.
 
         Raises:
             UserError: If there is no run, or it is damaged.
         """
         with open_record(directory) as record:
             run = cls._from_record(record)
+            run = dataclasses.replace(run, task=distrust(run.task, f"{directory}/config.json"))
+            check_fitted(run)
             if not record.get("value"):
                 return run
-            return dataclasses.replace(run, critic=Critic.load(Path(directory) / VALUE))
+            critic = _load_critic(Path(directory) / VALUE, record["value"]["checksum"])
+            return dataclasses.replace(run, critic=critic)
 
     def _to_record(self) -> dict[str, Any]:
         return {
@@ -220,7 +235,7 @@ class Run:
             "normalizer": {"states": self.states.to_dict(), "actions": self.actions.to_dict()},
             "support": self.support and self.support.to_dict(),
             "dynamics": self.dynamics and self.dynamics.to_dict(),
-            "value": self.critic is not None,
+            "init_from": self.init_from,
             "command": self.command,
             "versions": self.versions,
         }
@@ -237,10 +252,17 @@ class Run:
             actions=Normalizer.from_dict(record["normalizer"]["actions"]),
             support=DataSupport.from_dict(support) if support else None,
             fingerprint=record["dataset"]["fingerprint"],
+            init_from=record.get("init_from", ""),
             command=record["command"],
             versions=record["versions"],
             dynamics=LinearDynamics.from_dict(dynamics) if dynamics else None,
         )
+
+
+def _load_critic(path: Path, checksum: int) -> Critic:
+    if zlib.crc32(path.read_bytes()) != checksum:
+        raise ValueError(f"{path.name} has changed since it was written")
+    return Critic.load(path)
 
 
 def load_weights(run: Run, directory: Path | str) -> Weights:

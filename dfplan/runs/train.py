@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 from dfplan.config import Config
 from dfplan.data.minari_io import Trajectories, load_trajectories
@@ -12,10 +13,12 @@ from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.make_env import identify_env, open_env
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
-from dfplan.training.loop import Report, fit
+from dfplan.training.loop import Report, check_trainable, fit
 from dfplan.training.objective import check_model
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
+from dfplan.util.files import atomic_directory
+from dfplan.util.locks import exclusive
 from dfplan.util.optional import import_optional
 
 
@@ -39,7 +42,8 @@ def train(
             against the dataset, and the run keeps the Gymnasium id and arguments that made it, or
             an empty id if it has none.
         config: Settings.
-        out: Directory of the run; must not hold one.
+        out: Directory of the run; must not exist, or be empty. It appears when it is complete
+            and the settings have proved to fit each other, before the first training step.
         goal_dims: State dimensions that a goal fixes, for observations without a goal Dict.
         goal_from: Observation dimensions that hold the desired goal.
         goal_value: Desired goal, if it is constant. With `data.goal` "reward" none of the three may
@@ -54,45 +58,33 @@ def train(
         The run as written to `out`.
 
     Raises:
-        UserError: If `out` holds a run; the dataset is missing or unusable; the settings do not fit
-            the dataset, each other or the run to initialize from; or wandb is requested and not
-            installed. Nothing is written in these cases. During training, as `fit`.
+        UserError: If `out` holds anything or another process trains into it; the dataset is missing
+            or unusable; the settings do not fit the dataset, each other or the run to initialize
+            from; or wandb is requested and not installed. Nothing is written in these cases.
+            During training, as `fit`.
     """
     out = Path(out)
     _check_new(out)
-    pretrained = None if init_from is None else resolve_run(init_from)
-    if pretrained is None and config.training.objective.loss == "consistency":
-        raise UserError(
-            "training.objective.loss 'consistency' distills a run that was trained by denoising; "
-            "name that run with --init-from"
+    with atomic_directory(out) as new:
+        pretrained = None if init_from is None else resolve_run(init_from)
+        data = _load_data(
+            task,
+            config,
+            goal=_Goal(goal_dims, goal_from, goal_value),
+            pretrained=pretrained,
         )
-    if config.data.goal == "reward":
-        _check_no_goal(goal_dims, goal_from, goal_value)
-        goal_dims = ()
-    elif pretrained is not None:
-        goal_dims = pretrained.run.goal_dims
-        goal_from = pretrained.run.layout.goal_from
-        goal_value = pretrained.run.layout.goal_value
-    data = load_trajectories(
-        task.dataset,
-        goal_dims=goal_dims,
-        goal_from=goal_from,
-        goal_value=goal_value,
-        origin=None if pretrained is None else pretrained.run.layout.origin,
-        rewards=config.data.goal == "reward",
-    )
-    run = _new_run(task, config, data, command=command, pretrained=pretrained)
-    training_arrays = run.training_arrays(data)
-    if config.training.wandb:
-        import_optional("wandb", "wandb", "training.wandb")
-    # Settings that do not fit each other are rejected here, before anything is written.
-    spec = _train_spec(run)
-    run.make_planner()
-    weights = None if pretrained is None else pretrained.load_weights()
-    run.save(out)
-    if weights is not None:
-        _save_initial_weights(spec, weights.params, out)
-    fit(spec, training_arrays, out, stop_step=stop_step, report=report)
+        run = _new_run(task, config, data, command=command, pretrained=pretrained)
+        training_arrays = run.training_arrays(data)
+        if config.training.wandb:
+            import_optional("wandb", "wandb", "training.wandb")
+        spec = _train_spec(run)
+        run.make_planner()
+        check_trainable(spec, training_arrays)
+        run.save(new)
+        if pretrained is not None:
+            _save_initial_weights(spec, pretrained.load_weights().params, new)
+    with exclusive(checkpoints(out)):
+        fit(spec, training_arrays, out, stop_step=stop_step, report=report)
     return run
 
 
@@ -110,33 +102,72 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
         The run.
 
     Raises:
-        UserError: If there is no run, it is packed (without training state), or its dataset has
-            changed.
+        UserError: If there is no run, another process is training it, it is packed (without
+            training state), it has lost the weights that it began with, or its dataset has changed.
     """
+    out = Path(out)
     run = Run.load(out)
-    with CheckpointStore(checkpoints(out)) as store:
-        store.check_resumable()
-    data = run.load_data()
-    if data.fingerprint != run.fingerprint:
-        raise UserError(
-            f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "
-            f"fingerprint is {data.fingerprint[:12]}, the run's is {run.fingerprint[:12]}"
-        )
-    fit(_train_spec(run), run.training_arrays(data), Path(out), stop_step=stop_step, report=report)
+    with exclusive(checkpoints(out)):
+        _check_resumable(run, out)
+        data = run.load_data()
+        if data.fingerprint != run.fingerprint:
+            raise UserError(
+                f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "
+                f"fingerprint is {data.fingerprint[:12]}, the run's is {run.fingerprint[:12]}"
+            )
+        fit(_train_spec(run), run.training_arrays(data), out, stop_step=stop_step, report=report)
     return run
 
 
 def _check_new(out: Path) -> None:
     if (out / "config.json").exists():
         raise UserError(f"{out} already holds a run; resume it with --resume, or choose another")
-    if checkpoints(out).exists():
-        raise UserError(f"{out} holds checkpoints without a config.json; choose another")
 
 
-def _check_no_goal(
-    goal_dims: tuple[int, ...] | None, goal_from: tuple[int, ...], goal_value: tuple[float, ...]
-) -> None:
-    options = {"goal-dims": goal_dims, "goal-from": goal_from, "goal-value": goal_value}
+def _check_resumable(run: Run, out: Path) -> None:
+    with CheckpointStore(checkpoints(out)) as store:
+        store.check_resumable()
+        if run.init_from and store.latest() is None:
+            raise UserError(
+                f"{out} has lost its checkpoints, and with them the weights of {run.init_from} "
+                "that it began with; train a new run with --init-from"
+            )
+
+
+class _Goal(NamedTuple):
+    """The description of the goal that the caller of `train` gave."""
+
+    dims: tuple[int, ...] | None
+    source: tuple[int, ...]
+    value: tuple[float, ...]
+
+
+def _load_data(
+    task: Task, config: Config, goal: _Goal, pretrained: ResolvedRun | None
+) -> Trajectories:
+    if pretrained is None and config.training.objective.loss == "consistency":
+        raise UserError(
+            "training.objective.loss 'consistency' distills a run that was trained by denoising; "
+            "name that run with --init-from"
+        )
+    if config.data.goal == "reward":
+        _check_no_goal(goal)
+        goal = goal._replace(dims=())
+    elif pretrained is not None:
+        layout = pretrained.run.layout
+        goal = _Goal(pretrained.run.goal_dims, layout.goal_from, layout.goal_value)
+    return load_trajectories(
+        task.dataset,
+        goal_dims=goal.dims,
+        goal_from=goal.source,
+        goal_value=goal.value,
+        origin=None if pretrained is None else pretrained.run.layout.origin,
+        rewards=config.data.goal == "reward",
+    )
+
+
+def _check_no_goal(goal: _Goal) -> None:
+    options = {"goal-dims": goal.dims, "goal-from": goal.source, "goal-value": goal.value}
     for name, value in options.items():
         if value:
             raise UserError(
@@ -172,6 +203,8 @@ def _new_run(
         command=command,
         init_from=None if pretrained is None else pretrained.run,
     )
+    if pretrained is not None:
+        run = dataclasses.replace(run, init_from=pretrained.name)
     return _with_env_id(run)
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from dfplan.tasks.trust import registered_id
 from dfplan.types import Environment, UserError, one_line
 
 
@@ -17,7 +18,8 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
     """Call `gymnasium.make(env_id, **env_kwargs, **overrides)`.
 
     Args:
-        env_id: Gymnasium id; "module:Env-v0" first imports the module that registers it.
+        env_id: Gymnasium id; "module:Env-v0" first imports the module that registers it, unless the
+            id comes from a file; see `dfplan.tasks.trust`.
         env_kwargs: The user's arguments.
         overrides: The caller's arguments, such as `render_mode`, which take precedence.
 
@@ -26,18 +28,27 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
 
     Raises:
         UnknownEnvError: If the id is unknown or a package is missing.
+        UntrustedCodeError: If the id comes from a file that nobody has said to trust, and its
+            module would have to be imported.
         UserError: If the environment refuses its arguments.
     """
     import gymnasium
 
     if not env_id:
         raise UserError("there is no environment id; name one: --env ID")
+    env_id = registered_id(env_id)
     try:
         return gymnasium.make(env_id, **{**(env_kwargs or {}), **overrides})
     except gymnasium.error.UnregisteredEnv as error:
         raise UnknownEnvError(_unknown(env_id, gymnasium.registry)) from error
     except ImportError as error:
         raise UnknownEnvError(f"cannot make environment {env_id!r}: {one_line(error)}") from error
+    except AssertionError as error:
+        raise UserError(
+            f"cannot make environment {env_id!r}: {one_line(error)} in its package, which may not "
+            "support the installed versions of others; for Gymnasium-Robotics with MuJoCo, install "
+            "with constraints-robotics.txt"
+        ) from error
     except (gymnasium.error.Error, TypeError, ValueError) as error:
         raise UserError(f"cannot make environment {env_id!r}: {one_line(error)}") from error
 

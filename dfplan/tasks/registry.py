@@ -7,14 +7,12 @@ task names to the JSON form of `Task`.
 import dataclasses
 import difflib
 import functools
-import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from dfplan.types import Environment, UserError, one_line
+from dfplan.types import Environment, UserError
+from dfplan.util.from_json import from_json
 from dfplan.util.registry import load_entry_points
 
 GROUP = "dfplan.tasks"
@@ -31,7 +29,8 @@ class Task:
         name: Name of a task that a package ships; empty for the user's own.
         description: Description in one line.
         env_kwargs: Arguments of `gymnasium.make`.
-        collector: "module:function" that collects the dataset; empty without one.
+        collector: "module:function" that simulates the dataset's episodes, as for
+            `dfplan.data.collect.collect_with`; empty without one.
         collect_steps: Number of control steps to collect.
         policy: "module:function" of the data's controller, a baseline for evaluations:
             `policy(env, seed=...)` returns an object with `act(observation)`.
@@ -66,8 +65,12 @@ class Task:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Task":
-        """Create a task from its JSON form."""
-        return cls(**{**values, "positions": tuple(values.get("positions", ()))})
+        """Create a task from its JSON form.
+
+        Raises:
+            UserError: If an entry is unknown, missing or of another type.
+        """
+        return from_json(cls, values, "task")
 
 
 @functools.cache
@@ -105,44 +108,3 @@ def nearest_first(name: str, tasks: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, tasks, n=len(tasks) or 1, cutoff=0.6)
     names = [*close, *(t for t in tasks if t not in close)]
     return ", ".join(names) or "none (install dfplan-envs)"
-
-
-def checkpoint_folder(task: Task) -> Path:
-    """Return the folder of the pretrained run that ships with a task.
-
-    Raises:
-        UserError: If its package is not installed, is not installed as plain files or lacks the
-            folder.
-    """
-    package, _, folder = task.checkpoint.partition(":")
-    try:
-        path = files(package) / folder
-    except (ImportError, TypeError, ValueError) as error:
-        raise UserError(f"checkpoint {task.checkpoint!r}: {one_line(error)}") from error
-    if not isinstance(path, Path):
-        raise UserError(
-            f"checkpoint {task.checkpoint!r} is in {path}, an archive; "
-            f"install {package} as plain files, with pip"
-        )
-    if not path.is_dir():
-        raise UserError(
-            f"checkpoint {task.checkpoint!r}: {path} does not exist; reinstall {package}"
-        )
-    return path
-
-
-def load_function(path: str) -> Callable[..., Any]:
-    """Import the function that "module:function" names.
-
-    Raises:
-        UserError: If the module or the function does not exist, or the object is not callable.
-    """
-    module, _, name = path.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except Exception as error:  # another package's code may raise anything
-        reason = one_line(error)
-        raise UserError(f"cannot load {path!r} ({reason}); expected 'module:function'") from error
-    if not callable(function):
-        raise UserError(f"{path!r} is a {type(function).__name__}; expected 'module:function'")
-    return function

@@ -1,7 +1,13 @@
 """Orbax checkpoints of a training run: averaged weights and training state, as separate items."""
 
+import contextlib
 import json
+import logging
+import os
+import re
+import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -11,16 +17,20 @@ import orbax.checkpoint as ocp
 
 from dfplan.training.step import TrainState
 from dfplan.types import PyTree, UserError, one_line
+from dfplan.util import files
+from dfplan.util.places import WRITE_ERRORS
 
 CONTENTS = "contents.json"
+PLAIN_PATH = re.compile(r"[\w/ .,=+@~-]*")
+"""Paths that Orbax does not take for a pattern or a bucket of a cloud."""
 
 
 class CheckpointStore:
     """Checkpoints by step in one directory, of which the newest are kept; a context manager.
 
-    Orbax writes a checkpoint under a temporary name and renames it when it is complete, so a killed
-    run leaves the last good one. Weights (the moving average, all that planning needs) and training
-    state are separate items, so that evaluation reads only the weights.
+    A checkpoint appears under its step when it is complete, with the checksums of its files, so a
+    killed run leaves the last good one. Weights (the moving average, all that planning needs) and
+    training state are separate items, so that evaluation reads only the weights.
 
     Args:
         directory: Directory of the checkpoints; created with the first one.
@@ -30,7 +40,7 @@ class CheckpointStore:
     def __init__(self, directory: Path, keep: int = 2):
         self.directory = Path(directory).absolute()
         self._keep = keep
-        self._open: ocp.CheckpointManager | None = None
+        self._orbax = ocp.Checkpointer(ocp.StandardCheckpointHandler())
 
     def __enter__(self) -> Self:
         return self
@@ -38,37 +48,34 @@ class CheckpointStore:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    @property
-    def _manager(self) -> ocp.CheckpointManager:
-        if self._open is None:
-            options = ocp.CheckpointManagerOptions(
-                max_to_keep=self._keep, enable_async_checkpointing=False
-            )
-            self._open = ocp.CheckpointManager(self.directory, options=options)
-        return self._open
+    def steps(self) -> list[int]:
+        """Return the steps of all checkpoints in ascending order."""
+        if not self.directory.is_dir():
+            return []
+        return sorted(int(p.name) for p in self.directory.iterdir() if p.name.isdecimal())
 
     def latest(self) -> int | None:
         """Return the newest step, or None."""
-        return self._manager.latest_step() if self.directory.is_dir() else None
+        return max(self.steps(), default=None)
 
     def save(self, state: TrainState) -> None:
-        """Write a checkpoint of `state` at its step, unless there is one already."""
+        """Write a checkpoint of `state` at its step, unless there is one already.
+
+        Raises:
+            UserError: If it cannot be written, such as on a full disk; the older ones are kept.
+        """
         step = int(state.step)
-        if step == self.latest():
-            return
-        items = {"weights": state.ema, "training": state._replace(ema=None)}
-        self._write(step, items)
-        _write_contents(self.directory / str(step), **items)
+        if step != self.latest():
+            self._write(step, {"weights": state.ema, "training": state._replace(ema=None)})
 
     def save_weights(self, step: int, weights: PyTree) -> None:
-        """Write a checkpoint of weights only: enough to plan, not to resume training."""
+        """Write a checkpoint of weights only: enough to plan, not to resume training.
+
+        Raises:
+            UserError: See `save`.
+        """
         # NumPy arrays need fewer files, as Orbax records no devices for them.
-        items = {"weights": jax.device_get(weights)}
-        self._write(step, items)
-        # These hold this machine's paths, and Orbax reads them only where renames are not atomic.
-        for path in (self.directory / str(step)).rglob("commit_success.txt"):
-            path.unlink()
-        _write_contents(self.directory / str(step), **items)
+        self._write(step, {"weights": jax.device_get(weights)})
 
     def check_resumable(self) -> None:
         """Check that training can resume from the newest checkpoint, or start from scratch.
@@ -84,8 +91,25 @@ class CheckpointStore:
             )
 
     def _write(self, step: int, items: dict[str, PyTree]) -> None:
-        args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
-        self._manager.save(step, args=ocp.args.Composite(**args), force=True)
+        path = self.directory / str(step)
+        with files.atomic_directory(path) as new:
+            try:
+                with _quiet(), _orbax_path(new) as folder:
+                    for name, tree in items.items():
+                        self._orbax.save(folder / name, args=ocp.args.StandardSave(tree))
+            except Exception as error:  # Orbax and TensorStore raise many kinds of errors here
+                raise UserError(f"cannot write {path}: {_reason(error)}") from error
+            # These hold this machine's paths, and Orbax reads them only where renames are not
+            # atomic.
+            for marker in new.rglob("commit_success.txt"):
+                marker.unlink()
+            _write_contents(new, items)
+        self._remove_old()
+
+    def _remove_old(self) -> None:
+        files.remove_leftovers(self.directory)
+        for step in self.steps()[: -self._keep]:
+            files.remove_directory(self.directory / str(step))
 
     def load_weights(self, like: PyTree) -> PyTree:
         """Return the newest weights, on this process's first device.
@@ -118,21 +142,55 @@ class CheckpointStore:
                 f"{self.directory} holds no checkpoint; train this run, or choose another"
             )
         path = self.directory / str(step)
-        items = {k: ocp.args.StandardRestore(_abstract(tree)) for k, tree in like.items()}
         try:
-            _check_contents(path, **like)
-            return self._manager.restore(step, args=ocp.args.Composite(**items))
+            _check_contents(path, like)
+            with _quiet(), _orbax_path(path) as folder:
+                return {name: self._load(folder / name, tree) for name, tree in like.items()}
         except Exception as error:  # Orbax and TensorStore raise many kinds of errors here
             raise UserError(
                 f"checkpoint {path} is damaged or belongs to another model "
                 f"({one_line(error)}); delete it to fall back to an older one"
             ) from error
 
+    def _load(self, path: Path, like: PyTree) -> PyTree:
+        return self._orbax.restore(path, args=ocp.args.StandardRestore(_abstract(like)))
+
     def close(self) -> None:
         """Release Orbax's threads."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        self._orbax.close()
+
+
+@contextlib.contextmanager
+def _orbax_path(folder: Path) -> Iterator[Path]:
+    """Yield a path of the folder that Orbax reads literally: a temporary link, if need be.
+
+    Orbax takes square brackets for patterns, a backslash for a slash and "gs:" for a cloud.
+    """
+    if PLAIN_PATH.fullmatch(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        link = Path(directory) / "link"
+        link.symlink_to(folder)
+        yield link
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Orbax's threads, which each log the traceback of an error that is raised anyway."""
+    log = logging.getLogger("absl")
+    disabled_before = log.disabled
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = disabled_before
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's words for an error, if TensorStore's long message holds them."""
+    words = (os.strerror(code) for code in WRITE_ERRORS)
+    return next((text for text in words if text in str(error)), one_line(error))
 
 
 def _abstract(tree: PyTree) -> PyTree:
@@ -148,27 +206,23 @@ def _shapes(tree: PyTree) -> dict[str, list[int]]:
     return {jax.tree_util.keystr(path): list(jnp.shape(leaf)) for path, leaf in leaves}
 
 
-def _write_contents(checkpoint: Path, **items: PyTree) -> None:
+def _write_contents(checkpoint: Path, items: dict[str, PyTree]) -> None:
     """Record the checksum of every file of a complete checkpoint, and the shapes of its arrays."""
-    files = sorted(p for p in checkpoint.rglob("*") if p.is_file())
+    paths = sorted(path for path in checkpoint.rglob("*") if path.is_file())
     record = {
-        "files": {p.relative_to(checkpoint).as_posix(): zlib.crc32(p.read_bytes()) for p in files},
+        "files": {p.relative_to(checkpoint).as_posix(): zlib.crc32(p.read_bytes()) for p in paths},
         "shapes": {name: _shapes(tree) for name, tree in items.items()},
     }
-    temporary = checkpoint / f"{CONTENTS}.part"
-    temporary.write_text(json.dumps(record))
-    temporary.replace(checkpoint / CONTENTS)
+    (checkpoint / CONTENTS).write_text(json.dumps(record))
 
 
-def _check_contents(checkpoint: Path, **like: PyTree) -> None:
+def _check_contents(checkpoint: Path, like: dict[str, PyTree]) -> None:
     """Check some items before Orbax reads them, as its own failures flood the terminal.
 
     Raises:
         OSError: If a file is missing.
         ValueError: If a file has changed since it was written, or a shape differs from `like`.
     """
-    if not (checkpoint / CONTENTS).is_file():  # the run was killed before writing it
-        return
     record = json.loads((checkpoint / CONTENTS).read_text())
     for item, tree in like.items():
         saved = record["shapes"][item]
@@ -180,5 +234,7 @@ def _check_contents(checkpoint: Path, **like: PyTree) -> None:
                     f"but the model has {expected.get(name, 'none')}"
                 )
     for name, crc in record["files"].items():
+        if ".." in Path(name).parts:
+            raise ValueError(f"{CONTENTS} names {name!r}, a file elsewhere")
         if name.partition("/")[0] in like and zlib.crc32((checkpoint / name).read_bytes()) != crc:
             raise ValueError(f"{name} has changed since it was written")

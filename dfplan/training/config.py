@@ -4,11 +4,11 @@ import dataclasses
 
 from dfplan.training.objective import ObjectiveConfig
 from dfplan.training.optimizer import OptimizerConfig
-from dfplan.types import UserError
 from dfplan.util.validate import check_integers, check_numbers
 
 SEEDS = 2**32
 """Number of valid seeds; JAX takes a seed modulo this."""
+MAX_BATCH = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +42,8 @@ class TrainingConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
 
     def __post_init__(self):
-        check_integers(
-            self, "training.", minimum=1, names=["steps", "batch_size", "log_every", "save_every"]
-        )
+        check_integers(self, "training.", minimum=1, names=["steps", "save_every"])
+        names = ["batch_size", "log_every"]
+        check_integers(self, "training.", minimum=1, names=names, maximum=MAX_BATCH)
         check_numbers(self, "training.", ["ema"], high=1.0, open_high=True)
-        if not 0 <= self.seed < SEEDS:
-            raise UserError(f"training.seed must be in [0, {SEEDS}), got {self.seed}")
+        check_integers(self, "training.", minimum=0, names=["seed"], maximum=SEEDS - 1)

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 
 from dfplan.data.windows import TrainingArrays
 from dfplan.training.checkpoint import CheckpointStore
-from dfplan.training.interrupt import deferred_interrupts
 from dfplan.training.metrics import MetricLog
 from dfplan.training.step import TrainSpec, TrainState, init_state, train_until
 from dfplan.training.wandb_log import WandbLog
 from dfplan.types import UserError
+from dfplan.util.interrupts import deferred_interrupts
 
 Report = Callable[[int, dict[str, float]], None]
 Log = MetricLog | WandbLog
@@ -47,7 +47,7 @@ def fit(
     Raises:
         UserError: If the loss or the gradient is no longer finite (the last checkpoint stays), the
             checkpoint to resume from is damaged, or W&B cannot start a run.
-        KeyboardInterrupt: On Ctrl-C or SIGTERM, after a checkpoint has been written.
+        KeyboardInterrupt: On Ctrl-C, SIGTERM or SIGHUP, after a checkpoint has been written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     end = spec.training.steps if stop_step is None else min(stop_step, spec.training.steps)
@@ -78,6 +78,16 @@ def fit(
         )
 
 
+def check_trainable(spec: TrainSpec, training_arrays: TrainingArrays) -> None:
+    """Trace a training step, so that settings that do not work are refused before training.
+
+    Raises:
+        UserError: If the settings do not fit each other or the data.
+    """
+    state = jax.eval_shape(lambda: init_state(spec))
+    train_until.eval_shape(spec, training_arrays, state, jnp.int32(1))
+
+
 def _train(
     spec: TrainSpec,
     training_arrays: TrainingArrays,
@@ -89,7 +99,7 @@ def _train(
 ) -> TrainState:
     config = spec.training
     step = int(state.step)
-    with deferred_interrupts() as interrupted:
+    with deferred_interrupts() as get_interrupt:
         while step < end:
             start_time = time.perf_counter()
             start_step = step
@@ -105,10 +115,11 @@ def _train(
                 log.write(step, scalars)
             if report is not None:
                 report(step, scalars)
-            if step % config.save_every == 0 or step == end or interrupted():
+            interrupt = get_interrupt()
+            if step % config.save_every == 0 or step == end or interrupt:
                 store.save(state)
-            if interrupted():
-                raise KeyboardInterrupt
+            if interrupt:
+                raise interrupt
     return state
 
 

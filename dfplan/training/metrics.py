@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dfplan.util import files
+from dfplan.util.places import writing
+
 
 class MetricLog:
     """Appends scalars to `metrics.jsonl` and `tensorboard/` in a run's directory.
@@ -20,21 +23,28 @@ class MetricLog:
     def __init__(self, directory: Path, step: int = 0):
         from tensorboardX import SummaryWriter
 
-        path = Path(directory) / "metrics.jsonl"
-        if path.exists():
-            _drop_after(path, step)
-        self._file = path.open("a")
+        self._path = Path(directory) / "metrics.jsonl"
+        if self._path.exists():
+            _drop_after(self._path, step)
+        with writing(self._path):
+            self._file = self._path.open("a")
         # Named by the step too: writers opened within one second would overwrite each other.
-        self._board = SummaryWriter(
-            str(Path(directory) / "tensorboard"),
-            purge_step=step + 1,
-            filename_suffix=f".{step:010d}",
-        )
+        with writing(Path(directory) / "tensorboard"):
+            self._board = SummaryWriter(
+                str(Path(directory) / "tensorboard"),
+                purge_step=step + 1,
+                filename_suffix=f".{step:010d}",
+            )
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
-        """Record `scalars` at `step`."""
-        self._file.write(json.dumps({"step": step, **scalars}) + "\n")
-        self._file.flush()
+        """Record `scalars` at `step`.
+
+        Raises:
+            UserError: If they cannot be written.
+        """
+        with writing(self._path):
+            self._file.write(json.dumps({"step": step, **scalars}) + "\n")
+            self._file.flush()
         for name, value in scalars.items():
             self._board.add_scalar(name, value, step)
 
@@ -62,9 +72,7 @@ def read_metrics(directory: Path) -> dict[str, np.ndarray]:
 def _drop_after(path: Path, step: int) -> None:
     """Keep the lines up to `step`; drop those that a killed run left unfinished."""
     lines = [line for line in path.read_text().splitlines() if _step(line) <= step]
-    part = path.with_name(f"{path.name}.part")
-    part.write_text("".join(f"{line}\n" for line in lines))
-    part.replace(path)
+    files.write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def _step(line: str) -> float:

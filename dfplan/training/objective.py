@@ -87,7 +87,9 @@ class ObjectiveConfig:
                 "training.objective.loss 'consistency' compares noise levels, but the paradigm "
                 "'regression' has only one; valid: independent, teacher_forcing"
             )
-        check_integers(self, "training.objective.", minimum=2, names=["consistency_steps"])
+        check_integers(
+            self, "training.objective.", minimum=2, names=["consistency_steps"], maximum=10**6
+        )
 
     def two_stream_noise_levels(self, num_levels: int) -> TwoStreamNoiseLevelSampler:
         """Return the sampler of noise levels for two streams.

@@ -8,6 +8,7 @@ import optax
 from dfplan.types import PyTree, check_choice
 from dfplan.util.validate import check_integers, check_numbers
 
+MAX_RATE = 1000.0
 OPTIMIZERS = ("adamw", "muon")
 MUON_OVER_ADAM = 10.0
 """Learning rate of Muon over that of Adam."""
@@ -39,7 +40,9 @@ class OptimizerConfig:
     def __post_init__(self):
         check_choice("training.optimizer.name", self.name, OPTIMIZERS)
         check_integers(self, "training.optimizer.", minimum=0, names=["warmup"])
-        check_numbers(self, "training.optimizer.", ["learning_rate", "weight_decay", "clip"])
+        check_numbers(self, "training.optimizer.", ["clip"])
+        names = ["learning_rate", "weight_decay"]
+        check_numbers(self, "training.optimizer.", names, high=MAX_RATE)
         check_numbers(self, "training.optimizer.", ["final"], high=1.0)
 
 

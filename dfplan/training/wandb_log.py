@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.types import UserError, one_line
+from dfplan.util import files
 from dfplan.util.optional import import_optional
 
 ID = "wandb_id.txt"
@@ -32,7 +33,7 @@ class WandbLog:
         wandb = import_optional("wandb", "wandb", "training.wandb")
         path = directory / ID
         if not path.exists():
-            path.write_text(secrets.token_hex(4) + "\n")
+            files.write_text(path, secrets.token_hex(4) + "\n")
         try:
             self._run = wandb.init(
                 project=project,

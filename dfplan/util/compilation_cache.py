@@ -1,6 +1,7 @@
 """Persistent compilation cache: compiled programs are stored on disk and reused."""
 
 import os
+import warnings
 from pathlib import Path
 
 import jax
@@ -15,13 +16,13 @@ def enable_compilation_cache() -> Path | None:
     """Make JAX store compiled programs in the user's cache directory and read them from there.
 
     The directory is `$XDG_CACHE_HOME/dfplan/xla`, by default `~/.cache/dfplan/xla`. JAX matches
-    entries by its version, the machine and the program, and continues with a warning if it cannot
-    write. A directory that the user has chosen (`JAX_COMPILATION_CACHE_DIR`) stays in use.
+    entries by its version, the machine and the program, and continues if it cannot write. A
+    directory that the user has chosen (`JAX_COMPILATION_CACHE_DIR`) stays in use.
     The command line and `Agent.load` call this function; importing dfplan does not.
 
     Returns:
         The directory in use, or None if the environment variable `OPT_OUT` turns the cache off or
-        the user has no home directory.
+        the user has no home directory that can be written.
     """
     if os.environ.get(OPT_OUT):
         return None
@@ -33,6 +34,12 @@ def enable_compilation_cache() -> Path | None:
         if not os.path.isabs(base):
             return None
         chosen = os.path.join(base, "dfplan", "xla")
+        try:
+            os.makedirs(chosen, exist_ok=True)
+        except OSError:  # A home that cannot be written is no reason for JAX to warn so often.
+            return None
         jax.config.update("jax_compilation_cache_dir", chosen)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_SECONDS)
+    # On a full disk, there would be one of these for every program.
+    warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation cache entry")
     return Path(chosen)

@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-from dfplan.types import UserError
+from dfplan.types import UserError, one_line
 
 
 def import_optional(module: str, extra: str, what: str) -> ModuleType:
@@ -15,10 +15,16 @@ def import_optional(module: str, extra: str, what: str) -> ModuleType:
         what: Feature that needs it, as the subject of the error message.
 
     Raises:
-        UserError: If the module is not installed; the message has the command that installs it.
+        UserError: If the module is not installed (the message has the command that installs it), or
+            is installed and cannot be imported.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = module.partition(".")[0].replace("_", "-")
-        raise UserError(f'{what} needs {package}: pip install "dfplan[{extra}]"') from error
+        top = module.partition(".")[0]
+        package = top.replace("_", "-")
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == top:
+            raise UserError(f'{what} needs {package}: pip install "dfplan[{extra}]"') from error
+        raise UserError(
+            f"{what} needs {package}, which is installed but cannot be imported: {one_line(error)}"
+        ) from error

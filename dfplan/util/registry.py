@@ -5,13 +5,17 @@ or "ddim:eta=1". Packages add choices through entry points; a spec never names c
 """
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from dfplan.types import UserError, one_line
+from dfplan.util.signature import check_call
 from dfplan.util.validate import MAX_FLOAT_INTEGER
+
+NAME = re.compile(r"[^\s,:=\x00-\x1f\x7f]+")
 
 
 class Registry:
@@ -34,8 +38,13 @@ class Registry:
         """Add a choice in this process; a later one of the same name replaces it.
 
         Raises:
-            UserError: If the name is built in.
+            UserError: If the name is built in, or no spec can name it.
         """
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise UserError(
+                f"{self.what} cannot be named {name!r}; valid: printable text without spaces, "
+                "commas, colons and equals signs"
+            )
         if name in self._builtin:
             raise UserError(f"{self.what} {name!r} is built in; choose another name")
         self._objects[name] = obj
@@ -86,7 +95,8 @@ class Registry:
         open.
 
         Raises:
-            UserError: If the name, a key or the type of a value is invalid, or a key is missing.
+            UserError: If the name, a key or the type of a value is invalid, a key is missing, or
+                the object cannot be called so.
         """
         name, parameters = parse_spec(spec)
         choice = self.get(name)
@@ -99,6 +109,8 @@ class Registry:
         for key, parameter in keys.items():
             if parameter.default is inspect.Parameter.empty and key not in values:
                 raise UserError(f"{self.what} {spec!r} needs a value for {key!r}: {name}:{key}=...")
+        positions = [type(argument).__name__ for argument in args]
+        check_call(f"{self.what} {name!r}", choice, args=positions, named=[*kwargs, *values])
         return choice(*args, **kwargs, **values)
 
     def _load_packages(self) -> None:

@@ -9,6 +9,9 @@ from dfplan.types import UserError
 
 MAX_FLOAT_INTEGER = 2**53
 """Largest integer up to which all are exact as floats."""
+MAX_INTEGER = 10**9
+MAX_NUMBER = 1e9
+"""Bounds of settings that have no narrower ones; larger values overflow when they are combined."""
 
 
 def is_integer(value: Any) -> bool:
@@ -26,22 +29,29 @@ def is_number(value: Any) -> bool:
         return False
 
 
-def check_integers(settings: Any, prefix: str, minimum: int, names: Iterable[str]) -> None:
-    """Check that these settings are integers of at least `minimum`.
+def check_integers(
+    settings: Any,
+    prefix: str,
+    minimum: int,
+    names: Iterable[str],
+    maximum: int = MAX_INTEGER,
+) -> None:
+    """Check that these settings are integers in a range.
 
     Args:
         settings: Dataclass that holds them.
         prefix: Path of the dataclass in messages, such as "planner.sampling.".
         minimum: Lowest valid value.
         names: Field names.
+        maximum: Highest valid value: what memory and time allow, not what is sensible.
 
     Raises:
         UserError: If a field is not; the message names the first one.
     """
     for name in names:
         value = getattr(settings, name)
-        if not is_integer(value) or value < minimum:
-            raise invalid(prefix + name, value, f"an integer of at least {minimum}")
+        if not is_integer(value) or not minimum <= value <= maximum:
+            raise invalid(prefix + name, value, f"an integer from {minimum} to {maximum}")
 
 
 def check_numbers(
@@ -50,7 +60,7 @@ def check_numbers(
     names: Iterable[str],
     *,
     low: float = 0.0,
-    high: float = math.inf,
+    high: float = MAX_NUMBER,
     open_low: bool = False,
     open_high: bool = False,
 ) -> None:
@@ -69,14 +79,11 @@ def check_numbers(
         UserError: If a field is not; the message names the first one.
     """
     ends = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-    interval = f"a number in {ends}"
-    if math.isinf(high):
-        interval = f"a number {'above' if open_low else 'of at least'} {low:g}"
     for name in names:
         value = getattr(settings, name)
         above = is_number(value) and (value > low if open_low else value >= low)
         if not above or not (value < high if open_high else value <= high):
-            raise invalid(prefix + name, value, interval)
+            raise invalid(prefix + name, value, f"a number in {ends}")
 
 
 def invalid(name: str, value: Any, valid: str) -> UserError:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from dfplan.types import UserError
+from dfplan.util.validate import check_integers, check_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +32,10 @@ class ValueConfig:
     learning_rate: float = 2e-3
 
     def __post_init__(self):
-        if not 0 < self.discount < 1:
-            raise UserError(f"value.discount must be in (0, 1), got {self.discount}")
-        for name, low in (("members", 2), ("width", 1), ("steps", 1), ("batch_size", 1)):
-            if not getattr(self, name) >= low:
-                raise UserError(f"value.{name} must be at least {low}, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise UserError(f"value.learning_rate must be above 0, got {self.learning_rate}")
+        open_ends = {"open_low": True, "open_high": True}
+        check_numbers(self, "value.", ["discount"], high=1.0, **open_ends)
+        check_integers(self, "value.", minimum=2, names=["members"], maximum=100)
+        check_integers(self, "value.", minimum=1, names=["width"], maximum=16_384)
+        check_integers(self, "value.", minimum=1, names=["steps"])
+        check_integers(self, "value.", minimum=1, names=["batch_size"], maximum=1_000_000)
+        check_numbers(self, "value.", ["learning_rate"], high=1000.0, open_low=True)

@@ -1,8 +1,8 @@
 """Critic: values of states and expected returns of plans, from an ensemble of small networks."""
 
 import dataclasses
+import io
 import itertools
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfplan.types import Array, PyTree
+from dfplan.util.readers import read_npz, reading
 
 LAYERS = 3
 LOG_SPREAD_BOUNDS = (-6.0, 3.0)
@@ -71,28 +72,26 @@ class Critic:
     def _evaluate_members(self, name: str, x: Array) -> Array:
         return jax.vmap(lambda nets: apply_network(nets, name, x))(self.nets)
 
-    def save(self, path: Path) -> None:
-        """Write an NPZ file."""
+    def to_bytes(self) -> bytes:
+        """Return the contents of an NPZ file."""
         values = {k: v for k, v in vars(self).items() if k != "nets"}
         values |= {f"nets/{k}": v for k, v in self.nets.items()}
         arrays: dict[str, Any] = {k: np.asarray(v) for k, v in values.items()}
-        np.savez(path, **arrays)
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        return file.getvalue()
 
     @classmethod
     def load(cls, path: Path) -> "Critic":
-        """Read a file that `save` wrote.
+        """Read a file with the bytes of `to_bytes`.
 
         Raises:
-            OSError: If the file does not exist.
-            ValueError: If the file is damaged.
+            UserError: If the file is missing or damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {k: jnp.asarray(file[k]) for k in file.files}
-        except (zipfile.BadZipFile, ValueError) as error:
-            raise ValueError(f"{path.name}: {error}") from error
+        arrays = {k: jnp.asarray(v) for k, v in read_npz(path).items()}
         nets = {k.removeprefix("nets/"): v for k, v in arrays.items() if k.startswith("nets/")}
-        return cls(nets, **{k: v for k, v in arrays.items() if not k.startswith("nets/")})
+        with reading(path, "a critic"):
+            return cls(nets, **{k: v for k, v in arrays.items() if not k.startswith("nets/")})
 
 
 def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from dfplan.cli import main
 from dfplan.cli.common import console
-from dfplan.data.minari_io import local_ids
+from dfplan.data.store.listing import local_ids
 
 
 def run_command(arguments: list[str]) -> None:

@@ -22,7 +22,7 @@ CODE = """
 import json, sys, time
 clocks = time.perf_counter, time.process_time
 times = [[clock() for clock in clocks]]
-from dfplan.export.exported import load
+from dfplan.export import load
 times.append([clock() for clock in clocks])
 planner = load(sys.argv[1])
 times.append([clock() for clock in clocks])

@@ -4,7 +4,8 @@ import dataclasses
 import re
 from pathlib import Path
 
-from dfplan.tasks.registry import Task, checkpoint_folder, get_task
+from dfplan.tasks.load import checkpoint_folder
+from dfplan.tasks.registry import Task, get_task
 from experiments.common.protocol import MAZES, TRAINING_SEEDS, TUNING
 from experiments.maze2d.custom_maps import CUSTOM_MAPS, custom_arguments, custom_task
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfplan.tasks.registry import Task, checkpoint_folder, get_task
+from dfplan.tasks.load import checkpoint_folder
+from dfplan.tasks.registry import Task, get_task
 from experiments.common.protocol import TRAINING_SEEDS, TUNING
 
 HERE = Path(__file__).parent

@@ -10,7 +10,8 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.data.collect import collect
-from dfplan.data.minari_io import load_trajectories, local_ids
+from dfplan.data.minari_io import load_trajectories
+from dfplan.data.store.listing import local_ids
 from dfplan.evaluation.baselines import PolicyBatch
 from dfplan.evaluation.bootstrap import mean_interval
 from dfplan.evaluation.play import BatchAgent, run_episodes

@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from dfplan.cli.common import console
-from dfplan.data.minari_io import load_trajectories, local_ids
+from dfplan.data.minari_io import load_trajectories
+from dfplan.data.store.listing import local_ids
 from dfplan.tasks.registry import get_task
 from experiments.common.commands import collect_once, run_command
 from experiments.paradigms.study import SOURCE, Study, dataset

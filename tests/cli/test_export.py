@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.export.exported import load
+from dfplan.export import load
 
 
 def test_an_exported_planner_plans_like_the_agent(dfplan, run, place):

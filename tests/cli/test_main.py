@@ -1,6 +1,7 @@
 """The command line as a whole: help, version, exit codes."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ import pytest
 
 import dfplan as package
 from dfplan.cli import COMMANDS, main
+from dfplan.util.files import atomic_directory
 
 PROGRAM = [sys.executable, "-c", "import sys; from dfplan.cli import main; sys.exit(main())"]
 HEAVY = {"jax", "flax", "gymnasium", "tyro", "numpy", "rich", "minari"}
@@ -87,6 +89,41 @@ def test_interrupt(monkeypatch, capsys):
     monkeypatch.setattr("dfplan.cli.tasks.main", interrupted)
     assert main(["tasks"]) == 130
     assert capsys.readouterr().err == "dfplan: interrupted\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_termination_cleans_up(monkeypatch, capsys, tmp_path, number, code):
+    """Any command cleans up as on Ctrl-C, and exits with the conventional code."""
+
+    def write_and_wait(argv):
+        with atomic_directory(tmp_path / "new"):
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("dfplan.cli.tasks.main", write_and_wait)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert main(["tasks"]) == code
+    finally:
+        signal.signal(number, before)
+    assert capsys.readouterr().err == "dfplan: interrupted\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_output_that_cannot_be_written(monkeypatch, capsys):
+    """Whatever a command prints to, as in `dfplan tasks > /dev/full`, a failure is one line."""
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["--version"]) == 2
+        assert "full" not in repr(os.readlink(f"/proc/self/fd/{full.fileno()}"))
+    err = capsys.readouterr().err
+    assert err == "dfplan: error: standard output: No space left on device\n"
+
+
+def test_a_file_that_cannot_be_read(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("dfplan.cli.tasks.main", lambda argv: (tmp_path / "missing").read_text())
+    assert main(["tasks"]) == 2
+    err = capsys.readouterr().err
+    assert err == f"dfplan: error: {tmp_path / 'missing'}: No such file or directory\n"
 
 
 def test_a_closed_pipe_gives_no_traceback():

@@ -7,7 +7,7 @@ import warnings
 import pytest
 from PIL import Image
 
-from dfplan.cli.render import off_screen
+from dfplan.cli.figures import off_screen
 from dfplan_envs.pointmaze.render import has_opengl
 
 SHORT = ["--seed", "7000", "--max-steps", "12"]

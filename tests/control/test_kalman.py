@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.control.kalman import Belief, predict, update
+from dfplan.control.kalman import MAX_VARIANCE, Belief, predict, update
 from dfplan.control.linear_dynamics import LinearDynamics
 
 WIDE = np.full(2, 1e3)
@@ -61,3 +61,21 @@ def test_an_exact_reading_is_believed():
     belief = update(belief, np.array([[1.0, np.nan]]), np.zeros((1, 2)))
     assert belief.mean[0, 0] == pytest.approx(1.0) and belief.variance[0, 0] == pytest.approx(0.0)
     assert belief.variance[0, 1] > 0.1
+
+
+def test_without_readings_an_unstable_belief_stays_finite():
+    unstable = LinearDynamics(
+        weights=np.array([[1.0, 0.5, 0.0, 0.0], [0.0, 0.2, 0.0, 0.0]]),
+        covariance=0.01 * np.eye(2),
+        low=-WIDE,
+        high=WIDE,
+    )
+    belief = Belief.prior(1, 2)
+    for _ in range(2000):
+        belief = predict(unstable, belief, np.zeros((1, 1)))
+    assert np.isfinite(belief.covariance).all()
+    assert belief.variance.max() <= MAX_VARIANCE * (1 + 1e-9)
+    assert np.linalg.eigvalsh(belief.covariance).min() >= -1e-6 * MAX_VARIANCE
+    for _ in range(200):
+        belief = update(belief, np.array([[0.5, -0.5]]), np.full((1, 2), 0.01))
+    np.testing.assert_allclose(belief.mean, [[0.5, -0.5]], atol=0.02)

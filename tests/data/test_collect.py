@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from gymnasium.envs.classic_control.pendulum import PendulumEnv
 
-from dfplan.data.collect import atomic_dataset
 from dfplan.data.collect import collect as record
 from dfplan.data.minari_io import load_trajectories
 from dfplan.tasks.make_env import identify_env, make_env
@@ -222,29 +221,3 @@ def test_nothing_is_left_if_the_environment_fails(minari_home, monkeypatch):
     with pytest.raises(RuntimeError, match="broken"):
         collect()
     assert list(minari_home.iterdir()) == [] and len(closed) == 1
-
-
-def test_an_interrupted_dataset_leaves_nothing(minari_home, monkeypatch):
-    def write_half(env, dataset_id, seed, policy):
-        (minari_home / dataset_id / "data").mkdir(parents=True)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("dfplan.data.collect._write", write_half)
-        with pytest.raises(KeyboardInterrupt):
-            record("Pendulum-v1", "my/half-v0", steps=20)
-    assert not list(minari_home.rglob("half-v0"))
-    assert record("Pendulum-v1", "my/half-v0", steps=20).total_steps == 20
-
-
-def test_a_dataset_written_by_another_process_meanwhile_is_kept(minari_home):
-    other = minari_home / "my" / "both-v0" / "data"
-
-    def collect_beside_another():
-        with atomic_dataset("my/both-v0"):
-            other.mkdir(parents=True)
-            record("Pendulum-v1", "my/both-v0", steps=20)
-
-    with pytest.raises(UserError, match="'my/both-v0'"):
-        collect_beside_another()
-    assert other.is_dir()

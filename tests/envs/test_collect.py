@@ -61,18 +61,28 @@ def test_open_map_is_covered():
     assert {maze.cell(s) for s in states[::5]} >= set(maze.free)
 
 
-def test_minari_round_trip(minari_home):
+@pytest.fixture
+def create(minari_home):
+    """Collect and let Minari write the dataset, as its users do."""
+
+    def call(*args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", message="`(code_permalink|author_email)` is set")
+            return minari.create_dataset_from_buffers("dfplan/x-v0", **collect(*args, **kwargs))
+
+    return call
+
+
+def test_minari_round_trip(create):
     reports = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        collect(
-            "dfplan/PointMaze_UMaze_D4RL_Fixed-v0",
-            "dfplan/test-umaze-v0",
-            steps=5001,
-            seed=3,
-            progress=reports.append,
-        )
-    dataset = minari.load_dataset("dfplan/test-umaze-v0")
+    create(
+        "dfplan/PointMaze_UMaze_D4RL_Fixed-v0",
+        steps=5001,
+        seed=3,
+        progress=reports.append,
+    )
+    dataset = minari.load_dataset("dfplan/x-v0")
     assert dataset.total_steps == 5001 and dataset.total_episodes == 6
     assert reports == sorted(reports) and reports[-1] == 5001
     env = dataset.recover_environment()
@@ -105,10 +115,9 @@ def _check_episode(episode):
     assert episode.truncations[-1] and not episode.truncations[:-1].any()
 
 
-def test_user_map(minari_home):
-    dataset = collect(
+def test_user_map(create):
+    dataset = create(
         "dfplan/PointMaze_D4RL-v0",
-        "dfplan/test-custom-v0",
         steps=300,
         seed=0,
         env_kwargs={"maze_map": USER_MAP, "max_episode_steps": 123},
@@ -119,8 +128,8 @@ def test_user_map(minari_home):
     assert "ref_max_score" not in dataset.storage.metadata
 
 
-def test_invalid_arguments(minari_home):
+def test_invalid_arguments():
     with pytest.raises(ValueError, match=r"steps.*1.*0"):
-        collect("dfplan/PointMaze_UMaze_D4RL-v0", "dfplan/x-v0", steps=0)
+        collect("dfplan/PointMaze_UMaze_D4RL-v0", steps=0)
     with pytest.raises(ValueError, match=r"CartPole-v1.*PointMaze"):
-        collect("CartPole-v1", "dfplan/x-v0", steps=10)
+        collect("CartPole-v1", steps=10)

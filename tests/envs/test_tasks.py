@@ -31,7 +31,7 @@ def test_record_refers_to_existing_objects(name):
 
 
 @pytest.mark.parametrize("maze", MAZES)
-def test_protocols_share_one_dataset(maze):
+def test_tasks_of_a_maze_share_one_dataset(maze):
     names = [f"pointmaze-{maze}{suffix}" for suffix in SUFFIXES]
     assert {TASKS[name]["dataset"] for name in names} == {f"dfplan/pointmaze-{maze}-v0"}
 

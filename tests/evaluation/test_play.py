@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dfplan.evaluation.metrics import measure
-from dfplan.evaluation.play import run_episodes
+from dfplan.evaluation.play import run_episodes, success_flag
 from dfplan.types import UserError
 
 

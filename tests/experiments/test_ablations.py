@@ -4,7 +4,7 @@ import pytest
 
 from dfplan.cli import main
 from dfplan.runs.presets import make_config
-from dfplan.tasks.registry import load_function
+from dfplan.tasks.load import load_function
 from experiments.common.protocol import MAZES, TUNING
 from experiments.maze2d.ablations import ABLATIONS, PLANNING, TRAINING
 from experiments.maze2d.study import ABLATION, EVALUATION, Study, maze_task

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from dfplan.tasks.registry import checkpoint_folder
+from dfplan.tasks.load import checkpoint_folder
 from experiments.common.protocol import TUNING
 from experiments.maze2d import run
 from experiments.maze2d.ablate import ablate

@@ -1,10 +1,12 @@
 """An exported planner plans as the run's agent does, in a process that has no Flax."""
 
+import hashlib
 import json
 import subprocess
 import sys
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -160,11 +162,77 @@ def test_exports_that_this_machine_cannot_read(job, tmp_path, changes, says):
 @pytest.mark.parametrize("name", ["plan-2.bin", "weights.npz", "export.json"])
 def test_damaged(job, tmp_path, name):
     copy = edited_copy(job[2], tmp_path / "copy")
-    (copy / name).write_bytes(b"{")
-    with pytest.raises(UserError, match="is damaged"):
-        load(copy)
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 128
+    for damaged in (b"{", content):
+        (copy / name).write_bytes(damaged)
+        with pytest.raises(UserError, match=name):
+            load(copy)
     (copy / name).unlink()
-    with pytest.raises(UserError, match=r"is damaged|holds no export.json"):
+    with pytest.raises(UserError, match=name):
+        load(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"layout": [1]}, "layout"),
+        ({"layout": {}}, "observation_dim"),
+        ({"history": "2"}, "history.*'2'"),
+        ({"history": 10**9}, "history.*1000000000"),
+        ({"history": 3}, "arguments"),
+        ({"stride": 3}, "arguments"),
+        ({"batch_sizes": ["../x"]}, "batch_sizes"),
+        ({"batch_sizes": []}, "batches"),
+        ({"batch_sizes": [1]}, "plan-1.bin"),
+        ({"programs": ["../plan"]}, "programs"),
+        ({"platforms": None}, "platforms"),
+        ({"files": {}}, "weights.npz"),
+        ({"planner": {}}, "history"),
+    ],
+    ids=str,
+)
+def test_damaged_metadata(job, tmp_path, changes, says):
+    with pytest.raises(UserError, match=says) as caught:
+        load(edited_copy(job[2], tmp_path / "copy", **changes))
+    assert "\n" not in str(caught.value)
+
+
+def replace_file(copy, name, content):
+    """Replace a file and its checksum, as an attacker would."""
+    (copy / name).write_bytes(content)
+    metadata = json.loads((copy / "export.json").read_text())
+    metadata["files"][name] = hashlib.sha256(content).hexdigest()
+    (copy / "export.json").write_text(json.dumps(metadata))
+
+
+def program(job, function):
+    """Return a program that takes what `plan-2.bin` takes."""
+    exported = jax.export.deserialize(bytearray((job[2] / "plan-2.bin").read_bytes()))
+    arguments, _ = jax.tree.unflatten(exported.in_tree, exported.in_avals)
+    return jax.export.export(
+        jax.jit(function),
+        platforms=("cpu",),
+        disabled_checks=[jax.export.DisabledSafetyCheck.custom_call("run_code")],
+    )(*arguments).serialize()
+
+
+def call_code(weights, keys, frames, *rest):
+    shape = jax.ShapeDtypeStruct(frames.shape, frames.dtype)
+    return {"states": jax.ffi.ffi_call("run_code", shape)(frames)}
+
+
+def expand(weights, keys, frames, *rest):
+    return {"states": jnp.zeros((10**6, 10**6)) + frames.sum()}
+
+
+@pytest.mark.parametrize(
+    ("function", "says"), [(call_code, "run_code"), (expand, "4e\\+12 bytes")], ids=["code", "size"]
+)
+def test_programs_that_are_more_than_stablehlo(job, tmp_path, function, says):
+    copy = edited_copy(job[2], tmp_path / "copy")
+    replace_file(copy, "plan-2.bin", program(job, function))
+    with pytest.raises(UserError, match=says):
         load(copy)
 
 

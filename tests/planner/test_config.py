@@ -14,24 +14,24 @@ NOT_NUMBERS = (math.nan, math.inf, "1")
 COUNTS = ("candidates", "replan_every", "sampling.steps", "history.tokens", "guidance.samples")
 BAD = [
     ("goal.conditioning", "near", "token, guidance, both, none"),
-    ("ood_penalty", -1.0, "of at least 0"),
+    ("ood_penalty", -1.0, r"number in \[0, "),
     *(
-        ("sensing.observation_noise", noise, r"of at least 0, or -1")
+        ("sensing.observation_noise", noise, r"\[0, .*, or -1")
         for noise in ((-0.5,), (0.1, math.nan), (math.inf,), ("1",))
     ),
-    *(("history.guidance_weights", weights, "finite numbers") for weights in ((math.nan,), ("1",))),
+    *(("history.guidance_weights", weights, "numbers from") for weights in ((math.nan,), ("1",))),
     *(("history.guidance_levels", (level,), r"in \(0, 1\]") for level in (0.0, 1.1, math.nan)),
-    ("history.guidance_keep", -1, "integer of at least 0"),
+    ("history.guidance_keep", -1, "integer from 0"),
     *(
         ("sampling.custom_matrix", matrix, "integers from 0 to planner.sampling.steps, 3")
         for matrix in ((3, 4), (3, -1), (3, 2.5))
     ),
-    ("horizon", -1, "integer of at least 0"),
+    ("horizon", -1, "integer from 0"),
     ("horizon", 2.5, "integer"),
-    *((name, count, "integer of at least 1") for name in COUNTS for count in (0, True, 2.5)),
+    *((name, count, "integer from 1") for name in COUNTS for count in (0, True, 2.5)),
     ("guidance.samples", 4, "'token' .*valid here: 1, or .*guidance or both"),
-    *((name, -0.1, "of at least 0") for name in ("sampling.clip", "guidance.scale")),
-    *((name, 0.0, "number above 0") for name in ("sampling.rho", "goal.tolerance")),
+    *((name, -0.1, r"number in \[0, ") for name in ("sampling.clip", "guidance.scale")),
+    *((name, 0.0, r"number in \(0, ") for name in ("sampling.rho", "goal.tolerance")),
     *(
         (name, share, r"number in \[0, 1\]")
         for name in ("history.level", "goal.return_quantile")

@@ -173,6 +173,17 @@ def test_find_goal_dims_checks_every_row():
     assert find_goal_dims(x, achieved) is None
 
 
+@pytest.mark.parametrize(("scale", "offset"), [(1e-7, 0), (1e-3, 0), (1, 3.9e6), (1e4, 0)])
+def test_find_goal_dims_has_no_scale(scale, offset):
+    """Columns of tiny numbers, or close to each other beside a large offset, are not equal."""
+    rng = np.random.default_rng(0)
+    x = offset + scale * rng.normal(size=(50, 4))
+    x[:, 0] = x[:, 2] + 0.01 * scale * rng.normal(size=50)
+    assert find_goal_dims(x, x[:, [2, 1]]) == (2, 1)
+    if not offset:
+        assert find_goal_dims(x, x[:, [2]] + 0.005 * scale * rng.normal(size=(50, 1))) is None
+
+
 def test_find_goal_dims_uses_each_column_once():
     x = np.zeros((10, 3))
     assert find_goal_dims(x, np.zeros((10, 2))) == (0, 1)
@@ -249,9 +260,9 @@ def test_json_round_trip():
 
 
 def test_actions_are_reshaped_to_their_space():
-    layout = layout_from_spaces(box(3), box(2, 3), None)
-    assert layout.shape_action(np.arange(12.0).reshape(2, 6))[1].tolist() == [
+    layout = layout_from_spaces(box(3), box(2, 3, bound=20.0), None)
+    assert layout.env_action(np.arange(12.0).reshape(2, 6))[1].tolist() == [
         [6, 7, 8],
         [9, 10, 11],
     ]
-    assert layout.shape_action(np.arange(6.0)).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert layout.env_action(np.arange(6.0)).tolist() == [[0, 1, 2], [3, 4, 5]]

@@ -13,12 +13,12 @@ from dfplan.types import UserError
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("stride", 0, "at least 1, got 0"),
-        ("tokens", 1, r"at least 2, or 0 \(automatic\), got 1"),
-        ("tokens", -3, "at least 2, or 0 .*, got -3"),
-        ("goal_horizon", -1, "at least 0, got -1"),
-        ("goal_decay", -0.5, "at least 0, got -0.5"),
-        ("goal_decay", float("nan"), "at least 0, got nan"),
+        ("stride", 0, "from 1 to .*got 0"),
+        ("tokens", 1, r"from 2 to .*, or 0 \(automatic\), got 1"),
+        ("tokens", -3, "from 2 to .*, or 0 .*, got -3"),
+        ("goal_horizon", -1, "from 0 to .*got -1"),
+        ("goal_decay", -0.5, r"in \[0, .*got -0.5"),
+        ("goal_decay", float("nan"), r"in \[0, .*got nan"),
         ("start_fraction", 1.5, r"in \[0, 1\], got 1.5"),
         ("frames", "all", "'all'; valid: last, stack"),
     ],

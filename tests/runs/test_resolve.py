@@ -13,7 +13,8 @@ from dfplan.agent import Agent
 from dfplan.runs.fit import fit_run
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run, checkpoints
-from dfplan.tasks.registry import Task, checkpoint_folder
+from dfplan.tasks.load import checkpoint_folder
+from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 from tests.tasks.test_registry import _clear_cache, install  # noqa: F401

@@ -68,12 +68,11 @@ def test_round_trip(run, saved):
     assert [p.name for p in saved.iterdir()] == ["config.json"]
 
 
-def test_every_float_of_a_normalizer_survives(run, tmp_path):
+def test_every_float_of_a_normalizer_survives():
     bits = np.random.default_rng(0).integers(0, 2**32, 4000, np.uint32).view(np.float32)
     floats = bits[np.isfinite(bits)]
     normalizer = Normalizer(jnp.asarray(floats), jnp.asarray(floats[::-1].copy()))
-    dataclasses.replace(run, states=normalizer).save(tmp_path)
-    loaded = Run.load(tmp_path).states
+    loaded = Normalizer.from_dict(json.loads(json.dumps(normalizer.to_dict())))
     assert np.asarray(loaded.mean).tobytes() == np.asarray(normalizer.mean).tobytes()
     assert np.asarray(loaded.std).tobytes() == np.asarray(normalizer.std).tobytes()
 

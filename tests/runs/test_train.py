@@ -37,7 +37,7 @@ class Dataset:
         default_factory=lambda: gym.spaces.Box(-np.inf, np.inf, (2,))
     )
 
-    def iterate_episodes(self):
+    def iterate_episodes(self, **kwargs):
         return iter(self.episodes)
 
 
@@ -157,7 +157,7 @@ def test_an_existing_run_is_not_touched(dataset, tiny_config, tmp_path, monkeypa
 
 def test_checkpoints_of_a_lost_run_are_not_used(dataset, tiny_config, tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(UserError, match=r"checkpoints.*config\.json"):
+    with pytest.raises(UserError, match="not empty"):
         train(TASK, tiny_config, tmp_path, goal_dims=GOAL)
     assert not (tmp_path / "config.json").exists()
 
@@ -258,7 +258,7 @@ def test_a_refused_training_leaves_nothing_on_disk(
 
 def test_out_is_a_file(dataset, tiny_config, tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match=r"file .*not empty"):
         train(TASK, tiny_config, tmp_path / "file", goal_dims=GOAL)
     assert (tmp_path / "file").read_text() == "mine"
 

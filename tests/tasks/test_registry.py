@@ -1,7 +1,6 @@
 """Tasks are found through entry points, and their own settings override presets."""
 
 import json
-import os
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from dfplan.config import Config
 from dfplan.runs.presets import PRESETS, make_config
 from dfplan.tasks import registry as tasks
-from dfplan.tasks.registry import Task, all_tasks, get_task, load_function
+from dfplan.tasks.registry import Task, all_tasks, get_task
 from dfplan.types import UserError
 
 RECORD = {"env": "Walk-v0", "dataset": "walk-v0", "preset": {"data.stride": 3}}
@@ -75,19 +74,6 @@ def test_broken_package_does_not_hide_the_others(monkeypatch, broken):
 def test_json_round_trip():
     task = Task("a:Walk-v0", "walk-v0", "walk", env_kwargs={"map": [[1, 0]]}, score={"min": 0.5})
     assert Task.from_dict(json.loads(json.dumps(task.to_dict()))) == task
-
-
-def test_load_function():
-    assert load_function("os.path:join") is os.path.join
-
-
-@pytest.mark.parametrize(
-    "path", ["", "os", "os:", ":join", "os:nothing", "no_such_module:f", ".os:f", "os:sep"]
-)
-def test_load_function_names_the_expected_form(path):
-    with pytest.raises(UserError, match="expected 'module:function'") as error:
-        load_function(path)
-    assert repr(path) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_tasks_own_settings_override_the_preset():

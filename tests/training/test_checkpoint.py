@@ -1,6 +1,8 @@
 """Checkpoints are restored exactly, or refused with one line that says why."""
 
 import dataclasses
+import errno
+import re
 import shutil
 
 import jax
@@ -10,6 +12,7 @@ import pytest
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.step import init_state
 from dfplan.types import UserError
+from tests.faults import attempt, count_instants
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def test_muon_round_trip(spec, tmp_path, same_bits):
 
 
 def test_the_newest_two_are_kept_and_none_is_written_twice(directory, state):
-    metadata = directory / "3" / "_CHECKPOINT_METADATA"
+    metadata = directory / "3" / "contents.json"
     with CheckpointStore(directory) as store:
         store.save(state._replace(step=jnp.int32(3)))
         assert sorted(p.name for p in directory.iterdir()) == ["2", "3"]
@@ -133,12 +136,59 @@ def test_weights_without_a_training_state_cannot_be_resumed(tmp_path, state, sam
             store.load_weights(state.ema)
 
 
-def test_leftovers_of_a_killed_run_are_ignored(directory, load):
-    leftover = shutil.copytree(directory / "2", directory / "3.orbax-checkpoint-tmp")
-    (leftover / "commit_success.txt").unlink(missing_ok=True)
-    truncate(data_file(leftover / "training"))
-    (directory / "2" / "contents.json").unlink()
+@pytest.mark.parametrize("item", ["weights", "training"])
+def test_every_file_that_is_read_is_checked(directory, load, item):
+    """A flipped bit in any file, also where no format checks, is one line that names the file."""
+    for path in sorted((directory / "2" / item).rglob("*")):
+        if not path.is_file() or not path.stat().st_size:
+            continue
+        flip(path)
+        name = path.relative_to(directory / "2").as_posix()
+        with pytest.raises(UserError, match=rf"{re.escape(name)} has changed"):
+            load()
+        flip(path)
     assert int(load().step) == 2
+
+
+@pytest.mark.parametrize("name", ["layers=[64,64]", "a\\b", "gs:", "*?{x}"])
+def test_any_path(name, tmp_path, state, same_bits):
+    directory = tmp_path / name / "checkpoints"
+    with CheckpointStore(directory) as store:
+        store.save(state)
+    with CheckpointStore(directory) as store:
+        same_bits(store.load_state(jax.eval_shape(lambda: state)), state)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_a_killed_process_left_is_ignored_and_removed(directory, load, state):
+    leftover = directory / ".3.0123abcd.dfplan-part"
+    shutil.copytree(directory / "2", leftover / "new")
+    assert int(load().step) == 2
+    with CheckpointStore(directory) as store:
+        store.save(state._replace(step=jnp.int32(4)))
+    assert sorted(path.name for path in directory.iterdir()) == ["2", "4"]
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored")  # in Orbax's threads
+def test_a_checkpoint_that_cannot_be_written(directory, load, state, capfd):
+    """Whatever operation fails: one line, no half checkpoint, and the older ones are kept."""
+
+    def save(step):
+        with CheckpointStore(directory) as store:
+            store.save(state._replace(step=jnp.int32(step)))
+
+    instants = count_instants(directory, lambda: save(3))
+    messages = [
+        attempt(number, directory, lambda step=3 + number: save(step), code=errno.ENOSPC)
+        for number in range(1, instants + 1, 7)
+    ]
+    refusals = list(filter(None, messages))
+    assert len(refusals) >= 3
+    for message in refusals:
+        assert message.startswith(f"cannot write {directory}") and "No space left" in message
+        assert "\n" not in message
+    assert int(load().step) >= 3
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_checkpoint_of_another_model(spec, load, directory, capfd):

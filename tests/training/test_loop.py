@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,10 +14,10 @@ from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.training import loop
 from dfplan.training.checkpoint import CheckpointStore
-from dfplan.training.interrupt import deferred_interrupts
 from dfplan.training.loop import fit
 from dfplan.training.step import init_state, train_until
 from dfplan.types import UserError
+from dfplan.util.interrupts import Interrupted, exit_code
 
 from .events import scalars
 
@@ -28,9 +27,9 @@ STOPS = [2, 3, 4, 6, 7]  # of 7 steps: multiples of 2 and 3, and the last
 @pytest.fixture
 def handlers():
     """Install Python's default handlers, whatever this process was started with."""
-    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGHUP)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -103,11 +102,11 @@ def test_one_compilation_for_runs_of_any_length(spec, training_arrays, tmp_path,
     assert train_until._cache_size() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["int", "hup"])
 def test_signal_saves_and_stops(
     spec, training_arrays, tmp_path, straight, same_bits, handlers, number
 ):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted) as interrupt:
         fit(
             spec,
             training_arrays,
@@ -115,6 +114,7 @@ def test_signal_saves_and_stops(
             stop_step=7,
             report=at(4, lambda: os.kill(os.getpid(), number)),
         )
+    assert exit_code(interrupt.value) == 128 + number
     assert latest(tmp_path) == 4 and logged(tmp_path) == [2, 3, 4]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     same_bits(fit(spec, training_arrays, tmp_path, stop_step=7), straight[1])
@@ -126,35 +126,6 @@ def test_a_signal_at_the_last_step_is_not_lost(spec, training_arrays, tmp_path, 
     with pytest.raises(KeyboardInterrupt):
         fit(spec, training_arrays, tmp_path, stop_step=2, report=stop)
     assert latest(tmp_path) == 2
-
-
-def test_second_interrupt_is_immediate(handlers):
-    with deferred_interrupts() as requested:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert requested()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_ignored_signals_stay_ignored(handlers):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with deferred_interrupts() as requested:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert not requested()
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-
-
-def test_other_threads_may_train():
-    flags = []
-
-    def work():
-        with deferred_interrupts() as requested:
-            flags.append(requested())
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert flags == [False]
 
 
 def test_steps_lost_in_a_crash_between_checkpoints_are_trained_again(

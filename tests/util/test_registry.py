@@ -148,3 +148,9 @@ def test_a_package_that_ends_the_process_is_left_out(registry, tmp_path, monkeyp
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.warns(UserWarning, match="'left'"):
         assert "left" not in registry.names()
+
+
+@pytest.mark.parametrize("name", ["", "a:b", "a b", " a", "a,b", "a=1", "a\n", None, 3])
+def test_names_that_no_spec_can_name(name):
+    with pytest.raises(UserError, match="named"):
+        Registry("thing", "dfplan.tests", {}).register(name, object())

@@ -14,7 +14,7 @@ from dfplan.cli.predict import forecast_settings
 from dfplan.data import minari_io
 from dfplan.data.minari_io import from_episodes
 from dfplan.data.windows import sample_batch
-from dfplan.export.exported import load
+from dfplan.export import load
 from dfplan.export.write import export
 from dfplan.planner.plan import Weights
 from dfplan.representation.layout import Layout
@@ -175,7 +175,7 @@ def dataset(monkeypatch):
             observation_space = box
             action_space = box
 
-            def iterate_episodes(self):
+            def iterate_episodes(self, **kwargs):
                 for i, reward in enumerate(rewards):
                     n = len(reward)
                     terminations = np.arange(n) + 1 == (n if i else 0)

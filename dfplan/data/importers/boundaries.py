@@ -20,14 +20,14 @@ class Disagreement(NamedTuple):
         dim: Dimension of the largest difference.
         next_value: Its value in the next observations.
         value: Its value in the observations, one row later.
-        count: Number of rows that disagree.
+        rows: Number of rows that disagree.
     """
 
     row: int
     dim: int
     next_value: float
     value: float
-    count: int
+    rows: int
 
 
 class Boundaries(NamedTuple):
@@ -75,7 +75,7 @@ def find_boundaries(
         dim=dim,
         next_value=float(next_observation[row, dim]),
         value=float(observation[row + 1, dim]),
-        count=int(contradicts.sum()),
+        rows=int(contradicts.sum()),
     )
     return Boundaries(resets, disagreement=first)
 

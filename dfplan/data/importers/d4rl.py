@@ -120,5 +120,5 @@ def _describe(disagreement: Disagreement, rows: int) -> str:
     return (
         f"{NEXT}, row {disagreement.row}, dimension {disagreement.dim}, is "
         f"{disagreement.next_value:g}, and observations has {disagreement.value:g} in the next "
-        f"row ({disagreement.count:,} of {rows:,} rows disagree beyond rounding)"
+        f"row ({disagreement.rows:,} of {rows:,} rows disagree beyond rounding)"
     )

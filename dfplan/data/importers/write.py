@@ -1,18 +1,15 @@
 """Write imported episodes as a Minari dataset with the spaces that dfplan's layout reads."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from dfplan.data.collect import atomic_dataset
 from dfplan.data.importers.episodes import ColumnarEpisodes
+from dfplan.data.store.write import dataset_writer, describe, new_dataset
 from dfplan.types import UserError
 
-EXPECTED_WARNINGS = "(`(code_permalink|author_email|eval_env)` is set to None|env_spec is None)"
-"""Minari warns that these are missing; files of other toolkits do not hold them."""
 REPORT_EVERY = 100
 ONE_ROW = "episodes with a single row contain no step and are left out: {}"
 
@@ -53,7 +50,7 @@ def write_episodes(
     description: str,
     progress: Callable[[int], None] | None = None,
 ) -> ImportResult:
-    """Write a local Minari dataset; remove it again if writing fails or is interrupted.
+    """Write a local Minari dataset, whole or not at all.
 
     With goals, observations are a Dict of observation, achieved_goal and desired_goal, else a Box.
     An episode's last step is terminated if the file says so, else truncated.
@@ -66,11 +63,10 @@ def write_episodes(
         progress: Function that is called from time to time with the number of rows written.
 
     Raises:
-        UserError: If the dataset id is malformed or taken, goal dimensions do not fit, an action is
-            out of bounds or there are no steps.
+        UserError: If the dataset id is malformed, taken or being written by another process, goal
+            dimensions do not fit, an action is out of bounds, there are no steps, or the dataset
+            cannot be written.
     """
-    import minari
-
     dims = _goal_dims(episodes, options.goal_dims)
     observation_space = _observation_space(episodes, dims)
     action_space = _action_space(episodes, options.action_bounds)
@@ -79,18 +75,17 @@ def write_episodes(
         raise UserError(
             f"{episodes.where}: no episode contains a step; needed: an episode of at least two rows"
         )
-    with warnings.catch_warnings(), atomic_dataset(dataset_id):
-        warnings.filterwarnings("ignore", message=EXPECTED_WARNINGS)
-        buffers: Any = _buffers(episodes, dims, progress or (lambda rows: None))
-        minari.create_dataset_from_buffers(
-            dataset_id,
-            buffer=buffers,  # annotated as a list, but any iterable works
-            observation_space=observation_space,
-            action_space=action_space,
-            algorithm_name="imported",
-            author="dfplan",
-            description=description,
-        )
+    metadata = describe(
+        dataset_id,
+        observation_space=observation_space,
+        action_space=action_space,
+        algorithm_name="imported",
+        description=description,
+    )
+    progress = progress or (lambda rows: None)
+    with new_dataset(dataset_id) as data, dataset_writer(data, metadata) as writer:
+        for episode in _buffers(episodes, dims, progress):
+            writer.add(episode)
     notes = episodes.notes
     if (steps == 0).any():
         notes += (ONE_ROW.format((steps == 0).sum()),)
@@ -163,7 +158,6 @@ def _buffers(
     from minari.data_collector import EpisodeBuffer
 
     stop = 0
-    written = 0
     for episode, rows in enumerate(episodes.length.tolist()):
         start = stop
         stop = start + rows
@@ -173,7 +167,7 @@ def _buffers(
         is_last = np.zeros(steps, bool)
         is_last[-1] = True
         terminated = bool(episodes.terminated[episode])
-        # Minari's annotations ask for lists; its storage also takes arrays, which is much faster.
+        # Minari's annotations ask for lists.
         arrays: dict[str, Any] = {
             "observations": _observations(episodes, episode, slice(start, stop), dims=dims),
             "actions": episodes.action[start:stop][:steps],
@@ -181,9 +175,8 @@ def _buffers(
             "terminations": is_last & terminated,
             "truncations": is_last & (not terminated),
         }
-        yield EpisodeBuffer(id=written, **arrays)
-        written += 1
-        if written % REPORT_EVERY == 0 or stop == len(episodes.action):
+        yield EpisodeBuffer(**arrays)
+        if episode % REPORT_EVERY == 0 or stop == len(episodes.action):
             progress(stop)
 
 

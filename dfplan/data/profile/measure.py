@@ -51,7 +51,7 @@ def measure(
     sampled = read_episodes(dataset, layout, evenly_spaced_ids(dataset, SAMPLED))
     statistics = RunningStatistics(layout, typical_change(episode.state for episode in sampled))
     steps_read = 0
-    for count, episode in enumerate(read_episodes(dataset, layout, _ids(dataset)), 1):
+    for count, episode in enumerate(read_episodes(dataset, layout), 1):
         statistics.add(episode)
         steps_read += len(episode.action)
         if progress and (count % REPORT_EVERY == 0 or steps_read == profile.steps):
@@ -61,29 +61,26 @@ def measure(
 
 def evenly_spaced_ids(dataset: Any, count: int) -> list[int]:
     """Return the ids of at most `count` episodes, evenly spaced over the dataset."""
-    ids = _ids(dataset)
-    return [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, count).astype(int))]
+    return np.unique(np.linspace(0, dataset.total_episodes - 1, count).astype(int)).tolist()
 
 
-def _ids(dataset: Any) -> list[int]:
-    return np.asarray(dataset.episode_indices).tolist()
-
-
-def read_episodes(dataset: Any, layout: Layout, ids: Sequence[int]) -> Iterator[Episode]:
-    """Yield the episodes of these ids that have steps, one at a time.
+def read_episodes(
+    dataset: Any, layout: Layout, ids: Sequence[int] | None = None
+) -> Iterator[Episode]:
+    """Yield the episodes of these ids, or all, that have steps, one at a time.
 
     Raises:
         UserError: If an episode cannot be read or contradicts the layout.
     """
-    episodes = iter(dataset.iterate_episodes(ids))
-    where = f"dataset {dataset.id!r}"
-    try:
-        for episode in episodes:
+    for episode in dataset.iterate_episodes(ids):
+        if not len(episode):
+            continue
+        try:
+            arrays = _arrays(episode, layout)
+        except (UserError, ValueError) as error:
             where = f"dataset {dataset.id!r}, episode {episode.id}"
-            if len(episode):
-                yield _arrays(episode, layout)
-    except (UserError, OSError, KeyError, ValueError) as error:
-        raise UserError(f"{where}: {one_line(error)}") from error
+            raise UserError(f"{where}: {one_line(error)}") from error
+        yield arrays
 
 
 def _arrays(episode: Any, layout: Layout) -> Episode:
@@ -122,10 +119,6 @@ def _spaces(dataset: Any) -> dict[str, str]:
 
 
 def _lengths(dataset: Any) -> np.ndarray:
-    """Return the number of steps of each nonempty episode, from metadata alone."""
-    try:
-        records = dataset.storage.get_episode_metadata(dataset.episode_indices)
-        steps = np.array([int(record["total_steps"]) for record in records], np.int64)
-    except (OSError, KeyError) as error:
-        raise UserError(f"dataset {dataset.id!r} cannot be read: {one_line(error)}") from error
+    """Return the number of steps of each nonempty episode."""
+    steps = dataset.episode_steps()
     return steps[steps > 0]

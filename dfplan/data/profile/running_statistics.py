@@ -117,7 +117,7 @@ class RunningStatistics:
     def _origin(self) -> tuple[float, ...]:
         if self.is_float32:
             return ()
-        return origin_of_range(*self._range("state"), self._spread("state"))
+        return tuple(origin_of_range(*self._range("state"), self._spread("state")).tolist())
 
     def _noise(self, name: str, origin: tuple[float, ...] = ()) -> np.ndarray:
         """Return which dimensions training would take for noise, `[D]` bool."""

@@ -9,6 +9,10 @@ from jaxtyping import Float
 from dfplan.diffusion.schedules.schedule import refine_complements
 from dfplan.types import Array, UserError
 
+MIN_BETA_MAX = 0.01
+MAX_BETA_MAX = 160.0
+"""Beyond these, alpha cannot be told from its end in float32."""
+
 
 @dataclasses.dataclass(frozen=True)
 class LinearBeta:
@@ -28,10 +32,11 @@ class LinearBeta:
     beta_max: float = 20.0
 
     def __post_init__(self):
-        if not 0 < self.beta_min <= self.beta_max:
+        in_order = 0 < self.beta_min <= self.beta_max
+        if not (in_order and MIN_BETA_MAX <= self.beta_max <= MAX_BETA_MAX):
             raise UserError(
-                "linear_beta schedule needs 0 < beta_min <= beta_max, "
-                f"got {self.beta_min}, {self.beta_max}"
+                f"linear_beta schedule needs 0 < beta_min <= beta_max and beta_max in "
+                f"[{MIN_BETA_MAX:g}, {MAX_BETA_MAX:g}], got {self.beta_min}, {self.beta_max}"
             )
 
     def alpha_sigma(self, level: Float[Array, "*b"]) -> tuple[Array, Array]:

@@ -10,7 +10,10 @@ from dfplan.diffusion.schedules.schedule import refine_complements
 from dfplan.types import Array, UserError
 
 MAX_WIDTH = 80.0
-"""Longest interval of the sigmoid, in units of tau; float32 overflows beyond."""
+MIN_WIDTH = 1e-3
+"""Longest and shortest interval of the sigmoid, in units of tau; float32 overflows beyond the one,
+and does not resolve the other."""
+MIN_TAU = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +37,14 @@ class Sigmoid:
     tau: float = 1.0
 
     def __post_init__(self):
-        if not (self.tau > 0 and 0 < (self.end - self.start) / self.tau <= MAX_WIDTH):
+        limit = MAX_WIDTH * self.tau
+        ends = -limit <= self.start and self.end <= limit
+        width = self.end - self.start
+        if not (self.tau >= MIN_TAU and ends and MIN_WIDTH * self.tau <= width <= limit):
             raise UserError(
-                f"sigmoid schedule needs tau above 0 and start below end by at most {MAX_WIDTH:g} "
-                f"tau, got start {self.start}, end {self.end}, tau {self.tau}"
+                f"sigmoid schedule needs tau of at least {MIN_TAU:g}, start and end within "
+                f"+-{MAX_WIDTH:g} tau, and {MIN_WIDTH:g} to {MAX_WIDTH:g} tau between them; got "
+                f"start {self.start}, end {self.end}, tau {self.tau}"
             )
 
     def alpha_sigma(self, level: Float[Array, "*b"]) -> tuple[Array, Array]:

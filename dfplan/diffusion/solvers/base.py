@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -34,8 +35,11 @@ class SolverBase(abc.ABC):
     def __post_init__(self):
         if self.clip is not None and not self.clip > 0:
             raise UserError(f"solver's clip must be above 0, got {self.clip}")
-        if not self.temperature >= 0:
-            raise UserError(f"solver's temperature must be at least 0, got {self.temperature}")
+        if not 0 <= self.temperature < math.inf:
+            raise UserError(
+                f"solver's temperature must be a finite number of at least 0, "
+                f"got {self.temperature}"
+            )
 
     @property
     @abc.abstractmethod

@@ -1,18 +1,16 @@
-"""Collection of D4RL-style PointMaze data into a local Minari dataset."""
+"""Collection of D4RL-style PointMaze data."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
-import minari
 import numpy as np
 from minari.data_collector import EpisodeBuffer
 
 from dfplan_envs.pointmaze.env import PointMazeEnv
 from dfplan_envs.pointmaze.maps import MAPS, Maze
-from dfplan_envs.pointmaze.protocol import PROTOCOLS
+from dfplan_envs.pointmaze.rules import RULES
 from dfplan_envs.pointmaze.simulate import Recording, simulate
 from dfplan_envs.tasks import SCORES
 
@@ -27,26 +25,28 @@ DESCRIPTION = (
 
 def collect(
     env_id: str,
-    dataset_id: str,
     *,
     steps: int,
     seed: int = 0,
     env_kwargs: dict[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
-) -> minari.MinariDataset:
-    """Run the waypoint controller in a batch of mazes, and write the trajectories as a dataset.
+) -> dict[str, Any]:
+    """Run the waypoint controller in a batch of mazes.
 
-    The data depends only on the map, not on the protocol or the goals of `env_id`; the dataset
+    The data depends only on the map, not on the rules or the goals of `env_id`; the dataset
     records D4RL's random-goal environment of that map as its environment. The same seed gives the
     same data, bit for bit. Episodes have about 1000 steps and are truncated, never terminated.
 
     Args:
         env_id: PointMaze id.
-        dataset_id: Minari id of the new dataset; must not exist yet.
         steps: Total number of control steps, at least 1.
         seed: Seed for all random draws.
         env_kwargs: Arguments of `gymnasium.make`, such as `maze_map`.
         progress: Callback that receives the number of steps simulated so far.
+
+    Returns:
+        Arguments of `minari.create_dataset_from_buffers`: the episodes, their environment and a
+        description.
 
     Raises:
         ValueError: If `steps` is not positive, the map is invalid, or `env_id` is not a PointMaze.
@@ -62,13 +62,19 @@ def collect(
     # The steps that exceed `steps` are dropped, one from each of the first episodes.
     num_shortened = size * length - steps
     lengths = [length - 1] * num_shortened + [length] * (size - num_shortened)
-    return _write_dataset(
-        env=env,
-        maze_name=_maze_name(maze),
-        dataset_id=dataset_id,
-        episodes=list(_make_episodes(recording, lengths)),
-        seed=seed,
-    )
+    maze_name = _maze_name(maze)
+    score = SCORES[maze_name] if maze_name else {"min": None, "max": None}
+    return {
+        "buffer": list(_make_episodes(recording, lengths)),
+        "env": env,
+        "eval_env": env,
+        "algorithm_name": f"dfplan_envs waypoint controller, seed {seed}",
+        "author": "dfplan",
+        "description": DESCRIPTION,
+        "ref_min_score": score["min"],
+        "ref_max_score": score["max"],
+        "requirements": ["dfplan-envs"],
+    }
 
 
 def _make_data_env(env_id: str, env_kwargs: dict[str, Any]) -> tuple[gym.Env, Maze]:
@@ -94,7 +100,7 @@ def _maze_name(maze: Maze) -> str | None:
 
 
 def _make_episodes(recording: Recording, lengths: list[int]) -> Iterator[EpisodeBuffer]:
-    radius = PROTOCOLS["d4rl"].success_radius
+    radius = RULES["d4rl"].success_radius
     for i, length in enumerate(lengths):
         states = recording.states[i, : length + 1]
         goals = recording.goals[i, : length + 1]
@@ -114,28 +120,3 @@ def _make_episodes(recording: Recording, lengths: list[int]) -> Iterator[Episode
             "truncations": truncations,
         }
         yield EpisodeBuffer(id=i, **arrays)
-
-
-def _write_dataset(
-    env: gym.Env,
-    maze_name: str | None,
-    dataset_id: str,
-    episodes: list[EpisodeBuffer],
-    seed: int,
-) -> minari.MinariDataset:
-    score = SCORES[maze_name] if maze_name else {"min": None, "max": None}
-    with warnings.catch_warnings():
-        # Minari asks for a permalink and an email address, which a local dataset does not need.
-        warnings.filterwarnings("ignore", message="`(code_permalink|author_email)` is set to None")
-        return minari.create_dataset_from_buffers(
-            dataset_id,
-            buffer=episodes,
-            env=env,
-            eval_env=env,
-            algorithm_name=f"dfplan_envs waypoint controller, seed {seed}",
-            author="dfplan",
-            description=DESCRIPTION,
-            ref_min_score=score["min"],
-            ref_max_score=score["max"],
-            requirements=["dfplan-envs"],
-        )

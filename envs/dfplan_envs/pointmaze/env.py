@@ -16,8 +16,8 @@ from dfplan_envs.pointmaze.ball import DT, MAX_SPEED
 from dfplan_envs.pointmaze.draw import draw_maze
 from dfplan_envs.pointmaze.maps import Cell, MazeMap, parse_map
 from dfplan_envs.pointmaze.model import WALL_HEIGHT, build_model
-from dfplan_envs.pointmaze.protocol import PROTOCOLS
 from dfplan_envs.pointmaze.render import make_renderer
+from dfplan_envs.pointmaze.rules import RULES
 
 GOAL_MODES = ("random", "fixed")
 RESET_OPTIONS = ("start", "goal", "reset_cell", "goal_cell")
@@ -45,7 +45,7 @@ class PointMazeEnv(gym.Env):
     goal in different cells.
 
     `reset(options=...)` accepts "start", (x, y) at rest or (x, y, vx, vy), and "goal", (x, y), both
-    exact. Alternatively it accepts "reset_cell" (row, column), with the protocol's noise, and
+    exact. Alternatively it accepts "reset_cell" (row, column), with the noise of the rules, and
     "goal_cell" (row, column), exact under D4RL and with noise under Gymnasium-Robotics, as in those
     benchmarks.
 
@@ -74,7 +74,7 @@ class PointMazeEnv(gym.Env):
         width: int = 480,
         height: int = 480,
     ):
-        _check_choice("protocol", protocol, PROTOCOLS)
+        _check_choice("protocol", protocol, RULES)
         _check_choice("goal", goal, GOAL_MODES)
         _check_choice("render_mode", render_mode, (None, *self.metadata["render_modes"]))
         self.maze = parse_map(maze_map)
@@ -82,7 +82,7 @@ class PointMazeEnv(gym.Env):
             raise ValueError(
                 f"goal='fixed' needs exactly one 'G' cell in the map, got {len(self.maze.goals)}"
             )
-        self.protocol = PROTOCOLS[protocol]
+        self.rules = RULES[protocol]
         self.goal_mode = goal
         self.render_mode = render_mode
         self.frame_size = (height, width)
@@ -112,7 +112,7 @@ class PointMazeEnv(gym.Env):
     @property
     def success_radius(self) -> float:
         """Distance to the goal that counts as success, in meters."""
-        return self.protocol.success_radius
+        return self.rules.success_radius
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -137,7 +137,7 @@ class PointMazeEnv(gym.Env):
             return goal, self.maze.cell(goal)
         if "goal_cell" in options:
             cell = self._check_cell("goal_cell", options["goal_cell"])
-            exact = not self.protocol.terminates
+            exact = not self.rules.terminates
         elif self.goal_mode == "fixed":
             cell = self.maze.goals[0]
             exact = True
@@ -157,10 +157,10 @@ class PointMazeEnv(gym.Env):
             cell = self._check_cell("reset_cell", options["reset_cell"])
         else:
             cells = self.maze.starts
-            if self.protocol.separate_cells:
+            if self.rules.separate_cells:
                 cells = [cell for cell in cells if cell != goal_cell] or cells
             cell = self._draw_cell(cells)
-        velocity = self.np_random.normal(0.0, 1.0, 2) * self.protocol.start_speed
+        velocity = self.np_random.normal(0.0, 1.0, 2) * self.rules.start_speed
         position = self.maze.center(cell) + self._draw_position_noise()
         return np.concatenate([position, velocity])
 
@@ -168,7 +168,7 @@ class PointMazeEnv(gym.Env):
         return cells[int(self.np_random.integers(len(cells)))]
 
     def _draw_position_noise(self) -> np.ndarray:
-        half_width = self.protocol.position_noise
+        half_width = self.rules.position_noise
         return self.np_random.uniform(-half_width, half_width, 2)
 
     def _check_cell(self, name: str, cell: Any) -> Cell:
@@ -201,7 +201,7 @@ class PointMazeEnv(gym.Env):
         self._ctrl[1] = min(max(fy, -1.0), 1.0)
         mujoco.mj_step(self.model, self.data)
         success = self._goal_distance() <= self.success_radius
-        terminated = success and self.protocol.terminates
+        terminated = success and self.rules.terminates
         return self._observe(), float(success), terminated, False, {"success": success}
 
     def _goal_distance(self) -> float:
@@ -235,7 +235,7 @@ class PointMazeEnv(gym.Env):
         Part of Gymnasium-Robotics' interface for goal-conditioned environments.
         """
         reached = self.compute_reward(achieved_goal, desired_goal) > 0
-        return np.logical_and(reached, self.protocol.terminates)
+        return np.logical_and(reached, self.rules.terminates)
 
     def compute_truncated(
         self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any = None

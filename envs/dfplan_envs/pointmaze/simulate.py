@@ -14,8 +14,8 @@ from dfplan_envs.pointmaze.ball import MAX_SPEED
 from dfplan_envs.pointmaze.controller import ControllerConfig, WaypointController
 from dfplan_envs.pointmaze.maps import Maze
 from dfplan_envs.pointmaze.model import build_model
-from dfplan_envs.pointmaze.protocol import PROTOCOLS
 from dfplan_envs.pointmaze.routes import build_routes
+from dfplan_envs.pointmaze.rules import RULES
 
 REPORT_EVERY = 50
 """Control steps between progress reports."""
@@ -110,7 +110,7 @@ def simulate(
     routes = build_routes(maze)
     physics = BatchPhysics(build_model(maze), size)
     starts = np.stack([maze.center(cell) for cell in maze.starts])
-    d4rl = PROTOCOLS["d4rl"]
+    d4rl = RULES["d4rl"]
 
     def draw_positions(centers: np.ndarray, count: int) -> np.ndarray:
         cells = rng.integers(len(centers), size=count)

@@ -1,11 +1,11 @@
-"""Benchmark rules on top of the physics: success, episode end, and starts and goals."""
+"""Rules of the benchmarks: when a goal is reached, when an episode ends, and where it starts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """The rules of a benchmark.
+class Rules:
+    """Rules of a benchmark.
 
     Attributes:
         success_radius: Distance to the goal that counts as success, in meters.
@@ -23,15 +23,15 @@ class Protocol:
     separate_cells: bool
 
 
-PROTOCOLS = {
-    "d4rl": Protocol(
+RULES = {
+    "d4rl": Rules(
         success_radius=0.5,
         terminates=False,
         position_noise=0.1,
         start_speed=0.1,
         separate_cells=False,
     ),
-    "robotics": Protocol(
+    "robotics": Rules(
         success_radius=0.45,
         terminates=True,
         position_noise=0.25,

@@ -1,0 +1,74 @@
+"""PlanRequests: plans that an executor makes, from their request until they are followed."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from dfplan.control.loop import is_stale
+from dfplan.control.loop_state import LoopState, PlanInputs
+from dfplan.planner.plan import Plan
+
+
+class PlanRequests:
+    """Requested plans that are not followed yet, in the order of their requests.
+
+    Args:
+        executor: Executor that makes the plans.
+    """
+
+    def __init__(self, executor: Executor):
+        self._executor = executor
+        self._waiting: list[tuple[PlanInputs, Future]] = []
+
+    def submit(self, make: Callable[..., Plan], inputs: PlanInputs, **options: Any) -> None:
+        """Request the plans `make(inputs, **options)`."""
+        self._waiting.append((inputs, self._executor.submit(make, inputs, **options)))
+
+    def pop_ready(self, clock: int, deadline: float | None) -> Iterator[tuple[PlanInputs, Plan]]:
+        """Yield the plans that are ready and begin by now; the others keep waiting.
+
+        Args:
+            clock: Steps since the loop began.
+            deadline: Value of `time.perf_counter()` up to which to wait; None for no limit.
+
+        Raises:
+            Exception: What the planning raised.
+        """
+        requests = self._waiting
+        self._waiting = []
+        for request in requests:
+            inputs, plans = request
+            begins_later = bool(clock < inputs.start)
+            try:
+                plan = plans.result(0.0 if begins_later else _seconds_until(deadline))
+            except TimeoutError:
+                if plans.done():  # the planning itself raised it
+                    raise
+                self._waiting.append(request)
+                continue
+            if begins_later:
+                self._waiting.append(request)
+            else:
+                yield inputs, plan
+
+    def cancel_stale(self, state: LoopState) -> None:
+        """Drop requests whose plans would not be followed, so that later ones need not wait."""
+        requests = self._waiting
+        self._waiting = [request for request in requests if not is_stale(state, request[0])]
+        _cancel([request for request in requests if is_stale(state, request[0])])
+
+    def cancel(self) -> None:
+        """Drop all requests; plans that have not begun are never made."""
+        requests = self._waiting
+        self._waiting = []
+        _cancel(requests)
+
+
+def _cancel(requests: list[tuple[PlanInputs, Future]]) -> None:
+    for _, plans in requests:
+        plans.cancel()
+
+
+def _seconds_until(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - time.perf_counter(), 0.0)

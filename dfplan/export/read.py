@@ -1,0 +1,182 @@
+"""Loading of exported planners. The files are data: StableHLO programs, arrays and JSON.
+
+Nothing is taken on trust: metadata are checked for type and range, every file against the checksum
+in the metadata, and every program against the shapes that the metadata imply. A program that would
+call code outside StableHLO is refused.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+
+from dfplan.export.exported import (
+    FORMAT,
+    METADATA,
+    WEIGHTS,
+    ExportedPlanner,
+    Program,
+    file_checksum,
+    program_name,
+)
+from dfplan.representation.layout import Layout
+from dfplan.types import UserError, listed
+from dfplan.util.from_json import as_type
+from dfplan.util.readers import check_size, read_json, read_npz, reading
+
+TYPES = {
+    "layout": dict[str, Any],
+    "horizon": int,
+    "stride": int,
+    "frames": int,
+    "history": int,
+    "planner": dict[str, Any],
+    "programs": tuple[str, ...],
+    "batch_sizes": tuple[int, ...],
+    "platforms": tuple[str, ...],
+    "files": dict[str, str],
+}
+COUNTS = ("horizon", "stride", "frames", "history")
+MAX_COUNT = 10**6
+KINDS = {"plan", "inverse"}
+CUSTOM_CALLS = re.compile(
+    r"(mhlo|chlo|stablehlo)\.\w+"
+    r"|(cu|hip)_threefry2x32_ffi"
+    r"|(lapack|cusolver|cublas|cusparse|hipsolver|hipblas|hipsparse)_\w+"
+    r"|Eigh|Qr|ProductOfElementaryHouseholderReflectors|LuDecomposition"
+)
+"""Calls of linear algebra and random numbers that JAX itself compiles to; no callbacks, no kernels
+that a file brings along."""
+
+
+def load(directory: Path | str) -> ExportedPlanner:
+    """Load the planner that was exported into a directory.
+
+    Args:
+        directory: Directory that `dfplan export` wrote.
+
+    Raises:
+        UserError: If the directory holds no planner, or the planner is damaged or was exported for
+            other platforms.
+    """
+    folder = Path(directory)
+    if not (folder / METADATA).is_file():
+        raise UserError(f"{folder} holds no {METADATA}; make one: dfplan export RUN --out {folder}")
+    metadata = read_json(folder / METADATA)
+    if metadata.get("format") != FORMAT:
+        raise UserError(f"{folder}: format {metadata.get('format')!r}; valid here: {FORMAT}")
+    with reading(folder / METADATA):
+        layout = _check_metadata(metadata)
+    _check_platform(folder, metadata["platforms"])
+    _check_files(folder, metadata)
+    weights = {name: jnp.asarray(array) for name, array in read_npz(folder / WEIGHTS).items()}
+
+    def programs(kind: str) -> dict[int, Program]:
+        if kind not in metadata["programs"]:
+            return {}
+        paths = {n: folder / program_name(kind, n) for n in metadata["batch_sizes"]}
+        shapes = {n: _argument_shapes(kind, n, metadata, layout=layout) for n in paths}
+        return {n: _load_program(path, (weights, *shapes[n])) for n, path in paths.items()}
+
+    return ExportedPlanner(
+        layout,
+        metadata,
+        weights=weights,
+        plans=programs("plan"),
+        inverses=programs("inverse"),
+    )
+
+
+def _check_metadata(metadata: dict[str, Any]) -> Layout:
+    """Check types and ranges of the metadata, and return the layout in them.
+
+    Raises:
+        UserError: If an entry is missing, of another type or out of range.
+        KeyError: If the planner's settings lack what planning needs.
+    """
+    entries = {name: as_type(name, metadata.get(name), kind) for name, kind in TYPES.items()}
+    layout = Layout.from_dict(entries["layout"])
+    batches = entries["batch_sizes"]
+    sizes = {name: entries[name] for name in COUNTS} | {f"batch size {n}": n for n in batches}
+    sizes |= {"observation_dim": layout.observation_dim, "action_dim": layout.action_dim}
+    for name, size in sizes.items():
+        if not 1 <= size <= MAX_COUNT:
+            raise UserError(f"{name} is {size}; valid: 1 to {MAX_COUNT}")
+    if not batches or "plan" not in entries["programs"] or not set(entries["programs"]) <= KINDS:
+        raise UserError(f"programs {entries['programs']} for batches {batches}; needed: plan")
+    as_type("planner.history.level", entries["planner"]["history"]["level"], float)
+    as_type("planner.low_level_controller", entries["planner"]["low_level_controller"], str)
+    return layout
+
+
+def _check_platform(folder: Path, platforms: list[str]) -> None:
+    platform = jax.export.default_export_platform()
+    if platform not in platforms:
+        raise UserError(
+            f"{folder} was exported for {listed(platforms)}, and JAX runs on {platform} here"
+        )
+
+
+def _check_files(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Check every file against its checksum, so that no parser sees a damaged one."""
+    programs = itertools.product(metadata["programs"], metadata["batch_sizes"])
+    for name in (WEIGHTS, *itertools.starmap(program_name, programs)):
+        path = folder / name
+        with reading(path):
+            checksum = file_checksum(path)
+        if checksum != metadata["files"].get(name):
+            raise UserError(f"{path} is damaged: it has changed since it was exported")
+
+
+def _argument_shapes(
+    kind: str, batch: int, metadata: Mapping[str, Any], layout: Layout
+) -> list[jax.ShapeDtypeStruct]:
+    """Return the arguments of a program after the weights; see `dfplan.export.write`."""
+    state = (batch, layout.state_dim)
+    if kind == "inverse":
+        return [_floats(*state), _floats(*state), _floats(batch)]
+    tokens = (batch, metadata["history"])
+    shapes = [
+        jax.ShapeDtypeStruct((batch, 2), jnp.uint32),
+        _floats(*tokens, metadata["frames"], layout.state_dim),
+        _floats(*tokens, metadata["stride"], layout.action_dim),
+        _floats(*tokens),
+    ]
+    return shapes + ([_floats(batch, layout.goal_dim)] if layout.goal_dim else [])
+
+
+def _floats(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+def _load_program(path: Path, arguments: tuple[Any, ...]) -> Program:
+    """Return a program, checked against the arguments that it will be called with.
+
+    Raises:
+        UserError: If the file is damaged, or the program takes other arguments, returns more than
+            such a file can, or calls code outside StableHLO.
+    """
+    with reading(path):
+        exported = jax.export.deserialize(bytearray(path.read_bytes()))
+        expected, structure = jax.tree.flatten((arguments, {}))
+        shapes = [(a.shape, jnp.dtype(a.dtype)) for a in expected]
+        if structure != exported.in_tree or shapes != _shapes(exported.in_avals):
+            raise UserError(f"{path} does not take the arguments that {METADATA} describes")
+        for shape, dtype in _shapes(exported.out_avals):
+            check_size(path, f"an output {shape}", math.prod(shape) * dtype.itemsize)
+        calls = re.findall(r"custom_call\W*([\w.$]*)", exported.mlir_module())
+        foreign = sorted({name for name in calls if not CUSTOM_CALLS.fullmatch(name)})
+    if foreign:
+        raise UserError(f"{path} calls {listed(foreign)}; valid: StableHLO alone")
+    return jax.jit(exported.call)
+
+
+def _shapes(arrays: Sequence[Any]) -> list[tuple[tuple[int, ...], np.dtype]]:
+    return [(tuple(map(int, a.shape)), jnp.dtype(a.dtype)) for a in arrays]

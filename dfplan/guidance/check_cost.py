@@ -1,0 +1,48 @@
+"""Check of a user's cost before it reaches a planner."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dfplan.guidance.costs import as_cost
+from dfplan.representation.layout import Layout
+from dfplan.types import Cost, UserError, one_line
+
+
+def checked_cost(function: Any, layout: Layout) -> Cost:
+    """Return a function as a cost, after checking it on two plans that stay at zero.
+
+    Args:
+        function: `function(states [B, T, S], goal [B, G] | None) -> [B]`, in JAX.
+        layout: Observation layout of the plans.
+
+    Raises:
+        UserError: If it is not a function, cannot be traced by JAX or raises another error, or does
+            not return one finite number per plan.
+    """
+    if not callable(function):
+        raise UserError(f"the cost is {function!r}; needed: a function of (states, goal)")
+    cost = as_cost(function)
+    states = jnp.zeros((2, 3, layout.state_dim))
+    goal = jnp.zeros((2, layout.goal_dim)) if layout.goal_dim else None
+    _call(jax.eval_shape, cost, states, goal)  # as planners do, without knowing the numbers
+    value = np.asarray(_call(cost, states, goal))
+    if value.shape != (2,) or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
+        text = " ".join(str(value.tolist()).split())[:80]
+        raise UserError(f"the cost of 2 plans at zero is {text}; needed: 2 finite numbers")
+    return cost
+
+
+def _call(function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return function(*args)
+    except UserError:
+        raise
+    except Exception as error:  # the user's code may raise anything
+        raise UserError(
+            f"the cost failed with {type(error).__name__}: {one_line(error)}; needed: a function "
+            "of (states, goal) that JAX can trace"
+        ) from error

@@ -1,0 +1,61 @@
+"""Check of the arrays in a run's `config.json`, which anyone can edit."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.planner.support import DataSupport
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.types import UserError
+
+
+class Fitted(Protocol):
+    """The part of a run that was fitted to its dataset."""
+
+    layout: Layout
+    states: Normalizer
+    actions: Normalizer
+    support: DataSupport | None
+    dynamics: LinearDynamics | None
+
+
+def check_fitted(run: Any) -> None:
+    """Check that what was fitted to the dataset has the layout's shapes and finite numbers.
+
+    Args:
+        run: Run, or anything with the attributes of `Fitted`.
+
+    Raises:
+        UserError: If it has not; the message names the entry.
+    """
+    for name, array, shape in _expected(run):
+        if np.shape(array) != shape:
+            raise UserError(f"{name} has shape {np.shape(array)}; needed: {shape}, as the layout")
+        if not np.isfinite(array).all():
+            raise UserError(f"{name} holds a number that is not finite")
+    for name, normalizer in (("states", run.states), ("actions", run.actions)):
+        if not (np.asarray(normalizer.std) > 0).all():
+            raise UserError(f"normalizer.{name}.std has a value of 0 or below; needed: above 0")
+
+
+def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
+    """Yield the name, the array and the shape of each entry."""
+    states = run.layout.state_dim
+    actions = run.layout.action_dim
+    for name, normalizer, size in (
+        ("states", run.states, states),
+        ("actions", run.actions, actions),
+    ):
+        yield f"normalizer.{name}.mean", normalizer.mean, (size,)
+        yield f"normalizer.{name}.std", normalizer.std, (size,)
+    if run.support is not None:
+        yield "support.low", run.support.low, (run.layout.goal_dim,)
+        yield "support.size", run.support.size, (run.layout.goal_dim,)
+    if run.dynamics is not None:
+        yield "dynamics.weights", run.dynamics.weights, (states, states + actions + 1)
+        yield "dynamics.covariance", run.dynamics.covariance, (states, states)
+        yield "dynamics.low", run.dynamics.low, (states,)
+        yield "dynamics.high", run.dynamics.high, (states,)

@@ -1,0 +1,85 @@
+"""Locks of files and directories, which end with the process that holds them."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from dfplan.types import UserError
+from dfplan.util.places import hidden_name, resolve, writing
+
+LOCK = ".dfplan-lock"
+"""Ending of a lock file's name: `.NAME.dfplan-lock`."""
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+"""Errors of file systems that have no locks, as on some clusters."""
+
+
+class LockedError(UserError):
+    """An error for what another process is writing at this moment."""
+
+
+@contextlib.contextmanager
+def exclusive(path: Path | str) -> Iterator[None]:
+    """Hold the lock of a file or directory, whether it exists or not.
+
+    The lock is a hidden file beside the name. It ends with the process, however that ends.
+
+    Args:
+        path: What to lock; its parent directory must exist.
+
+    Raises:
+        LockedError: If another process, or another context of this one, holds the lock.
+        UserError: If the lock file cannot be written.
+    """
+    target = resolve(path)
+    lock = target.with_name(hidden_name(target, LOCK))
+    with writing(path):
+        handle = acquire(lock)
+    if handle is None:
+        raise LockedError(
+            f"{path} is being written by another process; wait for its end, or choose another name"
+        )
+    try:
+        yield
+    finally:
+        _release(handle, lock)
+
+
+def acquire(lock: Path) -> int | None:
+    """Return an open handle that holds the lock, or None if another one holds it."""
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                os.close(handle)
+                raise
+            warnings.warn(
+                f"the file system of {lock.parent} has no locks: let one process at a time write",
+                stacklevel=2,
+            )
+        if _is_open_as(handle, lock):
+            return handle
+        os.close(handle)  # Its previous holder has removed it in the meantime.
+
+
+def _release(handle: int, lock: Path) -> None:
+    # Removed while it is held, and only this file: another one may have taken the name.
+    with contextlib.suppress(OSError):
+        if _is_open_as(handle, lock):
+            lock.unlink()
+    os.close(handle)
+
+
+def _is_open_as(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,239 @@
+"""Kill every command that writes, at random and at chosen instants, and run it again.
+
+    python -m scripts.kill                     # 200 random and all chosen instants per command
+    python -m scripts.kill --random 10 --chosen 10 --commands train pack
+
+After each kill, what the command writes must be whole or absent, files of others must be as they
+were, and the same command (or `--resume` of the training) must succeed and leave no hidden file.
+The chosen instants are all at which the command opens a file for writing, renames or removes
+something, or makes a directory. Prints one line of counts per command; exits with 1 on a failure.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import random
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults import count_instants, kill_after, kill_at
+
+TASK = "pointmaze-umaze"
+SMALL = """
+--training.steps 12 --training.batch-size 4 --training.log-every 3 --training.save-every 3
+--net.width 16 --net.layers 1 --net.heads 2 --training.objective.no-two-stream
+--training.optimizer.name adamw --diffusion.schedule cosine
+"""
+DATASET = "dfplan/pointmaze-umaze-v0"
+COMMANDS = {
+    "train": f"train {TASK} --out run {SMALL}",
+    "train --init-from": f"train --init-from ../base --out run {SMALL}",
+    "pack": "pack ../base --out packed",
+    "export": "export ../base --out exported --platforms cpu",
+    "eval": "eval ../base --episodes 1 --max-steps 8 --out eval --json eval.json",
+    "report": "report ../base --results ../eval --max-steps 8 --out report.html",
+    "render": "render ../base --max-steps 8 --size 64 --out episode.gif --json r.json",
+    "plan": "plan ../base --start 1 1 --goal 1 -1 --json plan.json --png plan.png",
+    "predict": f"predict ../base --dataset {DATASET} --windows 4 --planner.candidates 2 "
+    "--json predict.json --png predict.png",
+    "dataset show": f"dataset show {DATASET} --plot d.png --json d.json",
+    "collect": "collect --env dfplan_envs:dfplan/PointMaze-UMaze-v1 --dataset killed/walk-v0 "
+    "--steps 300",
+}
+OTHERS = {"another.json": "{}", "run-2/config.json": "another's", "killed/other-v0/data": "x"}
+
+
+def main() -> int:
+    """Run the harness."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--random", type=int, default=200, help="random kills per command")
+    parser.add_argument("--chosen", type=int, default=10**6, help="most chosen kills per command")
+    parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    failures = 0
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        _prepare(root)
+        for name in args.commands:
+            failures += _kill_command(name, root, args)
+    return 1 if failures else 0
+
+
+def _prepare(root: Path) -> None:
+    """Make what the commands read. Nothing in this process may start JAX, as it is forked."""
+    os.chdir(root)
+    os.environ["MINARI_DATASETS_PATH"] = str(root / "datasets")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(root / "xla")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    import dfplan.cli.collect
+    import dfplan.cli.predict
+    import dfplan.cli.report  # noqa: F401 (imported before the forks, which then start at once)
+
+    (root / "datasets").mkdir()
+    _succeed(f"collect {TASK} --steps 1500")
+    _succeed(f"train {TASK} --out base {SMALL}")
+    _succeed("eval base --episodes 1 --max-steps 8 --out eval")
+
+
+def _succeed(command: str) -> None:
+    code, output = _run(shlex.split(command))
+    if code:
+        raise RuntimeError(f"dfplan {command} exits with {code}: {output}")
+
+
+def _run(argv: list[str]) -> tuple[int, str]:
+    """Run a command in a fork; return its exit code and output."""
+    with tempfile.TemporaryFile("w+") as file:
+        child = os.fork()
+        if child == 0:
+            os._exit(_command(argv, file.fileno()))
+        _, status = os.waitpid(child, 0)
+        file.seek(0)
+        return os.waitstatus_to_exitcode(status), file.read()
+
+
+def _command(argv: list[str], output: int) -> int:
+    from dfplan.cli import main as dfplan
+
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    try:
+        return dfplan(argv)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        return 70
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _kill_command(name: str, root: Path, args: argparse.Namespace) -> int:
+    """Kill one command at all instants; print and return the number of failures."""
+    argv = shlex.split(COMMANDS[name])
+    numbers = random.Random(args.seed)
+    reference = _fresh(root)
+    counts = root / "instants"
+    start = time.perf_counter()
+    _forked(lambda: counts.write_text(str(count_instants(reference, lambda: _quiet(argv)))))
+    seconds = time.perf_counter() - start
+    instants = range(1, int(counts.read_text()) + 1)
+    chosen = sorted(numbers.sample(instants, min(args.chosen, len(instants))))
+    expected = _visible(reference)
+    kills: list[Callable[[Path], bool]] = []
+    for number in chosen:
+        kills.append(lambda folder, number=number: kill_at(number, folder, lambda: _quiet(argv)))
+    for _ in range(args.random):
+        moment = numbers.uniform(0, seconds)
+        kills.append(lambda folder, moment=moment: kill_after(moment, lambda: _quiet(argv)))
+    killed = 0
+    problems = []
+    for kill in kills:
+        folder = _fresh(root)
+        killed += kill(folder)
+        problems += _check(argv, folder, expected)
+    print(
+        f"{name}: {len(chosen)} of {len(instants)} chosen and {args.random} random instants, "
+        f"{killed} killed before their end, {len(problems)} failures",
+        flush=True,
+    )
+    for problem in problems[:10]:
+        print(f"  {problem}", flush=True)
+    return len(problems)
+
+
+def _fresh(root: Path) -> Path:
+    """Return a new current directory, with files of others in it."""
+    folder = root / "work"
+    os.chdir(root)
+    shutil.rmtree(folder, ignore_errors=True)
+    for path, text in OTHERS.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    os.chdir(folder)
+    return folder
+
+
+def _quiet(argv: list[str]) -> int:
+    if "killed/walk-v0" in argv:  # A dataset is written to Minari's root.
+        os.environ["MINARI_DATASETS_PATH"] = os.getcwd()
+    with open(os.devnull, "w") as null:
+        return _command(argv, null.fileno())
+
+
+def _forked(action: Callable[[], object]) -> None:
+    child = os.fork()
+    if child == 0:
+        action()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def _check(argv: list[str], folder: Path, expected: set[str]) -> list[str]:
+    """Return what is wrong in the folder of a killed command, also after running it again."""
+    problems = [f"{path} was changed" for path, text in OTHERS.items() if not _is(path, text)]
+    problems += [problem for path in _visible(folder) if (problem := _damage(folder / path))]
+    out = next((a for a in argv if a in ("run", "packed", "exported")), None)
+    resumes = out == "run" and Path("run").exists()
+    again = ["train", "--out", "run", "--resume"] if resumes else argv
+    finished = out is not None and not resumes and Path(out).exists()
+    finished = finished or Path("killed/walk-v0").exists()
+    if "killed/walk-v0" in argv:
+        os.environ["MINARI_DATASETS_PATH"] = str(folder)
+    code, output = _run(again)
+    os.environ["MINARI_DATASETS_PATH"] = str(folder.parent / "datasets")
+    if code != (2 if finished else 0):
+        problems.append(f"run again, it exits with {code}: {output[-500:]}")
+    missing = {p for p in expected - _visible(folder) if "/" not in p or p.endswith("config.json")}
+    problems += [f"{path} is missing" for path in missing]
+    problems += [f"{p} was left" for p in folder.rglob("*.dfplan-*")]
+    problems += [f"{path} was changed" for path, text in OTHERS.items() if not _is(path, text)]
+    return problems
+
+
+def _is(path: str, text: str) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(path).read_text() == text
+    return False
+
+
+def _visible(folder: Path) -> set[str]:
+    """Return the files below a folder that no part of their path hides."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(p) for p in paths if not any(part.startswith(".") for part in p.parts)}
+
+
+def _damage(path: Path) -> str:
+    """Return what is wrong with a file, or ""."""
+    data = path.read_bytes()
+    try:
+        if path.name in ("another.json", "data") or path.parent.name == "run-2":
+            return ""
+        if path.suffix == ".json":
+            json.loads(data)
+        if path.suffix in (".png", ".gif"):
+            from PIL import Image
+
+            with Image.open(io.BytesIO(data)) as image:
+                for frame in range(getattr(image, "n_frames", 1)):
+                    image.seek(frame)
+                    image.load()
+        if path.suffix == ".html" and not data.rstrip().endswith(b"</html>"):
+            return f"{path} is cut off"
+    except Exception as error:
+        return f"{path} is damaged: {error}"
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

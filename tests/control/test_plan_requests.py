@@ -1,0 +1,93 @@
+"""Requested plans that nobody would follow are not made."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from dfplan.agent import Agent
+from dfplan.planner.plan import Weights
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from tests.planner.fake import FakePlanner
+
+LAYOUT = Layout(2, 2, goal_dims=(0, 1))
+NORM = Normalizer(np.zeros(2, np.float32), np.ones(2, np.float32))
+
+
+class HeldPlanner(FakePlanner):
+    """Begins each plan when told to; `begun` counts them."""
+
+    def __init__(self):
+        super().__init__(LAYOUT, **{"timing.deadline_ms": 0.0})
+        self.begun = 0
+        self.is_busy = threading.Event()
+        self.go = threading.Event()
+
+    def plan(self, *args, **options):
+        self.begun += 1
+        self.is_busy.set()
+        assert self.go.wait(60)
+        return super().plan(*args, **options)
+
+
+@pytest.fixture
+def held():
+    """An agent in the background of which a plan is being made, its planner and its executor."""
+    planner = HeldPlanner()
+    with ThreadPoolExecutor(1) as executor:
+        agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT, executor=executor)  # pyright: ignore
+        agent.act(np.zeros((2, 2)), goal=[1.0, 1.0])
+        assert planner.is_busy.wait(60)
+        yield agent, planner, executor
+        planner.go.set()
+
+
+def finish(planner, executor):
+    planner.go.set()
+    executor.submit(int).result(60)
+
+
+def full_reset(agent):
+    agent.reset()
+
+
+def reset_of_every_row(agent):
+    agent.reset(mask=[True, True])
+
+
+def reset_by_act(agent):
+    agent.act(np.zeros((2, 2)), goal=[1.0, 1.0], episode_over=[True, True])
+
+
+@pytest.mark.parametrize("reset", [full_reset, reset_of_every_row, reset_by_act])
+def test_a_reset_drops_plans(held, reset):
+    agent, planner, executor = held
+    for x in range(4):
+        reset(agent)
+        agent.act(np.full((2, 2), x), goal=[1.0, 1.0])
+    finish(planner, executor)
+    # CPUs plan for each of the two robots: the plan that was being made, and the last one.
+    assert planner.begun == 4
+    agent.act(np.full((2, 2), 3.0), goal=[1.0, 1.0])
+    assert agent.elapsed.tolist() == [1, 1] and (agent.plan.states[:, 0] == 3).all()
+
+
+def test_a_goal_that_moves_at_every_step_does_not_queue_plans(held):
+    agent, planner, executor = held
+    for x in range(20):
+        agent.act(np.zeros((2, 2)), goal=[1.0, float(x)])
+    finish(planner, executor)
+    assert planner.begun == 4
+
+
+def test_plans_of_the_other_robots_stay(held):
+    agent, planner, executor = held
+    agent.reset(mask=[True, False])
+    finish(planner, executor)
+    agent.act(np.ones((2, 2)), goal=[1.0, 1.0])
+    assert agent.elapsed.tolist() == [-1, 1]
+    executor.submit(int).result(60)
+    agent.act(np.ones((2, 2)), goal=[1.0, 1.0])
+    assert agent.elapsed.tolist() == [1, 2]
