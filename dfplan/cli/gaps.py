@@ -155,6 +155,12 @@ def gap_table(measured: Mapping[str, Any]) -> Table:
     return table
 
 
+def better_method(measured: Mapping[str, Any]) -> str:
+    """Return the simpler method with the least error, if it is less than diffusion's, else ""."""
+    best = min(measured, key=lambda method: measured[method]["error"]["mean"])
+    return "" if best == DIFFUSION else best
+
+
 def fill_files(
     filler: Filler, paths: Sequence[Path], columns: Sequence[str], out: Path, stretch: Stretch
 ) -> list[dict[str, Any]]:

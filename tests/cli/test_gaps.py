@@ -68,6 +68,7 @@ def test_held_out_gaps_are_filled_and_compared(dfplan, both_sides, place):
     done = dfplan("predict", both_sides, "--dataset", DATASET, *gap, *FEW)
     assert (done.code, done.err) == (0, "")
     assert "12 held-out gaps of 3 states in windows of 8" in done.out
+    assert "the Kalman smoother fills gaps better" in done.out
     record = json.loads((place / "g.json").read_text())
     measured = record["measured"]
     assert list(measured) == ["diffusion", "Kalman smoother", "straight line"]
