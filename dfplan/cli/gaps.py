@@ -24,6 +24,7 @@ from dfplan.forecast.windows import COVERAGES, calibrate, errors, inside, interv
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import Weights
 from dfplan.report.result import format_interval
+from dfplan.representation.layout import Layout
 from dfplan.runs.run import Run
 from dfplan.types import UserError
 from dfplan.util import files
@@ -76,7 +77,9 @@ def measure_gaps(
         gap: Tokens of a gap.
         calibration: Minari id of the calibration set, or None.
     """
-    stretches = dict.fromkeys((DIFFUSION, SMOOTHER), dict.fromkeys(COVERAGES, 1.0))
+    stretches: dict[str, Stretch] = {}
+    for method in (DIFFUSION, SMOOTHER):
+        stretches[method] = dict.fromkeys(COVERAGES, 1.0)
     if calibration:
         held = filler.hold_out(calibration, gap)
         fills = _fills(filler, held, "calibrating", seed=filler.seed + 1)
@@ -87,31 +90,40 @@ def measure_gaps(
     held = filler.hold_out(dataset, gap)
     fills = _fills(filler, held, "filling", seed=filler.seed)
     layout = filler.run.layout
-    position = layout.goal_dims or tuple(range(layout.state_dim))
-    measured = {}
-    for method, samples in fills.items():
-        error = errors(samples, held.truth, position)["mean"]
-        measured[method] = {"error": mean_interval(error)}
-        for coverage, stretch in stretches.get(method, {}).items():
-            covered = inside(samples, held.truth, coverage, stretch=stretch).mean(axis=(1, 2))
-            measured[method][f"coverage_{coverage:.0%}"] = mean_interval(covered)
     samples = fills[DIFFUSION]
+    stretch = stretches[DIFFUSION]
+    intervals = {c: interval(samples, c, stretch[c]) for c in COVERAGES}
     record = {
         "gap_tokens": gap,
-        "stretch": {str(c): factor for c, factor in stretches[DIFFUSION].items()},
+        "stretch": {str(c): factor for c, factor in stretch.items()},
         "episode": held.episode.tolist(),
         "step": held.step.tolist(),
         "mean": layout.to_global(samples.mean(axis=1)).tolist(),
         "intervals": {
-            str(c): [
-                layout.to_global(end).tolist()
-                for end in interval(samples, c, stretches[DIFFUSION][c])
-            ]
-            for c in COVERAGES
+            str(c): [layout.to_global(end).tolist() for end in ends]
+            for c, ends in intervals.items()
         },
-        "measured": measured,
+        "measured": _measure(fills, held.truth, stretches, layout=layout),
     }
-    return record, stretches[DIFFUSION]
+    return record, stretch
+
+
+def _measure(
+    fills: Mapping[str, np.ndarray],
+    truth: np.ndarray,
+    stretches: Mapping[str, Stretch],
+    layout: Layout,
+) -> dict[str, dict[str, Any]]:
+    """Return the error and the coverages of each method, each with its confidence interval."""
+    position = layout.goal_dims or tuple(range(layout.state_dim))
+    measured = {}
+    for method, samples in fills.items():
+        values = {"error": mean_interval(errors(samples, truth, position)["mean"])}
+        for coverage, stretch in stretches.get(method, {}).items():
+            covered = inside(samples, truth, coverage, stretch=stretch)
+            values[f"coverage_{coverage:.0%}"] = mean_interval(covered.mean(axis=(1, 2)))
+        measured[method] = values
+    return measured
 
 
 def _fills(filler: Filler, held: HeldOutGaps, title: str, seed: int) -> dict[str, np.ndarray]:
@@ -130,17 +142,23 @@ def _fills(filler: Filler, held: HeldOutGaps, title: str, seed: int) -> dict[str
 
 
 def gap_table(measured: Mapping[str, Any]) -> Table:
-    """Return the table of what `measure_gaps` measured."""
+    """Return the table of what `measure_gaps` measured: errors, and coverages of intervals."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("filled by", no_wrap=True)
     table.add_column("error (95% CI)", no_wrap=True)
     for coverage in COVERAGES:
-        table.add_column(f"in the {coverage:.0%} interval", no_wrap=True)
+        table.add_column(f"{coverage:.0%} interval", no_wrap=True)
     for method, values in measured.items():
         shares = [values.get(f"coverage_{coverage:.0%}") for coverage in COVERAGES]
         cells = ["-" if share is None else f"{share['mean']:.3f}" for share in shares]
         table.add_row(method, format_interval(values["error"], digits=3), *cells)
     return table
+
+
+def better_method(measured: Mapping[str, Any]) -> str:
+    """Return the simpler method with the least error, if it is less than diffusion's, else ""."""
+    best = min(measured, key=lambda method: measured[method]["error"]["mean"])
+    return "" if best == DIFFUSION else best
 
 
 def fill_files(
@@ -216,7 +234,8 @@ def _fill_tracks(
     samples = filler.sample(f"filling {tracks.where}", local, filler.seed)
     coverage = max(COVERAGES)
     low, high = interval(samples, coverage, stretch[coverage])
-    fills, intervals = [], []
+    fills = []
+    intervals = []
     for i, gap in enumerate(found.gaps):
         steps = slice(gap.first, gap.first + gap.length)
         fills.append(layout.to_global(samples[i].mean(axis=0)[steps]))

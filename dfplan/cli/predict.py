@@ -23,7 +23,14 @@ from dfplan.cli.common import (
     parse_with_run,
     write_result,
 )
-from dfplan.cli.gaps import Filler, Stretch, fill_files, gap_table, measure_gaps
+from dfplan.cli.gaps import (
+    Filler,
+    Stretch,
+    better_method,
+    fill_files,
+    gap_table,
+    measure_gaps,
+)
 from dfplan.cli.progress_bar import step_bar
 from dfplan.evaluation.bootstrap import interval as mean_interval
 from dfplan.forecast.fill import check_fill
@@ -49,7 +56,7 @@ from dfplan.runs.run import Run
 from dfplan.types import UserError
 
 SAMPLES = 64
-TOGETHER_STEPS = 20
+TOGETHER_STEPS = 10
 ERRORS = {
     "mean": "error of the sample mean (ADE)",
     "best": "error of the best sample (minADE)",
@@ -150,6 +157,8 @@ def _fill(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
             f"{run.config.data.tokens}; {planner.config.candidates} samples each"
         )
         console.print(gap_table(measured["measured"]))
+        if better := better_method(measured["measured"]):
+            console.print(f"note: on these trajectories, the {better} fills gaps better")
     if args.fill and args.csv:
         gaps = fill_files(filler, args.fill, args.columns, out=args.csv, stretch=stretch)
         record["filled"] = gaps

@@ -83,7 +83,9 @@ class ConstantVelocity:
         noise = self.process**2 * ACCELERATION
         mean = np.zeros((len(values), 2))
         covariance = np.tile(DIFFUSE * self._scale(values) * np.eye(2), (len(values), 1, 1))
-        predicted, filtered, innovations = [], [], []
+        predicted = []
+        filtered = []
+        innovations = []
         for t in range(values.shape[1]):
             if t:
                 mean = mean @ TRANSITION.T

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import tensorstore
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "datasets.md").read_text()
 COMMANDS = [
@@ -48,6 +49,42 @@ def files(place, monkeypatch):
     table = {"observation.state": state.tolist(), "action": action.tolist()}
     frames = {"episode_index": np.arange(ROWS) // 20, "frame_index": np.arange(ROWS) % 20}
     pq.write_table(pa.table({**table, "next.reward": state[:, 0], **frames}), data)
+    _write_robot_files(state, action)
+    _write_tracks()
+
+
+def _write_robot_files(state, action):
+    with h5py.File("low_dim_v141.hdf5", "w") as file:
+        for i in range(3):
+            rows = slice(20 * i, 20 * i + 20)
+            file[f"data/demo_{i}/actions"] = action[rows]
+            file[f"data/demo_{i}/obs/object"] = state[rows]
+        file["mask/train"] = np.array([b"demo_0", b"demo_2"])
+    for name, array in {"data/state": state, "data/action": action}.items():
+        _write_zarr(f"pusht_cchi_v7_replay.zarr/{name}", array)
+    _write_zarr("pusht_cchi_v7_replay.zarr/meta/episode_ends", np.array([20, 60]))
+
+
+def _write_zarr(path, array):
+    spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": path}}
+    store = tensorstore.open(spec, create=True, dtype=array.dtype, shape=array.shape).result()
+    store.write(array).result()
+
+
+def _write_tracks():
+    for folder in ("MOT17-02/gt", "runs/detect/track/labels"):
+        Path(folder).mkdir(parents=True)
+    frames = range(1, 20)
+    lines = {
+        "MOT17-02/gt/gt.txt": [f"{t},1,{10 * t},5,4,8,1,1,1.0" for t in frames],
+        "biwi_eth.txt": [f"{10 * t}.0\t1.0\t{t / 3:.2f}\t{t / 4:.2f}" for t in frames],
+        "tracks.csv": ["id,time,x,y", *(f"1,{t},{t},{t}" for t in frames)],
+    }
+    for path, text in lines.items():
+        Path(path).write_text("\n".join(text))
+    for t in frames:
+        label = Path(f"runs/detect/track/labels/street_{t}.txt")
+        label.write_text(f"0 {t / 30:.3f} 0.5 0.1 0.2 1\n")
 
 
 def test_every_command_runs(dfplan, files, place):

@@ -171,7 +171,6 @@ def _flatten(where: str, array: Any) -> np.ndarray:
         UserError: If a value is missing, or lists differ in length.
     """
     import pyarrow
-    import pyarrow.compute
 
     rows = len(array)
     is_list = False
@@ -184,12 +183,10 @@ def _flatten(where: str, array: Any) -> np.ndarray:
             values = array.to_numpy(zero_copy_only=False)
             return values.reshape(rows, -1) if is_list else values
         else:
-            sizes = np.unique(
-                pyarrow.compute.list_value_length(array).to_numpy(zero_copy_only=False)
-            )
+            sizes = np.unique(array.value_lengths())
             if len(sizes) > 1:
                 raise UserError(f"{where} has lists of {sizes[0]} to {sizes[-1]} numbers")
-            array = pyarrow.compute.list_flatten(array)
+            array = array.flatten()
             is_list = True
 
 

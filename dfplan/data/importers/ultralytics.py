@@ -114,7 +114,9 @@ def _table(
     is_tracked = track >= 0
     if not is_tracked.any():
         raise UserError(f"{where} has no box of a track; needed: the output of track, not predict")
-    columns = dict(zip(NAMES, np.array(boxes, np.float64)[is_tracked].T, strict=True))
+    columns: dict[str, np.ndarray] = dict(
+        zip(NAMES, np.array(boxes, np.float64)[is_tracked].T, strict=True)
+    )
     names = np.array([f"{id:g}" for id in track])
     if videos:
         names = np.array([f"{video} {id}" for video, id in zip(videos, names, strict=True)])
