@@ -8,7 +8,6 @@ run says why, in a comment on the line before it: <!-- not run: reason -->.
 import contextlib
 import dataclasses
 import io
-import os
 import re
 import runpy
 import shlex
@@ -20,6 +19,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 from dfplan.cli import main
+from dfplan.cli.own_code import current_directory_importable
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "envs" / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -79,7 +79,8 @@ def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]
             Path(block.title).write_text(block.text)
         elif block.language == "python":
             code = compile("\n" * block.line + block.text, str(page), "exec")
-            with contextlib.redirect_stdout(io.StringIO()) as out:
+            # As in a script or notebook, modules beside it can be imported.
+            with current_directory_importable(), contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(code, scope)
             printed = out.getvalue() or None
         elif block.language == "sh":
@@ -132,8 +133,6 @@ class Shell:
         if words[0] == "export":
             name, _, value = words[1].partition("=")
             self._patch.setenv(name, value)
-            if name == "PYTHONPATH":
-                self._patch.syspath_prepend(os.path.abspath(value))
         elif words[0] == "dfplan":
             args = self.scale_down(words[1:])
             assert main(args) == 0, args
