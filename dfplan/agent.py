@@ -35,6 +35,7 @@ from dfplan.runs.run import Run
 from dfplan.tasks.registry import load_function
 from dfplan.types import Cost, Tracker, UserError
 from dfplan.util.compilation_cache import enable_compilation_cache
+from dfplan.util.validate import invalid, is_integer
 
 OVERHEAD_DECAY = 0.9
 """Share of the last estimate of `act`'s own time that remains in the next one."""
@@ -345,7 +346,12 @@ class Agent:
 
         Args:
             batch: Number of environments.
+
+        Raises:
+            UserError: If the number is not a positive integer.
         """
+        if not is_integer(batch) or batch < 1:
+            raise invalid("batch", batch, "an integer of at least 1")
         plan = self._batch_planner.compile(batch)
         state = np.asarray(plan.states)[:, 0]
         layout = self.planner.model.layout
