@@ -134,7 +134,7 @@ class BatchPlanner:
             level=jnp.zeros(shape, jnp.float32),
         )
         goal = None
-        if layout.has_goal:
+        if layout.goal_dims:
             goal = np.tile(state[list(layout.goal_dims)], (batch, 1))
         zeros = np.zeros(batch, int)
         if planner.config.warm_start.level:
