@@ -4,16 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from dfplan.cli.common import (
-    File,
-    Flag,
-    RunDir,
-    check_at_least,
-    check_outputs,
-    console,
-    parse_with_run,
-    write_json,
-)
+from dfplan.cli.common import File, Flag, RunDir, check_at_least, check_outputs, console, write_json
+from dfplan.cli.runs import parse_with_run
 from dfplan.evaluation.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import as_diffusion_planner

@@ -18,10 +18,10 @@ from dfplan.cli.common import (
     check_png,
     check_seed,
     console,
-    parse_with_run,
     write_json,
 )
 from dfplan.cli.progress_bar import step_bar
+from dfplan.cli.runs import parse_with_run
 from dfplan.evaluation.bootstrap import interval as mean_interval
 from dfplan.forecast.sample import check_rollout, sample_futures
 from dfplan.forecast.windows import (

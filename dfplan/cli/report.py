@@ -19,13 +19,13 @@ from dfplan.cli.common import (
     check_outputs,
     check_seed,
     console,
-    open_agent,
     parse,
     write_json,
     write_text,
 )
 from dfplan.cli.info import run_facts
 from dfplan.cli.render import off_screen, record_episodes
+from dfplan.cli.runs import open_agent
 from dfplan.config import Config, flatten
 from dfplan.evaluation.time_limit import limit_steps
 from dfplan.plots.write_video import write_video
