@@ -16,7 +16,6 @@ from dfplan.nets.network import NETWORKS
 from dfplan.planner.plan import History
 from dfplan.runs.train import train
 from dfplan.tasks.registry import get_task
-
 from tests.fixtures import well_compiled
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

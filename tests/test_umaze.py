@@ -10,7 +10,6 @@ from dfplan.runs.presets import make_config
 from dfplan.runs.train import train
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.registry import get_task, load_function
-
 from tests.fixtures import well_compiled
 
 EPISODES = 20

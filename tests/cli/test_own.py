@@ -142,7 +142,7 @@ def test_an_environment_without_a_time_limit_needs_one(dfplan, place, run):
 def test_a_custom_map(dfplan, run, place):
     names = ["pointmaze", "--dataset", "my/map-v0", "--env-kwargs", MAP]
     # The same number of steps and tokens as in the shared run, so that nothing is recompiled.
-    same = ["--data.tokens", Run.load(run).config.data.tokens, "--planner.warm-start.level", 0]
+    same = ["--data.tokens", Run.load(run).config.data.tokens]
     assert dfplan("collect", *names, "--steps", 6000).code == 0
     assert dfplan("train", *names, "--out", "run", *TINY, *same).code == 0
     resumed = dfplan("train", *names, "--out", "run", "--resume")

@@ -43,8 +43,10 @@ from .tiny import (
 )
 
 MODEL = make_model()
-BIDIRECTIONAL = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="bidirectional"))
-RECURRENT = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
+# The caches of the second layer hold what the first one made of earlier tokens.
+DEEP = make_model(layers=2)
+BIDIRECTIONAL = dataclasses.replace(DEEP, net=dataclasses.replace(DEEP.net, kind="bidirectional"))
+RECURRENT = dataclasses.replace(DEEP, net=dataclasses.replace(DEEP.net, kind="gru"))
 ROWS = STEPS * HORIZON + 1  # rows of the longest matrix
 CUSTOM = np.array(
     [
@@ -82,7 +84,7 @@ SETTINGS = {
 SLOW = ("pyramid-0.5", "pyramid-2.5")
 TOLERANCE = 1.0
 NEAR = jnp.array([[-3.5, -2.5], [-2.0, -2.5]])
-DIFFUSED = make_model(frames="stack", actions=True)
+DIFFUSED = make_model(layers=2, frames="stack", actions=True)
 
 
 def plan(planner, keys=None, history=None, goal=GOAL, **options):
@@ -201,14 +203,14 @@ def check_against_reference(planner):
     [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in SETTINGS],
 )
 def test_plans_equal_the_uncached_computation(name):
-    check_against_reference(make_planner(MODEL, **SETTINGS[name]))
+    check_against_reference(make_planner(DEEP, **SETTINGS[name]))
 
 
 @pytest.mark.parametrize("samples", [1, 3])
 def test_guided_plans_equal_the_uncached_computation(samples):
     check_against_reference(
         make_planner(
-            MODEL,
+            DEEP,
             **{"goal.conditioning": "both", "guidance.scale": 0.02, "guidance.samples": samples},
         )
     )

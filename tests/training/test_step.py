@@ -90,7 +90,7 @@ def test_training_learns_the_posterior_mean_of_a_gaussian():
     config = DataConfig(tokens=4)
     model = Model(
         TokenLayout.create(data.layout, config),
-        NetConfig(width=16, layers=2, heads=2, fourier_octaves=1),
+        NetConfig(width=16, layers=1, heads=2, fourier_octaves=1),
         DiffusionConfig("cosine"),
     )
     training = TrainingConfig(
