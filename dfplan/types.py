@@ -86,7 +86,7 @@ arrays for `dfplan.control.closed_loop`.
 
 
 def __getattr__(name: str) -> Any:
-    """Import JAX when an array type is first asked for: listing tasks or data needs no JAX."""
+    """Import JAX when an array type is first asked for: making a dataset needs no JAX."""
     if name not in ("Array", "ArrayLike"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     array = importlib.import_module("jax").Array

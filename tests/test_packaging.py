@@ -27,8 +27,8 @@ assert dict(os.environ) == environ and dict(jax.config.values) == values
     assert not loaded_by(code, "gymnasium", "minari", "mujoco", "tyro")
 
 
-def test_commands_about_tasks_and_data_load_no_jax():
-    code = "import dfplan.cli.collect, dfplan.cli.dataset, dfplan.cli.import_, dfplan.cli.tasks"
+def test_commands_that_list_tasks_and_make_datasets_load_no_jax():
+    code = "import dfplan.cli.collect, dfplan.cli.import_, dfplan.cli.tasks"
     code += "; from dfplan.cli import main; assert main(['tasks']) == 0"
     assert not loaded_by(code, "jax", "flax", "orbax", "optax", "matplotlib")
 

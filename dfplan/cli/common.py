@@ -1,4 +1,4 @@
-"""Helpers shared by the commands: parsing, choosing a task, and output. They need no JAX."""
+"""Helpers shared by the commands: parsing, choosing a task, and output. They import no JAX."""
 
 import contextlib
 import dataclasses
