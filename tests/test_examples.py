@@ -16,6 +16,7 @@ from dfplan.nets.network import NETWORKS
 from dfplan.planner.plan import History
 from dfplan.runs.train import train
 from dfplan.tasks.registry import get_task
+from tests.fixtures import well_compiled
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TESTED = {
@@ -89,7 +90,8 @@ def test_a_planner_from_outside_the_package_refines_plans_and_drives():
 @pytest.mark.slow
 def test_a_network_from_outside_trains_and_plans(monkeypatch):
     monkeypatch.setattr(NETWORKS, "_objects", {})  # unregistered again after the test
-    net, loss, states = example("mixer_network")()
+    with well_compiled():
+        net, loss, states = example("mixer_network")()
     assert net.kernel == 4 and loss < 0.6
     np.testing.assert_allclose(states[[0, -1]], [[0, 0], [1, 1]], atol=0.1)
 
