@@ -20,7 +20,6 @@ from dfplan.cli.common import (
     check_png,
     check_seed,
     console,
-    parse_with_run,
     write_result,
 )
 from dfplan.cli.gaps import (
@@ -32,6 +31,7 @@ from dfplan.cli.gaps import (
     measure_gaps,
 )
 from dfplan.cli.progress_bar import step_bar
+from dfplan.cli.runs import parse_with_run
 from dfplan.evaluation.bootstrap import interval as mean_interval
 from dfplan.forecast.fill import check_fill
 from dfplan.forecast.sample import check_rollout, sample_futures

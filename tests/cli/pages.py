@@ -12,7 +12,7 @@ import re
 import runpy
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,17 @@ def blocks(page: Path) -> Iterator[Block]:
         comment = token.content if token.type == "html_block" else ""
 
 
-def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]:
-    """Run a page's blocks in order; return the namespace of its Python blocks."""
+def run_page(
+    page: Path, command: Callable[[list[str]], None], smaller: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Run a page's blocks in order; return the namespace of its Python blocks.
+
+    Args:
+        page: Markdown file.
+        command: Function that runs the words of a command.
+        smaller: Replacements in the text of files, which must occur there once.
+    """
+    replacements = dict(smaller or {})
     scope: dict[str, Any] = {"__name__": "page"}
     printed = None
     for block in blocks(page):
@@ -76,7 +85,11 @@ def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]
         if block.not_run:
             continue
         if block.title:
-            Path(block.title).write_text(block.text)
+            text = block.text
+            for old in [old for old in replacements if old in text]:
+                assert text.count(old) == 1
+                text = text.replace(old, replacements.pop(old))
+            Path(block.title).write_text(text)
         elif block.language == "python":
             code = compile("\n" * block.line + block.text, str(page), "exec")
             # As in a script or notebook, modules beside it can be imported.
@@ -90,6 +103,7 @@ def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]
                     scope |= run_script(words[1])
                 elif words:
                     command(words)
+    assert not replacements
     return scope
 
 
