@@ -57,27 +57,28 @@ class _TensorBoardFile:
 
     def __init__(self, directory: Path, step: int):
         from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import SessionLog
+        from tensorboardX.proto import event_pb2, summary_pb2
 
         self._directory = directory
+        self._event_types: Any = event_pb2
+        self._summary_types: Any = summary_pb2
         with writing(directory):
             directory.mkdir(exist_ok=True)
             # Named by the step too: files created within one second would overwrite each other.
             self._events = EventsWriter(str(directory / "events"), f".{step:010d}")
         # Makes readers drop what an interrupted run has recorded after this step.
-        self._write(step + 1, session_log=SessionLog(status=SessionLog.START))
+        session_log = self._event_types.SessionLog
+        self._write(step + 1, session_log=session_log(status=session_log.START))
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
-        from tensorboardX.proto.summary_pb2 import Summary
-
-        values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
-        self._write(step, summary=Summary(value=values))
+        summary = self._summary_types.Summary
+        values = [summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
+        self._write(step, summary=summary(value=values))
 
     def _write(self, step: int, **content: Any) -> None:
-        from tensorboardX.proto.event_pb2 import Event
-
+        event = self._event_types.Event(wall_time=time.time(), step=step, **content)
         with writing(self._directory):
-            self._events.write_event(Event(wall_time=time.time(), step=step, **content))
+            self._events.write_event(event)
             self._events.flush()
 
     def close(self) -> None:
