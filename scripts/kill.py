@@ -10,7 +10,9 @@ something, or makes a directory. Prints one line of counts per command; exits wi
 """
 
 import argparse
+import collections
 import contextlib
+import functools
 import io
 import json
 import os
@@ -58,6 +60,7 @@ def main() -> int:
     parser.add_argument("--random", type=int, default=200, help="random kills per command")
     parser.add_argument("--chosen", type=int, default=10**6, help="most chosen kills per command")
     parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
+    parser.add_argument("--minutes", type=float, default=1e6, help="time limit per command")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--root", type=Path, help="working directory, to be used again")
     args = parser.parse_args()
@@ -126,27 +129,19 @@ def _command(argv: list[str], output: int) -> int:
 def _kill_command(name: str, root: Path, args: argparse.Namespace) -> int:
     """Kill one command at all instants; print and return the number of failures."""
     argv = shlex.split(COMMANDS[name])
-    numbers = random.Random(args.seed)
-    reference = _fresh(root)
-    counts = root / "instants"
-    start = time.perf_counter()
-    _forked(lambda: counts.write_text(str(count_instants(reference, lambda: _quiet(argv)))))
-    seconds = time.perf_counter() - start
-    instants = range(1, int(counts.read_text()) + 1)
-    chosen = sorted(numbers.sample(instants, min(args.chosen, len(instants))))
-    expected = _Expected(_visible(reference), _curve(reference))
-    kills: list[Callable[[Path], bool]] = []
-    for number in chosen:
-        kills.append(lambda folder, number=number: kill_at(number, folder, lambda: _quiet(argv)))
-    for _ in range(args.random):
-        moment = numbers.uniform(0, seconds)
-        kills.append(lambda folder, moment=moment: kill_after(moment, lambda: _quiet(argv)))
-    killed = 0
+    folder = _fresh(root)
+    kills = _choose_kills(argv, folder, args)
+    expected = _Expected(_visible(folder), _curve(folder))
+    counts = collections.Counter()
     problems = []
     states = set()
-    for kill in kills:
-        folder = _fresh(root)
-        killed += kill(folder)
+    end = time.perf_counter() + 60 * args.minutes
+    for kind, kill in kills:
+        if time.perf_counter() > end:
+            break
+        _fresh(root)
+        counts[kind] += 1
+        counts["before the end"] += kill()
         problems += _others_changed()
         problems += [problem for path in _visible(folder) if (problem := _damage(folder / path))]
         state = _state(folder)
@@ -154,14 +149,36 @@ def _kill_command(name: str, root: Path, args: argparse.Namespace) -> int:
             states.add(state)
             problems += _run_again(argv, folder, expected)
     print(
-        f"{name}: {len(chosen)} of {len(instants)} chosen and {args.random} random instants, "
-        f"{killed} killed before their end, {len(states)} different states, "
+        f"{name}: killed at {counts['chosen']} chosen and {counts['random']} random instants, "
+        f"{counts['before the end']} before the end; {len(states)} different states, "
         f"{len(problems)} failures",
         flush=True,
     )
     for problem in problems[:10]:
         print(f"  {problem}", flush=True)
     return len(problems)
+
+
+def _choose_kills(
+    argv: list[str], folder: Path, args: argparse.Namespace
+) -> list[tuple[str, Callable[[], bool]]]:
+    """Run the command once in the folder, and return functions that kill it there, shuffled."""
+    numbers = random.Random(args.seed)
+    counted = folder.parent / "instants"
+    start = time.perf_counter()
+    _forked(lambda: counted.write_text(str(count_instants(folder, lambda: _quiet(argv)))))
+    seconds = time.perf_counter() - start
+
+    def run() -> int:
+        return _quiet(argv)
+
+    instants = range(1, int(counted.read_text()) + 1)
+    chosen = numbers.sample(instants, min(args.chosen, len(instants)))
+    moments = [numbers.uniform(0, seconds) for _ in range(args.random)]
+    kills = [("chosen", functools.partial(kill_at, number, folder, run)) for number in chosen]
+    kills += [("random", functools.partial(kill_after, moment, run)) for moment in moments]
+    numbers.shuffle(kills)
+    return kills
 
 
 def _fresh(root: Path) -> Path:

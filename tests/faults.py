@@ -40,7 +40,8 @@ class _Watch:
         paths = [os.fsdecode(a) for a in args[:2] if isinstance(a, str | bytes | os.PathLike)]
         base = os.getcwd()
         if event in ("os.remove", "os.rmdir") and args[1] >= 0:  # relative to an open directory
-            base = os.readlink(f"/proc/self/fd/{args[1]}")
+            with contextlib.suppress(OSError):  # Not Linux.
+                base = os.readlink(f"/proc/self/fd/{args[1]}")
         return any(os.path.join(base, path).startswith(self.folder) for path in paths)
 
 

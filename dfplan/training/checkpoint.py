@@ -39,13 +39,19 @@ class CheckpointStore:
     def __init__(self, directory: Path, keep: int = 2):
         self.directory = Path(directory).absolute()
         self._keep = keep
-        self._orbax = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+        self._open: ocp.Checkpointer | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    @property
+    def _orbax(self) -> ocp.Checkpointer:
+        if self._open is None:
+            self._open = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+        return self._open
 
     def steps(self) -> list[int]:
         """Return the steps of all checkpoints in ascending order."""
@@ -156,7 +162,9 @@ class CheckpointStore:
 
     def close(self) -> None:
         """Release Orbax's threads."""
-        self._orbax.close()
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
 
 @contextlib.contextmanager

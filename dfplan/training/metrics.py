@@ -1,7 +1,9 @@
 """Metrics of a run, as JSON lines and TensorBoard events."""
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,20 +23,12 @@ class MetricLog:
     """
 
     def __init__(self, directory: Path, step: int = 0):
-        from tensorboardX import SummaryWriter
-
         self._path = Path(directory) / "metrics.jsonl"
         if self._path.exists():
             _drop_after(self._path, step)
         with writing(self._path):
             self._file = self._path.open("a")
-        # Named by the step too: writers opened within one second would overwrite each other.
-        with writing(Path(directory) / "tensorboard"):
-            self._board = SummaryWriter(
-                str(Path(directory) / "tensorboard"),
-                purge_step=step + 1,
-                filename_suffix=f".{step:010d}",
-            )
+        self._board = _TensorBoardFile(Path(directory) / "tensorboard", step)
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """Record `scalars` at `step`.
@@ -45,13 +39,51 @@ class MetricLog:
         with writing(self._path):
             self._file.write(json.dumps({"step": step, **scalars}) + "\n")
             self._file.flush()
-        for name, value in scalars.items():
-            self._board.add_scalar(name, value, step)
+        self._board.write(step, scalars)
 
     def close(self) -> None:
-        """Flush and close both."""
-        self._file.close()
+        """Close both."""
+        with writing(self._path):
+            self._file.close()
         self._board.close()
+
+
+class _TensorBoardFile:
+    """A file of TensorBoard's events.
+
+    It is written in the calling thread: tensorboardX's `SummaryWriter` hands events to another one,
+    and waits for it forever once that has ended, as on a full disk.
+    """
+
+    def __init__(self, directory: Path, step: int):
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2, summary_pb2
+
+        self._directory = directory
+        self._event_types: Any = event_pb2
+        self._summary_types: Any = summary_pb2
+        with writing(directory):
+            directory.mkdir(exist_ok=True)
+            # Named by the step too: files created within one second would overwrite each other.
+            self._events = EventsWriter(str(directory / "events"), f".{step:010d}")
+        # Makes readers drop what an interrupted run has recorded after this step.
+        session_log = self._event_types.SessionLog
+        self._write(step + 1, session_log=session_log(status=session_log.START))
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        summary = self._summary_types.Summary
+        values = [summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
+        self._write(step, summary=summary(value=values))
+
+    def _write(self, step: int, **content: Any) -> None:
+        event = self._event_types.Event(wall_time=time.time(), step=step, **content)
+        with writing(self._directory):
+            self._events.write_event(event)
+            self._events.flush()
+
+    def close(self) -> None:
+        with writing(self._directory):
+            self._events.close()
 
 
 def read_metrics(directory: Path) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 What is written grows in a hidden staging directory beside its name and is renamed once it is
 complete, so that a killed process leaves either nothing or all of it under that name. Locks end
 with the process that holds them; what a killed process leaves behind is removed by the next one
-that writes the same name.
+that writes into the same folder.
 """
 
 import contextlib
@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.types import UserError
-from dfplan.util.locks import LOCK, acquire, exclusive
+from dfplan.util.locks import LOCK, acquire, acquire_or_warn, exclusive
 from dfplan.util.places import STAGING, hidden_name, resolve, writing
+
+LEFTOVER = re.compile(rf"\..*\.[0-9a-f]{{8}}{re.escape(STAGING)}")
 
 
 @contextlib.contextmanager
@@ -82,7 +84,7 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
 def scratch_directory(path: Path | str) -> Iterator[Path]:
     """Yield a temporary directory for what goes into the file `path`, beside it.
 
-    If this process is killed, the next one that writes the same file removes it.
+    If this process is killed, the next one that writes there removes it.
 
     Raises:
         UserError: If it cannot be created.
@@ -167,7 +169,7 @@ def is_hidden(path: Path | str) -> bool:
 @contextlib.contextmanager
 def _staging(target: Path) -> Iterator[Path]:
     """Yield a new locked directory beside the target; it is removed at the end."""
-    remove_leftovers(target.parent, target.name)
+    remove_leftovers(target.parent)
     stage, handle = _create_staging(target)
     try:
         yield stage
@@ -181,7 +183,7 @@ def _create_staging(target: Path) -> tuple[Path, int]:
         stage = target.with_name(hidden_name(target, f".{secrets.token_hex(4)}{STAGING}"))
         stage.mkdir()
         try:
-            handle = acquire(stage / LOCK)
+            handle = acquire_or_warn(stage / LOCK)
         except FileNotFoundError:  # Another process took the directory for a leftover.
             continue
         except BaseException:
@@ -191,16 +193,9 @@ def _create_staging(target: Path) -> tuple[Path, int]:
             return stage, handle
 
 
-def remove_leftovers(folder: Path, name: str | None = None) -> None:
-    """Remove the staging directories in a folder whose process has ended.
-
-    Args:
-        folder: Folder to clean.
-        name: Name whose staging directories are removed; None for any name.
-    """
-    start = r"\..*" if name is None else re.escape(hidden_name(folder / name, ""))
-    pattern = re.compile(rf"{start}\.[0-9a-f]{{8}}{re.escape(STAGING)}")
-    leftovers = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
+def remove_leftovers(folder: Path) -> None:
+    """Remove the staging directories in a folder whose process has ended: their locks are free."""
+    leftovers = [path for path in folder.iterdir() if LEFTOVER.fullmatch(path.name)]
     for stage in leftovers:
         with contextlib.suppress(OSError):
             handle = acquire(stage / LOCK)

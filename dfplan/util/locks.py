@@ -17,6 +17,10 @@ NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 """Errors of file systems that have no locks, as on some clusters."""
 
 
+class NoLocksError(OSError):
+    """An error of a file system that has no locks."""
+
+
 class LockedError(UserError):
     """An error for what another process is writing at this moment."""
 
@@ -37,7 +41,7 @@ def exclusive(path: Path | str) -> Iterator[None]:
     target = resolve(path)
     lock = target.with_name(hidden_name(target, LOCK))
     with writing(path):
-        handle = acquire(lock)
+        handle = acquire_or_warn(lock)
     if handle is None:
         raise LockedError(
             f"{path} is being written by another process; wait for its end, or choose another name"
@@ -49,7 +53,12 @@ def exclusive(path: Path | str) -> Iterator[None]:
 
 
 def acquire(lock: Path) -> int | None:
-    """Return an open handle that holds the lock, or None if another one holds it."""
+    """Return an open handle that holds the lock, or None if another one holds it.
+
+    Raises:
+        NoLocksError: If the file system has no locks.
+        OSError: If the lock file cannot be opened.
+    """
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
@@ -58,16 +67,23 @@ def acquire(lock: Path) -> int | None:
             os.close(handle)
             return None
         except OSError as error:
-            if error.errno not in NO_LOCKS:
-                os.close(handle)
-                raise
-            warnings.warn(
-                f"the file system of {lock.parent} has no locks: let one process at a time write",
-                stacklevel=2,
-            )
+            os.close(handle)
+            raise NoLocksError(*error.args) if error.errno in NO_LOCKS else error from error
         if _is_open_as(handle, lock):
             return handle
         os.close(handle)  # Its previous holder has removed it in the meantime.
+
+
+def acquire_or_warn(lock: Path) -> int | None:
+    """Return what `acquire` does; on a file system without locks, warn and return the open file."""
+    try:
+        return acquire(lock)
+    except NoLocksError:
+        warnings.warn(
+            f"the file system of {lock.parent} has no locks: let one process at a time write there",
+            stacklevel=2,
+        )
+        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
 
 def _release(handle: int, lock: Path) -> None:

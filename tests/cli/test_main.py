@@ -111,6 +111,7 @@ def test_termination_cleans_up(monkeypatch, capsys, tmp_path, number, code):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has this device")
 def test_output_that_cannot_be_written(monkeypatch, capsys):
     """Whatever a command prints to, as in `dfplan tasks > /dev/full`, a failure is one line."""
     with open("/dev/full", "w") as full:

@@ -1,12 +1,14 @@
 """What commands print, and checks of their output files."""
 
+import importlib.metadata
+import json
 import os
 import warnings
 
 import gymnasium
 import pytest
 
-from dfplan.cli.common import check_outputs, console
+from dfplan.cli.common import check_outputs, console, write_result
 from dfplan.cli.figures import print_warnings
 from dfplan.cli.progress_bar import detail_bar
 from dfplan.types import UserError
@@ -47,6 +49,14 @@ def test_check_outputs_protects_the_files_of_a_run(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(UserError, match=name):
         check_outputs(tmp_path / name)
+
+
+def test_results_name_the_versions_that_they_depend_on(tmp_path):
+    write_result(tmp_path / "result.json", {"reach": 3})
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["reach"] == 3
+    assert result["versions"]["dfplan"] == importlib.metadata.version("dfplan")
+    assert {"python", "jax", "flax", "gymnasium", "mujoco"} <= set(result["versions"])
 
 
 def test_progress_lines_without_a_terminal(capsys, monkeypatch):

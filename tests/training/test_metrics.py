@@ -1,10 +1,14 @@
 """metrics.jsonl and TensorBoard hold each step once, whatever interrupted the run."""
 
+import contextlib
 import json
+import resource
+import signal
 
 import pytest
 
 from dfplan.training.metrics import MetricLog, read_metrics
+from dfplan.types import UserError
 
 from .events import scalars
 
@@ -30,6 +34,27 @@ def test_steps_after_the_checkpoint_are_replaced(tmp_path, start):
     shown = scalars(tmp_path / "tensorboard")
     assert [(s, v) for tag, s, v in shown if tag == "loss"] == list(expected.items())
     assert [s for tag, s, _ in shown if tag == "rate"] == list(range(1, 6))
+
+
+def write_until_refused(log):
+    for step in range(1000):
+        log.write(step, {"loss": 1.0})
+
+
+def test_a_disk_that_fills_up_is_one_error_and_no_hang(tmp_path):
+    """A limit on the size of files takes the place of the full disk."""
+    log = MetricLog(tmp_path, 0)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=rf"cannot write {tmp_path}.*: File too large"):
+            write_until_refused(log)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    with contextlib.suppress(UserError):
+        log.close()
 
 
 @pytest.mark.parametrize("rest", ['{"step": 3, "lo', "3\n", "\n", '{"loss": 1}\n'])

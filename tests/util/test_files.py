@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import threading
+import warnings
 
 import pytest
 
@@ -170,6 +171,32 @@ def test_urls_are_refused(url, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_process_left_under_another_name_is_removed(tmp_path):
+    assert kill_at(4, tmp_path, lambda: write_folder(tmp_path))
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".run.")]
+    with files.atomic_file(tmp_path / "a") as growing:
+        growing.write_text("new")
+        files.write_text(tmp_path / "b", "new")  # Not what another one is writing.
+    assert contents(tmp_path) == {"a": "new", "b": "new", ".run.dfplan-lock": ""}
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    """A warning takes the place of the lock, and nothing is taken for a leftover."""
+
+    def flock(handle, operation):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with files.atomic_directory(tmp_path / "a") as a:
+            (a / "x").touch()
+            files.write_text(tmp_path / "b", "new")
+            assert (a / "x").exists()
+    assert caught and all("no locks" in str(warning.message) for warning in caught)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
 def test_a_directory_is_removed_whole(tmp_path):
     count = 0
     for number in range(1, 40):
@@ -185,6 +212,7 @@ def test_a_directory_is_removed_whole(tmp_path):
     assert count >= 8
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has this device")
 def test_devices_are_written_in_place():
     files.write_text("/dev/null", "x")
     with pytest.raises(UserError, match=r"/dev/full: No space left"):
