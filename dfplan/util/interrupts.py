@@ -1,0 +1,79 @@
+"""Signals that end a process: raised as exceptions, or deferred to a safe point."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+TERMINATION = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a process without a traceback or cleaning, unless it handles them."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal that ends the process, handled like Ctrl-C.
+
+    Args:
+        number: Number of the signal.
+    """
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """Return the exit code of a process that a signal has ended: 128 and the signal's number."""
+    return 128 + getattr(interrupt, "number", signal.SIGINT)
+
+
+@contextlib.contextmanager
+def raised_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP raise `Interrupted`, so that everything is cleaned up as on Ctrl-C.
+
+    Signals that are ignored, as under nohup, or have a handler of the caller's stay as they are.
+    """
+
+    def handle(number: int, frame: object) -> None:
+        raise Interrupted(number)
+
+    defaults = [n for n in TERMINATION if signal.getsignal(n) is signal.SIG_DFL]
+    with _handlers(dict.fromkeys(defaults, handle)):
+        yield
+
+
+@contextlib.contextmanager
+def deferred_interrupts() -> Iterator[Callable[[], Interrupted | None]]:
+    """Make Ctrl-C, SIGTERM and SIGHUP wait; yield a function that returns the one that came.
+
+    A training step donates its old state's memory, so an exception in the middle of one would leave
+    nothing to save. A second signal interrupts at once. A signal that was ignored before (as under
+    nohup) stays ignored.
+    """
+    received: list[Interrupted] = []
+
+    def handle(number: int, frame: object) -> None:
+        received.append(Interrupted(number))
+        if len(received) > 1:
+            raise received[0]
+
+    def get_interrupt() -> Interrupted | None:
+        return received[0] if received else None
+
+    numbers = (signal.SIGINT, *TERMINATION)
+    heeded = [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+    with _handlers(dict.fromkeys(heeded, handle)):
+        yield get_interrupt
+
+
+@contextlib.contextmanager
+def _handlers(handlers: dict[signal.Signals, Callable[[int, object], None]]) -> Iterator[None]:
+    """Install handlers in the context; only in the main thread, as Python allows no others."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
