@@ -16,6 +16,7 @@ from h5py import h5a, h5d, h5g, h5p, h5s, h5t  # pyright: ignore[reportAttribute
 from dfplan.data.store.hdf5_read import DATA_FILE
 from dfplan.data.store.output_file import OutputFile
 from dfplan.types import UserError
+from dfplan.util.interrupts import deferred_interrupts
 
 FORMAT_VERSION = "v110"
 """Readable by HDF5 1.10 (2016) and later; its headers have checksums."""
@@ -55,8 +56,12 @@ class EpisodeWriter:
             OSError: If the file cannot be written.
         """
         steps = len(episode.rewards)
-        if not steps:
-            return
+        if steps:
+            with _uninterrupted():
+                self._add_episode(episode, steps)
+        self._output.check()
+
+    def _add_episode(self, episode: Any, steps: int) -> None:
         group = h5g.create(self._file, b"episode_%d" % self.episodes)
         self._attribute(group, b"id", self.episodes)
         self._attribute(group, b"total_steps", steps)
@@ -68,7 +73,6 @@ class EpisodeWriter:
             self._add(group, name, np.asarray(getattr(episode, name)).reshape(steps), rows=steps)
         self.episodes += 1
         self.steps += steps
-        self._output.check()
 
     def _add(self, parent: Any, name: str, value: Any, rows: int) -> None:
         if isinstance(value, dict):
@@ -112,6 +116,20 @@ def episode_writer(data: Path) -> Iterator[EpisodeWriter]:
         OSError: If the file cannot be written.
     """
     with OutputFile(data / DATA_FILE) as output:
-        with h5py.File(output, "w", libver=FORMAT_VERSION) as file:
+        file = h5py.File(output, "w", libver=FORMAT_VERSION)
+        try:
             yield EpisodeWriter(file, output)
+        finally:
+            with _uninterrupted():
+                file.close()
         output.check()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Make Ctrl-C and other signals wait: HDF5 cannot close a file if one raises inside it."""
+    with deferred_interrupts() as get_interrupt:
+        yield
+    interrupt = get_interrupt()
+    if interrupt is not None:
+        raise interrupt

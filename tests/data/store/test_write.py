@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import resource
+import signal
 
 import minari
 import numpy as np
@@ -102,6 +103,23 @@ def test_a_writer_that_ends_early_leaves_nothing(home, kind):
         raise kind
     assert list(home.iterdir()) == []
     write()
+
+
+@pytest.mark.parametrize("name", ["write", "seek"])
+def test_a_signal_inside_hdf5_waits_for_its_end(home, monkeypatch, name):
+    original = getattr(OutputFile, name)
+    calls = []
+
+    def signaled(self, *args):
+        calls.append(args)
+        if len(calls) == 50:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, *args)
+
+    monkeypatch.setattr(OutputFile, name, signaled)
+    with pytest.raises(KeyboardInterrupt):
+        write(episodes=[episode(5, seed) for seed in range(200)])
+    assert list(home.iterdir()) == [] and len(calls) > 50
 
 
 def test_a_writer_killed_at_any_instant_leaves_all_or_nothing(home):
