@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from dfplan.types import Array, Cost, UserError
+from dfplan.util.rank import to_rank
 
 
 def goal_distance(goal_dims: tuple[int, ...]) -> Cost:
@@ -149,12 +150,15 @@ def _smoothness(dims: Array, states: Array, goal: Array | None) -> Array:
 
 def _discs(dims: Array, centers: Array, radius: Array, states: Array, goal: Array | None) -> Array:
     # The root's gradient is infinite at a center; the offset makes it zero there.
-    square = jnp.sum((_at(states, dims)[..., None, :] - centers) ** 2, axis=-1)
+    square = jnp.sum((_at(states, dims)[..., None, :] - centers[None, None]) ** 2, axis=-1)
+    radius = to_rank(radius, square.ndim)
     return jnp.sum(jnp.maximum(radius - jnp.sqrt(square + 1e-12), 0.0) ** 2, axis=(1, 2))
 
 
 def _keep_out(dims: Array, low: Array, high: Array, states: Array, goal: Array | None) -> Array:
     position = _at(states, dims)
+    low = to_rank(low, position.ndim)
+    high = to_rank(high, position.ndim)
     depth = jnp.minimum(position - low, high - position).min(axis=-1)
     return jnp.sum(jnp.maximum(depth, 0.0) ** 2, axis=1)
 
@@ -165,7 +169,7 @@ def _speed_limit(dims: Array, limit: Array, states: Array, goal: Array | None) -
 
 
 def _waypoints(dims: Array, points: Array, states: Array, goal: Array | None) -> Array:
-    square = jnp.sum((_at(states, dims)[..., None, :] - points) ** 2, axis=-1)
+    square = jnp.sum((_at(states, dims)[..., None, :] - points[None, None]) ** 2, axis=-1)
 
     def match_next_point(minimal_sum, square):
         """Return the minimal sum up to each state after matching one more point."""

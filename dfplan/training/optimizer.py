@@ -14,7 +14,7 @@ MAX_RATE = 1000.0
 OPTIMIZERS = ("adamw", "muon")
 MUON_OVER_ADAM = 10.0
 """Learning rate of Muon over that of Adam."""
-NEWTON_SCHULZ = np.array([3.4445, -4.7750, 2.0315], np.float32)
+NEWTON_SCHULZ = (np.float32(3.4445), np.float32(-4.7750), np.float32(2.0315))
 """Coefficients by Jordan et al. 2024, optax's default, as float32 also in JAX's 64-bit mode."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfplan.types import Array, PyTree
+from dfplan.util.rank import to_rank
 from dfplan.util.readers import read_npz, reading
 
 LAYERS = 3
@@ -109,7 +110,8 @@ def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:
 def apply_network(nets: PyTree, name: str, x: Float[Array, "*b I"]) -> Float[Array, "*b 2"]:
     """Apply one member's network "value" or "step", which has two hidden layers."""
     for i in range(LAYERS):
-        x = x @ nets[f"{name}/{i}/kernel"] + nets[f"{name}/{i}/bias"]
+        bias = to_rank(nets[f"{name}/{i}/bias"], x.ndim)
+        x = x @ nets[f"{name}/{i}/kernel"] + bias
         if i + 1 < LAYERS:
             x = jax.nn.silu(x)
     return x

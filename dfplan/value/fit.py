@@ -199,7 +199,7 @@ def _train(rows: TrainingRows, fold: Array, config: ValueConfig, key: Array) -> 
         nets, averaged, optimizer_state = carry
         step_key = jax.random.fold_in(k_batch, i)
         batch = jax.random.randint(step_key, (config.batch_size,), 0, count, dtype=jnp.int32)
-        in_training = fold[batch] != members[:, None]
+        in_training = fold[batch][None] != members[:, None]
         grads = jax.grad(
             lambda nets: member_losses(nets, averaged, rows, batch, in_training).sum()
         )(nets)

@@ -9,6 +9,7 @@ import argparse
 import collections
 import faulthandler
 import json
+import logging
 import os
 import random
 import resource
@@ -45,6 +46,7 @@ def run_cases(target: str, first: int, count: int, folder: Path) -> None:
     """Run cases in this process, and write what happened to `progress.json` after each failure."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     faulthandler.enable()
+    logging.disable()
     warnings.simplefilter("ignore")
     inputs = folder / "inputs"
     inputs.mkdir()

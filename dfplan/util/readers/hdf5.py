@@ -3,6 +3,7 @@
 HDF5 can refer to other files: by external links, by external storage and by virtual datasets.
 """
 
+import collections
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -95,10 +96,10 @@ def _datasets(file: Any) -> Iterator[tuple[str, Any]]:
     import h5py
     import h5py.h5o
 
-    groups = [("", file)]
+    groups = collections.deque([("", file)])
     entered = set()
     while groups:
-        prefix, group = groups.pop()
+        prefix, group = groups.popleft()
         address = h5py.h5o.get_info(group.id).addr
         if address in entered:
             continue

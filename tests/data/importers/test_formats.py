@@ -1,12 +1,13 @@
 """Another package's format is read, described and checked as the built-in ones are."""
 
+import h5py
 import numpy as np
 import pytest
 
 from dfplan.data.importers.columns import ColumnReader, Columns
 from dfplan.data.importers.episodes import read_episodes
 from dfplan.data.importers.formats import IMPORTERS, describe_formats, read_files
-from dfplan.types import UserError
+from dfplan.types import MAX_MESSAGE, UserError
 
 
 def read_text(paths, columns, limit=None):
@@ -44,3 +45,23 @@ def test_every_format_is_described_by_its_first_line(text_format):
 def test_unknown_format_lists_all(text_format, tmp_path):
     with pytest.raises(UserError, match=r"'bag'.* d4rl, ogbench, lerobot, numpy, .*csv, .*text$"):
         read_files("bag", [tmp_path])
+
+
+@pytest.mark.parametrize("name", ["d4rl", "numpy"])
+def test_a_file_of_many_other_names_is_refused_in_a_few_lines(name, tmp_path):
+    """Such as robomimic's, which has groups of datasets for each demonstration."""
+    names = [f"data/demo_{i}/obs/robot0_eye_in_hand_image" for i in range(500)]
+    if name == "d4rl":
+        path = tmp_path / "x.hdf5"
+        with h5py.File(path, "w") as file:
+            for each in names:
+                file[each] = np.zeros(1)
+    else:
+        path = tmp_path / "x.npz"
+        np.savez(path, **{each: np.zeros(1) for each in names})
+    with pytest.raises(UserError) as caught:
+        read_files(name, [path])
+    message = str(caught.value)
+    assert len(message) <= MAX_MESSAGE
+    for word in (str(path), "'observations'", "demo_0/", "470 more"):
+        assert word in message

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dfplan.types import UserError, listed
+from dfplan.types import MAX_MESSAGE, UserError, listed
 from dfplan.util.readers import (
     open_hdf5,
     open_parquet,
@@ -220,7 +220,7 @@ def test_names_in_a_file_fill_no_pages_and_send_no_escape_codes():
     names = [f"data/demo_{i}/obs/\x1b[31m\n" for i in range(5000)]
     for message in (f"it has {listed(names)}", f"it has {', '.join(names)}"):
         text = str(UserError(message))
-        assert len(text) <= 1000
+        assert len(text) <= MAX_MESSAGE
         assert text.isprintable() and "demo_0/" in text
     assert "4970 more" in str(UserError(listed(names)))
 
