@@ -35,6 +35,7 @@ from dfplan.runs.run import Run
 from dfplan.tasks.load import load_function
 from dfplan.types import Cost, Tracker, UserError
 from dfplan.util.compilation_cache import enable_compilation_cache
+from dfplan.util.validate import invalid, is_integer
 
 OVERHEAD_DECAY = 0.9
 """Share of the last estimate of `act`'s own time that remains in the next one."""
@@ -351,18 +352,26 @@ class Agent:
     def compile(self, batch: int = 1) -> None:
         """Compile what `act` runs for `batch` environments, so that it does not have to wait.
 
+        This goes through a control step, and leaves the agent as it is.
+
         Programs for an `extra_cost`, and for other padded batch sizes on an accelerator, are still
         compiled when they are needed.
 
         Args:
             batch: Number of environments.
+
+        Raises:
+            UserError: If the number is not a positive integer.
         """
+        if not is_integer(batch) or batch < 1:
+            raise invalid("batch", batch, "an integer of at least 1")
         plan = self._batch_planner.compile(batch)
-        state = np.asarray(plan.states)[:, 0]
-        layout = self.planner.model.layout
-        goal = state[:, list(layout.goal_dims)] if layout.has_goal else None
-        elapsed = np.zeros(batch, int)
-        self._spec.controller(plan.states, plan.actions, elapsed, state, goal)
+        reading = np.asarray(plan.states)[:, 0]
+        goal = reading[:, list(self.layout.goal_dims)] if self.layout.goal_dims else None
+        state = loop.init(self._spec, np.zeros(batch, int))
+        state = loop.observe(self._spec, state, reading, goal=goal)
+        inputs, state = loop.plan_inputs(self._spec, state, np.arange(batch))
+        loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
 
     def _default_executor(self) -> Executor:
         if self.planner.config.timing.deadline_ms < 0:

@@ -1,14 +1,17 @@
 """Array aliases, errors and protocols shared by several parts of dfplan."""
 
+import importlib
 import itertools
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import jax
-import numpy as np
+if TYPE_CHECKING:
+    import jax
+    import numpy as np
 
-Array = jax.Array
-ArrayLike = jax.Array | np.ndarray
+    Array = jax.Array
+    ArrayLike = jax.Array | np.ndarray
+
 XpArray = Any
 """Array of the library that a function is called with, `xp`: NumPy's or JAX's."""
 PyTree = Any
@@ -78,7 +81,9 @@ class Denoiser(Protocol):
         The clean estimate E[x0 | x] of the window, `[B, W, D]`, and the new carry.
     """
 
-    def __call__(self, carry: PyTree, x: Array, level: Array, start: Array) -> tuple[Array, PyTree]:
+    def __call__(
+        self, carry: PyTree, x: "Array", level: "Array", start: "Array"
+    ) -> tuple["Array", PyTree]:
         """See the class."""
         ...
 
@@ -94,7 +99,7 @@ class Cost(Protocol):
         The cost of each plan, `[B]`.
     """
 
-    def __call__(self, states: Array, goal: Array | None) -> Array:
+    def __call__(self, states: "Array", goal: "Array | None") -> "Array":
         """See the class."""
         ...
 
@@ -105,3 +110,11 @@ Tracker = Callable[..., Any]
 Returns the action `[B, A]` that follows a plan of states, in SI units. Takes NumPy arrays, or JAX
 arrays for `dfplan.control.closed_loop`. States and goals are in the layout's local coordinates.
 """
+
+
+def __getattr__(name: str) -> Any:
+    """Import JAX when an array type is first asked for: making a dataset needs no JAX."""
+    if name not in ("Array", "ArrayLike"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    array = importlib.import_module("jax").Array
+    return array if name == "Array" else array | importlib.import_module("numpy").ndarray

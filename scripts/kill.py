@@ -15,6 +15,7 @@ import io
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import sys
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from tests.faults import count_instants, kill_after, kill_at
 
@@ -57,13 +59,14 @@ def main() -> int:
     parser.add_argument("--chosen", type=int, default=10**6, help="most chosen kills per command")
     parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--root", type=Path, help="working directory, to be used again")
     args = parser.parse_args()
-    failures = 0
     with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory)
+        root = (args.root or Path(directory)).absolute()
+        root.mkdir(parents=True, exist_ok=True)
         _prepare(root)
-        for name in args.commands:
-            failures += _kill_command(name, root, args)
+        failures = sum(_kill_command(name, root, args) for name in args.commands)
+        os.chdir("/")
     return 1 if failures else 0
 
 
@@ -78,6 +81,8 @@ def _prepare(root: Path) -> None:
     import dfplan.cli.predict
     import dfplan.cli.report  # noqa: F401 (imported before the forks, which then start at once)
 
+    if (root / "eval").exists():
+        return
     (root / "datasets").mkdir()
     _succeed(f"collect {TASK} --steps 1500")
     _succeed(f"train {TASK} --out base {SMALL}")
@@ -129,7 +134,7 @@ def _kill_command(name: str, root: Path, args: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     instants = range(1, int(counts.read_text()) + 1)
     chosen = sorted(numbers.sample(instants, min(args.chosen, len(instants))))
-    expected = _visible(reference)
+    expected = _Expected(_visible(reference), _curve(reference))
     kills: list[Callable[[Path], bool]] = []
     for number in chosen:
         kills.append(lambda folder, number=number: kill_at(number, folder, lambda: _quiet(argv)))
@@ -138,13 +143,20 @@ def _kill_command(name: str, root: Path, args: argparse.Namespace) -> int:
         kills.append(lambda folder, moment=moment: kill_after(moment, lambda: _quiet(argv)))
     killed = 0
     problems = []
+    states = set()
     for kill in kills:
         folder = _fresh(root)
         killed += kill(folder)
-        problems += _check(argv, folder, expected)
+        problems += _others_changed()
+        problems += [problem for path in _visible(folder) if (problem := _damage(folder / path))]
+        state = _state(folder)
+        if state not in states:  # The command has been run again from an equal state.
+            states.add(state)
+            problems += _run_again(argv, folder, expected)
     print(
         f"{name}: {len(chosen)} of {len(instants)} chosen and {args.random} random instants, "
-        f"{killed} killed before their end, {len(problems)} failures",
+        f"{killed} killed before their end, {len(states)} different states, "
+        f"{len(problems)} failures",
         flush=True,
     )
     for problem in problems[:10]:
@@ -179,10 +191,16 @@ def _forked(action: Callable[[], object]) -> None:
     os.waitpid(child, 0)
 
 
-def _check(argv: list[str], folder: Path, expected: set[str]) -> list[str]:
-    """Return what is wrong in the folder of a killed command, also after running it again."""
-    problems = [f"{path} was changed" for path, text in OTHERS.items() if not _is(path, text)]
-    problems += [problem for path in _visible(folder) if (problem := _damage(folder / path))]
+class _Expected(NamedTuple):
+    """What a command leaves that is not killed: its files, and the losses of a training."""
+
+    paths: set[str]
+    curve: list[Any]
+
+
+def _run_again(argv: list[str], folder: Path, expected: _Expected) -> list[str]:
+    """Run a killed command again, and return what is wrong then."""
+    problems = []
     out = next((a for a in argv if a in ("run", "packed", "exported")), None)
     resumes = out == "run" and Path("run").exists()
     again = ["train", "--out", "run", "--resume"] if resumes else argv
@@ -194,17 +212,35 @@ def _check(argv: list[str], folder: Path, expected: set[str]) -> list[str]:
     os.environ["MINARI_DATASETS_PATH"] = str(folder.parent / "datasets")
     if code != (2 if finished else 0):
         problems.append(f"run again, it exits with {code}: {output[-500:]}")
-    missing = {p for p in expected - _visible(folder) if "/" not in p or p.endswith("config.json")}
-    problems += [f"{path} is missing" for path in missing]
-    problems += [f"{p} was left" for p in folder.rglob("*.dfplan-*")]
-    problems += [f"{path} was changed" for path, text in OTHERS.items() if not _is(path, text)]
-    return problems
+    missing = expected.paths - _visible(folder)
+    problems += [f"{p} is missing" for p in missing if "/" not in p or p.endswith("config.json")]
+    problems += [f"{path} was left" for path in folder.rglob("*.dfplan-*")]
+    if _curve(folder) != expected.curve:
+        problems.append("the training has other losses than one that is not killed")
+    return problems + _others_changed()
+
+
+def _others_changed() -> list[str]:
+    return [f"{path} was changed" for path, text in OTHERS.items() if not _is(path, text)]
 
 
 def _is(path: str, text: str) -> bool:
     with contextlib.suppress(OSError):
         return Path(path).read_text() == text
     return False
+
+
+def _curve(folder: Path) -> list[Any]:
+    """Return steps and losses of the training in a folder."""
+    path = folder / "run" / "metrics.jsonl"
+    records = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
+    return [(record["step"], record["loss"]) for record in records]
+
+
+def _state(folder: Path) -> tuple[str, ...]:
+    """Return all paths in a folder, without the random parts of their names, and file sizes."""
+    paths = [f"{p.relative_to(folder)} {p.stat().st_size}" for p in folder.rglob("*")]
+    return tuple(sorted(re.sub(r"[0-9a-f]{8,}|\d{10}\.\w+\.", "*", path) for path in paths))
 
 
 def _visible(folder: Path) -> set[str]:

@@ -4,7 +4,9 @@ Every step may have a fault: values that are NaN, infinite or absurd, readings t
 repeated, late or of a wrong type, goals that move or are unusable. With missing values allowed and
 a deadline, `act` must return a finite action inside the action space, or refuse the observation in
 one line if it is of a wrong type or has no usable goal; then the last action repeats. It ends with
-code 1 if anything else happened, or memory, threads or file descriptors grew.
+code 1 if anything else happened, memory, threads or file descriptors grew, or the deadline was not
+kept: a busy machine delays every wait, so `act` is compared with plain waits as long as its
+deadline.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 from array import array
 from collections.abc import Callable, Mapping
@@ -34,6 +37,10 @@ MEMORY = 50
 """Steps that late readings may go back."""
 WARM_UP = 0.05
 """Share of the time after which the process counts as warm."""
+WAIT_EVERY = 100
+"""Steps between plain waits."""
+MAX_DELAY = 1.5
+"""Largest 99th percentile of `act`, in those of plain waits."""
 MAX_GROWTH_MB = 32.0
 """Growth of the resident memory beyond which it counts as a leak."""
 PAGE_MB = resource.getpagesize() / 2**20
@@ -102,6 +109,7 @@ class Report:
     end: dict[str, float]
     deadline_ms: float
     act_ms: dict[str, float]
+    wait_ms: dict[str, float]
 
     @property
     def failures(self) -> list[str]:
@@ -119,6 +127,7 @@ class Report:
             f"used although wrong: {sorted(accepted)}": accepted,
             "more threads": self.end["threads"] > self.warm["threads"],
             "more file descriptors": self.end["files"] > self.warm["files"],
+            "deadline missed": self.act_ms["p99"] > MAX_DELAY * self.wait_ms["p99"],
             "more memory": self.end["memory_mb"] > self.warm["memory_mb"] + MAX_GROWTH_MB,
         }
         return [text for text, failed in checks.items() if failed]
@@ -128,7 +137,7 @@ def soak(agent: Agent, env: gymnasium.Env, *, seconds: float, seed: int = 0) -> 
     """Drive an agent in one environment for some time.
 
     Args:
-        agent: Agent that allows missing values, with or without a deadline.
+        agent: Agent that allows missing values and has a deadline.
         env: Environment whose observations are a vector or a goal Dict.
         seconds: Time after which to stop.
         seed: Seed of the faults, of the environment and of the plans.
@@ -138,6 +147,8 @@ def soak(agent: Agent, env: gymnasium.Env, *, seconds: float, seed: int = 0) -> 
     past: collections.deque[Reading] = collections.deque(maxlen=MEMORY)
     counts = {name: collections.Counter() for name in ("faults", "refused", "crashes", "actions")}
     act_ms = array("f")
+    wait_ms = array("f")
+    deadline_ms = agent.planner.config.timing.deadline_ms
     warm: dict[str, float] = {}
     action = env.action_space.sample()
     observation = None
@@ -167,6 +178,8 @@ def soak(agent: Agent, env: gymnasium.Env, *, seconds: float, seed: int = 0) -> 
             counts["actions"]["outside"] += not env.action_space.contains(new_action)
             action = new_action if finite else action
         act_ms.append(1000 * (time.perf_counter() - act_begin))
+        if len(act_ms) % WAIT_EVERY == 1:
+            wait_ms.append(_timed_wait(deadline_ms))
         observation, _, terminated, truncated, _ = env.step(action)
         if terminated or truncated:
             observation = None
@@ -181,8 +194,9 @@ def soak(agent: Agent, env: gymnasium.Env, *, seconds: float, seed: int = 0) -> 
         outside=counts["actions"]["outside"],
         warm=warm,
         end=_resources(),
-        deadline_ms=agent.planner.config.timing.deadline_ms,
+        deadline_ms=deadline_ms,
         act_ms=_percentiles(act_ms),
+        wait_ms=_percentiles(wait_ms),
     )
 
 
@@ -207,6 +221,13 @@ def _with_fault(
 def _reading(observation: Any) -> Reading:
     is_dict = isinstance(observation, Mapping)
     return np.array(observation["observation"] if is_dict else observation, float)
+
+
+def _timed_wait(milliseconds: float) -> float:
+    """Wait in the way of `act`, and return how long it took."""
+    begin = time.perf_counter()
+    threading.Event().wait(milliseconds / 1000)
+    return 1000 * (time.perf_counter() - begin)
 
 
 def _resources() -> dict[str, float]:

@@ -120,7 +120,7 @@ def tiny_config() -> Config:
             "data.tokens": 6,
             "data.stride": 2,
             "net.width": 16,
-            "net.layers": 2,
+            "net.layers": 1,
             "net.heads": 2,
             "net.mlp_ratio": 2,
             "net.fourier_octaves": 1,

@@ -119,6 +119,12 @@ def test_arrival_needs_a_plan():
     assert agent.arrives().shape == (1,)
 
 
+@pytest.mark.parametrize("batch", [0, 1.5, "1", True])
+def test_batch_sizes_to_compile_for(batch):
+    with pytest.raises(UserError, match=r"batch must be an integer .*got"):
+        make().compile(batch)
+
+
 def test_a_vector_environment_is_needed():
     for env in (Point(), object()):
         with pytest.raises(UserError, match="autoreset_mode None"):

@@ -15,7 +15,7 @@ from dfplan.tasks.registry import get_task
 from tests.fixtures import well_compiled
 
 EPISODES = 20
-SMALLER = {"net.width": 64, "training.steps": 400, "training.batch_size": 32}
+SMALLER = {"net.width": 64, "net.layers": 2, "training.steps": 400, "training.batch_size": 32}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def run(tmp_path_factory):
         patch.setenv("MINARI_DATASETS_PATH", str(home / "datasets"))
         (home / "datasets").mkdir()
         task = get_task("pointmaze-umaze")
-        collect_with(load_function(task.collector), task.env, task.dataset, steps=100_000, seed=0)
+        collect_with(load_function(task.collector), task.env, task.dataset, steps=50_000, seed=0)
         config = make_config(task, "small").override(SMALLER)
         with well_compiled():
             train(task, config, home / "run")

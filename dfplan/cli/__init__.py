@@ -80,16 +80,19 @@ def _run(args: list[str]) -> int:
     if args[0] not in COMMANDS:
         return _fail(f"error: unknown command {args[0]!r}; valid: {', '.join(COMMANDS)}", USAGE)
     from dfplan.types import UserError, one_line
-    from dfplan.util.compilation_cache import enable_compilation_cache
 
-    enable_compilation_cache()
     try:
-        return importlib.import_module(f"dfplan.cli.{_module(args[0])}").main(args[1:])
+        command = importlib.import_module(f"dfplan.cli.{_module(args[0])}")
+        if "jax" in sys.modules:  # otherwise the command compiles nothing
+            from dfplan.util.compilation_cache import enable_compilation_cache
+
+            enable_compilation_cache()
+        return command.main(args[1:])
     except UserError as error:
         return _fail(f"error: {error}", USAGE)
     except SystemExit as stop:  # Raised by tyro after --help.
         return int(stop.code or OK)
-    except BrokenPipeError:
+    except OSError:  # `main` reports these.
         raise
     except Exception as error:
         if os.environ.get(TRACEBACK):

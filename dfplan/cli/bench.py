@@ -11,9 +11,9 @@ from dfplan.cli.common import (
     check_at_least,
     check_outputs,
     console,
-    parse_with_run,
     write_result,
 )
+from dfplan.cli.runs import parse_with_run
 from dfplan.evaluation.bench import bench_plan, bench_training, gemm_rate, machine, with_horizon
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import as_diffusion_planner

@@ -1,25 +1,20 @@
-"""Helpers shared by the commands: parsing, choosing a task or run, and output."""
+"""Helpers shared by the commands: parsing, choosing a task, and output. They import no JAX."""
 
 import contextlib
 import dataclasses
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from dfplan.agent import Agent
 from dfplan.cli.console import PlainConsole
-from dfplan.cli.own_code import import_own_env, trust_run
+from dfplan.cli.own_code import import_own_env
 from dfplan.cli.usage import check_no_empty_values, first_section, unknown_options
-from dfplan.planner.config import PlannerConfig
-from dfplan.runs.resolve import ResolvedRun, resolve_run
-from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.registry import Task, all_tasks, get_task
-from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 from dfplan.util import files
 from dfplan.util.versions import installed_versions
@@ -91,46 +86,6 @@ def _options(args_type: Any, argv: Sequence[str], kwargs: Mapping[str, Any]) -> 
     return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", page.getvalue()))
 
 
-def _run_settings(run: Run) -> PlannerConfig:
-    """Return a run's own planner settings."""
-    return run.config.planner
-
-
-def parse_with_run(
-    args_type: type[T],
-    command: str,
-    argv: Sequence[str],
-    planner_defaults: Callable[[Run], PlannerConfig] = _run_settings,
-) -> tuple[T, ResolvedRun]:
-    """Parse a command that takes a run first and planner settings among its options.
-
-    Args:
-        args_type: Dataclass of the arguments, with the fields `run` and `planner`, and optionally
-            `trust_code`.
-        command: Name of the command.
-        argv: Arguments after the command's name.
-        planner_defaults: Function that returns the default planner settings for a run.
-
-    Returns:
-        The arguments, and the run with the planner settings of the command line.
-
-    Raises:
-        UserError: If the arguments do not fit, the run is missing or damaged, or an option
-            precedes it.
-    """
-    name = leading_argument(argv)
-    if not name:
-        args: Any = parse(args_type, command, argv)
-        raise UserError(f"RUN must precede the options, got {args.run} after them")
-    resolved = resolve_run(name)
-    make_args: Any = args_type
-    default = make_args(run=Path(name), planner=planner_defaults(resolved.run))
-    args: Any = parse(args_type, command, argv, default=default)
-    if getattr(args, "trust_code", False):
-        resolved = trust_run(resolved)
-    return args, resolved.replace_planner(args.planner)
-
-
 def leading_argument(argv: Sequence[str]) -> str:
     """Return the argument that precedes all options, or an empty string."""
     return argv[0] if argv and not argv[0].startswith("-") else ""
@@ -151,21 +106,6 @@ def find_option(argv: Sequence[str], name: str) -> str | None:
         elif i + 1 < len(argv):
             value = argv[i + 1]
     return value
-
-
-def open_agent(resolved: ResolvedRun, seed: int = 0) -> Agent:
-    """Return the agent of a run, with its newest weights.
-
-    Raises:
-        UserError: If the run has no checkpoint, or cannot act.
-    """
-    return Agent.from_run(resolved.run, resolved.load_weights(), seed=seed)
-
-
-def latest_step(run: Path) -> int | None:
-    """Return the training step of a run's newest checkpoint, or None."""
-    with CheckpointStore(checkpoints(run)) as store:
-        return store.latest()
 
 
 def choose_task(name: str, env: str | None, dataset: str | None, env_kwargs: str | None) -> Task:

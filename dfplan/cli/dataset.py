@@ -155,7 +155,7 @@ def _goal(profile: Profile, layout: Layout) -> str:
 def _origin(profile: Profile) -> str:
     assert profile.layout is not None
     offsets = zip(profile.state, profile.layout.origin, strict=True)
-    parts = [f"{dimension.name} {offset:,.6g}" for dimension, offset in offsets if offset]
+    parts = [f"{dimension.name} {offset:,.12g}" for dimension, offset in offsets if offset]
     return f"{', '.join(parts)}; subtracted in float64, as float32 is too coarse there"
 
 

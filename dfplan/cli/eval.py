@@ -20,12 +20,11 @@ from dfplan.cli.common import (
     check_seed,
     choose_env,
     console,
-    open_agent,
-    parse_with_run,
     write_result,
 )
 from dfplan.cli.figures import FILES, draw_evaluation
 from dfplan.cli.progress_bar import step_bar
+from dfplan.cli.runs import open_agent, parse_with_run
 from dfplan.evaluation.baselines import baselines
 from dfplan.evaluation.bootstrap import interval
 from dfplan.evaluation.episodes import Episodes

@@ -10,9 +10,9 @@ from dfplan.cli.common import (
     check_at_least,
     check_outputs,
     console,
-    parse_with_run,
     write_json,
 )
+from dfplan.cli.runs import parse_with_run
 from dfplan.export.onnx import export_denoiser
 from dfplan.export.write import DEFAULT_PLATFORMS, export
 from dfplan.planner.config import PlannerConfig

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from dfplan.cli.common import File, RunDir, check_outputs, console, latest_step, parse, write_json
+from dfplan.cli.common import File, RunDir, check_outputs, console, parse, write_json
+from dfplan.cli.runs import latest_step
 from dfplan.config import flatten
 from dfplan.model import parameter_count
 from dfplan.runs.resolve import ResolvedRun, resolve_run

@@ -11,12 +11,14 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dfplan.runs.resolve import ResolvedRun
 from dfplan.tasks.load import load_function
 from dfplan.tasks.trust import untrusted_code
 from dfplan.types import UserError, one_line
+
+if TYPE_CHECKING:  # Commands without a run import no JAX.
+    from dfplan.runs.resolve import ResolvedRun
 
 
 @contextlib.contextmanager
@@ -62,7 +64,7 @@ def import_own_env(env_id: str) -> None:
             _import(spec.entry_point.partition(":")[0], env_id)
 
 
-def trust_run(resolved: ResolvedRun) -> ResolvedRun:
+def trust_run(resolved: "ResolvedRun") -> "ResolvedRun":
     """Return a run with leave to import the code that it names, the user's own modules included.
 
     Raises:

@@ -18,11 +18,10 @@ from dfplan.cli.common import (
     check_seed,
     choose_env,
     console,
-    open_agent,
-    parse_with_run,
     write_result,
 )
 from dfplan.cli.figures import draw_plan
+from dfplan.cli.runs import open_agent, parse_with_run
 from dfplan.planner.config import PlannerConfig
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError

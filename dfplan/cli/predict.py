@@ -18,18 +18,12 @@ from dfplan.cli.common import (
     check_png,
     check_seed,
     console,
-    parse_with_run,
     write_result,
 )
 from dfplan.cli.forecasts import measure, summary, table_of
-from dfplan.cli.gaps import (
-    Filler,
-    Stretch,
-    better_method,
-    gap_table,
-    measure_gaps,
-)
+from dfplan.cli.gaps import Filler, Stretch, better_method, gap_table, measure_gaps
 from dfplan.cli.progress_bar import step_bar
+from dfplan.cli.runs import parse_with_run
 from dfplan.cli.track_files import fill_files
 from dfplan.forecast.fill import check_fill
 from dfplan.forecast.sample import check_rollout, sample_futures

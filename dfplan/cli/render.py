@@ -22,11 +22,10 @@ from dfplan.cli.common import (
     check_seed,
     choose_env,
     console,
-    open_agent,
-    parse_with_run,
     write_json,
 )
 from dfplan.cli.figures import off_screen, print_warnings
+from dfplan.cli.runs import open_agent, parse_with_run
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer

@@ -19,13 +19,13 @@ from dfplan.cli.common import (
     check_outputs,
     check_seed,
     console,
-    open_agent,
     parse,
     write_json,
 )
 from dfplan.cli.info import run_facts
 from dfplan.cli.own_code import trust_run
 from dfplan.cli.render import record_episodes
+from dfplan.cli.runs import open_agent
 from dfplan.config import Config, flatten
 from dfplan.evaluation.time_limit import limit_steps
 from dfplan.plots.write_video import write_video

@@ -24,12 +24,12 @@ from dfplan.cli.common import (
     choose_task,
     console,
     find_option,
-    latest_step,
     leading_argument,
     parse,
     write_result,
 )
 from dfplan.cli.progress_bar import detail_bar
+from dfplan.cli.runs import latest_step
 from dfplan.config import Config, flatten
 from dfplan.representation.layout import Layout
 from dfplan.runs.presets import make_config

@@ -131,10 +131,10 @@ class BatchPlanner:
         history = History(
             frames=jnp.broadcast_to(state, (*shape, layout.frame_count, layout.state_dim)),
             actions=jnp.broadcast_to(action, (*shape, layout.stride, layout.action_dim)),
-            level=jnp.zeros(shape),
+            level=jnp.zeros(shape, jnp.float32),
         )
         goal = None
-        if layout.has_goal:
+        if layout.goal_dims:
             goal = np.tile(state[list(layout.goal_dims)], (batch, 1))
         zeros = np.zeros(batch, int)
         if planner.config.warm_start.level:

@@ -89,10 +89,9 @@ def _stack(values: list[Any]) -> Any:
 
 def _number(reward: Any) -> float:
     """Return a reward as a number; some environments return an array of one."""
-    try:
-        array = np.asarray(reward, np.float64)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"the environment's reward is {reward!r}; needed: a number") from error
-    if array.size != 1:
-        raise UserError(f"the environment's reward has shape {array.shape}; needed: one number")
+    array = np.asarray(reward)
+    if array.dtype.kind not in "biuf" or array.size != 1:
+        raise UserError(
+            f"the environment's reward is {reward!r} of shape {array.shape}; needed: one number"
+        )
     return float(array.item())

@@ -11,7 +11,8 @@ from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.data.store.dataset import Dataset
 from dfplan.data.store.listing import local_ids
 from dfplan.data.store.root import datasets_root, is_dataset_id
-from dfplan.representation.layout import Layout, find_goal_dims, layout_from_spaces
+from dfplan.representation.goal_dims import find_goal_dims
+from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.representation.origin import choose_origin
 from dfplan.types import UserError, one_line
 
@@ -95,7 +96,8 @@ def load_trajectories(
     Raises:
         UserError: If the id is unknown, the spaces are not supported, there are no steps, an array
             differs in shape from its space, a value is NaN or infinite (the message names the
-            first episode and step), or rewards are requested and all equal.
+            first episode and step), actions have an offset that float32 is too coarse for, or
+            rewards are requested and all equal.
     """
     dataset = open_dataset(dataset_id)
     observation_space = dataset.observation_space
@@ -108,6 +110,7 @@ def load_trajectories(
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
     states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
+    _check_resolution([np.asarray(e.actions).reshape(len(e), -1) for e in episodes], dataset_id)
     reward, terminated = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
@@ -217,6 +220,17 @@ def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndar
     for name, array in (("state", as_float32), ("action", action)):
         _check_finite(where, name, array)
     return state, np.pad(action, ((0, 1), (0, 0)))
+
+
+def _check_resolution(actions: Sequence[np.ndarray], dataset_id: str) -> None:
+    """Check that float32 resolves actions, which have no origin as states have."""
+    for dim, offset in enumerate(choose_origin(actions)):
+        if offset:
+            raise UserError(
+                f"dataset {dataset_id!r}: action dimension {dim} is about {offset:.12g}, where "
+                "float32 is too coarse for its changes; needed: actions without that offset, such "
+                "as displacements"
+            )
 
 
 def _check_finite(where: str, name: str, array: np.ndarray) -> None:

@@ -105,8 +105,8 @@ def make_training_arrays(
         first=jnp.asarray(first, jnp.int32),
         last=jnp.asarray(last, jnp.int32),
         begin=jnp.asarray(begin, jnp.int32),
-        rest=states.encode(jnp.zeros(data.state.shape[1])),
-        idle=actions.encode(jnp.zeros(data.action.shape[1])),
+        rest=states.encode(jnp.zeros(data.state.shape[1], jnp.float32)),
+        idle=actions.encode(jnp.zeros(data.action.shape[1], jnp.float32)),
         return_quantile=quantile,
     )
 
@@ -130,9 +130,9 @@ def sample_batch(
     """
     k_begin, k_goal, k_gap, k_start = jax.random.split(key, 4)
     begin = training_arrays.begin[
-        jax.random.randint(k_begin, (batch,), 0, training_arrays.begin.shape[0])
+        jax.random.randint(k_begin, (batch,), 0, training_arrays.begin.shape[0], dtype=jnp.int32)
     ]
-    at_start = jax.random.uniform(k_start, (batch,)) < config.start_fraction
+    at_start = jax.random.uniform(k_start, (batch,), jnp.float32) < config.start_fraction
     begin = jnp.where(at_start, training_arrays.first[begin], begin)
     first = training_arrays.first[begin]
     last = training_arrays.last[begin]
@@ -140,11 +140,11 @@ def sample_batch(
     if config.before_start:
         max_steps = config.before_start * config.stride
         steps_before = jax.random.randint(
-            jax.random.fold_in(k_start, 1), (batch,), 0, max_steps + 1
+            jax.random.fold_in(k_start, 1), (batch,), 0, max_steps + 1, dtype=jnp.int32
         )
         origin = begin - jnp.where(at_start, steps_before, 0)
-    rows = origin[:, None] + config.stride * jnp.arange(config.tokens)
-    frame_offsets = jnp.arange(1 - layout.frame_count, 1)
+    rows = origin[:, None] + config.stride * jnp.arange(config.tokens, dtype=jnp.int32)[None]
+    frame_offsets = jnp.arange(1 - layout.frame_count, 1, dtype=jnp.int32)[None, None]
     frames = training_arrays.state[_within(rows[..., None] + frame_offsets, first, last)]
     after_start = rows >= first[:, None]
     valid = after_start & (rows <= last[:, None])
@@ -167,7 +167,7 @@ def sample_batch(
         reached = rows[..., None] + frame_offsets >= goal_row[:, None, None]
         frames = jnp.where(reached[..., None], _at_rest(goal, training_arrays, config), frames)
         valid = after_start  # data up to the goal, at rest from there on
-    goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims)])[:, None]
+    goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims, jnp.int32)])[:, None]
     tokens = layout.encode(frames, actions)
     return _with_goal(goal, tokens, valid, transition=transition)
 
@@ -186,7 +186,7 @@ def _actions_before(
     training_arrays: TrainingArrays, config: DataConfig, rows: Array, first: Array, last: Array
 ) -> Float[Array, "B T stride A"]:
     """Return the `stride` actions that led to each row; zero actions before the episode."""
-    action_rows = rows[..., None] + jnp.arange(-config.stride, 0)
+    action_rows = rows[..., None] + jnp.arange(-config.stride, 0, dtype=jnp.int32)[None, None]
     actions = training_arrays.action[_within(action_rows, first, last)]
     before_start = (action_rows < first[:, None, None])[..., None]
     return jnp.where(before_start, training_arrays.idle, actions)
@@ -194,7 +194,7 @@ def _actions_before(
 
 def _transition(key: Array, training_arrays: TrainingArrays, config: DataConfig, begin: Array):
     # A window starts at least a stride before its episode ends, so the next state exists.
-    gap = jax.random.randint(key, begin.shape, 1, config.stride + 1)
+    gap = jax.random.randint(key, begin.shape, 1, config.stride + 1, dtype=jnp.int32)
     return (
         training_arrays.state[begin],
         training_arrays.state[begin + gap],
@@ -210,10 +210,10 @@ def _goal_distance(key: Array, available: Int[Array, "B"], config: DataConfig) -
     """
     horizon = (config.goal_horizon or config.tokens) * config.stride
     max_steps = jnp.minimum(available, horizon)
-    u = jax.random.uniform(key, max_steps.shape)
+    u = jax.random.uniform(key, max_steps.shape, jnp.float32)
     fraction = u * max_steps / horizon
     if config.goal_decay > 0:
-        mass = -jnp.expm1(-config.goal_decay * max_steps / horizon)
+        mass = -jnp.expm1(-config.goal_decay * max_steps.astype(jnp.float32) / horizon)
         fraction = -jnp.log1p(-u * mass) / config.goal_decay
     # Rounding up keeps the exponential weights: each step has the same ratio to the one before.
     return jnp.clip(jnp.ceil(fraction * horizon).astype(jnp.int32), 1, max_steps)

@@ -78,19 +78,21 @@ class NoiseLevelSampler:
 
     def _present_level(self, key: Array, level: Float[Array, "B"]) -> Float[Array, "B"]:
         k_kind, k_near = jax.random.split(key)
-        near = self.near * jax.random.uniform(k_near, level.shape)
-        return jnp.where(jax.random.uniform(k_kind, level.shape) < self.present_clean, near, level)
+        near = self.near * jax.random.uniform(k_near, level.shape, jnp.float32)
+        return jnp.where(
+            jax.random.uniform(k_kind, level.shape, jnp.float32) < self.present_clean, near, level
+        )
 
     def _state_levels(self, key: Array, k_current: Array, rows: int, tokens: int) -> Array:
         if self.paradigm == "independent":
-            return jax.random.uniform(key, (rows, tokens))
-        shared = jnp.broadcast_to(jax.random.uniform(key, (rows, 1)), (rows, tokens))
+            return jax.random.uniform(key, (rows, tokens), jnp.float32)
+        shared = jnp.broadcast_to(jax.random.uniform(key, (rows, 1), jnp.float32), (rows, tokens))
         if self.paradigm == "shared":
             return shared
         if self.paradigm == "regression":
             shared = jnp.ones_like(shared)
-        current = jax.random.randint(k_current, (rows, 1), 0, tokens)
-        token = jnp.arange(tokens)
+        current = jax.random.randint(k_current, (rows, 1), 0, tokens, dtype=jnp.int32)
+        token = jnp.arange(tokens, dtype=jnp.int32)
         return jnp.where(token < current, 0.0, jnp.where(token == current, shared, 1.0))
 
 
@@ -148,11 +150,11 @@ class TwoStreamNoiseLevelSampler:
     ) -> Float[Array, "B T"]:
         """Sample the levels at which targets see their history."""
         k_kind, k_level, k_start, k_slope, k_goal = jax.random.split(key, 5)
-        kind = jax.random.uniform(k_kind, (rows, 1))
-        level = jax.random.uniform(k_level, (rows, tokens))
-        start = jax.random.uniform(k_start, (rows, 1), minval=-1.0)
-        slope = jax.random.uniform(k_slope, (rows, 1), maxval=4.0 / tokens)
-        rising = jnp.clip(start + slope * jnp.arange(tokens), 0.0, 1.0)
+        kind = jax.random.uniform(k_kind, (rows, 1), jnp.float32)
+        level = jax.random.uniform(k_level, (rows, tokens), jnp.float32)
+        start = jax.random.uniform(k_start, (rows, 1), minval=-1.0, dtype=jnp.float32)
+        slope = jax.random.uniform(k_slope, (rows, 1), maxval=4.0 / tokens, dtype=jnp.float32)
+        rising = jnp.clip(start + slope * jnp.arange(tokens, dtype=jnp.int32)[None], 0.0, 1.0)
         level = jnp.where(
             kind < self.history.clean,
             self.history.near * level,
@@ -166,11 +168,14 @@ class TwoStreamNoiseLevelSampler:
     def sample_targets(self, key: Array, rows: int, tokens: int) -> Float[Array, "B T"]:
         """Sample the levels of the targets: uniform, and stratified over each sequence."""
         if self.pure:
-            return jnp.ones((rows, tokens))
+            return jnp.ones((rows, tokens), jnp.float32)
         k_offset, k_order = jax.random.split(key)
-        offset = jax.random.uniform(k_offset, (rows, tokens))
+        offset = jax.random.uniform(k_offset, (rows, tokens), jnp.float32)
         order = jax.random.permutation(
-            k_order, jnp.tile(jnp.arange(tokens), (rows, 1)), axis=1, independent=True
+            k_order,
+            jnp.tile(jnp.arange(tokens, dtype=jnp.int32), (rows, 1)),
+            axis=1,
+            independent=True,
         )
         return snap_to_levels((order + offset) / tokens, self.num_levels, rounding="uniform")
 
@@ -185,8 +190,8 @@ def sample_goal_level(key: Array, rows: int, clean: float, missing: float) -> Fl
         missing: Probability of level 1.
     """
     k_kind, k_level = jax.random.split(key)
-    kind = jax.random.uniform(k_kind, (rows,))
-    level = jax.random.uniform(k_level, (rows,))
+    kind = jax.random.uniform(k_kind, (rows,), jnp.float32)
+    level = jax.random.uniform(k_level, (rows,), jnp.float32)
     return jnp.where(kind < clean, 0.0, jnp.where(kind < clean + missing, 1.0, level))
 
 

@@ -33,11 +33,11 @@ def resample_noise(
         axis=1, dtype=jnp.uint32
     )
     keys = jax.vmap(jax.random.fold_in)(keys, step)
-    tokens = start + jnp.arange(x.shape[1])
+    tokens = start + jnp.arange(x.shape[1], dtype=jnp.int32)
 
     def resample(copy: Array) -> Array:
         copy_keys = jax.vmap(lambda key: jax.random.fold_in(key, copy))(keys)
         noise = token_noise(copy_keys, tokens, x.shape[2]).astype(x.dtype)
         return jnp.where(level[..., None] >= 1.0, noise, x)
 
-    return jnp.concatenate([x[None], jax.vmap(resample)(jnp.arange(1, count))])
+    return jnp.concatenate([x[None], jax.vmap(resample)(jnp.arange(1, count, dtype=jnp.int32))])

@@ -43,7 +43,7 @@ def token_noise(keys: Key[Array, "B"], tokens: Array, features: int) -> Float[Ar
     """
 
     def one(key: Array, token: Array) -> Array:
-        return jax.random.normal(jax.random.fold_in(key, token), (features,))
+        return jax.random.normal(jax.random.fold_in(key, token), (features,), jnp.float32)
 
     return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(keys, tokens)
 
@@ -169,6 +169,6 @@ def _step_noise(keys: Array, rows: np.ndarray, window: ActiveWindows, features: 
 
     def one(row: Array, begin: Array) -> Array:
         step_keys = jax.vmap(lambda key: jax.random.fold_in(key, row))(keys)
-        return token_noise(step_keys, begin + jnp.arange(window.width), features)
+        return token_noise(step_keys, begin + jnp.arange(window.width, dtype=jnp.int32), features)
 
     return jax.vmap(one)(jnp.asarray(rows), jnp.asarray(window.start))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dfplan.evaluation.episodes import Episodes, join
+from dfplan.representation.action_space import fit_action
 from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol, assign_tasks, begin_episode
 from dfplan.types import UserError
 from dfplan.util.flags import as_flag
@@ -170,7 +171,9 @@ def _play(
         reward = np.zeros(len(envs))
         flags = list(success[-1])
         for i in np.flatnonzero(live):
-            observations[i], reward[i], terminated, truncated, info = envs[i].step(actions[i, ...])
+            # A dataset need not hold its environment's bounds.
+            action = fit_action(actions[i, ...], envs[i].action_space)
+            observations[i], reward[i], terminated, truncated, info = envs[i].step(action)
             true_observations[i] = true_observation(observations[i], info)
             flags[i] = success_flag(info)
             live[i] = not (terminated or truncated)

@@ -33,7 +33,9 @@ def sample_blocks(
     Returns:
         Samples of the windows, one after the other, `[W, ...]`.
     """
-    keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(count))
+    keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(
+        jnp.arange(count, dtype=jnp.int32)
+    )
     size = min(count, max(1, PROGRAM_SAMPLES // candidates))
     blocks = []
     for begin in range(0, count, size):

@@ -111,7 +111,7 @@ def _fill(
     is_known = jnp.repeat(known & valid, count, axis=0)
     is_valid = jnp.repeat(valid, count, axis=0)
     start_keys, step_keys = _split(keys, count)
-    noise = token_noise(start_keys, jnp.arange(tokens), features)
+    noise = token_noise(start_keys, jnp.arange(tokens, dtype=jnp.int32), features)
     goal = int(layout.has_goal)
 
     def with_goal(array: Array, value: float | bool) -> Array:

@@ -111,7 +111,7 @@ def _as_history(planner: DiffusionPlanner, states: np.ndarray) -> History:
     return History(
         frames=jnp.asarray(states[:, :, None]),
         actions=jnp.zeros((*shape, layout.stride, layout.action_dim), jnp.float32),
-        level=jnp.full(shape, planner.config.history.level),
+        level=jnp.full(shape, planner.config.history.level, jnp.float32),
     )
 
 

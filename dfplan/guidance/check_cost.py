@@ -26,8 +26,8 @@ def checked_cost(function: Any, layout: Layout) -> Cost:
     if not callable(function):
         raise UserError(f"the cost is {function!r}; needed: a function of (states, goal)")
     cost = as_cost(function)
-    states = jnp.zeros((2, 3, layout.state_dim))
-    goal = jnp.zeros((2, layout.goal_dim)) if layout.goal_dim else None
+    states = jnp.zeros((2, 3, layout.state_dim), jnp.float32)
+    goal = jnp.zeros((2, layout.goal_dim), jnp.float32) if layout.goal_dim else None
     _call(jax.eval_shape, cost, states, goal)  # as planners do, without knowing the numbers
     value = np.asarray(_call(cost, states, goal))
     if value.shape != (2,) or value.dtype.kind not in "iuf" or not np.isfinite(value).all():

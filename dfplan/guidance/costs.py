@@ -171,14 +171,14 @@ def _waypoints(dims: Array, points: Array, states: Array, goal: Array | None) ->
         """Return the minimal sum up to each state after matching one more point."""
         return jax.lax.cummin(minimal_sum + square, axis=1), None
 
-    zero = jnp.zeros(square.shape[:2])
+    zero = jnp.zeros(square.shape[:2], jnp.float32)
     minimal_sum, _ = jax.lax.scan(match_next_point, zero, jnp.moveaxis(square, -1, 0))
     return minimal_sum[:, -1]
 
 
 def _total(*arguments) -> Array:
     *costs, states, goal = arguments
-    return sum((cost(states, goal) for cost in costs), jnp.zeros(states.shape[0]))
+    return sum((cost(states, goal) for cost in costs), jnp.zeros(states.shape[0], jnp.float32))
 
 
 def _scaled(weight: Array, cost: Cost, states: Array, goal: Array | None) -> Array:

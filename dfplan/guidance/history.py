@@ -45,4 +45,4 @@ def compose(estimates: Float[Array, "n B W D"], weight: Float[Array, "m"]) -> Fl
     """
     observed = estimates[0]
     noised = estimates[1:]
-    return observed + jnp.tensordot(weight, observed - noised, axes=1)
+    return observed + jnp.tensordot(weight, observed[None] - noised, axes=1)

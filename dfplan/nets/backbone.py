@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from dfplan.nets.config import NetConfig
 from dfplan.nets.layers import Linear, Modulation, rms_norm, value_features
 from dfplan.types import Array, ArrayLike
+from dfplan.util.rank import to_rank
 
 
 class Backbone(nnx.Module):
@@ -35,7 +36,7 @@ class Backbone(nnx.Module):
         width = config.width
         inputs = features * (1 + 2 * config.fourier_octaves)
         self.embed = Linear(inputs, width, dtype=config.dtype, rngs=rngs)
-        self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,)))
+        self.goal_embed = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,), jnp.float32))
         self.modulation = Modulation(width, config.layers, dtype=config.dtype, rngs=rngs)
         self.blocks = nnx.List([self.make_block(rngs) for _ in range(config.layers)])
         small = nnx.initializers.normal(1e-3)
@@ -72,7 +73,9 @@ class Backbone(nnx.Module):
         """
         h = self.embed(value_features(x, self.config.fourier_octaves))
         if self.has_goal:
-            h = h + jnp.where((position == 0)[:, None], self.goal_embed[...], 0)
+            h = h + to_rank(
+                jnp.where((position == 0)[:, None], self.goal_embed[...][None], 0), h.ndim
+            )
         for i, modulation in enumerate(self.modulation.per_layer(shared)):
             h = apply(i, h, modulation)
         return self.head(rms_norm(h))

@@ -68,8 +68,8 @@ class BidirectionalTransformer(nnx.Module):
 
     def init_cache(self, batch: int, capacity: int) -> Tokens:
         """See `Network`."""
-        x = jnp.zeros((batch, capacity, self.net.features))
-        return Tokens(x, jnp.zeros((batch, capacity)))
+        x = jnp.zeros((batch, capacity, self.net.features), jnp.float32)
+        return Tokens(x, jnp.zeros((batch, capacity), jnp.float32))
 
     def extend(
         self,
@@ -86,7 +86,7 @@ class BidirectionalTransformer(nnx.Module):
         """
         write = jax.lax.dynamic_update_slice_in_dim
         cache = Tokens(write(cache.x, x, start, axis=1), write(cache.level, level, start, axis=1))
-        written = jnp.arange(cache.x.shape[1]) < start + x.shape[1]
+        written = jnp.arange(cache.x.shape[1], dtype=jnp.int32) < start + x.shape[1]
         valid = jnp.broadcast_to(written, cache.level.shape)
         output = self(cache.x, cache.level, valid)
         return jax.lax.dynamic_slice_in_dim(output, start, x.shape[1], axis=1), cache

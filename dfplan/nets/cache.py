@@ -26,8 +26,8 @@ class KVCache(NamedTuple):
         k_shape = (batch, heads, dim, capacity)
         v_shape = (batch, heads, capacity, dim)
         return cls(
-            k=tuple(jnp.zeros(k_shape) for _ in range(layers)),
-            v=tuple(jnp.zeros(v_shape) for _ in range(layers)),
+            k=tuple(jnp.zeros(k_shape, jnp.float32) for _ in range(layers)),
+            v=tuple(jnp.zeros(v_shape, jnp.float32) for _ in range(layers)),
         )
 
 

@@ -75,7 +75,7 @@ class RecurrentDenoiser(Backbone):
         def unroll(i, cell, y):
             return _scan(cell, _initial_latent(y), y)
 
-        position = jnp.arange(x.shape[1])
+        position = jnp.arange(x.shape[1], dtype=jnp.int32)
         return self._forward(x, self.modulation.shared(level), position, unroll=unroll)
 
     def two_streams(
@@ -94,14 +94,14 @@ class RecurrentDenoiser(Backbone):
             previous = jnp.concatenate([initial[:, None], z[:, :-1]], axis=1)
             return jnp.concatenate([z, cell(previous, target)[0]], axis=1)
 
-        position = jnp.tile(jnp.arange(tokens), 2)
+        position = jnp.tile(jnp.arange(tokens, dtype=jnp.int32), 2)
         shared = self.modulation.shared(level)
         return self._forward(x, shared, position, unroll=unroll)[:, tokens:]
 
     def init_cache(self, batch: int, capacity: int) -> Latents:
         """See `Network`."""
         shape = (batch, capacity, self.config.width)
-        return Latents(tuple(jnp.zeros(shape) for _ in self.blocks))
+        return Latents(tuple(jnp.zeros(shape, jnp.float32) for _ in self.blocks))
 
     def extend(
         self,
@@ -121,7 +121,7 @@ class RecurrentDenoiser(Backbone):
             return z
 
         shared = (modulation or self.modulation.shared)(level)
-        position = start + jnp.arange(x.shape[1])
+        position = start + jnp.arange(x.shape[1], dtype=jnp.int32)
         out = self._forward(x, shared, position, unroll=unroll)
         return out, Latents(tuple(latents))
 

@@ -9,14 +9,15 @@ from flax import nnx
 from jaxtyping import Float, Int
 
 from dfplan.types import Array, ArrayLike
+from dfplan.util.rank import to_rank
 
 LEVEL_FREQUENCIES = 16
 
 
 def level_features(level: Float[Array, "*b"]) -> Float[Array, "*b {2*LEVEL_FREQUENCIES+1}"]:
     """Return the level, and its sines and cosines with half a period to 64 periods over [0, 1]."""
-    frequency = jnp.geomspace(0.5, 64.0, LEVEL_FREQUENCIES) * 2 * jnp.pi
-    angle = level[..., None] * frequency
+    frequency = jnp.geomspace(0.5, 64.0, LEVEL_FREQUENCIES, dtype=jnp.float32) * 2 * jnp.pi
+    angle = level[..., None] * to_rank(frequency, level.ndim + 1)
     return jnp.concatenate([level[..., None], jnp.sin(angle), jnp.cos(angle)], axis=-1)
 
 
@@ -28,7 +29,8 @@ def value_features(x: Float[Array, "*b D"], fourier_octaves: int) -> Float[Array
     """
     if fourier_octaves == 0:
         return x
-    angle = x[..., None] * (jnp.pi / 2 * 2.0 ** jnp.arange(fourier_octaves))
+    octave = jnp.float32(2.0) ** jnp.arange(fourier_octaves, dtype=jnp.int32)
+    angle = x[..., None] * to_rank(jnp.pi / 2 * octave, x.ndim + 1)
     waves = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
     return jnp.concatenate([x, waves.reshape(*x.shape[:-1], -1)], axis=-1)
 
@@ -88,7 +90,7 @@ class Linear(nnx.Module):
     ):
         self.dtype = dtype
         self.kernel = nnx.Param(kernel_init(rngs.params(), (inputs, outputs), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
+        self.bias = nnx.Param(jnp.zeros(outputs, jnp.float32)) if bias else None
 
     def __call__(self, x: Float[Array, "*b I"]) -> Float[Array, "*b O"]:
         """Apply the layer to the last axis, in one product of matrices for a faster gradient."""
@@ -98,7 +100,7 @@ class Linear(nnx.Module):
         """Return only some of the outputs."""
         flat = PRODUCTS[self.dtype](x.reshape(-1, x.shape[-1]), self.kernel[...][:, outputs])
         y = flat.reshape(*x.shape[:-1], -1)
-        return y if self.bias is None else y + self.bias[...][outputs]
+        return y if self.bias is None else y + to_rank(self.bias[...][outputs], y.ndim)
 
 
 class Rotation(NamedTuple):
@@ -136,7 +138,7 @@ def rotate(x: Float[Array, "*b T heads dim"], rotation: Rotation) -> Float[Array
     dim = x.shape[-1]
     swap = jnp.asarray(np.kron([[0.0, 1.0], [-1.0, 0.0]], np.eye(dim // 2)), x.dtype)
     swapped = jnp.dot(x.reshape(-1, dim), swap, precision="highest").reshape(x.shape)
-    return x * rotation.cos + swapped * rotation.sin
+    return x * to_rank(rotation.cos, x.ndim) + swapped * to_rank(rotation.sin, x.ndim)
 
 
 def rms_norm(x: Float[Array, "*b C"]) -> Float[Array, "*b C"]:
@@ -161,7 +163,7 @@ class Modulation(nnx.Module):
         small = nnx.initializers.normal(0.02)
         self.embed = Linear(2 * LEVEL_FREQUENCIES + 1, width, dtype=dtype, rngs=rngs)
         self.project = Linear(width, 6 * width, dtype=dtype, rngs=rngs, kernel_init=small)
-        gate_open = jnp.zeros((layers, 6, width)).at[:, 2].set(1.0).at[:, 5].set(1.0)
+        gate_open = jnp.zeros((layers, 6, width), jnp.float32).at[:, 2].set(1.0).at[:, 5].set(1.0)
         self.offset = nnx.Param(gate_open)
 
     def shared(self, level: Float[Array, "*b"]) -> Float[Array, "*b {6*C}"]:
@@ -173,6 +175,6 @@ class Modulation(nnx.Module):
         # Split, not indexed: the gradient is then one concatenation instead of six padded sums.
         parts = jnp.split(shared, 6, axis=-1)
         return [
-            [part + offset for part, offset in zip(parts, offsets, strict=True)]
+            [part + to_rank(o, part.ndim) for part, o in zip(parts, offsets, strict=True)]
             for offsets in self.offset[...]
         ]

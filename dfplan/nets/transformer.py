@@ -201,9 +201,9 @@ class CausalTransformer(Backbone):
         modulation: Callable[[Array], Array] | None = None,
     ) -> tuple[Float[Array, "B W D"], KVCache]:
         """See `Network`."""
-        position = start + jnp.arange(x.shape[1])
+        position = start + jnp.arange(x.shape[1], dtype=jnp.int32)
         capacity = cache.v[0].shape[2]
-        mask = (jnp.arange(capacity) <= position[:, None])[None, None]
+        mask = (jnp.arange(capacity, dtype=jnp.int32)[None] <= position[:, None])[None, None]
         keys = list(cache.k)
         values = list(cache.v)
 

@@ -87,11 +87,11 @@ class ContextEncoder:
         level = snap_to_levels(history.level, self.model.diffusion.num_levels)
         if layout.has_goal:
             goal_token, is_shown = self._goal_token(goal, len(level))
-            goal_level = jnp.full((len(level), 1), 0.0 if is_shown else 1.0)
+            goal_level = jnp.full((len(level), 1), 0.0 if is_shown else 1.0, jnp.float32)
             tokens = jnp.concatenate([goal_token[:, None], tokens], 1)
             level = jnp.concatenate([goal_level, level], axis=1)
         alpha, _ = self.model.schedule.alpha_sigma(level)
-        noise = jax.vmap(lambda key: jax.random.normal(key, tokens.shape[1:]))(keys)
+        noise = jax.vmap(lambda key: jax.random.normal(key, tokens.shape[1:], jnp.float32))(keys)
         # A sensor's reading already carries the noise declared for it, so it is only scaled to the
         # network's input at that level. A missing token is pure noise.
         is_missing = (level >= 1.0)[..., None]
@@ -106,8 +106,8 @@ class ContextEncoder:
         layout = self.model.layout
         is_shown = self.config.goal.as_token
         if layout.reward_conditioned:
-            quantile = jnp.full(batch, self.config.goal.return_quantile)
+            quantile = jnp.full(batch, self.config.goal.return_quantile, jnp.float32)
             return layout.return_quantile_token(quantile), is_shown
         if goal is None:
-            return jnp.zeros((batch, layout.features)), False
+            return jnp.zeros((batch, layout.features), jnp.float32), False
         return layout.goal_token(goal, self.weights.states), is_shown

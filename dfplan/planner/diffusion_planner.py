@@ -217,7 +217,9 @@ class DiffusionPlanner:
         self, keys: Key[Array, "BN"], initial_tokens: Array | None, matrix_levels: np.ndarray
     ) -> Float[Array, "BN P D"]:
         """Return the tokens that sampling starts from: noise, or the re-noised initial plan."""
-        noise = token_noise(keys, jnp.arange(self.horizon), self.model.layout.features)
+        noise = token_noise(
+            keys, jnp.arange(self.horizon, dtype=jnp.int32), self.model.layout.features
+        )
         noise = self.config.sampling.temperature * noise
         if initial_tokens is None:
             return noise
@@ -279,7 +281,7 @@ class DiffusionPlanner:
         distance = goal_distance(self.model.layout.goal_dims)
 
         def cost(x0: Array) -> Array:
-            total = jnp.zeros(len(x0))
+            total = jnp.zeros(len(x0), jnp.float32)
             if by_goal and query.weights.critic is not None:
                 total -= query.scaled_returns(x0)
             elif by_goal and query.goal is not None:

@@ -12,6 +12,7 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Weights
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array
+from dfplan.util.rank import to_rank
 
 
 def noised_histories(
@@ -31,7 +32,7 @@ def noised_histories(
     action_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 2)
     histories = []
     for level in config.history.guidance_levels:
-        level = snap_to_levels(level, grid, lowest=1, xp=np)
+        level = float(snap_to_levels(level, grid, lowest=1, xp=np))
         level_to = raise_level(history.level, level, config.history.guidance_keep)
         frames = add_noise(
             model.schedule,
@@ -55,7 +56,7 @@ def noised_histories(
 
 def raise_level(level: Float[Array, "B H"], minimum: float, keep: int) -> Float[Array, "B H"]:
     """Return noise levels of at least `minimum`, except for the latest `keep` tokens."""
-    is_older = jnp.arange(level.shape[1]) < level.shape[1] - keep
+    is_older = jnp.arange(level.shape[1], dtype=jnp.int32) < level.shape[1] - keep
     return jnp.where(is_older, jnp.maximum(level, minimum), level)
 
 
@@ -87,5 +88,5 @@ def add_noise(
         return jnp.where(level < 1, (sigma / jnp.where(level < 1, alpha, 1.0)) ** 2, 0.0)
 
     deviation = jnp.sqrt(jnp.maximum(variance(level_to) - variance(level_from), 0.0))
-    noise = jax.vmap(lambda key: jax.random.normal(key, values.shape[1:]))(keys)
-    return values + deviation[..., None, None] * normalizer.std * noise
+    noise = jax.vmap(lambda key: jax.random.normal(key, values.shape[1:], jnp.float32))(keys)
+    return values + deviation[..., None, None] * to_rank(normalizer.std, values.ndim) * noise

@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from dfplan.planner.support import DataSupport
 from dfplan.types import Array, ArrayLike, Cost
+from dfplan.util.rank import to_rank
 
 POINTS_PER_TOKEN = 4
 """Points between two tokens at which the data support is checked."""
@@ -46,7 +47,7 @@ def never_arrives(candidates: Float[Array, "B N T S"], stride: int) -> Float[Arr
         candidates: Candidate plans, the present first.
         stride: Control steps per token.
     """
-    return jnp.full(candidates.shape[:2], float(candidates.shape[2] * stride))
+    return jnp.full(candidates.shape[:2], float(candidates.shape[2] * stride), jnp.float32)
 
 
 def interpolate(
@@ -95,12 +96,14 @@ def tokens_off_support(
         arrival: Token index from `arrival`.
         support: Data support.
     """
-    share = jnp.arange(1, POINTS_PER_TOKEN + 1)[:, None] / POINTS_PER_TOKEN
+    share = jnp.arange(1, POINTS_PER_TOKEN + 1, dtype=jnp.int32)[:, None] / POINTS_PER_TOKEN
+    share = to_rank(share, position.ndim + 1)
     token_from = position[..., :-1, None, :]
     token_to = position[..., 1:, None, :]
     points = token_from + share * (token_to - token_from)
     off_support = 1.0 - support.contains(points).mean(axis=-1)
-    before_arrival = jnp.arange(off_support.shape[-1]) < arrival[..., None]
+    token = to_rank(jnp.arange(off_support.shape[-1], dtype=jnp.int32), off_support.ndim)
+    before_arrival = token < arrival[..., None]
     return jnp.where(before_arrival, off_support, 0.0).sum(axis=-1)
 
 
@@ -109,5 +112,6 @@ def hold(plan: Float[Array, "*b T S"], count: Float[Array, "#*b"]) -> Float[Arra
     tokens = plan.shape[-2]
     count = jnp.broadcast_to(count, plan.shape[:-2])
     last = jnp.clip(jnp.ceil(count), 0, tokens - 1).astype(jnp.int32)
-    index = jnp.minimum(jnp.arange(tokens), last[..., None])
+    token = to_rank(jnp.arange(tokens, dtype=jnp.int32), plan.ndim - 1)
+    index = jnp.minimum(token, last[..., None])
     return jnp.take_along_axis(plan, index[..., None], axis=-2)

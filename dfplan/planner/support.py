@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from dfplan.types import Array, ArrayLike
+from dfplan.util.rank import to_rank
 
 SAMPLES_PER_CELL = 256
 """Average number of samples per cell, at which cells are smaller than obstacles and even rarely
@@ -60,10 +61,13 @@ class DataSupport:
 
     def contains(self, points: Float[ArrayLike, "*b G"]) -> Bool[Array, "*b"]:
         """Return whether the data has visited the cells of these points."""
-        shape = jnp.asarray(self.visited.shape)
-        cell = jnp.floor((points - self.low) / self.size)
+        points = jnp.asarray(points)
+        shape = to_rank(jnp.asarray(self.visited.shape, jnp.int32), points.ndim)
+        low = to_rank(self.low, points.ndim)
+        size = to_rank(self.size, points.ndim)
+        cell = jnp.floor((points - low) / size)
         # The upper border of the grid belongs to the last cells.
-        cell = jnp.where((cell == shape) & (points <= self.low + self.size * shape), cell - 1, cell)
+        cell = jnp.where((cell == shape) & (points <= low + size * shape), cell - 1, cell)
         inside = ((cell >= 0) & (cell < shape)).all(axis=-1)
         index = jnp.clip(jnp.nan_to_num(cell), 0, shape - 1).astype(jnp.int32)
         return inside & self.visited[tuple(jnp.moveaxis(index, -1, 0))]

@@ -58,6 +58,18 @@ class ActionBounds:
         return np.minimum(np.maximum(cast, self.low), self.high)
 
 
+def fit_action(action: np.ndarray, space: Any) -> np.ndarray:
+    """Return the nearest action that a Gymnasium Box contains, of its type.
+
+    Args:
+        action: Finite action of the space's shape.
+        space: Box, which may differ from the one that the action was made for.
+    """
+    if space.contains(action):
+        return action
+    return ActionBounds.of_box(space).cast(np.asarray(action, np.float64))
+
+
 @functools.lru_cache
 def make_bounds(low: Bounds | None, high: Bounds | None, dtype: str, dim: int) -> ActionBounds:
     """Return the bounds of actions `[..., dim]`.

@@ -8,6 +8,7 @@ import numpy as np
 
 from dfplan.representation.spread import Spread, scales
 from dfplan.types import ArrayLike
+from dfplan.util.rank import to_rank
 
 MAX_INPUT = 20.0
 """Largest normalized number that a network is shown.
@@ -46,11 +47,13 @@ class Normalizer:
 
     def encode(self, x: ArrayLike) -> jax.Array:
         """Convert `[..., D]` from SI units to normalized units."""
-        return (jnp.asarray(x) - self.mean) / self.std
+        x = jnp.asarray(x)
+        return (x - to_rank(self.mean, x.ndim)) / to_rank(self.std, x.ndim)
 
     def decode(self, z: ArrayLike) -> jax.Array:
         """Convert `[..., D]` from normalized units to SI units."""
-        return jnp.asarray(z) * self.std + self.mean
+        z = jnp.asarray(z)
+        return z * to_rank(self.std, z.ndim) + to_rank(self.mean, z.ndim)
 
     def encode_input(self, x: ArrayLike) -> jax.Array:
         """Convert what was observed to normalized units, bounded by `MAX_INPUT`."""

@@ -116,7 +116,7 @@ class TokenLayout:
     def place_goal(self, goal: Float[Array, "*b G"]) -> Float[Array, "*b D"]:
         """Encode normalized goals as tokens; see `goal_token`."""
         dims = jnp.asarray(self.goal_dims, jnp.int32)
-        return jnp.zeros((*goal.shape[:-1], self.features)).at[..., dims].set(goal)
+        return jnp.zeros((*goal.shape[:-1], self.features), jnp.float32).at[..., dims].set(goal)
 
     def return_quantile_token(self, quantile: Float[Array, "*b"]) -> Float[Array, "*b D"]:
         """Encode return quantiles, 0 to 1, as tokens: one number followed by zeros.
@@ -125,5 +125,5 @@ class TokenLayout:
         high quantile thus asks for the best that the data achieved from similar states, while a
         return itself (Chen et al. 2021, Ajay et al. 2022) might be out of reach from the state.
         """
-        token = jnp.zeros((*jnp.shape(quantile), self.features))
+        token = jnp.zeros((*jnp.shape(quantile), self.features), jnp.float32)
         return token.at[..., 0].set((2 * quantile - 1) * 3**0.5)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import os
 import re
 import tempfile
 import zlib
@@ -18,7 +17,7 @@ import orbax.checkpoint as ocp
 from dfplan.training.step import TrainState
 from dfplan.types import PyTree, UserError, one_line
 from dfplan.util import files
-from dfplan.util.places import WRITE_ERRORS
+from dfplan.util.places import write_error
 
 CONTENTS = "contents.json"
 PLAIN_PATH = re.compile(r"[\w/ .,=+@~-]*")
@@ -98,7 +97,7 @@ class CheckpointStore:
                     for name, tree in items.items():
                         self._orbax.save(folder / name, args=ocp.args.StandardSave(tree))
             except Exception as error:  # Orbax and TensorStore raise many kinds of errors here
-                raise UserError(f"cannot write {path}: {_reason(error)}") from error
+                raise write_error(path, error) from error
             # These hold this machine's paths, and Orbax reads them only where renames are not
             # atomic.
             for marker in new.rglob("commit_success.txt"):
@@ -185,12 +184,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.disabled = disabled_before
-
-
-def _reason(error: Exception) -> str:
-    """Return the system's words for an error, if TensorStore's long message holds them."""
-    words = (os.strerror(code) for code in WRITE_ERRORS)
-    return next((text for text in words if text in str(error)), one_line(error))
 
 
 def _abstract(tree: PyTree) -> PyTree:

@@ -193,7 +193,8 @@ def denoising_loss(
     prediction_target = target(
         model.diffusion.parametrization, clean, eps, alpha=alpha, sigma=sigma
     )
-    learned = batch.valid & (level > 0) & (jnp.arange(tokens) >= int(model.layout.has_goal))
+    is_state = jnp.arange(tokens, dtype=jnp.int32)[None] >= int(model.layout.has_goal)
+    learned = batch.valid & (level > 0) & is_state
     if config.next_token and not config.two_stream:
         # Only the first noisy token is learned; those after it are not sampled yet.
         learned &= jnp.cumsum(learned, axis=1) == 1

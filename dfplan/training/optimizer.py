@@ -3,6 +3,8 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 
 from dfplan.types import PyTree, check_choice
@@ -12,6 +14,8 @@ MAX_RATE = 1000.0
 OPTIMIZERS = ("adamw", "muon")
 MUON_OVER_ADAM = 10.0
 """Learning rate of Muon over that of Adam."""
+NEWTON_SCHULZ = np.array([3.4445, -4.7750, 2.0315], np.float32)
+"""Coefficients by Jordan et al. 2024, optax's default, as float32 also in JAX's 64-bit mode."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +55,15 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransfo
 
     def schedule(peak: float) -> optax.Schedule:
         warmup = min(config.warmup, steps // 2)
-        return optax.warmup_cosine_decay_schedule(
+        rate = optax.warmup_cosine_decay_schedule(
             init_value=0.0,
             peak_value=peak,
             warmup_steps=warmup,
             decay_steps=steps,
             end_value=peak * config.final,
         )
+        # A float count, as JAX in 64-bit mode divides integers in double precision.
+        return lambda count: rate(jnp.asarray(count, jnp.float32))
 
     rate = schedule(config.learning_rate)
     if config.name == "adamw":
@@ -65,6 +71,7 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransfo
     else:
         update = optax.contrib.muon(
             schedule(MUON_OVER_ADAM * config.learning_rate),
+            ns_coeffs=NEWTON_SCHULZ,  # pyright: ignore[reportArgumentType]  (an array will do)
             weight_decay=config.weight_decay,
             adam_learning_rate=rate,
         )

@@ -112,7 +112,8 @@ def train_step(
     updates, opt_state = spec.optimizer().update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     # The decay grows with the step, or an early average would remember the initialization.
-    decay = jnp.minimum(config.ema, (1.0 + state.step) / (10.0 + state.step))
+    step = state.step.astype(jnp.float32)
+    decay = jnp.minimum(config.ema, (1.0 + step) / (10.0 + step))
     ema = jax.tree.map(lambda e, p: decay * e + (1 - decay) * p, state.ema, params)
     metrics["grad_norm"] = optax.tree.norm(grads)
     state = TrainState(

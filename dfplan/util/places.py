@@ -37,14 +37,20 @@ def writing(place: Path | str) -> Iterator[None]:
         raise write_error(place, error) from error
 
 
-def write_error(place: Path | str, error: OSError) -> UserError:
-    """Return the error of a place that cannot be written."""
-    reason = error.strerror or one_line(error)
+def write_error(place: Path | str, error: Exception) -> UserError:
+    """Return the error of a place that cannot be written, for an error of whatever kind."""
+    reason = getattr(error, "strerror", None) or _system_words(error) or one_line(error)
     place = _without_staging(str(place))
-    other = str(error.filename or "")
+    other = str(getattr(error, "filename", None) or "")
     if other and not other.startswith(place) and HIDDEN not in other:
         reason = f"{other}: {reason}"
     return UserError(f"cannot write {place}: {reason}")
+
+
+def _system_words(error: Exception) -> str:
+    """Return the system's words for an error, if the long message of a library holds them."""
+    words = (os.strerror(code) for code in WRITE_ERRORS)
+    return next((text for text in words if text in str(error)), "")
 
 
 def _without_staging(path: str) -> str:

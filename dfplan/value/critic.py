@@ -101,8 +101,8 @@ def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:
         sizes = (inputs, width, width, 2)
         for i, (a, b) in enumerate(itertools.pairwise(sizes)):
             key, k = jax.random.split(key)
-            nets[f"{name}/{i}/kernel"] = jax.random.normal(k, (a, b)) / a**0.5
-            nets[f"{name}/{i}/bias"] = jnp.zeros(b)
+            nets[f"{name}/{i}/kernel"] = jax.random.normal(k, (a, b), jnp.float32) / a**0.5
+            nets[f"{name}/{i}/bias"] = jnp.zeros(b, jnp.float32)
     return nets
 
 

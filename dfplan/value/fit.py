@@ -186,7 +186,7 @@ def _train(rows: TrainingRows, fold: Array, config: ValueConfig, key: Array) -> 
     """Return the averaged weights of all members, each trained on the rows of the other folds."""
     k_init, k_batch = jax.random.split(key)
     count = len(rows.state)
-    members = jnp.arange(config.members)
+    members = jnp.arange(config.members, dtype=jnp.int32)
     width = config.width
     dim = rows.state.shape[1]
     nets = jax.vmap(lambda k: init_member(k, dim, width))(jax.random.split(k_init, config.members))
@@ -198,7 +198,7 @@ def _train(rows: TrainingRows, fold: Array, config: ValueConfig, key: Array) -> 
     def step(carry, i):
         nets, averaged, optimizer_state = carry
         step_key = jax.random.fold_in(k_batch, i)
-        batch = jax.random.randint(step_key, (config.batch_size,), 0, count)
+        batch = jax.random.randint(step_key, (config.batch_size,), 0, count, dtype=jnp.int32)
         in_training = fold[batch] != members[:, None]
         grads = jax.grad(
             lambda nets: member_losses(nets, averaged, rows, batch, in_training).sum()
@@ -209,5 +209,5 @@ def _train(rows: TrainingRows, fold: Array, config: ValueConfig, key: Array) -> 
         return (nets, averaged, optimizer_state), None
 
     start = (nets, nets, optimizer.init(nets))
-    (_, averaged, _), _ = jax.lax.scan(step, start, jnp.arange(config.steps))
+    (_, averaged, _), _ = jax.lax.scan(step, start, jnp.arange(config.steps, dtype=jnp.int32))
     return averaged

@@ -30,9 +30,7 @@ def find(paths: Iterable[Path], request: dict[str, Any]) -> Path | None:
 
 def write(path: Path, record: dict[str, Any]) -> None:
     """Write a record atomically."""
-    part = path.with_name(f"{path.name}.part")
-    write_json(part, record)
-    part.replace(path)
+    write_json(path, record)
 
 
 def measure_once(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.agent import Agent
-from dfplan.cli.common import latest_step
+from dfplan.cli.runs import latest_step
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError

@@ -8,18 +8,18 @@ run says why, in a comment on the line before it: <!-- not run: reason -->.
 import contextlib
 import dataclasses
 import io
-import os
 import re
 import runpy
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 
 from dfplan.cli import main
+from dfplan.cli.own_code import current_directory_importable
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "envs" / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -65,8 +65,17 @@ def blocks(page: Path) -> Iterator[Block]:
         comment = token.content if token.type == "html_block" else ""
 
 
-def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]:
-    """Run a page's blocks in order; return the namespace of its Python blocks."""
+def run_page(
+    page: Path, command: Callable[[list[str]], None], smaller: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Run a page's blocks in order; return the namespace of its Python blocks.
+
+    Args:
+        page: Markdown file.
+        command: Function that runs the words of a command.
+        smaller: Replacements in the text of files, which must occur there once.
+    """
+    replacements = dict(smaller or {})
     scope: dict[str, Any] = {"__name__": "page"}
     printed = None
     for block in blocks(page):
@@ -76,10 +85,15 @@ def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]
         if block.not_run:
             continue
         if block.title:
-            Path(block.title).write_text(block.text)
+            text = block.text
+            for old in [old for old in replacements if old in text]:
+                assert text.count(old) == 1
+                text = text.replace(old, replacements.pop(old))
+            Path(block.title).write_text(text)
         elif block.language == "python":
             code = compile("\n" * block.line + block.text, str(page), "exec")
-            with contextlib.redirect_stdout(io.StringIO()) as out:
+            # As in a script or notebook, modules beside it can be imported.
+            with current_directory_importable(), contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(code, scope)
             printed = out.getvalue() or None
         elif block.language == "sh":
@@ -89,6 +103,7 @@ def run_page(page: Path, command: Callable[[list[str]], None]) -> dict[str, Any]
                     scope |= run_script(words[1])
                 elif words:
                     command(words)
+    assert not replacements
     return scope
 
 
@@ -132,8 +147,6 @@ class Shell:
         if words[0] == "export":
             name, _, value = words[1].partition("=")
             self._patch.setenv(name, value)
-            if name == "PYTHONPATH":
-                self._patch.syspath_prepend(os.path.abspath(value))
         elif words[0] == "dfplan":
             args = self.scale_down(words[1:])
             assert main(args) == 0, args

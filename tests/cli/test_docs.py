@@ -29,8 +29,7 @@ def shell(run, home, place, monkeypatch) -> Shell:
     (place / "runs" / "demo" / "train").symlink_to(run)
     # With the shared run's settings, its compiled programs are reused.
     tokens = Run.load(run).config.data.tokens
-    settings = ["--data.tokens", str(tokens), "--planner.warm-start.level", "0"]
-    return Shell(monkeypatch, [*TINY, *settings])
+    return Shell(monkeypatch, [*TINY, "--data.tokens", str(tokens)])
 
 
 def has_code(page) -> bool:

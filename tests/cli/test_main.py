@@ -1,5 +1,6 @@
 """The command line as a whole: help, version, exit codes."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 import dfplan as package
 from dfplan.cli import COMMANDS, main
+from dfplan.cli.common import console
 from dfplan.util.files import atomic_directory
 
 PROGRAM = [sys.executable, "-c", "import sys; from dfplan.cli import main; sys.exit(main())"]
@@ -126,11 +128,23 @@ def test_a_file_that_cannot_be_read(monkeypatch, capsys, tmp_path):
     assert err == f"dfplan: error: {tmp_path / 'missing'}: No such file or directory\n"
 
 
-def test_a_closed_pipe_gives_no_traceback():
-    # As in `dfplan tasks | head -1`, here with a pipe without a reader.
+def closed_pipe() -> int:
+    """Return the writing end of a pipe without a reader, as in `dfplan tasks | true`."""
     read, write = os.pipe()
     os.close(read)
-    for args in (["--help"], ["tasks"], ["train", "--help"]):
-        done = subprocess.run([*PROGRAM, *args], stdout=write, stderr=subprocess.PIPE, text=True)
-        assert (done.returncode, done.stderr) == (1, "")
-    os.close(write)
+    return write
+
+
+def test_a_process_with_a_closed_pipe_ends_without_a_traceback():
+    with open(closed_pipe(), "w") as stdout:
+        done = subprocess.run([*PROGRAM, "--help"], stdout=stdout, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("args", [["tasks"], ["train", "--help"]])
+def test_a_closed_pipe_fails_silently(args, capfd, monkeypatch):
+    monkeypatch.setattr(console, "quiet", False)  # rich sets it, and it must not stay
+    with open(closed_pipe(), "w") as stdout, contextlib.redirect_stdout(stdout):
+        assert main(args) == 1
+        stdout.flush()  # as Python does when the process ends
+    assert capfd.readouterr().err == ""

@@ -10,6 +10,7 @@ from .conftest import TINY
 from .test_job import METRICS
 
 SMALLER = ["--net.layers", "1", "--data.tokens", "4", "--planner.candidates", "1"]
+STEPS = ["--steps", 200]  # in every dataset, so that runs share the program that trains them
 MAP = '{"maze_map": ["#####", "#O O#", "#####"]}'
 
 
@@ -27,7 +28,7 @@ def no_display(monkeypatch):
 
 def test_environment_with_box_observations_and_no_goal(dfplan, place, no_display):
     names = ["--env", "Pendulum-v1", "--dataset", "my/pend-v0"]
-    assert dfplan("collect", *names, "--steps", 600).code == 0
+    assert dfplan("collect", *names, *STEPS).code == 0
     assert dfplan("train", *names, "--out", "run", *TINY, *SMALLER).code == 0
     done = dfplan("eval", "run", "--episodes", 2, "--out", "out")
     assert (done.code, done.err) == (0, "")
@@ -49,7 +50,7 @@ def test_environment_with_box_observations_and_no_goal(dfplan, place, no_display
 
 def test_eval_notes_an_environment_without_goals(dfplan, place):
     names = ["--env", "Pendulum-v1", "--dataset", "my/pend-v2"]
-    assert dfplan("collect", *names, "--steps", 200).code == 0
+    assert dfplan("collect", *names, *STEPS).code == 0
     train = ["train", *names, "--out", "run", "--goal-dims", 0, 1, *TINY, *SMALLER]
     assert dfplan(*train).code == 0
     done = dfplan("eval", "run", "--episodes", 1)
@@ -77,7 +78,7 @@ def broken(observation):
 def test_three_commands_from_an_environment_to_an_agent(dfplan, place):
     (place / "own_policy_1.py").write_text(POLICY)
     names = ["--env", "Pendulum-v1", "--dataset", "my/swing-v0"]
-    collect = ["collect", *names, "--steps", 400, "--policy"]
+    collect = ["collect", *names, *STEPS, "--policy"]
     failed = dfplan(*collect, "own_policy_1:broken")
     assert failed.code == 2 and failed.err.count("\n") == 1
     for part in ("'broken'", "AttributeError", "own_policy_1.py:14"):
@@ -99,7 +100,7 @@ def test_three_commands_from_an_environment_to_an_agent(dfplan, place):
 
 def test_a_goal_that_is_part_of_the_observation(dfplan, place):
     names = ["--env", "Reacher-v5", "--dataset", "my/reach-v0"]
-    assert dfplan("collect", *names, "--steps", 200).code == 0
+    assert dfplan("collect", *names, *STEPS).code == 0
     train = ["train", *names, "--out", "run", "--goal-dims", 8, 9, "--goal-from", 4, 5]
     assert dfplan(*train, *TINY, *SMALLER).code == 0
     done = dfplan("eval", "run", "--episodes", 1)
@@ -115,7 +116,7 @@ def test_discrete_actions_are_rejected_at_once(dfplan, place, env):
 
 def test_training_notes_an_unknown_environment(dfplan, place):
     names = ["--dataset", "my/pend-v1"]
-    assert dfplan("collect", "--env", "Pendulum-v1", *names, "--steps", 200).code == 0
+    assert dfplan("collect", "--env", "Pendulum-v1", *names, *STEPS).code == 0
     done = dfplan("train", "--env", "Pendulam-v1", *names, "--out", "run", *TINY, *SMALLER)
     assert done.code == 0
     (note,) = (line for line in done.out.splitlines() if line.startswith("note: "))
@@ -142,7 +143,7 @@ def test_an_environment_without_a_time_limit_needs_one(dfplan, place, run):
 def test_a_custom_map(dfplan, run, place):
     names = ["pointmaze", "--dataset", "my/map-v0", "--env-kwargs", MAP]
     # The same number of steps and tokens as in the shared run, so that nothing is recompiled.
-    same = ["--data.tokens", Run.load(run).config.data.tokens, "--planner.warm-start.level", 0]
+    same = ["--data.tokens", Run.load(run).config.data.tokens]
     assert dfplan("collect", *names, "--steps", 6000).code == 0
     assert dfplan("train", *names, "--out", "run", *TINY, *same).code == 0
     resumed = dfplan("train", *names, "--out", "run", "--resume")
@@ -169,7 +170,7 @@ def test_environments_of_the_installed_packages_need_no_import(dfplan):
 
 def test_a_reward_as_goal(dfplan, place):
     names = ["--env", "Pendulum-v1", "--dataset", "my/pend-v3"]
-    assert dfplan("collect", *names, "--steps", 250).code == 0
+    assert dfplan("collect", *names, *STEPS).code == 0
     train = ["train", *names, "--data.goal", "reward", "--value.steps", 20, *TINY, *SMALLER]
     failed = dfplan(*train, "--goal-dims", 0, "--out", "none")
     assert (failed.code, failed.err.count("\n")) == (2, 1)

@@ -24,7 +24,7 @@ def box(*shape):
 GOAL_SPACE = spaces.Dict({"observation": box(3), "achieved_goal": box(2), "desired_goal": box(2)})
 
 
-def write(observations, actions, observation_space, dataset_id=ID):
+def write(observations, actions, observation_space, dataset_id=ID, action_space=None):
     buffers = [
         EpisodeBuffer(
             id=i,
@@ -43,7 +43,7 @@ def write(observations, actions, observation_space, dataset_id=ID):
             dataset_id,
             buffer=buffers,
             observation_space=observation_space,
-            action_space=spaces.Box(-1, 1, shape),
+            action_space=action_space or spaces.Box(-1, 1, shape),
         )
 
 

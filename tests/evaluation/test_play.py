@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 
 from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import run_episodes, success_flag
@@ -11,6 +12,7 @@ from dfplan.types import UserError
 class Toy:
     """Counts: the state is (seed, step); the goal is step `reach`, the end is step `ends[seed]`."""
 
+    action_space = Box(-np.inf, np.inf, (2,))
     instances: list["Toy"] = []
 
     def __init__(self, ends=None, reach=2, flag="success", reward=lambda env: float(env.count)):
@@ -221,3 +223,21 @@ def test_the_agent_sees_observations_and_states_are_true():
     np.testing.assert_array_equal(episodes.states, clean.states)
     np.testing.assert_array_equal(episodes.success, clean.success)
     assert episodes.goals.tolist() == clean.goals.tolist()
+
+
+class Whole(Toy):
+    """Accepts whole numbers up to three."""
+
+    action_space = Box(0, 3, (2,), np.int64)
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        np.testing.assert_array_equal(action, self.buffer.clip(0, 3))
+        self.count += 1
+        self.buffer[1] = self.count
+        return self._observe(), 0.0, False, self.count == 6, {}
+
+
+def test_actions_fit_an_environment_whose_bounds_the_agent_does_not_know():
+    episodes = play(env=Whole, seeds=(0, 1, 2))
+    assert episodes.length.tolist() == [6, 6, 6]

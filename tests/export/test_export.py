@@ -1,5 +1,6 @@
 """An exported planner plans as the run's agent does, in a process that has no Flax."""
 
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -109,6 +110,21 @@ def test_inverse_dynamics(job, planner):
     np.testing.assert_allclose(action, run.layout.clip_action(np.asarray(expected)), atol=1e-5)
 
 
+def test_inverse_dynamics_act_in_the_environment_s_space(planner):
+    layout = dataclasses.replace(
+        planner.layout,
+        action_shape=(2, 1),
+        action_low=(-3, -3),
+        action_high=(3, 3),
+        action_dtype="int8",
+    )
+    gap = np.ones(2, np.float32)
+    far = planner.inverse_action(STATE, STATE + 100, gap)
+    whole = dataclasses.replace(planner, layout=layout).inverse_action(STATE, STATE + 100, gap)
+    assert whole.dtype == np.int8 and whole.shape == (2, 2, 1)
+    np.testing.assert_array_equal(whole[..., 0], np.rint(far).clip(-3, 3))
+
+
 def test_metadata(job, planner):
     run, _, out = job
     metadata = json.loads((out / "export.json").read_text())
@@ -131,8 +147,26 @@ def test_metadata(job, planner):
             lambda p: p.plan_history(STATE, STATE, STATE, GOAL),
             "arguments do not fit the program",
         ),
+        (lambda p: p.plan([0.0, np.nan, 0.0], GOAL[0]), "nan in dimension 1"),
+        (lambda p: p.plan([0.0, 1e30, 0.0], GOAL[0]), r"1e\+30 in dimension 1; the data has mean"),
+        (lambda p: p.plan(["a", "b", "c"], GOAL[0]), "not an array of numbers"),
+        (lambda p: p.plan(np.zeros(3), [np.inf, 0.0]), "goal 0 has inf in dimension 0"),
+        (lambda p: p.plan(np.zeros(3), GOAL[0], seed=1.5), "seed 1.5"),
+        (lambda p: p.inverse_action(STATE, np.nan * STATE, np.ones(2)), "returned nan"),
     ],
-    ids=["batch", "no goal", "goal", "state", "history"],
+    ids=[
+        "batch",
+        "no goal",
+        "goal",
+        "state",
+        "history",
+        "NaN",
+        "outlier",
+        "text",
+        "infinite goal",
+        "seed",
+        "NaN action",
+    ],
 )
 def test_arguments_that_do_not_fit(planner, call, says):
     with pytest.raises(UserError, match=says) as caught:

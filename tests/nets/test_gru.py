@@ -59,11 +59,14 @@ def test_precomputed_modulation_is_looked_up(gru, extend, tokens):
     level = levels[jnp.arange(16).reshape(2, 8) % 4]
     cache = gru.init_cache(2, 8)
     start = jnp.int32(0)
+
+    @jax.jit
+    def looked_up(levels):
+        return gru.extend(cache, x, level, start, gru.precompute_modulation(levels))[0]
+
     plain, _ = extend(cache, x, level, start)
-    precomputed, _ = gru.extend(cache, x, level, start, gru.precompute_modulation(levels))
-    np.testing.assert_allclose(precomputed, plain, atol=1e-5)
-    other, _ = gru.extend(cache, x, level, start, gru.precompute_modulation(1.0 - levels))
-    assert np.abs(other - plain).max() > 1e-3
+    np.testing.assert_allclose(looked_up(levels), plain, atol=1e-5)
+    assert np.abs(looked_up(1.0 - levels) - plain).max() > 1e-3
 
 
 @pytest.mark.parametrize("what", ["value", "level"])
@@ -95,10 +98,11 @@ def test_the_goal_embedding_marks_position_zero_only(extend, gru, tokens):
     x, level = tokens
     marked = make_net(kind="gru")
     marked.goal_embed[...] += 1.0
+    extend_marked = jax.jit(marked.extend)
     cache = gru.init_cache(2, 8)
     for start, same in ((0, False), (3, True)):
         one = extend(cache, x[:, :2], level[:, :2], jnp.int32(start))[0]
-        other = marked.extend(cache, x[:, :2], level[:, :2], jnp.int32(start))[0]
+        other = extend_marked(cache, x[:, :2], level[:, :2], jnp.int32(start))[0]
         assert np.allclose(one, other, atol=1e-6) == same
 
 

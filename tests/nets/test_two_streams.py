@@ -50,7 +50,7 @@ def streams(tokens=TOKENS):
 
 
 @pytest.mark.parametrize("has_goal", [False, True], ids=["plain", "goal"])
-@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("layers", [1, 2])
 def test_output_and_gradients_equal_the_masked_sequences(layers, has_goal):
     graph, params = nnx.split(make_net(has_goal, layers=layers))
     x, level = streams()
@@ -79,7 +79,8 @@ def test_output_and_gradients_equal_the_masked_sequences(layers, has_goal):
 @pytest.mark.parametrize("tokens", [1, 2, 5])
 def test_any_length(net, tokens):
     x, level = streams(tokens)
-    np.testing.assert_allclose(net.two_streams(x, level), masked(net, x, level), atol=1e-5)
+    both = jax.jit(lambda x, level: (net.two_streams(x, level), masked(net, x, level)))
+    np.testing.assert_allclose(*both(x, level), atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 300.0])

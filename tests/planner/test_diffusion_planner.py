@@ -43,8 +43,10 @@ from .tiny import (
 )
 
 MODEL = make_model()
-BIDIRECTIONAL = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="bidirectional"))
-RECURRENT = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind="gru"))
+# The caches of the second layer hold what the first one made of earlier tokens.
+DEEP = make_model(layers=2)
+BIDIRECTIONAL = dataclasses.replace(DEEP, net=dataclasses.replace(DEEP.net, kind="bidirectional"))
+RECURRENT = dataclasses.replace(DEEP, net=dataclasses.replace(DEEP.net, kind="gru"))
 ROWS = STEPS * HORIZON + 1  # rows of the longest matrix
 CUSTOM = np.array(
     [
@@ -82,7 +84,7 @@ SETTINGS = {
 SLOW = ("pyramid-0.5", "pyramid-2.5")
 TOLERANCE = 1.0
 NEAR = jnp.array([[-3.5, -2.5], [-2.0, -2.5]])
-DIFFUSED = make_model(frames="stack", actions=True)
+DIFFUSED = make_model(layers=2, frames="stack", actions=True)
 
 
 def plan(planner, keys=None, history=None, goal=GOAL, **options):
@@ -201,14 +203,14 @@ def check_against_reference(planner):
     [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in SETTINGS],
 )
 def test_plans_equal_the_uncached_computation(name):
-    check_against_reference(make_planner(MODEL, **SETTINGS[name]))
+    check_against_reference(make_planner(DEEP, **SETTINGS[name]))
 
 
 @pytest.mark.parametrize("samples", [1, 3])
 def test_guided_plans_equal_the_uncached_computation(samples):
     check_against_reference(
         make_planner(
-            MODEL,
+            DEEP,
             **{"goal.conditioning": "both", "guidance.scale": 0.02, "guidance.samples": samples},
         )
     )
@@ -297,7 +299,7 @@ def test_ending_early_changes_no_plan(name):
 
 
 def test_a_plan_is_as_sampled_until_its_arrival_and_then_at_rest():
-    model = make_model(rest_dims=(2, 3))
+    model = make_model(layers=2, rest_dims=(2, 3))
     planner = make_planner(model, **{"goal.tolerance": TOLERANCE})
     result = plan(planner, goal=NEAR)
     sampled = plan(make_planner(model), goal=NEAR)
@@ -320,8 +322,8 @@ def test_a_plan_that_arrives_does_not_depend_on_its_batch():
 
 
 def test_candidates_off_the_data_support_are_penalized():
-    planner = unguided()
-    weights = make_weights(MODEL)
+    planner = unguided(DEEP)
+    weights = make_weights(DEEP)
     candidates = np.asarray(plan(planner).candidates)[..., :2]
     goal = jnp.asarray(candidates[:, 0, 3])  # each robot's candidate 0 arrives at token 3
     hole = np.floor((candidates[0, 0, 1] + 20) * 2).astype(int)  # robot 0's passes through
@@ -351,9 +353,9 @@ def test_keys_change_plans_and_candidates_differ():
     assert abs(first[:, 0] - first[:, 1])[:, 1:].max(axis=-1).min() > 1e-3
 
 
-def unguided():
+def unguided(model=MODEL):
     """Return a planner with guidance of scale 0: the goal ranks candidates but does not steer."""
-    return make_planner(MODEL, **{"goal.conditioning": "guidance", "guidance.scale": 0.0})
+    return make_planner(model, **{"goal.conditioning": "guidance", "guidance.scale": 0.0})
 
 
 def test_the_candidate_that_arrives_first_is_chosen():
@@ -381,11 +383,11 @@ def test_plans_without_a_goal_equal_unguided_ones_and_never_arrive():
 
 
 def test_the_goal_as_token_as_gradient_and_as_both():
-    base = unguided()
+    base = unguided(DEEP)
     planners = {
         "none": base,
         "guidance": changed(base, **{"guidance.scale": 0.1}),
-        "token": make_planner(MODEL),
+        "token": make_planner(DEEP),
         "both": changed(base, **{"goal.conditioning": "both", "guidance.scale": 0.1}),
     }
     results = {name: np.asarray(plan(p).candidates) for name, p in planners.items()}

@@ -19,7 +19,7 @@ from .tiny import (
 )
 
 MODEL = make_model()
-GUIDED = make_planner(MODEL, **{"goal.conditioning": "both", "guidance.scale": 0.05})
+GUIDED = make_planner(MODEL, **{"goal.conditioning": "both", "guidance.scale": 0.02})
 AVERAGED = changed(GUIDED, **{"guidance.samples": 3})
 
 

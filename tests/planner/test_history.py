@@ -15,11 +15,16 @@ def test_each_state_is_estimated_from_the_tokens_up_to_it():
     filtered = np.asarray(plan(planner, keys, history).history)
     tokens, level = known_tokens(planner, [jax.random.split(k, 4)[0] for k in keys], history, GOAL)
     net = MODEL.denoiser(make_weights(MODEL).params)
+
+    @jax.jit
+    def estimate_last(x, noise):
+        return STATES.decode(MODEL.x0(x, net(x, noise), noise)[:, -1])
+
     clean = np.asarray(history.level) == 0
     assert clean.any() and not clean.all()
     for last in range(HISTORY):  # one by one, so that no later token can leak in
         x, noise = (jnp.asarray(a[:, : last + 2], jnp.float32) for a in (tokens, level))
-        estimate = STATES.decode(MODEL.x0(x, net(x, noise), noise)[:, -1])
+        estimate = estimate_last(x, noise)
         for b in range(BATCH):
             expected = history.frames[b, last, -1] if clean[b, last] else estimate[b]
             np.testing.assert_allclose(filtered[b, last], expected, rtol=1e-4, atol=1e-4)

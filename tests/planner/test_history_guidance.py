@@ -33,6 +33,7 @@ from .tiny import (
 )
 
 MODEL = make_model()
+DEEP = make_model(layers=2)
 WEIGHT = 0.7
 PLAIN = make_planner(MODEL)
 GUIDED = changed(PLAIN, **{"history.guidance_weights": (WEIGHT,), "history.guidance_keep": 1})
@@ -53,7 +54,7 @@ def test_weight_zero_turns_guidance_off():
 @pytest.mark.parametrize("kind", ["transformer", pytest.param("gru", marks=pytest.mark.slow)])
 def test_it_equals_a_computation_without_cache_and_windows(kind):
     """D + w (D - D'), where D' is given the goal and the present alone."""
-    model = dataclasses.replace(MODEL, net=dataclasses.replace(MODEL.net, kind=kind))
+    model = dataclasses.replace(DEEP, net=dataclasses.replace(DEEP.net, kind=kind))
     planner = dataclasses.replace(GUIDED, model=model)
     history = make_history(model)
     noised_history = history._replace(level=history.level.at[:, :-1].set(1.0))

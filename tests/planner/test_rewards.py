@@ -82,7 +82,7 @@ def test_the_token_asks_for_a_return_quantile(plan):
 
 def test_the_gradient_raises_the_return(plan):
     _, unguided = plan()
-    _, guided = plan(**{"goal.conditioning": "both", "guidance.scale": 0.3})
+    _, guided = plan(**{"goal.conditioning": "both", "guidance.scale": 1.0})
     assert guided.mean() > unguided.mean() + 0.05
 
 

@@ -25,14 +25,15 @@ STEPS = 4
 CANDIDATES = 2
 BATCH = 2
 LAYOUT = Layout(4, 2, goal_dims=(0, 1))
-NET = NetConfig(width=16, layers=2, heads=2, mlp_ratio=2, fourier_octaves=2)
+NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, fourier_octaves=2)
 STATES = Normalizer(jnp.array([1.0, -1.0, 0.5, 0.0]), jnp.array([2.0, 1.0, 0.5, 3.0]))
 ACTIONS = Normalizer(jnp.array([0.2, -0.1]), jnp.array([0.5, 2.0]))
 
 
-def make_model(**data) -> Model:
+def make_model(layers: int = NET.layers, **data) -> Model:
     config = DataConfig(**{"stride": STRIDE, "tokens": 8, **data})
-    return Model(TokenLayout.create(LAYOUT, config), NET, DiffusionConfig("cosine"))
+    net = dataclasses.replace(NET, layers=layers)
+    return Model(TokenLayout.create(LAYOUT, config), net, DiffusionConfig("cosine"))
 
 
 @functools.cache

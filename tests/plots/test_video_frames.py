@@ -10,6 +10,7 @@ import pytest
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
 from dfplan.plots.mujoco_frames import CAPSULE, MujocoRenderer, lines, mujoco_viewer, rgba
 from dfplan.plots.video_frames import video_frames
+from dfplan.representation.layout import Layout
 
 BLUE = (0, 114, 178)
 ORANGE = (213, 94, 0)
@@ -24,7 +25,7 @@ class Agent:
 
     def __init__(self):
         self.plan = SimpleNamespace(candidates=CANDIDATES, best=np.array([0]))
-        self.layout = SimpleNamespace(state=lambda o: o, goal_dims=(0, 1), state_dim=3)
+        self.layout = Layout(3, 1, goal_dims=(0, 1))
         model = SimpleNamespace(layout=SimpleNamespace(stride=2))
         self.planner = SimpleNamespace(model=model, horizon=3)
         self.weights = SimpleNamespace(states=SimpleNamespace(mean=np.zeros(3), std=np.ones(3)))

@@ -1,8 +1,10 @@
 """A packed run plans as the run does, is small, and cannot be trained further."""
 
 import dataclasses
+import errno
 import functools
 import operator
+import shutil
 import zlib
 
 import jax
@@ -19,6 +21,7 @@ from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import UserError
+from tests.faults import attempt, count_instants
 
 TASK = Task("package:Walk-v0", "tiny-v0", "walk")
 
@@ -127,6 +130,27 @@ def test_a_damaged_run_is_not_packed(source, tmp_path):
     with pytest.raises(UserError, match="is damaged"):
         pack(source, tmp_path / "packed")
     assert names(tmp_path) == ["run"]
+
+
+def test_a_copy_that_cannot_be_written_is_not_begun(source, tmp_path):
+    """Whatever operation fails: one line, and nothing under the name."""
+
+    def copy():
+        pack(source, tmp_path / "packed")
+
+    before = checksums(source)
+    instants = count_instants(tmp_path, copy)
+    shutil.rmtree(tmp_path / "packed")
+    for number in range(1, instants + 1, 4):
+        message = attempt(number, tmp_path, copy, code=errno.ENOSPC)
+        if message:
+            assert str(tmp_path / "packed") in message and "No space left" in message
+        if (tmp_path / "packed").exists():  # Only cleaning up has failed.
+            assert load_weights(Run.load(source), tmp_path / "packed")
+            shutil.rmtree(tmp_path / "packed")
+    copy()
+    assert names(tmp_path) == ["packed", "run"]
+    assert checksums(source) == before
 
 
 def test_damage_to_any_file_of_weights_is_noticed(source, tmp_path):

@@ -38,7 +38,8 @@ def params(spec):
 
 @pytest.fixture(scope="module")
 def batch(spec, training_arrays):
-    return sample_batch(batch_key(0, 0), training_arrays, spec.model.layout, spec.data, 8)
+    draw = jax.jit(sample_batch, static_argnums=(2, 3, 4))
+    return draw(batch_key(0, 0), training_arrays, spec.model.layout, spec.data, 8)
 
 
 class FakeNet:

@@ -9,12 +9,8 @@ from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.data.profile.moments import Moments, merge, moments
 from dfplan.data.profile.outlier_steps import missed_boundaries, outlier_steps
 from dfplan.data.profile.profile import Location, Profile, dimensions
-from dfplan.representation.layout import (
-    Layout,
-    goal_tolerance,
-    largest_difference,
-    match_goal_dims,
-)
+from dfplan.representation.goal_dims import goal_tolerance, largest_difference, match_goal_dims
+from dfplan.representation.layout import Layout
 from dfplan.representation.origin import origin_of_range
 from dfplan.representation.spread import Spread, float32_resolution
 

@@ -11,7 +11,7 @@ import numpy as np
 from dfplan.data.store import hdf5_read
 from dfplan.data.store.episode import STEP_ARRAYS, Episode
 from dfplan.data.store.metadata import Metadata, read_metadata
-from dfplan.types import UserError, check_choice, one_line
+from dfplan.types import UserError, one_line
 
 
 class Dataset:
@@ -140,9 +140,8 @@ def _count_episodes(data: Path, metadata: Metadata) -> int:
 
 def _minari_storage(data: Path, metadata: Metadata) -> Any:
     """Return Minari's own reader of a format; unlike `minari.load_dataset`, it runs no code."""
-    from minari.dataset._storages import get_minari_storage, get_storage_keys
+    from minari.dataset._storages import get_minari_storage
 
-    check_choice("data format", metadata.data_format, get_storage_keys())
     return get_minari_storage(metadata.data_format)(
         data,
         metadata.observation_space,

@@ -11,25 +11,27 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5s
+from h5py import h5d, h5g, h5l, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
 from dfplan.data.store.episode import STEP_ARRAYS, Episode
 from dfplan.types import UserError
 
 DATA_FILE = "main_data.hdf5"
-MAX_COMPRESSION = 1100
-"""Deflate, HDF5's usual filter, makes data at most 1,032 times smaller."""
+MAX_EXPANSION = 100
+"""Largest ratio of compressed data to their file; recorded episodes compress by less than 20."""
+FREE_BYTES = 2**28
+"""Size up to which compressed data, or one chunk, may expand from any file."""
 
 
 def count_episodes(data: Path) -> int:
     """Return the number of episodes in a file."""
-    with h5py.File(data / DATA_FILE, "r") as file:
-        return sum(name.startswith("episode_") for name in file)
+    with _open(data) as file:
+        return sum(str(name).startswith("episode_") for name in file)
 
 
 def episode_steps(data: Path, ids: Sequence[int]) -> Iterator[int]:
     """Yield the number of steps of these episodes, without reading them."""
-    with h5py.File(data / DATA_FILE, "r") as file:
+    with _open(data) as file:
         for index in ids:
             shape = h5d.open(file.id, b"episode_%d/rewards" % index).shape
             yield shape[0] if shape else 0
@@ -54,17 +56,34 @@ def read_episodes(
     Raises:
         UserError: If an array does not hold numbers, or claims more of them than the file can hold.
     """
-    path = data / DATA_FILE
-    with h5py.File(path, "r") as file:
-        reader = _ArrayReader(path.stat().st_size)
+    with _open(data) as file:
+        reader = _ArrayReader((data / DATA_FILE).stat().st_size)
         for index in ids:
-            group = h5g.open(file.id, b"episode_%d" % index)
+            group = _open_group(file.id, f"episode_{index}")
             yield Episode(
                 id=index,
                 observations=reader.read_space(group, "observations", observation_space),
                 actions=reader.read_space(group, "actions", action_space),
                 **{name: reader.read(group, name) for name in step_arrays},
             )
+
+
+def _open(data: Path) -> h5py.File:
+    path = data / DATA_FILE
+    if not path.is_file():  # opening a pipe would wait forever
+        raise UserError(f"{DATA_FILE} is missing")
+    return h5py.File(path, "r")
+
+
+def _open_group(parent: Any, name: str) -> Any:
+    _check_link(parent, name)
+    return h5g.open(parent, name.encode())
+
+
+def _check_link(parent: Any, name: str) -> None:
+    """Check that a name does not refer to another place, which may be another file."""
+    if parent.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+        raise UserError(f"{name} is a link to another place; needed: the values themselves")
 
 
 class _ArrayReader:
@@ -74,7 +93,7 @@ class _ArrayReader:
         self._types: list[tuple[Any, np.dtype]] = []
         self._file_size = file_size
         self._unread = file_size
-        self._unread_expanded = file_size * MAX_COMPRESSION
+        self._unread_expanded = max(FREE_BYTES, file_size * MAX_EXPANSION)
 
     def read_space(self, parent: Any, name: str, space: Any) -> Any:
         """Return the array of a Box, or a dict of arrays."""
@@ -82,17 +101,18 @@ class _ArrayReader:
 
         if not isinstance(space, spaces.Dict):
             return self.read(parent, name)
-        group = h5g.open(parent, name.encode())
+        group = _open_group(parent, name)
         return {key: self.read_space(group, key, inner) for key, inner in space.items()}
 
     def read(self, parent: Any, name: str) -> np.ndarray:
         """Return one array."""
+        _check_link(parent, name)
         dataset = h5d.open(parent, name.encode())
         kind, dtype = self._find_type(dataset)
         if dtype.kind not in "biuf":
             raise UserError(f"{name} hold values of type {dtype}; needed: numbers")
         shape = dataset.shape
-        self._check_size(dataset, name, math.prod(shape) * dtype.itemsize)
+        self._check_size(dataset, name, dtype.itemsize)
         array = np.empty(shape, dtype)
         if array.size:
             dataset.read(h5s.ALL, h5s.ALL, array, kind)
@@ -107,14 +127,27 @@ class _ArrayReader:
         self._types.append((stored, stored.dtype))
         return self._types[-1]
 
-    def _check_size(self, dataset: Any, name: str, size: int) -> None:
-        if size <= self._unread:
-            self._unread -= size
-            return
-        compressed = dataset.get_create_plist().get_nfilters() > 0
-        if not compressed or size > self._unread_expanded:
-            raise UserError(
-                f"{name} claim shape {dataset.shape}, {size:,} bytes, in a file of "
-                f"{self._file_size:,}"
-            )
+    def _check_size(self, dataset: Any, name: str, itemsize: int) -> None:
+        """Check that the file itself holds the values, and can hold that many."""
+        properties = dataset.get_create_plist()
+        layout = properties.get_layout()
+        if layout == h5d.VIRTUAL or (layout == h5d.CONTIGUOUS and properties.get_external_count()):
+            raise UserError(f"{name} lie in another file; needed: the values themselves")
+        compressed = False
+        if layout == h5d.CHUNKED:
+            compressed = properties.get_nfilters() > 0
+            # A chunk of a small array may be larger than the file.
+            limit = max(FREE_BYTES, self._file_size)
+            self._check_bytes(f"a chunk of {name}", properties.get_chunk(), itemsize, limit)
+        unread = self._unread_expanded if compressed else self._unread
+        size = self._check_bytes(name, dataset.shape, itemsize, unread)
         self._unread_expanded -= size
+        self._unread -= 0 if compressed else size
+
+    def _check_bytes(self, what: str, shape: tuple[int, ...], itemsize: int, limit: int) -> int:
+        size = math.prod(shape) * itemsize
+        if size > limit:
+            raise UserError(
+                f"{what} claim shape {shape}, {size:,} bytes, in a file of {self._file_size:,}"
+            )
+        return size

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError, check_choice, one_line
 
 METADATA_FILE = "metadata.json"
 DEFAULT_FORMAT = "hdf5"
+SPACES = ("Box", "Dict", "Discrete", "MultiBinary", "MultiDiscrete", "Text", "Tuple")
+"""Types of spaces that Minari stores."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +67,7 @@ def read_metadata(data: Path) -> Metadata:
         total_steps=_count(record, "total_steps"),
         observation_space=_space(record, "observation_space"),
         action_space=_space(record, "action_space"),
-        data_format=_entry(record, "data_format", str, DEFAULT_FORMAT),
+        data_format=_data_format(record),
         jpeg_encoding=_entry(record, "jpeg_encoding", bool, True),
         env_spec=_entry(record, "env_spec", str, None),
     )
@@ -100,6 +102,13 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
+def _data_format(record: dict) -> str:
+    from minari.dataset._storages import get_storage_keys
+
+    name = _entry(record, "data_format", str, DEFAULT_FORMAT)
+    return check_choice(f"{METADATA_FILE}: data format", name, get_storage_keys())
+
+
 def _check_version(version: str) -> None:
     from minari import supported_dataset_versions
 
@@ -128,7 +137,7 @@ def _space(record: dict, name: str) -> Any:
 
 def _check_space(node: Any) -> None:
     """Check that every Box states as many bounds as it has numbers, before memory is taken."""
-    kind = node["type"]
+    kind = check_choice("type of space", node["type"], SPACES)
     if kind in ("Dict", "Tuple"):
         subspaces = node["subspaces"]
         for subspace in subspaces.values() if kind == "Dict" else subspaces:

@@ -72,6 +72,7 @@ class OutputFile:
             if first < last:
                 view[first - start : last - start] = data[first - offset : last - offset]
                 size = max(size, last - start)
+        self._file.seek(start + size)
         return size
 
     def truncate(self, size: int | None = None) -> int:

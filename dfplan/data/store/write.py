@@ -10,7 +10,7 @@ from dfplan.data.store.hdf5_write import EpisodeWriter, episode_writer
 from dfplan.data.store.metadata import METADATA_FILE
 from dfplan.data.store.root import dataset_path, datasets_root
 from dfplan.types import UserError
-from dfplan.util.files import atomic_directory, check_vacant, folder_size, writing
+from dfplan.util.files import atomic_directory, check_vacant, exclusive, folder_size, write_text
 
 
 class DatasetExistsError(UserError):
@@ -23,6 +23,7 @@ def check_new_dataset_id(dataset_id: str) -> None:
     Raises:
         UserError: If the id is malformed, or Minari's folder cannot be used.
         DatasetExistsError: If the dataset already exists.
+        LockedError: If another process is writing it.
     """
     path = dataset_path(dataset_id)
     try:
@@ -31,6 +32,9 @@ def check_new_dataset_id(dataset_id: str) -> None:
         raise DatasetExistsError(
             f"dataset {dataset_id!r} already exists in {path}; choose another id"
         ) from error
+    if path.parent.is_dir():
+        with exclusive(path):
+            pass
 
 
 @contextlib.contextmanager
@@ -155,6 +159,6 @@ def _describe_namespaces(path: Path) -> None:
         if parent == root:
             return
         file = parent / NAMESPACE_METADATA_FILENAME
-        with writing(file):
+        with contextlib.suppress(UserError):  # Minari reads the dataset without it, too.
             if not file.exists():
-                file.write_text("{}", encoding="utf-8")
+                write_text(file, "{}")

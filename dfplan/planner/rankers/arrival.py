@@ -49,7 +49,7 @@ class ArrivalRanker:
         if goal is None or not self.layout.has_goal:
             never = never_arrives(candidates, stride)
             return Ranking(arrival=never, cost=never)
-        position = candidates[..., jnp.asarray(self.layout.goal_dims)]
+        position = candidates[..., jnp.asarray(self.layout.goal_dims, jnp.int32)]
         goals = jnp.broadcast_to(goal[:, None], (*candidates.shape[:2], goal.shape[-1]))
         token = arrival(position, goals, self.config.goal.tolerance)
         cost = token
@@ -81,9 +81,9 @@ class ArrivalRanker:
         best_cost = self.rank(candidates, goal, weights).cost.min(axis=1, keepdims=True)
         candidates = hold(candidates, best_cost / layout.stride)
         ranking = self.rank(candidates, goal, weights)
-        token = jnp.arange(candidates.shape[2])
+        token = jnp.arange(candidates.shape[2], dtype=jnp.int32)[None, None]
         after = token > jnp.ceil(ranking.arrival / layout.stride)[..., None]
         at_goal = candidates.at[..., jnp.asarray(layout.rest_dims, jnp.int32)].set(0.0)
-        at_goal = at_goal.at[..., jnp.asarray(layout.goal_dims)].set(goal[:, None, None])
+        at_goal = at_goal.at[..., jnp.asarray(layout.goal_dims, jnp.int32)].set(goal[:, None, None])
         # States after the arrival change neither the arrival nor the cost.
         return jnp.where(after[..., None], at_goal, candidates), ranking

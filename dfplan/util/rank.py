@@ -1,0 +1,12 @@
+"""Explicit rank promotion, for users who set `jax_numpy_rank_promotion` to "raise"."""
+
+import jax
+import jax.numpy as jnp
+
+from dfplan.types import Array, ArrayLike
+
+
+def to_rank(x: ArrayLike, rank: int) -> Array:
+    """Return an array with axes of length 1 before its own, up to this rank."""
+    array = jnp.asarray(x)
+    return jax.lax.broadcast_to_rank(array, max(rank, array.ndim))
