@@ -1,33 +1,24 @@
-"""The part of `dfplan predict` that fills gaps, held-out ones and those in files of tracks."""
+"""The part of `dfplan predict` that fills held-out gaps, by the network and by simpler ways."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from rich import box
 from rich.table import Table
 
-from dfplan.cli.common import console
 from dfplan.cli.progress_bar import step_bar
-from dfplan.data.importers.columns import Columns
-from dfplan.data.importers.formats import IMPORTERS, check_paths
-from dfplan.data.importers.recognize import recognize
-from dfplan.data.importers.track_table import DEFAULT, TrackImporter, Tracks, sort_tracks
 from dfplan.evaluation.bootstrap import interval as mean_interval
 from dfplan.forecast.fill import Incomplete, fill_gaps
 from dfplan.forecast.gaps import HeldOutGaps, hold_out, interpolate, smooth
 from dfplan.forecast.smoother import ConstantVelocity
-from dfplan.forecast.track_gaps import filled_csv, find_gaps
 from dfplan.forecast.windows import COVERAGES, calibrate, errors, inside, interval
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import Weights
 from dfplan.report.result import format_interval
 from dfplan.representation.layout import Layout
 from dfplan.runs.run import Run
-from dfplan.types import UserError
-from dfplan.util import files
 
 DIFFUSION = "diffusion"
 SMOOTHER = "Kalman smoother"
@@ -159,89 +150,3 @@ def better_method(measured: Mapping[str, Any]) -> str:
     """Return the simpler method with the least error, if it is less than diffusion's, else ""."""
     best = min(measured, key=lambda method: measured[method]["error"]["mean"])
     return "" if best == DIFFUSION else best
-
-
-def fill_files(
-    filler: Filler, paths: Sequence[Path], columns: Sequence[str], out: Path, stretch: Stretch
-) -> list[dict[str, Any]]:
-    """Fill the gaps of files of tracks and write the completed tracks to one CSV file.
-
-    Args:
-        filler: Filler.
-        paths: Files or folders of tracks.
-        columns: Columns that form the state; x and y if empty.
-        out: CSV file to write.
-        stretch: Factors of the intervals, see `dfplan.forecast.windows.calibrate`.
-
-    Returns:
-        The gaps, one record each.
-
-    Raises:
-        UserError: If the files are not tracks, do not have the run's states, or have no gap.
-    """
-    names = tuple(columns) or DEFAULT.observations
-    _check_states(filler.run, names)
-    texts = []
-    records = []
-    for tracks in _read_tracks(paths, names):
-        text, gaps = _fill_tracks(filler, tracks, names, stretch)
-        texts.append(text)
-        records += gaps
-    header = texts[0].partition("\n")[0]
-    files.write_text(
-        out, "\n".join([header, *(text.partition("\n")[2].rstrip() for text in texts)]) + "\n"
-    )
-    return records
-
-
-def _check_states(run: Run, names: Sequence[str]) -> None:
-    if run.layout.state_dim != len(names):
-        raise UserError(
-            f"states of this run have {run.layout.state_dim} numbers, but --columns "
-            f"{' '.join(names)} has {len(names)}"
-        )
-    if run.config.data.stride != 1:
-        raise UserError(
-            f"every step of a track is filled, but tokens of this run are {run.config.data.stride} "
-            "steps apart; valid here: a run trained with data.stride 1"
-        )
-
-
-def _read_tracks(paths: Sequence[Path], names: tuple[str, ...]) -> list[Tracks]:
-    check_paths(paths)
-    importer = IMPORTERS.get(recognize(paths))
-    if not isinstance(importer, TrackImporter):
-        raise UserError(f"{paths[0]} does not hold tracks; valid: csv, mot, eth_ucy, ultralytics")
-    columns = Columns(observations=names)
-    return [sort_tracks(importer.read_table(path), columns) for path in paths]
-
-
-def _fill_tracks(
-    filler: Filler, tracks: Tracks, names: Sequence[str], stretch: Stretch
-) -> tuple[str, list[dict[str, Any]]]:
-    """Return the completed tracks of one file as CSV, and its gaps."""
-    found = find_gaps(tracks, filler.run.config.data.tokens)
-    if found.too_long:
-        longest = filler.run.config.data.tokens - 2
-        console.print(
-            f"note: {tracks.where}: gaps of more than {longest} steps are left open: "
-            f"{found.too_long}"
-        )
-    if not found.gaps:
-        raise UserError(f"{tracks.where} has no gap of up to {filler.run.config.data.tokens - 2}")
-    layout = filler.run.layout
-    local = found.incomplete._replace(states=layout.to_local(found.incomplete.states))
-    samples = filler.sample(f"filling {tracks.where}", local, filler.seed)
-    coverage = max(COVERAGES)
-    low, high = interval(samples, coverage, stretch[coverage])
-    fills = []
-    intervals = []
-    for i, gap in enumerate(found.gaps):
-        steps = slice(gap.first, gap.first + gap.length)
-        fills.append(layout.to_global(samples[i].mean(axis=0)[steps]))
-        intervals.append((layout.to_global(low[i, steps]), layout.to_global(high[i, steps])))
-    records = [
-        {"file": tracks.where, "track": gap.track, "after_time": gap.time, "steps": gap.length}
-        for gap in found.gaps
-    ]
-    return filled_csv(tracks, names, found, fills, intervals), records

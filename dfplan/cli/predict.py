@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from rich import box
-from rich.table import Table
 
 from dfplan.cli.common import (
     File,
@@ -22,26 +20,18 @@ from dfplan.cli.common import (
     console,
     write_result,
 )
-from dfplan.cli.gaps import (
-    Filler,
-    Stretch,
-    better_method,
-    fill_files,
-    gap_table,
-    measure_gaps,
-)
+from dfplan.cli.forecasts import measure, summary, table_of
+from dfplan.cli.gaps import Filler, Stretch, better_method, gap_table, measure_gaps
 from dfplan.cli.progress_bar import step_bar
 from dfplan.cli.runs import parse_with_run
-from dfplan.evaluation.bootstrap import interval as mean_interval
+from dfplan.cli.track_files import fill_files
 from dfplan.forecast.fill import check_fill
 from dfplan.forecast.sample import check_rollout, sample_futures
 from dfplan.forecast.windows import (
     COVERAGES,
     ForecastWindows,
     calibrate,
-    errors,
     held_out,
-    inside,
     interval,
     latest,
 )
@@ -49,7 +39,6 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_planner
 from dfplan.planner.plan import Weights
 from dfplan.plots.forecast import draw_forecasts
-from dfplan.report.result import format_interval
 from dfplan.representation.layout import Layout
 from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import Run
@@ -57,11 +46,6 @@ from dfplan.types import UserError
 
 SAMPLES = 64
 TOGETHER_STEPS = 10
-ERRORS = {
-    "mean": "error of the sample mean (ADE)",
-    "best": "error of the best sample (minADE)",
-    "final": "error of the sample mean at the end (FDE)",
-}
 
 Files = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH ...", help_behavior_hint="")]
 Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="")]
@@ -194,9 +178,9 @@ def _forecast(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
         "predicting", planner, weights, windows=windows, seed=args.seed, tokens=tokens
     )
     record = _record(args, planner, run.layout, windows=windows, samples=samples, stretch=stretch)
-    console.print(_summary(record))
+    console.print(summary(record))
     if windows.future is not None:
-        console.print(_table(record["measured"]))
+        console.print(table_of(record["measured"]))
     if args.png:
         draw_forecasts(args.png, windows, samples, layout=run.layout)
     return record
@@ -262,41 +246,5 @@ def _record(
     }
     if windows.future is not None:
         position = layout.goal_dims or tuple(range(layout.state_dim))
-        record["measured"] = _measure(samples, windows.future, stretch, position=position)
+        record["measured"] = measure(samples, windows.future, stretch, position=position)
     return record
-
-
-def _measure(
-    samples: np.ndarray,
-    future: np.ndarray,
-    stretch: dict[float, float],
-    position: tuple[int, ...],
-) -> dict[str, Any]:
-    """Return the coverage of the intervals and the errors, each with its confidence interval."""
-    measured = {}
-    for coverage in COVERAGES:
-        covered = inside(samples, future, coverage, stretch=stretch[coverage])
-        measured[f"coverage_{coverage:.0%}"] = mean_interval(covered.mean(axis=(1, 2)))
-    for name, values in errors(samples, future, position).items():
-        measured[f"error_{name}"] = mean_interval(values)
-    return measured
-
-
-def _summary(record: dict[str, Any]) -> str:
-    tokens = record["predicted_tokens"]
-    return (
-        f"{len(record['step']):,} forecasts of {tokens} states, {tokens * record['stride']} "
-        f"control steps, after {record['observed_tokens']} observed; "
-        f"{record['samples']} samples each"
-    )
-
-
-def _table(measured: dict[str, Any]) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("metric", no_wrap=True)
-    table.add_column("mean (95% CI)", no_wrap=True)
-    for name, value in measured.items():
-        kind, _, detail = name.partition("_")
-        label = f"coverage of the {detail} interval" if kind == "coverage" else ERRORS[detail]
-        table.add_row(label, format_interval(value, digits=3))
-    return table

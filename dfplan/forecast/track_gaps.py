@@ -93,31 +93,37 @@ def _window(position: np.ndarray, step: np.ndarray, tokens: int) -> Incomplete:
     return Incomplete(states=states, known=known, valid=np.arange(tokens) <= step[-1])
 
 
-def filled_csv(
-    tracks: Tracks,
-    names: Sequence[str],
-    found: TrackGaps,
-    fills: Sequence[np.ndarray],
-    intervals: Sequence[tuple[np.ndarray, np.ndarray]],
-) -> str:
-    """Return tracks and their filled gaps as CSV, sorted by id and time.
+def csv_header(names: Sequence[str]) -> str:
+    """Return the first line of a file of completed tracks.
 
     The columns are id, time, the position's, `filled` (0 or 1), and the ends of the interval of
     each coordinate, which are empty where the position is known.
 
     Args:
-        tracks: Tracks.
         names: Names of the position's columns.
+    """
+    ends = [f"{name}_{end}" for name in names for end in ("low", "high")]
+    return ",".join(["id", "time", *names, "filled", *ends]) + "\n"
+
+
+def filled_csv(
+    tracks: Tracks,
+    found: TrackGaps,
+    fills: Sequence[np.ndarray],
+    intervals: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> str:
+    """Return tracks and their filled gaps as lines of CSV, sorted by id and time.
+
+    Args:
+        tracks: Tracks.
         found: Their gaps.
         fills: `[P, S]` positions in each gap.
         intervals: Lower and upper ends `[P, S]` of each gap's intervals.
     """
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")
-    ends = [f"{name}_{end}" for name in names for end in ("low", "high")]
-    writer.writerow(["id", "time", *names, "filled", *ends])
     gaps = {(gap.track, gap.time): i for i, gap in enumerate(found.gaps)}
-    empty = [""] * len(ends)
+    empty = [""] * (2 * tracks.position.shape[1])
     for track, time, position in zip(tracks.id, tracks.time, tracks.position, strict=True):
         writer.writerow([track, _text(time), *map(_text, position), 0, *empty])
         i = gaps.get((str(track), float(time)))

@@ -6,7 +6,7 @@ import pytest
 from dfplan.data.importers.columns import Columns
 from dfplan.data.importers.track_table import sort_tracks
 from dfplan.data.importers.tracks import read_table
-from dfplan.forecast.track_gaps import filled_csv, find_gaps
+from dfplan.forecast.track_gaps import csv_header, filled_csv, find_gaps
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def test_the_completed_file_has_every_step_once(tracks):
     found = find_gaps(tracks, tokens=7)
     fills = [np.full((gap.length, 2), 5.0) + i for i, gap in enumerate(found.gaps)]
     intervals = [(fill - 1, fill + 1) for fill in fills]
-    lines = filled_csv(tracks, ("x", "y"), found, fills, intervals).splitlines()
-    assert lines[0] == "id,time,x,y,filled,x_low,x_high,y_low,y_high"
+    lines = filled_csv(tracks, found, fills, intervals).splitlines()
+    assert csv_header(("x", "y")) == "id,time,x,y,filled,x_low,x_high,y_low,y_high\n"
     times = [line.split(",")[1] for line in lines if line.startswith("a,")]
     assert times == [str(10 * step) for step in range(12)]
     assert "a,20,2,-2,0,,,," in lines
     assert "a,30,5,5,1,4,6,4,6" in lines
     assert "b,20,7,7,1,6,8,6,8" in lines
-    assert len(lines) == 1 + 12 + 6 + 3
+    assert len(lines) == 12 + 6 + 3

@@ -112,11 +112,21 @@ def is_zarr(path: Path) -> bool:
 
 
 def _folder_sizes(path: Path) -> dict[str, int]:
-    """Return the size of each file in a folder, by its path in it; links are left out."""
+    """Return the size of each file in a folder, by its path in it.
+
+    Raises:
+        ValueError: If it is not a folder, or has links inside, which could lead out of it.
+    """
     if not path.is_dir():
         raise ValueError("it is neither a folder nor a ZIP file")
-    files = (file for file in path.rglob("*") if file.is_file() and not file.is_symlink())
-    return {file.relative_to(path).as_posix(): file.stat().st_size for file in files}
+    sizes = {}
+    for file in path.rglob("*"):
+        name = file.relative_to(path).as_posix()
+        if file.is_symlink():
+            raise ValueError(f"{name} is a link; copy the file")
+        if file.is_file():
+            sizes[name] = file.stat().st_size
+    return sizes
 
 
 def _zip_sizes(path: Path) -> dict[str, int]:
