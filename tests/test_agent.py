@@ -412,6 +412,15 @@ def test_it_acts_on_estimates_where_values_are_missing(real):
         np.testing.assert_allclose(agent.state[:, 1], [0, states[1, 1]], atol=1e-2)
 
 
+def test_one_plan_may_precede_the_first_step_where_values_are_missing(real):
+    agent, states_seen = filtering(real, **{"sensing.missing": True})
+    state = np.array([0.3, -0.2], np.float32)
+    agent.plan_from(state, np.ones(2))
+    for _ in range(2):
+        agent.act(see(state, np.ones(2)))
+    np.testing.assert_array_equal(states_seen, [[state]] * 2)
+
+
 def test_declared_noise_is_filtered(real):
     settings = {"sensing.observation_noise": (0.5,), "sensing.missing": False}
     agent, states_seen = filtering(real, **settings)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.control.linear_dynamics import MIN_VARIANCE, LinearDynamics
 
 MAX_VARIANCE = 1e6
 """Largest variance of a belief, in variances of the data. Fitted dynamics may be unstable: without
@@ -60,6 +60,9 @@ def update(
         variance: Noise variance of each reading; 0 for an exact one.
     """
     is_read = np.isfinite(reading)
+    # A second exact reading of the same state: it is as exact as float32, so that both have weight.
+    is_known = belief.variance < MIN_VARIANCE / 2
+    variance = np.where(is_known, np.maximum(variance, MIN_VARIANCE), variance)
     innovation = np.where(is_read, reading - belief.mean, 0.0)
     # A missing reading's row is that of a reading unrelated to the state.
     observed = is_read[:, :, None] * belief.covariance

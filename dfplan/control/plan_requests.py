@@ -43,10 +43,10 @@ class PlanRequests:
             try:
                 plan = plans.result(0.0 if begins_later else _seconds_until(deadline))
             except TimeoutError:
-                if plans.done():  # the planning itself raised it
-                    raise
-                self._waiting.append(request)
-                continue
+                if not plans.done():
+                    self._waiting.append(request)
+                    continue
+                plan = plans.result()  # it has just become ready, or the planning itself timed out
             if begins_later:
                 self._waiting.append(request)
             else:

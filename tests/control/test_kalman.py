@@ -79,3 +79,13 @@ def test_without_readings_an_unstable_belief_stays_finite():
     for _ in range(200):
         belief = update(belief, np.array([[0.5, -0.5]]), np.full((1, 2), 0.01))
     np.testing.assert_allclose(belief.mean, [[0.5, -0.5]], atol=0.02)
+
+
+def test_exact_readings_may_follow_each_other_without_a_prediction():
+    belief = predict(DYNAMICS, Belief.prior(2, 2), np.zeros((2, 1)))
+    for offset in (0.0, 1e-4, 0.0):
+        reading = np.array([[0.3, -0.2], [1.0, np.nan]]) + offset
+        belief = update(belief, reading, np.zeros((2, 2)))
+    np.testing.assert_allclose(belief.mean[0], [0.3, -0.2], atol=1e-3)
+    np.testing.assert_allclose(belief.mean[1, 0], 1.0, atol=1e-3)
+    assert np.isfinite(belief.covariance).all()

@@ -1,7 +1,7 @@
 """Requested plans that nobody would follow are not made."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -80,6 +80,39 @@ def test_a_goal_that_moves_at_every_step_does_not_queue_plans(held):
         agent.act(np.zeros((2, 2)), goal=[1.0, float(x)])
     finish(planner, executor)
     assert planner.begun == 4
+
+
+class LateFuture(Future):
+    """Becomes ready in the moment in which a wait for it times out."""
+
+    def result(self, timeout=None):
+        if timeout is not None:
+            raise TimeoutError
+        return super().result()
+
+
+def test_a_plan_that_becomes_ready_as_the_wait_ends():
+    agent, _ = act_with(LateFuture)
+    assert agent.elapsed.tolist() == [1]
+    with pytest.raises(TimeoutError, match="the planner's own"):
+        act_with(LateFuture, error=TimeoutError("the planner's own"))
+
+
+def act_with(kind, error=None):
+    planner = FakePlanner(LAYOUT, **{"timing.deadline_ms": 5.0})
+
+    class Now(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            future = kind()
+            future.set_result(fn(*args, **kwargs))
+            if error is not None:
+                future = kind()
+                future.set_exception(error)
+            return future
+
+    agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT, executor=Now())  # pyright: ignore
+    agent.act(np.zeros(2), goal=[1.0, 1.0])
+    return agent, planner
 
 
 def test_plans_of_the_other_robots_stay(held):
