@@ -1,5 +1,6 @@
 """Checks that datasets, environments and other settings fit what a run was trained with."""
 
+import dataclasses
 from typing import Any
 
 from dfplan.config import Config, flatten
@@ -18,7 +19,8 @@ def check_dataset(layout: Layout, data: Trajectories) -> None:
     Raises:
         UserError: If they differ; the message names both.
     """
-    if data.layout != layout:
+    # Actions are learned in float32, whatever type a dataset stores them in.
+    if dataclasses.replace(data.layout, action_dtype=layout.action_dtype) != layout:
         raise _mismatch(f"dataset {data.dataset_id!r}", actual=data.layout, trained=layout)
 
 

@@ -8,10 +8,10 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
 
 import dfplan as package
 from dfplan.cli import COMMANDS, main
-from dfplan.cli.common import console
 from dfplan.util.files import atomic_directory
 
 PROGRAM = [sys.executable, "-c", "import sys; from dfplan.cli import main; sys.exit(main())"]
@@ -144,7 +144,7 @@ def test_a_process_with_a_closed_pipe_ends_without_a_traceback():
 
 @pytest.mark.parametrize("args", [["tasks"], ["train", "--help"]])
 def test_a_closed_pipe_fails_silently(args, capfd, monkeypatch):
-    monkeypatch.setattr(console, "quiet", False)  # rich sets it, and it must not stay
+    monkeypatch.setattr("dfplan.cli.tasks.console", Console())  # rich makes it quiet for good
     with open(closed_pipe(), "w") as stdout, contextlib.redirect_stdout(stdout):
         assert main(args) == 1
         stdout.flush()  # as Python does when the process ends
