@@ -190,7 +190,7 @@ def from_episodes(
 def _read_episodes(dataset, dataset_id: str) -> list:
     try:
         episodes = [e for e in dataset.iterate_episodes() if len(e)]
-    except (OSError, KeyError) as error:
+    except Exception as error:  # Minari and HDF5 raise many kinds for a damaged dataset
         raise UserError(f"dataset {dataset_id!r} cannot be read: {one_line(error)}") from error
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
