@@ -263,6 +263,7 @@ def command(folder: Path) -> Case:
     from dfplan.cli import main
     from dfplan.config import Config, flatten
 
+    os.environ["MINARI_DATASETS_PATH"] = str(folder / "datasets")  # Minari makes it when it reads
     settings = [f"--{name}" for name in flatten(Config().to_dict())]
     values = [str(value) for value in HOSTILE if "\0" not in str(value)]
     specs = ["cosine:shift=1e5", "sigmoid:start=1e5", "pyramid:slope=9e9", "ddim:eta=nan", "a:b=c"]
