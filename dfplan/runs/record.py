@@ -69,9 +69,13 @@ def _checksum(record: dict[str, Any]) -> int:
 
 
 def _check_checksum(record: dict[str, Any]) -> None:
-    """Remove the checksum from a record, and check it; a record without one is accepted."""
+    """Remove the checksum from a record, and check it; a record without one is accepted.
+
+    Raises:
+        UserError: If the record has changed since it was written.
+    """
     checksum = record.pop("checksum", None)
     if checksum is not None and checksum != _checksum(record):
-        raise ValueError(
+        raise UserError(
             'it has changed since it was written; if you edited it, remove its "checksum"'
         )
