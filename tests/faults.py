@@ -72,18 +72,20 @@ def count_instants(folder: Path, action: Callable[[], object]) -> int:
     return watch.count
 
 
-def attempt(number: int, folder: Path, action: Callable[[], object], code: int) -> str:
-    """Return the message of a `UserError`, or "", if the operation of that number fails.
-
-    It fails with an `OSError` of this code, as on a full disk.
-    """
+def fail_at(number: int, folder: Path, action: Callable[[], object], code: int) -> None:
+    """Let the operation of that number fail with an `OSError` of this code, as on a full disk."""
 
     def trigger() -> None:
         raise OSError(code, os.strerror(code))
 
+    with _watched(folder, number, trigger):
+        action()
+
+
+def attempt(number: int, folder: Path, action: Callable[[], object], code: int) -> str:
+    """Return the message of the `UserError` that `fail_at` leads to, or "" if there is none."""
     try:
-        with _watched(folder, number, trigger):
-            action()
+        fail_at(number, folder, action, code)
     except UserError as error:
         return str(error)
     return ""
@@ -116,8 +118,10 @@ def _fork(action: Callable[[], object]) -> int:
         warnings.simplefilter("ignore")  # JAX warns of forks, but no JAX runs in these.
         child = os.fork()
     if child == 0:
-        action()
-        os._exit(0)
+        try:
+            action()
+        finally:  # Otherwise the fork of a failed action would run the tests after it.
+            os._exit(0)
     return child
 
 

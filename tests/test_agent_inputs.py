@@ -46,7 +46,7 @@ def make(layout=LAYOUT, **config):
         [2**70, 0],
         {"x": 1.0},
         [[0.0, 1.0], [0.0]],
-        object(),
+        object,
         b"01",
         np.array(["2024-01-01", "2024-01-02"], "datetime64[D]"),
     ],

@@ -10,7 +10,8 @@ from dfplan.data.store.hdf5_write import EpisodeWriter, episode_writer
 from dfplan.data.store.metadata import METADATA_FILE
 from dfplan.data.store.root import dataset_path, datasets_root
 from dfplan.types import UserError
-from dfplan.util.files import atomic_directory, check_vacant, exclusive, folder_size, write_text
+from dfplan.util.files import atomic_directory, check_vacant, folder_size, write_text
+from dfplan.util.locks import exclusive
 
 
 class DatasetExistsError(UserError):

@@ -12,7 +12,7 @@ import pytest
 from dfplan.data.store.output_file import OutputFile
 from dfplan.data.store.write import DatasetExistsError, new_dataset
 from dfplan.types import UserError
-from dfplan.util.files import LockedError
+from dfplan.util.locks import LockedError
 from tests.faults import count_instants, fail_at, kill_at
 
 from .conftest import GOALS, ID, box, episode, write
