@@ -18,7 +18,7 @@ from dfplan.data.minari_io import Trajectories, from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.util.compilation_cache import OPT_OUT
 
-MAX_RESIDENT_BYTES = 1.9e9
+MAX_RESIDENT_BYTES = 1.6e9
 QUICK = "jax_disable_most_optimizations"
 
 
