@@ -56,7 +56,7 @@ def _check_states(run: Run, names: Sequence[str]) -> None:
     if run.config.data.stride != 1:
         raise UserError(
             f"every step of a track is filled, but tokens of this run are {run.config.data.stride} "
-            "steps apart; valid here: a run trained with data.stride 1"
+            "steps apart; valid: a run trained with data.stride 1"
         )
 
 
