@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def _prepare(root: Path) -> None:
-    """Make what the commands read. Nothing in this process may start JAX, as it is forked."""
+    """Make the inputs of the commands. This process must not start JAX, as it is forked."""
     os.chdir(root)
     os.environ["MINARI_DATASETS_PATH"] = str(root / "datasets")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(root / "xla")

@@ -13,7 +13,7 @@ from dfplan.types import UserError
 
 
 class HeldOutGaps(NamedTuple):
-    """Complete sequences of states, of which the middle is held out.
+    """Complete sequences of states whose middle is held out.
 
     Attributes:
         incomplete: Sequences of T states with a gap of P states.

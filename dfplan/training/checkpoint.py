@@ -25,7 +25,7 @@ PLAIN_PATH = re.compile(r"[\w/ .,=+@~-]*")
 
 
 class CheckpointStore:
-    """Checkpoints by step in one directory, of which the newest are kept; a context manager.
+    """Checkpoints by step in one directory, which keeps the newest ones; a context manager.
 
     A checkpoint appears under its step once it is complete, with checksums of its files, so that a
     killed run leaves the last good one. Weights (the moving average, all that planning needs) and
