@@ -132,7 +132,7 @@ class _ArrayReader:
         properties = dataset.get_create_plist()
         layout = properties.get_layout()
         if layout == h5d.VIRTUAL or (layout == h5d.CONTIGUOUS and properties.get_external_count()):
-            raise UserError(f"{name} lie in another file; needed: the values themselves")
+            raise UserError(f"{name} are stored in another file; needed: the values themselves")
         compressed = False
         if layout == h5d.CHUNKED:
             compressed = properties.get_nfilters() > 0
