@@ -79,7 +79,7 @@ class Agent:
     Raises:
         UserError: If the planner needs a tracker or dynamics and it is missing, the observation
             noise has neither one number nor one per state dimension, a registered planner or
-            low-level controller lacks what its protocol has, or the seed is not valid.
+            low-level controller does not implement its protocol, or the seed is not valid.
     """
 
     def __init__(
@@ -124,8 +124,8 @@ class Agent:
             directory: Run directory, or the name of a task with a pretrained planner.
             planner: Planner settings to change, such as `{"candidates": 16}`.
             seed: PRNG seed of the plans.
-            trust_code: Whether the run's tracker may be imported from anywhere; by default only
-                from installed packages that declare it.
+            trust_code: Whether to import the run's tracker from any module; by default only if an
+                installed package declares it.
 
         Raises:
             UserError: If the run is missing or damaged, a setting is unknown, the seed is not
@@ -256,9 +256,9 @@ class Agent:
         Raises:
             UserError: If the shape of the observation or the goal is not that of the data, or they
                 are not numbers; if the batch changes without a `reset()`, or a mask has the wrong
-                length; if a number is an outlier (infinite, or farther from the data's mean than
-                any sensor of this kind could read) or NaN while `planner.sensing.missing` is false;
-                or if the planner or its low-level controller fails to return finite actions.
+                length; if a number is NaN or an outlier (infinite, or implausibly far from the
+                data's mean) while `planner.sensing.missing` is false; or if the planner or its
+                low-level controller fails to return finite actions.
 
         Returns:
             The action in the shape and type of the environment's action space, and inside its
@@ -352,7 +352,7 @@ class Agent:
     def compile(self, batch: int = 1) -> None:
         """Compile what `act` runs for `batch` environments, so that it does not have to wait.
 
-        This goes through a control step, and leaves the agent as it is.
+        It computes one control step and discards the result.
 
         Programs for an `extra_cost`, and for other padded batch sizes on an accelerator, are still
         compiled when they are needed.

@@ -20,7 +20,7 @@ Environment = Any
 
 
 MAX_MESSAGE = 600
-"""Length of the longest error message; a file's own names could fill pages."""
+"""Maximum length of an error message; names in a file could fill pages."""
 
 MAX_LISTED = 30
 
@@ -28,8 +28,8 @@ MAX_LISTED = 30
 class UserError(Exception):
     """An error in the user's input, with one line that says what is valid instead.
 
-    The command line prints it without a traceback and exits with code 2. A message that is too long
-    loses its middle; control characters, which names in files may contain, become spaces.
+    The command line prints it without a traceback and exits with code 2. If a message is too long,
+    its middle is left out. Control characters, which names in files may contain, become spaces.
     """
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ def check_choice(what: str, value: str, choices) -> str:
 
 
 def listed(names: Collection[str]) -> str:
-    """Return names separated by commas, "none" without any; of many, the first ones and a count."""
+    """Return names separated by commas; "none" if empty, and only the first if there are many."""
     text = ", ".join(itertools.islice(names, MAX_LISTED)) or "none"
     rest = len(names) - MAX_LISTED
     return f"{text} and {rest} more" if rest > 0 else text
@@ -113,7 +113,7 @@ arrays for `dfplan.control.closed_loop`. States and goals are in the layout's lo
 
 
 def __getattr__(name: str) -> Any:
-    """Import JAX when an array type is first asked for: making a dataset needs no JAX."""
+    """Import JAX only when an array type is first used: making a dataset needs no JAX."""
     if name not in ("Array", "ArrayLike"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     array = importlib.import_module("jax").Array

@@ -1,6 +1,6 @@
 """Make, step, train and evaluate environments that need constraints-robotics.txt.
 
-Usage: PYTHON scripts/check_robotics.py, with the Python of an environment installed with that file.
+Usage: PYTHON scripts/check_robotics.py, with the Python of an environment that has these versions.
 """
 
 import os

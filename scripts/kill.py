@@ -1,12 +1,13 @@
-"""Kill every command that writes, at random and at chosen instants, and run it again.
+"""Kill every command that writes, at random times and at file operations, and run it again.
 
-    python -m scripts.kill                     # 200 random and all chosen instants per command
+    python -m scripts.kill               # 200 random times and all file operations per command
     python -m scripts.kill --random 10 --chosen 10 --commands train pack
 
-After each kill, what the command writes must be whole or absent, files of others must be as they
-were, and the same command (or `--resume` of the training) must succeed and leave no hidden file.
-The chosen instants are all at which the command opens a file for writing, renames or removes
-something, or makes a directory. Prints one line of counts per command; exits with 1 on a failure.
+After each kill, the output of the command must be complete or absent, all other files must be
+unchanged, and the same command (or `--resume` of the training) must succeed and leave no hidden
+file. "Chosen" kills happen right before an operation that opens a file for writing, renames or
+removes something, or creates a directory. Prints one line of counts per command; exits with code 1
+on a failure.
 """
 
 import argparse
@@ -74,7 +75,7 @@ def main() -> int:
 
 
 def _prepare(root: Path) -> None:
-    """Make what the commands read. Nothing in this process may start JAX, as it is forked."""
+    """Make the inputs of the commands. This process must not start JAX, as it is forked."""
     os.chdir(root)
     os.environ["MINARI_DATASETS_PATH"] = str(root / "datasets")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(root / "xla")
@@ -127,7 +128,7 @@ def _command(argv: list[str], output: int) -> int:
 
 
 def _kill_command(name: str, root: Path, args: argparse.Namespace) -> int:
-    """Kill one command at all instants; print and return the number of failures."""
+    """Kill one command at all chosen and random times; print and return the number of failures."""
     argv = shlex.split(COMMANDS[name])
     folder = _fresh(root)
     kills = _choose_kills(argv, folder, args)
@@ -149,7 +150,7 @@ def _kill_command(name: str, root: Path, args: argparse.Namespace) -> int:
             states.add(state)
             problems += _run_again(argv, folder, expected)
     print(
-        f"{name}: killed at {counts['chosen']} chosen and {counts['random']} random instants, "
+        f"{name}: killed at {counts['chosen']} chosen and {counts['random']} random times, "
         f"{counts['before the end']} before the end; {len(states)} different states, "
         f"{len(problems)} failures",
         flush=True,
@@ -182,7 +183,7 @@ def _choose_kills(
 
 
 def _fresh(root: Path) -> Path:
-    """Return a new current directory, with files of others in it."""
+    """Return a new current directory that already holds other files."""
     folder = root / "work"
     os.chdir(root)
     shutil.rmtree(folder, ignore_errors=True)
@@ -209,7 +210,7 @@ def _forked(action: Callable[[], object]) -> None:
 
 
 class _Expected(NamedTuple):
-    """What a command leaves that is not killed: its files, and the losses of a training."""
+    """What a command that is not killed leaves: its files, and the losses of a training."""
 
     paths: set[str]
     curve: list[Any]
@@ -267,7 +268,7 @@ def _visible(folder: Path) -> set[str]:
 
 
 def _damage(path: Path) -> str:
-    """Return what is wrong with a file, or ""."""
+    """Return how a file is damaged; empty if it is not."""
     data = path.read_bytes()
     try:
         if path.name in ("another.json", "data") or path.parent.name == "run-2":

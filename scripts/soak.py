@@ -1,12 +1,12 @@
 """Drive a planner as fast as it can while its sensors fail: python scripts/soak.py --minutes 10.
 
-Every step may have a fault: values that are NaN, infinite or absurd, readings that are dropped,
-repeated, late or of a wrong type, goals that move or are unusable. With missing values allowed and
-a deadline, `act` must return a finite action inside the action space, or refuse the observation in
-one line if it is of a wrong type or has no usable goal; then the last action repeats. It ends with
-code 1 if anything else happened, memory, threads or file descriptors grew, or the deadline was not
-kept: a busy machine delays every wait, so `act` is compared with plain waits as long as its
-deadline.
+A step may have a fault: values that are NaN, infinite or implausible; readings that are dropped,
+repeated, late or of a wrong type; goals that move or are unusable. With missing values allowed and
+a deadline, `act` must return a finite action inside the action space. If the observation has a
+wrong type or no usable goal, `act` must raise a one-line error instead, and the last action is
+repeated. The script exits with code 1 if anything else happened, if memory, threads or file
+descriptors grew, or if the deadline was missed. Since a busy machine delays every wait, `act` is
+compared with plain waits as long as the deadline.
 """
 
 import argparse
@@ -32,22 +32,22 @@ from dfplan.tasks.make_env import make_env
 from dfplan.types import UserError
 
 FAULT_SHARE = 0.3
-"""Share of the steps that have a fault."""
+"""Fraction of the steps that have a fault."""
 MEMORY = 50
-"""Steps that late readings may go back."""
+"""Largest delay of late readings, in steps."""
 WARM_UP = 0.05
-"""Share of the time after which the process counts as warm."""
+"""Fraction of the time after which the process counts as warm."""
 WAIT_EVERY = 100
 """Steps between plain waits."""
 MAX_DELAY = 1.5
-"""Largest 99th percentile of `act`, in those of plain waits."""
+"""Largest 99th percentile of `act`, relative to that of plain waits."""
 MAX_GROWTH_MB = 32.0
-"""Growth of the resident memory beyond which it counts as a leak."""
+"""Growth of the resident memory that counts as a leak."""
 PAGE_MB = resource.getpagesize() / 2**20
 
 Reading = np.ndarray
 Fault = Callable[[np.random.Generator, Reading, "collections.deque[Reading]"], Any]
-"""Returns a reading in place of the true one, from that and from those before."""
+"""Function that returns the faulty reading, given the true one and those before it."""
 
 
 def _one_value(value: float) -> Fault:
@@ -95,7 +95,7 @@ MOVED_GOALS: dict[str, Fault] = {
 
 @dataclasses.dataclass
 class Report:
-    """What happened; `failures` lists what must not have."""
+    """Counts of a drive; `failures` lists what must not have happened."""
 
     seconds: float
     steps: int
@@ -203,7 +203,7 @@ def soak(agent: Agent, env: gymnasium.Env, *, seconds: float, seed: int = 0) -> 
 def _with_fault(
     rng: np.random.Generator, observation: Any, past: "collections.deque[Reading]"
 ) -> tuple[str, Any]:
-    """Return the kind of a random fault, empty for none, and the observation with it."""
+    """Return the kind of a random fault, empty for none, and the faulty observation."""
     if rng.random() >= FAULT_SHARE:
         return "", observation
     goal_faults = {**GOAL_FAULTS, **MOVED_GOALS} if isinstance(observation, Mapping) else {}
@@ -224,7 +224,7 @@ def _reading(observation: Any) -> Reading:
 
 
 def _timed_wait(milliseconds: float) -> float:
-    """Wait in the way of `act`, and return how long it took."""
+    """Wait as `act` does, and return how long it took."""
     begin = time.perf_counter()
     threading.Event().wait(milliseconds / 1000)
     return 1000 * (time.perf_counter() - begin)

@@ -1,7 +1,7 @@
-"""Faults at chosen instants: file operations that fail or kill the process, by their number.
+"""Faults at file operations, chosen by their number: they fail or kill the process.
 
-Python announces every file it opens, renames, creates or removes to audit hooks, whoever's code
-asks for it, so that no hook is needed in the code under test.
+Python announces every file that it opens, renames, creates or removes to audit hooks, so that the
+code under test needs no hook.
 """
 
 import contextlib
@@ -92,7 +92,7 @@ def attempt(number: int, folder: Path, action: Callable[[], object], code: int) 
 
 
 def kill_at(number: int, folder: Path, action: Callable[[], object]) -> bool:
-    """Run an action in a fork that is killed with -9 at an instant; return whether it was."""
+    """Run an action in a fork that is killed with -9 at an operation; return whether it was."""
 
     def watched_action() -> None:
         with _watched(folder, number, lambda: os.kill(os.getpid(), signal.SIGKILL)):

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with raised_signals():
             code = _run(args)
-            if sys.stdout is not None:  # As after `>&-`.
+            if sys.stdout is not None:  # It is None after `>&-`.
                 sys.stdout.flush()
             return code
     except KeyboardInterrupt as interrupt:
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Let Python discard what it has not printed yet, instead of failing once more at its end."""
+    """Discard unprinted output, so that Python does not fail again when it flushes it at exit."""
     with contextlib.suppress(OSError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

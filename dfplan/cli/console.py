@@ -1,4 +1,4 @@
-"""The console of all commands, which prints text from files as it is and safely."""
+"""The console of all commands, which prints text from files without markup and control codes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from dfplan.util.printable import printable
 
 
 class PlainConsole(Console):
-    """Rich console without markup, that escapes what would control the terminal."""
+    """Rich console without markup, which escapes characters that control the terminal."""
 
     def __init__(self):
         # Paths and JSON may contain what Rich would interpret as markup.

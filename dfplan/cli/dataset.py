@@ -156,7 +156,7 @@ def _origin(profile: Profile) -> str:
     assert profile.layout is not None
     offsets = zip(profile.state, profile.layout.origin, strict=True)
     parts = [f"{dimension.name} {offset:,.12g}" for dimension, offset in offsets if offset]
-    return f"{', '.join(parts)}; subtracted in float64, as float32 is too coarse there"
+    return f"{', '.join(parts)}; subtracted in float64, as float32 is too coarse for them"
 
 
 def _tokens(profile: Profile, layout: Layout, stride: int) -> str:

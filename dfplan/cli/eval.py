@@ -69,8 +69,8 @@ class Args:
             package registers.
         baselines: Also evaluate random actions and the dataset's controller, on the same seeds.
         out: Directory for result.json, plans.png, denoising.gif and episode.gif.
-        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
-            current directory included; by default only what installed packages declare.
+        trust_code: Import all code that the run names (environment, tracker, policy), also from
+            the current directory; by default only what installed packages declare.
         json: Also write the result to this file.
     """
 

@@ -1,4 +1,4 @@
-"""What `dfplan predict` says of forecasts: their errors, the coverage of intervals, a table."""
+"""Summary of the forecasts of `dfplan predict`: errors, coverage of the intervals, and a table."""
 
 from typing import Any
 

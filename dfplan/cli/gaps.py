@@ -1,4 +1,4 @@
-"""The part of `dfplan predict` that fills held-out gaps, by the network and by simpler ways."""
+"""The part of `dfplan predict` that fills held-out gaps, by the network and by simpler methods."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ Stretch = Mapping[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class Filler:
-    """What fills gaps, and how held-out ones are drawn.
+    """A network that fills gaps, and the settings with which held-out gaps are drawn.
 
     Attributes:
         run: Run of a network that is not causal.
@@ -60,7 +60,7 @@ class Filler:
 def measure_gaps(
     filler: Filler, dataset: str, gap: int, calibration: str | None
 ) -> tuple[dict[str, Any], Stretch]:
-    """Fill held-out gaps by each method; return the record of the result, and the stretch.
+    """Fill held-out gaps by each method; return the record and the stretch of the intervals.
 
     Args:
         filler: Filler.
@@ -118,10 +118,10 @@ def _measure(
 
 
 def _fills(filler: Filler, held: HeldOutGaps, title: str, seed: int) -> dict[str, np.ndarray]:
-    """Return what each method puts into held-out gaps, `[W, N, P, S]`."""
+    """Return the states that each method fills into held-out gaps, `[W, N, P, S]`."""
     incomplete = held.incomplete
     samples = filler.sample(title, incomplete, seed)
-    # Fitted to the very sequences that are filled, which favors the smoother.
+    # Fitting to the sequences that are filled favors the smoother.
     sequences = np.moveaxis(incomplete.states.astype(np.float64), -1, 0)
     models = [ConstantVelocity.fit(dimension) for dimension in sequences]
     fills = {
@@ -147,6 +147,6 @@ def gap_table(measured: Mapping[str, Any]) -> Table:
 
 
 def better_method(measured: Mapping[str, Any]) -> str:
-    """Return the simpler method with the least error, if it is less than diffusion's, else ""."""
+    """Return the method with the smallest error, or "" if that is diffusion."""
     best = min(measured, key=lambda method: measured[method]["error"]["mean"])
     return "" if best == DIFFUSION else best

@@ -33,8 +33,8 @@ Files = Annotated[
     tyro.conf.arg(
         metavar="[FORMAT] PATH ...",
         help_behavior_hint="",
-        help="Files or folders, concatenated in this order. Their format is recognized; naming it "
-        f"decides. FORMAT is one of: {describe_formats()}.",
+        help="Files or folders, concatenated in this order. Without FORMAT, their format is "
+        f"recognized. FORMAT is one of: {describe_formats()}.",
     ),
 ]
 Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="")]

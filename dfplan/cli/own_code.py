@@ -1,9 +1,9 @@
-"""The user's own modules, which may lie in the current directory.
+"""Import of the user's own modules, which may be in the current directory.
 
-The current directory is not on Python's module path, because a file there, such as one in a folder
-that was downloaded, must not be imported in place of a package that is missing. It is added, after
-everything that is installed, only while a module is imported that the user names: in `--policy`, in
-`--env module:Env-v0`, or in a run with `--trust-code`.
+The current directory, which may be a downloaded folder, is not on Python's module path, so that a
+file in it is never imported in place of a missing package. It is added, after everything that is
+installed, only during the import of a module that the user names: with `--policy`, with
+`--env module:Env-v0`, or through a run with `--trust-code`.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ def import_own_env(env_id: str) -> None:
 
 
 def trust_run(resolved: "ResolvedRun") -> "ResolvedRun":
-    """Return a run with leave to import the code that it names, the user's own modules included.
+    """Return a run that may import the code it names, including the user's own modules.
 
     Raises:
         UserError: If importing one of the modules fails.

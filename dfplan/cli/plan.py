@@ -38,8 +38,8 @@ class Args:
             others are then zero).
         goal: Goal in SI units; none by default.
         seed: Random seed of the plan.
-        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
-            current directory included; by default only what installed packages declare.
+        trust_code: Import all code that the run names (environment, tracker, policy), also from
+            the current directory; by default only what installed packages declare.
         json: Write the plan and its candidates to this file.
         png: Draw the plan to this PNG file.
     """
@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _start(layout: Layout, numbers: tuple[float, ...]) -> np.ndarray:
-    """Return the start state `[S]`, with zeros (local ones) in dimensions that are not given."""
+    """Return the start state `[S]`; dimensions that are not given are 0 in local coordinates."""
     start = layout.to_global(np.zeros(layout.state_dim, np.float32))
     if len(numbers) == layout.state_dim:
         start[:] = numbers

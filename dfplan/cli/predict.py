@@ -60,8 +60,8 @@ class Args:
     predicted tokens `--planner.horizon` (0: the same number as in training), and that of sampled
     futures `--planner.candidates`.
 
-    --gap and --fill fill gaps instead, given both of their sides; a network of the kind
-    "bidirectional" sees both.
+    --gap and --fill fill gaps instead. This takes a network of the kind "bidirectional", which sees
+    both sides of a gap.
 
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
@@ -120,9 +120,9 @@ def main(argv: Sequence[str]) -> int:
 def _fill(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
     """Fill held-out gaps, those in files, or both; return the record."""
     if bool(args.fill) != bool(args.csv):
-        raise UserError("--fill PATH ... and --csv FILE go together: what is filled, and where to")
+        raise UserError("--fill PATH ... (input) and --csv FILE (output) must be given together")
     if args.from_end or args.tokens or args.png:
-        raise UserError("--from-end, --tokens and --png belong to forecasts; omit them here")
+        raise UserError("--gap and --fill do not take --from-end, --tokens and --png; omit them")
     if args.gap and args.dataset is None:
         raise UserError("--dataset is missing: the Minari id of trajectories for --gap")
     if args.calibration and not args.gap:
@@ -152,7 +152,7 @@ def _fill(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
 
 
 def _forecast(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
-    """Forecast, print what was measured, draw, and return the record."""
+    """Forecast, print the measured errors, draw, and return the record."""
     assert args.dataset is not None
     run = resolved.run
     data = run.load_data(args.dataset)

@@ -62,8 +62,8 @@ class Args:
         env: Another Gymnasium id to record, with the same states and actions.
         env_kwargs: Arguments of gymnasium.make as a JSON object.
         max_steps: Maximum episode length, for environments without a time limit of their own.
-        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
-            current directory included; by default only what installed packages declare.
+        trust_code: Import all code that the run names (environment, tracker, policy), also from
+            the current directory; by default only what installed packages declare.
         json: Also write the file, the number of frames and the renderer to this file.
     """
 

@@ -64,8 +64,8 @@ class Args:
         episodes: Number of episodes to play if there are no results.
         seed: Seed of the first of these episodes, and of the video.
         max_steps: Maximum episode length, for environments without a time limit of their own.
-        trust_code: Import the environment, tracker and policy that the run names from anywhere, the
-            current directory included; by default only what installed packages declare.
+        trust_code: Import all code that the run names (environment, tracker, policy), also from
+            the current directory; by default only what installed packages declare.
         json: Also write the report's path and size to this file.
     """
 
@@ -173,7 +173,7 @@ def _report(
 
 
 def _is_own_file(path: Path) -> bool:
-    """Tell whether a file exists and is no link to a file elsewhere, which a report would embed."""
+    """Return whether a file exists and is not a link to another folder (reports embed files)."""
     return path.is_file() and path.resolve().parent == path.parent.resolve()
 
 

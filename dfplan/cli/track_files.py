@@ -56,7 +56,7 @@ def _check_states(run: Run, names: Sequence[str]) -> None:
     if run.config.data.stride != 1:
         raise UserError(
             f"every step of a track is filled, but tokens of this run are {run.config.data.stride} "
-            "steps apart; valid here: a run trained with data.stride 1"
+            "steps apart; valid: a run trained with data.stride 1"
         )
 
 
@@ -74,14 +74,14 @@ def _fill_tracks(
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return the completed tracks of one file as lines of CSV, and its gaps."""
     found = find_gaps(tracks, filler.run.config.data.tokens)
+    longest = filler.run.config.data.tokens - 2
     if found.too_long:
-        longest = filler.run.config.data.tokens - 2
         console.print(
             f"note: {tracks.where}: gaps of more than {longest} steps are left open: "
             f"{found.too_long}"
         )
     if not found.gaps:
-        raise UserError(f"{tracks.where} has no gap of up to {filler.run.config.data.tokens - 2}")
+        raise UserError(f"{tracks.where} has no gap of up to {longest} steps")
     layout = filler.run.layout
     local = found.incomplete._replace(states=layout.to_local(found.incomplete.states))
     samples = filler.sample(f"filling {tracks.where}", local, filler.seed)

@@ -136,7 +136,7 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
     if run:
         config = run.config
     elif init_from:
-        # What is sent elsewhere is for the user to say, not for a file.
+        # Only the user may choose to send data elsewhere; a file may not.
         config = resolve_run(init_from).run.config.override({"training.wandb": ""})
     else:
         config = make_config(task, preset)

@@ -1,4 +1,4 @@
-"""Errors in how a command was called: one line that says what was meant or what is valid."""
+"""Errors in the arguments of a command: one line with what is valid, or similar options."""
 
 import difflib
 import re
@@ -53,8 +53,8 @@ def _describe(name: str, valid: Collection[str]) -> str:
 def similar_options(name: str, valid: Collection[str]) -> list[str]:
     """Return the options that a wrong name may stand for, the most likely first.
 
-    These are names of few other letters, and settings of any section with that last part, or one
-    of few other letters.
+    These are options whose name is similar, and settings of any section whose last part is the same
+    or similar.
     """
     last = _last_part(name)
     same = [option for option in valid if _last_part(option) == last]
@@ -62,7 +62,7 @@ def similar_options(name: str, valid: Collection[str]) -> list[str]:
     close_parts = difflib.get_close_matches(last, parts, cutoff=0.75)
     close = [option for part in close_parts for option in valid if _last_part(option) == part]
     whole = difflib.get_close_matches(name, valid, cutoff=0.75)
-    # The fewer sections a setting is inside of, the likelier it is meant.
+    # Settings in fewer sections are more likely to be meant.
     same.sort(key=lambda option: (option.count("."), -_similarity(name, option)))
     return list(dict.fromkeys([*whole, *same, *close]))[:MAX_SUGGESTIONS]
 

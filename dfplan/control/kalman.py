@@ -60,7 +60,7 @@ def update(
         variance: Noise variance of each reading; 0 for an exact one.
     """
     is_read = np.isfinite(reading)
-    # A second exact reading of the same state: it is as exact as float32, so that both have weight.
+    # A second exact reading of one state gets the precision of float32, so that both have weight.
     is_known = belief.variance < MIN_VARIANCE / 2
     variance = np.where(is_known, np.maximum(variance, MIN_VARIANCE), variance)
     innovation = np.where(is_read, reading - belief.mean, 0.0)

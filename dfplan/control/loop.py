@@ -297,7 +297,7 @@ def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -
 
 
 def is_stale(state: LoopState, inputs: PlanInputs) -> bool:
-    """Tell whether no robot would follow requested plans, as each has another episode or goal."""
+    """Return whether every robot has had a new episode or goal since it requested these plans."""
     return not (state.version[inputs.rows] == inputs.version).any()
 
 

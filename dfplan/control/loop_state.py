@@ -69,7 +69,7 @@ class LoopSpec:
         Raises:
             UserError: If the planner needs a tracker or dynamics and it is missing, or the
                 observation noise has neither one number nor one per state dimension, or the
-                planner or its low-level controller lacks what its protocol has.
+                planner or its low-level controller does not implement its protocol.
         """
         config = check_planner(planner).config
         estimator = None

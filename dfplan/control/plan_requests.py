@@ -1,4 +1,4 @@
-"""PlanRequests: plans that an executor makes, from their request until they are followed."""
+"""PlanRequests: plans that an executor computes, from the request until they are followed."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +11,10 @@ from dfplan.planner.plan import Plan
 
 
 class PlanRequests:
-    """Requested plans that are not followed yet, in the order of their requests.
+    """Requested plans that are not yet followed, in the order of their requests.
 
     Args:
-        executor: Executor that makes the plans.
+        executor: Executor that computes the plans.
     """
 
     def __init__(self, executor: Executor):
@@ -26,14 +26,14 @@ class PlanRequests:
         self._waiting.append((inputs, self._executor.submit(make, inputs, **options)))
 
     def pop_ready(self, clock: int, deadline: float | None) -> Iterator[tuple[PlanInputs, Plan]]:
-        """Yield the plans that are ready and begin by now; the others keep waiting.
+        """Yield the plans that are ready and have reached their start; keep the other requests.
 
         Args:
             clock: Steps since the loop began.
             deadline: Value of `time.perf_counter()` up to which to wait; None for no limit.
 
         Raises:
-            Exception: What the planning raised.
+            Exception: If planning fails; the exception that it raised.
         """
         requests = self._waiting
         self._waiting = []
@@ -46,7 +46,7 @@ class PlanRequests:
                 if not plans.done():
                     self._waiting.append(request)
                     continue
-                plan = plans.result()  # it has just become ready, or the planning itself timed out
+                plan = plans.result()  # it became ready just now, or planning itself raised this
             if begins_later:
                 self._waiting.append(request)
             else:
@@ -59,7 +59,7 @@ class PlanRequests:
         _cancel([request for request in requests if is_stale(state, request[0])])
 
     def cancel(self) -> None:
-        """Drop all requests; plans that have not begun are never made."""
+        """Drop all requests; plans that the executor has not begun are never computed."""
         requests = self._waiting
         self._waiting = []
         _cancel(requests)

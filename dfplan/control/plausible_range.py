@@ -1,4 +1,4 @@
-"""PlausibleRange: what a sensor like the data's can read; anything else is an outlier."""
+"""PlausibleRange: the values that a sensor could plausibly read; all others are outliers."""
 
 import dataclasses
 
@@ -8,19 +8,18 @@ from jaxtyping import Bool, Float
 from dfplan.representation.normalizer import Normalizer
 
 MAX_DEVIATIONS = 1e5
-"""Distance from the data's mean beyond which a reading is an outlier, in units of the data.
+"""Distance from the data's mean beyond which a reading is an outlier, relative to the data's scale.
 
-It bounds what a planner computes with: squares of such numbers are far from the largest float32.
-Sensor noise, drift and pushes stay orders of magnitude below it, also where the data was almost at
-rest."""
+The squares of numbers within the limit are far below the largest float32. Sensor noise, drift and
+pushes stay orders of magnitude below the limit, even if the data were almost at rest."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PlausibleRange:
-    """Numbers within `MAX_DEVIATIONS` units of the data's mean.
+    """Numbers that differ from the data's mean by at most `MAX_DEVIATIONS` times the data's scale.
 
-    The unit of a dimension is the larger one of its standard deviation and the magnitude of its
-    mean, since the deviation of a dimension that the data hardly varies does not tell its scale.
+    The scale of a dimension is its standard deviation or the magnitude of its mean, whichever is
+    larger: if a dimension hardly varies in the data, its deviation alone is not its scale.
 
     Attributes:
         mean: `[D]` mean of the data, SI units.
@@ -42,10 +41,10 @@ class PlausibleRange:
         return PlausibleRange(self.mean[list(dims)], self.std[list(dims)])
 
     def is_outlier(self, values: Float[np.ndarray, "B D"]) -> Bool[np.ndarray, "B D"]:
-        """Return which values are outside, among them infinite ones; NaN is not."""
+        """Return which values are outliers; infinite values are, NaN is not."""
         limit = MAX_DEVIATIONS * np.maximum(self.std, np.abs(self.mean))
         return np.abs(values - self.mean) > limit
 
     def describe(self, dim: int) -> str:
-        """Return the data's range in one dimension, as text."""
+        """Return the mean and the deviation of the data in one dimension, as text."""
         return f"the data has mean {self.mean[dim]:.3g} and deviation {self.std[dim]:.3g} there"

@@ -1,4 +1,4 @@
-"""Record an episode step by step, as it was at each step."""
+"""EpisodeRecorder: copies of what an environment and a policy return at each step."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from dfplan.types import UserError, one_line
 class EpisodeRecorder:
     """Recorder of one episode.
 
-    Everything is copied: environments and policies may return the same array each time, changed in
-    place.
+    It copies everything, because environments and policies may return the same array at each step
+    and change it in place.
     """
 
     def __init__(self, observation_space: Any, observation: Any, seed: int):
@@ -42,7 +42,7 @@ class EpisodeRecorder:
         self._truncations.append(bool(truncated))
 
     def finish(self) -> Any:
-        """Return the episode as Minari's `EpisodeBuffer`; without an end it is truncated."""
+        """Return Minari's `EpisodeBuffer`; an episode without an end counts as truncated."""
         from minari.data_collector import EpisodeBuffer
 
         self._truncations[-1] |= not self._terminations[-1]
@@ -72,7 +72,7 @@ def _copy(value: Any, space: Any, what: str) -> Any:
     try:
         array = np.array(value)
     except ValueError as error:
-        raise UserError(f"the environment's {what} is no array: {one_line(error)}") from error
+        raise UserError(f"the environment's {what} is not an array: {one_line(error)}") from error
     if array.dtype.kind not in "biuf" or array.shape != space.shape:
         raise UserError(
             f"the environment's {what} is {array.dtype} of shape {array.shape}; needed: numbers of "

@@ -96,7 +96,7 @@ def load_trajectories(
     Raises:
         UserError: If the id is unknown, the spaces are not supported, there are no steps, an array
             differs in shape from its space, a value is NaN or infinite (the message names the
-            first episode and step), actions have an offset that float32 is too coarse for, or
+            first episode and step), actions have an offset that is too large for float32, or
             rewards are requested and all equal.
     """
     dataset = open_dataset(dataset_id)
@@ -223,13 +223,13 @@ def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndar
 
 
 def _check_resolution(actions: Sequence[np.ndarray], dataset_id: str) -> None:
-    """Check that float32 resolves actions, which have no origin as states have."""
+    """Check that float32 resolves actions, which unlike states have no origin."""
     for dim, offset in enumerate(choose_origin(actions)):
         if offset:
             raise UserError(
-                f"dataset {dataset_id!r}: action dimension {dim} is about {offset:.12g}, where "
-                "float32 is too coarse for its changes; needed: actions without that offset, such "
-                "as displacements"
+                f"dataset {dataset_id!r}: action dimension {dim} is about {offset:.12g}, too "
+                "large for float32 to resolve its changes; needed: actions without that offset, "
+                "such as displacements"
             )
 
 

@@ -8,7 +8,7 @@ from dfplan.types import UserError, check_choice
 from dfplan.util.validate import check_integers
 
 MAX_LEVELS = 1_000_000
-"""More are not apart in float32."""
+"""Largest number of noise levels; float32 cannot distinguish more."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -123,8 +123,8 @@ def success_flag(info: Mapping[str, Any]) -> bool | None:
     Gymnasium-Robotics names it "success", Stable-Baselines3 "is_success".
 
     Raises:
-        UserError: If it is neither a boolean nor 0 or 1. A share of success is refused too: the
-            rates that `dfplan.evaluation.metrics` reports count episodes.
+        UserError: If it is not a boolean, 0 or 1. A fraction is refused, too, because the success
+            rate counts episodes.
     """
     for key in ("success", "is_success"):
         if info.get(key) is not None:
@@ -171,7 +171,7 @@ def _play(
         reward = np.zeros(len(envs))
         flags = list(success[-1])
         for i in np.flatnonzero(live):
-            # A dataset need not hold its environment's bounds.
+            # The bounds in a dataset may differ from its environment's.
             action = fit_action(actions[i, ...], envs[i].action_space)
             observations[i], reward[i], terminated, truncated, info = envs[i].step(action)
             true_observations[i] = true_observation(observations[i], info)

@@ -1,8 +1,8 @@
 """Loading of exported planners. The files are data: StableHLO programs, arrays and JSON.
 
-Nothing is taken on trust: metadata are checked for type and range, every file against the checksum
-in the metadata, and every program against the shapes that the metadata imply. A program that would
-call code outside StableHLO is refused.
+Metadata are checked for type and range, every file against its checksum in the metadata, and every
+program against the shapes that follow from the metadata. A program that calls anything but
+StableHLO, linear algebra and random numbers is refused.
 """
 
 import itertools
@@ -52,8 +52,8 @@ CUSTOM_CALLS = re.compile(
     r"|(lapack|cusolver|cublas|cusparse|hipsolver|hipblas|hipsparse)_\w+"
     r"|Eigh|Qr|ProductOfElementaryHouseholderReflectors|LuDecomposition"
 )
-"""Calls of linear algebra and random numbers that JAX itself compiles to; no callbacks, no kernels
-that a file brings along."""
+"""Custom calls of linear algebra and random numbers that JAX itself emits; neither callbacks into
+Python nor kernels inside the file."""
 
 
 def load(directory: Path | str) -> ExportedPlanner:
@@ -120,7 +120,7 @@ def _check_platform(folder: Path, platforms: list[str]) -> None:
     platform = jax.export.default_export_platform()
     if platform not in platforms:
         raise UserError(
-            f"{folder} was exported for {listed(platforms)}, and JAX runs on {platform} here"
+            f"{folder} was exported for {listed(platforms)}, but JAX runs on {platform}"
         )
 
 
@@ -161,7 +161,7 @@ def _load_program(path: Path, arguments: tuple[Any, ...]) -> Program:
 
     Raises:
         UserError: If the file is damaged, or the program takes other arguments, returns more than
-            such a file can, or calls code outside StableHLO.
+            such a file can, or calls anything that `CUSTOM_CALLS` does not list.
     """
     with reading(path):
         exported = jax.export.deserialize(bytearray(path.read_bytes()))
@@ -174,7 +174,8 @@ def _load_program(path: Path, arguments: tuple[Any, ...]) -> Program:
         calls = re.findall(r"custom_call\W*([\w.$]*)", exported.mlir_module())
         foreign = sorted({name for name in calls if not CUSTOM_CALLS.fullmatch(name)})
     if foreign:
-        raise UserError(f"{path} calls {listed(foreign)}; valid: StableHLO alone")
+        valid = "StableHLO, linear algebra and random numbers"
+        raise UserError(f"{path} calls {listed(foreign)}; valid: {valid}")
     return jax.jit(exported.call)
 
 

@@ -1,4 +1,4 @@
-"""Samples of what lies in the gaps of trajectories, given what is known on both sides of them."""
+"""Samples of the missing states of trajectories, given the states on both sides of each gap."""
 
 import functools
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Incomplete(NamedTuple):
 
 
 def check_fill(planner: DiffusionPlanner) -> None:
-    """Check that the network can be shown what follows a gap.
+    """Check that the network sees what follows a gap.
 
     Raises:
         UserError: If it is causal, or tokens hold more than one state each.
@@ -47,7 +47,7 @@ def check_fill(planner: DiffusionPlanner) -> None:
         )
     if layout.actions or layout.frame_count > 1:
         raise UserError(
-            "gaps are filled in tokens of one state each; valid here: a run trained without "
+            "only tokens of one state each can be filled in; valid: a run trained without "
             "data.actions and with data.frames last"
         )
 
@@ -61,9 +61,9 @@ def fill_gaps(
 ) -> np.ndarray:
     """Sample complete sequences that agree with the known states.
 
-    This is imputation by noise levels: known tokens stand at level `planner.history.level`, which
-    declares the noise of the sensor, or else 0; missing ones start at pure noise, and all of them
-    are denoised together (Chen et al. 2024, section 3). Goals are hidden.
+    Known tokens have the noise level `planner.history.level` (0 for an exact sensor), missing ones
+    start as pure noise, and all are denoised together (Chen et al. 2024, section 3). Goals are
+    hidden.
 
     Args:
         planner: Planner of a network that is not causal, with one candidate per sample,

@@ -1,4 +1,4 @@
-"""Held-out gaps in trajectories, and what else fills them: straight lines, a Kalman smoother."""
+"""Held-out gaps in trajectories, and baselines to fill them: straight lines, a Kalman smoother."""
 
 from statistics import NormalDist
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from dfplan.types import UserError
 
 
 class HeldOutGaps(NamedTuple):
-    """Complete sequences of states, of which the middle is held out.
+    """Complete sequences of states whose middle is held out.
 
     Attributes:
         incomplete: Sequences of T states with a gap of P states.
@@ -75,10 +75,10 @@ def hold_out(
 
 
 def check_gap(gap: int, tokens: int) -> None:
-    """Check that a window shows something on both sides of a gap.
+    """Check that a window has a token on both sides of a gap.
 
     Raises:
-        UserError: If it does not.
+        UserError: If it has none on one side.
     """
     if not 1 <= gap <= tokens - 2:
         raise UserError(
@@ -101,12 +101,12 @@ def interpolate(incomplete: Incomplete) -> Float[np.ndarray, "W T S"]:
 def smooth(
     models: list[ConstantVelocity], incomplete: Incomplete, count: int
 ) -> Float[np.ndarray, "W N T S"]:
-    """Fill gaps by the Kalman smoother; its posterior is given as N equally likely states.
+    """Fill gaps by the Kalman smoother; N equally likely states represent its posterior.
 
     Args:
         models: Model of each state dimension.
         incomplete: Sequences with gaps.
-        count: Number of states that stand for the posterior, N.
+        count: Number of states that represent the posterior, N.
     """
     levels = np.arange(1, count + 1) / (count + 1)
     quantiles = np.array([NormalDist().inv_cdf(level) for level in levels])
@@ -114,7 +114,7 @@ def smooth(
     filled = []
     for dim, model in enumerate(models):
         mean, variance = model.smooth(incomplete.states[..., dim].astype(np.float64), known)
-        # A held-out state is a measurement, and has its noise.
+        # A held-out state is a measurement, with measurement noise.
         deviation = np.sqrt(variance + model.measurement**2)
         filled.append(mean[:, None] + quantiles[:, None] * deviation[:, None])
     return np.stack(filled, axis=-1)

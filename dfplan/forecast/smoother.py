@@ -1,7 +1,8 @@
-"""The Kalman smoother of motion at constant velocity, with which filled gaps are compared.
+"""Kalman smoother with a constant-velocity model, a baseline for filling gaps.
 
-Each dimension moves with a velocity that random accelerations change, and is measured with noise.
-The smoother is Rauch, Tung and Striebel's (1965): a Kalman filter forwards, a correction backwards.
+Random accelerations change the velocity of each dimension, and positions are measured with noise.
+The smoother is that of Rauch, Tung and Striebel (1965): a forward Kalman filter, then a backward
+correction.
 """
 
 import dataclasses
@@ -10,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 NOISE_RATIOS = np.logspace(-4, 1, 21)
-"""Candidate ratios of the measurement noise to a step's random change of position, deviations."""
+"""Candidate ratios of the standard deviations `measurement` and `process`."""
 DIFFUSE = 1e6
-"""Prior variance in units of the process noise; so large that the measurements alone count."""
+"""Prior variance relative to the scale of the data; so large that only measurements matter."""
 
 
 @dataclasses.dataclass(frozen=True)

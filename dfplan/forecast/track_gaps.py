@@ -1,4 +1,4 @@
-"""Gaps in files of tracks: where steps are missing, and the tracks with these filled."""
+"""Gaps in files of tracks: find them, and write the completed tracks."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ class TrackGaps(NamedTuple):
     Attributes:
         gaps: Gaps, one per window.
         incomplete: Windows of T states around the gaps, in the file's coordinates.
-        too_long: Number of gaps that no window reaches across.
+        too_long: Number of gaps that are too long for a window.
     """
 
     gaps: list[TrackGap]
@@ -84,7 +84,7 @@ def find_gaps(tracks: Tracks, tokens: int) -> TrackGaps:
 
 
 def _window(position: np.ndarray, step: np.ndarray, tokens: int) -> Incomplete:
-    """Return one window of a track, of which rows are at steps counted from the window's start."""
+    """Return one window of a track; `step` is each row's step, counted from the window's start."""
     inside = (step >= 0) & (step < tokens)
     states = np.full((tokens, position.shape[1]), position[inside][0])
     states[step[inside]] = position[inside]

@@ -13,7 +13,7 @@ from dfplan.types import Cost, UserError, one_line
 
 
 def checked_cost(function: Any, layout: Layout) -> Cost:
-    """Return a function as a cost, after checking it on two plans that stay at zero.
+    """Check a function on two plans that stay at zero, and return it as a cost.
 
     Args:
         function: `function(states [B, T, S], goal [B, G] | None) -> [B]`, in JAX.
@@ -28,7 +28,7 @@ def checked_cost(function: Any, layout: Layout) -> Cost:
     cost = as_cost(function)
     states = jnp.zeros((2, 3, layout.state_dim), jnp.float32)
     goal = jnp.zeros((2, layout.goal_dim), jnp.float32) if layout.goal_dim else None
-    _call(jax.eval_shape, cost, states, goal)  # as planners do, without knowing the numbers
+    _call(jax.eval_shape, cost, states, goal)  # traced, as planners do
     value = np.asarray(_call(cost, states, goal))
     if value.shape != (2,) or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
         text = " ".join(str(value.tolist()).split())[:80]

@@ -112,7 +112,7 @@ class GoalConfig:
             sampling), "both", or "none" (the goal only ranks candidates). Where the goal is reward,
             the token asks for a return and the gradient is that of the plan's value.
         tolerance: Distance at which a plan counts as arrived, in the goal's units. Training reduces
-            it to a twentieth of the spread of the data's goals if it is more than half of that.
+            it to a twentieth of the spread of the data's goals if it exceeds half of that spread.
         return_quantile: Return that the token asks for where the goal is reward, as a quantile in
             [0, 1]: 0.9 is better than nine of ten returns that the data had from similar states.
 

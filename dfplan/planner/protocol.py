@@ -142,10 +142,10 @@ class Ranker(Protocol):
 
 
 def check_planner(planner: Any) -> Planner:
-    """Return an object as a planner, after checking that it has what `Planner` describes.
+    """Check that an object implements `Planner`, and return it.
 
     Raises:
-        UserError: If it has not; the message names the attribute.
+        UserError: If it lacks an attribute, or a method does not take the documented arguments.
     """
     for name in ("config", "model", "horizon"):
         if not hasattr(planner, name):
@@ -157,10 +157,10 @@ def check_planner(planner: Any) -> Planner:
 
 
 def check_ranker(ranker: Any) -> Ranker:
-    """Return an object as a ranker, after checking that it has the methods of `Ranker`.
+    """Check that an object implements `Ranker`, and return it.
 
     Raises:
-        UserError: If it has not; the message names the method.
+        UserError: If it lacks a method, or a method does not take the documented arguments.
     """
     for name, arguments in RANKER_ARGUMENTS.items():
         _check_method("ranker", ranker, name, arguments)

@@ -19,8 +19,8 @@ def arrival(
     """Return the interpolated token index at which a plan first comes within `tolerance`.
 
     A plan that never does gets T plus a fraction that grows with the remaining distance, so that
-    the nearer of two failures is preferred. The fraction is in meters, or the goal's own units,
-    and in multiples of the tolerance where these are smaller.
+    the nearer of two failures is preferred. The fraction measures the distance in the goal's units,
+    or in multiples of ten times the tolerance if that is smaller than one unit.
 
     Args:
         position: Plan in the goal's dimensions, the present first.

@@ -1,4 +1,4 @@
-"""Actions that a Box contains: whole numbers where its type is an integer, inside its bounds.
+"""Actions that a Box contains: inside its bounds, and whole numbers if its type is an integer.
 
 Networks and compiled programs compute actions in float32. The bounds of another type may lie
 between two float32 numbers, and rounding could then move an action out of the Box.
@@ -14,7 +14,7 @@ import numpy as np
 from dfplan.types import XpArray
 
 Bounds = tuple[float | None, ...]
-"""Bounds in one direction, one per dimension; None where that side is open."""
+"""Lower or upper bounds, one per dimension; None where a dimension has no such bound."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class ActionBounds:
     """Smallest and largest actions, as arrays of the type that actions have.
 
     Attributes:
-        low: Smallest actions; the type's smallest finite number where that side is open.
+        low: Smallest actions; the type's smallest finite number where there is no lower bound.
         high: Largest actions, as `low`.
     """
 
@@ -36,7 +36,7 @@ class ActionBounds:
         return cls(np.maximum(space.low, lowest), np.minimum(space.high, highest))
 
     def clip(self, action: XpArray, xp: ModuleType = np) -> XpArray:
-        """Return the nearest actions inside, of the same floating-point type as before.
+        """Return the nearest actions inside the bounds, in the floating-point type of `action`.
 
         Args:
             action: Finite floating-point actions `[..., *low.shape]`.
@@ -48,18 +48,18 @@ class ActionBounds:
         return xp.clip(action, low, high)
 
     def cast(self, action: np.ndarray) -> np.ndarray:
-        """Return the nearest actions inside, of the type of the bounds.
+        """Return the nearest actions inside the bounds, in the type of the bounds.
 
         Args:
             action: Finite floating-point actions `[..., *low.shape]`.
         """
         cast = self.clip(action).astype(self.low.dtype)
-        # Bounds that are close to each other may have no number of the action's type in between.
+        # Between two close bounds, there may be no number of the action's floating-point type.
         return np.minimum(np.maximum(cast, self.low), self.high)
 
 
 def fit_action(action: np.ndarray, space: Any) -> np.ndarray:
-    """Return the nearest action that a Gymnasium Box contains, of its type.
+    """Return the nearest action that a Gymnasium Box contains, in its type.
 
     Args:
         action: Finite action of the space's shape.
@@ -75,8 +75,8 @@ def make_bounds(low: Bounds | None, high: Bounds | None, dtype: str, dim: int) -
     """Return the bounds of actions `[..., dim]`.
 
     Args:
-        low: Lower bounds; None if every lower side is open.
-        high: Upper bounds; None if every upper side is open.
+        low: Lower bounds; None if no dimension has one.
+        high: Upper bounds; None if no dimension has one.
         dtype: NumPy name of the actions' type.
         dim: Number of dimensions.
     """
@@ -97,7 +97,7 @@ def _finite_range(dtype: np.dtype) -> tuple[Any, Any]:
 
 @functools.lru_cache
 def _rounded_inward(bounds: ActionBounds, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds as numbers of a floating-point type, none of them outside."""
+    """Return bounds in a floating-point type, rounded so that none is outside the exact bounds."""
     with np.errstate(over="ignore"):
         low = bounds.low.astype(dtype)
         high = bounds.high.astype(dtype)

@@ -83,7 +83,7 @@ def _vector(x: Any, shape: tuple[int, ...], what: str, dtype: Any) -> np.ndarray
 
 
 def as_numbers(value: Any, what: str, dtype: Any = np.float32) -> np.ndarray:
-    """Return real numbers of any type as a new array; one that is too large is infinite.
+    """Return real numbers of any type as a new array; numbers too large for it become infinite.
 
     Args:
         value: Array, number, or nested sequences of numbers.

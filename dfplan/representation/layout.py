@@ -31,7 +31,8 @@ class Layout:
         dict_observation: Whether observations are goal Dicts.
         append_achieved: Whether the state ends with `achieved_goal`.
         action_shape: Shape of the action before flattening; None for (action_dim,).
-        action_low: Lower bounds of the action, None where a side is open; None if all are.
+        action_low: Lower bounds of the action, None for a dimension without one; None if none has
+            one.
         action_high: Upper bounds of the action, as `action_low`.
         action_dtype: NumPy name of the action's type.
         observation_shape: Shape of the observation before flattening; None for a vector.
@@ -39,7 +40,7 @@ class Layout:
         goal_from: Observation dimensions that hold the desired goal. The state holds zeros there,
             so that during training the hindsight goal is the only visible one.
         goal_value: The desired goal, if it is constant.
-        origin: Offsets of the state dimensions that float32 is too coarse for, such as UTM
+        origin: Offsets of the state dimensions whose offset is too large for float32, such as UTM
             coordinates, and 0 for all others; empty if there are none. Networks, costs and
             low-level controllers see local coordinates: states and goals minus these offsets.
             Everything else is in the dataset's coordinates.
@@ -214,7 +215,7 @@ class Layout:
         return self.action_bounds.clip(xp.asarray(action, dtype=np.float32), xp)
 
     def env_action(self, action: np.ndarray) -> np.ndarray:
-        """Return the nearest actions of the environment's type, shape and bounds.
+        """Return the nearest actions in the environment's type, shape and bounds.
 
         Args:
             action: Finite actions `[..., A]`.
@@ -323,7 +324,7 @@ def _action_fields(space) -> dict[str, Any]:
 
 
 def _bounds(side: np.ndarray) -> Bounds | None:
-    """Return one side of a Box, exactly, with None where it is open; None if all of it is."""
+    """Return the exact lower or upper bounds of a Box, None where infinite; None if all are."""
     is_closed = np.isfinite(side).ravel()
     if not is_closed.any():
         return None

@@ -13,9 +13,9 @@ from dfplan.util.rank import to_rank
 MAX_INPUT = 20.0
 """Largest normalized number that a network is shown.
 
-By Chebyshev's inequality at most 1 in 400 values of the data lies beyond; those of the pretrained
-planners stay below 5. A network says nothing about states so far outside its data, and without a
-bound its outputs grow with them, up to infinity.
+By Chebyshev's inequality, at most 1 in 400 values of the data is larger; those of the pretrained
+planners stay below 5. A network has not learned about states so far outside its data, and without a
+bound its outputs would grow with them, up to infinity.
 """
 
 
@@ -26,7 +26,7 @@ class Normalizer:
 
     Attributes:
         mean: `[D]`, SI units.
-        std: `[D]`, SI units; for features that hold nothing but noise, see
+        std: `[D]` standard deviation, SI units, or the scale of nearly constant features, see
             `dfplan.representation.spread.scales`.
     """
 
@@ -56,7 +56,7 @@ class Normalizer:
         return z * to_rank(self.std, z.ndim) + to_rank(self.mean, z.ndim)
 
     def encode_input(self, x: ArrayLike) -> jax.Array:
-        """Convert what was observed to normalized units, bounded by `MAX_INPUT`."""
+        """Convert observed values to normalized units, bounded by `MAX_INPUT`."""
         return bound_input(self.encode(x))
 
     def take(self, dims: tuple[int, ...]) -> "Normalizer":
@@ -77,5 +77,5 @@ class Normalizer:
 
 
 def bound_input(z: ArrayLike) -> jax.Array:
-    """Bound normalized numbers that were observed, before a network sees them."""
+    """Bound observed values in normalized units, before a network sees them."""
     return jnp.clip(z, -MAX_INPUT, MAX_INPUT)

@@ -1,4 +1,4 @@
-"""Origin: offsets that float64 states lose before they become float32, such as UTM coordinates."""
+"""Origin: offsets subtracted from float64 states before they become float32, such as UTM's."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ import numpy as np
 from dfplan.representation.spread import Spread, float32_resolution
 
 MAX_ROUNDING = 0.01
-"""Spacing of float32 numbers, relative to the typical change per step, that needs no origin."""
+"""Largest spacing of float32 numbers that needs no origin, relative to the typical step."""
 MIN_GAIN = 8.0
 """Factor by which an origin must reduce a dimension's magnitude."""
 STILL = 1e-4
-"""Change per step that counts as typical where a dimension never changes, in standard deviations"""
+"""Typical step, in standard deviations, of a dimension that never changes within an episode."""
 
 
 def choose_origin(states: Sequence[np.ndarray]) -> tuple[float, ...]:
     """Return the origin of each state dimension; empty if float32 resolves all of them.
 
     A dimension gets an origin, the center of its range, if float32 numbers are too coarse for its
-    typical change per step, and would not be without the offset. All others keep the origin 0.
+    typical change per step, and an offset is the reason. All others have the origin 0.
 
     Args:
         states: States `[n, S]` of each episode, in the precision of the dataset.

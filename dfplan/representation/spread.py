@@ -5,15 +5,15 @@ from typing import NamedTuple
 import numpy as np
 
 RESOLUTION_FACTOR = 4.0
-"""Standard deviation, in steps between neighboring numbers, below which all is rounding."""
+"""Standard deviation, in steps between neighboring numbers, below which a column is rounding."""
 FLAT = 3e-5
 """Standard deviation, relative to the largest absolute value, below which a column may be noise."""
 MAX_NOISE = 1.0
-"""Standard deviation, in the column's own units, from which on it is not taken for noise."""
+"""Standard deviation, in the column's own units, above which a column is not noise."""
 NOISE_RATIO = 1.0
-"""Von Neumann ratio from which on a flat column is noise: 2 for noise, near 0 for motion."""
+"""Least von Neumann ratio of a flat column that is noise; it is 2 for noise, near 0 for motion."""
 UNKNOWN_UNIT = 0.01
-"""Unit of a column without information, relative to its largest absolute value."""
+"""Scale of a column of noise, relative to its largest absolute value."""
 
 
 class Spread(NamedTuple):
@@ -50,12 +50,12 @@ class Spread(NamedTuple):
         )
 
     def is_noise(self, resolution: np.ndarray) -> np.ndarray:
-        """Return which columns hold nothing but a constant and noise, `[D]` bool.
+        """Return which columns are nearly constant: a constant and noise, `[D]` bool.
 
         There are two kinds: columns that vary by no more than the rounding of their numbers; and
         flat ones, which vary little for their magnitude, and whose consecutive values differ as
         much as any two values do. Motion with a large offset, such as positions in UTM
-        coordinates, is flat too, but consecutive positions are close to each other. The ratio of
+        coordinates, is flat, too, but its consecutive values are close to each other. The ratio of
         the two is that of von Neumann 1941, "Distribution of the ratio of the mean square
         successive difference to the variance".
 
@@ -69,11 +69,11 @@ class Spread(NamedTuple):
 
 
 def scales(spread: Spread) -> np.ndarray:
-    """Return the unit in which each column of float32 numbers is normalized, `[D]` float64.
+    """Return the scale by which each column of float32 numbers is normalized, `[D]` float64.
 
-    This is the standard deviation. A column of noise tells nothing of the scale on which it would
-    move, and a standard deviation of noise would make any motion look enormous: such a column has
-    the unit 1, or a hundredth of its magnitude if that is larger.
+    This is the standard deviation, except for columns of noise. These do not show the scale of
+    their motion, and relative to the deviation of the noise, any motion would look enormous. Their
+    scale is 1, or a hundredth of their magnitude if that is larger.
     """
     is_noise = spread.is_noise(float32_resolution(spread.magnitude))
     unknown = np.maximum(1.0, UNKNOWN_UNIT * spread.magnitude)

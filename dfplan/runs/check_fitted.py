@@ -23,13 +23,13 @@ class Fitted(Protocol):
 
 
 def check_fitted(run: Any) -> None:
-    """Check that what was fitted to the dataset has the layout's shapes and finite numbers.
+    """Check that the arrays fitted to the dataset have the layout's shapes and finite numbers.
 
     Args:
         run: Run, or anything with the attributes of `Fitted`.
 
     Raises:
-        UserError: If it has not; the message names the entry.
+        UserError: If one of them does not; the message names it.
     """
     for name, array, shape in _expected(run):
         if np.shape(array) != shape:

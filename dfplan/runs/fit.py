@@ -20,7 +20,7 @@ from dfplan.value.dataset import learn_critic
 MAX_TOLERANCE = 0.5
 """Largest tolerance of arrival, relative to the spread of the data's goals."""
 TOLERANCE = 0.05
-"""Tolerance in place of a larger one, relative to the spread of the data's goals."""
+"""Tolerance that replaces a larger one, relative to the spread of the data's goals."""
 
 
 def fit_run(
@@ -86,10 +86,10 @@ def get_dynamics(run: Run) -> LinearDynamics:
 
 
 def _fit_tolerance(config: Config, goals: Normalizer) -> Config:
-    """Return settings by which a plan does not count as arrived before it moves.
+    """Return settings with a goal tolerance that does not count every plan as arrived.
 
-    A tolerance of more than half the goals' spread belongs to another scale, such as the default
-    of 0.1 m to a stage that moves by micrometers; it becomes `TOLERANCE` of the spread.
+    A tolerance of more than half the goals' spread is meant for another scale, such as the default
+    of 0.1 m for a stage that moves by micrometers. It becomes `TOLERANCE` times the spread.
     """
     spread = float(np.linalg.norm(goals.std))
     if not spread or config.planner.goal.tolerance <= MAX_TOLERANCE * spread:
@@ -98,7 +98,7 @@ def _fit_tolerance(config: Config, goals: Normalizer) -> Config:
 
 
 def _fit_support(data: Trajectories, states: Normalizer) -> DataSupport | None:
-    """Return the data support; None if a goal dimension holds nothing but noise."""
+    """Return the data support; None if a goal dimension is nearly constant."""
     dims = list(data.layout.goal_dims)
     points = data.state[:, dims]
     if (np.ptp(points, axis=0) < np.asarray(states.std)[dims]).any():

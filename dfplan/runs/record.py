@@ -64,7 +64,7 @@ def open_record(directory: Path | str) -> Iterator[dict[str, Any]]:
 
 
 def _checksum(record: dict[str, Any]) -> int:
-    """Return the CRC-32 of a record, whatever the order of its entries and its white space."""
+    """Return the CRC-32 of a record, which ignores the order of its entries and white space."""
     return zlib.crc32(json.dumps(record, sort_keys=True, allow_nan=False).encode())
 
 

@@ -44,7 +44,7 @@ class ResolvedRun(NamedTuple):
         return self._replace(run=self.run.replace_planner(planner))
 
     def trust(self) -> "ResolvedRun":
-        """Return the run with leave to import the code that it names; see `dfplan.tasks.trust`."""
+        """Return a run that may import the code that it names; see `dfplan.tasks.trust`."""
         return self._replace(run=dataclasses.replace(self.run, task=trust(self.run.task)))
 
     def load_weights(self) -> Weights:
@@ -65,8 +65,8 @@ def resolve_run(name: Path | str, *, trust_code: bool = False) -> ResolvedRun:
 
     Args:
         name: Directory of a run, or name of a task.
-        trust_code: Whether functions and environments that the run in a directory names may be
-            imported from anywhere; by default only from installed packages that declare them.
+        trust_code: Whether to import the functions and environments that the run in a directory
+            names from any module; by default only those that an installed package declares.
 
     Raises:
         UserError: If the name is neither of these, the task has no pretrained run, or the run is

@@ -99,7 +99,7 @@ class Run:
 
         Raises:
             UserError: If the planner's settings do not fit those of the training, or a registered
-                planner lacks what `Planner` describes.
+                planner does not implement `Planner`.
         """
         config = self.config.planner
         tokens = self.config.data.tokens
@@ -212,7 +212,7 @@ class Run:
     def load(cls, directory: Path | str) -> "Run":
         """Return the run in a directory.
 
-        This runs no code that the run names: these names are untrusted, see `dfplan.tasks.trust`.
+        The code that the run names is not run: these names are untrusted, see `dfplan.tasks.trust`.
 
         Raises:
             UserError: If there is no run, or it is damaged.

@@ -42,8 +42,8 @@ def train(
             against the dataset, and the run keeps the Gymnasium id and arguments that made it, or
             an empty id if it has none.
         config: Settings.
-        out: Directory of the run; must not exist, or be empty. It appears when it is complete
-            and the settings have proved to fit each other, before the first training step.
+        out: Directory of the run; must not exist, or be empty. It is created before the first
+            training step, once all settings have been checked.
         goal_dims: State dimensions that a goal fixes, for observations without a goal Dict.
         goal_from: Observation dimensions that hold the desired goal.
         goal_value: Desired goal, if it is constant. With `data.goal` "reward" none of the three may
@@ -103,7 +103,7 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
 
     Raises:
         UserError: If there is no run, another process is training it, it is packed (without
-            training state), it has lost the weights that it began with, or its dataset has changed.
+            training state), its initial weights are lost, or its dataset has changed.
     """
     out = Path(out)
     run = Run.load(out)
@@ -129,13 +129,13 @@ def _check_resumable(run: Run, out: Path) -> None:
         store.check_resumable()
         if run.init_from and store.latest() is None:
             raise UserError(
-                f"{out} has lost its checkpoints, and with them the weights of {run.init_from} "
-                "that it began with; train a new run with --init-from"
+                f"{out} has no checkpoints, and so has lost its initial weights from "
+                f"{run.init_from}; train a new run with --init-from"
             )
 
 
 class _Goal(NamedTuple):
-    """The description of the goal that the caller of `train` gave."""
+    """Description of the goal, as given to `train`."""
 
     dims: tuple[int, ...] | None
     source: tuple[int, ...]

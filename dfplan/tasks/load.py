@@ -1,4 +1,4 @@
-"""What tasks name: functions as "module:function", pretrained runs as "package:folder"."""
+"""Loading of what tasks name: functions "module:function", pretrained runs "package:folder"."""
 
 import importlib
 from collections.abc import Callable

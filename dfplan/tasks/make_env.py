@@ -28,8 +28,8 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
 
     Raises:
         UnknownEnvError: If the id is unknown or a package is missing.
-        UntrustedCodeError: If the id comes from a file that nobody has said to trust, and its
-            module would have to be imported.
+        UntrustedCodeError: If the id comes from an untrusted file, and its module would have to be
+            imported.
         UserError: If the environment refuses its arguments.
     """
     import gymnasium
@@ -46,8 +46,8 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
     except AssertionError as error:
         raise UserError(
             f"cannot make environment {env_id!r}: {one_line(error)} in its package, which may not "
-            "support the installed versions of others; for Gymnasium-Robotics with MuJoCo, install "
-            "with constraints-robotics.txt"
+            "support the versions of other packages that are installed; for Gymnasium-Robotics, "
+            "install with constraints-robotics.txt"
         ) from error
     except (gymnasium.error.Error, TypeError, ValueError) as error:
         raise UserError(f"cannot make environment {env_id!r}: {one_line(error)}") from error

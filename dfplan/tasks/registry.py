@@ -29,7 +29,7 @@ class Task:
         name: Name of a task that a package ships; empty for the user's own.
         description: Description in one line.
         env_kwargs: Arguments of `gymnasium.make`.
-        collector: "module:function" that simulates the dataset's episodes, as for
+        collector: "module:function" that simulates the dataset's episodes, see
             `dfplan.data.collect.collect_with`; empty without one.
         collect_steps: Number of control steps to collect.
         policy: "module:function" of the data's controller, a baseline for evaluations:

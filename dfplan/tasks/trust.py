@@ -1,12 +1,12 @@
-"""Trust: which names of code in a file may be imported.
+"""Trust: which code that a file names may be imported.
 
 A run names functions ("module:function") and an environment (a Gymnasium id, perhaps with the
-module that registers it). Whoever wrote the file chose these names, so importing them would run
-code of that person's choice. Names that come from a file are therefore `UntrustedName`s. Of these,
+module that registers it). The author of the file chose these names, so importing them would run
+code of the author's choice. Names that come from a file are therefore `UntrustedName`s. Of these,
 `dfplan.tasks.load.load_function` imports only what an installed package declares: in one of its
 tasks or, for a tracker, as an entry point of the group `dfplan.trackers`.
-`dfplan.tasks.make_env.make_env` makes only environments that are declared in this way or registered
-already. A plain `str` was written by the user or the programmer, and is trusted.
+`dfplan.tasks.make_env.make_env` makes only environments that are declared in this way or already
+registered. A plain `str` was written by the user or the programmer, and is trusted.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from dfplan.tasks.registry import Task, all_tasks
 from dfplan.types import UserError
 
 IMPORTED = ("collector", "policy", "tracker", "checkpoint")
-"""Attributes of a task that name what is imported from a module."""
+"""Attributes of a task that name objects or folders to import from a module."""
 TRACKERS = "dfplan.trackers"
 """Entry-point group of trackers that belong to no task of their package."""
 COMPATIBILITY_IDS = ("GymV21Environment", "GymV26Environment")
@@ -25,22 +25,22 @@ COMPATIBILITY_IDS = ("GymV21Environment", "GymV26Environment")
 
 
 class UntrustedCodeError(UserError):
-    """A file names code that no installed package declares, and nobody has said to trust it."""
+    """An error for code that an untrusted file names and no installed package declares."""
 
 
 class UntrustedName(str):
-    """A name of code that was read from a file; shown, compared and saved like any other text.
+    """A name of code that was read from a file; displayed, compared and saved like other text.
 
     Attributes:
-        field: What the name stands for, such as "tracker".
-        file: File that holds it.
+        field: Attribute of the task that it is the value of, such as "tracker".
+        file: File that it was read from.
     """
 
     field: str
     file: str
 
     def __new__(cls, name: str, field: str = "", file: Path | str = ""):
-        """Create a name; without `field` and `file` while it is copied."""
+        """Create a name; copying calls this without `field` and `file`."""
         instance = super().__new__(cls, name)
         instance.field = field
         instance.file = str(file)
@@ -102,8 +102,8 @@ def check_importable(name: str) -> None:
 def registered_id(env_id: str) -> str:
     """Return the Gymnasium id by which an environment is made.
 
-    Of an untrusted "module:Env-v0" that no installed package declares, it is "Env-v0", so that the
-    module is not imported.
+    For an untrusted "module:Env-v0" that no installed package declares, this is "Env-v0", so that
+    the module is not imported.
 
     Raises:
         UntrustedCodeError: If the id comes from a file, and making its environment would import a

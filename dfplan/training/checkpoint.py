@@ -21,13 +21,13 @@ from dfplan.util.places import write_error
 
 CONTENTS = "contents.json"
 PLAIN_PATH = re.compile(r"[\w/ .,=+@~-]*")
-"""Paths that Orbax does not take for a pattern or a bucket of a cloud."""
+"""Paths that Orbax does not interpret as a pattern or a cloud bucket."""
 
 
 class CheckpointStore:
-    """Checkpoints by step in one directory, of which the newest are kept; a context manager.
+    """Checkpoints by step in one directory, which keeps the newest ones; a context manager.
 
-    A checkpoint appears under its step when it is complete, with the checksums of its files, so a
+    A checkpoint appears under its step once it is complete, with checksums of its files, so that a
     killed run leaves the last good one. Weights (the moving average, all that planning needs) and
     training state are separate items, so that evaluation reads only the weights.
 
@@ -102,10 +102,10 @@ class CheckpointStore:
                 with _quiet(), _orbax_path(new) as folder:
                     for name, tree in items.items():
                         self._orbax.save(folder / name, args=ocp.args.StandardSave(tree))
-            except Exception as error:  # Orbax and TensorStore raise many kinds of errors here
+            except Exception as error:  # Orbax and TensorStore raise many types of errors here
                 raise write_error(path, error) from error
-            # These hold this machine's paths, and Orbax reads them only where renames are not
-            # atomic.
+            # These contain this machine's paths, and Orbax needs them only where renames are
+            # not atomic.
             for marker in new.rglob("commit_success.txt"):
                 marker.unlink()
             _write_contents(new, items)
@@ -151,7 +151,7 @@ class CheckpointStore:
             _check_contents(path, like)
             with _quiet(), _orbax_path(path) as folder:
                 return {name: self._load(folder / name, tree) for name, tree in like.items()}
-        except Exception as error:  # Orbax and TensorStore raise many kinds of errors here
+        except Exception as error:  # Orbax and TensorStore raise many types of errors here
             raise UserError(
                 f"checkpoint {path} is damaged or belongs to another model "
                 f"({one_line(error)}); delete it to fall back to an older one"
@@ -169,9 +169,9 @@ class CheckpointStore:
 
 @contextlib.contextmanager
 def _orbax_path(folder: Path) -> Iterator[Path]:
-    """Yield a path of the folder that Orbax reads literally: a temporary link, if need be.
+    """Yield a path of the folder that Orbax reads literally; if necessary, a temporary link.
 
-    Orbax takes square brackets for patterns, a backslash for a slash and "gs:" for a cloud.
+    Orbax interprets square brackets as patterns, a backslash as a slash and "gs:" as a cloud.
     """
     if PLAIN_PATH.fullmatch(str(folder)):
         yield folder

@@ -79,7 +79,7 @@ def fit(
 
 
 def check_trainable(spec: TrainSpec, training_arrays: TrainingArrays) -> None:
-    """Trace a training step, so that settings that do not work are refused before training.
+    """Trace a training step, so that settings that do not work are refused before training starts.
 
     Raises:
         UserError: If the settings do not fit each other or the data.

@@ -49,10 +49,10 @@ class MetricLog:
 
 
 class _TensorBoardFile:
-    """A file of TensorBoard's events.
+    """A TensorBoard event file.
 
-    It is written in the calling thread: tensorboardX's `SummaryWriter` hands events to another one,
-    and waits for it forever once that has ended, as on a full disk.
+    The calling thread writes it: tensorboardX's `SummaryWriter` hands events to another thread, and
+    waits forever once that thread has ended, as on a full disk.
     """
 
     def __init__(self, directory: Path, step: int):

@@ -71,7 +71,7 @@ def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransfo
     else:
         update = optax.contrib.muon(
             schedule(MUON_OVER_ADAM * config.learning_rate),
-            ns_coeffs=NEWTON_SCHULZ,  # pyright: ignore[reportArgumentType]  (an array will do)
+            ns_coeffs=NEWTON_SCHULZ,  # pyright: ignore[reportArgumentType]  (an array works, too)
             weight_decay=config.weight_decay,
             adam_learning_rate=rate,
         )

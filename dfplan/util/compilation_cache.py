@@ -17,7 +17,7 @@ def enable_compilation_cache() -> Path | None:
 
     The directory is `$XDG_CACHE_HOME/dfplan/xla`, by default `~/.cache/dfplan/xla`. JAX matches
     entries by its version, the machine and the program, and continues if it cannot write. A
-    directory that the user has chosen (`JAX_COMPILATION_CACHE_DIR`) stays in use.
+    directory that the user has set (`JAX_COMPILATION_CACHE_DIR`) is used as it is.
     The command line and `Agent.load` call this function; importing dfplan does not.
 
     Returns:
@@ -36,10 +36,10 @@ def enable_compilation_cache() -> Path | None:
         chosen = os.path.join(base, "dfplan", "xla")
         try:
             os.makedirs(chosen, exist_ok=True)
-        except OSError:  # A home that cannot be written is no reason for JAX to warn so often.
+        except OSError:  # Otherwise, JAX would warn for every program.
             return None
         jax.config.update("jax_compilation_cache_dir", chosen)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_SECONDS)
-    # On a full disk, there would be one of these for every program.
+    # On a full disk, JAX would print one for every program.
     warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation cache entry")
     return Path(chosen)

@@ -1,9 +1,9 @@
-"""Files and directories that commands write: whole or not at all, by one process at a time.
+"""Files and directories that commands write: complete or absent, by one process at a time.
 
-What is written grows in a hidden staging directory beside its name and is renamed once it is
-complete, so that a killed process leaves either nothing or all of it under that name. Locks end
-with the process that holds them; what a killed process leaves behind is removed by the next one
-that writes into the same folder.
+Each is written in a hidden staging directory next to its final name and renamed once it is
+complete, so that a killed process leaves either all of it or nothing under that name. Locks end
+with the process that holds them; the next process that writes into the same folder removes what a
+killed one left.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ def atomic_directory(out: Path | str) -> Iterator[Path]:
     out = Path(out)
     target = resolve(out)
     with writing(out), _parents_created(target), exclusive(out), _staging(target) as stage:
-        check_vacant(out)  # Here, where no other process can be about to finish it.
+        check_vacant(out)  # Only under the lock can no other process be about to finish it.
         new = stage / "new"
         new.mkdir()
         yield new
@@ -82,7 +82,7 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch_directory(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary directory for what goes into the file `path`, beside it.
+    """Yield a temporary directory next to the file `path`, for data that goes into the file.
 
     If this process is killed, the next one that writes there removes it.
 
@@ -147,7 +147,7 @@ def check_writable(path: Path | str) -> None:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove a directory that nobody sees half removed, even if the process is killed.
+    """Remove a directory atomically, even if the process is killed meanwhile.
 
     Raises:
         UserError: If it cannot be removed.
@@ -162,13 +162,13 @@ def folder_size(folder: Path) -> int:
 
 
 def is_hidden(path: Path | str) -> bool:
-    """Return whether a name is one of this module's, for listings of what users wrote."""
+    """Return whether a file is hidden by this module, so that listings can leave it out."""
     return Path(path).name.endswith((STAGING, LOCK))
 
 
 @contextlib.contextmanager
 def _staging(target: Path) -> Iterator[Path]:
-    """Yield a new locked directory beside the target; it is removed at the end."""
+    """Yield a new locked directory next to the target; it is removed at the end."""
     remove_leftovers(target.parent)
     stage, handle = _create_staging(target)
     try:
@@ -184,7 +184,7 @@ def _create_staging(target: Path) -> tuple[Path, int]:
         stage.mkdir()
         try:
             handle = acquire_or_warn(stage / LOCK)
-        except FileNotFoundError:  # Another process took the directory for a leftover.
+        except FileNotFoundError:  # Another process removed it as a leftover.
             continue
         except BaseException:
             shutil.rmtree(stage, ignore_errors=True)
@@ -194,7 +194,7 @@ def _create_staging(target: Path) -> tuple[Path, int]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the staging directories in a folder whose process has ended: their locks are free."""
+    """Remove staging directories that ended processes left in a folder: their locks are free."""
     leftovers = [path for path in folder.iterdir() if LEFTOVER.fullmatch(path.name)]
     for stage in leftovers:
         with contextlib.suppress(OSError):
@@ -238,14 +238,14 @@ def _check_replaceable(target: Path) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    """Write a directory and all that is in it to the disk itself."""
+    """Flush a directory and everything in it to disk."""
     for path in folder.rglob("*"):
         _sync(path)
     _sync(folder)
 
 
 def _sync(path: Path) -> None:
-    """Write a file or directory to the disk itself, so that it survives a power failure."""
+    """Flush a file or directory to disk, so that it survives a power failure."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

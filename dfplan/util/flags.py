@@ -1,4 +1,4 @@
-"""Flags: booleans in the many forms in which files and environments hold them."""
+"""Flags: booleans in the various forms in which files and environments provide them."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ NEEDED = "needed: a boolean, 0 or 1"
 
 
 def as_flag(value: Any, what: str) -> bool:
-    """Return a boolean, or the number 0 or 1, as bool; also of NumPy, in an array of size 1.
+    """Return a boolean, or the number 0 or 1, as bool; NumPy arrays of size 1 are accepted.
 
     Args:
         value: Value to convert.
         what: Name of the value in errors.
 
     Raises:
-        UserError: If the value is anything else, such as text or a share between 0 and 1.
+        UserError: If the value is anything else, such as text or a fraction.
     """
     try:
         array = np.asarray(value)

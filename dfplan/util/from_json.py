@@ -23,7 +23,7 @@ def from_json(cls: type[T], values: Any, what: str) -> T:
         what: Name of the object in messages, such as "layout".
 
     Raises:
-        UserError: If it is no object, a field is unknown or missing, or a value has another type.
+        UserError: If it is not an object, a field is unknown or missing, or a type is wrong.
     """
     if not isinstance(values, Mapping):
         raise UserError(f"{what} must be an object, got {values!r}")
@@ -47,7 +47,7 @@ def field_types(cls: Any) -> dict[str, Any]:
 def as_type(name: str, value: Any, hint: Any) -> Any:
     """Return a JSON value as a type.
 
-    JSON has lists instead of tuples, and may write 1 for 1.0. A bool is no number.
+    JSON has lists instead of tuples, and may write 1 for 1.0. A bool is not a number.
 
     Args:
         name: Name of the value in messages.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 TERMINATION = (signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a process without a traceback or cleaning, unless it handles them."""
+"""Signals that end a process without cleanup unless it handles them."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -22,7 +22,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
-    """Return the exit code of a process that a signal has ended: 128 and the signal's number."""
+    """Return the exit code of a process that a signal has ended: 128 plus the signal's number."""
     return 128 + getattr(interrupt, "number", signal.SIGINT)
 
 
@@ -30,7 +30,7 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
 def raised_signals() -> Iterator[None]:
     """Make SIGTERM and SIGHUP raise `Interrupted`, so that everything is cleaned up as on Ctrl-C.
 
-    Signals that are ignored, as under nohup, or have a handler of the caller's stay as they are.
+    Signals that are ignored, as under nohup, or that the caller handles are not changed.
     """
 
     def handle(number: int, frame: object) -> None:
@@ -43,7 +43,7 @@ def raised_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], Interrupted | None]]:
-    """Make Ctrl-C, SIGTERM and SIGHUP wait; yield a function that returns the one that came.
+    """Make Ctrl-C, SIGTERM and SIGHUP wait; yield a function that returns the received one.
 
     A training step donates its old state's memory, so an exception in the middle of one would leave
     nothing to save. A second signal interrupts at once. A signal that was ignored before (as under

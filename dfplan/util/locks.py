@@ -22,17 +22,17 @@ class NoLocksError(OSError):
 
 
 class LockedError(UserError):
-    """An error for what another process is writing at this moment."""
+    """An error for a file or directory that another process is writing."""
 
 
 @contextlib.contextmanager
 def exclusive(path: Path | str) -> Iterator[None]:
     """Hold the lock of a file or directory, whether it exists or not.
 
-    The lock is a hidden file beside the name. It ends with the process, however that ends.
+    The lock is a hidden file next to it. It is released when the process ends, however it ends.
 
     Args:
-        path: What to lock; its parent directory must exist.
+        path: File or directory to lock; its parent directory must exist.
 
     Raises:
         LockedError: If another process, or another context of this one, holds the lock.
@@ -44,7 +44,7 @@ def exclusive(path: Path | str) -> Iterator[None]:
         handle = acquire_or_warn(lock)
     if handle is None:
         raise LockedError(
-            f"{path} is being written by another process; wait for its end, or choose another name"
+            f"{path} is being written by another process; wait until it ends, or use another name"
         )
     try:
         yield
@@ -53,7 +53,7 @@ def exclusive(path: Path | str) -> Iterator[None]:
 
 
 def acquire(lock: Path) -> int | None:
-    """Return an open handle that holds the lock, or None if another one holds it.
+    """Return an open handle that holds the lock, or None if the lock is taken.
 
     Raises:
         NoLocksError: If the file system has no locks.
@@ -71,7 +71,7 @@ def acquire(lock: Path) -> int | None:
             raise NoLocksError(*error.args) if error.errno in NO_LOCKS else error from error
         if _is_open_as(handle, lock):
             return handle
-        os.close(handle)  # Its previous holder has removed it in the meantime.
+        os.close(handle)  # Its previous holder has removed the file.
 
 
 def acquire_or_warn(lock: Path) -> int | None:
@@ -87,7 +87,7 @@ def acquire_or_warn(lock: Path) -> int | None:
 
 
 def _release(handle: int, lock: Path) -> None:
-    # Removed while it is held, and only this file: another one may have taken the name.
+    # Remove the file while holding its lock, and only if no other file has taken its name.
     with contextlib.suppress(OSError):
         if _is_open_as(handle, lock):
             lock.unlink()

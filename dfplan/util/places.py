@@ -1,4 +1,4 @@
-"""Places to write to: their paths, their hidden names, and errors that name them."""
+"""Paths to write to: their hidden names, and errors that name them."""
 
 import contextlib
 import errno
@@ -11,20 +11,20 @@ from pathlib import Path
 from dfplan.types import UserError, one_line
 
 HIDDEN = ".dfplan-"
-"""Beginning of the endings of all hidden names."""
+"""Part of all hidden names."""
 STAGING = ".dfplan-part"
 """Ending of a staging directory's name: `.NAME.XXXXXXXX.dfplan-part`."""
 MAX_NAME_BYTES = 200
 """Longer names are replaced by a hash in hidden names, as file systems allow 255 bytes."""
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-"""Usual errors of places that cannot be written."""
+"""Common errors of paths that cannot be written."""
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-"""Beginning of a URL, also one that `Path` has shortened, such as gs:/bucket."""
+"""Beginning of a URL, including one that `Path` has shortened, such as gs:/bucket."""
 
 
 @contextlib.contextmanager
 def writing(place: Path | str) -> Iterator[None]:
-    """Turn an `OSError` in the context into a `UserError` of one line that names the place.
+    """Turn an `OSError` in the context into a one-line `UserError` that names the place.
 
     Raises:
         UserError: On any `OSError` but a closed pipe, such as a full disk or a missing permission.
@@ -38,7 +38,7 @@ def writing(place: Path | str) -> Iterator[None]:
 
 
 def write_error(place: Path | str, error: Exception) -> UserError:
-    """Return the error of a place that cannot be written, for an error of whatever kind."""
+    """Return the error of a place that cannot be written, given an error of any type."""
     reason = getattr(error, "strerror", None) or _system_words(error) or one_line(error)
     place = _without_staging(str(place))
     other = str(getattr(error, "filename", None) or "")
@@ -48,13 +48,13 @@ def write_error(place: Path | str, error: Exception) -> UserError:
 
 
 def _system_words(error: Exception) -> str:
-    """Return the system's words for an error, if the long message of a library holds them."""
+    """Return the system's text for an error, if the long message of a library contains it."""
     words = (os.strerror(code) for code in WRITE_ERRORS)
     return next((text for text in words if text in str(error)), "")
 
 
 def _without_staging(path: str) -> str:
-    """Return the path that a path in a staging directory gets at the end."""
+    """Return the final path of a path in a staging directory."""
     return re.sub(rf"/\.([^/]*)\.[0-9a-f]{{8}}{re.escape(STAGING)}/new(?=/|$)", r"/\1", path)
 
 

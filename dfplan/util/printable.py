@@ -1,4 +1,4 @@
-"""Text that is safe to print: names in files may hold characters that control a terminal."""
+"""Text that is safe to print: text from files may contain characters that control a terminal."""
 
 import unicodedata
 

@@ -7,6 +7,6 @@ from dfplan.types import Array, ArrayLike
 
 
 def to_rank(x: ArrayLike, rank: int) -> Array:
-    """Return an array with axes of length 1 before its own, up to this rank."""
+    """Return an array of at least this rank, with axes of length 1 added in front."""
     array = jnp.asarray(x)
     return jax.lax.broadcast_to_rank(array, max(rank, array.ndim))

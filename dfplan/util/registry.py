@@ -96,7 +96,7 @@ class Registry:
 
         Raises:
             UserError: If the name, a key or the type of a value is invalid, a key is missing, or
-                the object cannot be called so.
+                the object does not take these arguments.
         """
         name, parameters = parse_spec(spec)
         choice = self.get(name)

@@ -11,13 +11,13 @@ def check_call(what: str, function: Any, args: Iterable[str], named: Iterable[st
     """Check that an object can be called with these arguments.
 
     Args:
-        what: Name of the object, with which the error begins.
+        what: Name of the object, at the beginning of the error.
         function: Function, class, or object with `__call__`.
         args: Names of the positional arguments.
         named: Names of the keyword arguments.
 
     Raises:
-        UserError: If it cannot; the message shows its signature and the call.
+        UserError: If it cannot be; the message shows its signature and the needed arguments.
     """
     args = list(args)
     named = list(named)
@@ -36,7 +36,7 @@ def check_call(what: str, function: Any, args: Iterable[str], named: Iterable[st
 
 
 def _signature(function: Callable) -> tuple[inspect.Signature | None, list[None]]:
-    """Return a signature and its leading arguments that Python fills; None if it is unknown."""
+    """Return a signature, None if unknown, and the leading arguments that Python passes itself."""
     try:
         if inspect.isclass(function) and function.__init__ is not object.__init__:
             # A metaclass, such as that of Flax modules, may hide the signature of the constructor.

@@ -11,7 +11,7 @@ MAX_FLOAT_INTEGER = 2**53
 """Largest integer up to which all are exact as floats."""
 MAX_INTEGER = 10**9
 MAX_NUMBER = 1e9
-"""Bounds of settings that have no narrower ones; larger values overflow when they are combined."""
+"""Bounds of settings without narrower ones; larger values overflow in computations."""
 
 
 def is_integer(value: Any) -> bool:
@@ -43,7 +43,7 @@ def check_integers(
         prefix: Path of the dataclass in messages, such as "planner.sampling.".
         minimum: Lowest valid value.
         names: Field names.
-        maximum: Highest valid value: what memory and time allow, not what is sensible.
+        maximum: Highest valid value, a limit of memory and time rather than of what is sensible.
 
     Raises:
         UserError: If a field is not; the message names the first one.

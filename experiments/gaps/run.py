@@ -1,4 +1,4 @@
-"""Gaps in tracks, filled three ways: python -m experiments.gaps.run."""
+"""Gaps in tracks, filled by three methods: python -m experiments.gaps.run."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.cli import main as dfplan
-from dfplan.data.minari_io import local_ids
+from dfplan.data.store.listing import local_ids
 from experiments.common.markdown import cell, number, table
 from experiments.common.training import train_to_end
 from experiments.gaps.tracks import maze_tracks, plaza_tracks, write_csv
@@ -21,7 +21,7 @@ MAZE_STEPS = 300_000
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Make tracks, train a network on each kind, and print what fills their gaps best."""
+    """Make tracks, train a network on each kind, and print the errors of each method."""
     parser = argparse.ArgumentParser(prog="python -m experiments.gaps.run", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/gaps"))
     parser.add_argument("--training-steps", type=int, default=4_000)
@@ -71,7 +71,7 @@ def train_command(kind: str, run: Path, steps: int) -> list[str]:
 
 
 def measure(kind: str, run: Path, gap: int, windows: int) -> dict[str, Any]:
-    """Return what `dfplan predict --gap` measures, from its file if it was measured before."""
+    """Return the measurements of `dfplan predict --gap`, from a file if they exist already."""
     file = run / f"gap-{gap}.json"
     if not file.exists():
         settings = {

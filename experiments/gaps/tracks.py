@@ -1,4 +1,4 @@
-"""Tracks that are made here: a robot's ways through a maze, and walkers that cross a plaza."""
+"""Simulated tracks: a robot that moves through a maze, and people who walk across a plaza."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +12,13 @@ STEP = 0.4
 """Time between a walker's positions, s: that of the ETH and UCY data."""
 INNER_STEPS = 8
 RELAXATION = 0.6
-"""Time in which a walker's velocity follows the direction that it wants, s."""
+"""Time constant with which a walker's velocity approaches the desired one, s."""
 SWAY = 0.25
-"""Deviation of the random acceleration, m/s per square root of a second."""
+"""Standard deviation of the random acceleration, m/s per square root of a second."""
 SENSOR = 0.03
-"""Deviation of the noise of a measured position, m."""
+"""Standard deviation of the noise of a measured position, m."""
 ARRIVAL = 0.5
-"""Distance at which a walker turns to its next point, m."""
+"""Distance from a point at which a walker turns to the next one, m."""
 MAZE_STRIDE = 10
 
 
@@ -29,7 +29,7 @@ def maze_tracks(dataset_id: str) -> list[np.ndarray]:
 
 
 def plaza_tracks(count: int, seed: int) -> list[np.ndarray]:
-    """Return the measured positions `[T, 2]` of walkers, each by way of one or two points."""
+    """Return the measured positions `[T, 2]` of walkers, each of whom passes one or two points."""
     rng = np.random.default_rng(seed)
     return [_walk(rng) for _ in range(count)]
 

@@ -32,7 +32,7 @@ CHUNK = 1000
 
 
 def check(case, seed: int) -> str:
-    """Run a case; return "read" or "refused", or raise what is neither."""
+    """Run a case; return "read" or "refused", or raise any other exception."""
     try:
         case(random.Random(seed))
     except UserError as error:
@@ -43,7 +43,7 @@ def check(case, seed: int) -> str:
 
 
 def run_cases(target: str, first: int, count: int, folder: Path) -> None:
-    """Run cases in this process, and write what happened to `progress.json` after each failure."""
+    """Run cases in this process; before each one, write the counts so far to the file `seed`."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     faulthandler.enable()
     logging.disable()
@@ -71,9 +71,9 @@ def run_cases(target: str, first: int, count: int, folder: Path) -> None:
 
 
 def run_child(target: str, first: int, count: int) -> tuple[dict, list[str]]:
-    """Run cases in a child process; return its counts, and the names it wrote outside its inputs.
+    """Run cases in a child process; return its counts, and the files it wrote outside its inputs.
 
-    A child that dies or hangs fails the case it was at; the rest runs in another child.
+    If the child dies or hangs, its current case has failed, and the others run in another child.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,7 +1,7 @@
-"""What is fuzzed: functions that read files or options that anyone may have written.
+"""Targets of the fuzzing: functions that read files or options that anyone may have written.
 
-Each target makes its valid input once in a folder. A case damages the input and reads it; it may
-raise a `UserError` of one line, and nothing else.
+Each target writes its valid input into a folder once. A case damages the input and reads it; the
+only exception that it may raise is a one-line `UserError`.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""`dfplan predict` fills held-out gaps and those of a file, and compares with simpler ways."""
+"""`dfplan predict` fills held-out gaps and those of a file, and compares with simpler methods."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Requested plans that nobody would follow are not made."""
+"""Requested plans that nobody would follow are not computed."""
 
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -34,7 +34,7 @@ class HeldPlanner(FakePlanner):
 
 @pytest.fixture
 def held():
-    """An agent in the background of which a plan is being made, its planner and its executor."""
+    """An agent with a plan in progress in the background, its planner and its executor."""
     planner = HeldPlanner()
     with ThreadPoolExecutor(1) as executor:
         agent = Agent(planner, Weights(None, NORM, NORM), LAYOUT, executor=executor)  # pyright: ignore

@@ -1,4 +1,4 @@
-"""Large offsets: goals beside states keep theirs, and actions with one are refused."""
+"""Large offsets: separate goals have the states' offset, and actions with one are refused."""
 
 import numpy as np
 import pytest

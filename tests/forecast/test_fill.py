@@ -23,7 +23,7 @@ STATES = Normalizer(jnp.array([1.0, -2.0]), jnp.array([2.0, 0.5]))
 
 
 class ExactModel(Model):
-    """A model of which the network returns the exact clean estimate."""
+    """A model whose network returns the exact clean estimate."""
 
     def denoiser(self, params):
         return lambda x, level, valid: Exact(self.schedule)(None, x, level, 0)[0]

@@ -1,4 +1,4 @@
-"""Held-out gaps against rows counted by hand, and what lines and the smoother put there."""
+"""Held-out gaps against rows counted by hand, and how lines and the smoother fill them."""
 
 import numpy as np
 import pytest

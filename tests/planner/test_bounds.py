@@ -1,4 +1,4 @@
-"""Networks are shown bounded numbers, and plans of tiny numbers arrive no earlier than others."""
+"""Networks see bounded numbers, and plans of tiny numbers arrive no earlier than others."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Columns of noise are told from small motion, and get a unit that no motion overflows."""
+"""Columns of noise are distinguished from small motion, and get a scale fit for any motion."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ NOISE = RNG.normal(size=ROWS)
 
 
 def unit(column) -> float:
-    """Return the fitted unit of one column of float32 data."""
+    """Return the fitted scale of one column of float32 data."""
     return float(Normalizer.fit(np.asarray(column, np.float32)[:, None]).std[0])
 
 

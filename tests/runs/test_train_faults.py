@@ -1,4 +1,4 @@
-"""A training that is killed or refused leaves a whole run or none; one process trains a run."""
+"""Killed or refused training leaves a complete run or none; only one process trains a run."""
 
 import shutil
 

@@ -171,7 +171,7 @@ def test_what_a_killed_process_left_is_ignored_and_removed(directory, load, stat
 
 @pytest.mark.filterwarnings("ignore:Exception ignored")  # in Orbax's threads
 def test_a_checkpoint_that_cannot_be_written(directory, load, state, capfd):
-    """Whatever operation fails: one line, no half checkpoint, and the older ones are kept."""
+    """Whichever operation fails: one line, no partial checkpoint, and older ones are kept."""
 
     def save(step):
         with CheckpointStore(directory) as store:

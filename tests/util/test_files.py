@@ -1,4 +1,4 @@
-"""What is written is whole or absent, whatever ends the process; nothing blocks the next one."""
+"""Output is complete or absent, however the process ends; nothing blocks the next process."""
 
 import contextlib
 import errno
@@ -181,7 +181,7 @@ def test_what_a_process_left_under_another_name_is_removed(tmp_path):
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
-    """A warning takes the place of the lock, and nothing is taken for a leftover."""
+    """A warning replaces the lock, and nothing is removed as a leftover."""
 
     def flock(handle, operation):
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))

@@ -1,6 +1,6 @@
 """Plain NumPy arrays: one NPZ file, or NPY files named after their columns.
 
-The columns are `observations` and `actions`, and optionally `rewards` and where episodes end:
+The columns are `observations` and `actions`, and optionally `rewards` and the ends of episodes:
 `terminals` and `timeouts`, `dones`, `episode_lengths` (number of actions of each episode) or
 `episode_ends` (number of actions up to the end of each episode, as in diffusion_policy's replay
 buffers). Observations may have one row more per episode than actions: the observation after the
@@ -30,17 +30,17 @@ DONES = "dones"
 ENDS = ("terminals", "timeouts", DONES)
 MARKS = (*ENDS, LENGTHS, CUMULATIVE)
 SUSPECTS = ("done", "episode", "is_first", "is_last", "terminal", "terminat", "timeout", "truncat")
-"""Parts of the names of columns that may say where episodes end."""
+"""Parts of the names of columns that may mark where episodes end."""
 DONES_TRUNCATE = (
-    "dones do not say whether an episode terminated or was cut off: those without terminals count "
-    "as truncated"
+    "dones do not tell whether an episode terminated or was truncated: without terminals, episodes "
+    "count as truncated"
 )
 
 SUFFIXES = (".npz", ".npy")
 
 
 def recognizes(path: Path) -> bool:
-    """Return whether a file's name is that of NumPy's files."""
+    """Return whether a file has the suffix .npz or .npy."""
     return path.suffix in SUFFIXES
 
 
@@ -106,7 +106,7 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
 
 
 def _read_lengths(reader: ColumnReader, name: str, rows: int, *, reference: str) -> np.ndarray:
-    """Return the rows of each episode from their numbers, or from their running sums."""
+    """Return the number of rows of each episode, from lengths or from their cumulative sums."""
     length = reader.vector(name).astype(np.float64)
     if name == CUMULATIVE:
         length = np.diff(length, prepend=0.0)
@@ -121,10 +121,10 @@ def _read_lengths(reader: ColumnReader, name: str, rows: int, *, reference: str)
 
 
 def _check_unmarked(reader: ColumnReader) -> None:
-    """Check that no column of an unknown name looks as if it marked where episodes end."""
+    """Check that no unknown column has a name that suggests ends of episodes."""
     for name in reader.names:
         if any(part in name.lower() for part in SUSPECTS):
             raise UserError(
-                f"{reader.where}: column {name!r} may say where episodes end; rename it to one of "
+                f"{reader.where}: column {name!r} may mark where episodes end; rename it to one of "
                 f"{', '.join(MARKS)}, or split all rows with --episode-steps"
             )

@@ -1,4 +1,4 @@
-"""Episode boundaries from next observations: where a row does not lead to the row after it."""
+"""Episode boundaries: rows whose next observation is not the observation of the next row."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ import numpy as np
 RELATIVE_ROUNDING = 1e-5
 """Difference, relative to a column's magnitude, that counts as rounding at any precision."""
 RESET_SHARE = 0.5
-"""Share of the columns beyond which a disagreement is a reset: a wrapped angle is one column."""
+"""Fraction of the columns beyond which a disagreement is a reset; a wrapped angle is one column."""
 MAX_RESETS = 0.5
-"""Share of the rows beyond which they are no resets, but columns in different units."""
+"""Fraction of the rows beyond which disagreements are not resets, but different units."""
 
 
 class Disagreement(NamedTuple):
@@ -31,12 +31,12 @@ class Disagreement(NamedTuple):
 
 
 class Boundaries(NamedTuple):
-    """What next observations tell about episodes.
+    """Episode boundaries that next observations show.
 
     Attributes:
         resets: `[N-1]` bool, rows after which an unmarked episode begins.
-        disagreement: First row that contradicts the next one without a reset; None if there is no
-            such row, so that the next observations can be trusted.
+        disagreement: First disagreement that is not a reset; None if there is none, so that the
+            next observations are usable.
     """
 
     resets: np.ndarray
@@ -48,8 +48,8 @@ def find_boundaries(
 ) -> Boundaries:
     """Compare next observations with the observations of the next rows.
 
-    At a reset most columns differ. If only some do, or most rows differ, the two hold different
-    things: one of them is normalized, shifted, or wraps its angles.
+    At a reset, most columns differ. If only some columns or most rows differ, the two are not the
+    same quantity: one of them is normalized or shifted, or wraps its angles.
 
     Args:
         observation: `[N, O]`.

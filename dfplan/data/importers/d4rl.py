@@ -5,7 +5,7 @@ holds the observation, the action taken there and its reward. The row after the 
 episode is the first one of the next episode, so the result of the last action is known only in
 files with `next_observations` (version 2 of the MuJoCo tasks). Those files also reveal unmarked
 ends: rows whose next observation is not the observation of the next row. Next observations that
-contradict the next rows in any other way are left out if the file has `timeouts`, else refused.
+differ from the next rows in any other way are ignored if the file has `timeouts`, else refused.
 """
 
 import dataclasses
@@ -113,7 +113,7 @@ def _read_next(
             f"{reader.where}: {text}; needed: the same numbers, or {TIMEOUTS!r} for the ends of "
             f"episodes, or no {NEXT!r}"
         )
-    return None, np.zeros_like(resets), [f"{NEXT} are left out: {text}"]
+    return None, np.zeros_like(resets), [f"{NEXT} are ignored: {text}"]
 
 
 def _describe(disagreement: Disagreement, rows: int) -> str:

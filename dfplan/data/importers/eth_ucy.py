@@ -1,8 +1,8 @@
 """ETH's and UCY's pedestrians: text files of frame, id, x and y, separated by tabs or spaces.
 
-This is the form in which trajectory prediction uses both datasets (Gupta et al. 2018, Social GAN).
+This is the format that papers on trajectory prediction use (Gupta et al. 2018, Social GAN).
 ETH's original obsmat.txt has eight columns: frame, id, x, z, y and the velocities. Positions are in
-meters. Annotated frames are 6 or 10 apart; the least distance within a track is one step.
+meters. Annotated frames are 6 or 10 apart; the smallest distance within a track is one step.
 """
 
 from pathlib import Path

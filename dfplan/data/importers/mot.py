@@ -3,7 +3,7 @@
 The lines are those of motchallenge.net's instructions: frame, id, left, top, width, height and
 confidence, then class and visibility (ground truth since MOT16) or the position in the world
 (MOT15 and results of trackers, -1 if unknown). Lengths are in pixels. The position is the center of
-the box; `x bottom` is its foot, `x y width height` the whole box.
+the box; `x bottom` is its lowest point, `x y width height` the whole box.
 """
 
 from pathlib import Path

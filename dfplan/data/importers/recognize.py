@@ -1,7 +1,7 @@
-"""The format of files, told by their content.
+"""Recognition of the format of files by their content.
 
-A package whose format can be told announces a function `recognizes(path) -> bool` through the
-entry-point group `dfplan.recognizers`, under the name of the format.
+A package adds a function `recognizes(path) -> bool` for its format through the entry-point group
+`dfplan.recognizers`, under the name of the format.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Recognizer = Callable[[Path], bool]
 RECOGNIZERS = Registry(
     "format",
     "dfplan.recognizers",
-    # The first one that recognizes a file wins: formats that any HDF5 or NPZ file could be are
+    # The first format that recognizes a file wins, so those that accept any HDF5 or NPZ file are
     # last.
     {
         "lerobot": "dfplan.data.importers.lerobot:recognizes",
@@ -40,12 +40,12 @@ def recognize(paths: Sequence[Path]) -> str:
         paths: Files or folders; they exist.
 
     Raises:
-        UserError: If no format, or not the same one, is recognized for all of them.
+        UserError: If the format of a file is not recognized, or the formats differ.
     """
     names = {path: _recognize(path) for path in paths}
     if len(set(names.values())) > 1:
         found = ", ".join(f"{path} ({name})" for path, name in names.items())
-        raise UserError(f"these files are of different formats: {found}; import each by itself")
+        raise UserError(f"these files are of different formats: {found}; import each separately")
     return next(iter(names.values()))
 
 

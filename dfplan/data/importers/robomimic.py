@@ -2,8 +2,8 @@
 
 The layout is that of robomimic's documentation ("Dataset Structure"): a demonstration has actions,
 rewards, dones, states, obs/... and usually next_obs/..., which holds the observation after the last
-action. mask/NAME lists the demonstrations of a split. The environment's description, `env_args`, is
-read as data; no environment is made.
+action. mask/NAME lists the demonstrations of a split. Only the name of the environment is read from
+its description `env_args`; no environment is made.
 """
 
 import contextlib

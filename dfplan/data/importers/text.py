@@ -12,7 +12,7 @@ SNIFFED_BYTES = 4096
 
 
 def first_line(path: Path) -> str:
-    """Return the first line of a text file that is not blank; empty for other files."""
+    """Return the first nonblank line of a text file; empty if the file is not text."""
     try:
         with path.open("rb") as file:
             beginning = file.read(SNIFFED_BYTES).decode("utf-8-sig")
@@ -37,13 +37,13 @@ def read_numbers(
 
     Args:
         path: File to read.
-        delimiter: What separates the numbers of a line; None for spaces and tabs.
+        delimiter: Separator of the numbers in a line; None for spaces and tabs.
         valid: Numbers of columns that the format allows.
         layout: Columns of the format, for the error message.
 
     Raises:
-        UserError: If the file cannot be read, is empty, holds something else than numbers, or has
-            another number of columns.
+        UserError: If the file cannot be read, is empty, holds anything but numbers, or has a number
+            of columns that is not valid.
     """
     with reading(path, f"lines of {layout}"):
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -1,7 +1,7 @@
 """Tables of tracks, one position per row, and the episodes that they form.
 
-A track consists of the rows of one id in the order of their times, at equal time steps. Where steps
-are missing, the rest of the track is an episode of its own. Tracks have no actions: the
+A track consists of the rows of one id in the order of their times, at equal time steps. After
+missing steps, the rest of the track is another episode. Tracks have no actions: the
 displacement to the next position takes their place.
 """
 
@@ -23,7 +23,7 @@ from dfplan.types import UserError
 
 DEFAULT = Columns(observations=("x", "y"))
 TIME_TOLERANCE = 0.01
-"""Share of a time step by which a time may deviate from equal steps."""
+"""Fraction of a time step by which a time may deviate from equal steps."""
 ACTIONS = "the actions are the displacements from each position to the next"
 LONE_ROWS = "rows left out, as no row of the same id is one time step before or after them: {}"
 
@@ -111,7 +111,7 @@ def sort_tracks(table: TrackTable, columns: Columns) -> Tracks:
             finite, not at equal steps or occurs twice in a track; or no track has two rows.
     """
     if columns.actions or columns.rewards not in (None, NONE):
-        raise UserError("tracks have no actions and no rewards; name --observations alone")
+        raise UserError("tracks have no actions and no rewards; choose only --observations")
     reader = table.reader
     position = reader.join(reader.resolve(columns, DEFAULT).observations)
     _check_finite_times(table)
@@ -147,7 +147,7 @@ def track_episodes(
     length = episode_lengths(np.append(starts_episode[1:], True), limit)
     has_steps = np.repeat(length > 1, length)
     if not has_steps.any():
-        raise UserError(f"{tracks.where} has no track of two rows at one step")
+        raise UserError(f"{tracks.where} has no track with two rows one time step apart")
     position = tracks.position[has_steps]
     lone_rows = int((length == 1).sum())
     length = length[length > 1]
@@ -173,11 +173,11 @@ def _check_finite_times(table: TrackTable) -> None:
 
 
 def _time_step(where: str, ids: np.ndarray, time: np.ndarray) -> float:
-    """Return the time step of rows sorted by id and time: the least distance within a track."""
+    """Return the time step of rows sorted by id and time: the smallest one in a track."""
     same_track = ids[1:] == ids[:-1]
     gap = np.diff(time)
     if not same_track.any():
-        raise UserError(f"{where} has no track of two rows")
+        raise UserError(f"{where} has no track with two rows")
     repeated = np.flatnonzero(same_track & (gap <= 0))
     if len(repeated):
         row = int(repeated[0])

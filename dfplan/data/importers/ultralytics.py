@@ -1,9 +1,9 @@
 """Tracks of Ultralytics' YOLO: label files of `track` with `save_txt`, or results in memory.
 
 `save_txt` writes labels/NAME_FRAME.txt, one file per frame with boxes, and in it a line per box:
-class, center x, center y, width and height as shares of the image's, the confidence with
+class, center x, center y, width and height as fractions of the image size, the confidence with
 `save_conf`, and the track's id if it has one (ultralytics, `Results.save_txt`). Results in memory
-know the image's size, so their lengths are in pixels.
+have the image size, so their positions are in pixels.
 """
 
 import re
@@ -23,7 +23,7 @@ from dfplan.util.readers import reading
 NAMES = ("class", "x", "y", "width", "height")
 LAYOUT = "class, x, y, width, height, then the confidence with save_conf, then the track's id"
 BOX_FIELDS = range(5, 8)
-SHARES = "positions are shares of the image's width and height"
+SHARES = "positions are fractions of the image's width and height"
 UNTRACKED = "boxes without a track are left out: {}"
 FRAME_FILE = re.compile(r"(?:(?P<video>.*)_)?(?P<frame>\d+)")
 

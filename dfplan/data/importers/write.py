@@ -50,7 +50,7 @@ def write_episodes(
     description: str,
     progress: Callable[[int], None] | None = None,
 ) -> ImportResult:
-    """Write a local Minari dataset, whole or not at all.
+    """Write a local Minari dataset completely or not at all.
 
     With goals, observations are a Dict of observation, achieved_goal and desired_goal, else a Box.
     An episode's last step is terminated if the file says so, else truncated.

@@ -64,8 +64,8 @@ def _noise(profile: Profile) -> str:
     if not noise:
         return ""
     return (
-        f"{_names(noise)}: nearly constant (the deviation is noise beside the value), so little "
-        "can be learned about it, and it is not normalized by its deviation"
+        f"{_names(noise)}: nearly constant (it varies only by noise), so little can be learned "
+        "about it, and it is not normalized by its deviation"
     )
 
 

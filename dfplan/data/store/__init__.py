@@ -1,1 +1,1 @@
-"""Minari datasets on disk: read as data alone, written whole or not at all."""
+"""Minari datasets on disk: reading runs no code, and writing is atomic."""

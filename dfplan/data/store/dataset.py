@@ -19,7 +19,7 @@ class Dataset:
 
     Attributes:
         id: Minari id that it was opened by.
-        metadata: Its metadata, as data.
+        metadata: Its checked metadata.
     """
 
     def __init__(self, dataset_id: str, data: Path):
@@ -51,7 +51,7 @@ class Dataset:
 
     @property
     def total_steps(self) -> int:
-        """Number of steps of all episodes, as the metadata states it."""
+        """Number of steps of all episodes, according to the metadata."""
         return self.metadata.total_steps
 
     def iterate_episodes(
@@ -64,8 +64,8 @@ class Dataset:
             step_arrays: Names of the arrays with one number per step that are needed.
 
         Raises:
-            UserError: If an episode is missing or damaged, or the steps differ in number from what
-                the metadata states.
+            UserError: If an episode is missing or damaged, or the number of steps differs from
+                that in the metadata.
         """
         steps = 0
         chosen = range(self.total_episodes) if ids is None else ids
@@ -111,7 +111,7 @@ class Dataset:
 
 @contextlib.contextmanager
 def _readable(dataset_id: str) -> Iterator[None]:
-    """Turn any failure of a file into one line."""
+    """Turn any exception of a file's reader into a `UserError`."""
     try:
         yield
     except UserError as error:
@@ -119,7 +119,7 @@ def _readable(dataset_id: str) -> Iterator[None]:
         if str(error).startswith(prefix):
             raise
         raise UserError(f"{prefix} is damaged: {error}") from error
-    except Exception as error:  # HDF5, Minari and Arrow raise many kinds for a damaged file
+    except Exception as error:  # HDF5, Minari and Arrow raise many types for a damaged file
         raise UserError(f"dataset {dataset_id!r} cannot be read: {one_line(error)}") from error
 
 

@@ -1,4 +1,4 @@
-"""Read Minari's HDF5 files with few library calls per episode, and sizes checked first.
+"""Read Minari's HDF5 files with few library calls per episode, and check sizes first.
 
 Minari stores one group per episode and one HDF5 dataset per array, so that short episodes are
 mostly overhead: h5py's high-level objects cost ten times the reading itself.
@@ -18,7 +18,7 @@ from dfplan.types import UserError
 
 DATA_FILE = "main_data.hdf5"
 MAX_EXPANSION = 100
-"""Largest ratio of compressed data to their file; recorded episodes compress by less than 20."""
+"""Largest ratio of data to their compressed file; recorded episodes compress by less than 20."""
 FREE_BYTES = 2**28
 """Size up to which compressed data, or one chunk, may expand from any file."""
 
@@ -81,13 +81,13 @@ def _open_group(parent: Any, name: str) -> Any:
 
 
 def _check_link(parent: Any, name: str) -> None:
-    """Check that a name does not refer to another place, which may be another file."""
+    """Check that a name is not a link, which could refer to another file."""
     if parent.links.get_info(name.encode()).type != h5l.TYPE_HARD:
         raise UserError(f"{name} is a link to another place; needed: the values themselves")
 
 
 class _ArrayReader:
-    """Reader of a file's arrays that never takes more memory than the file could fill."""
+    """Reader of a file's arrays that never allocates more memory than the file could fill."""
 
     def __init__(self, file_size: int):
         self._types: list[tuple[Any, np.dtype]] = []
@@ -119,7 +119,7 @@ class _ArrayReader:
         return array
 
     def _find_type(self, dataset: Any) -> tuple[Any, np.dtype]:
-        """Return a dataset's type for HDF5 and for NumPy; the few that occur are kept."""
+        """Return a dataset's type for HDF5 and for NumPy; a file has few, which are cached."""
         stored = dataset.get_type()
         for kind, dtype in self._types:
             if stored.equal(kind):
@@ -128,11 +128,11 @@ class _ArrayReader:
         return self._types[-1]
 
     def _check_size(self, dataset: Any, name: str, itemsize: int) -> None:
-        """Check that the file itself holds the values, and can hold that many."""
+        """Check that the file itself holds the values, and is large enough for them."""
         properties = dataset.get_create_plist()
         layout = properties.get_layout()
         if layout == h5d.VIRTUAL or (layout == h5d.CONTIGUOUS and properties.get_external_count()):
-            raise UserError(f"{name} lie in another file; needed: the values themselves")
+            raise UserError(f"{name} are stored in another file; needed: the values themselves")
         compressed = False
         if layout == h5d.CHUNKED:
             compressed = properties.get_nfilters() > 0

@@ -1,7 +1,7 @@
 """Write Minari's HDF5 files with few library calls per episode.
 
-Arrays are stored without chunks, the small ones inside their headers, which makes both writing and
-reading many times faster than the growable arrays that Minari itself writes.
+Arrays are stored without chunks, and small ones inside their headers. Both writing and reading are
+many times faster than with the resizable arrays that Minari itself writes.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class EpisodeWriter:
         self.steps = 0
 
     def add(self, episode: Any) -> None:
-        """Write an episode; one without steps is left out.
+        """Write an episode; an episode without steps is skipped.
 
         Args:
             episode: `minari.data_collector.EpisodeBuffer`, or an object with the same attributes.
@@ -98,7 +98,7 @@ class EpisodeWriter:
         h5a.create(group, name, kind, space).write(array)
 
     def _describe(self, array: np.ndarray) -> tuple[Any, Any]:
-        """Return HDF5's type and shape of an array; the few that occur are kept."""
+        """Return HDF5's type and shape of an array; a file has few, which are cached."""
         kind = self._types.get(array.dtype)
         if kind is None:
             kind = self._types.setdefault(array.dtype, h5t.py_create(array.dtype, logical=True))

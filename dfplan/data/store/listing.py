@@ -1,4 +1,4 @@
-"""What is in Minari's folder, damaged datasets included."""
+"""List of the datasets in Minari's folder, including damaged ones."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ class Listing:
     """A local dataset in a list.
 
     Attributes:
-        dataset: Name of its folder: its id, unless there is a problem.
+        dataset: Name of its folder, which is its id unless there is a problem.
         episodes: Number of episodes; None if it cannot be read.
         steps: Number of steps; None if it cannot be read.
         problem: Why it cannot be used; empty if it can.
@@ -25,7 +25,7 @@ class Listing:
 
 
 def list_datasets() -> list[Listing]:
-    """Return what is in Minari's folder, damaged datasets included, sorted by name.
+    """Return the datasets in Minari's folder, including damaged ones, sorted by name.
 
     Raises:
         UserError: If the folder cannot be used.

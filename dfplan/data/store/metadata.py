@@ -1,4 +1,4 @@
-"""A dataset's metadata as data: nothing that it names is imported or made."""
+"""Metadata of a dataset; reading them imports no code and makes no environment."""
 
 import dataclasses
 import json
@@ -27,8 +27,8 @@ class Metadata:
         action_space: Gymnasium space of an action.
         data_format: Minari's name of the file format.
         jpeg_encoding: Whether images are stored as JPEG.
-        env_spec: Gymnasium's specification of the environment as JSON text, never acted on here;
-            None without one.
+        env_spec: Gymnasium's specification of the environment as JSON text, which is never used to
+            make it; None without one.
     """
 
     dataset_id: str
@@ -120,8 +120,8 @@ def _check_version(version: str) -> None:
 def _space(record: dict, name: str) -> Any:
     """Return a space that is stored as JSON text.
 
-    Minari would make the environment of a dataset that stores none, and so run code that a file
-    names; that is refused.
+    A dataset without spaces is refused: to get them, Minari would make the environment, and so run
+    code that a file names.
     """
     from minari.serialization import deserialize_space
 
@@ -130,13 +130,13 @@ def _space(record: dict, name: str) -> Any:
         node = json.loads(text)
         _check_space(node)
         return deserialize_space(node)
-    except Exception as error:  # Gymnasium and Minari raise many kinds for a damaged space
+    except Exception as error:  # Gymnasium and Minari raise many types for a damaged space
         reason = one_line(error)
         raise UserError(f"{METADATA_FILE}: {name!r} is not a space: {reason}") from error
 
 
 def _check_space(node: Any) -> None:
-    """Check that every Box states as many bounds as it has numbers, before memory is taken."""
+    """Check that every Box has as many bounds as numbers, before memory is allocated."""
     kind = check_choice("type of space", node["type"], SPACES)
     if kind in ("Dict", "Tuple"):
         subspaces = node["subspaces"]

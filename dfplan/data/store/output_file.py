@@ -6,12 +6,11 @@ from typing import Any
 
 
 class OutputFile:
-    """File for HDF5 to write, also on a disk that becomes full.
+    """File that HDF5 can write and close even if the disk becomes full.
 
-    When a write fails, HDF5 cannot close its file any more and crashes the process at exit. This
-    file therefore keeps what it could not write in memory, so that HDF5 never learns of the
-    failure, and `check` raises it. Called after each episode, it ends the writing at once, and
-    little is held in memory.
+    After a failed write, HDF5 can no longer close its file and crashes the process at exit. This
+    file therefore hides the failure from HDF5: it keeps the unwritten data in memory, and `check`
+    raises the error. Call `check` after each episode, so that little is held in memory.
     """
 
     def __init__(self, path: Path):
@@ -26,7 +25,7 @@ class OutputFile:
         self._file.close()
 
     def check(self) -> None:
-        """Raise the first failure, if there was one.
+        """Raise the error of the first failed write, if any.
 
         Raises:
             OSError: If a write failed.
@@ -62,7 +61,7 @@ class OutputFile:
         raise io.UnsupportedOperation("read")
 
     def readinto(self, buffer: Any) -> int:
-        """Read bytes into a buffer, also those that could not be written."""
+        """Read bytes into a buffer, including those kept in memory."""
         view = memoryview(buffer).cast("B")
         start = self._file.tell()
         size = self._file.readinto(view) or 0

@@ -1,4 +1,4 @@
-"""Minari's folder: where datasets are, and what lies in it."""
+"""Minari's folder and the names of the datasets in it."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ def datasets_root() -> Path:
     """Return Minari's folder as an absolute path; create it as Minari does.
 
     Raises:
-        UserError: If the variable that names it is empty, or it cannot be created or is no folder.
+        UserError: If the variable that names it is empty, or it is a file or cannot be created.
     """
     text = os.environ.get(VARIABLE)
     if text == "":
@@ -30,7 +30,7 @@ def datasets_root() -> Path:
 
 
 def is_dataset_id(text: str) -> bool:
-    """Tell whether a text is a Minari id: name-v0 or namespace/name-v0."""
+    """Return whether a text is a Minari id: name-v0 or namespace/name-v0."""
     from minari.dataset.minari_dataset import parse_dataset_id
 
     try:

@@ -1,4 +1,4 @@
-"""Write a Minari dataset whole or not at all, by one process at a time."""
+"""Write a Minari dataset completely or not at all, by one process at a time."""
 
 import contextlib
 import json
@@ -106,7 +106,7 @@ def describe(
     author: str = "dfplan",
     **entries: Any,
 ) -> dict[str, Any]:
-    """Return the metadata of a dataset, as Minari writes them.
+    """Return the metadata of a dataset in the form that Minari writes.
 
     Args:
         dataset_id: Minari id.
@@ -152,7 +152,7 @@ def _spec(env: Any) -> str | None:
 
 
 def _describe_namespaces(path: Path) -> None:
-    """Write the file by which Minari knows a namespace, where it is missing."""
+    """Write the missing files with which Minari marks namespaces."""
     from minari.namespace import NAMESPACE_METADATA_FILENAME
 
     root = datasets_root()
@@ -160,6 +160,6 @@ def _describe_namespaces(path: Path) -> None:
         if parent == root:
             return
         file = parent / NAMESPACE_METADATA_FILENAME
-        with contextlib.suppress(UserError):  # Minari reads the dataset without it, too.
+        with contextlib.suppress(UserError):  # Minari reads the dataset without this file, too.
             if not file.exists():
                 write_text(file, "{}")

@@ -11,7 +11,7 @@ from dfplan.types import Array, UserError
 
 MIN_BETA_MAX = 0.01
 MAX_BETA_MAX = 160.0
-"""Beyond these, alpha cannot be told from its end in float32."""
+"""Range of beta_max; outside it, float32 cannot distinguish alpha from its end."""
 
 
 @dataclasses.dataclass(frozen=True)

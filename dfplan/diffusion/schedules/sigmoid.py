@@ -11,8 +11,8 @@ from dfplan.types import Array, UserError
 
 MAX_WIDTH = 80.0
 MIN_WIDTH = 1e-3
-"""Longest and shortest interval of the sigmoid, in units of tau; float32 overflows beyond the one,
-and does not resolve the other."""
+"""Longest and shortest interval of the sigmoid, in units of tau; float32 overflows in a longer one
+and does not resolve a shorter one."""
 MIN_TAU = 1e-6
 
 

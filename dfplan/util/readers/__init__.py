@@ -1,4 +1,4 @@
-"""Reading of files that others wrote: no failure but a `UserError`, no more memory than they fill.
+"""Reading of files that others wrote: the only error is `UserError`, and memory is bounded.
 
 Every reader of such files goes through this package. Nothing is unpickled, and nothing outside the
 file is opened.

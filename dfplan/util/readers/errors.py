@@ -1,4 +1,4 @@
-"""The error of a file that cannot be read, and the limit on what it may expand to."""
+"""The error for a file that cannot be read, and the limit on the size of its data."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from pathlib import Path
 from dfplan.types import UserError, one_line
 
 FREE_BYTES = 2**28
-"""Size up to which data may expand from any file; larger data are held against the file's size."""
+"""Size of data that any file may have; larger data are compared with the size of the file."""
 MAX_EXPANSION = 100
 """Largest ratio of data to file; recorded trajectories compress by less than 20."""
 
 
 @contextlib.contextmanager
 def reading(path: Path | str, kind: str = "") -> Iterator[None]:
-    """Turn any failure inside the context into a `UserError` that names the file.
+    """Turn any exception inside the context into a `UserError` that names the file.
 
     Libraries raise almost anything for a damaged file, `RecursionError` and `MemoryError` among
     them. Keep the context small: it also hides mistakes in the code inside it.
@@ -45,7 +45,7 @@ def describe(error: BaseException) -> str:
 
 
 def check_size(path: Path, what: str, size: int) -> None:
-    """Check that data of this size can come from a file, before memory is taken for them.
+    """Check that data of this size can come from a file, before memory is allocated.
 
     Args:
         path: File that holds the data.

@@ -1,4 +1,4 @@
-"""HDF5 files. Sizes are checked before arrays are made, and no other file is opened.
+"""HDF5 files. Sizes are checked before memory is allocated, and no other file is opened.
 
 HDF5 can refer to other files: by external links, by external storage and by virtual datasets.
 """
@@ -69,14 +69,14 @@ def read_hdf5_dataset(path: Path, dataset: Any) -> np.ndarray:
         dataset: Dataset of an open file.
 
     Raises:
-        UserError: If the dataset is damaged, holds objects, lies in another file or claims more
+        UserError: If the dataset is damaged, holds objects, is in another file or claims more
             than the file can hold.
     """
     with reading(path, "HDF5"):
         name = dataset.name.removeprefix("/")
         where = f"{path}: {name!r}"
         if dataset.external or dataset.is_virtual:
-            raise UserError(f"{where} lies in another file; copy the values into this one")
+            raise UserError(f"{where} is in another file; copy the values into this one")
         if dataset.dtype.hasobject:
             raise UserError(f"{where} holds {dataset.dtype}; needed: numbers")
         check_size(path, repr(name), dataset.nbytes)

@@ -1,4 +1,4 @@
-"""JSON files of which the top level is an object."""
+"""JSON files whose top level is an object."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""NumPy's NPZ and NPY files. Sizes are checked before arrays are made; nothing is unpickled."""
+"""NumPy's NPZ and NPY files. Sizes are checked before memory is allocated; nothing is unpickled."""
 
 import math
 import zipfile
@@ -13,13 +13,13 @@ from dfplan.util.readers.errors import check_size, reading
 
 SUFFIX = ".npy"
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""What NumPy writes."""
+"""Compression methods that NumPy writes."""
 HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-"""By version of the format. Version 3 differs in the names of fields alone, which arrays of numbers
-do not have."""
+"""Readers by version of the format. Version 3 differs only in the names of fields, which arrays of
+numbers do not have."""
 
 
 class NpzArrays(Mapping[str, np.ndarray]):
@@ -31,7 +31,7 @@ class NpzArrays(Mapping[str, np.ndarray]):
             members = [info for info in file.infolist() if info.filename.endswith(SUFFIX)]
         for info in members:
             if info.compress_type not in COMPRESSIONS:
-                raise UserError(f"{path}: {info.filename} is compressed in a way NumPy never does")
+                raise UserError(f"{path}: {info.filename} has a compression that NumPy never uses")
         check_size(path, "its content", sum(info.file_size for info in members))
         self._sizes = {info.filename.removesuffix(SUFFIX): info.file_size for info in members}
 

@@ -1,4 +1,4 @@
-"""Parquet files, of which the sizes are checked before a column is read."""
+"""Parquet files, whose sizes are checked before a column is read."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Zarr groups in a folder or a ZIP file, formats 2 and 3, read by TensorStore.
 
-Sizes are checked before arrays are made, and nothing outside the group is opened.
+Sizes are checked before memory is allocated, and nothing outside the group is opened.
 """
 
 import math

@@ -55,7 +55,7 @@ def test_limit_and_other_columns(read):
         ("id,time,x,y\n1,0,0\n1,1,0,0\n", "line 2: y is None; needed: a finite number"),
         ("id,time,x,y\n1,0,0,0\n1,0,1,0\n", "track 1 is at time 0 twice"),
         ("id,time,x,y\n1,0,0,0\n1,1,1,0\n1,2.5,1,0\n", "from time 1 to 2.5; needed: equal steps"),
-        ("id,time,x,y\n1,0,0,0\n2,1,1,0\n", "has no track of two rows"),
+        ("id,time,x,y\n1,0,0,0\n2,1,1,0\n", "has no track with two rows"),
         ("id,time,x,y\n1,0,0,0\n1,1,nan,0\n", "line 3: x is 'nan'"),
     ],
 )

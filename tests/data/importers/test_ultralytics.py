@@ -40,7 +40,7 @@ def test_a_file_per_frame_and_a_line_per_box(folder, confidence):
     assert rows.length.tolist() == [2, 2]
     assert rows.observation[:, 0].tolist() == [0.1, 0.2, 0.4, 0.5]
     assert any("without a track" in note and note.endswith(": 1") for note in rows.notes)
-    assert any("shares of the image" in note for note in rows.notes)
+    assert any("fractions of the image" in note for note in rows.notes)
     boxes = read(folder(files), observations=("x", "y", "width", "height", "class"))
     assert boxes.observation[0].tolist() == [0.1, 0.5, 0.1, 0.2, 0]
 

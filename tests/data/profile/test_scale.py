@@ -1,4 +1,4 @@
-"""Profiles name dimensions of noise, and offsets that float32 is too coarse for."""
+"""Profiles name dimensions of noise, and offsets that are too large for float32."""
 
 import numpy as np
 import pytest

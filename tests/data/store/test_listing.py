@@ -1,4 +1,4 @@
-"""What is in Minari's folder: one bad folder hides no other, and says what is wrong with it."""
+"""Lists of Minari's folder: a bad folder hides no other, and is listed with the reason."""
 
 import os
 import shutil

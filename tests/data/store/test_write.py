@@ -1,4 +1,4 @@
-"""A dataset appears whole or not at all, whatever ends its writer; nobody else's is touched."""
+"""A dataset is complete or absent, however its writer ends; no other dataset is touched."""
 
 import contextlib
 import errno
@@ -125,7 +125,7 @@ def test_a_signal_inside_hdf5_waits_for_its_end(home, monkeypatch, name):
 def test_a_writer_killed_at_any_instant_leaves_all_or_nothing(home):
     count = count_instants(home, lambda: write("ns/whole-v0"))
     for number in range(1, count + 1):
-        # A namespace of its own, as only the first dataset of one describes it.
+        # A separate namespace, as only the first dataset in one describes it.
         dataset_id = f"ns{number}/x-v0"
         assert kill_at(number, home, lambda dataset_id=dataset_id: write(dataset_id))
         if dataset_id not in minari.list_local_datasets():
