@@ -6,6 +6,7 @@ import gc
 import math
 import re
 import resource
+import signal
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -184,3 +185,17 @@ class Html(HTMLParser):
 def read_html():
     """`read_html(text)`: an `Html`."""
     return Html
+
+
+@pytest.fixture
+def default_signals():
+    """Handle signals as a program in the foreground does; under nohup, some are ignored."""
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

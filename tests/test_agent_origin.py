@@ -77,8 +77,9 @@ def test_an_exported_planner_is_global_too():
 
     history = {"history": {"level": 0.0}, "low_level_controller": "inverse"}
     metadata = {"history": 2, "frames": 1, "stride": 2, "planner": history}
+    weights = {"states/mean": np.zeros(2), "states/std": np.ones(2)}
     planner = ExportedPlanner(
-        far(BOX), metadata, weights={}, plans={2: program}, inverses={2: inverse}
+        far(BOX), metadata, weights=weights, plans={2: program}, inverses={2: inverse}
     )
     plan = planner.plan(STATES + ORIGIN, GOALS + ORIGIN)
     np.testing.assert_array_equal(arguments["frames"][:, -1, 0], STATES.astype(np.float32))

@@ -13,7 +13,7 @@ import numpy as np
 
 from dfplan.types import XpArray
 
-Bounds = tuple[float | None, ...]
+Bounds = tuple[int | float | None, ...]
 """Lower or upper bounds, one per dimension; None where a dimension has no such bound."""
 
 

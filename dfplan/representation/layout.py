@@ -325,6 +325,7 @@ def _action_fields(space) -> dict[str, Any]:
 
 def _bounds(side: np.ndarray) -> Bounds | None:
     """Return the exact lower or upper bounds of a Box, None where infinite; None if all are."""
+    side = side.astype(np.uint8) if side.dtype == bool else side
     is_closed = np.isfinite(side).ravel()
     if not is_closed.any():
         return None

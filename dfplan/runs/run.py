@@ -36,6 +36,7 @@ from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 from dfplan.util import files
+from dfplan.util.readers import reading
 from dfplan.value.critic import Critic
 from dfplan.value.dataset import return_quantiles
 
@@ -260,7 +261,9 @@ class Run:
 
 
 def _load_critic(path: Path, checksum: int) -> Critic:
-    if zlib.crc32(path.read_bytes()) != checksum:
+    with reading(path, "a critic"):
+        content = path.read_bytes()
+    if zlib.crc32(content) != checksum:
         raise ValueError(f"{path.name} has changed since it was written")
     return Critic.load(path)
 

@@ -12,17 +12,7 @@ from .conftest import SETTINGS
 LOG = Path("a run", "metrics.jsonl")
 
 
-@pytest.fixture(autouse=True)
-def default_handlers():
-    """Install Python's default handlers: processes in a shell's background ignore SIGINT."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
+@pytest.mark.usefixtures("default_signals")
 def test_interrupted_training_is_saved_and_resumes(dfplan, run):
     settings = {**SETTINGS, "training.steps": 1_000_000}
     options = [text for name, value in settings.items() for text in (f"--{name}", str(value))]

@@ -99,6 +99,7 @@ def test_result_has_the_documented_form(evaluated, run):
         "perturbations",
         "planner",
         "metrics",
+        "versions",
     ]
     assert result["task"] == "pointmaze-umaze"
     assert result["env"] == "dfplan/PointMaze_UMaze_D4RL-v0"

@@ -17,11 +17,11 @@ from .conftest import make_net
     ("setting", "words"),
     [
         ({"dtype": "float16"}, ["net.dtype", "'float16'", "float32, bfloat16"]),
-        ({"width": 0}, ["net.width", "at least 1", "got 0"]),
+        ({"width": 0}, ["net.width", "1 to 16384", "got 0"]),
         ({"layers": 0}, ["net.layers", "got 0"]),
         ({"heads": -2}, ["net.heads", "got -2"]),
         ({"mlp_ratio": 0}, ["net.mlp_ratio", "got 0"]),
-        ({"fourier_octaves": -1}, ["net.fourier_octaves", "at least 0", "got -1"]),
+        ({"fourier_octaves": -1}, ["net.fourier_octaves", "0 to 24", "got -1"]),
         ({"width": 100, "heads": 4}, ["net.width 100", "2 * net.heads = 8"]),
         ({"kind": "full"}, ["net.kind", "'full'", "transformer, bidirectional, gru"]),
         ({"kind": "gru:heads=2"}, ["net.kind", "'heads'"]),

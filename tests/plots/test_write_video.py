@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,7 +34,8 @@ def test_ffmpeg_starts_without_a_fork(monkeypatch, tmp_path):
     name = "IMAGEIO_FFMPEG_NO_PREVENT_SIGINT"
     started = []
 
-    def write_frames(*_, **__):
+    def write_frames(path, *_, **__):
+        Path(path).touch()
         started.append(os.environ.get(name))
         while True:
             yield

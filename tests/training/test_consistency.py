@@ -93,7 +93,7 @@ def test_discrete_levels_stay_discrete():
     [
         ({"two_stream": False}, "needs training.objective.two_stream true"),
         ({"paradigm": "regression"}, "'regression' .*valid: independent, teacher_forcing"),
-        ({"consistency_steps": 1}, "at least 2, got 1"),
+        ({"consistency_steps": 1}, "2 to 1000000, got 1"),
         ({"loss": "distance"}, "valid: denoising, consistency"),
     ],
 )

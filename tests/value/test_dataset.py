@@ -143,7 +143,7 @@ def test_a_run_saves_its_critic(job, data, tmp_path):
         loaded.training_arrays(data).return_quantile, run.training_arrays(data).return_quantile
     )
     (tmp_path / "run" / "value.npz").unlink()
-    with pytest.raises(UserError, match=r"is damaged: .*value\.npz"):
+    with pytest.raises(UserError, match=r"value\.npz.*No such file"):
         Run.load(tmp_path / "run")
 
 

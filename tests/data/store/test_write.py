@@ -105,6 +105,7 @@ def test_a_writer_that_ends_early_leaves_nothing(home, kind):
     write()
 
 
+@pytest.mark.usefixtures("default_signals")
 @pytest.mark.parametrize("name", ["write", "seek"])
 def test_a_signal_inside_hdf5_waits_for_its_end(home, monkeypatch, name):
     original = getattr(OutputFile, name)
