@@ -43,7 +43,7 @@ def read(hdf5, imported):
 def test_next_observations_of_any_precision(read, dtype, marked):
     episodes, notes = read(marked, next_observations=trajectory()[1].astype(dtype))
     assert [len(episode) for episode in episodes] == list(LENGTHS)
-    assert ("unmarked ends" in notes) == (not marked) and "left out" not in notes
+    assert ("unmarked ends" in notes) == (not marked) and "ignored" not in notes
 
 
 def normalized(after):
@@ -78,7 +78,7 @@ def test_with_timeouts_the_flags_decide_and_a_note_says_so(read, change):
     after = change(trajectory()[1])
     episodes, notes = read(False, timeouts=ends(LENGTHS), next_observations=after)
     assert [len(episode) for episode in episodes] == [length - 1 for length in LENGTHS]
-    assert "next_observations are left out" in notes
+    assert "next_observations are ignored" in notes
 
 
 @pytest.mark.parametrize(
