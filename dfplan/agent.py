@@ -97,7 +97,7 @@ class Agent:
         self.weights = weights
         self.layout = layout
         self._spec = LoopSpec.create(planner, weights, layout, tracker=tracker, dynamics=dynamics)
-        self._state_range = PlausibleRange.of(weights.states)
+        self._state_range = PlausibleRange.of(weights.states, layout.origin)
         self._goal_range = self._state_range.take(layout.goal_dims)
         self._batch_planner = BatchPlanner(planner, weights)
         self._requests = PlanRequests(executor or self._default_executor())

@@ -65,6 +65,12 @@ def test_observations_that_are_no_numbers(observation, recwarn):
         agent.plan_from(observation)
 
 
+def test_masked_numbers_are_missing():
+    masked = np.ma.masked_array([0.5, 1.0], [True, False])
+    with pytest.raises(UserError, match="observation 0 has nan in dimension 0"):
+        make().act(masked)
+
+
 def test_numbers_beyond_float32_are_outliers(recwarn):
     for value in (1e300, -1e39, np.float64(1e308), 10**40 / 3):
         with pytest.raises(UserError, match=r"observation 0 has -?inf in dimension 1"):

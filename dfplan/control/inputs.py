@@ -188,6 +188,7 @@ def _bad_entry(
     value = array[row, dim]
     if not np.isnan(value):
         hint = f"; {data_range.describe(dim)}{hint}"
+        value = value + data_range.origin[dim]
     return UserError(f"{what} {row} has {value:g} in dimension {dim}{hint}")
 
 

@@ -24,21 +24,24 @@ class PlausibleRange:
     Attributes:
         mean: `[D]` mean of the data, SI units.
         std: `[D]` standard deviation of the data, SI units.
+        origin: `[D]` offset of the local coordinates, which errors add back; see `Layout.origin`.
     """
 
     mean: Float[np.ndarray, "D"]
     std: Float[np.ndarray, "D"]
+    origin: Float[np.ndarray, "D"]
 
     @classmethod
-    def of(cls, normalizer: Normalizer) -> "PlausibleRange":
+    def of(cls, normalizer: Normalizer, origin: tuple[float, ...] = ()) -> "PlausibleRange":
         """Return the range of the data that a normalizer was fitted to."""
         mean = np.asarray(normalizer.mean, np.float64)
         std = np.asarray(normalizer.std, np.float64)
-        return cls(mean, std)
+        return cls(mean, std, np.array(origin or np.zeros(len(mean))))
 
     def take(self, dims: tuple[int, ...]) -> "PlausibleRange":
         """Return the range of some dimensions."""
-        return PlausibleRange(self.mean[list(dims)], self.std[list(dims)])
+        index = list(dims)
+        return PlausibleRange(self.mean[index], self.std[index], self.origin[index])
 
     def is_outlier(self, values: Float[np.ndarray, "B D"]) -> Bool[np.ndarray, "B D"]:
         """Return which values are outliers; infinite values are, NaN is not."""
@@ -46,5 +49,6 @@ class PlausibleRange:
         return np.abs(values - self.mean) > limit
 
     def describe(self, dim: int) -> str:
-        """Return the mean and the deviation of the data in one dimension, as text."""
-        return f"the data has mean {self.mean[dim]:.3g} and deviation {self.std[dim]:.3g} there"
+        """Return the data's range in one dimension, as text."""
+        mean = self.mean[dim] + self.origin[dim]
+        return f"the data has mean {mean:.6g} and deviation {self.std[dim]:.3g} there"

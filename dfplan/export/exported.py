@@ -195,7 +195,8 @@ class ExportedPlanner:
     @functools.cached_property
     def _state_range(self) -> PlausibleRange:
         mean = np.asarray(self.weights["states/mean"], np.float64)
-        return PlausibleRange(mean, np.asarray(self.weights["states/std"], np.float64))
+        std = np.asarray(self.weights["states/std"], np.float64)
+        return PlausibleRange(mean, std, np.array(self.layout.origin or np.zeros(len(mean))))
 
     def _call(
         self, programs: Mapping[int, Program], arguments: list[np.ndarray]

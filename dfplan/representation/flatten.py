@@ -85,6 +85,8 @@ def _vector(x: Any, shape: tuple[int, ...], what: str, dtype: Any) -> np.ndarray
 def as_numbers(value: Any, what: str, dtype: Any = np.float32) -> np.ndarray:
     """Return real numbers of any type as a new array; numbers too large for it become infinite.
 
+    Masked entries of a NumPy masked array are missing, NaN.
+
     Args:
         value: Array, number, or nested sequences of numbers.
         what: Name of the value in errors.
@@ -94,7 +96,8 @@ def as_numbers(value: Any, what: str, dtype: Any = np.float32) -> np.ndarray:
         UserError: If it holds anything but integers and floating-point numbers.
     """
     try:
-        array = np.asarray(value)
+        is_masked = isinstance(value, np.ma.MaskedArray)
+        array = value.astype(np.float64).filled(np.nan) if is_masked else np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
     if array.dtype.kind not in NUMERIC_KINDS:

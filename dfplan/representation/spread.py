@@ -12,6 +12,11 @@ MAX_NOISE = 1.0
 """Standard deviation, in the column's own units, above which a column is not noise."""
 NOISE_RATIO = 1.0
 """Least von Neumann ratio of a flat column that is noise; it is 2 for noise, near 0 for motion."""
+NOTHING = 1e-13
+"""Standard deviation below which a column is numerical noise around 0, in any unit in use.
+
+Simulators leave such numbers in states that never change, such as velocities at rest.
+"""
 UNKNOWN_UNIT = 0.01
 """Scale of a column of noise, relative to its largest absolute value."""
 
@@ -62,7 +67,7 @@ class Spread(NamedTuple):
         Args:
             resolution: `[D]` distance between neighboring numbers at each column's magnitude.
         """
-        is_rounding = self.std <= RESOLUTION_FACTOR * resolution
+        is_rounding = self.std <= np.maximum(RESOLUTION_FACTOR * resolution, NOTHING)
         is_flat = self.std <= np.minimum(FLAT * self.magnitude, MAX_NOISE)
         is_rough = self.change**2 >= NOISE_RATIO * self.std**2
         return is_rounding | (is_flat & is_rough)

@@ -30,6 +30,7 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs.check import check_dataset, check_env
 from dfplan.runs.check_fitted import check_fitted
+from dfplan.runs.check_scale import check_scale
 from dfplan.runs.record import encode_record, open_record, write_record
 from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import distrust
@@ -167,9 +168,10 @@ class Run:
         """Check that a dataset has the states, goals and actions that this run was trained with.
 
         Raises:
-            UserError: If they differ; the message names both.
+            UserError: If they differ, or are in other units or coordinates; the message names both.
         """
         check_dataset(self.layout, data)
+        check_scale(self.states, data)
 
     def check_env(self, env: Any) -> None:
         """Check that an environment has the observations and actions of this run.

@@ -57,6 +57,14 @@ def test_missing_values_are_no_outliers():
     check_goals(RANGE, None)
 
 
+def test_errors_are_in_the_dataset_s_coordinates():
+    data_range = PlausibleRange.of(DATA, origin=(1e6, 0.0, 0.0, 0.0, 0.0))
+    reading = CLEAN.copy()
+    reading[0, 0] = -1e6
+    with pytest.raises(UserError, match=r"has 0 in dimension 0; the data has mean 1e\+06"):
+        screen_states(data_range, reading, missing=False)
+
+
 def test_the_range_of_goals():
     goals = RANGE.take((2, 0))
     assert goals.is_outlier(np.array([[4e6, 1e6]])).tolist() == [[False, True]]

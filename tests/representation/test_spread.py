@@ -27,8 +27,19 @@ def unit(column) -> float:
         (np.full(ROWS, 0.3), 1),
         (np.full(ROWS, -5000.0), 50),
         (np.zeros(ROWS), 1),
+        (1e-17 * NOISE, 1),
+        (1e-39 * NOISE, 1),
     ],
-    ids=["gripper", "sensor", "one-rounding-step", "constant", "large-constant", "zero"],
+    ids=[
+        "gripper",
+        "sensor",
+        "one-rounding-step",
+        "constant",
+        "large-constant",
+        "zero",
+        "numerical",
+        "subnormal",
+    ],
 )
 def test_noise_gets_a_unit_of_its_magnitude(column, expected):
     assert unit(column) == pytest.approx(expected, rel=1e-3)

@@ -117,7 +117,7 @@ def _table(
     columns: dict[str, np.ndarray] = dict(
         zip(NAMES, np.array(boxes, np.float64)[is_tracked].T, strict=True)
     )
-    names = np.array([f"{id:g}" for id in track])
+    names = np.array([f"{int(number)}" for number in track])
     if videos:
         names = np.array([f"{video} {id}" for video, id in zip(videos, names, strict=True)])
     untracked = int((~is_tracked).sum())

@@ -74,7 +74,8 @@ def _can_render(backend: str) -> bool:
     if backend not in ("off", "disable", "disabled"):
         try:
             result = subprocess.run(
-                [sys.executable, "-c", _PROBE_SCRIPT],
+                # -P: modules in the current directory are not imported.
+                [sys.executable, "-P", "-c", _PROBE_SCRIPT],
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 text=True,

@@ -45,6 +45,12 @@ def test_a_file_per_frame_and_a_line_per_box(folder, confidence):
     assert boxes.observation[0].tolist() == [0.1, 0.5, 0.1, 0.2, 0]
 
 
+def test_large_ids_that_differ_in_their_last_digit_are_two_tracks(folder):
+    lines = [f"0 0.{x} 0.5 1 1 {id}" for x, id in ((1, 1234567), (8, 1234568))]
+    rows = read(folder({f"a_{i}": lines for i in (1, 2)}))
+    assert rows.observation[:, 0].tolist() == [0.1, 0.1, 0.8, 0.8]
+
+
 def test_the_same_id_in_two_videos_is_two_tracks(folder):
     path = folder(
         {f"{v}_{i}": [f"0 0.{i} {y} 1 1 1"] for v, y in (("a", 0), ("b", 1)) for i in (1, 2)}
