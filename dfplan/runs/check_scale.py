@@ -32,6 +32,6 @@ def check_scale(states: Normalizer, data: Trajectories) -> None:
         dim = int(np.argmax(is_far))
         trained_mean, actual_mean = data.layout.to_global(np.stack([mean, data_mean]))[:, dim]
         raise UserError(
-            f"dataset {data.dataset_id!r} has mean {actual_mean:g} in dimension {dim}, and the data "
+            f"dataset {data.dataset_id!r} has mean {actual_mean:g} in dimension {dim}; the data "
             f"of this run had {trained_mean:g}; needed: data in the same units and coordinates"
         )

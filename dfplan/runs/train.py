@@ -127,6 +127,7 @@ def _check_new(out: Path) -> None:
 def _check_resumable(run: Run, out: Path) -> None:
     with CheckpointStore(checkpoints(out)) as store:
         store.check_resumable()
+        store.remove_old()
         if run.init_from and store.latest() is None:
             raise UserError(
                 f"{out} has no checkpoints, and so has lost its initial weights from "

@@ -109,10 +109,16 @@ class CheckpointStore:
             for marker in new.rglob("commit_success.txt"):
                 marker.unlink()
             _write_contents(new, items)
-        self._remove_old()
+        self.remove_old()
 
-    def _remove_old(self) -> None:
-        files.remove_leftovers(self.directory)
+    def remove_old(self) -> None:
+        """Remove what killed processes left, and all but the newest checkpoints.
+
+        Raises:
+            UserError: If something cannot be removed.
+        """
+        if self.directory.is_dir():
+            files.remove_leftovers(self.directory)
         for step in self.steps()[: -self._keep]:
             files.remove_directory(self.directory / str(step))
 

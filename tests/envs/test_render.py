@@ -71,12 +71,15 @@ def test_fallback_is_fast(no_opengl):
     assert (time.perf_counter() - start) / 20 < 0.02
 
 
-def test_probe_survives_a_failing_driver(monkeypatch):
-    monkeypatch.setattr(render, "_PROBE_SCRIPT", "import os; os.abort()")
+def test_probe_survives_a_failing_driver_and_imports_nothing_from_here(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "json.py").write_text("open('imported', 'w')")
+    monkeypatch.setattr(render, "_PROBE_SCRIPT", "import json, os; os.abort()")
     monkeypatch.delenv("MUJOCO_GL", raising=False)
     render._can_render.cache_clear()
     with pytest.warns(UserWarning, match="MUJOCO_GL=egl"):
         assert render.has_opengl() is False
+    assert not (tmp_path / "imported").exists()
     render._can_render.cache_clear()
 
 

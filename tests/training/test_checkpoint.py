@@ -70,8 +70,17 @@ def test_the_newest_two_are_kept_and_none_is_written_twice(directory, state):
         assert metadata.stat().st_mtime_ns == written
 
 
+def test_what_a_killed_process_left_is_removed_without_writing(directory):
+    (directory / ".1.0123abcd.dfplan-part" / "old").mkdir(parents=True)
+    with CheckpointStore(directory) as store:
+        steps = store.steps()
+        store.remove_old()
+    assert sorted(p.name for p in directory.iterdir()) == list(map(str, steps))
+
+
 def test_no_checkpoint(tmp_path, state):
     store = CheckpointStore(tmp_path / "none")
+    store.remove_old()
     assert store.latest() is None
     with pytest.raises(UserError, match=r"none holds no checkpoint"):
         store.load_state(state)
