@@ -24,6 +24,9 @@ T = TypeVar("T")
 UNKNOWN = "Unrecognized options"
 """How tyro names options that do not exist."""
 
+MISSING_RUN = "Missing from dfplan {}: RUN "
+"""How tyro's message begins if the run is missing."""
+
 MAX_SEED = 2**31
 """NumPy, Gymnasium and JAX all accept seeds below this one."""
 
@@ -72,6 +75,9 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
         if not error.code:
             raise
         text = first_section(message.getvalue())
+        if text.startswith(MISSING_RUN.format(command)):
+            or_task = " or a task name" if "task name" in text else ""
+            text = f"RUN is missing: a run directory{or_task}"
         if UNKNOWN in text:
             text = unknown_options(argv, _options(args_type, argv, kwargs)) or text
         raise UserError(f"{text}; see dfplan {command} --help") from None
