@@ -24,6 +24,12 @@ T = TypeVar("T")
 UNKNOWN = "Unrecognized options"
 """How tyro names options that do not exist."""
 
+MISSING_RUN = "Missing from dfplan {}: RUN "
+"""How tyro's message begins if the run is missing."""
+
+NO_ENV = "none"
+"""Value of --env for a dataset without an environment."""
+
 MAX_SEED = 2**31
 """NumPy, Gymnasium and JAX all accept seeds below this one."""
 
@@ -72,6 +78,9 @@ def parse(args_type: type[T], command: str, argv: Sequence[str], default: T | No
         if not error.code:
             raise
         text = first_section(message.getvalue())
+        if text.startswith(MISSING_RUN.format(command)):
+            or_task = " or a task name" if "task name" in text else ""
+            text = f"RUN is missing: a run directory{or_task}"
         if UNKNOWN in text:
             text = unknown_options(argv, _options(args_type, argv, kwargs)) or text
         raise UserError(f"{text}; see dfplan {command} --help") from None
@@ -136,7 +145,7 @@ def choose_env(task: Task, name: str | None, env: str | None, env_kwargs: str | 
     Args:
         task: Task to use if `name` is None.
         name: Name of another task, or None.
-        env: Gymnasium id, or None.
+        env: Gymnasium id, `NO_ENV` for no environment (an empty id), or None.
         env_kwargs: Arguments of gymnasium.make as a JSON object, or None.
 
     Raises:
@@ -147,6 +156,7 @@ def choose_env(task: Task, name: str | None, env: str | None, env_kwargs: str | 
         task = get_task(name)
     # A score is only valid in the exact environment that its constants were measured in.
     if env:
+        env = "" if env == NO_ENV else env
         import_own_env(env)
         task = dataclasses.replace(
             task, name="", env=env, env_kwargs={}, score=None, protocol="seeds"

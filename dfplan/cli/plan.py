@@ -84,8 +84,10 @@ def _start(layout: Layout, numbers: tuple[float, ...]) -> np.ndarray:
     elif layout.goal_dim and len(numbers) == layout.goal_dim:
         start[list(layout.goal_dims)] = numbers
     else:
-        short = f" or {layout.goal_dim}" if layout.goal_dim else ""
-        raise UserError(f"--start has {len(numbers)} numbers; valid: {layout.state_dim}{short}")
+        valid = f"{layout.state_dim} (a state)"
+        if layout.goal_dim:
+            valid += f" or {layout.goal_dim} (the goal's dimensions)"
+        raise UserError(f"--start has {len(numbers)} numbers; valid: {valid}")
     return _check_finite("--start", start)
 
 

@@ -157,7 +157,7 @@ def _report(
     figures += [Figure(folder / name, caption) for name, caption in CAPTIONS.items()]
     metrics = read_metrics(resolved.directory)
     return Report(
-        title=task.name or task.env,
+        title=task.name or task.env or task.dataset,
         subtitle=task.description,
         headlines=headlines(results[first]),
         facts=run_facts(resolved),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from dfplan.cli.common import (
+    NO_ENV,
     File,
     Flag,
     Folder,
@@ -36,9 +37,8 @@ from dfplan.runs.presets import make_config
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
 from dfplan.runs.train import resume, train
-from dfplan.tasks.make_env import UnknownEnvError, make_env
+from dfplan.tasks.make_env import UnknownEnvError
 from dfplan.tasks.registry import Task, get_task
-from dfplan.tasks.trust import UntrustedCodeError
 from dfplan.training.loop import Report
 from dfplan.types import UserError
 
@@ -56,7 +56,7 @@ class Args:
 
     Attributes:
         task: Name of a task (see `dfplan tasks`); must precede the options.
-        env: Gymnasium id, instead of the task's.
+        env: Gymnasium id, instead of the task's; none to train without an environment.
         dataset: Minari id, instead of the task's.
         env_kwargs: Arguments of gymnasium.make as a JSON object.
         goal_dims: State dimensions that form the goal, for datasets without goals of their own.
@@ -108,13 +108,13 @@ def main(argv: Sequence[str]) -> int:
             advance(step, f"loss {metrics['loss']:.4f}, {rate:,.0f} tokens/s")
 
         try:
-            _train(args, args.out, argv, report=report)
+            trained = _train(args, args.out, argv, report=report)
         except KeyboardInterrupt as interrupt:
             interrupt.args = (_how_to_resume(args.out),)
             raise
     seconds = time.perf_counter() - start_time
     outcome = f"trained in {seconds:.0f} s" if last else f"already at step {first_step}"
-    console.print(f"{args.out}: {outcome}; next: dfplan eval {args.out}")
+    console.print(f"{args.out}: {outcome}; next: {_next_command(trained, args.out)}")
     write_result(args.json, {"run": str(args.out), "seconds": seconds, "step": first_step, **last})
     return 0
 
@@ -146,24 +146,33 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
     return args, run
 
 
-def _train(args: Args, out: Path, argv: Sequence[str], report: Report) -> None:
+def _train(args: Args, out: Path, argv: Sequence[str], report: Report) -> Run:
     if args.resume:
-        resume(out, stop_step=args.stop_step, report=report)
-        return
-    task = _choose_task(args)
-    _note_missing_env(task)
-    train(
-        task,
-        args.config,
-        out,
-        goal_dims=args.goal_dims or None,
-        goal_from=args.goal_from,
-        goal_value=args.goal_value,
-        init_from=args.init_from,
-        stop_step=args.stop_step,
-        report=report,
-        command=shlex.join(["dfplan", "train", *argv]),
-    )
+        return resume(out, stop_step=args.stop_step, report=report)
+    try:
+        return train(
+            _choose_task(args),
+            args.config,
+            out,
+            goal_dims=args.goal_dims or None,
+            goal_from=args.goal_from,
+            goal_value=args.goal_value,
+            init_from=args.init_from,
+            stop_step=args.stop_step,
+            report=report,
+            command=shlex.join(["dfplan", "train", *argv]),
+        )
+    except UnknownEnvError as error:
+        raise UserError(
+            f"{error}; to train without an environment, such as on a machine that lacks its "
+            f"package: --env {NO_ENV}"
+        ) from error
+
+
+def _next_command(run: Run, out: Path) -> str:
+    if run.task.env:
+        return f"dfplan eval {out}"
+    return f"dfplan predict {out} --dataset {run.task.dataset}"
 
 
 def _choose_task(args: Args) -> Task:
@@ -177,19 +186,6 @@ def _replace_parts(task: Task, args: Args) -> Task:
     """Return a task with the environment and dataset of the command line, if any."""
     task = choose_env(task, args.task or None, args.env, env_kwargs=args.env_kwargs)
     return dataclasses.replace(task, dataset=args.dataset or task.dataset)
-
-
-def _note_missing_env(task: Task) -> None:
-    """Print a note if the environment is unknown: not an error, but the id may be misspelled.
-
-    The id of a run to initialize from was checked when that run was trained.
-    """
-    try:
-        make_env(task.env, task.env_kwargs).close()
-    except UntrustedCodeError:
-        return
-    except UnknownEnvError as error:
-        console.print(f"note: {error}; training continues, as it needs only the dataset")
 
 
 def _check_unchanged(run: Run, args: Args) -> None:
@@ -212,7 +208,7 @@ def _check_unchanged(run: Run, args: Args) -> None:
 
 def _settings(task: Task, layout: Layout, config: Config) -> dict[str, Any]:
     return {
-        "env": task.env,
+        "env": task.env or NO_ENV,
         "env_kwargs": task.env_kwargs,
         "dataset": task.dataset,
         **{name: getattr(layout, name) for name in GOAL},

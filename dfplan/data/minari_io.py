@@ -14,6 +14,7 @@ from dfplan.data.store.root import datasets_root, is_dataset_id
 from dfplan.representation.goal_dims import find_goal_dims
 from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.representation.origin import choose_origin
+from dfplan.tasks.registry import all_tasks
 from dfplan.types import UserError, one_line
 
 
@@ -65,12 +66,21 @@ def _download(dataset_id: str) -> None:
     import minari
 
     missing = f"no local dataset {dataset_id!r}; local: {', '.join(local_ids()) or 'none'}"
+    missing += _collect_hint(dataset_id)
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise UserError(f"{missing}; to download from Minari's remote: pip install 'minari[hf]'")
+        raise UserError(f'{missing}; to download it from Minari: pip install "dfplan[remote]"')
     try:
         minari.download_dataset(dataset_id)
     except Exception as error:  # Minari raises many kinds: no network, unknown or malformed id
         raise UserError(f"{missing}; Minari's remote: {one_line(error)}") from error
+
+
+def _collect_hint(dataset_id: str) -> str:
+    """Return the command that collects the dataset of a task; empty without one."""
+    for task in all_tasks().values():
+        if task.dataset == dataset_id and (task.collector or task.policy):
+            return f"; to collect it: dfplan collect {task.name}"
+    return ""
 
 
 def load_trajectories(

@@ -24,21 +24,50 @@ def check_dataset(layout: Layout, data: Trajectories) -> None:
         raise _mismatch(f"dataset {data.dataset_id!r}", actual=data.layout, trained=layout)
 
 
-def check_env(layout: Layout, goal_dims: tuple[int, ...] | None, env: Any) -> None:
+def check_env(layout: Layout, env: Any) -> None:
     """Check that an environment has the observations and actions of a run.
 
     Args:
         layout: Layout of the run.
-        goal_dims: State dimensions that a goal fixes; None to detect them in a goal Dict.
         env: Gymnasium environment.
 
     Raises:
         UserError: If they differ; the message names both.
     """
-    actual = layout_from_spaces(env.observation_space, env.action_space, goal_dims)
+    subject = f"environment {env.spec.id if env.spec else env}"
+    check_sizes(layout, env.observation_space, env.action_space, subject=subject)
+    actual = layout_from_spaces(env.observation_space, env.action_space, spaces_goal_dims(layout))
     if _describe_sizes(actual) != _describe_sizes(layout):
-        name = env.spec.id if env.spec else env
-        raise _mismatch(f"environment {name}", actual=actual, trained=layout)
+        raise _mismatch(subject, actual=actual, trained=layout)
+
+
+def check_sizes(layout: Layout, observation_space: Any, action_space: Any, *, subject: str) -> None:
+    """Check that spaces have as many states and actions as a run, whatever their goals are.
+
+    Args:
+        layout: Layout of the run.
+        observation_space: Gymnasium space of the observations.
+        action_space: Gymnasium space of the actions.
+        subject: What has these spaces, the subject of the error message.
+
+    Raises:
+        UserError: If the sizes differ; the message names both.
+    """
+    # The run's goal dimensions may lie outside of a smaller state, which would hide the reason.
+    goal_dims = None if layout.goal_dims else ()
+    actual = layout_from_spaces(observation_space, action_space, goal_dims)
+    appended = layout.state_dim - layout.observation_dim
+    sizes, trained = (
+        f"{spaces.observation_dim + appended} states and {spaces.action_dim} actions"
+        for spaces in (actual, layout)
+    )
+    if sizes != trained:
+        raise UserError(f"{subject} has {sizes}; this run was trained with {trained}")
+
+
+def spaces_goal_dims(layout: Layout) -> tuple[int, ...] | None:
+    """Return a run's goal dimensions for reading other spaces; None detects them."""
+    return None if layout.append_achieved else layout.goal_dims
 
 
 def check_same_networks(trained: Config, config: Config) -> None:

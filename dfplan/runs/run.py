@@ -17,7 +17,7 @@ import jax
 from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
-from dfplan.data.minari_io import Trajectories, load_trajectories
+from dfplan.data.minari_io import Trajectories, load_trajectories, open_dataset
 from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
@@ -28,7 +28,7 @@ from dfplan.planner.support import DataSupport
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
-from dfplan.runs.check import check_dataset, check_env
+from dfplan.runs.check import check_dataset, check_env, check_sizes, spaces_goal_dims
 from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.check_scale import check_scale
 from dfplan.runs.record import encode_record, open_record, write_record
@@ -88,7 +88,7 @@ class Run:
     @property
     def goal_dims(self) -> tuple[int, ...] | None:
         """Goal dimensions for reading the spaces of a dataset or environment; None detects them."""
-        return None if self.layout.append_achieved else self.layout.goal_dims
+        return spaces_goal_dims(self.layout)
 
     @property
     def model(self) -> Model:
@@ -153,8 +153,10 @@ class Run:
         Raises:
             UserError: If it is not on this machine, or has other states, goals or actions.
         """
+        dataset_id = dataset_id or self.task.dataset
+        self.check_sizes(dataset_id)
         data = load_trajectories(
-            dataset_id or self.task.dataset,
+            dataset_id,
             goal_dims=self.goal_dims,
             goal_from=self.layout.goal_from,
             goal_value=self.layout.goal_value,
@@ -163,6 +165,20 @@ class Run:
         )
         self.check_dataset(data)
         return data
+
+    def check_sizes(self, dataset_id: str) -> None:
+        """Check the number of states and actions of a dataset, before it is read.
+
+        Raises:
+            UserError: If it is not on this machine, or a number differs; the message names both.
+        """
+        dataset = open_dataset(dataset_id)
+        check_sizes(
+            self.layout,
+            dataset.observation_space,
+            dataset.action_space,
+            subject=f"dataset {dataset_id!r}",
+        )
 
     def check_dataset(self, data: Trajectories) -> None:
         """Check that a dataset has the states, goals and actions that this run was trained with.
@@ -179,7 +195,7 @@ class Run:
         Raises:
             UserError: If they differ; the message names both.
         """
-        check_env(self.layout, self.goal_dims, env)
+        check_env(self.layout, env)
 
     def with_planner(self, changes: Mapping[str, Any]) -> "Run":
         """Return this run with some planner settings changed, such as `{"candidates": 16}`.

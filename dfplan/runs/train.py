@@ -7,11 +7,13 @@ from typing import NamedTuple
 from dfplan.config import Config
 from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.representation.layout import Layout
+from dfplan.runs.check import check_env
 from dfplan.runs.fit import fit_run
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.make_env import identify_env, open_env
 from dfplan.tasks.registry import Task
+from dfplan.tasks.trust import UntrustedCodeError
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.loop import Report, check_trainable, fit
 from dfplan.training.objective import check_model
@@ -38,9 +40,9 @@ def train(
     """Train a new run.
 
     Args:
-        task: Environment and dataset. If the environment is an object or a function, it is checked
-            against the dataset, and the run keeps the Gymnasium id and arguments that made it, or
-            an empty id if it has none.
+        task: Environment and dataset. The environment is checked against the dataset; an empty id
+            trains without one. For an object or a function, the run keeps the Gymnasium id and
+            arguments that made it, or an empty id if it has none.
         config: Settings.
         out: Directory of the run; must not exist, or be empty. It is created before the first
             training step, once all settings have been checked.
@@ -58,10 +60,11 @@ def train(
         The run as written to `out`.
 
     Raises:
+        UnknownEnvError: If the environment is not installed. Nothing is written.
         UserError: If `out` holds anything or another process trains into it; the dataset is missing
-            or unusable; the settings do not fit the dataset, each other or the run to initialize
-            from; or wandb is requested and not installed. Nothing is written in these cases.
-            During training, as `fit`.
+            or unusable; the environment does not fit the dataset; the settings do not fit the
+            dataset, each other or the run to initialize from; or wandb is requested and not
+            installed. Nothing is written in these cases. During training, as `fit`.
     """
     out = Path(out)
     _check_new(out)
@@ -73,6 +76,7 @@ def train(
             goal=_Goal(goal_dims, goal_from, goal_value),
             pretrained=pretrained,
         )
+        task = _check_env(task, data.layout)
         run = _new_run(task, config, data, command=command, pretrained=pretrained)
         training_arrays = run.training_arrays(data)
         if config.training.wandb:
@@ -155,6 +159,7 @@ def _load_data(
         _check_no_goal(goal)
         goal = goal._replace(dims=())
     elif pretrained is not None:
+        pretrained.run.check_sizes(task.dataset)
         layout = pretrained.run.layout
         goal = _Goal(pretrained.run.goal_dims, layout.goal_from, layout.goal_value)
     return load_trajectories(
@@ -206,18 +211,26 @@ def _new_run(
     )
     if pretrained is not None:
         run = dataclasses.replace(run, init_from=pretrained.name)
-    return _with_env_id(run)
+    return run
 
 
-def _with_env_id(run: Run) -> Run:
-    """Return the run with its environment as an id; check an object against the dataset first."""
-    if isinstance(run.task.env, str):
-        return run
-    with open_env(run.task.env, run.task.env_kwargs) as env:
-        run.check_env(env)
-        env_id, env_kwargs = identify_env(env)
-    task = dataclasses.replace(run.task, env=env_id, env_kwargs=env_kwargs)
-    return dataclasses.replace(run, task=task)
+def _check_env(task: Task, layout: Layout) -> Task:
+    """Check the environment against the dataset; return the task with its environment as an id.
+
+    The id of a run to initialize from was checked when that run was trained. If making it would
+    import code that only the run's file names, it is not checked again.
+    """
+    if task.env == "":
+        return task
+    try:
+        with open_env(task.env, task.env_kwargs) as env:
+            check_env(layout, env)
+            if isinstance(task.env, str):
+                return task
+            env_id, env_kwargs = identify_env(env)
+    except UntrustedCodeError:
+        return task
+    return dataclasses.replace(task, env=env_id, env_kwargs=env_kwargs)
 
 
 def _save_initial_weights(spec: TrainSpec, params: PyTree, out: Path) -> None:

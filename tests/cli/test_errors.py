@@ -243,7 +243,7 @@ START = ["plan", "RUN", "--start", "1", "1"]
         ([*EVAL, "--out", "file/new"], ["cannot write file/new/result.json"]),
         ([*EVAL, "--json", "file/x.json"], ["cannot write file/x.json"]),
         ([*EVAL, "--json", "RUN/config.json"], ["RUN/config.json"]),
-        (["plan", "RUN", "--start", "1"], ["--start", "1", "4 or 2"]),
+        (["plan", "RUN", "--start", "1"], ["--start", "1", "4 (a state)", "2 (the goal"]),
         ([*START, "--goal", "1"], ["--goal", "1", "2"]),
         ([*START, "--goal", "inf", "1"], ["--goal", "[inf  1.]", "finite"]),
         ([*START, "--seed", "-1"], ["--seed", "-1"]),

@@ -114,13 +114,22 @@ def test_discrete_actions_are_rejected_at_once(dfplan, place, env):
     assert "Discrete(" in failed.err and "Box" in failed.err
 
 
-def test_training_notes_an_unknown_environment(dfplan, place):
-    names = ["--dataset", "my/pend-v1"]
-    assert dfplan("collect", "--env", "Pendulum-v1", *names, *STEPS).code == 0
-    done = dfplan("train", "--env", "Pendulam-v1", *names, "--out", "run", *TINY, *SMALLER)
-    assert done.code == 0
-    (note,) = (line for line in done.out.splitlines() if line.startswith("note: "))
-    assert "'Pendulam-v1'" in note and "Pendulum-v1" in note
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ("Pendulam-v1", ["'Pendulam-v1'", "Pendulum-v1", "--env none"]),
+        ("no_such_module_1:Tank-v0", ["'no_such_module_1:Tank-v0'", "--env none"]),
+        ("Reacher-v5", ["Reacher-v5 has 10 states", "trained with 3 states"]),
+    ],
+    ids=["unknown", "module", "sizes"],
+)
+def test_training_refuses_an_unsuitable_environment(dfplan, place, env, words):
+    names = ["--dataset", f"my/{env.rpartition(':')[2].lower()}"]
+    assert dfplan("collect", "--env", "Pendulum-v1", *names, "--steps", 210).code == 0
+    done = dfplan("train", "--env", env, *names, "--out", "run", *TINY)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert all(word in done.err for word in words)
+    assert not (place / "run").exists()
 
 
 def test_an_environment_without_a_time_limit_needs_one(dfplan, place, run):

@@ -44,7 +44,10 @@ def test_tracks_in_a_csv_file_are_imported_and_forecast(dfplan, place):
     (place / "walks.csv").write_text("\n".join(["id,time,x,y", *rows]))
     assert dfplan("import", "csv", "walks.csv", "--dataset", "my/walks-v0").code == 0
     train = ("train", "--dataset", "my/walks-v0", "--env", "none", "--out", "walks", *TINY)
-    assert dfplan(*train, "--data.tokens", 6).code == 0
+    done = dfplan(*train, "--data.tokens", 6)
+    assert done.code == 0 and "note" not in done.out
+    assert "next: dfplan predict walks --dataset my/walks-v0" in done.out
+    assert dfplan(*train, "--resume").code == 0
     options = ("--planner.history.tokens", 3, "--planner.candidates", 5, "--json", "w.json")
     done = dfplan("predict", "walks", "--dataset", "my/walks-v0", "--from-end", *options)
     assert (done.code, done.err) == (0, "")

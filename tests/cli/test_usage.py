@@ -122,6 +122,16 @@ def test_user_errors_pass(capsys, monkeypatch):
     assert capsys.readouterr().err == "dfplan: error: as it is\n"
 
 
+@pytest.mark.parametrize(
+    "command", ["eval", "plan", "render", "report", "predict", "info", "bench", "pack", "export"]
+)
+def test_a_missing_run(capsys, command):
+    for argv in ([], ["--json", "x.json"]):
+        text = error(capsys, command, *argv)
+        assert "RUN is missing" in text and f"dfplan {command} --help" in text
+        assert "(required)" not in text
+
+
 def test_options_of_a_command_within_a_command(capsys):
     assert "--stride" in error(capsys, "dataset", "show", "x-v0", "--strid", "3")
     text = error(capsys, "dataset", "show", "x-v0", "--stride", "many")

@@ -188,7 +188,17 @@ def test_an_unknown_id_lists_the_local_ones(minari_home, remote, dataset_id):
 def test_without_huggingface_hub_the_error_names_the_extra(minari_home, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     message = refusal("D4RL/pointmaze/umaze-v2")
-    assert "local: none;" in message and "pip install 'minari[hf]'" in message
+    assert (
+        "local: none;" in message
+        and 'pip install "dfplan[remote]"' in message
+        and "collect" not in message
+    )
+
+
+def test_a_missing_dataset_of_a_task_names_the_command_that_collects_it(minari_home, remote):
+    message = refusal("dfplan/pointmaze-medium-v0")
+    collect = message.index("dfplan collect pointmaze-medium;")
+    assert collect < message.index("no such dataset anywhere")
 
 
 def test_a_foreign_folder_among_the_datasets(minari_home):

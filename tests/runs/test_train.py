@@ -9,16 +9,16 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.data import minari_io
 from dfplan.runs import train as train_module
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.runs.train import resume, train
+from dfplan.tasks.make_env import UnknownEnvError
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import UserError
 
-TASK = Task("Walk-v0", "tiny-v0")
+TASK = Task("", "tiny-v0")
 GOAL = (0, 1)
 
 
@@ -61,7 +61,8 @@ def dataset(tiny_data, monkeypatch):
             raise UserError(f"no dataset {dataset_id!r} here")
         return data
 
-    monkeypatch.setattr(minari_io, "open_dataset", open_dataset)
+    for module in ("dfplan.data.minari_io", "dfplan.runs.run"):
+        monkeypatch.setattr(f"{module}.open_dataset", open_dataset)
     return data
 
 
@@ -122,9 +123,34 @@ def test_an_environment_object_is_kept_as_its_id_and_arguments(dataset, tiny_con
 def test_an_environment_object_that_does_not_fit_the_data(dataset, tiny_config, tmp_path):
     env = Walk()
     env.observation_space = box(4)
-    with pytest.raises(UserError, match=r"has 4 states, 2 goals.*trained with 3 states"):
+    with pytest.raises(UserError, match=r"has 4 states.*trained with 3 states"):
         train(Task(env, "tiny-v0"), tiny_config, tmp_path / "run", stop_step=0, goal_dims=GOAL)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_registered_environment_that_does_not_fit_the_data(dataset, tiny_config, tmp_path):
+    with pytest.raises(UserError, match=r"Pendulum-v1 has 3 states and 1 act.*3 states and 2 act"):
+        train(Task("Pendulum-v1", "tiny-v0"), tiny_config, tmp_path / "run", stop_step=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_environment_is_not_trained_for(dataset, tiny_config, tmp_path):
+    with pytest.raises(UnknownEnvError, match=r"'Pendulam-v1'.*Pendulum-v1"):
+        train(Task("Pendulam-v1", "tiny-v0"), tiny_config, tmp_path / "run", stop_step=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dataset_that_lacks_a_goal_dimension_of_the_run(dataset, tiny_config, tmp_path):
+    goal = {"goal_dims": (0,), "goal_from": (2,)}
+    run = train(TASK, tiny_config, tmp_path / "a", stop_step=0, **goal)
+    for episode in dataset.episodes:
+        episode.observations = episode.observations[:, :2]
+    dataset.observation_space = box(2)
+    message = r"'tiny-v0' has 2 states.*trained with 3 states"
+    with pytest.raises(UserError, match=message):
+        run.load_data("tiny-v0")
+    with pytest.raises(UserError, match=message):
+        train(TASK, tiny_config, tmp_path / "b", init_from=tmp_path / "a")
 
 
 def test_the_source_of_the_goal_is_kept(dataset, tiny_config, tmp_path):
@@ -234,13 +260,13 @@ def make_empty(dataset):
     [
         (make_nan, {}, TASK, "episode 3, step 5: .*1 is nan"),
         (make_empty, {}, TASK, "has no steps"),
-        (None, {}, Task("Walk-v0", "none-v0"), "'none-v0'"),
+        (None, {}, Task("", "none-v0"), "'none-v0'"),
         (None, {"data.stride": 21}, TASK, "data.stride 21 .*valid: 1 to 20"),
         (None, {"data.rest_dims": [3]}, TASK, "data.rest_dims 3 "),
         (None, {"planner.low_level_controller": "diffused"}, TASK, "'diffused'.* data.actions"),
         (None, BIDIRECTIONAL, TASK, "'autoregressive' .*'bidirectional'"),
         (None, BIDIRECTIONAL | TWO_STREAM, TASK, "two_stream .*'bidirectional'"),
-        (None, {}, Task("W-v0", "tiny-v0", env_kwargs={"f": print}), "JSON.*env_kwargs"),
+        (None, {}, Task("", "tiny-v0", env_kwargs={"f": print}), "JSON.*env_kwargs"),
     ],
     ids=["nan", "empty", "missing", "stride", "rest", "planner", "ahead", "streams", "kwargs"],
 )

@@ -209,7 +209,7 @@ def test_a_tracker_for_other_states_is_refused(monkeypatch, tiny_config, tmp_pat
         {"data.goal": "reward", "planner.low_level_controller": "tracker"}
     )
     with pytest.raises(UserError, match=r"valid here: --planner\.low-level-controller inverse"):
-        train(Task("Some-v0", "some-v0"), config, tmp_path / "run")
+        train(Task("", "some-v0"), config, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +224,6 @@ def test_unusable_rewards_are_refused(dataset, tiny_config, tmp_path, rewards, g
     dataset(*rewards)
     config = tiny_config.override({"data.goal": "reward"})
     with pytest.raises(UserError, match=message) as error:
-        train(Task("Some-v0", "some-v0"), config, tmp_path / "run", **goal)
+        train(Task("", "some-v0"), config, tmp_path / "run", **goal)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
