@@ -9,8 +9,8 @@ from dfplan.data.importers.columns import ColumnReader, Columns
 from dfplan.types import UserError
 
 DROPPED = (
-    "the file does not contain the observation after the last action of an episode: that action "
-    "is left out, and the episode counts as truncated"
+    "the observation after the last action of an episode is not known: that action is left out, "
+    "and the episode counts as truncated"
 )
 NO_REWARDS = "the file has no rewards: they are zero"
 ONE_EPISODE = "all rows form one episode; to split them, use --episode-steps"

@@ -78,7 +78,7 @@ def test_with_timeouts_the_flags_decide_and_a_note_says_so(read, change):
     after = change(trajectory()[1])
     episodes, notes = read(False, timeouts=ends(LENGTHS), next_observations=after)
     assert [len(episode) for episode in episodes] == [length - 1 for length in LENGTHS]
-    assert "next_observations are left out" in notes
+    assert "next_observations are ignored" in notes
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def read(tmp_path):
 def test_each_mark_splits_the_rows(read, marks):
     episodes = read(**marks)
     assert episodes.length.tolist() == list(LENGTHS)
-    assert any("dones do not say" in note for note in episodes.notes) == ("dones" in marks)
+    assert any("dones" in note for note in episodes.notes) == ("dones" in marks)
 
 
 def test_dones_do_not_terminate_and_terminals_beside_them_do(read, tmp_path):
