@@ -1,5 +1,7 @@
 """Replay buffers in NumPy files: next observations, terminations, unmarked ends."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,8 @@ MIDDLE = np.arange(sum(LENGTHS)) == STOPS[1]
 def read(tmp_path):
     def call(columns=Columns(), limit=None, **changes):
         path = tmp_path / "buffer.npz"
-        np.savez(path, **flat(**{"terminals": None, "next_observations": NEXT, **changes}))
+        arrays: Any = flat(**{"terminals": None, "next_observations": NEXT, **changes})
+        np.savez(path, **arrays)
         return read_files("numpy", [path], columns, limit=limit)
 
     return call
