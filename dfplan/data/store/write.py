@@ -31,7 +31,8 @@ def check_new_dataset_id(dataset_id: str) -> None:
         check_vacant(path)
     except UserError as error:
         raise DatasetExistsError(
-            f"dataset {dataset_id!r} already exists in {path}; choose another id"
+            f"dataset {dataset_id!r} already exists in {path}; choose another id, or delete it: "
+            f"minari delete {dataset_id}"
         ) from error
     if path.parent.is_dir():
         with exclusive(path):
