@@ -32,6 +32,7 @@ class ColumnarEpisodes:
         final: `[E, O]`, observations after the last actions, or None if the file lacks them. Then
             the last action of each episode does not belong to a step.
         notes: What the user should know, one sentence each.
+        observation_names: `[O]` names of the observation's numbers; empty if it is one column.
     """
 
     where: str
@@ -43,6 +44,7 @@ class ColumnarEpisodes:
     terminated: np.ndarray
     final: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    observation_names: tuple[str, ...] = ()
 
     @property
     def used(self) -> np.ndarray:
@@ -101,6 +103,7 @@ def read_episodes(
         length=length,
         terminated=terminated,
         final=final,
+        observation_names=reader.dimension_names(columns.observations),
     )
     _check_finite(episodes, columns)
     notes = _notes(reader, columns, episodes, boundary_columns=boundary_columns)

@@ -117,7 +117,8 @@ def describe(
         action_space: Space of an action; the environment's by default.
         author: Name of the author.
         entries: Further entries, such as algorithm_name, description, ref_min_score,
-            ref_max_score and requirements; None leaves one out.
+            ref_max_score and requirements, or dfplan's own `observation_names`; None leaves one
+            out.
     """
     from minari import __version__
     from minari.serialization import serialize_space
