@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import tyro
-from rich import box
-from rich.table import Table
 
 from dfplan.cli.common import (
     File,
@@ -20,6 +18,7 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress_bar import step_bar
+from dfplan.cli.table import PlainTable
 from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import open_dataset
 from dfplan.data.profile.findings import findings
@@ -34,6 +33,8 @@ from dfplan.representation.tokens import TokenLayout
 from dfplan.types import check_choice
 
 COMMANDS = ("show", "list")
+COLUMNS = ("dimension", "min", "mean", "std", "max", "at limits", "NaN", "outliers")
+EMPTY = "-"
 
 DatasetId = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID", help_behavior_hint="")]
 
@@ -87,10 +88,10 @@ def _list(args: List) -> int:
     if not records:
         console.print("no local datasets; create one with dfplan collect or dfplan import")
         return 0
-    table = _table("dataset", "episodes", "steps", "problem")
+    table = PlainTable("dataset", "episodes", "steps", "problem")
     for record in records:
         counts = [
-            f"{record[name]:,}" if record[name] is not None else "-"
+            f"{record[name]:,}" if record[name] is not None else EMPTY
             for name in ("episodes", "steps")
         ]
         table.add_row(record["dataset"], *counts, record["problem"])
@@ -177,23 +178,21 @@ def _range(values: Any) -> str:
     return f"{low} to {high}, median {median}"
 
 
-def _dimensions(profile: Profile) -> Table:
-    table = _table("dimension", "min", "mean", "std", "max", "at limits", "NaN", "outliers")
-    for dimension in (*profile.state, *profile.action, *profile.goal, *profile.reward):
-        table.add_row(dimension.name, *_cells(dimension))
+def _dimensions(profile: Profile) -> PlainTable:
+    """Return a row per dimension, without the columns that would be empty."""
+    dimensions = (*profile.state, *profile.action, *profile.goal, *profile.reward)
+    rows = [(dimension.name, *_cells(dimension)) for dimension in dimensions]
+    shown = [i for i, column in enumerate(zip(*rows, strict=True)) if set(column) != {EMPTY}]
+    table = PlainTable(*(COLUMNS[i] for i in shown))
+    for row in rows:
+        table.add_row(*(row[i] for i in shown))
     return table
 
 
 def _cells(dimension: Dimension) -> list[str]:
     values = (dimension.low, dimension.mean, dimension.std, dimension.high)
     numbers = [f"{value:.4g}" for value in values]
-    shares = [f"{share:.1%}" if share else "-" for share in (dimension.at_ends, dimension.missing)]
-    outliers = f"{dimension.outlier_steps:,}" if dimension.outlier_steps else "-"
-    return [*numbers, *shares, outliers]
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for i, name in enumerate(columns):
-        table.add_column(name, justify="right" if i else "left", no_wrap=True)
-    return table
+    shares = (dimension.at_ends, dimension.missing)
+    percentages = [f"{share:.1%}" if share else EMPTY for share in shares]
+    outliers = f"{dimension.outlier_steps:,}" if dimension.outlier_steps else EMPTY
+    return [*numbers, *percentages, outliers]

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-from rich import box
-from rich.table import Table
 
+from dfplan.cli.table import PlainTable
 from dfplan.evaluation.bootstrap import interval as mean_interval
 from dfplan.forecast.windows import COVERAGES, errors, inside
 from dfplan.report.result import format_interval
@@ -43,11 +42,9 @@ def summary(record: dict[str, Any]) -> str:
     )
 
 
-def table_of(measured: dict[str, Any]) -> Table:
+def table_of(measured: dict[str, Any]) -> PlainTable:
     """Return the table of what `measure` returned."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("metric", no_wrap=True)
-    table.add_column("mean (95% CI)", no_wrap=True)
+    table = PlainTable("metric", "mean (95% CI)")
     for name, value in measured.items():
         kind, _, detail = name.partition("_")
         label = f"coverage of the {detail} interval" if kind == "coverage" else ERRORS[detail]

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rich import box
-from rich.table import Table
 
 from dfplan.cli.progress_bar import step_bar
+from dfplan.cli.table import PlainTable
 from dfplan.evaluation.bootstrap import interval as mean_interval
 from dfplan.forecast.fill import Incomplete, fill_gaps
 from dfplan.forecast.gaps import HeldOutGaps, hold_out, interpolate, smooth
@@ -132,13 +131,10 @@ def _fills(filler: Filler, held: HeldOutGaps, title: str, seed: int) -> dict[str
     return {method: filled[:, :, held.gap] for method, filled in fills.items()}
 
 
-def gap_table(measured: Mapping[str, Any]) -> Table:
+def gap_table(measured: Mapping[str, Any]) -> PlainTable:
     """Return the table of what `measure_gaps` measured: errors, and coverages of intervals."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("filled by", no_wrap=True)
-    table.add_column("error (95% CI)", no_wrap=True)
-    for coverage in COVERAGES:
-        table.add_column(f"{coverage:.0%} interval", no_wrap=True)
+    intervals = (f"{coverage:.0%} interval" for coverage in COVERAGES)
+    table = PlainTable("filled by", "error (95% CI)", *intervals)
     for method, values in measured.items():
         shares = [values.get(f"coverage_{coverage:.0%}") for coverage in COVERAGES]
         cells = ["-" if share is None else f"{share['mean']:.3f}" for share in shares]

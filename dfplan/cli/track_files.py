@@ -81,7 +81,10 @@ def _fill_tracks(
             f"{found.too_long}"
         )
     if not found.gaps:
-        raise UserError(f"{tracks.where} has no gap of up to {longest} steps")
+        raise UserError(
+            f"{tracks.where} has no gap to fill; needed: 1 to {longest} missing time steps between "
+            "two positions of a track"
+        )
     layout = filler.run.layout
     local = found.incomplete._replace(states=layout.to_local(found.incomplete.states))
     samples = filler.sample(f"filling {tracks.where}", local, filler.seed)

@@ -86,4 +86,4 @@ def _draw_histogram(ax: Any, name: str, values: np.ndarray, color: str) -> None:
     ax.hist(values[np.isfinite(values)], bins=BINS, color=color, gid=name)
     ax.set_yticks([])
     name_axes(ax, ("", ""), "")
-    ax.set_title(name, fontsize=9, color=INK)
+    ax.set_title(name, fontsize=9, color=INK, parse_math=False)

@@ -48,8 +48,8 @@ def level_colors():
 def name_axes(ax: Any, names: tuple[str, str], unit: str) -> None:
     """Label both axes in small type, with the unit unless it is empty."""
     x, y = (f"{name} ({unit})" if name and unit else name for name in names)
-    ax.set_xlabel(x, fontsize=9, color=INK)
-    ax.set_ylabel(y, fontsize=9, color=INK)
+    ax.set_xlabel(x, fontsize=9, color=INK, parse_math=False)
+    ax.set_ylabel(y, fontsize=9, color=INK, parse_math=False)
     ax.tick_params(labelsize=8, color="#999999", labelcolor="#555555")
     for spine in ax.spines.values():
         spine.set_color("#bbbbbb")

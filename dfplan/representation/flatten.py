@@ -96,8 +96,9 @@ def as_numbers(value: Any, what: str, dtype: Any = np.float32) -> np.ndarray:
         UserError: If it holds anything but integers and floating-point numbers.
     """
     try:
-        is_masked = isinstance(value, np.ma.MaskedArray)
-        array = value.astype(np.float64).filled(np.nan) if is_masked else np.asarray(value)
+        if isinstance(value, np.ma.MaskedArray):
+            value = np.ma.filled(value.astype(np.float64), np.nan)
+        array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{what} is not an array of numbers: {one_line(error)}") from error
     if array.dtype.kind not in NUMERIC_KINDS:

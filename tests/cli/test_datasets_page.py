@@ -39,6 +39,8 @@ def files(place, monkeypatch):
     for name in ("pointmaze-medium-navigate-v0", "pointmaze-medium-navigate-v0-val"):
         np.savez(f"{name}.npz", **columns, **positions)
     np.savez("walks.npz", observations=state, actions=action, episode_lengths=[20, 40])
+    replay = {"obs": state[:-1], "next_obs": state[1:], "acts": action[:-1], "rews": state[:-1, 0]}
+    np.savez("replay.npz", **replay, dones=ends[:-1])
     np.save("observations.npy", state)
     np.save("actions.npy", action[1:])
     info = Path("pusht/meta/info.json")

@@ -3,12 +3,12 @@
 The columns are `observations` and `actions`, and optionally `rewards` and the ends of episodes:
 `terminals` and `timeouts`, `dones`, `episode_lengths` (number of actions of each episode) or
 `episode_ends` (number of actions up to the end of each episode, as in diffusion_policy's replay
-buffers). Observations may have one row more per episode than actions: the observation after the
-last action.
+buffers). The observation after the last action of an episode is known if there are
+`next_observations`, or if observations have one row more per episode than actions.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,21 +20,37 @@ from dfplan.data.importers.episodes import (
     join_episodes,
     read_episodes,
 )
+from dfplan.data.importers.next_observations import NextObservations, read_next
 from dfplan.data.importers.npz import open_npy, open_npz
 from dfplan.types import UserError
 
 DEFAULT = Columns(observations=("observations",), actions=("actions",), rewards="rewards")
 LENGTHS = "episode_lengths"
 CUMULATIVE = "episode_ends"
+TERMINALS = "terminals"
+TIMEOUTS = "timeouts"
 DONES = "dones"
-ENDS = ("terminals", "timeouts", DONES)
-MARKS = (*ENDS, LENGTHS, CUMULATIVE)
-SUSPECTS = ("done", "episode", "is_first", "is_last", "terminal", "terminat", "timeout", "truncat")
+ENDS = (TERMINALS, TIMEOUTS, DONES)
+COMPLETE = (TIMEOUTS, DONES, LENGTHS, CUMULATIVE)
+"""Columns that mark the end of every episode; `terminals` alone omit the truncated ones."""
+MARKS = (TERMINALS, *COMPLETE)
+SUSPECTS = (
+    "done",
+    "episode",
+    "is_first",
+    "is_last",
+    "terminal",
+    "terminat",
+    "timeout",
+    "traj",
+    "truncat",
+)
 """Parts of the names of columns that may mark where episodes end."""
 DONES_TRUNCATE = (
-    "dones do not tell whether an episode terminated or was truncated: without terminals, episodes "
-    "count as truncated"
+    "dones do not tell whether an episode terminated or was truncated: episodes count as "
+    "truncated; if dones are terminations only, rename them to terminals"
 )
+DONES_TERMINATE = "dones that are not timeouts count as terminations"
 
 SUFFIXES = (".npz", ".npy")
 
@@ -76,33 +92,58 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
     rows = len(reader.join(columns.actions))
     reference = columns.actions[0]
     flags = {name: reader.flags(name, rows, reference) for name in ENDS if name in reader.names}
-    counts = [name for name in (LENGTHS, CUMULATIVE) if name in reader.names]
-    if counts:
-        if limit is not None:
-            raise UserError(f"{reader.where} has {counts[0]!r}; omit --episode-steps")
-        length = _read_lengths(reader, counts[0], rows, reference=reference)
-    else:
-        if not flags and limit is None:
-            _check_unmarked(reader)
-        end = np.any([np.zeros(rows, bool), *flags.values()], axis=0)
-        length = episode_lengths(end, limit)
-    final = None
+    end = _marked_ends(reader, flags, rows, limit=limit, reference=reference)
+    following = NextObservations((), None, end)
+    if len(observation) == rows:
+        following = read_next(reader, columns.observations, observation, end, marks=COMPLETE)
+    length = episode_lengths(following.end, limit)
+    final = following.final(length)
     if len(observation) == rows + len(length):
         final_rows = np.cumsum(length + 1) - 1
         final = observation[final_rows]
         observation = np.delete(observation, final_rows, axis=0)
+    terminal, notes = _terminals(flags)
     episodes = read_episodes(
         reader,
         columns,
         length,
-        boundary_columns=MARKS,
-        terminal=flags.get("terminals"),
+        boundary_columns=(*MARKS, *following.names),
+        terminal=terminal,
         observation=observation,
         final=final,
     )
-    if DONES not in flags:
-        return episodes
-    return dataclasses.replace(episodes, notes=(DONES_TRUNCATE, *episodes.notes))
+    return dataclasses.replace(episodes, notes=(*notes, *following.notes, *episodes.notes))
+
+
+def _marked_ends(
+    reader: ColumnReader,
+    flags: Mapping[str, np.ndarray],
+    rows: int,
+    *,
+    limit: int | None,
+    reference: str,
+) -> np.ndarray:
+    """Return the last rows of episodes that the file marks, `[N]` bool."""
+    counts = [name for name in (LENGTHS, CUMULATIVE) if name in reader.names]
+    if not counts:
+        end = np.any([np.zeros(rows, bool), *flags.values()], axis=0)
+        if not end.any() and limit is None:
+            _check_unmarked(reader)
+        return end
+    if limit is not None:
+        raise UserError(f"{reader.where} has {counts[0]!r}; omit --episode-steps")
+    end = np.zeros(rows, bool)
+    end[np.cumsum(_read_lengths(reader, counts[0], rows, reference=reference)) - 1] = True
+    return end
+
+
+def _terminals(flags: Mapping[str, np.ndarray]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the rows whose action terminated the episode, `[N]` bool or None, and notes."""
+    if TERMINALS in flags or DONES not in flags:
+        return flags.get(TERMINALS), ()
+    if TIMEOUTS in flags:
+        return flags[DONES] & ~flags[TIMEOUTS], (DONES_TERMINATE,)
+    return None, (DONES_TRUNCATE,)
 
 
 def _read_lengths(reader: ColumnReader, name: str, rows: int, *, reference: str) -> np.ndarray:
@@ -122,7 +163,7 @@ def _read_lengths(reader: ColumnReader, name: str, rows: int, *, reference: str)
 
 def _check_unmarked(reader: ColumnReader) -> None:
     """Check that no unknown column has a name that suggests ends of episodes."""
-    for name in reader.names:
+    for name in [name for name in reader.names if name not in MARKS]:
         if any(part in name.lower() for part in SUSPECTS):
             raise UserError(
                 f"{reader.where}: column {name!r} may mark where episodes end; rename it to one of "

@@ -87,6 +87,20 @@ class ColumnReader:
             self.check_rows(name, len(array), needed=len(arrays[0]), reference=names[0])
         return np.concatenate(arrays, axis=1) if len(arrays) > 1 else arrays[0]
 
+    def dimension_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return a name for each number of joined columns; none for a single column.
+
+        Raises:
+            UserError: As `column`.
+        """
+        if len(names) < 2:
+            return ()
+        numbered: list[str] = []
+        for name in names:
+            width = self.column(name).shape[1]
+            numbered += [f"{name} {i}" for i in range(width)] if width > 1 else [name]
+        return tuple(numbered)
+
     def vector(self, name: str) -> np.ndarray:
         """Return a column with one number per row, `[N]`.
 

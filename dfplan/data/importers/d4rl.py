@@ -3,18 +3,13 @@
 Fu et al. 2020 (arXiv 2004.07219); the keys are those written by D4RL's `scripts/generation`. Row i
 holds the observation, the action taken there and its reward. The row after the last one of an
 episode is the first one of the next episode, so the result of the last action is known only in
-files with `next_observations` (version 2 of the MuJoCo tasks). Those files also reveal unmarked
-ends: rows whose next observation is not the observation of the next row. Next observations that
-differ from the next rows in any other way are ignored if the file has `timeouts`, else refused.
+files with `next_observations` (version 2 of the MuJoCo tasks).
 """
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from dfplan.data.importers.boundaries import Disagreement, find_boundaries, rounding_of
 from dfplan.data.importers.columns import ColumnReader, Columns
 from dfplan.data.importers.episodes import (
     ColumnarEpisodes,
@@ -22,16 +17,13 @@ from dfplan.data.importers.episodes import (
     join_episodes,
     read_episodes,
 )
-from dfplan.types import UserError
+from dfplan.data.importers.next_observations import read_next
 from dfplan.util.readers import open_hdf5
 
-NEXT = "next_observations"
 DEFAULT = Columns(
     observations=("observations",), actions=("actions",), rewards="rewards", goal="infos/goal"
 )
 TIMEOUTS = "timeouts"
-BOUNDARY_COLUMNS = ("terminals", TIMEOUTS, NEXT)
-UNMARKED = "unmarked ends of episodes, found by {}: {}"
 
 
 def recognizes(path: Path) -> bool:
@@ -71,54 +63,15 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
     end = terminal
     if TIMEOUTS in reader.names:
         end = terminal | reader.flags(TIMEOUTS, rows, reference)
-    notes = []
-    next_observation = None
-    if NEXT in reader.names and columns.observations == ("observations",):
-        next_observation, resets, notes = _read_next(reader, observation, end)
-        end = end | np.append(resets, False)
-    length = episode_lengths(end, limit)
+    following = read_next(reader, columns.observations, observation, end, marks=(TIMEOUTS,))
+    length = episode_lengths(following.end, limit)
     episodes = read_episodes(
         reader,
         columns,
         length,
-        boundary_columns=BOUNDARY_COLUMNS,
+        boundary_columns=("terminals", TIMEOUTS, *following.names),
         terminal=terminal,
         observation=observation,
-        final=None if next_observation is None else next_observation[np.cumsum(length) - 1],
+        final=following.final(length),
     )
-    return dataclasses.replace(episodes, notes=(*notes, *episodes.notes))
-
-
-def _read_next(
-    reader: ColumnReader, observation: np.ndarray, end: np.ndarray
-) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
-    """Return the next observations or None, unmarked ends `[N-1]`, and notes."""
-    next_observation = reader.column(NEXT)
-    reader.check_rows(
-        NEXT, len(next_observation), needed=len(observation), reference="observations"
-    )
-    if next_observation.shape != observation.shape:
-        raise UserError(
-            f"{reader.where}: {NEXT!r} has {next_observation.shape[1]} numbers per row; "
-            f"needed: {observation.shape[1]}, as 'observations'"
-        )
-    rounding = rounding_of(reader.raw("observations").dtype, reader.raw(NEXT).dtype)
-    resets, disagreement = find_boundaries(observation, next_observation, end, rounding=rounding)
-    if disagreement is None:
-        count = int(resets.sum())
-        return next_observation, resets, [UNMARKED.format(NEXT, f"{count:,}")] if count else []
-    text = _describe(disagreement, len(observation))
-    if TIMEOUTS not in reader.names:
-        raise UserError(
-            f"{reader.where}: {text}; needed: the same numbers, or {TIMEOUTS!r} for the ends of "
-            f"episodes, or no {NEXT!r}"
-        )
-    return None, np.zeros_like(resets), [f"{NEXT} are ignored: {text}"]
-
-
-def _describe(disagreement: Disagreement, rows: int) -> str:
-    return (
-        f"{NEXT}, row {disagreement.row}, dimension {disagreement.dim}, is "
-        f"{disagreement.next_value:g}, and observations has {disagreement.value:g} in the next "
-        f"row ({disagreement.rows:,} of {rows:,} rows disagree beyond rounding)"
-    )
+    return dataclasses.replace(episodes, notes=(*following.notes, *episodes.notes))

@@ -9,8 +9,8 @@ from dfplan.data.importers.columns import ColumnReader, Columns
 from dfplan.types import UserError
 
 DROPPED = (
-    "the file does not contain the observation after the last action of an episode: that action "
-    "is left out, and the episode counts as truncated"
+    "the observation after the last action of an episode is not known: that action is left out, "
+    "and the episode counts as truncated"
 )
 NO_REWARDS = "the file has no rewards: they are zero"
 ONE_EPISODE = "all rows form one episode; to split them, use --episode-steps"
@@ -32,6 +32,7 @@ class ColumnarEpisodes:
         final: `[E, O]`, observations after the last actions, or None if the file lacks them. Then
             the last action of each episode does not belong to a step.
         notes: What the user should know, one sentence each.
+        observation_names: `[O]` names of the observation's numbers; empty if it is one column.
     """
 
     where: str
@@ -43,6 +44,7 @@ class ColumnarEpisodes:
     terminated: np.ndarray
     final: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    observation_names: tuple[str, ...] = ()
 
     @property
     def used(self) -> np.ndarray:
@@ -101,6 +103,7 @@ def read_episodes(
         length=length,
         terminated=terminated,
         final=final,
+        observation_names=reader.dimension_names(columns.observations),
     )
     _check_finite(episodes, columns)
     notes = _notes(reader, columns, episodes, boundary_columns=boundary_columns)

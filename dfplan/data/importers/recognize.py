@@ -56,5 +56,5 @@ def _recognize(path: Path) -> str:
             return name
     raise UserError(
         f"the format of {path} is not recognized; name it before the path: "
-        f"{', '.join(IMPORTERS.names())}"
+        f"{', '.join(IMPORTERS.names())} (csv needs the columns id, time, x, y)"
     )

@@ -15,6 +15,10 @@ from dfplan.util.readers import reading
 
 ID = "id"
 TIME = "time"
+HEADER = (
+    "Rename the columns of the track and of the time or frame in the first line to id and time; "
+    "--observations names those of the position, if they are not x and y"
+)
 
 
 def recognizes(path: Path) -> bool:
@@ -38,7 +42,7 @@ def read_table(path: Path) -> TrackTable:
         rows = [(csv_reader.line_num, row) for row in csv_reader]
     for name in (ID, TIME):
         if name not in names:
-            raise UserError(f"{path} has no column {name!r}; it has: {listed(names)}")
+            raise UserError(f"{path} has no column {name!r}; it has: {listed(names)}. {HEADER}")
     if not rows:
         raise UserError(f"{path} has no rows below its column names")
 

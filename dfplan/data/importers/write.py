@@ -81,6 +81,7 @@ def write_episodes(
         action_space=action_space,
         algorithm_name="imported",
         description=description,
+        observation_names=list(episodes.observation_names) or None,
     )
     progress = progress or (lambda rows: None)
     with new_dataset(dataset_id) as data, dataset_writer(data, metadata) as writer:

@@ -56,7 +56,18 @@ def measure(
         steps_read += len(episode.action)
         if progress and (count % REPORT_EVERY == 0 or steps_read == profile.steps):
             progress(steps_read)
-    return statistics.fill(profile)
+    return _named(statistics.fill(profile), dataset.metadata.observation_names)
+
+
+def _named(profile: Profile, names: Sequence[str]) -> Profile:
+    """Return a profile with the stored names of its observation's dimensions, if there are any."""
+    if profile.layout is None or len(names) != profile.layout.observation_dim:
+        return profile
+    named = tuple(
+        dataclasses.replace(dimension, name=name)
+        for dimension, name in zip(profile.state, names, strict=False)
+    )
+    return dataclasses.replace(profile, state=named + profile.state[len(named) :])
 
 
 def evenly_spaced_ids(dataset: Any, count: int) -> list[int]:

@@ -23,7 +23,7 @@ class Dimension:
     """One number of a state, action, goal or reward, over the whole dataset.
 
     Attributes:
-        name: Name such as "observation 3".
+        name: Name such as "observation 3", or "obs/object 3" if the dataset stores names.
         low: Lowest finite value; NaN without finite values.
         mean: Mean of the finite values; NaN without finite values.
         std: Standard deviation of the finite values; NaN without finite values.

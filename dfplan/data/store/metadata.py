@@ -29,6 +29,8 @@ class Metadata:
         jpeg_encoding: Whether images are stored as JPEG.
         env_spec: Gymnasium's specification of the environment as JSON text, which is never used to
             make it; None without one.
+        observation_names: Names of the numbers of an observation, which dfplan adds to what Minari
+            stores; empty without them.
     """
 
     dataset_id: str
@@ -39,6 +41,7 @@ class Metadata:
     data_format: str
     jpeg_encoding: bool
     env_spec: str | None
+    observation_names: tuple[str, ...] = ()
 
 
 def read_metadata(data: Path) -> Metadata:
@@ -70,6 +73,7 @@ def read_metadata(data: Path) -> Metadata:
         data_format=_data_format(record),
         jpeg_encoding=_entry(record, "jpeg_encoding", bool, True),
         env_spec=_entry(record, "env_spec", str, None),
+        observation_names=_names(record, "observation_names"),
     )
 
 
@@ -92,6 +96,14 @@ def _count(record: dict, name: str) -> int:
     if count < 0:
         raise UserError(f"{METADATA_FILE}: {name!r} is {_short(count)}; needed: at least 0")
     return count
+
+
+def _names(record: dict, name: str) -> tuple[str, ...]:
+    names = _entry(record, name, list, [])
+    for value in names:
+        if not isinstance(value, str):
+            raise UserError(f"{METADATA_FILE}: {name!r} holds {_short(value)}; needed: names")
+    return tuple(names)
 
 
 def _short(value: Any) -> str:

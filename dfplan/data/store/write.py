@@ -31,7 +31,8 @@ def check_new_dataset_id(dataset_id: str) -> None:
         check_vacant(path)
     except UserError as error:
         raise DatasetExistsError(
-            f"dataset {dataset_id!r} already exists in {path}; choose another id"
+            f"dataset {dataset_id!r} already exists in {path}; choose another id, or delete it: "
+            f"minari delete {dataset_id}"
         ) from error
     if path.parent.is_dir():
         with exclusive(path):
@@ -116,7 +117,8 @@ def describe(
         action_space: Space of an action; the environment's by default.
         author: Name of the author.
         entries: Further entries, such as algorithm_name, description, ref_min_score,
-            ref_max_score and requirements; None leaves one out.
+            ref_max_score and requirements, or dfplan's own `observation_names`; None leaves one
+            out.
     """
     from minari import __version__
     from minari.serialization import serialize_space

@@ -36,7 +36,7 @@ def read(tmp_path):
 def test_each_mark_splits_the_rows(read, marks):
     episodes = read(**marks)
     assert episodes.length.tolist() == list(LENGTHS)
-    assert any("dones do not tell" in note for note in episodes.notes) == ("dones" in marks)
+    assert any("dones" in note for note in episodes.notes) == ("dones" in marks)
 
 
 def test_dones_do_not_terminate_and_terminals_beside_them_do(read, tmp_path):
@@ -71,6 +71,11 @@ def test_a_mark_of_an_unknown_name_is_refused_with_the_known_ones(read, name):
     message = str(caught.value)
     assert all(text in message for text in (repr(name), "terminals", "dones", "episode_ends"))
     assert read(limit=4, **{name: ends()}).length.tolist() == [4, 4, 4]
+
+
+def test_known_marks_that_mark_nothing_do_not_hide_an_unknown_one(read):
+    with pytest.raises(UserError, match="'traj_id'"):
+        read(terminals=np.zeros(len(ends()), bool), traj_id=ends())
 
 
 def test_columns_that_mark_nothing_are_left_out(read):

@@ -51,10 +51,10 @@ def test_only_formats_that_can_be_read_are_recognized():
     assert set(RECOGNIZERS.names()) <= set(IMPORTERS.names())
 
 
-@pytest.mark.parametrize("content", [b"", b"hello\n", b"PK\x03\x04", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"frame,track_id\n", b"PK\x03\x04", b"\xff\xfe"])
 def test_other_files_are_refused_with_the_formats(tmp_path, content):
     (tmp_path / "x.bin").write_bytes(content)
-    with pytest.raises(UserError, match=r"x\.bin.*d4rl, .*ultralytics"):
+    with pytest.raises(UserError, match=r"x\.bin.*d4rl, .*ultralytics .*id, time, x, y"):
         recognize([tmp_path / "x.bin"])
 
 

@@ -65,6 +65,15 @@ def test_unsuitable_files_are_refused(read, text, says):
     assert says in str(error.value) and "\n" not in str(error.value)
 
 
+def test_a_header_with_other_names_says_how_to_name_them(read):
+    with pytest.raises(UserError) as error:
+        read("frame,track_id,px,py\n0,1,0,0\n1,1,1,0\n", observations=("px", "py"))
+    words = ("'id'", "frame, track_id, px, py", "id and time", "--observations")
+    assert all(word in str(error.value) for word in words)
+    rows = read("time,id,px,py\n0,1,0,0\n1,1,1,0\n", observations=("px", "py"))
+    assert rows.length.tolist() == [2]
+
+
 def test_action_columns_are_refused(read):
     with pytest.raises(UserError, match="--observations"):
         read(TRACKS, actions=("x",))

@@ -24,7 +24,7 @@ def test_a_dataset_that_exists_is_kept(npz, home):
     episodes = read_files("numpy", [npz()])
     write_episodes(episodes, ID, ImportOptions(), description="test")
     before = (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes()
-    with pytest.raises(UserError, match=ID):
+    with pytest.raises(UserError, match=f"{ID}.*minari delete {ID}$"):
         write_episodes(episodes, ID, ImportOptions(), description="test")
     assert (home / "datasets" / ID / "data" / "main_data.hdf5").read_bytes() == before
 
