@@ -75,7 +75,7 @@ def test_a_mark_of_an_unknown_name_is_refused_with_the_known_ones(read, name):
 
 def test_known_marks_that_mark_nothing_do_not_hide_an_unknown_one(read):
     with pytest.raises(UserError, match="'traj_id'"):
-        read(terminals=np.zeros(len(ends()), bool), traj_id=ends())
+        read(timeouts=np.zeros(len(ends()), bool), traj_id=ends())
 
 
 def test_columns_that_mark_nothing_are_left_out(read):
