@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sb3 robotics demo maze2d robustness paradigms test lint docs wheel clean
+.PHONY: help setup sb3 ogbench robotics demo maze2d robustness paradigms test lint docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +32,10 @@ $(STAMP): pyproject.toml envs/pyproject.toml constraints.txt
 sb3: setup ## add Stable-Baselines3 and PyTorch, without which their tests are skipped
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --editable '.[sb3]' --constraint constraints.txt
+
+ogbench: setup ## add OGBench's environments, without which their tests are skipped
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	  --editable './envs[ogbench]' --constraint constraints.txt
 
 robotics: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
 robotics: build/robotics/.installed ## use Fetch, Kitchen and Hand with constraints-robotics.txt

@@ -162,6 +162,8 @@ def _load_data(
         pretrained.run.check_sizes(task.dataset)
         layout = pretrained.run.layout
         goal = _Goal(pretrained.run.goal_dims, layout.goal_from, layout.goal_value)
+    elif goal.dims is None and task.goal_dims:
+        goal = goal._replace(dims=task.goal_dims)
     return load_trajectories(
         task.dataset,
         goal_dims=goal.dims,

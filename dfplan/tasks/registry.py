@@ -37,6 +37,7 @@ class Task:
         tracker: "module:function" that tracks a plan of states; see `dfplan.types.Tracker`.
         checkpoint: "package:folder" of the pretrained run that ships with the task; empty without
             one.
+        goal_dims: State dimensions that a goal fixes, for observations without a goal Dict.
         positions: State dimensions of the world coordinates x, y and optionally z, in meters, for
             videos; empty if the state has none.
         score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.
@@ -54,6 +55,7 @@ class Task:
     policy: str = ""
     tracker: str = ""
     checkpoint: str = ""
+    goal_dims: tuple[int, ...] = ()
     positions: tuple[int, ...] = ()
     score: Mapping[str, float] | None = None
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)

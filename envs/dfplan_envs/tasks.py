@@ -5,6 +5,8 @@
 
 from typing import Any
 
+from dfplan_envs.ogbench.tasks import OGBENCH_TASKS
+
 SCORES: dict[str, dict[str, float]] = {
     "UMaze": {"min": 23.85, "max": 161.86},
     "Medium": {"min": 13.13, "max": 277.39},
@@ -120,7 +122,7 @@ def _make_tasks() -> dict[str, dict[str, Any]]:
         "dataset": "dfplan/pointmaze-v0",
         "checkpoint": "",
     }
-    return tasks | {"tmaze": TMAZE}
+    return tasks | {"tmaze": TMAZE} | OGBENCH_TASKS
 
 
 TASKS: dict[str, dict[str, Any]] = _make_tasks()

@@ -1,0 +1,167 @@
+"""Collection of OGBench's point-maze data, or the original files where a user has them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from minari.data_collector import EpisodeBuffer
+
+from dfplan_envs.ogbench.cells import MazeCells
+from dfplan_envs.ogbench.point import PointBatch
+from dfplan_envs.ogbench.procedure import Procedure, Teleports, simulate
+
+ORIGINALS = Path("~/.ogbench/data")
+"""Directory to which the `ogbench` package downloads datasets."""
+BATCH = 250
+"""Episodes simulated at once; the data do not depend on the number of cores."""
+EPISODE_STEPS = {"navigate": 1000, "stitch": 200}
+GIANT_STEPS = 2000
+"""Control steps of a "navigate" episode in the giant maze."""
+TELEPORT_REACH = 1.5
+"""Reach of a teleporter, in radii."""
+
+
+def collect_navigate(env_id: str, **options: Any) -> dict[str, Any]:
+    """Collect "navigate" data; see `collect`."""
+    return collect(env_id, "navigate", **options)
+
+
+def collect_stitch(env_id: str, **options: Any) -> dict[str, Any]:
+    """Collect "stitch" data; see `collect`."""
+    return collect(env_id, "stitch", **options)
+
+
+def collect(
+    env_id: str,
+    kind: str,
+    *,
+    steps: int,
+    seed: int = 0,
+    env_kwargs: dict[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Collect a dataset by OGBench's procedure, or take the original file.
+
+    The original is `~/.ogbench/data/pointmaze-giant-stitch-v0.npz` or the like, where the `ogbench`
+    package downloads it. Otherwise the data are simulated, MuJoCo being stepped directly, which
+    gives the states of `env.step` to the last bit; the same seed gives the same data.
+
+    Args:
+        env_id: Id of one of OGBench's point mazes.
+        kind: "navigate" or "stitch"; see `dfplan_envs.ogbench.procedure`.
+        steps: Total number of control steps, at least 1; whole episodes, of which the last may be
+            shorter.
+        seed: Seed for all random draws.
+        env_kwargs: Arguments of `gymnasium.make`.
+        progress: Callback that receives the number of steps simulated so far.
+
+    Returns:
+        Arguments of `minari.create_dataset_from_buffers`.
+
+    Raises:
+        ValueError: If `steps` is not positive, or `env_id` is not a point maze of OGBench.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    env = gym.make(env_id, **(env_kwargs or {}))
+    if not hasattr(env.unwrapped, "maze_map") or env.action_space.shape != (2,):
+        raise ValueError(f"{env_id} is not a point maze of OGBench, the only ones supported here")
+    original = _original(env_id, kind)
+    if original.is_file():
+        episodes = _read(original)
+        source = f"the original file {original.name}"
+    else:
+        episodes = _simulate(env.unwrapped, kind, steps=steps, seed=seed, progress=progress)
+        source = f"OGBench's procedure for {kind} data, seed {seed}"
+    if progress is not None:
+        progress(steps)
+    return {
+        "buffer": list(_buffers(episodes, steps)),
+        "env": env,
+        "eval_env": env,
+        "algorithm_name": source,
+        "author": "dfplan",
+        "description": f"OGBench's {kind} data of {env_id} (arXiv 2410.20092), from {source}.",
+        "requirements": ["dfplan-envs[ogbench]"],
+    }
+
+
+def _original(env_id: str, kind: str) -> Path:
+    name, _, version = env_id.rpartition(":")[2].rpartition("-")
+    return (ORIGINALS / f"{name}-{kind}-{version}.npz").expanduser()
+
+
+def _read(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield observations `[n+1, O]` and actions `[n, A]` of each episode of an original file."""
+    with np.load(path) as arrays:
+        observations = arrays["observations"]
+        actions = arrays["actions"]
+        last = np.flatnonzero(arrays["terminals"])
+    first = 0
+    for row in last:
+        yield observations[first : row + 1], actions[first:row]
+        first = row + 1
+
+
+def _simulate(
+    maze: Any, kind: str, steps: int, seed: int, progress: Callable[[int], None] | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield observations `[n+1, O]` and actions `[n, A]` of each simulated episode."""
+    cells = MazeCells(np.asarray(maze.maze_map))
+    procedure = Procedure(
+        cells=cells,
+        kind=kind,
+        goal_tolerance=float(maze._goal_tol),
+        teleports=_teleports(maze),
+    )
+    length = EPISODE_STEPS[kind]
+    if kind == "navigate" and maze._maze_type == "giant":
+        length = GIANT_STEPS
+    seeds = np.random.SeedSequence(seed).spawn(-(-steps // length))
+    done = 0
+    for first in range(0, len(seeds), BATCH):
+        batch = seeds[first : first + BATCH]
+        points = PointBatch(maze.model, cells, len(batch))
+
+        def report(batch_steps: int, done: int = done) -> None:
+            if progress is not None:
+                progress(min(done + batch_steps, steps))
+
+        observations, actions = simulate(procedure, points, length, batch, report)
+        done += len(batch) * length
+        yield from zip(observations, actions, strict=True)
+
+
+def _teleports(maze: Any) -> Teleports | None:
+    info = getattr(maze, "_teleport_info", None)
+    if info is None:
+        return None
+    return Teleports(
+        entrances=np.array(info["teleport_in_xys"]),
+        exits=np.array(info["teleport_out_xys"]),
+        reach=TELEPORT_REACH * info["teleport_radius"],
+    )
+
+
+def _buffers(
+    episodes: Iterator[tuple[np.ndarray, np.ndarray]], steps: int
+) -> Iterator[EpisodeBuffer]:
+    """Yield Minari's form of episodes, until there are `steps` steps."""
+    for k, (observations, actions) in enumerate(episodes):
+        length = min(len(actions), steps)
+        if not length:
+            return
+        steps -= length
+        truncations = np.zeros(length, bool)
+        truncations[-1] = True
+        # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
+        arrays: dict[str, Any] = {
+            "observations": observations[: length + 1].astype(np.float64),
+            "actions": actions[:length].astype(np.float32),
+            "rewards": np.zeros(length),
+            "terminations": np.zeros(length, bool),
+            "truncations": truncations,
+        }
+        yield EpisodeBuffer(id=k, **arrays)

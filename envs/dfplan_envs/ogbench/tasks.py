@@ -1,0 +1,41 @@
+"""Task records of OGBench's point mazes; see `dfplan_envs.tasks`."""
+
+from typing import Any
+
+MAZES = ("medium", "large", "giant")
+DESCRIPTIONS = {
+    "navigate": "long routes to random goals",
+    "stitch": "pieces of four cells, to be put together",
+}
+STEPS = 1_000_000
+GOAL_TOLERANCE = 1.0
+"""Distance at which OGBench counts a goal as reached, in meters."""
+
+
+def _record(maze: str, kind: str) -> dict[str, Any]:
+    name = f"pointmaze-{maze}"
+    return {
+        "description": f"OGBench's {name} (needs ogbench), data: {DESCRIPTIONS[kind]}",
+        "env": f"ogbench.locomaze:{name}-v0",
+        "dataset": f"ogbench/{name}-{kind}-v0",
+        "collector": f"dfplan_envs.ogbench.collect:collect_{kind}",
+        "collect_steps": STEPS,
+        "goal_dims": [0, 1],
+        "positions": [0, 1],
+        "protocol": "ogbench",
+        "preset": {
+            # One token for each cell that the data covers, and the longest route in one window.
+            "data.stride": 24,
+            "data.tokens": 40,
+            "data.goal_decay": 0.5,
+            "planner.goal.tolerance": GOAL_TOLERANCE,
+            "planner.replan_every": 20,
+        },
+    }
+
+
+OGBENCH_TASKS: dict[str, dict[str, Any]] = {
+    f"ogbench-pointmaze-{maze}-{kind}": _record(maze, kind)
+    for maze in MAZES
+    for kind in DESCRIPTIONS
+}
