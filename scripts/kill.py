@@ -49,8 +49,7 @@ COMMANDS = {
     "predict": f"predict ../base --dataset {DATASET} --windows 4 --planner.candidates 2 "
     "--json predict.json --png predict.png",
     "dataset show": f"dataset show {DATASET} --plot d.png --json d.json",
-    "collect": "collect --env dfplan_envs:dfplan/PointMaze-UMaze-v1 --dataset killed/walk-v0 "
-    "--steps 300",
+    "collect": "collect --env dfplan/PointMaze_UMaze_D4RL-v0 --dataset killed/walk-v0 --steps 300",
 }
 OTHERS = {"another.json": "{}", "run-2/config.json": "another's", "killed/other-v0/data": "x"}
 

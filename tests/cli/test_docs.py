@@ -6,16 +6,35 @@ import shutil
 import pytest
 
 from dfplan.cli import COMMANDS, main
+from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
+from dfplan.data.importers.formats import IMPORTERS
+from dfplan.diffusion.matrix import MATRICES
+from dfplan.diffusion.schedules import SCHEDULES
+from dfplan.diffusion.solvers import SOLVERS
+from dfplan.nets.network import NETWORKS
+from dfplan.planner.registry import PLANNERS, RANKERS
 from dfplan.runs.run import Run
+from dfplan.tasks.protocols import PROTOCOLS
 
 from .conftest import TINY
 from .pages import LANGUAGES, PAGES, ROOT, Shell, blocks, run_page
 
+REGISTRIES = (
+    IMPORTERS,
+    LOW_LEVEL_CONTROLLERS,
+    MATRICES,
+    NETWORKS,
+    PLANNERS,
+    PROTOCOLS,
+    RANKERS,
+    SCHEDULES,
+    SOLVERS,
+)
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"  # run by test_tutorial.py
 DATASETS = ROOT / "docs" / "datasets.md"  # run by test_datasets_page.py, which makes its files
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9.-]*[a-z0-9]")
-OTHER_PROGRAM = re.compile(r"python -m (?!dfplan).*")
+OTHER_PROGRAM = re.compile(r"python (-m (?!dfplan)|scripts/).*|Without `--minutes`")
 NUMBER = re.compile(r"\d+\.\d+")
 
 
@@ -26,6 +45,8 @@ def shell(run, home, place, monkeypatch) -> Shell:
     shutil.copytree(home / "datasets" / data, place / "datasets" / data)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(place / "datasets"))
     monkeypatch.setattr("dfplan.runs.resolve.checkpoint_folder", lambda task: run)
+    for registry in REGISTRIES:  # What a page registers ends with it.
+        monkeypatch.setattr(registry, "_objects", {n: registry.get(n) for n in registry.names()})
     (place / "runs" / "demo").mkdir(parents=True)
     (place / "runs" / "demo" / "train").symlink_to(run)
     # With the shared run's settings, its compiled programs are reused.
