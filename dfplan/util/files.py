@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.types import UserError
-from dfplan.util.locks import LOCK, acquire, acquire_or_warn, exclusive
+from dfplan.util.locks import LOCK, acquire, acquire_or_warn, exclusive, release
 from dfplan.util.places import STAGING, hidden_name, resolve, writing
 
 LEFTOVER = re.compile(rf"\..*\.[0-9a-f]{{8}}{re.escape(STAGING)}")
@@ -194,14 +194,18 @@ def _create_staging(target: Path) -> tuple[Path, int]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove staging directories that ended processes left in a folder: their locks are free."""
-    leftovers = [path for path in folder.iterdir() if LEFTOVER.fullmatch(path.name)]
-    for stage in leftovers:
+    """Remove what ended processes left in a folder: staging directories and locks that are free."""
+    for path in list(folder.iterdir()):
+        is_staging = LEFTOVER.fullmatch(path.name) is not None
+        if not is_staging and not path.name.endswith(LOCK):
+            continue
         with contextlib.suppress(OSError):
-            handle = acquire(stage / LOCK)
+            lock = path / LOCK if is_staging else path
+            handle = acquire(lock)
             if handle is not None:
-                shutil.rmtree(stage, ignore_errors=True)
-                os.close(handle)
+                if is_staging:
+                    shutil.rmtree(path, ignore_errors=True)
+                release(handle, lock)
 
 
 @contextlib.contextmanager

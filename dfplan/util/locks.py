@@ -49,7 +49,7 @@ def exclusive(path: Path | str) -> Iterator[None]:
     try:
         yield
     finally:
-        _release(handle, lock)
+        release(handle, lock)
 
 
 def acquire(lock: Path) -> int | None:
@@ -86,8 +86,9 @@ def acquire_or_warn(lock: Path) -> int | None:
         return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
 
 
-def _release(handle: int, lock: Path) -> None:
-    # Remove the file while holding its lock, and only if no other file has taken its name.
+def release(handle: int, lock: Path) -> None:
+    """Release a lock that `acquire` returned, and remove its file."""
+    # While the lock is held, and only if no other file has taken its name.
     with contextlib.suppress(OSError):
         if _is_open_as(handle, lock):
             lock.unlink()

@@ -177,7 +177,7 @@ def test_what_a_process_left_under_another_name_is_removed(tmp_path):
     with files.atomic_file(tmp_path / "a") as growing:
         growing.write_text("new")
         files.write_text(tmp_path / "b", "new")  # Not what another one is writing.
-    assert contents(tmp_path) == {"a": "new", "b": "new", ".run.dfplan-lock": ""}
+    assert contents(tmp_path) == {"a": "new", "b": "new"}
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):

@@ -10,7 +10,13 @@ from dfplan.data.store.hdf5_write import EpisodeWriter, episode_writer
 from dfplan.data.store.metadata import METADATA_FILE
 from dfplan.data.store.root import dataset_path, datasets_root
 from dfplan.types import UserError
-from dfplan.util.files import atomic_directory, check_vacant, folder_size, write_text
+from dfplan.util.files import (
+    atomic_directory,
+    check_vacant,
+    folder_size,
+    remove_leftovers,
+    write_text,
+)
 from dfplan.util.locks import exclusive
 
 
@@ -30,6 +36,8 @@ def check_new_dataset_id(dataset_id: str) -> None:
     try:
         check_vacant(path)
     except UserError as error:
+        # A process that was killed after the last rename left its hidden folder.
+        remove_leftovers(path.parent)
         raise DatasetExistsError(
             f"dataset {dataset_id!r} already exists in {path}; choose another id, or delete it: "
             f"minari delete {dataset_id}"

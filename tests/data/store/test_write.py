@@ -96,6 +96,17 @@ def test_a_second_writer_is_refused_and_harms_nothing(home):
     write("my/other-v0")
 
 
+def test_what_a_killed_writer_of_a_complete_dataset_left_is_removed(home):
+    write()
+    folder = (home / ID).parent
+    before = sorted(folder.iterdir())
+    (folder / ".name-v0.0123abcd.dfplan-part").mkdir()
+    (folder / ".name-v0.dfplan-lock").touch()
+    with pytest.raises(DatasetExistsError):
+        write()
+    assert sorted(folder.iterdir()) == before
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, UserError("no"), ValueError("no")], ids=repr)
 def test_a_writer_that_ends_early_leaves_nothing(home, kind):
     with contextlib.suppress(KeyboardInterrupt, UserError, ValueError), new_dataset(ID) as data:
