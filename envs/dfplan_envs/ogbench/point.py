@@ -55,7 +55,7 @@ class PointBatch:
         self._position += STEP * actions
         near = self._near_wall()
         self._warm_start[~near] = 0.0
-        for row in np.flatnonzero(near):
+        for row in np.flatnonzero(near).tolist():
             self._step_with_contacts(row)
 
     def _near_wall(self) -> np.ndarray:
