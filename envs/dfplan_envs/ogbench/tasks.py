@@ -17,11 +17,16 @@ def _record(maze: str, kind: str) -> dict[str, Any]:
     return {
         "description": f"OGBench's {name} (needs ogbench), data: {DESCRIPTIONS[kind]}",
         "env": f"ogbench.locomaze:{name}-v0",
+        "env_kwargs": {},
         "dataset": f"ogbench/{name}-{kind}-v0",
         "collector": f"dfplan_envs.ogbench.collect:collect_{kind}",
         "collect_steps": STEPS,
+        "policy": "",
+        "tracker": "",
+        "checkpoint": "",
         "goal_dims": [0, 1],
         "positions": [0, 1],
+        "score": None,
         "protocol": "ogbench",
         "preset": {
             # One token for each cell that the data covers, and the longest route in one window.
