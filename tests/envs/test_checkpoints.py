@@ -18,8 +18,9 @@ MAX_SIZE = 10e6
 """Maximum size of a checkpoint in bytes; the wheel contains all of them."""
 
 
-def test_every_named_maze_has_a_pretrained_planner():
-    assert set(TASKS) - set(PRETRAINED) == {"pointmaze", "tmaze"}
+def test_every_named_maze_of_d4rl_has_a_pretrained_planner():
+    others = {name for name in set(TASKS) - set(PRETRAINED) if not name.startswith("ogbench-")}
+    assert others == {"pointmaze", "tmaze"}
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
