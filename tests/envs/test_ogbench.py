@@ -40,7 +40,7 @@ def test_routes_are_those_of_the_oracle(maze):
 def test_steps_equal_those_of_the_environment_to_the_last_bit(maze):
     points = PointBatch(maze.model, MazeCells(maze.maze_map), 1)
     rng = np.random.default_rng(2)
-    points.reset(maze.get_xy()[None])
+    points.reset(maze.get_xy()[None], rngs=[])
     touched = 0
     for step in range(600):
         if step % 20 == 0:  # Drives into walls and corners for a while.
@@ -121,7 +121,9 @@ def test_the_original_file_is_taken_where_it_exists(home):
 
 
 def test_other_environments_are_refused():
-    with pytest.raises(ValueError, match="Pendulum-v1 is not a point maze"):
+    with pytest.raises(ValueError, match="Pendulum-v1 is not one of OGBench's mazes"):
         collect("Pendulum-v1", "stitch", steps=10)
+    with pytest.raises(ValueError, match="'explore'; valid: navigate, stitch"):
+        collect(env_id("medium"), "explore", steps=10)
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         collect_stitch(env_id("medium"), steps=0)
