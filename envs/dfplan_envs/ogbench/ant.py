@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 
 from dfplan_envs.ogbench.cells import MazeCells
-from dfplan_envs.ogbench.walker import walk
+from dfplan_envs.ogbench.walker import load_walker, walk
 
 FRAME_SKIP = 5
 RESET_NOISE = 0.1
@@ -69,7 +69,7 @@ class AntBatch:
         """Return the actions `[B, 8]` that walk in `directions` `[B, 2]`, unit vectors."""
 
         def act_part(rows: np.ndarray) -> np.ndarray:
-            return walk(self._state[rows, 2:], directions[rows])
+            return walk(load_walker(), self._state[rows, 2:], directions[rows])
 
         return np.concatenate(list(self._threads.map(act_part, self._parts)))
 
