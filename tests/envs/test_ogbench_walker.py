@@ -1,5 +1,7 @@
 """The walking policy: the same action in any batch, as the network's definition gives it."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ WIDTHS = (29, 40, 40, 8)
 @pytest.fixture
 def layers():
     rng = np.random.default_rng(0)
-    shapes = zip(WIDTHS[:-1], WIDTHS[1:], strict=True)
+    shapes = itertools.pairwise(WIDTHS)
     return tuple(
         (rng.normal(0, 0.2, shape).astype(np.float32), rng.normal(size=shape[1]).astype(np.float32))
         for shape in shapes

@@ -7,17 +7,22 @@ from importlib.metadata import entry_points
 import gymnasium as gym
 import pytest
 
-from dfplan_envs.ogbench.procedure import KINDS
 from dfplan_envs.tasks import TASKS
 
 MAZES = ("umaze", "medium", "large")
 SUFFIXES = ("", "-fixed", "-robotics")
-OGBENCH_MAZES = ("medium", "large", "giant")
+OGBENCH = {
+    "pointmaze": {"medium": "ns", "large": "ns", "giant": "ns"},
+    "antmaze": {"medium": "nse", "large": "nse", "giant": "ns", "teleport": "nse"},
+}
+KINDS = {"n": "navigate", "s": "stitch", "e": "explore"}
 
 
 def test_names():
     expected = {f"pointmaze-{maze}{suffix}" for maze in MAZES for suffix in SUFFIXES}
-    expected |= {f"ogbench-pointmaze-{maze}-{kind}" for maze in OGBENCH_MAZES for kind in KINDS}
+    for robot, mazes in OGBENCH.items():
+        for maze, kinds in mazes.items():
+            expected |= {f"ogbench-{robot}-{maze}-{KINDS[kind]}" for kind in kinds}
     assert set(TASKS) == expected | {"pointmaze", "tmaze"}
     assert json.loads(json.dumps(TASKS)) == TASKS
 

@@ -39,7 +39,7 @@ class Robot:
     action_noise: dict[str, float]
 
 
-ROBOTS = {
+ROBOTS: dict[tuple[int, ...], Robot] = {
     (2,): Robot(PointBatch, {"navigate": 0.5, "stitch": 0.5}),
     (29,): Robot(AntBatch, {"navigate": 0.2, "stitch": 0.2, "explore": 1.0}),
 }
@@ -109,10 +109,11 @@ def collect(
     else:
         episodes = _simulate(env.unwrapped, robot, kind, steps=steps, seed=seed, progress=progress)
         source = f"OGBench's procedure for {kind} data, seed {seed}"
+    buffers = list(_buffers(episodes, steps))
     if progress is not None:
         progress(steps)
     return {
-        "buffer": list(_buffers(episodes, steps)),
+        "buffer": buffers,
         "env": env,
         "eval_env": env,
         "algorithm_name": source,

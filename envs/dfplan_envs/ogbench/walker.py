@@ -11,13 +11,14 @@ import numpy as np
 Layers = tuple[tuple[np.ndarray, np.ndarray], ...]
 """Kernels `[I, O]` and biases `[O]` of the layers, in order."""
 
+PACKAGE = "dfplan_envs.ogbench"
 WEIGHTS = "walker.npz"
 
 
 @functools.cache
 def load_walker() -> Layers:
     """Return the layers of the trained policy, `kernel0`, `bias0`, `kernel1` and so on."""
-    with as_file(files(__package__) / WEIGHTS) as path, np.load(path) as arrays:
+    with as_file(files(PACKAGE) / WEIGHTS) as path, np.load(path) as arrays:
         count = len(arrays.files) // 2
         return tuple((arrays[f"kernel{k}"], arrays[f"bias{k}"]) for k in range(count))
 
