@@ -126,7 +126,9 @@ def _record(agent: Agent, start: np.ndarray, goal: np.ndarray | None) -> dict[st
 
 def _listed(states: Any) -> list:
     """Return nested lists; JSON has no NaN, which marks dimensions that are not planned."""
-    return np.where(np.isnan(states), None, states).tolist()
+    array = np.asarray(states).astype(object)
+    array[np.isnan(states)] = None
+    return array.tolist()
 
 
 def _summary(record: dict[str, Any]) -> str:
