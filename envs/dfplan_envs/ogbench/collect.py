@@ -87,7 +87,8 @@ def collect(
         progress: Callback that receives the number of steps simulated so far.
 
     Returns:
-        Arguments of `minari.create_dataset_from_buffers`.
+        Arguments of `minari.create_dataset_from_buffers`. The episodes are an iterator, simulated
+        in batches as it advances, so that a dataset need not fit into memory.
 
     Raises:
         ValueError: If `steps` is not positive, `env_id` is not such a maze, or its robot has no
@@ -109,11 +110,8 @@ def collect(
     else:
         episodes = _simulate(env.unwrapped, robot, kind, steps=steps, seed=seed, progress=progress)
         source = f"OGBench's procedure for {kind} data, seed {seed}"
-    buffers = list(_buffers(episodes, steps))
-    if progress is not None:
-        progress(steps)
     return {
-        "buffer": buffers,
+        "buffer": _buffers(episodes, steps, progress),
         "env": env,
         "eval_env": env,
         "algorithm_name": source,
@@ -187,14 +185,17 @@ def _teleports(maze: Any) -> Teleports | None:
 
 
 def _buffers(
-    episodes: Iterator[tuple[np.ndarray, np.ndarray]], steps: int
+    episodes: Iterator[tuple[np.ndarray, np.ndarray]],
+    steps: int,
+    progress: Callable[[int], None] | None,
 ) -> Iterator[EpisodeBuffer]:
     """Yield Minari's form of episodes, until there are `steps` steps."""
+    left = steps
     for k, (observations, actions) in enumerate(episodes):
-        length = min(len(actions), steps)
+        length = min(len(actions), left)
         if not length:
-            return
-        steps -= length
+            break
+        left -= length
         truncations = np.zeros(length, bool)
         truncations[-1] = True
         # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
@@ -206,3 +207,5 @@ def _buffers(
             "truncations": truncations,
         }
         yield EpisodeBuffer(id=k, **arrays)
+    if progress is not None:
+        progress(steps)
