@@ -47,6 +47,8 @@ ANT = MazeFamily(
         "explore": ("medium", "large", "teleport"),
     },
     preset={
+        # The position alone is planned; the joints are left to the low-level controller.
+        "data.plan_dims": [0, 1],
         "data.stride": 24,
         "data.tokens": 40,
         "data.goal_decay": 0.5,
