@@ -12,7 +12,7 @@ from dfplan_envs.tasks import TASKS
 
 MAZES = ("umaze", "medium", "large")
 SUFFIXES = ("", "-fixed", "-robotics")
-OGBENCH_MAZES = ("medium", "large", "giant")
+OGBENCH_MAZES = ("medium", "large", "giant", "teleport")
 
 
 def test_names():

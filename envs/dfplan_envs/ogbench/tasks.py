@@ -2,7 +2,7 @@
 
 from typing import Any
 
-MAZES = ("medium", "large", "giant")
+MAZES = ("medium", "large", "giant", "teleport")
 DESCRIPTIONS = {
     "navigate": "long routes to random goals",
     "stitch": "pieces of four cells, to be put together",
