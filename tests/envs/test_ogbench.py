@@ -9,8 +9,10 @@ pytest.importorskip("ogbench")
 from dfplan_envs.ogbench.cells import MazeCells
 from dfplan_envs.ogbench.collect import collect, collect_navigate, collect_stitch
 from dfplan_envs.ogbench.point import PointBatch
+from dfplan_envs.ogbench.procedure import Procedure, Teleports, simulate
 
 MAZES = ("medium", "large", "giant", "teleport")
+EPISODES = 12
 ENDLESS = {"terminate_at_goal": False, "max_episode_steps": 10**9}
 
 
@@ -103,6 +105,34 @@ def test_teleports_lead_to_exits():
     distance = np.linalg.norm(np.array(jumps)[:, None] - exits, axis=-1)
     assert len(jumps) > 20 and distance.min(axis=1).max() < 0.3
     assert set(distance.argmin(axis=1)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("kind", ["navigate", "stitch"])
+def test_the_environment_replays_episodes_with_teleports_to_the_last_bit(kind, monkeypatch):
+    env = gym.make(env_id("teleport"), **ENDLESS).unwrapped
+    entrances, exits = (
+        np.array(env._teleport_info[f"teleport_{way}_xys"]) for way in ("in", "out")
+    )
+    cells = MazeCells(env.maze_map)
+    teleports = Teleports(entrances=entrances, exits=exits, reach=1.5)
+    procedure = Procedure(cells, kind, action_noise=0.5, goal_tolerance=1.0, teleports=teleports)
+    points = PointBatch(env.model, cells, EPISODES)
+    jumps = 0
+    recorded = simulate(procedure, points, 300, np.random.SeedSequence(5).spawn(EPISODES))
+    for observations, actions in zip(*recorded, strict=True):
+        # The observation of the step that ends at an entrance still shows the entrance.
+        teleported = np.linalg.norm(np.diff(observations, axis=0), axis=-1) > 0.3
+        after = observations[1:][teleported]
+        drawn = np.linalg.norm(after[:, None] - exits, axis=-1).argmin(axis=1).tolist()
+        drawn.append(0)  # for a teleport in the last step, whose exit no observation shows
+        monkeypatch.setattr(np.random, "randint", lambda n, drawn=drawn: drawn.pop(0))
+        env.reset(seed=0, options={"task_id": 1})
+        env.set_xy(observations[0])
+        jumps += len(after)
+        for action, observation in zip(actions, observations[1:], strict=True):
+            np.testing.assert_array_equal(env.step(action)[0], observation)
+        assert len(drawn) <= 1
+    assert jumps >= (6 if kind == "navigate" else 1)  # few pieces lead through an entrance
 
 
 def test_the_original_file_is_taken_where_it_exists(home):

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+MAZES = ("medium", "large", "giant", "teleport")
 DESCRIPTIONS = {
     "navigate": "long routes to random goals",
     "stitch": "pieces of four cells, to be put together",
@@ -29,7 +30,7 @@ STEPS = {"navigate": 1_000_000, "stitch": 1_000_000, "explore": 5_000_000}
 """Control steps of OGBench's datasets."""
 POINT = MazeFamily(
     name="pointmaze",
-    sizes=dict.fromkeys(("navigate", "stitch"), ("medium", "large", "giant")),
+    sizes={"navigate": MAZES, "stitch": MAZES},
     preset={
         # One token for each cell that the data covers, and the longest route in one window.
         "data.stride": 24,
@@ -41,11 +42,7 @@ POINT = MazeFamily(
 )
 ANT = MazeFamily(
     name="antmaze",
-    sizes={
-        "navigate": ("medium", "large", "giant", "teleport"),
-        "stitch": ("medium", "large", "giant", "teleport"),
-        "explore": ("medium", "large", "teleport"),
-    },
+    sizes={"navigate": MAZES, "stitch": MAZES, "explore": ("medium", "large", "teleport")},
     preset={
         # The position alone is planned; the joints are left to the low-level controller.
         "data.plan_dims": [0, 1],
