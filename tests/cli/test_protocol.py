@@ -69,7 +69,7 @@ def test_the_result_equals_that_of_episodes_played_by_hand(dfplan, place):
     failed = dfplan(*evaluate, 4)
     assert (failed.code, failed.err.count("\n")) == (2, 1)
     assert "4" in failed.err and "multiple of 5" in failed.err
-    done = dfplan(*evaluate, 10, "--json", "e.json")
+    done = dfplan(*evaluate, 10, "--num-envs", 4, "--json", "e.json")
     assert done.code == 0 and "note: observations" not in done.out
     result = json.loads((place / "e.json").read_text())
     agent = Agent.load("run")

@@ -27,7 +27,7 @@ class Seeker:
     def reset(self, mask=None, *, seed=None):
         self.rngs = [np.random.default_rng(s) for s in seed]
 
-    def act(self, observation, goal=None):
+    def act(self, observation, goal=None, *, episode_over=None):
         assert goal.shape == (len(observation), 2)
         toward = goal - observation[:, :2]
         toward /= np.maximum(np.linalg.norm(toward, axis=1, keepdims=True), 1.0)
@@ -90,7 +90,7 @@ def test_a_planner_without_goals_is_not_given_any():
     class Still(Seeker):
         layout = Layout(4, 2)
 
-        def act(self, observation):
+        def act(self, observation, *, episode_over=None):
             return np.zeros((len(observation), 2))
 
     result = evaluate(Still(), "GoalEnv-v0", episodes=5, protocol="ogbench")
