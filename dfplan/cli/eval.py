@@ -222,13 +222,27 @@ def _table(result: dict[str, Any]) -> str:
         cells = [format_interval(metrics[name]) for metrics in columns.values()]
         if any(cells):
             rows.append((name, *cells))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    tasks = result.get("tasks", {}).items()
     return "\n".join(
         [
             f"{result['task']}, {result['episodes']} episodes: mean (95% CI)",
-            *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows),
-            *(f"{name}: {format_interval(value)}" for name, value in tasks),
+            *_aligned(rows),
+            *_aligned(_task_rows(result.get("tasks", {}))),
             format_latency(result["metrics"]["latency_ms"]),
         ]
     )
+
+
+def _task_rows(tasks: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return one row per task, and the overall one."""
+    rows = []
+    for name, scores in tasks.items():
+        if not rows:
+            rows.append(("task", *scores))
+        rows.append((name, *(format_interval(score) for score in scores.values())))
+    return rows
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return the rows as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
