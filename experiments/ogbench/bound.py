@@ -60,19 +60,20 @@ def measure(maze: str, seeds: range) -> dict[str, dict[str, Any]]:
             episodes.append(played)
             advance(done + 1)
     env.close()
-    rows = {
-        f"task{k}": [e for e, t in zip(episodes, tasks, strict=True) if t == k] for k in set(tasks)
-    }
-    return {name: _summarize(part) for name, part in (rows | {"overall": episodes}).items()}
+    result = {}
+    for task in sorted(set(tasks)):
+        rows = np.flatnonzero(np.array(tasks) == task)
+        result[f"task{task}"] = _summarize([episodes[row] for row in rows])
+    return result | {"overall": _summarize(episodes)}
 
 
 def make_board(maze: Any) -> Board:
     """Return the board of one of OGBench's environments."""
-    teleports = maze._teleport_info or {"teleport_in_xys": [], "teleport_out_xys": []}
-    entrances = [
-        Disc(np.array(center), TELEPORT_REACH * teleports["teleport_radius"])
-        for center in teleports["teleport_in_xys"]
-    ]
+    teleports = maze._teleport_info
+    if teleports is None:
+        return Board(maze.maze_map, [], np.empty((0, 2)))
+    reach = TELEPORT_REACH * teleports["teleport_radius"]
+    entrances = [Disc(np.array(center), reach) for center in teleports["teleport_in_xys"]]
     return Board(maze.maze_map, entrances, np.array(teleports["teleport_out_xys"]))
 
 

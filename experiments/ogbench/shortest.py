@@ -1,8 +1,8 @@
 """Shortest ways of OGBench's point through a maze, in control steps.
 
-An action moves the point by up to 0.2 m along each axis, so a way takes as many steps as its longer
-side holds 0.2 m: the moves of a king on a board of squares of 0.05 m, four to a step. The point may be
-wherever its center is 0.7 m from every wall.
+An action moves the point by up to 0.2 m along each axis, so a straight way takes as many steps as
+its longer side holds 0.2 m. Ways are those of a king on a board with squares of 0.05 m, four moves
+to a step. The point may be wherever its center is 0.7 m from every wall.
 """
 
 import dataclasses
