@@ -35,6 +35,10 @@ class DataConfig:
         rest_dims: State dimensions that are zero at rest. States at or after the goal repeat the
             goal's state with these dimensions at zero, so that plans learn to arrive and stay.
             With `actions`, sequences end at the goal instead, as no action is known that stays.
+        stitch: Whether windows pass from one episode to another where these meet in the goal's
+            dimensions, on short routes to random goals, so that plans can be longer than any
+            episode; see `dfplan.data.stitch`. Needs tokens of single states without actions. The
+            settings of hindsight goals and of windows' starts are then unused.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.
@@ -52,6 +56,7 @@ class DataConfig:
     start_fraction: float = 0.0
     before_start: int = 0
     rest_dims: tuple[int, ...] = ()
+    stitch: bool = False
     goal: str = "state"
 
     def __post_init__(self):
@@ -69,5 +74,10 @@ class DataConfig:
             raise UserError(
                 f"data.before_start {self.before_start} leaves no token of the episode in a window "
                 f"of {self.tokens}; valid: 0 to {self.tokens - 1}"
+            )
+        if self.stitch and (self.actions or self.frames != "last" or self.goal != "state"):
+            raise UserError(
+                "data.stitch needs tokens of single states and goal states; valid with it: "
+                "data.actions false, data.frames last, data.goal state"
             )
         object.__setattr__(self, "rest_dims", tuple(self.rest_dims))

@@ -31,8 +31,11 @@ def _record(maze: str, kind: str) -> dict[str, Any]:
         "preset": {
             # One token for each cell that the data covers, and the longest route in one window.
             "data.stride": 24,
-            "data.tokens": 40,
-            "data.goal_decay": 0.5,
+            "data.tokens": 32,
+            "data.stitch": True,
+            # A goal behind a wall is near: a plan through the wall must cost more than the detour.
+            "planner.ood_penalty": 50.0,
+            "planner.candidates": 8,
             "planner.goal.tolerance": GOAL_TOLERANCE,
             "planner.replan_every": 20,
         },
