@@ -12,6 +12,23 @@ GOAL_TOLERANCE = 1.0
 """Distance at which OGBench counts a goal as reached, in meters."""
 
 
+def _preset(maze: str) -> dict[str, Any]:
+    preset = {
+        # One token for each cell that the data covers, and the longest route in one window.
+        "data.stride": 24,
+        "data.tokens": 32,
+        "data.stitch": True,
+        # A goal behind a wall is near: a plan through the wall must cost more than the detour.
+        "planner.ood_penalty": 50.0,
+        "planner.candidates": 8,
+        "planner.goal.tolerance": GOAL_TOLERANCE,
+        "planner.replan_every": 20,
+    }
+    if maze == "teleport":
+        preset["data.split_at_chance"] = True
+    return preset
+
+
 def _record(maze: str, kind: str) -> dict[str, Any]:
     name = f"pointmaze-{maze}"
     return {
@@ -28,17 +45,7 @@ def _record(maze: str, kind: str) -> dict[str, Any]:
         "positions": [0, 1],
         "score": None,
         "protocol": "ogbench",
-        "preset": {
-            # One token for each cell that the data covers, and the longest route in one window.
-            "data.stride": 24,
-            "data.tokens": 32,
-            "data.stitch": True,
-            # A goal behind a wall is near: a plan through the wall must cost more than the detour.
-            "planner.ood_penalty": 50.0,
-            "planner.candidates": 8,
-            "planner.goal.tolerance": GOAL_TOLERANCE,
-            "planner.replan_every": 20,
-        },
+        "preset": _preset(maze),
     }
 
 
