@@ -238,8 +238,9 @@ class Run:
         with open_record(directory) as record:
             run = cls._from_record(record)
             run = dataclasses.replace(run, task=distrust(run.task, f"{directory}/config.json"))
+            run = dataclasses.replace(run, **learned_files.load(record, directory))
             check_fitted(run)
-            return dataclasses.replace(run, **learned_files.load(record, directory))
+            return run
 
     def _to_record(self) -> dict[str, Any]:
         return {
