@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,11 +35,11 @@ class Variant(NamedTuple):
 
     label: str
     controller: str
-    policy: dict[str, float | bool]
+    policy: dict[str, Any]
 
 
-CLONED = {"sharpness": 0.0}
-TIMED = {"timed": True}
+CLONED: dict[str, Any] = {"sharpness": 0.0}
+TIMED: dict[str, Any] = {"timed": True}
 VARIANTS = {
     "inverse": Variant("inverse dynamics", "inverse", {}),
     "cloned-timed": Variant("cloning, with the time left", "policy", CLONED | TIMED),
@@ -62,7 +62,7 @@ class Learner:
 
     data: Trajectories
     task: Task
-    settings: dict[str, object]
+    settings: dict[str, Any]
     steps: int
 
     @functools.cached_property

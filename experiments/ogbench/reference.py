@@ -29,3 +29,16 @@ def route_length(cells: MazeCells, start: np.ndarray, goal: np.ndarray) -> float
     """Return the length of a shortest route through the cells' centers, in meters."""
     points = route(cells, start, goal)
     return float(np.linalg.norm(np.diff(points, axis=0), axis=-1).sum())
+
+
+def steps_per_cell(cells: MazeCells, positions: np.ndarray, is_first: np.ndarray) -> float:
+    """Return the control steps that data take from a cell to the next, on average.
+
+    Args:
+        cells: Cells of the maze.
+        positions: `[N, 2]` positions of all rows, in meters.
+        is_first: `[N]` bool, first row of each episode.
+    """
+    cell = cells.locate(positions)
+    moves = (cell[1:] != cell[:-1]) & ~is_first[1:]
+    return float((~is_first).sum() / moves.sum())
