@@ -37,7 +37,13 @@ from dfplan.report.result import format_interval, format_latency
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import parse_perturbation, perturbed
-from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, assign_tasks, begin_episode
+from dfplan.tasks.protocols import (
+    PROTOCOLS,
+    EvaluationProtocol,
+    assign_tasks,
+    begin_episode,
+    wrap_env,
+)
 from dfplan.tasks.registry import Task
 
 LATENCY_CALLS = 50
@@ -195,6 +201,7 @@ def _latency(
     """Time the first plans of the first ten episodes."""
     tasks = assign_tasks(protocol, len(episodes.seeds))
     starts = list(zip(episodes.seeds.tolist(), tasks, strict=True))[:LATENCY_EPISODES]
+    env = wrap_env(protocol, env)
     observations, infos = zip(
         *(begin_episode(protocol, env, seed, task) for seed, task in starts), strict=True
     )

@@ -130,7 +130,9 @@ def make_policy_controller(
             f"{horizon} control steps, the policy's horizon, or 0 for half a token"
         )
     dims = policy.inputs.target_dims
-    targets = dataclasses.replace(layout, state_dim=len(dims), goal_dims=(), rest_dims=())
+    targets = dataclasses.replace(
+        layout, state_dim=len(dims), goal_dims=(), plan_dims=(), rest_dims=()
+    )
     return PolicyController(
         policy=policy,
         states=weights.states,

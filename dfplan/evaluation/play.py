@@ -15,7 +15,13 @@ import numpy as np
 
 from dfplan.evaluation.episodes import Episodes, join
 from dfplan.representation.action_space import fit_action
-from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol, assign_tasks, begin_episode
+from dfplan.tasks.protocols import (
+    EvaluationProtocol,
+    SeedProtocol,
+    assign_tasks,
+    begin_episode,
+    wrap_env,
+)
 from dfplan.types import UserError
 from dfplan.util.flags import as_flag
 
@@ -75,16 +81,18 @@ def run_episodes(
         _play, agent, protocol=protocol, state=state, goal=goal, goal_dims=goal_dims
     )
     if not callable(make):
+        env = wrap_env(protocol, make)
         single_episodes = [
-            play([make], seeds[i : i + 1], tasks[i : i + 1], progress=None)
+            play([env], seeds[i : i + 1], tasks[i : i + 1], progress=None)
             for i in range(len(seeds))
         ]
         return join(single_episodes)
     with contextlib.ExitStack() as stack:
         envs = []
         for _ in seeds:
-            envs.append(make())
-            stack.callback(envs[-1].close)
+            new_env = make()
+            stack.callback(new_env.close)
+            envs.append(wrap_env(protocol, new_env))
         return play(envs, seeds, tasks, progress=progress)
 
 

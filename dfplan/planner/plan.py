@@ -64,6 +64,8 @@ class Ranking(NamedTuple):
 class Plan(NamedTuple):
     """The chosen plan and the candidates it was chosen from; SI units, control steps.
 
+    Future states are NaN in dimensions that are not planned; see `data.plan_dims`.
+
     Attributes:
         states: `[B, P+1, S]`, one every `stride` control steps, the present first.
         actions: `[B, P*stride, A]`, or None if tokens hold no actions.

@@ -13,6 +13,8 @@ TOKENS = 1.5
 class PolicyConfig:
     """Settings of the policy; learned if `planner.low_level_controller` is "policy".
 
+    A target is a goal: it fixes the dimensions of goals or, without goals, those that are planned.
+
     Attributes:
         horizon: Maximum distance of a target, in control steps; 0 for one and a half tokens. It
             limits how far ahead on a plan the robot can aim.

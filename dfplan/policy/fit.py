@@ -72,7 +72,7 @@ def fit_policy(
     training_arrays: TrainingArrays,
     config: PolicyConfig,
     *,
-    goal_dims: tuple[int, ...],
+    target_dims: tuple[int, ...],
     stride: int,
     seed: int,
     progress: Progress | None = None,
@@ -82,8 +82,7 @@ def fit_policy(
     Args:
         training_arrays: Dataset.
         config: Policy settings.
-        goal_dims: State dimensions that a goal fixes, which are also those of targets; if empty, a
-            target is a whole state.
+        target_dims: State dimensions that a target fixes.
         stride: Control steps per token.
         seed: PRNG seed for initialization and batches.
         progress: Callback that receives the number of steps taken so far.
@@ -92,7 +91,7 @@ def fit_policy(
         UserError: If a relative dimension is not in the state, or the data never move in the
             target dimensions.
     """
-    inputs = make_inputs(training_arrays, config, goal_dims=goal_dims, stride=stride)
+    inputs = make_inputs(training_arrays, config, target_dims=target_dims, stride=stride)
     key = jax.random.key(seed)
     actions = training_arrays.action.shape[1]
     state = _init_state(jax.random.fold_in(key, 0), config, inputs, actions=actions)
@@ -109,7 +108,7 @@ def fit_policy(
 def make_inputs(
     training_arrays: TrainingArrays,
     config: PolicyConfig,
-    goal_dims: tuple[int, ...],
+    target_dims: tuple[int, ...],
     stride: int,
 ) -> PolicyInputs:
     """Return the inputs of a dataset's networks; see `fit_policy`."""
@@ -119,7 +118,6 @@ def make_inputs(
             raise UserError(
                 f"policy.relative_dims {dim} is not in the state; valid: 0 to {state_dim - 1}"
             )
-    target_dims = goal_dims or tuple(range(state_dim))
     horizon = config.max_steps(stride)
     return PolicyInputs(
         scale=_offset_scale(training_arrays, target_dims, horizon),

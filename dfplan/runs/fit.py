@@ -93,7 +93,7 @@ def learn_policy(
     policy = fit_policy(
         training_arrays,
         run.config.policy,
-        goal_dims=run.layout.goal_dims,
+        target_dims=run.layout.goal_dims or run.model.layout.planned_dims,
         stride=run.config.data.stride,
         seed=run.config.training.seed,
         progress=progress,

@@ -56,20 +56,18 @@ class Learner:
     Attributes:
         data: Dataset.
         task: Its task.
-        settings: Settings to change.
         steps: Optimizer steps of each controller.
     """
 
     data: Trajectories
     task: Task
-    settings: dict[str, Any]
     steps: int
 
     @functools.cached_property
     def run(self) -> Run:
         """Run without a denoiser, whose tokens are those of the task."""
         # Two tokens are enough, as no denoiser is trained.
-        changes = {"data.tokens": 2, "policy.steps": self.steps, **self.settings}
+        changes = {"data.tokens": 2, "policy.steps": self.steps}
         return fit_run(self.task, make_config(self.task).override(changes), self.data)
 
     @functools.cached_property

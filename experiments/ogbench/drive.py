@@ -53,7 +53,7 @@ class Robots:
         goals = []
         for number in range(1, protocol.task_count + 1):
             for episode in range(episodes):
-                env = make_env(task.env, task.env_kwargs)
+                env = protocol.wrap(make_env(task.env, task.env_kwargs))
                 state, info = protocol.reset(env, seed + episode, number)
                 envs.append(env)
                 states.append(state)

@@ -54,8 +54,7 @@ def measure(name: str, variants: Sequence[str], episodes: int, steps: int, *, ou
     """Measure controllers of a task, and write a record of each; measured ones are skipped."""
     task = get_task(name)
     data = load_trajectories(task.dataset, goal_dims=task.goal_dims or None)
-    settings: dict[str, Any] = {"policy.relative_dims": task.goal_dims}
-    learner = Learner(data, task, settings, steps)
+    learner = Learner(data, task, steps)
     stride = learner.run.config.data.stride
     spacing = _spacing(data, list(task.goal_dims), stride)
     request = {"task": name, "data": data.fingerprint, "episodes": episodes, "steps": steps}

@@ -57,7 +57,7 @@ def arrays(data):
 
 def fit(arrays, **changes) -> Policy:
     config = dataclasses.replace(CONFIG, **changes)
-    return fit_policy(arrays, config, goal_dims=GOAL, stride=STRIDE, seed=0)
+    return fit_policy(arrays, config, target_dims=GOAL, stride=STRIDE, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,9 @@ def test_it_is_faster_than_the_average_of_the_data(data, policy, arrays):
 
 def test_the_same_seed_gives_the_same_policy(arrays, policy, same_bits):
     seen = []
-    again = fit_policy(arrays, CONFIG, goal_dims=GOAL, stride=STRIDE, seed=0, progress=seen.append)
+    again = fit_policy(
+        arrays, CONFIG, target_dims=GOAL, stride=STRIDE, seed=0, progress=seen.append
+    )
     same_bits(again, policy)
     assert seen == list(range(30, 601, 30))
 
@@ -133,18 +135,6 @@ def test_targets_are_later_states_of_the_same_episode(arrays, policy):
     np.testing.assert_array_equal(batch.target, states[later][:, GOAL])
     np.testing.assert_array_equal(batch.next_state, states[row + 1])
     np.testing.assert_array_equal(batch.action, np.asarray(arrays.action)[row])
-
-
-def test_without_a_goal_a_target_is_a_whole_state(arrays):
-    policy = fit_policy(
-        arrays,
-        dataclasses.replace(CONFIG, relative_dims=(), steps=1),
-        goal_dims=(),
-        stride=STRIDE,
-        seed=0,
-    )
-    assert policy.inputs.target_dims == (0, 1, 2) and policy.inputs.feature_count == 6
-    assert policy.action(jnp.zeros((4, 3)), jnp.ones((4, 3)), jnp.ones(4)).shape == (4, 2)
 
 
 def test_dimensions_and_data_that_no_policy_can_use(data, arrays):

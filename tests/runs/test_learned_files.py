@@ -45,6 +45,17 @@ def test_a_run_saves_its_policy(run, saved, same_bits):
     same_bits(Run.load(saved).policy, run.policy)
 
 
+@pytest.mark.parametrize(("plan_dims", "targets"), [((), (0, 1, 2)), ((1,), (1,))])
+def test_without_goals_targets_are_what_is_planned(tiny_data, tiny_config, plan_dims, targets):
+    data = dataclasses.replace(
+        tiny_data, layout=dataclasses.replace(tiny_data.layout, goal_dims=())
+    )
+    config = tiny_config.override({**SETTINGS, "data.plan_dims": plan_dims})
+    run = fit_run(TASK, config, data)
+    policy = learn_policy(run, run.training_arrays(data)).policy
+    assert policy is not None and policy.inputs.target_dims == targets
+
+
 def test_other_controllers_need_no_policy(tiny_data, tiny_config, tmp_path):
     run = fit_run(TASK, tiny_config, tiny_data)
     assert learn_policy(run, run.training_arrays(tiny_data)).policy is None
