@@ -39,9 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--episodes", type=int, default=10, help="episodes per OGBench task")
     parser.add_argument("--steps", type=int, default=10_000, help="optimizer steps")
-    parser.add_argument(
-        "--out", type=Path, default=HERE / "low_level", help="folder of the results"
-    )
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     args = parser.parse_args(argv)
     enable_compilation_cache()
     for name in args.tasks:

@@ -97,6 +97,20 @@ def test_train_and_resume(dataset, tiny_config, tmp_path, kind):
     jax.tree.map(np.testing.assert_array_equal, resumed, uninterrupted)
 
 
+def test_a_policy_is_learned_before_the_first_step(dataset, tiny_config, tmp_path, monkeypatch):
+    settings = {"policy.width": 4, "policy.steps": 2, "policy.batch_size": 8}
+    settings["planner.low_level_controller"] = "policy"
+    config = tiny_config.override(settings)
+    monkeypatch.setattr(train_module, "check_trainable", lambda *_: None)
+    saved = []
+    monkeypatch.setattr(train_module, "fit", lambda *_, **__: saved.append(Run.load(out).policy))
+    out = tmp_path / "run"
+    done = []
+    run = train(TASK, config, out, goal_dims=GOAL, policy_progress=done.append)
+    assert done == [1, 2] and run.policy is not None and saved[0] is not None
+    assert run.policy.inputs.target_dims == GOAL
+
+
 class Walk(gym.Env):
     observation_space = box(3)
     action_space = box(2)
