@@ -34,6 +34,7 @@ from dfplan.cli.runs import latest_step
 from dfplan.config import Config, flatten
 from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
+from dfplan.runs.fit import learns_policy
 from dfplan.runs.presets import make_config
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
@@ -100,6 +101,8 @@ def main(argv: Sequence[str]) -> int:
     last: dict[str, float] = {}
     total = min(args.config.training.steps, args.stop_step or args.config.training.steps)
     first_step = latest_step(args.out) or 0 if run else 0
+    if learns_policy(args.config) and not run:
+        console.print(f"first, the low-level policy: {args.config.policy.steps:,} steps")
     start_time = time.perf_counter()
     with detail_bar("training", total, first_step) as advance:
 

@@ -75,10 +75,15 @@ def fit_run(
     return dataclasses.replace(run, critic=critic)
 
 
+def learns_policy(config: Config) -> bool:
+    """Return whether training learns a low-level policy, as the controller is "policy"."""
+    return parse_spec(config.planner.low_level_controller)[0] == "policy"
+
+
 def learn_policy(
     run: Run, training_arrays: TrainingArrays, progress: Progress | None = None
 ) -> Run:
-    """Return a run with its low-level policy, if `planner.low_level_controller` is "policy".
+    """Return a run with its low-level policy, if there is one to learn.
 
     Args:
         run: Run of `fit_run`.
@@ -88,7 +93,7 @@ def learn_policy(
     Raises:
         UserError: If the policy's settings do not fit the dataset.
     """
-    if parse_spec(run.config.planner.low_level_controller)[0] != "policy":
+    if not learns_policy(run.config):
         return run
     policy = fit_policy(
         training_arrays,

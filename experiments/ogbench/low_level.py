@@ -18,7 +18,8 @@ from dfplan.control.low_level import LowLevelController
 from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.tasks.registry import get_task
 from dfplan.util.compilation_cache import enable_compilation_cache
-from experiments.common.markdown import table
+from experiments.common.markdown import number, table
+from experiments.common.pages import fill_readme
 from experiments.common.records import measure_once, read
 from experiments.ogbench.controllers import VARIANTS, Learner
 from experiments.ogbench.drive import Robots, drive, follow
@@ -29,6 +30,14 @@ SEED = 37_000
 QUANTILE = 0.9
 """Quantile of the data's speed that spaces the tokens: that of straight stretches."""
 TIMED_CALLS = 200
+METRICS = {
+    "success_rate": 2,
+    "mean_steps": 0,
+    "steps_per_cell": 1,
+    "wall_contact": 3,
+    "overturned_rate": 2,
+}
+"""Metrics in the table, and their digits."""
 COLUMNS = ("controller", "success", "steps", "steps per cell", "touching walls", "overturned")
 
 
@@ -44,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     enable_compilation_cache()
     for name in args.tasks:
         measure(name, args.only, args.episodes, args.steps, out=args.out)
-        console.print(render(args.out / name))
+    tables = "\n\n".join(map(render, sorted(args.out.glob("ogbench-*"))))
+    fill_readme(args.out, RESULTS / "README.md", {"tables": tables})
+    console.print(tables)
     return 0
 
 
@@ -103,23 +114,15 @@ def _latency(controller: LowLevelController, robots: Robots, spacing: float) -> 
 
 def render(folder: Path) -> str:
     """Return the table of a task's records."""
-    rows = []
-    for name, variant in VARIANTS.items():
-        record = read(folder / f"{name}.json")
-        if record is not None:
-            rows.append((variant.label, *_cells(record)))
-    return table(COLUMNS, rows)
+    records = {name: read(folder / f"{name}.json") for name in VARIANTS}
+    measured = {name: record for name, record in records.items() if record is not None}
+    pace = next(iter(measured.values()))["data_steps_per_cell"]
+    rows = [(VARIANTS[name].label, *_cells(record)) for name, record in measured.items()]
+    return f"`{folder.name}` (data: {pace:.1f} steps per cell)\n\n{table(COLUMNS, rows)}"
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
-    values = [
-        ("success_rate", ".2f"),
-        ("mean_steps", ".0f"),
-        ("steps_per_cell", ".1f"),
-        ("wall_contact", ".3f"),
-        ("overturned_rate", ".2f"),
-    ]
-    return tuple("" if record.get(k) is None else format(record[k], f) for k, f in values)
+    return tuple(number(record.get(name), digits) for name, digits in METRICS.items())
 
 
 if __name__ == "__main__":
