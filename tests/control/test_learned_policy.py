@@ -28,11 +28,13 @@ PLANS[:, 3, 2] = 4.0
 PLANS[:, :, 1] = 100.0  # no target dimension
 
 
-def make(name="policy", timed=False, horizon=6, xp=np):
+def make(name="policy", timed=False, horizon=6, xp=np, head=0.0):
     inputs = PolicyInputs(
         scale=jnp.ones(2), target_dims=(0, 2), state_dims=(1,), horizon=horizon, timed=timed
     )
-    policy = Policy(init_network(jax.random.key(0), 3 + timed, 4, 2), inputs)
+    network = init_network(jax.random.key(0), 3 + timed, 4, 2)
+    network["2/kernel"] += head
+    policy = Policy(network, inputs)
     layout = TokenLayout.create(Layout(3, 2, (0, 2)), DataConfig(stride=STRIDE))
     planner = SimpleNamespace(
         config=SimpleNamespace(low_level_controller=name), model=SimpleNamespace(layout=layout)
@@ -88,6 +90,18 @@ def test_a_timed_policy_keeps_the_clock_of_the_plan(aims, xp):
 def test_the_default_lookahead_is_half_a_token_within_the_horizon():
     assert make().lookahead == 2
     assert make(horizon=1).lookahead == 1
+
+
+def test_compiled_it_does_the_same():
+    elapsed = np.array([3, 6])
+    states = state((5, 0.4), (8.2, 1))
+    control = make(xp=jnp, head=0.3)
+    compiled = jax.jit(
+        lambda plans, states: control(plans, None, jnp.asarray(elapsed), states, None)
+    )
+    action = make(head=0.3)(PLANS, None, elapsed, states, None)
+    assert np.abs(action[0] - action[1]).max() > 0.01
+    np.testing.assert_allclose(compiled(PLANS, states), action, atol=1e-5)
 
 
 @pytest.mark.parametrize("lookahead", [-1, 7])
