@@ -36,6 +36,8 @@ PRESET = {
     # A goal behind a wall is near: a plan through the wall must cost more than the detour.
     "planner.ood_penalty": 50.0,
     "planner.candidates": 8,
+    # Robots move alike everywhere.
+    "policy.relative_dims": [0, 1],
     "planner.replan_every": 20,
 }
 POINT = MazeFamily(
