@@ -40,10 +40,12 @@ PRESET = {
     "policy.relative_dims": [0, 1],
     "planner.replan_every": 20,
 }
+GOAL_TOLERANCE = 1.0
+"""Distance at which OGBench counts the point's goal as reached, in meters."""
 POINT = MazeFamily(
     name="pointmaze",
     sizes={"navigate": MAZES, "stitch": MAZES},
-    preset={**PRESET, "planner.goal.tolerance": 1.0},  # OGBench's, in meters
+    preset={**PRESET, "planner.goal.tolerance": GOAL_TOLERANCE},
 )
 ANT = MazeFamily(
     name="antmaze",
@@ -52,7 +54,7 @@ ANT = MazeFamily(
         **PRESET,
         # The position alone is planned; the joints are left to the low-level controller.
         "data.plan_dims": [0, 1],
-        "planner.goal.tolerance": 0.5,  # OGBench's, in meters
+        "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
     },
 )
 
