@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfplan.planner.support import DataSupport
+from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
@@ -22,6 +23,7 @@ class Weights(NamedTuple):
         actions: Normalizer of actions.
         support: Data support in the goal's dimensions, or None.
         critic: Expected return of states and plans where the goal is reward, else None.
+        policy: Learned low-level policy, or None.
     """
 
     params: PyTree
@@ -29,6 +31,7 @@ class Weights(NamedTuple):
     actions: Normalizer
     support: DataSupport | None = None
     critic: Critic | None = None
+    policy: Policy | None = None
 
 
 class History(NamedTuple):

@@ -36,12 +36,18 @@ PRESET = {
     # A goal behind a wall is near: a plan through the wall must cost more than the detour.
     "planner.ood_penalty": 50.0,
     "planner.candidates": 8,
+    # Robots move alike everywhere.
+    "policy.relative_dims": [0, 1],
     "planner.replan_every": 20,
+    # Refining the remaining plan keeps to one way around where several are equally long.
+    "planner.warm_start.level": 0.8,
 }
+GOAL_TOLERANCE = 1.0
+"""Distance at which OGBench counts the point's goal as reached, in meters."""
 POINT = MazeFamily(
     name="pointmaze",
     sizes={"navigate": MAZES, "stitch": MAZES},
-    preset={**PRESET, "planner.goal.tolerance": 1.0},  # OGBench's, in meters
+    preset={**PRESET, "planner.goal.tolerance": GOAL_TOLERANCE},
 )
 ANT = MazeFamily(
     name="antmaze",
@@ -50,13 +56,16 @@ ANT = MazeFamily(
         **PRESET,
         # The position alone is planned; the joints are left to the low-level controller.
         "data.plan_dims": [0, 1],
-        "planner.goal.tolerance": 0.5,  # OGBench's, in meters
+        "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
     },
 )
 
 
 def _record(family: MazeFamily, size: str, kind: str) -> dict[str, Any]:
     name = f"{family.name}-{size}"
+    preset = dict(family.preset)
+    if size == "teleport":
+        preset["data.split_at_chance"] = True
     return {
         "description": f"OGBench's {name} (needs ogbench), data: {DESCRIPTIONS[kind]}",
         "env": f"ogbench.locomaze:{name}-v0",
@@ -71,7 +80,7 @@ def _record(family: MazeFamily, size: str, kind: str) -> dict[str, Any]:
         "positions": [0, 1],
         "score": None,
         "protocol": "ogbench",
-        "preset": family.preset,
+        "preset": preset,
     }
 
 
