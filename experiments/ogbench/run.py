@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from experiments.common.stages import run_stages, stage_parser
 from experiments.ogbench.evaluate import evaluate, time_plans
+from experiments.ogbench.figures import draw_figures
 from experiments.ogbench.study import NAMES, Study
 from experiments.ogbench.table import write_table
 from experiments.ogbench.train import collect, train
@@ -16,7 +17,11 @@ DEFAULT_STAGES: dict[str, Callable[[Study], None]] = {
     "evaluate": evaluate,
     "table": write_table,
 }
-STAGES: dict[str, Callable[[Study], None]] = {**DEFAULT_STAGES, "latency": time_plans}
+STAGES: dict[str, Callable[[Study], None]] = {
+    **DEFAULT_STAGES,
+    "latency": time_plans,
+    "figures": draw_figures,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
