@@ -202,7 +202,10 @@ class Agent:
 
     @extra_cost.setter
     def extra_cost(self, extra_cost: Callable | None) -> None:
-        self._extra_cost = None if extra_cost is None else checked_cost(extra_cost, self.layout)
+        if extra_cost is not None:
+            plan_dims = self.planner.model.layout.plan_dims
+            extra_cost = checked_cost(extra_cost, self.layout, plan_dims)
+        self._extra_cost = extra_cost
 
     def reset(self, mask: Any = None, *, seed: int | Sequence[int] | None = None) -> None:
         """Begin new episodes: clear the history and drop the plans.

@@ -111,6 +111,20 @@ def test_episodes_are_split_at_chance_in_training_and_afterwards(
     assert run.load_data().length[:3].tolist() == [11, 10, 21] and len(arrays) == 2
 
 
+def test_a_policy_is_learned_before_the_first_step(dataset, tiny_config, tmp_path, monkeypatch):
+    settings = {"policy.width": 4, "policy.steps": 2, "policy.batch_size": 8}
+    settings["planner.low_level_controller"] = "policy"
+    config = tiny_config.override(settings)
+    monkeypatch.setattr(train_module, "check_trainable", lambda *_: None)
+    saved = []
+    monkeypatch.setattr(train_module, "fit", lambda *_, **__: saved.append(Run.load(out).policy))
+    out = tmp_path / "run"
+    done = []
+    run = train(TASK, config, out, goal_dims=GOAL, policy_progress=done.append)
+    assert done == [1, 2] and run.policy is not None and saved[0] is not None
+    assert run.policy.inputs.target_dims == GOAL
+
+
 class Walk(gym.Env):
     observation_space = box(3)
     action_space = box(2)
