@@ -29,13 +29,20 @@ METRICS = ("success_rate", "first_reach")
 def evaluate(study: Study) -> None:
     """Evaluate every trained run of the study."""
     for name, seed in itertools.product(study.names, study.seeds):
-        trained = Trained.load(study.run(name, seed))
         task = maze_task(name)
+        trained = load(study, task, name, seed)
         measure_once(
             study.result(name, seed),
             trained.request(task, study.evaluation),
             functools.partial(evaluate_run, trained, task, seeds=study.evaluation),
         )
+
+
+def load(study: Study, task: Task, name: str, seed: int) -> Trained:
+    """Return a trained run with the planner settings of the task's present preset."""
+    prefix = "planner."
+    planner = {k.removeprefix(prefix): v for k, v in task.preset.items() if k.startswith(prefix)}
+    return Trained.load(study.run(name, seed), planner)
 
 
 def evaluate_run(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
@@ -67,8 +74,8 @@ def play_episodes(agent: Agent, task: Task, seeds: range) -> Episodes:
 def time_plans(study: Study) -> None:
     """Time the plans of every trained run for one robot; nothing else may run meanwhile."""
     for name, seed in itertools.product(study.names, study.seeds):
-        trained = Trained.load(study.run(name, seed))
         task = maze_task(name)
+        trained = load(study, task, name, seed)
         measure_once(
             study.latency(name, seed),
             trained.request(task, range(LATENCY_SEED, LATENCY_SEED + LATENCY_CALLS)),
