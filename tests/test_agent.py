@@ -362,6 +362,15 @@ def test_nothing_is_planned_for_a_last_observation(together):
     assert agent.plan.states[:, 0].tolist() == [[0, 0], [1, 1]]
 
 
+def test_no_plan_is_changed_for_an_episode_that_is_over():
+    agent, _ = fake()
+    agent.act(see(np.zeros((2, 2))))
+    states = agent.plan.states.copy()
+    for _ in range(2):
+        agent.act(see(np.ones((2, 2))), episode_over=[True, True])
+    np.testing.assert_array_equal(agent.plan.states, states)
+
+
 def test_an_episode_that_is_over_before_anything_was_planned():
     agent, planner = fake()
     assert agent.act(see(np.zeros((2, 2))), episode_over=[True, True]).shape == (2, 2)

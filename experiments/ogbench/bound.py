@@ -97,13 +97,14 @@ def drive(env: Any, board: Board, seed: int, task: int | None, by_luck: bool) ->
     way = board.moves_from(moves, position)
     assert way != UNREACHED
     steps = 0
-    while True:
-        _, _, terminated, truncated, info = env.step(board.action(moves, position))
+    is_over = False
+    while not is_over and (action := board.action(moves, position)) is not None:
+        _, _, terminated, truncated, info = env.step(action)
         # An observation may still show the entrance of a teleporter.
         position = env.unwrapped.get_xy()
         steps += 1
-        if terminated or truncated:
-            return {"way": way / MOVES, "steps": steps, "success": info["success"]}
+        is_over = terminated or truncated
+    return {"way": way / MOVES, "steps": steps, "success": info.get("success", 0.0)}
 
 
 def _summarize(episodes: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float | None]]:

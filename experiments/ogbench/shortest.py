@@ -17,7 +17,7 @@ MOVES = 4
 SQUARE = STEP / MOVES
 UNREACHED = np.iinfo(np.int32).max
 CLEARANCE = 1e-3
-"""Distance kept from teleporters beyond their reach, in meters."""
+"""Distance that ways keep from the edge of a teleporter's reach, on either side, in meters."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +47,11 @@ class Board:
         # Coordinates of the squares' centers; the map's first cell is centered at (-4, -4).
         self._x, self._y = ((np.arange(n) + 0.5) * SQUARE - 1.5 * UNIT for n in shape)
         self._free = self._away_from_walls(walls)
-        self._entrances = np.zeros_like(self._free)
+        self._avoided = np.zeros_like(self._free)
+        self._entered = np.zeros_like(self._free)
         for disc in entrances:
-            self._entrances |= self._inside(disc, CLEARANCE)
+            self._avoided |= self._inside(disc, CLEARANCE)
+            self._entered |= self._inside(disc, -CLEARANCE)
         self._exits = [self._square(point) for point in exits]
 
     def distance(self, goal: Disc, *, by_luck: bool = False) -> np.ndarray:
@@ -60,30 +62,34 @@ class Board:
             by_luck: Whether ways may lead through teleporters, which then lead to the exit that is
                 nearest to the goal; otherwise they keep away from them.
         """
-        free = self._free if by_luck else self._free & ~self._entrances
+        free = self._free if by_luck else self._free & ~self._avoided
         moves = np.full(free.shape, UNREACHED, np.int32)
         frontier = np.argwhere(self._inside(goal) & free)
         may_teleport = by_luck
         level = 0
         while len(frontier):
             moves[tuple(frontier.T)] = level
-            if may_teleport and any(moves[exit_square] <= level for exit_square in self._exits):
-                may_teleport = False
-                around = np.argwhere(self._entrances & free & (moves == UNREACHED))
-                # A step through a teleporter ends at its exit, whatever is left of the step.
-                frontier = np.concatenate([frontier, around])
             level += 1
             frontier = _unreached_neighbors(frontier, free & (moves == UNREACHED))
+            if may_teleport and any(moves[square] < level for square in self._exits):
+                may_teleport = False
+                entered = np.argwhere(self._entered & free & (moves == UNREACHED))
+                frontier = np.unique(np.concatenate([frontier, entered]), axis=0)
         return moves
 
     def moves_from(self, moves: np.ndarray, position: np.ndarray) -> int:
         """Return the entry of `distance` at a position."""
         return int(moves[self._square(position)])
 
-    def action(self, moves: np.ndarray, position: np.ndarray) -> np.ndarray:
-        """Return the action `[2]` that leads to the nearest square to the goal within one step."""
+    def action(self, moves: np.ndarray, position: np.ndarray) -> np.ndarray | None:
+        """Return the action `[2]` to the square nearest to the goal within one step.
+
+        None if no way leads to the goal from there.
+        """
         i, j = self._square(position)
         window = np.s_[i - MOVES : i + MOVES + 1, j - MOVES : j + MOVES + 1]
+        if moves[window].min() == UNREACHED:
+            return None
         y, x = np.unravel_index(moves[window].argmin(), moves[window].shape)
         target = np.array([self._x[window[1]][x], self._y[window[0]][y]])
         return np.clip((target - position) / STEP, -1.0, 1.0)

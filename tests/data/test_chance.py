@@ -7,6 +7,7 @@ import pytest
 
 from dfplan.data.chance import find_chance, split_at_chance
 from dfplan.data.minari_io import from_episodes
+from dfplan.data.stitch import UNREACHABLE, fit_stitch_graph
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
@@ -74,6 +75,22 @@ def test_parts_of_episodes_hold_every_other_step():
     assert steps == every - set(data.start[::EVERY] + PORTAL)
     assert not parts.action[data.start[::EVERY] + PORTAL].any()
     assert (parts.action != data.action).sum() == EPISODES / EVERY
+
+
+def test_stitched_routes_do_not_count_on_lucky_exits():
+    data = dataset(walk(EXITS))
+
+    def tokens_to_exit(data):
+        last = np.repeat(data.start + data.length - 1, data.length)
+        graph = fit_stitch_graph(data.state[:, :2], last, stride=4)
+        tokens = np.asarray(graph.tokens_to_go)
+        cell = np.asarray(graph.cell)
+        beyond = data.state[:, 1] > 20  # only the portal leads there
+        assert beyond.any()
+        return tokens[cell[beyond]][:, cell[~beyond & (data.state[:, 0] < 2)]].min()
+
+    assert tokens_to_exit(data) <= 4
+    assert tokens_to_exit(split_at_chance(data)) == UNREACHABLE
 
 
 def test_settings_that_do_not_fit_are_refused():

@@ -53,6 +53,17 @@ def test_ways_by_luck_lead_through_a_teleporter_to_the_nearest_exit():
     assert steps(board, goal, (0.0, 4.0)) == pytest.approx(15 / 0.2, abs=1)
 
 
+@pytest.mark.parametrize("start", [(4.0, 0.0), (4.0, 8.0), (0.0, 4.0), (0.1, 0.3)])
+def test_ways_by_luck_enter_the_teleporter_from_every_side(start):
+    entrance = Disc(np.array([4.0, 4.0]), 1.5)
+    board = Board(ROOM, [entrance], np.array([[16.0, 0.0]]))
+    moves = board.distance(Disc(np.array([16.0, 4.0]), 1.0), by_luck=True)
+    position = np.array(start)
+    for _ in range(16):
+        position += 0.2 * board.action(moves, position)
+    assert np.linalg.norm(position - entrance.center) <= entrance.radius
+
+
 def test_the_oracle_drives_the_shortest_way_and_luck_does_not_last(tmp_path, capsys):
     out = tmp_path / "bound.json"
     assert main(["--mazes", "teleport", "--episodes", "5", "--out", str(out)]) == 0

@@ -35,6 +35,20 @@ def test_table():
         assert fact in note
 
 
+def test_tasks_of_a_protocol_are_noted():
+    rate = {"mean": 0.5, "ci_low": 0.25, "ci_high": 0.75}
+    steps = {"mean": 120.0, "ci_low": 100.0, "ci_high": 140.0}
+    tasks = {
+        "task1": {"success_rate": rate, "success_steps": steps},
+        "overall": {"success_rate": rate, "success_steps": None},
+    }
+    notes = result_table({**RESULT, "tasks": tasks}, "a source", {}).notes
+    task = "Task1: success_rate 0.50 (0.25 to 0.75), success_steps 120.00 (100.00 to 140.00)."
+    assert [task, "Overall: success_rate 0.50 (0.25 to 0.75)."] == [
+        note for note in notes if "success_rate" in note
+    ]
+
+
 def test_headlines():
     assert headlines(RESULT) == {"success rate": "50%", "median planning latency": "12 ms"}
     assert headlines({"metrics": {"raw_return": {**MEAN, "mean": -3.14}}}) == {"raw return": "-3.1"}
