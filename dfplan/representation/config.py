@@ -38,6 +38,10 @@ class DataConfig:
         rest_dims: State dimensions that are zero at rest. States at or after the goal repeat the
             goal's state with these dimensions at zero, so that plans learn to arrive and stay.
             With `actions`, sequences end at the goal instead, as no action is known that stays.
+        stitch: Whether windows pass from one episode to another where these meet in the goal's
+            dimensions, on short routes to random goals, so that plans can be longer than any
+            episode; see `dfplan.data.stitch`. Needs tokens of single states without actions. The
+            settings of hindsight goals and of windows' starts are then unused.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.
@@ -56,6 +60,7 @@ class DataConfig:
     before_start: int = 0
     plan_dims: tuple[int, ...] = ()
     rest_dims: tuple[int, ...] = ()
+    stitch: bool = False
     goal: str = "state"
 
     def __post_init__(self):
@@ -80,4 +85,9 @@ class DataConfig:
             raise UserError(
                 f"data.goal 'reward' needs plans of whole states, not of data.plan_dims "
                 f"{list(self.plan_dims)}; valid: state"
+            )
+        if self.stitch and (self.actions or self.frames != "last" or self.goal != "state"):
+            raise UserError(
+                "data.stitch needs tokens of single states and goal states; valid with it: "
+                "data.actions false, data.frames last, data.goal state"
             )

@@ -11,7 +11,7 @@ does the same here, with a smaller network and batch than OGBench's.
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,27 +44,21 @@ def make_env() -> gym.Env:
     return GymXYWrapper(gym.make("online-ant-v0"), resample_interval=RESAMPLE_INTERVAL)
 
 
-def train(steps: int, seed: int, evaluate_every: int) -> tuple[Layers, list[dict[str, float]]]:
-    """Train by SAC.
-
-    Returns:
-        The last policy, and the evaluations along the way.
-    """
+def train(steps: int, seed: int, evaluate_every: int) -> Iterator[tuple[Layers, dict[str, float]]]:
+    """Train by SAC; yield the policy and its evaluation after every `evaluate_every` steps."""
     from sbx import SAC
 
     np.random.seed(seed)  # noqa: NPY002  The environment draws directions from it.
     model: Any = SAC("MlpPolicy", make_env(), seed=seed, **SETTINGS)
-    evaluations = []
     while model.num_timesteps < steps:
         model.learn(min(evaluate_every, steps - model.num_timesteps), reset_num_timesteps=False)
-        evaluations.append({"steps": model.num_timesteps, **evaluate(actor_layers(model))})
-        print(json.dumps(evaluations[-1]), flush=True)
-    return actor_layers(model), evaluations
+        layers = actor_layers(model)
+        yield layers, {"steps": model.num_timesteps, **evaluate(layers)}
 
 
 def actor_layers(model: Any) -> Layers:
     """Return the layers of an SBX actor up to the mean of its actions, without their deviation."""
-    params = model.policy.actor_state.params
+    params = model.policy.actor_state.params["params"]
     dense = [params[f"Dense_{k}"] for k in range(len(WIDTHS) + 1)]
     return tuple((np.asarray(layer["kernel"]), np.asarray(layer["bias"])) for layer in dense)
 
@@ -107,7 +101,7 @@ def save(layers: Layers, path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train, and write the policy and the evaluations."""
+    """Train; write the policy and the evaluations so far after each evaluation."""
     parser = argparse.ArgumentParser(prog="python -m experiments.walker.train", description=__doc__)
     parser.add_argument("--steps", type=int, default=400_000)
     parser.add_argument("--evaluate-every", type=int, default=100_000)
@@ -115,9 +109,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=OUT, help="file of the policy")
     parser.add_argument("--result", type=Path, default=RESULT, help="file of the evaluations")
     args = parser.parse_args(argv)
-    layers, evaluations = train(args.steps, args.seed, args.evaluate_every)
-    save(layers, args.out)
-    args.result.write_text(json.dumps(evaluations, indent=1) + "\n")
+    evaluations = []
+    for layers, evaluation in train(args.steps, args.seed, args.evaluate_every):
+        evaluations.append(evaluation)
+        print(json.dumps(evaluation), flush=True)
+        save(layers, args.out)
+        args.result.write_text(json.dumps(evaluations, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,23 @@
 
 import itertools
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
+pytest.importorskip("ogbench")
+
+from dfplan_envs.ogbench.ant import AntBatch
+from dfplan_envs.ogbench.cells import MazeCells
 from dfplan_envs.ogbench.walker import load_walker, walk
 from experiments.walker.train import save
 
 WIDTHS = (29, 40, 40, 8)
+ANTS = 8
+STEPS = 60
+ARENA_CENTER = 10.0
+MIN_SPEED = 0.1
+"""Meters per control step."""
 
 
 @pytest.fixture
@@ -55,3 +65,18 @@ def test_a_saved_policy_is_read_back(layers, tmp_path, monkeypatch):
     for (kernel, bias), (loaded_kernel, loaded_bias) in zip(layers, loaded, strict=True):
         np.testing.assert_array_equal(loaded_kernel, kernel)
         np.testing.assert_array_equal(loaded_bias, bias)
+
+
+def test_the_shipped_policy_walks_in_every_direction():
+    env = gym.make("ogbench.locomaze:antmaze-medium-v0", maze_type="arena").unwrapped
+    angles = np.arange(ANTS) * 2 * np.pi / ANTS
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    ants = AntBatch(env.model, MazeCells(env.maze_map), ANTS)
+    rngs = [np.random.default_rng(seed) for seed in range(ANTS)]
+    ants.reset(np.full((ANTS, 2), ARENA_CENTER), rngs)
+    start = ants.positions()
+    for _ in range(STEPS):
+        ants.step(ants.act(directions))
+    forward = ((ants.positions() - start) * directions).sum(axis=1)
+    assert np.median(forward) > MIN_SPEED * STEPS
+    assert (forward > 0).all()

@@ -28,33 +28,31 @@ class MazeFamily:
 
 STEPS = {"navigate": 1_000_000, "stitch": 1_000_000, "explore": 5_000_000}
 """Control steps of OGBench's datasets."""
+PRESET = {
+    # One token for each cell that the data covers, and the longest route in one window.
+    "data.stride": 24,
+    "data.tokens": 32,
+    "data.stitch": True,
+    # A goal behind a wall is near: a plan through the wall must cost more than the detour.
+    "planner.ood_penalty": 50.0,
+    "planner.candidates": 8,
+    "planner.replan_every": 20,
+    # Robots move alike everywhere.
+    "policy.relative_dims": [0, 1],
+}
 POINT = MazeFamily(
     name="pointmaze",
     sizes={"navigate": MAZES, "stitch": MAZES},
-    preset={
-        # One token for each cell that the data covers, and the longest route in one window.
-        "data.stride": 24,
-        "data.tokens": 40,
-        "data.goal_decay": 0.5,
-        "planner.goal.tolerance": 1.0,  # OGBench's, in meters
-        "planner.replan_every": 20,
-        # Robots move alike everywhere.
-        "policy.relative_dims": [0, 1],
-    },
+    preset={**PRESET, "planner.goal.tolerance": 1.0},  # OGBench's, in meters
 )
 ANT = MazeFamily(
     name="antmaze",
     sizes={"navigate": MAZES, "stitch": MAZES, "explore": ("medium", "large", "teleport")},
     preset={
+        **PRESET,
         # The position alone is planned; the joints are left to the low-level controller.
         "data.plan_dims": [0, 1],
-        "data.stride": 24,
-        "data.tokens": 40,
-        "data.goal_decay": 0.5,
         "planner.goal.tolerance": 0.5,  # OGBench's, in meters
-        "planner.replan_every": 20,
-        # Robots move alike everywhere.
-        "policy.relative_dims": [0, 1],
     },
 )
 
