@@ -42,6 +42,8 @@ class DataConfig:
             dimensions, on short routes to random goals, so that plans can be longer than any
             episode; see `dfplan.data.stitch`. Needs tokens of single states without actions. The
             settings of hindsight goals and of windows' starts are then unused.
+        split_at_chance: Whether episodes are split where a step's outcome was up to chance, so that
+            plans do not rely on luck; see `dfplan.data.chance`. Needs goals that are states.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.
@@ -61,6 +63,7 @@ class DataConfig:
     plan_dims: tuple[int, ...] = ()
     rest_dims: tuple[int, ...] = ()
     stitch: bool = False
+    split_at_chance: bool = False
     goal: str = "state"
 
     def __post_init__(self):
@@ -78,6 +81,10 @@ class DataConfig:
             raise UserError(
                 f"data.before_start {self.before_start} leaves no token of the episode in a window "
                 f"of {self.tokens}; valid: 0 to {self.tokens - 1}"
+            )
+        if self.split_at_chance and self.goal != "state":
+            raise UserError(
+                "data.split_at_chance needs goal states; valid with it: data.goal state"
             )
         for name in ("plan_dims", "rest_dims"):
             object.__setattr__(self, name, tuple(getattr(self, name)))

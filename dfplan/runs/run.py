@@ -17,6 +17,7 @@ import jax
 from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
+from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories, load_trajectories, open_dataset
 from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
@@ -146,7 +147,7 @@ class Run:
         )
 
     def load_data(self, dataset_id: str = "") -> Trajectories:
-        """Load a dataset with the run's layout.
+        """Load a dataset with the run's layout, split into episodes as for training.
 
         Args:
             dataset_id: Minari id; the training dataset if empty.
@@ -165,7 +166,7 @@ class Run:
             rewards=self.reward_conditioned,
         )
         self.check_dataset(data)
-        return data
+        return split_at_chance(data) if self.config.data.split_at_chance else data
 
     def check_sizes(self, dataset_id: str) -> None:
         """Check the number of states and actions of a dataset, before it is read.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dfplan.config import Config
+from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories, load_trajectories
 from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
@@ -170,7 +171,7 @@ def _load_data(
         goal = _Goal(pretrained.run.goal_dims, layout.goal_from, layout.goal_value)
     elif goal.dims is None and task.goal_dims:
         goal = goal._replace(dims=task.goal_dims)
-    return load_trajectories(
+    data = load_trajectories(
         task.dataset,
         goal_dims=goal.dims,
         goal_from=goal.source,
@@ -178,6 +179,7 @@ def _load_data(
         origin=None if pretrained is None else pretrained.run.layout.origin,
         rewards=config.data.goal == "reward",
     )
+    return split_at_chance(data) if config.data.split_at_chance else data
 
 
 def _check_no_goal(goal: _Goal) -> None:

@@ -32,7 +32,7 @@ class Walker:
     def reset(self, mask=None, *, seed=None):
         pass
 
-    def act(self, observation, goal=None):
+    def act(self, observation, goal=None, *, episode_over=None):
         position = np.asarray(observation)
         cells = self.cells
         target = cells.centers[cells.next_cell[cells.locate(goal), cells.locate(position)]]

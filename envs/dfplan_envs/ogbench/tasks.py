@@ -36,6 +36,8 @@ PRESET = {
     # A goal behind a wall is near: a plan through the wall must cost more than the detour.
     "planner.ood_penalty": 50.0,
     "planner.candidates": 8,
+    # Robots move alike everywhere.
+    "policy.relative_dims": [0, 1],
     "planner.replan_every": 20,
     # Robots move alike everywhere.
     "policy.relative_dims": [0, 1],
@@ -59,6 +61,9 @@ ANT = MazeFamily(
 
 def _record(family: MazeFamily, size: str, kind: str) -> dict[str, Any]:
     name = f"{family.name}-{size}"
+    preset = dict(family.preset)
+    if size == "teleport":
+        preset["data.split_at_chance"] = True
     return {
         "description": f"OGBench's {name} (needs ogbench), data: {DESCRIPTIONS[kind]}",
         "env": f"ogbench.locomaze:{name}-v0",
@@ -73,7 +78,7 @@ def _record(family: MazeFamily, size: str, kind: str) -> dict[str, Any]:
         "positions": [0, 1],
         "score": None,
         "protocol": "ogbench",
-        "preset": family.preset,
+        "preset": preset,
     }
 
 
