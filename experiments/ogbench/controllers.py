@@ -39,17 +39,18 @@ class Variant(NamedTuple):
 
 
 CLONED: dict[str, Any] = {"sharpness": 0.0}
+WEIGHTED: dict[str, Any] = {"sharpness": 3.0}
 TIMED: dict[str, Any] = {"timed": True}
 VARIANTS = {
     "inverse": Variant("inverse dynamics", "inverse", {}),
     "cloned-timed": Variant("cloning, with the time left", "policy", CLONED | TIMED),
     "cloned": Variant("cloning", "policy", CLONED),
-    "policy-timed": Variant("advantage-weighted, with the time left", "policy", TIMED),
-    "policy": Variant("advantage-weighted", "policy", {}),
+    "policy-timed": Variant("advantage-weighted, with the time left", "policy", WEIGHTED | TIMED),
+    "policy": Variant("advantage-weighted", "policy", WEIGHTED),
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Learner:
     """Learns controllers from a dataset.
 
@@ -85,23 +86,23 @@ class Learner:
         """Return a controller.
 
         Args:
-            variant: Which one.
+            variant: Which one; its networks are learned once.
             lookahead: Lookahead of a policy in control steps; 0 for its default.
         """
-        spec = variant.controller
-        changes = {f"policy.{name}": value for name, value in variant.policy.items()}
-        config = self.run.config.override({**changes, "planner.low_level_controller": spec})
-        run = learn_policy(dataclasses.replace(self.run, config=config), self._arrays)
-        params = self._inverse if spec == "inverse" else {}
-        weights = Weights(params, run.states, run.actions, policy=run.policy)
-        return self.make(run, weights, lookahead)
-
-    def make(self, run: Run, weights: Weights, lookahead: int = 0) -> LowLevelController:
-        """Return the controller of a run whose weights are known; see `learn`."""
-        spec = run.config.planner.low_level_controller
-        if spec == "policy" and lookahead:
+        run, weights = self._learned(variant.label)
+        if lookahead:
             run = run.with_planner({"low_level_controller": f"policy:lookahead={lookahead}"})
         return make_low_level_controller(run.make_planner(), weights, tracker=None, xp=np)
+
+    @functools.cache  # noqa: B019  (a learner lives as long as the program)
+    def _learned(self, label: str) -> tuple[Run, Weights]:
+        variant = next(v for v in VARIANTS.values() if v.label == label)
+        changes = {f"policy.{name}": value for name, value in variant.policy.items()}
+        changes["planner.low_level_controller"] = variant.controller
+        config = self.run.config.override(changes)
+        run = learn_policy(dataclasses.replace(self.run, config=config), self._arrays)
+        params = self._inverse if variant.controller == "inverse" else {}
+        return run, Weights(params, run.states, run.actions, policy=run.policy)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))

@@ -6,6 +6,7 @@ success is an upper bound of that of any planner which drives with it.
 """
 
 import argparse
+import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,19 +48,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("tasks", nargs="+", metavar="TASK", help="tasks whose data are collected")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--episodes", type=int, default=10, help="episodes per OGBench task")
+    parser.add_argument(
+        "--lookaheads", nargs="+", type=int, default=[0], help="control steps; 0 for the default"
+    )
     parser.add_argument("--steps", type=int, default=10_000, help="optimizer steps")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     args = parser.parse_args(argv)
     enable_compilation_cache()
     for name in args.tasks:
-        measure(name, args.only, args.episodes, args.steps, out=args.out)
+        measure(
+            name,
+            variants=args.only,
+            lookaheads=args.lookaheads,
+            episodes=args.episodes,
+            steps=args.steps,
+            out=args.out,
+        )
     tables = "\n\n".join(map(render, sorted(args.out.glob("ogbench-*"))))
     fill_readme(args.out, RESULTS / "README.md", {"tables": tables})
     console.print(tables)
     return 0
 
 
-def measure(name: str, variants: Sequence[str], episodes: int, steps: int, *, out: Path) -> None:
+def measure(
+    name: str,
+    *,
+    variants: Sequence[str],
+    lookaheads: Sequence[int],
+    episodes: int,
+    steps: int,
+    out: Path,
+) -> None:
     """Measure controllers of a task, and write a record of each; measured ones are skipped."""
     task = get_task(name)
     data = load_trajectories(task.dataset, goal_dims=task.goal_dims or None)
@@ -67,11 +86,11 @@ def measure(name: str, variants: Sequence[str], episodes: int, steps: int, *, ou
     stride = learner.run.config.data.stride
     spacing = _spacing(data, list(task.goal_dims), stride)
     request = {"task": name, "data": data.fingerprint, "episodes": episodes, "steps": steps}
-    for variant in variants:
+    for variant, lookahead in itertools.product(variants, lookaheads):
 
-        def drive_once(variant: str = variant) -> dict[str, Any]:
+        def drive_once(variant: str = variant, lookahead: int = lookahead) -> dict[str, Any]:
             begin = time.perf_counter()
-            controller = learner.learn(VARIANTS[variant])
+            controller = learner.learn(VARIANTS[variant], lookahead)
             seconds = time.perf_counter() - begin
             robots = Robots.reset(task, data.state.mean(axis=0), episodes, SEED)
             is_first = np.zeros(len(data.state), bool)
@@ -83,7 +102,13 @@ def measure(name: str, variants: Sequence[str], episodes: int, steps: int, *, ou
                 **drive(robots, follow(controller, spacing)),
             }
 
-        measure_once(out / name / f"{variant}.json", {**request, "variant": variant}, drive_once)
+        row = record_name(variant, lookahead)
+        measure_once(out / name / f"{row}.json", {**request, "variant": row}, drive_once)
+
+
+def record_name(variant: str, lookahead: int) -> str:
+    """Return the name of a record; lookahead 0 is the default one."""
+    return f"{variant}-{lookahead}" if lookahead else variant
 
 
 def _spacing(data: Trajectories, dims: list[int], stride: int) -> float:
@@ -114,11 +139,23 @@ def _latency(controller: LowLevelController, robots: Robots, spacing: float) -> 
 
 def render(folder: Path) -> str:
     """Return the table of a task's records."""
-    records = {name: read(folder / f"{name}.json") for name in VARIANTS}
-    measured = {name: record for name, record in records.items() if record is not None}
+    paths = [p for v in VARIANTS for p in sorted(folder.glob(f"{v}*.json")) if _of(p.stem, v)]
+    measured = {path.stem: read(path) or {} for path in paths}
     pace = next(iter(measured.values()))["data_steps_per_cell"]
-    rows = [(VARIANTS[name].label, *_cells(record)) for name, record in measured.items()]
+    rows = [(_label(name), *_cells(record)) for name, record in measured.items()]
     return f"`{folder.name}` (data: {pace:.1f} steps per cell)\n\n{table(COLUMNS, rows)}"
+
+
+def _of(name: str, variant: str) -> bool:
+    rest = name.removeprefix(variant)
+    return not rest or rest[1:].isdecimal()
+
+
+def _label(name: str) -> str:
+    if name in VARIANTS:
+        return VARIANTS[name].label
+    variant, _, lookahead = name.rpartition("-")
+    return f"{VARIANTS[variant].label}, looking {lookahead} steps ahead"
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:

@@ -39,8 +39,6 @@ PRESET = {
     # Robots move alike everywhere.
     "policy.relative_dims": [0, 1],
     "planner.replan_every": 20,
-    # Robots move alike everywhere.
-    "policy.relative_dims": [0, 1],
 }
 POINT = MazeFamily(
     name="pointmaze",
