@@ -18,7 +18,7 @@ from dfplan.evaluation.episodes import Episodes
 from dfplan.planner.diffusion_planner import as_diffusion_planner
 from dfplan.plots.denoising import animate_denoising
 from dfplan.plots.plans import PlanCase, draw_plans
-from dfplan.plots.scene import axis_names, draw_function, goal_point, plot_dims, plot_points
+from dfplan.plots.scene import agent_plot_dims, axis_names, draw_function, goal_point, plot_points
 from dfplan.plots.video_frames import video_frames
 from dfplan.plots.write_video import write_video
 from dfplan.tasks.make_env import make_env
@@ -88,20 +88,16 @@ def _slowest_first(episodes: Episodes) -> np.ndarray:
     return np.argsort(-first, kind="stable")
 
 
-def _dims(agent: Agent) -> tuple[int, ...]:
-    return plot_dims(agent.layout.goal_dims, agent.layout.state_dim)
-
-
 def _goal_point(agent: Agent, goal: np.ndarray | None) -> np.ndarray | None:
     end = agent.planner.horizon * agent.planner.model.layout.stride
-    return goal_point(goal, agent.layout.goal_dims, _dims(agent), end=end)
+    return goal_point(goal, agent.layout.goal_dims, agent_plot_dims(agent), end=end)
 
 
 def _candidates(agent: Agent) -> tuple[np.ndarray, int]:
     """Return the candidates of the active plan as figure coordinates, and the best one's index."""
     assert agent.plan is not None
     stride = agent.planner.model.layout.stride
-    candidates = plot_points(agent.plan.candidates[0], _dims(agent), stride)
+    candidates = plot_points(agent.plan.candidates[0], agent_plot_dims(agent), stride)
     return candidates, int(agent.plan.best[0])
 
 
@@ -119,7 +115,7 @@ def _plan_case(agent: Agent, episodes: Episodes, e: int) -> PlanCase:
     return PlanCase(
         candidates,
         best,
-        driven=plot_points(episodes.states[e, : episodes.length[e] + 1], _dims(agent)),
+        driven=plot_points(episodes.states[e, : episodes.length[e] + 1], agent_plot_dims(agent)),
         goal=_goal_point(agent, goal),
         title=_title(episodes, e),
         seed=int(episodes.seeds[e]),
@@ -158,7 +154,7 @@ def _axes(agent: Agent, draw: Callable[..., None] | None) -> tuple[str, tuple[st
     """Return the unit and the names of the axes; an environment that draws itself is in meters."""
     if draw:
         return "m", ("x", "y")
-    return "", axis_names(_dims(agent))
+    return "", axis_names(agent_plot_dims(agent))
 
 
 def _reset(env: Any, options: dict[str, Any]) -> None:
@@ -179,7 +175,7 @@ def _draw_denoising(path: Path, agent: Agent, task: Task, episodes: Episodes, e:
         unit, names = _axes(agent, draw)
         animate_denoising(
             path,
-            plot_points(plan.denoising[0], _dims(agent), planner.model.layout.stride),
+            plot_points(plan.denoising[0], agent_plot_dims(agent), planner.model.layout.stride),
             planner.levels(planner.config.sampling.make_matrix(planner.horizon)),
             best=int(plan.best[0]),
             draw=draw,

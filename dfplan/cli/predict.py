@@ -26,7 +26,7 @@ from dfplan.cli.progress_bar import step_bar
 from dfplan.cli.runs import parse_with_run
 from dfplan.cli.track_files import fill_files
 from dfplan.forecast.fill import check_fill
-from dfplan.forecast.sample import check_rollout, sample_futures
+from dfplan.forecast.sample import check_forecast, sample_futures
 from dfplan.forecast.windows import (
     COVERAGES,
     ForecastWindows,
@@ -159,8 +159,7 @@ def _forecast(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
     calibration_data = run.load_data(args.calibration) if args.calibration else None
     planner = as_diffusion_planner(run.make_planner())
     tokens = args.tokens or planner.horizon
-    if tokens > planner.horizon:
-        check_rollout(planner)
+    check_forecast(planner, tokens)
     weights = resolved.load_weights()
     stretch = dict.fromkeys(COVERAGES, 1.0)
     if calibration_data is not None:

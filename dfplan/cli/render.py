@@ -30,7 +30,7 @@ from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
 from dfplan.plots.mujoco_frames import MujocoRenderer, mujoco_viewer
-from dfplan.plots.scene import draw_function, plot_dims
+from dfplan.plots.scene import agent_plot_dims, draw_function
 from dfplan.plots.video_frames import Renderer, video_frames
 from dfplan.plots.write_video import check_video, write_video
 from dfplan.tasks.make_env import UnknownEnvError, make_env
@@ -186,7 +186,7 @@ def _choose_renderer(
     positions = task.positions
     # The drawn dimensions of an environment that draws itself are world coordinates.
     if not positions and draw_function(env):
-        positions = plot_dims(agent.layout.goal_dims, agent.layout.state_dim)
+        positions = agent_plot_dims(agent)
 
     def mujoco() -> Renderer:
         return MujocoRenderer(agent, env, positions)

@@ -45,11 +45,10 @@ def sample_futures(
         Samples `[W, N, P, S]`, in SI units.
 
     Raises:
-        UserError: If P exceeds the horizon and tokens hold more than one state each.
+        UserError: As `check_forecast`.
     """
+    check_forecast(planner, tokens)
     tokens = tokens or planner.horizon
-    if tokens > planner.horizon:
-        check_rollout(planner)
 
     def sample(keys: Array, rows: np.ndarray) -> np.ndarray:
         return _sample(planner, weights, keys, history=_take(history, rows), tokens=tokens)
@@ -59,14 +58,24 @@ def sample_futures(
     )
 
 
-def check_rollout(planner: DiffusionPlanner) -> None:
-    """Check that the end of one window can be the history of the next.
+def check_forecast(planner: DiffusionPlanner, tokens: int = 0) -> None:
+    """Check that a planner can sample that many tokens of whole states.
+
+    Args:
+        planner: Planner.
+        tokens: Tokens to sample; 0 for the planner's horizon.
 
     Raises:
-        UserError: If tokens hold actions, or more than one state each.
+        UserError: If tokens hold parts of states; or if they exceed the horizon, so that the end of
+            one window is the history of the next, and hold actions or more than one state each.
     """
     layout = planner.model.layout
-    if layout.actions or layout.frame_count > 1:
+    if layout.plan_dims:
+        raise UserError(
+            f"forecasts are of whole states, and this run plans {list(layout.plan_dims)} alone; "
+            "valid: a run trained without data.plan_dims"
+        )
+    if tokens > planner.horizon and (layout.actions or layout.frame_count > 1):
         raise UserError(
             f"more than planner.horizon {planner.horizon} tokens are sampled window after window, "
             "which needs tokens of one state each; valid here: fewer tokens, or a run trained "

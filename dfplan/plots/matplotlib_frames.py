@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
-from dfplan.plots.scene import axis_names, draw_function, plot_dims, plot_points
+from dfplan.plots.scene import agent_plot_dims, axis_names, draw_function, plot_points
 from dfplan.plots.style import CANDIDATE, DRIVEN, INK, PLAN, name_axes
 
 DPI = 100
@@ -32,7 +32,7 @@ class MatplotlibRenderer:
 
         self._agent = agent
         self._stride = agent.planner.model.layout.stride
-        self._dims = plot_dims(agent.layout.goal_dims, agent.layout.state_dim)
+        self._dims = agent_plot_dims(agent)
         self._driven: list[np.ndarray] = []
         figure = Figure(dpi=DPI, facecolor="white")
         self._canvas = FigureCanvasAgg(figure)

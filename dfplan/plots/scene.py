@@ -5,17 +5,32 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.agent import Agent
 from dfplan.types import ArrayLike
 
 
-def plot_dims(goal_dims: tuple[int, ...], state_dim: int) -> tuple[int, ...]:
-    """Return the two state dimensions to draw; one if the state has only one.
+def plot_dims(
+    goal_dims: tuple[int, ...], state_dim: int, plan_dims: tuple[int, ...] = ()
+) -> tuple[int, ...]:
+    """Return the two state dimensions to draw; one if there is only one.
 
-    These are the goal's first two dimensions if it has two or more, else 0 and 1.
+    These are the goal's first two dimensions if it has two or more, else the first two that are
+    planned.
+
+    Args:
+        goal_dims: State dimensions that form the goal.
+        state_dim: Length of the state.
+        plan_dims: Planned state dimensions; empty for all.
     """
     if len(goal_dims) >= 2:
         return goal_dims[:2]
-    return tuple(range(min(state_dim, 2)))
+    return (plan_dims or tuple(range(state_dim)))[:2]
+
+
+def agent_plot_dims(agent: Agent) -> tuple[int, ...]:
+    """Return `plot_dims` of an agent's plans."""
+    plan_dims = agent.planner.model.layout.plan_dims
+    return plot_dims(agent.layout.goal_dims, agent.layout.state_dim, plan_dims)
 
 
 def plot_points(states: ArrayLike, dims: tuple[int, ...], stride: int = 1) -> np.ndarray:

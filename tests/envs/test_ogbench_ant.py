@@ -1,8 +1,5 @@
 """OGBench's ant: many at once move exactly as in the environment, and walk where they should."""
 
-# MuJoCo's bindings have no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 import gymnasium as gym
 import mujoco
 import numpy as np

@@ -93,3 +93,9 @@ def test_tokens_of_more_than_a_state_end_with_the_first_window(data):
     with pytest.raises(UserError, match=r"planner.horizon 3 .*data.actions.*data.frames last"):
         sample_futures(planner, None, history(1, 2), seed=0, tokens=4)
     assert sample_futures(planner, None, history(1, 2), seed=0, tokens=3).shape == (1, 4, 3, 2)
+
+
+def test_parts_of_states_are_no_forecasts():
+    planner = Counting(planner_config(**{"history.tokens": 1}), data=DataConfig(plan_dims=(1,)))
+    with pytest.raises(UserError, match=r"plans \[1\] alone; valid: .*data.plan_dims"):
+        sample_futures(planner, None, history(1, 1), seed=0)

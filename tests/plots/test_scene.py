@@ -8,18 +8,21 @@ from dfplan.plots.scene import axis_names, draw_function, goal_point, plot_dims,
 
 
 @pytest.mark.parametrize(
-    ("goal_dims", "state_dim", "dims"),
+    ("goal_dims", "state_dim", "plan_dims", "dims"),
     [
-        ((3, 1), 4, (3, 1)),
-        ((2, 0, 1), 3, (2, 0)),
-        ((), 4, (0, 1)),
-        ((3,), 4, (0, 1)),
-        ((), 1, (0,)),
-        ((0,), 1, (0,)),
+        ((3, 1), 4, (), (3, 1)),
+        ((2, 0, 1), 3, (), (2, 0)),
+        ((), 4, (), (0, 1)),
+        ((3,), 4, (), (0, 1)),
+        ((), 1, (), (0,)),
+        ((0,), 1, (), (0,)),
+        ((), 4, (3, 2, 1), (3, 2)),
+        ((), 4, (3,), (3,)),
+        ((3, 1), 4, (1, 2, 3), (3, 1)),
     ],
 )
-def test_plot_dims(goal_dims, state_dim, dims):
-    assert plot_dims(goal_dims, state_dim) == dims
+def test_plot_dims(goal_dims, state_dim, plan_dims, dims):
+    assert plot_dims(goal_dims, state_dim, plan_dims) == dims
 
 
 def test_plot_points_keep_the_order_of_the_dims():
