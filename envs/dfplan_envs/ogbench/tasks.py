@@ -47,7 +47,12 @@ GOAL_TOLERANCE = 1.0
 POINT = MazeFamily(
     name="pointmaze",
     sizes={"navigate": MAZES, "stitch": MAZES},
-    preset={**PRESET, "planner.goal.tolerance": GOAL_TOLERANCE},
+    preset={
+        **PRESET,
+        "planner.goal.tolerance": GOAL_TOLERANCE,
+        # Which actions are fast is easily told of a point.
+        "policy.sharpness": 3.0,
+    },
 )
 ANT = MazeFamily(
     name="antmaze",
@@ -57,6 +62,9 @@ ANT = MazeFamily(
         # The position alone is planned; the joints are left to the low-level controller.
         "data.plan_dims": [0, 1],
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
+        # Cloned, as the advantage of one step of a gait is smaller than its error.
+        "policy.sharpness": 0.0,
+        "planner.low_level_controller": "policy",
     },
 )
 
