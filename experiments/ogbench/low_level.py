@@ -139,23 +139,28 @@ def _latency(controller: LowLevelController, robots: Robots, spacing: float) -> 
 
 def render(folder: Path) -> str:
     """Return the table of a task's records."""
-    paths = [p for v in VARIANTS for p in sorted(folder.glob(f"{v}*.json")) if _of(p.stem, v)]
-    measured = {path.stem: read(path) or {} for path in paths}
+    records = {path.stem: read(path) or {} for path in folder.glob("*.json")}
+    measured = {name: records[name] for name in sorted(records, key=_order)}
     pace = next(iter(measured.values()))["data_steps_per_cell"]
     rows = [(_label(name), *_cells(record)) for name, record in measured.items()]
     return f"`{folder.name}` (data: {pace:.1f} steps per cell)\n\n{table(COLUMNS, rows)}"
 
 
-def _of(name: str, variant: str) -> bool:
-    rest = name.removeprefix(variant)
-    return not rest or rest[1:].isdecimal()
+def split_name(name: str) -> tuple[str, int]:
+    """Return the controller and the lookahead of a record; undo `record_name`."""
+    variant, _, lookahead = name.rpartition("-")
+    return (variant, int(lookahead)) if lookahead.isdecimal() else (name, 0)
+
+
+def _order(name: str) -> tuple[int, int]:
+    variant, lookahead = split_name(name)
+    return list(VARIANTS).index(variant), lookahead
 
 
 def _label(name: str) -> str:
-    if name in VARIANTS:
-        return VARIANTS[name].label
-    variant, _, lookahead = name.rpartition("-")
-    return f"{VARIANTS[variant].label}, looking {lookahead} steps ahead"
+    variant, lookahead = split_name(name)
+    label = VARIANTS[variant].label
+    return f"{label}, looking {lookahead} steps ahead" if lookahead else label
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
