@@ -37,6 +37,11 @@ class Variant(NamedTuple):
     controller: str
     policy: dict[str, Any]
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it aims at a point ahead on the path, not at the next token."""
+        return self.controller == "policy" and not self.policy.get("timed")
+
 
 CLONED: dict[str, Any] = {"sharpness": 0.0}
 WEIGHTED: dict[str, Any] = {"sharpness": 3.0}

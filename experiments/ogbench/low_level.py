@@ -6,7 +6,6 @@ success is an upper bound of that of any planner which drives with it.
 """
 
 import argparse
-import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +85,8 @@ def measure(
     stride = learner.run.config.data.stride
     spacing = _spacing(data, list(task.goal_dims), stride)
     request = {"task": name, "data": data.fingerprint, "episodes": episodes, "steps": steps}
-    for variant, lookahead in itertools.product(variants, lookaheads):
+    rows = [(v, a) for v in variants for a in (lookaheads if VARIANTS[v].looks_ahead else [0])]
+    for variant, lookahead in rows:
 
         def drive_once(variant: str = variant, lookahead: int = lookahead) -> dict[str, Any]:
             begin = time.perf_counter()
@@ -102,8 +102,8 @@ def measure(
                 **drive(robots, follow(controller, spacing)),
             }
 
-        row = record_name(variant, lookahead)
-        measure_once(out / name / f"{row}.json", {**request, "variant": row}, drive_once)
+        record = record_name(variant, lookahead)
+        measure_once(out / name / f"{record}.json", {**request, "variant": record}, drive_once)
 
 
 def record_name(variant: str, lookahead: int) -> str:
