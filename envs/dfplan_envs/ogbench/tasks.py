@@ -61,6 +61,7 @@ ANT = MazeFamily(
         **PRESET,
         # The position alone is planned; the joints are left to the low-level controller.
         "data.plan_dims": [0, 1],
+        "planner.low_level_controller": "policy",
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
         # Cloned, as the advantage of one step of a gait is smaller than its error.
         "policy.sharpness": 0.0,
