@@ -65,7 +65,6 @@ ANT = MazeFamily(
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
         # Cloned, as the advantage of one step of a gait is smaller than its error.
         "policy.sharpness": 0.0,
-        "planner.low_level_controller": "policy",
     },
 )
 
