@@ -14,7 +14,7 @@ from dfplan.policy.policy import Policy
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array, Tracker, UserError, XpArray
 
-LOOKAHEAD = 0.5
+LOOKAHEAD = 1.0
 """Distance to the target where `lookahead` is 0, in tokens."""
 
 
@@ -109,7 +109,7 @@ def make_policy_controller(
         weights: Trained weights, with the policy.
         tracker: Unused.
         xp: `numpy` or `jax.numpy`.
-        lookahead: Control steps of the plan to look ahead; 0 for half a token, which is at most
+        lookahead: Control steps of the plan to look ahead; 0 for one token, which is at most
             the policy's horizon.
 
     Raises:
@@ -127,7 +127,7 @@ def make_policy_controller(
     if not 1 <= lookahead <= horizon:
         raise UserError(
             f"planner.low_level_controller 'policy' has lookahead {lookahead}; valid: 1 to "
-            f"{horizon} control steps, the policy's horizon, or 0 for half a token"
+            f"{horizon} control steps, the policy's horizon, or 0 for one token"
         )
     dims = policy.inputs.target_dims
     targets = dataclasses.replace(

@@ -23,7 +23,7 @@ class PolicyConfig:
         timed: Whether the policy is also told the control steps that are left, and keeps the plan's
             clock; otherwise it reaches each target as soon as it can.
         sharpness: Exponent of an action's weight per standard deviation of its advantage; 0 clones
-            the data's behavior.
+            the data's behavior. Large values are for robots whose value is easily learned.
         expectile: Expectile of the (negative) duration that the value predicts, in [0.5, 1): 0.5
             for the mean over the data's behavior, more for its fast part.
         width: Width of the two hidden layers.
@@ -38,7 +38,7 @@ class PolicyConfig:
     horizon: int = 0
     relative_dims: tuple[int, ...] = ()
     timed: bool = False
-    sharpness: float = 3.0
+    sharpness: float = 1.0
     expectile: float = 0.8
     width: int = 256
     steps: int = 10_000

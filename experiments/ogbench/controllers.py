@@ -37,19 +37,25 @@ class Variant(NamedTuple):
     controller: str
     policy: dict[str, Any]
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it aims at a point ahead on the path, not at the next token."""
+        return self.controller == "policy" and not self.policy.get("timed")
+
 
 CLONED: dict[str, Any] = {"sharpness": 0.0}
+WEIGHTED: dict[str, Any] = {"sharpness": 3.0}
 TIMED: dict[str, Any] = {"timed": True}
 VARIANTS = {
     "inverse": Variant("inverse dynamics", "inverse", {}),
     "cloned-timed": Variant("cloning, with the time left", "policy", CLONED | TIMED),
     "cloned": Variant("cloning", "policy", CLONED),
-    "policy-timed": Variant("advantage-weighted, with the time left", "policy", TIMED),
-    "policy": Variant("advantage-weighted", "policy", {}),
+    "policy-timed": Variant("advantage-weighted, with the time left", "policy", WEIGHTED | TIMED),
+    "policy": Variant("advantage-weighted", "policy", WEIGHTED),
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Learner:
     """Learns controllers from a dataset.
 
@@ -66,8 +72,8 @@ class Learner:
     @functools.cached_property
     def run(self) -> Run:
         """Run without a denoiser, whose tokens are those of the task."""
-        # Two tokens are enough, as no denoiser is trained.
-        changes = {"data.tokens": 2, "policy.steps": self.steps}
+        # As no denoiser is trained, windows can be short.
+        changes = {"data.tokens": 2, "data.stitch": False, "policy.steps": self.steps}
         return fit_run(self.task, make_config(self.task).override(changes), self.data)
 
     @functools.cached_property
@@ -85,23 +91,23 @@ class Learner:
         """Return a controller.
 
         Args:
-            variant: Which one.
+            variant: Which one; its networks are learned once.
             lookahead: Lookahead of a policy in control steps; 0 for its default.
         """
-        spec = variant.controller
-        changes = {f"policy.{name}": value for name, value in variant.policy.items()}
-        config = self.run.config.override({**changes, "planner.low_level_controller": spec})
-        run = learn_policy(dataclasses.replace(self.run, config=config), self._arrays)
-        params = self._inverse if spec == "inverse" else {}
-        weights = Weights(params, run.states, run.actions, policy=run.policy)
-        return self.make(run, weights, lookahead)
-
-    def make(self, run: Run, weights: Weights, lookahead: int = 0) -> LowLevelController:
-        """Return the controller of a run whose weights are known; see `learn`."""
-        spec = run.config.planner.low_level_controller
-        if spec == "policy" and lookahead:
+        run, weights = self._learned(variant.label)
+        if lookahead:
             run = run.with_planner({"low_level_controller": f"policy:lookahead={lookahead}"})
         return make_low_level_controller(run.make_planner(), weights, tracker=None, xp=np)
+
+    @functools.cache  # noqa: B019  (a learner lives as long as the program)
+    def _learned(self, label: str) -> tuple[Run, Weights]:
+        variant = next(v for v in VARIANTS.values() if v.label == label)
+        changes = {f"policy.{name}": value for name, value in variant.policy.items()}
+        changes["planner.low_level_controller"] = variant.controller
+        config = self.run.config.override(changes)
+        run = learn_policy(dataclasses.replace(self.run, config=config), self._arrays)
+        params = self._inverse if variant.controller == "inverse" else {}
+        return run, Weights(params, run.states, run.actions, policy=run.policy)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))

@@ -47,19 +47,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("tasks", nargs="+", metavar="TASK", help="tasks whose data are collected")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--episodes", type=int, default=10, help="episodes per OGBench task")
+    parser.add_argument(
+        "--lookaheads", nargs="+", type=int, default=[0], help="control steps; 0 for the default"
+    )
     parser.add_argument("--steps", type=int, default=10_000, help="optimizer steps")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     args = parser.parse_args(argv)
     enable_compilation_cache()
     for name in args.tasks:
-        measure(name, args.only, args.episodes, args.steps, out=args.out)
+        measure(
+            name,
+            variants=args.only,
+            lookaheads=args.lookaheads,
+            episodes=args.episodes,
+            steps=args.steps,
+            out=args.out,
+        )
     tables = "\n\n".join(map(render, sorted(args.out.glob("ogbench-*"))))
     fill_readme(args.out, RESULTS / "README.md", {"tables": tables})
     console.print(tables)
     return 0
 
 
-def measure(name: str, variants: Sequence[str], episodes: int, steps: int, *, out: Path) -> None:
+def measure(
+    name: str,
+    *,
+    variants: Sequence[str],
+    lookaheads: Sequence[int],
+    episodes: int,
+    steps: int,
+    out: Path,
+) -> None:
     """Measure controllers of a task, and write a record of each; measured ones are skipped."""
     task = get_task(name)
     data = load_trajectories(task.dataset, goal_dims=task.goal_dims or None)
@@ -67,11 +85,12 @@ def measure(name: str, variants: Sequence[str], episodes: int, steps: int, *, ou
     stride = learner.run.config.data.stride
     spacing = _spacing(data, list(task.goal_dims), stride)
     request = {"task": name, "data": data.fingerprint, "episodes": episodes, "steps": steps}
-    for variant in variants:
+    rows = [(v, a) for v in variants for a in (lookaheads if VARIANTS[v].looks_ahead else [0])]
+    for variant, lookahead in rows:
 
-        def drive_once(variant: str = variant) -> dict[str, Any]:
+        def drive_once(variant: str = variant, lookahead: int = lookahead) -> dict[str, Any]:
             begin = time.perf_counter()
-            controller = learner.learn(VARIANTS[variant])
+            controller = learner.learn(VARIANTS[variant], lookahead)
             seconds = time.perf_counter() - begin
             robots = Robots.reset(task, data.state.mean(axis=0), episodes, SEED)
             is_first = np.zeros(len(data.state), bool)
@@ -83,7 +102,13 @@ def measure(name: str, variants: Sequence[str], episodes: int, steps: int, *, ou
                 **drive(robots, follow(controller, spacing)),
             }
 
-        measure_once(out / name / f"{variant}.json", {**request, "variant": variant}, drive_once)
+        record = record_name(variant, lookahead)
+        measure_once(out / name / f"{record}.json", {**request, "variant": record}, drive_once)
+
+
+def record_name(variant: str, lookahead: int) -> str:
+    """Return the name of a record; lookahead 0 is the default one."""
+    return f"{variant}-{lookahead}" if lookahead else variant
 
 
 def _spacing(data: Trajectories, dims: list[int], stride: int) -> float:
@@ -114,11 +139,28 @@ def _latency(controller: LowLevelController, robots: Robots, spacing: float) -> 
 
 def render(folder: Path) -> str:
     """Return the table of a task's records."""
-    records = {name: read(folder / f"{name}.json") for name in VARIANTS}
-    measured = {name: record for name, record in records.items() if record is not None}
+    records = {path.stem: read(path) or {} for path in folder.glob("*.json")}
+    measured = {name: records[name] for name in sorted(records, key=_order)}
     pace = next(iter(measured.values()))["data_steps_per_cell"]
-    rows = [(VARIANTS[name].label, *_cells(record)) for name, record in measured.items()]
+    rows = [(_label(name), *_cells(record)) for name, record in measured.items()]
     return f"`{folder.name}` (data: {pace:.1f} steps per cell)\n\n{table(COLUMNS, rows)}"
+
+
+def split_name(name: str) -> tuple[str, int]:
+    """Return the controller and the lookahead of a record; undo `record_name`."""
+    variant, _, lookahead = name.rpartition("-")
+    return (variant, int(lookahead)) if lookahead.isdecimal() else (name, 0)
+
+
+def _order(name: str) -> tuple[int, int]:
+    variant, lookahead = split_name(name)
+    return list(VARIANTS).index(variant), lookahead
+
+
+def _label(name: str) -> str:
+    variant, lookahead = split_name(name)
+    label = VARIANTS[variant].label
+    return f"{label}, looking {lookahead} steps ahead" if lookahead else label
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:

@@ -87,8 +87,8 @@ def test_a_timed_policy_keeps_the_clock_of_the_plan(aims, xp):
     assert early_steps.tolist() == [1, 4] and late_steps.tolist() == [1, 2]
 
 
-def test_the_default_lookahead_is_half_a_token_within_the_horizon():
-    assert make().lookahead == 2
+def test_the_default_lookahead_is_a_token_within_the_horizon():
+    assert make().lookahead == 4
     assert make(horizon=1).lookahead == 1
 
 

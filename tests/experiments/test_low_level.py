@@ -35,11 +35,27 @@ def test_the_pace_of_data_counts_no_jumps_between_episodes():
 
 def test_the_committed_records_show_what_the_page_says():
     folders = sorted(low_level.RESULTS.glob("ogbench-*"))
-    assert folders
     page = (low_level.RESULTS / "README.md").read_text()
-    for folder in folders:
-        assert low_level.render(folder) in page
-        records = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
-        policy = records["policy"]
-        assert policy["mean_steps"] < records["cloned"]["mean_steps"]
-        assert policy["mean_steps"] < records["inverse"]["mean_steps"]
+    assert all(low_level.render(folder) in page for folder in folders)
+    ant, point = (
+        {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+        for folder in folders
+    )
+    for other in ("inverse", "cloned-12", "policy-timed"):
+        assert point["policy-12"]["mean_steps"] < 0.9 * point[other]["mean_steps"]
+    for other in ("inverse", "policy-12"):
+        assert ant["cloned-24"]["success_rate"] > 1.3 * ant[other]["success_rate"]
+
+
+def test_a_record_is_named_by_its_controller_and_lookahead(tmp_path):
+    assert low_level.record_name("policy-timed", 0) == "policy-timed"
+    record = {"data_steps_per_cell": 20.0, "success_rate": 0.5}
+    for name in ("policy-timed", "policy-18", "policy"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    rows = low_level.render(tmp_path).splitlines()[4:]
+    labels = [row.split(" | ")[0].removeprefix("| ") for row in rows]
+    assert labels == [
+        "advantage-weighted, with the time left",
+        "advantage-weighted",
+        "advantage-weighted, looking 18 steps ahead",
+    ]

@@ -19,7 +19,14 @@ from dfplan.types import UserError
 EPISODES = 200
 STEPS = 20
 NOISE = 0.5
-CONFIG = PolicyConfig(relative_dims=(0, 1), width=32, steps=600, batch_size=256, learning_rate=3e-3)
+CONFIG = PolicyConfig(
+    relative_dims=(0, 1),
+    sharpness=3.0,
+    width=32,
+    steps=600,
+    batch_size=256,
+    learning_rate=3e-3,
+)
 GOAL = (0, 1)
 STRIDE = 8
 

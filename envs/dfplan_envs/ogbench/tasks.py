@@ -47,7 +47,12 @@ GOAL_TOLERANCE = 1.0
 POINT = MazeFamily(
     name="pointmaze",
     sizes={"navigate": MAZES, "stitch": MAZES},
-    preset={**PRESET, "planner.goal.tolerance": GOAL_TOLERANCE},
+    preset={
+        **PRESET,
+        "planner.goal.tolerance": GOAL_TOLERANCE,
+        # Which actions are fast is easily told of a point.
+        "policy.sharpness": 3.0,
+    },
 )
 ANT = MazeFamily(
     name="antmaze",
@@ -58,6 +63,8 @@ ANT = MazeFamily(
         "data.plan_dims": [0, 1],
         "planner.low_level_controller": "policy",
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
+        # Cloned, as the advantage of one step of a gait is smaller than its error.
+        "policy.sharpness": 0.0,
     },
 )
 
