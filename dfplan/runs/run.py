@@ -239,11 +239,11 @@ class Run:
         with open_record(directory) as record:
             run = cls._from_record(record)
             run = dataclasses.replace(run, task=distrust(run.task, f"{directory}/config.json"))
+            if record.get("value"):
+                critic = _load_critic(Path(directory) / VALUE, record["value"]["checksum"])
+                run = dataclasses.replace(run, critic=critic)
             check_fitted(run)
-            if not record.get("value"):
-                return run
-            critic = _load_critic(Path(directory) / VALUE, record["value"]["checksum"])
-            return dataclasses.replace(run, critic=critic)
+            return run
 
     def _to_record(self) -> dict[str, Any]:
         return {
