@@ -1,13 +1,16 @@
-"""Kill every command that writes, at random times and at file operations, and run it again.
+"""Stop and kill every command that writes, and run it again from what it has left.
 
-    python -m scripts.kill --root build/kill  # 200 random times and all file operations per command
+    python -m scripts.kill --root build/kill
     python -m scripts.kill --root build/kill --table
 
-After each kill, the output of the command must be complete or absent, all other files must be
-unchanged, and the same command (or `--resume` of the training) must succeed and leave no hidden
-file. "Chosen" kills happen right before an operation that opens a file for writing, renames or
-removes something, or creates a directory. Every kill is a line of `ROOT/COMMAND.jsonl`; a second
-call goes on with the kills that are missing. Exits with code 1 on a failure.
+A command is stopped (SIGSTOP) before each operation that opens a file for writing, renames or
+removes something, or creates a directory, and at 200 random times. What it has written so far is
+what it would leave if it were killed then. In addition, it is killed (SIGKILL) at 20 random times.
+Its output must be complete or absent, all other files must be unchanged, and the same command (or
+`--resume` of the training) must succeed from each different state and leave no hidden file.
+
+Results are lines of `ROOT/COMMAND.jsonl`; a second call goes on with what is missing. Exits with
+code 1 on a failure.
 """
 
 import argparse
@@ -16,10 +19,10 @@ import json
 import os
 import random
 import shlex
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +35,22 @@ from scripts.kill.commands import (
     prepare,
     run_quietly,
 )
-from tests.faults import count_instants, kill_after, kill_at
+from tests.faults import kill_after, stop_at_operations, stop_at_times
 
 HEADER = """\
-| command | kills before file operations | kills at random times | killed before the end \
-| different states | failures |
-|---|---:|---:|---:|---:|---:|"""
+| command | stopped before file operations | stopped at random times | killed \
+| different states | of which run again | failures |
+|---|---:|---:|---:|---:|---:|---:|"""
+KINDS = ("operation", "time", "kill")
+MAX_RUNS = 5
+"""Runs of a command in which all random times are reached; its duration varies."""
 
 
 def main() -> int:
     """Run the harness."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--random", type=int, default=200, help="random kills per command")
-    parser.add_argument("--chosen", type=int, default=10**6, help="most chosen kills per command")
+    parser.add_argument("--times", type=int, default=200, help="random times per command")
+    parser.add_argument("--kills", type=int, default=20, help="kills at random times per command")
     parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
     parser.add_argument("--minutes", type=float, default=1e6, help="time limit per command")
     parser.add_argument("--seed", type=int, default=0)
@@ -56,7 +62,7 @@ def main() -> int:
         if not args.table:
             prepare(root)
             for name in args.commands:
-                _kill_command(name, _Results(root, name), args)
+                _Harness(root, name, args).run()
             os.chdir("/")
         results = [_Results(root, name) for name in args.commands]
     print(HEADER, *(result.row() for result in results), sep="\n")
@@ -66,99 +72,124 @@ def main() -> int:
 
 
 class _Results:
-    """The kills of one command so far: lines of a file."""
+    """What was found about one command so far: lines of a file."""
 
     def __init__(self, root: Path, name: str):
         self.name = name
-        self.folder = root / name.replace(" ", "")
-        self._file = self.folder.with_suffix(".jsonl")
+        self._file = (root / name.replace(" ", "")).with_suffix(".jsonl")
         lines = self._file.read_text().splitlines() if self._file.exists() else ()
-        self.kills = [json.loads(line) for line in lines]
+        self.records = [json.loads(line) for line in lines]
 
-    def add(self, **kill: Any) -> None:
-        """Add a kill, to the file too."""
-        self.kills.append(kill)
+    def add(self, **record: Any) -> None:
+        """Add a record, to the file too."""
+        self.records.append(record)
         with self._file.open("a") as file:
-            file.write(json.dumps(kill) + "\n")
+            file.write(json.dumps(record) + "\n")
 
     def numbers(self, kind: str) -> set[int]:
-        """Return the numbers of the kills of one kind."""
-        return {kill["number"] for kill in self.kills if kill["kind"] == kind}
+        """Return the numbers of the records of one kind."""
+        return {record["number"] for record in self.records if record["kind"] == kind}
 
-    def states(self) -> set[str]:
-        """Return the different states that kills have left."""
-        return {kill["state"] for kill in self.kills}
+    def states(self, *kinds: str) -> set[str]:
+        """Return the different states in the records of some kinds."""
+        return {record["state"] for record in self.records if record["kind"] in kinds}
 
     def problems(self) -> list[str]:
-        """Return what was wrong after any kill."""
+        """Return everything that was wrong."""
         return [
-            f"{self.name}, {kill['kind']} kill {kill['number']}: {problem}"
-            for kill in self.kills
-            for problem in kill["problems"]
+            f"{self.name}, {record['kind']} {record.get('number', record['state'])}: {problem}"
+            for record in self.records
+            for problem in record["problems"]
         ]
 
     def row(self) -> str:
         """Return a row of the table of results."""
         counts = (
-            len(self.numbers("chosen")),
-            len(self.numbers("random")),
-            sum(kill["before_end"] for kill in self.kills),
-            len(self.states()),
+            *(len(self.numbers(kind)) for kind in KINDS),
+            len(self.states(*KINDS)),
+            len(self.states("again")),
             len(self.problems()),
         )
         return f"| `{self.name}` | " + " | ".join(map(str, counts)) + " |"
 
 
-def _kill_command(name: str, results: _Results, args: argparse.Namespace) -> None:
-    """Kill one command at all chosen and random times that are missing in its results."""
-    argv = shlex.split(COMMANDS[name])
-    folder = results.folder
-    fresh_folder(folder)
-    import_modules(argv)
-    fresh_folder(folder)
-    kills = _choose_kills(argv, results, args)
-    expected = Expected.of(folder)
-    end = time.perf_counter() + 60 * args.minutes
-    for kind, number, kill in kills:
-        if time.perf_counter() > end:
-            break
-        fresh_folder(folder)
-        before_end = kill()
-        problems = damages(folder)
-        left = state(folder)
-        if left not in results.states():  # The command has been run again from an equal state.
-            problems += run_again(argv, folder, expected)
-        results.add(
-            kind=kind, number=number, before_end=before_end, state=left, problems=problems
+class _Harness:
+    """Stops and kills of one command."""
+
+    def __init__(self, root: Path, name: str, args: argparse.Namespace):
+        self._argv = shlex.split(COMMANDS[name])
+        self._folder = root / name.replace(" ", "")
+        self._states = self._folder.with_suffix(".states")
+        self._results = _Results(root, name)
+        self._args = args
+        self._random = random.Random(args.seed + len(self._results.records))
+        self._command = functools.partial(run_quietly, self._argv)
+
+    def run(self) -> None:
+        """Do everything that is missing in the results, within the time limit."""
+        end = time.perf_counter() + 60 * self._args.minutes
+        self._states.mkdir(exist_ok=True)
+        fresh_folder(self._folder)
+        import_modules(self._argv)
+        fresh_folder(self._folder)
+        start = time.perf_counter()
+        in_fork(self._command)
+        seconds = time.perf_counter() - start
+        expected = Expected.of(self._folder)
+        if not self._results.numbers("operation"):
+            self._stop_at_operations()
+        for _ in range(MAX_RUNS):
+            self._stop_at_times(seconds)
+        steps = [functools.partial(self._kill, number, seconds) for number in self._missing_kills()]
+        steps += [functools.partial(self._run_again, name, expected) for name in self._to_run()]
+        self._random.shuffle(steps)
+        for step in steps:
+            if time.perf_counter() < end:
+                step()
+        for name in self._to_run():  # Those that the kills have added.
+            if time.perf_counter() < end:
+                self._run_again(name, expected)
+
+    def _stop_at_operations(self) -> None:
+        fresh_folder(self._folder)
+        stop_at_operations(
+            self._folder, self._command, functools.partial(self._record, "operation")
         )
 
+    def _stop_at_times(self, seconds: float) -> None:
+        """Stop the command at the random times that are missing in the results."""
+        first = len(self._results.numbers("time"))
+        times = sorted(self._random.uniform(0, seconds) for _ in range(self._args.times - first))
+        if times:
+            fresh_folder(self._folder)
+            stop_at_times(times, self._command, lambda index: self._record("time", first + index))
 
-def _choose_kills(
-    argv: list[str], results: _Results, args: argparse.Namespace
-) -> list[tuple[str, int, Callable[[], bool]]]:
-    """Run a command once in its folder, and return functions that kill it there, shuffled."""
-    folder = results.folder
-    counted = folder.with_suffix(".count")
-    command = functools.partial(run_quietly, argv)
-    start = time.perf_counter()
-    in_fork(lambda: counted.write_text(str(count_instants(folder, command))))
-    seconds = time.perf_counter() - start
-    numbers = random.Random(args.seed)
-    instants = range(1, int(counted.read_text()) + 1)
-    chosen = numbers.sample(instants, min(args.chosen, len(instants)))
-    shares = [numbers.random() for _ in range(args.random)]
-    kills = [
-        ("chosen", number, functools.partial(kill_at, number, folder, command))
-        for number in chosen
-        if number not in results.numbers("chosen")
-    ]
-    kills += [
-        ("random", number, functools.partial(kill_after, share * seconds, command))
-        for number, share in enumerate(shares)
-        if number not in results.numbers("random")
-    ]
-    numbers.shuffle(kills)
-    return kills
+    def _missing_kills(self) -> list[int]:
+        return sorted(set(range(self._args.kills)) - self._results.numbers("kill"))
+
+    def _kill(self, number: int, seconds: float) -> None:
+        fresh_folder(self._folder)
+        kill_after(self._random.uniform(0, seconds), self._command)
+        self._record("kill", number)
+
+    def _record(self, kind: str, number: int) -> None:
+        """Record what the command has left in its folder, and keep a copy of each state."""
+        name = state(self._folder)
+        self._results.add(kind=kind, number=number, state=name, problems=damages(self._folder))
+        if not (self._states / name).exists():
+            shutil.copytree(self._folder, self._states / name, symlinks=True)
+
+    def _to_run(self) -> list[str]:
+        return sorted(self._results.states(*KINDS) - self._results.states("again"))
+
+    def _run_again(self, name: str, expected: Expected) -> None:
+        """Run the command again from one of the states that it has left."""
+        os.chdir(self._states)
+        shutil.rmtree(self._folder)
+        shutil.copytree(self._states / name, self._folder, symlinks=True)
+        os.chdir(self._folder)
+        problems = run_again(self._argv, self._folder, expected)
+        self._results.add(kind="again", state=name, problems=problems)
 
 
 if __name__ == "__main__":
