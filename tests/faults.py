@@ -7,6 +7,7 @@ code under test needs no hook.
 import contextlib
 import itertools
 import os
+import resource
 import signal
 import sys
 import threading
@@ -93,6 +94,22 @@ def attempt(number: int, folder: Path, action: Callable[[], object], code: int) 
     except UserError as error:
         return str(error)
     return ""
+
+
+@contextlib.contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Let no file grow beyond this number of bytes in the context; the system's error is EFBIG.
+
+    The limit also holds for the output of pytest, so keep the context within a test.
+    """
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def kill_at(number: int, folder: Path, action: Callable[[], object]) -> bool:

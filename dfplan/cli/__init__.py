@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 on success, 1 if the command failed, 2 if the user's input cannot be used,
         130 if the command was interrupted, 143 after SIGTERM and 129 after SIGHUP.
     """
-    args = list(sys.argv[1:] if argv is None else argv)
+    args = [_expand_home(arg) for arg in (sys.argv[1:] if argv is None else argv)]
     try:
         with raised_signals(), _plain_warnings():
             code = _run(args)
@@ -64,6 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         place = error.filename or "standard output"
         return _fail(f"error: {place}: {error.strerror or error}", USAGE)
+
+
+def _expand_home(arg: str) -> str:
+    """Expand ~ at the beginning of an argument or, as shells do not, after `--option=`."""
+    option, equals, value = arg.partition("=")
+    if equals and option.startswith("--") and value.startswith("~"):
+        return f"{option}={os.path.expanduser(value)}"
+    return os.path.expanduser(arg)
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ def load(directory: Path | str) -> ExportedPlanner:
     """
     folder = Path(directory)
     if not (folder / METADATA).is_file():
-        raise UserError(f"{folder} holds no {METADATA}; make one: dfplan export RUN --out {folder}")
+        raise UserError(f"{folder} holds no {METADATA}; make one with dfplan export RUN --out DIR")
     metadata = read_json(folder / METADATA)
     if metadata.get("format") != FORMAT:
         raise UserError(f"{folder}: format {metadata.get('format')!r}; valid here: {FORMAT}")

@@ -11,10 +11,13 @@ from dfplan.types import ArrayLike
 def plot_dims(goal_dims: tuple[int, ...], state_dim: int) -> tuple[int, ...]:
     """Return the two state dimensions to draw; one if the state has only one.
 
-    These are the goal's first two dimensions if it has two or more, else 0 and 1.
+    These are the goal's first two dimensions if it has two or more, else 0 and 1; if the goal's
+    only dimension is another one, 0 and that one.
     """
     if len(goal_dims) >= 2:
         return goal_dims[:2]
+    if goal_dims and goal_dims[0] >= 2:
+        return (0, goal_dims[0])
     return tuple(range(min(state_dim, 2)))
 
 
@@ -37,7 +40,9 @@ def plot_points(states: ArrayLike, dims: tuple[int, ...], stride: int = 1) -> np
 def goal_point(
     goal: ArrayLike | None, goal_dims: tuple[int, ...], dims: tuple[int, ...], end: float = 0.0
 ) -> np.ndarray | None:
-    """Return the figure coordinates `[2]` of a goal `[G]`; None if it does not fix both of them.
+    """Return the figure coordinates `[2]` of a goal `[G]`; None if it does not fix any of them.
+
+    A coordinate that the goal does not fix is NaN.
 
     Args:
         goal: Goal, or None.
@@ -45,9 +50,9 @@ def goal_point(
         dims: State dimensions to draw, from `plot_dims`.
         end: Control step at which the goal is drawn if `dims` is a single dimension.
     """
-    if goal is None or not set(dims) <= set(goal_dims):
+    if goal is None or not set(dims) & set(goal_dims):
         return None
-    values = [float(goal[goal_dims.index(d)]) for d in dims]
+    values = [float(goal[goal_dims.index(d)]) if d in goal_dims else np.nan for d in dims]
     return np.array(values if len(dims) == 2 else [end, *values])
 
 

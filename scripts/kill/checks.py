@@ -25,8 +25,8 @@ class Expected(NamedTuple):
 
 def damages(folder: Path) -> list[str]:
     """Return what is wrong in a folder in which a command was killed."""
-    found = [_damage(folder / path) for path in sorted(_visible(folder))]
-    return [damage for damage in found if damage] + _changed_others(folder)
+    reasons = [_damage(folder / path) for path in sorted(_visible(folder))]
+    return [reason for reason in reasons if reason] + _changed_others(folder)
 
 
 def state(folder: Path) -> str:

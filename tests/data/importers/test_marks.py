@@ -114,3 +114,11 @@ def test_a_number_that_is_not_finite_is_refused_by_line(tracks, column, value):
     with pytest.raises(UserError) as caught:
         tracks("\n".join([",".join(rows[0]), "", *map(",".join, rows[1:])]))
     assert f"line 4: {rows[0][column]} is '{value}'" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["dones", "terminals", "timeouts"])
+def test_an_inverted_column_is_refused(npz, refusal, name):
+    continues = np.arange(60) % 20 != 19
+    columns = {"observations": np.zeros((60, 3)), "actions": np.zeros((60, 2)), name: continues}
+    message = refusal("numpy", npz(**columns))
+    assert repr(name) in message and "57 of 60 rows" in message
