@@ -12,8 +12,6 @@ BYTECODE = Path(__file__).parents[1] / ".pytest_cache" / "bytecode"
 
 # More than halves the time that XLA compiles.
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *XLA_FLAGS])
-# A user may set this, and a broadcast that nobody meant is an error.
-os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 # All processes share bytecode, even where PYTHONDONTWRITEBYTECODE is set: without it, each process
 # that imports JAX compiles its sources for two seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
