@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sb3 ogbench robotics demo maze2d robustness paradigms test lint docs wheel clean
+.PHONY: help setup sb3 ogbench robotics demo maze2d ogbench-mazes robustness paradigms test lint docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -59,6 +59,9 @@ demo: setup ## collect data, train and evaluate on PointMaze-UMaze, all in runs/
 
 maze2d: setup ## collect, train and evaluate on D4RL's mazes (hours); resumes if interrupted
 	@$(BIN)/python -m experiments.maze2d.run
+
+ogbench-mazes: ogbench ## collect, train and evaluate on OGBench's mazes (many hours); resumes
+	@$(BIN)/python -m experiments.ogbench.run
 
 paradigms: setup ## roll out training paradigms; one network in three uses (an hour of one core)
 	@$(BIN)/python -m experiments.paradigms.run

@@ -202,7 +202,10 @@ class Agent:
 
     @extra_cost.setter
     def extra_cost(self, extra_cost: Callable | None) -> None:
-        self._extra_cost = None if extra_cost is None else checked_cost(extra_cost, self.layout)
+        if extra_cost is not None:
+            plan_dims = self.planner.model.layout.plan_dims
+            extra_cost = checked_cost(extra_cost, self.layout, plan_dims)
+        self._extra_cost = extra_cost
 
     def reset(self, mask: Any = None, *, seed: int | Sequence[int] | None = None) -> None:
         """Begin new episodes: clear the history and drop the plans.
@@ -280,7 +283,7 @@ class Agent:
         if self.planner.config.timing.deadline_ms:
             self._activate_plans(self._deadline(time_called))
         time_planned = time.perf_counter()
-        action = self._follow_plans()
+        action = self._follow_plans(is_over)
         if is_over.any():
             self.reset(is_over)
         seconds = time.perf_counter() - time_planned
@@ -444,10 +447,10 @@ class Agent:
             self._loop = loop.withdraw_requests(self._loop)
             raise
 
-    def _follow_plans(self) -> np.ndarray:
-        """Return the actions `[B, A]` of this control step."""
+    def _follow_plans(self, is_over: np.ndarray) -> np.ndarray:
+        """Return the actions `[B, A]` of this control step; any where the episode is over."""
         assert self._loop is not None
-        self._loop = loop.hold_without_plan(self._spec, self._loop)
+        self._loop = loop.hold_without_plan(self._spec, self._loop, ~is_over)
         action, self._loop = loop.act(self._spec, self._loop)
         return action
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.nets.config import NetConfig
 from dfplan.planner.config import PlannerConfig
+from dfplan.policy.config import PolicyConfig
 from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.types import UserError
@@ -27,6 +28,7 @@ class Config:
         training: Training settings: length, batch size, objective and optimizer.
         planner: Planner settings: how plans are sampled, chosen and followed.
         value: Critic settings, for tasks whose goal is reward.
+        policy: Settings of the low-level policy, for the low-level controller "policy".
     """
 
     data: DataConfig = DataConfig()
@@ -35,6 +37,7 @@ class Config:
     training: TrainingConfig = TrainingConfig()
     planner: PlannerConfig = PlannerConfig()
     value: ValueConfig = ValueConfig()
+    policy: PolicyConfig = PolicyConfig()
 
     def override(self, changes: Mapping[str, Any]) -> "Config":
         """Return a copy with dotted settings changed, such as `{"data.stride": 10}`.

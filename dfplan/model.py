@@ -46,6 +46,7 @@ class Model:
             action_dim=self.layout.action_dim,
             stride=self.layout.stride,
             width=INVERSE_WIDTH,
+            plan_dims=self.layout.plan_dims,
             rngs=rngs,
         )
 

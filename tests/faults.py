@@ -27,13 +27,13 @@ class _Watch:
     """Operations that change something in a folder, counted; one of them triggers an action."""
 
     def __init__(self):
-        self.folder = None
+        self.folder = ""
         self.count = 0
         self.number = -1
         self.trigger: Callable[[], None] = lambda: None
 
     def __call__(self, event: str, args: tuple) -> None:
-        if self.folder is None or event not in EVENTS or not self._changes(event, args):
+        if not self.folder or event not in EVENTS or not self._changes(event, args):
             return
         self.count += 1
         if self.number in (self.count, EACH):
@@ -67,7 +67,7 @@ def _watched(folder: Path, number: int, trigger: Callable[[], None]) -> Iterator
     try:
         yield _watch
     finally:
-        _watch.folder = None
+        _watch.folder = ""
 
 
 def count_instants(folder: Path, action: Callable[[], object]) -> int:

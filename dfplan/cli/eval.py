@@ -30,14 +30,20 @@ from dfplan.evaluation.bootstrap import interval
 from dfplan.evaluation.episodes import Episodes
 from dfplan.evaluation.latency import plan_latency
 from dfplan.evaluation.metrics import METRICS, measure, score_tasks
-from dfplan.evaluation.play import BatchAgent, given_goals, run_episodes
+from dfplan.evaluation.play import NUM_ENVS, BatchAgent, given_goals, run_episodes
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
 from dfplan.report.result import format_interval, format_latency
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.perturb import parse_perturbation, perturbed
-from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol, assign_tasks, begin_episode
+from dfplan.tasks.protocols import (
+    PROTOCOLS,
+    EvaluationProtocol,
+    assign_tasks,
+    begin_episode,
+    wrap_env,
+)
 from dfplan.tasks.registry import Task
 
 LATENCY_CALLS = 50
@@ -54,7 +60,8 @@ class Args:
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
             precede the options.
-        episodes: Number of episodes, played side by side.
+        episodes: Number of episodes.
+        num_envs: Largest number of episodes played side by side; no result depends on it.
         seed: Seed of the first episode.
         task: Another task to evaluate on, with the same states and actions.
         env: Another Gymnasium id to evaluate on, with the same states and actions.
@@ -76,6 +83,7 @@ class Args:
 
     run: RunDir
     episodes: int = 50
+    num_envs: int = NUM_ENVS
     seed: int = 1000
     task: Text = None
     env: Text = None
@@ -102,7 +110,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
         list_figures: Whether to print the paths of the figures.
     """
     args, resolved = parse_with_run(Args, "eval", argv)
-    check_at_least(1, episodes=args.episodes, max_steps=args.max_steps)
+    check_at_least(1, episodes=args.episodes, num_envs=args.num_envs, max_steps=args.max_steps)
     check_seed(args.seed)
     perturbations = [parse_perturbation(text) for text in args.perturb]
     run = resolved.run
@@ -125,16 +133,17 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     seeds = np.arange(args.seed, args.seed + args.episodes)
 
     def play(title: str, policy: BatchAgent) -> Episodes:
-        with step_bar(f"{title} (control steps)", max_steps) as advance:
+        with step_bar(f"{title} (control steps)", args.episodes * max_steps) as advance:
             return run_episodes(
                 policy,
                 make,
                 seeds,
                 state=agent.layout.state,
                 goal=agent.layout.goal,
-                progress=advance,
+                progress=lambda over, steps: advance(over * max_steps + steps),
                 goal_dims=agent.layout.goal_dims,
                 protocol=protocol,
+                num_envs=args.num_envs,
             )
 
     episodes = play("evaluating", agent)
@@ -195,6 +204,7 @@ def _latency(
     """Time the first plans of the first ten episodes."""
     tasks = assign_tasks(protocol, len(episodes.seeds))
     starts = list(zip(episodes.seeds.tolist(), tasks, strict=True))[:LATENCY_EPISODES]
+    env = wrap_env(protocol, env)
     observations, infos = zip(
         *(begin_episode(protocol, env, seed, task) for seed, task in starts), strict=True
     )
@@ -212,13 +222,27 @@ def _table(result: dict[str, Any]) -> str:
         cells = [format_interval(metrics[name]) for metrics in columns.values()]
         if any(cells):
             rows.append((name, *cells))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    tasks = result.get("tasks", {}).items()
     return "\n".join(
         [
             f"{result['task']}, {result['episodes']} episodes: mean (95% CI)",
-            *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows),
-            *(f"{name}: {format_interval(value)}" for name, value in tasks),
+            *_aligned(rows),
+            *_aligned(_task_rows(result.get("tasks", {}))),
             format_latency(result["metrics"]["latency_ms"]),
         ]
     )
+
+
+def _task_rows(tasks: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return one row per task, and the overall one."""
+    rows = []
+    for name, scores in tasks.items():
+        if not rows:
+            rows.append(("task", *scores))
+        rows.append((name, *(format_interval(score) for score in scores.values())))
+    return rows
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return the rows as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

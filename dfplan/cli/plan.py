@@ -119,9 +119,16 @@ def _record(agent: Agent, start: np.ndarray, goal: np.ndarray | None) -> dict[st
         # Where the goal is reward, the cost of a plan is its negated return.
         "expected_return": -float(plan.cost[0].min()) if layout.reward_conditioned else None,
         "best": int(plan.best[0]),
-        "states": plan.states[0].tolist(),
-        "candidates": plan.candidates[0].tolist(),
+        "states": _listed(plan.states[0]),
+        "candidates": _listed(plan.candidates[0]),
     }
+
+
+def _listed(states: Any) -> list:
+    """Return nested lists; JSON has no NaN, which marks dimensions that are not planned."""
+    array = np.asarray(states).astype(object)
+    array[np.isnan(states)] = None
+    return array.tolist()
 
 
 def _summary(record: dict[str, Any]) -> str:

@@ -32,7 +32,9 @@ from dfplan.cli.common import (
 from dfplan.cli.progress_bar import detail_bar
 from dfplan.cli.runs import latest_step
 from dfplan.config import Config, flatten
+from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
+from dfplan.runs.fit import learns_policy
 from dfplan.runs.presets import make_config
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
@@ -99,6 +101,8 @@ def main(argv: Sequence[str]) -> int:
     last: dict[str, float] = {}
     total = min(args.config.training.steps, args.stop_step or args.config.training.steps)
     first_step = latest_step(args.out) or 0 if run else 0
+    if learns_policy(args.config) and not run:
+        console.print(f"first, the low-level policy: {args.config.policy.steps:,} steps")
     start_time = time.perf_counter()
     with detail_bar("training", total, first_step) as advance:
 
@@ -107,8 +111,11 @@ def main(argv: Sequence[str]) -> int:
             rate = metrics["tokens_per_second"]
             advance(step, f"loss {metrics['loss']:.4f}, {rate:,.0f} tokens/s")
 
+        def report_policy(step: int) -> None:
+            advance(0, f"low-level policy: step {step:,} of {args.config.policy.steps:,}")
+
         try:
-            trained = _train(args, args.out, argv, report=report)
+            trained = _train(args, args.out, argv, report, report_policy)
         except KeyboardInterrupt as interrupt:
             interrupt.args = (_how_to_resume(args.out),)
             raise
@@ -146,7 +153,9 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
     return args, run
 
 
-def _train(args: Args, out: Path, argv: Sequence[str], report: Report) -> Run:
+def _train(
+    args: Args, out: Path, argv: Sequence[str], report: Report, report_policy: Progress
+) -> Run:
     if args.resume:
         return resume(out, stop_step=args.stop_step, report=report)
     try:
@@ -160,6 +169,7 @@ def _train(args: Args, out: Path, argv: Sequence[str], report: Report) -> Run:
             init_from=args.init_from,
             stop_step=args.stop_step,
             report=report,
+            policy_progress=report_policy,
             command=quoted("train", *argv),
         )
     except UnknownEnvError as error:

@@ -306,9 +306,9 @@ def withdraw_requests(state: LoopState) -> LoopState:
     return state._replace(is_requested=np.zeros(len(state.is_requested), bool))
 
 
-def hold_without_plan(spec: LoopSpec, state: LoopState) -> LoopState:
-    """Let robots that have no plan yet rest where they are; in NumPy."""
-    has_no_plan = np.asarray(state.elapsed == NO_PLAN)
+def hold_without_plan(spec: LoopSpec, state: LoopState, mask: Bool[np.ndarray, "B"]) -> LoopState:
+    """Let those robots in `mask` that have no plan yet rest where they are; in NumPy."""
+    has_no_plan = np.asarray(state.elapsed == NO_PLAN) & mask
     if not has_no_plan.any():
         return state
     at_rest = _plans_at_rest(spec, np.asarray(state.state))

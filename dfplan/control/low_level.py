@@ -160,6 +160,7 @@ LOW_LEVEL_CONTROLLERS = Registry(
         "tracker": make_tracker_controller,
         "inverse": make_inverse_controller,
         "diffused": make_diffused_controller,
+        "policy": "dfplan.control.learned_policy:make_policy_controller",
     },
 )
 """Factories by name; see the module."""

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfplan.data.minari_io import Trajectories
+from dfplan.data.stitch import StitchGraph, draw_windows, fit_stitch_graph
 from dfplan.representation.config import DataConfig
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
@@ -27,6 +28,7 @@ class TrainingArrays(NamedTuple):
         idle: `[A]`, a zero action, normalized.
         return_quantile: `[N]`, quantile of the return from each row, 0 to 1; None unless plans are
             conditioned on rewards.
+        stitch: Graph from which windows are stitched; None for windows of single episodes.
     """
 
     state: Array
@@ -37,6 +39,7 @@ class TrainingArrays(NamedTuple):
     rest: Array
     idle: Array
     return_quantile: Array | None = None
+    stitch: StitchGraph | None = None
 
 
 class Batch(NamedTuple):
@@ -108,7 +111,15 @@ def make_training_arrays(
         rest=states.encode(jnp.zeros(data.state.shape[1], jnp.float32)),
         idle=actions.encode(jnp.zeros(data.action.shape[1], jnp.float32)),
         return_quantile=quantile,
+        stitch=_stitch_graph(data, config, last) if config.stitch else None,
     )
+
+
+def _stitch_graph(data: Trajectories, config: DataConfig, last: np.ndarray) -> StitchGraph:
+    dims = list(data.layout.goal_dims)
+    if not dims:
+        raise UserError("data.stitch heads for goals, and this task has none; valid here: false")
+    return fit_stitch_graph(data.state[:, dims], last, stride=config.stride)
 
 
 def sample_batch(
@@ -128,6 +139,8 @@ def sample_batch(
         config: Data settings.
         batch: Number of windows.
     """
+    if training_arrays.stitch is not None:
+        return _stitched_batch(key, training_arrays, layout, config, batch=batch)
     k_begin, k_goal, k_gap, k_start = jax.random.split(key, 4)
     begin = training_arrays.begin[
         jax.random.randint(k_begin, (batch,), 0, training_arrays.begin.shape[0], dtype=jnp.int32)
@@ -170,6 +183,28 @@ def sample_batch(
     goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims, jnp.int32)])[:, None]
     tokens = layout.encode(frames, actions)
     return _with_goal(goal, tokens, valid, transition=transition)
+
+
+def _stitched_batch(
+    key: Array, training_arrays: TrainingArrays, layout: TokenLayout, config: DataConfig, batch: int
+) -> Batch:
+    """Draw windows that pass from episode to episode; at rest from the goal on."""
+    assert training_arrays.stitch is not None
+    k_route, k_gap = jax.random.split(key)
+    windows = draw_windows(
+        k_route, training_arrays.stitch, batch, tokens=config.tokens, stride=config.stride
+    )
+    goal = training_arrays.state[windows.goal_row]
+    frames = training_arrays.state[windows.rows][:, :, None]
+    at_goal = _at_rest(goal, training_arrays, config)
+    frames = jnp.where(windows.reached[..., None, None], at_goal, frames)
+    goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims)])[:, None]
+    return _with_goal(
+        goal,
+        layout.encode(frames, None),
+        jnp.ones(windows.rows.shape, bool),
+        transition=_transition(k_gap, training_arrays, config, begin=windows.rows[:, 0]),
+    )
 
 
 def _with_goal(goal: Array, tokens: Array, valid: Array, transition: tuple) -> Batch:

@@ -55,8 +55,10 @@ class PolicyBatch:
         self._policies = [self._make(s) for s in seed]
         self._last_observation = None
 
-    def act(self, observation: Any, goal: Any = None) -> np.ndarray:
-        """Return actions `[B, A]` for a batch of observations; `goal` is ignored."""
+    def act(
+        self, observation: Any, goal: Any = None, *, episode_over: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return actions `[B, A]` for a batch of observations; nothing else is used."""
         observation = _fill_missing(observation, self._last_observation)
         self._last_observation = observation
         return np.stack(

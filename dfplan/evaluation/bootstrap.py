@@ -19,7 +19,7 @@ def interval(values: np.ndarray | None, seed: int = 0) -> dict[str, float] | Non
     Returns:
         `{"mean", "ci_low", "ci_high"}`, or None without values.
     """
-    if values is None:
+    if values is None or not len(values):
         return None
     resampled = np.random.default_rng(seed).choice(values, (RESAMPLES, len(values)))
     return _summarize(float(np.mean(values)), resampled.mean(axis=1))

@@ -14,7 +14,7 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.evaluation.bootstrap import interval
 from dfplan.evaluation.metrics import measure, score_tasks
-from dfplan.evaluation.play import run_episodes
+from dfplan.evaluation.play import NUM_ENVS, run_episodes
 from dfplan.evaluation.time_limit import time_limit
 from dfplan.tasks.make_env import check_env_object, make_env
 from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol
@@ -31,6 +31,7 @@ def evaluate(
     max_steps: int | None = None,
     score: Mapping[str, float] | None = None,
     protocol: str = "seeds",
+    num_envs: int = NUM_ENVS,
 ) -> dict[str, Any]:
     """Play episodes with an agent and measure it as `dfplan eval` does.
 
@@ -44,6 +45,7 @@ def evaluate(
         max_steps: Maximum episode length; needed if the environment has no time limit.
         score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.
         protocol: Evaluation protocol, a name in `dfplan.tasks.protocols.PROTOCOLS`.
+        num_envs: Largest number of environments at once; no result depends on it.
 
     Returns:
         `{"mean", "ci_low", "ci_high"}` of each metric, see `measure` and `interval`. A protocol
@@ -63,6 +65,7 @@ def evaluate(
         goal=agent.layout.goal,
         goal_dims=agent.layout.goal_dims,
         protocol=rules,
+        num_envs=num_envs,
     )
     metrics = measure(played, score)
     result: dict[str, Any] = {name: interval(values) for name, values in metrics.items()}

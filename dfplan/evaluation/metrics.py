@@ -56,19 +56,33 @@ def measure(
 
 def score_tasks(
     metrics: Mapping[str, np.ndarray | None], protocol: EvaluationProtocol
-) -> dict[str, dict[str, float] | None]:
-    """Return the interval of the protocol's metric for each of its tasks, "task1" first.
+) -> dict[str, dict[str, dict[str, float] | None]]:
+    """Return the intervals of each of the protocol's tasks, "task1" first, then "overall".
+
+    They are those of the protocol's metric and of "success_steps", the steps until the first
+    success, over the episodes that have one.
 
     Args:
         metrics: Metrics per episode from `measure`, in the order in which episodes were played.
         protocol: Protocol of the evaluation; it must have tasks.
     """
-    values = metrics[protocol.metric]
-    names = [f"task{k}" for k in range(1, protocol.task_count + 1)]
-    if values is None:
-        return dict.fromkeys(names)
-    blocks = np.split(values, protocol.task_count)
-    return {name: interval(block) for name, block in zip(names, blocks, strict=True)}
+    raw = metrics["raw_return"]
+    assert raw is not None
+    episodes = np.arange(len(raw))
+    rows = np.split(episodes, protocol.task_count)
+    parts = {f"task{k + 1}": rows[k] for k in range(protocol.task_count)} | {"overall": episodes}
+    return {name: _score(metrics, protocol.metric, part) for name, part in parts.items()}
+
+
+def _score(
+    metrics: Mapping[str, np.ndarray | None], name: str, episodes: np.ndarray
+) -> dict[str, dict[str, float] | None]:
+    """Return the intervals of some episodes; None for those without any value."""
+    part = {key: None if array is None else array[episodes] for key, array in metrics.items()}
+    steps = part["first_reach"]
+    if steps is not None:
+        steps = steps[part["reach_rate"] == 1]
+    return {name: interval(part[name]), "success_steps": interval(steps)}
 
 
 def _normalize(returns: np.ndarray, score: Mapping[str, float]) -> np.ndarray:

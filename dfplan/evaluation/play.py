@@ -8,18 +8,32 @@ add more.
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
 from dfplan.evaluation.episodes import Episodes, join
 from dfplan.representation.action_space import fit_action
-from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol, assign_tasks, begin_episode
+from dfplan.tasks.protocols import (
+    EvaluationProtocol,
+    SeedProtocol,
+    assign_tasks,
+    begin_episode,
+    wrap_env,
+)
 from dfplan.types import UserError
 from dfplan.util.flags import as_flag
 
 PROGRESS_STEPS = 10
+NUM_ENVS = 64
+"""Largest number of environments at once; more use memory, but save no time per episode."""
+
+Progress = Callable[[int, int], None]
+"""Function that is called every 10 control steps and at the end.
+
+Its arguments are the number of episodes that are over and the control steps of the others so far.
+"""
 
 
 class BatchAgent(Protocol):
@@ -29,8 +43,16 @@ class BatchAgent(Protocol):
         """Begin new episodes."""
         ...
 
-    def act(self, observation: Any, goal: Any = None) -> np.ndarray:
-        """Return actions `[B, A]` for a batch of observations, and goals `[B, G]` if given."""
+    def act(
+        self, observation: Any, goal: Any = None, *, episode_over: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return actions `[B, A]` for a batch of observations.
+
+        Args:
+            observation: Observations of all environments.
+            goal: `[B, G]` goals, if the protocol gives them.
+            episode_over: `[B]` bool, environments for which any action will do.
+        """
         ...
 
 
@@ -41,9 +63,10 @@ def run_episodes(
     *,
     state: Callable[[Any], np.ndarray],
     goal: Callable[[Any], np.ndarray | None],
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     goal_dims: tuple[int, ...] = (),
     protocol: EvaluationProtocol = SeedProtocol(),
+    num_envs: int = NUM_ENVS,
 ) -> Episodes:
     """Play one episode per seed, side by side if an environment can be made for each.
 
@@ -51,41 +74,78 @@ def run_episodes(
     states are those of `info["true_observation"]` if there is one.
 
     Args:
-        agent: Agent that acts on the batch; it is reset with the seeds.
+        agent: Agent that acts on the batch; it is reset with the seeds. The batch always has the
+            same size, so that the agent compiles nothing anew.
         make: Function that makes one environment with a time limit; or one environment, which then
             plays the episodes one after the other and stays open.
         seeds: `[E]` seeds of the environments' resets.
         state: Function that returns the states of observations.
         goal: Function that returns the goals of observations, or None.
-        progress: Function that is called with the number of steps done, every 10 steps.
+        progress: See `Progress`.
         goal_dims: State dimensions that a goal fixes; needed if the protocol gives goals.
         protocol: Evaluation protocol, which decides how each episode starts.
+        num_envs: Largest number of environments at once; no result depends on it.
 
     Returns:
         The episodes.
 
     Raises:
-        UserError: If there are no seeds, their number is not a multiple of the number of tasks, or
-            a reward is not a finite number or a success flag is not a flag.
+        UserError: If there are no seeds, their number is not a multiple of the number of tasks,
+            `num_envs` is below 1, or a reward is not a finite number or a success flag is not a
+            flag.
     """
     if not len(seeds):
         raise UserError("no seeds, so no episodes; give at least one")
+    if num_envs < 1:
+        raise UserError(f"num_envs must be at least 1, got {num_envs}")
     tasks = assign_tasks(protocol, len(seeds))
+    slices, size = _slices(len(seeds), num_envs if callable(make) else 1)
     play = functools.partial(
-        _play, agent, protocol=protocol, state=state, goal=goal, goal_dims=goal_dims
+        _play,
+        agent,
+        protocol=protocol,
+        state=state,
+        goal=goal,
+        goal_dims=goal_dims,
+        size=size,
     )
+    records = []
+    for part in slices:
+        report = None if progress is None else functools.partial(_report, progress, part.start)
+        with _opened(make, protocol, count=len(seeds[part])) as envs:
+            records.append(play(envs, seeds[part], tasks[part], progress=report))
+    return join(records)
+
+
+def _slices(episodes: int, num_envs: int) -> tuple[list[slice], int]:
+    """Divide the episodes into as few and as equal slices as possible; return their size, too.
+
+    The last slice may be smaller.
+    """
+    count = -(-episodes // num_envs)
+    size = -(-episodes // count)
+    return [slice(first, min(first + size, episodes)) for first in range(0, episodes, size)], size
+
+
+def _report(progress: Progress, episodes_before: int, over: int, steps: int) -> None:
+    progress(episodes_before + over, steps)
+
+
+@contextlib.contextmanager
+def _opened(
+    make: Callable[[], Any] | Any, protocol: EvaluationProtocol, count: int
+) -> Iterator[list[Any]]:
+    """Yield new environments and close them afterwards; or the one that was passed, left open."""
     if not callable(make):
-        single_episodes = [
-            play([make], seeds[i : i + 1], tasks[i : i + 1], progress=None)
-            for i in range(len(seeds))
-        ]
-        return join(single_episodes)
+        yield [wrap_env(protocol, make)]
+        return
     with contextlib.ExitStack() as stack:
         envs = []
-        for _ in seeds:
-            envs.append(make())
-            stack.callback(envs[-1].close)
-        return play(envs, seeds, tasks, progress=progress)
+        for _ in range(count):
+            env: Any = make()
+            stack.callback(env.close)
+            envs.append(wrap_env(protocol, env))
+        yield envs
 
 
 def given_goals(
@@ -144,30 +204,37 @@ def _play(
     envs: list[Any],
     seeds: np.ndarray,
     tasks: list[int | None],
-    progress: Callable[[int], None] | None,
+    progress: Progress | None,
     *,
     protocol: EvaluationProtocol,
     state: Callable[[Any], np.ndarray],
     goal: Callable[[Any], np.ndarray | None],
     goal_dims: tuple[int, ...],
+    size: int,
 ) -> Episodes:
+    """Play one episode in each environment, with an agent that acts on `size` of them.
+
+    For the agent, the last environment is repeated up to that number.
+    """
     starts = zip(envs, seeds, tasks, strict=True)
     resets = [begin_episode(protocol, env, int(seed), task) for env, seed, task in starts]
     observations = [observation for observation, _ in resets]
     infos = [info for _, info in resets]
     protocol_goals = given_goals(protocol, infos, state=state, goal_dims=goal_dims)
     goals = goal(stack(observations)) if protocol_goals is None else protocol_goals
-    arguments = {} if protocol_goals is None else {"goal": protocol_goals}
-    agent.reset(seed=[int(s) for s in seeds])
+    rows = np.minimum(np.arange(size), len(envs) - 1)
+    arguments = {} if protocol_goals is None else {"goal": protocol_goals[rows]}
+    agent.reset(seed=[int(seeds[row]) for row in rows])
 
     true_observations = [true_observation(o, info) for o, info in resets]
     states = [state(stack(true_observations))]
     success = [[success_flag(info) for info in infos]]
     rewards: list[np.ndarray] = []
-    live = np.ones(len(envs), bool)
+    live = np.arange(size) < len(envs)
     length = np.zeros(len(envs), int)
     while live.any():
-        actions = agent.act(stack(observations), **arguments)
+        batch = stack([observations[row] for row in rows])
+        actions = agent.act(batch, **arguments, episode_over=~live)
         reward = np.zeros(len(envs))
         flags = list(success[-1])
         for i in np.flatnonzero(live):
@@ -186,8 +253,9 @@ def _play(
         success.append(flags)
         rewards.append(reward)
         states.append(state(stack(true_observations)))
-        if progress is not None and len(rewards) % PROGRESS_STEPS == 0:
-            progress(len(rewards))
+        if progress is not None and (len(rewards) % PROGRESS_STEPS == 0 or not live.any()):
+            over = int(len(envs) - live.sum())
+            progress(over, (len(envs) - over) * len(rewards))
     return Episodes(
         seeds=np.asarray(seeds),
         reward=np.array(rewards).T,

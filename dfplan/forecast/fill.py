@@ -37,7 +37,7 @@ def check_fill(planner: DiffusionPlanner) -> None:
     """Check that the network sees what follows a gap.
 
     Raises:
-        UserError: If it is causal, or tokens hold more than one state each.
+        UserError: If it is causal, or tokens do not hold exactly one whole state each.
     """
     layout = planner.model.layout
     if planner.model.net.causal:
@@ -45,10 +45,10 @@ def check_fill(planner: DiffusionPlanner) -> None:
             f"net.kind {planner.model.net.kind!r} does not see what follows a gap; train a run "
             "with --preset small --net.kind bidirectional --planner.sampling.matrix full_sequence"
         )
-    if layout.actions or layout.frame_count > 1:
+    if layout.actions or layout.frame_count > 1 or layout.plan_dims:
         raise UserError(
-            "only tokens of one state each can be filled in; valid: a run trained without "
-            "data.actions and with data.frames last"
+            "only tokens of one whole state each can be filled in; valid: a run trained without "
+            "data.actions and data.plan_dims, and with data.frames last"
         )
 
 

@@ -330,9 +330,9 @@ class PlannerConfig:
             off the data support in the goal's dimensions; 0 turns it off. Ignored where the goal
             has more than three dimensions.
         low_level_controller: What turns a plan into actions: a "tracker" that the task supplies,
-            "inverse" dynamics learned with the planner, the plan's own "diffused" actions, or a
-            controller that another package registers in
-            `dfplan.control.low_level.LOW_LEVEL_CONTROLLERS`.
+            "inverse" dynamics learned with the planner, a "policy" learned before it (settings:
+            `policy`), the plan's own "diffused" actions, or a controller that another package
+            registers in `dfplan.control.low_level.LOW_LEVEL_CONTROLLERS`.
         sampling: How a plan is denoised.
         goal: How a plan is conditioned on its goal.
         guidance: Gradient guidance.

@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float, Key
 
 from dfplan.diffusion.discrete_levels import snap_to_levels
@@ -63,7 +64,7 @@ class ContextEncoder:
         return jax.tree.map(lambda *arrays: jnp.stack(arrays), carry, *noised_carries), estimates
 
     def filter(self, history: History, estimates: Float[Array, "B C D"]) -> Float[Array, "B H S"]:
-        """Return the history's states: as observed where clean, as estimated elsewhere.
+        """Return the history's states: as observed where clean or not planned, else as estimated.
 
         A causal network's estimate of a token uses the tokens up to it, so this is filtering.
 
@@ -73,7 +74,9 @@ class ContextEncoder:
         """
         tokens = estimates[:, -history.level.shape[1] :]
         states = decode_states(self.model.layout, self.weights, tokens)
-        return jnp.where(history.level[..., None] > 0, states, history.frames[:, :, -1])
+        is_planned = np.isin(np.arange(states.shape[-1]), self.model.layout.planned_dims)
+        is_estimated = (history.level[..., None] > 0) & is_planned
+        return jnp.where(is_estimated, states, history.frames[:, :, -1])
 
     def _encode_tokens(
         self, keys: Key[Array, "B"], history: History, goal: Array | None

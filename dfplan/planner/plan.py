@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dfplan.planner.support import DataSupport
+from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
@@ -22,6 +23,7 @@ class Weights(NamedTuple):
         actions: Normalizer of actions.
         support: Data support in the goal's dimensions, or None.
         critic: Expected return of states and plans where the goal is reward, else None.
+        policy: Learned low-level policy, or None.
     """
 
     params: PyTree
@@ -29,6 +31,7 @@ class Weights(NamedTuple):
     actions: Normalizer
     support: DataSupport | None = None
     critic: Critic | None = None
+    policy: Policy | None = None
 
 
 class History(NamedTuple):
@@ -60,6 +63,8 @@ class Ranking(NamedTuple):
 
 class Plan(NamedTuple):
     """The chosen plan and the candidates it was chosen from; SI units, control steps.
+
+    Future states are NaN in dimensions that are not planned; see `data.plan_dims`.
 
     Attributes:
         states: `[B, P+1, S]`, one every `stride` control steps, the present first.

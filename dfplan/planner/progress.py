@@ -17,7 +17,7 @@ MAX_SPEEDUP = 5
 class PlanProgress:
     """Locates robots on their plans by position, as a tracker may drive a plan faster than planned.
 
-    Positions are the state dimensions that are not zero at rest (see `data.rest_dims`).
+    Positions are the planned state dimensions that are not zero at rest (see `data.rest_dims`).
 
     Args:
         layout: Token layout.
@@ -30,9 +30,7 @@ class PlanProgress:
         self.stride = layout.stride
         self._std = xp.asarray(states.std)
         self._rates = list(layout.rest_dims)
-        self._positions = np.array(
-            [d for d in range(layout.state_dim) if d not in layout.rest_dims]
-        )
+        self._positions = np.array([d for d in layout.planned_dims if d not in layout.rest_dims])
 
     def interpolate(self, states: Float[ArrayLike, "B T S"]) -> Float[Array, "B L S"]:
         """Return plans at every control step, see `dfplan.planner.select.interpolate`."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.evaluation.play import given_goals, success_flag
-from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol, begin_episode
+from dfplan.tasks.protocols import EvaluationProtocol, SeedProtocol, begin_episode, wrap_env
 
 Renderer = Callable[[np.ndarray], Any]
 """`render(state [S])` returns the current frame, uint8 `[H, W, 3]`; called once per frame."""
@@ -39,6 +39,7 @@ def video_frames(
         protocol: Evaluation protocol, which decides how the episode begins.
         task: Number of the protocol's task; None if it has no tasks.
     """
+    env = wrap_env(protocol, env)
     observation, info = begin_episode(protocol, env, seed, task)
     layout = agent.layout
     goals = given_goals(protocol, [info], state=layout.state, goal_dims=layout.goal_dims)

@@ -20,7 +20,7 @@ TYPES = {
     "episodes": int,
     "metrics": dict[str, Numbers],
     "baselines": dict[str, dict[str, Numbers]],
-    "tasks": dict[str, Numbers],
+    "tasks": dict[str, dict[str, Numbers]],
     "seeds": tuple[int, ...],
     "perturbations": tuple[str, ...],
     "planner": dict[str, Any],
@@ -57,8 +57,9 @@ def _check(result: Mapping[str, Any]) -> None:
     for metrics in (result["metrics"], *result.get("baselines", {}).values()):
         for name, value in metrics.items():
             _check_numbers(name, value, PERCENTILES if name == "latency_ms" else INTERVAL)
-    for name, value in result.get("tasks", {}).items():
-        _check_numbers(name, value, INTERVAL)
+    for scores in result.get("tasks", {}).values():
+        for name, value in scores.items():
+            _check_numbers(name, value, INTERVAL)
     if not result["metrics"].get("raw_return"):
         raise UserError("it has no metric 'raw_return'")
 
@@ -111,8 +112,7 @@ def _notes(result: Mapping[str, Any], planner: Mapping[str, Any]) -> list[str]:
     if perturbations := result.get("perturbations"):
         notes.append(f"Perturbations: {'; '.join(map(str, perturbations))}.")
     if tasks := result.get("tasks"):
-        scores = (f"{name} {format_interval(value)}" for name, value in tasks.items())
-        notes.append(f"By task: {', '.join(scores)}.")
+        notes.extend(_task_note(name, scores) for name, scores in tasks.items())
     if latency := result["metrics"].get("latency_ms"):
         notes.append(f"{format_latency(latency).capitalize()}.")
     settings = flatten(result.get("planner", {}))
@@ -122,6 +122,11 @@ def _notes(result: Mapping[str, Any], planner: Mapping[str, Any]) -> list[str]:
     if changes:
         notes.append(f"Planner settings that differ from the run's: {', '.join(changes)}.")
     return notes
+
+
+def _task_note(task: str, scores: Mapping[str, Any]) -> str:
+    values = (f"{name} {format_interval(value)}" for name, value in scores.items() if value)
+    return f"{task.capitalize()}: {', '.join(values)}."
 
 
 def headlines(result: Mapping[str, Any]) -> dict[str, str]:

@@ -32,9 +32,18 @@ class DataConfig:
         before_start: Maximum number of tokens by which those windows begin before their episode.
             These tokens are missing, as in a planner's history early in an episode, for
             which one less than `planner.history.tokens` is enough.
+        plan_dims: State dimensions that are planned, among them those of goals; empty for all. For
+            a robot with many joints, a plan of its position can be enough, as low-level controllers
+            see the whole present state. All other dimensions of planned states are NaN.
         rest_dims: State dimensions that are zero at rest. States at or after the goal repeat the
             goal's state with these dimensions at zero, so that plans learn to arrive and stay.
             With `actions`, sequences end at the goal instead, as no action is known that stays.
+        stitch: Whether windows pass from one episode to another where these meet in the goal's
+            dimensions, on short routes to random goals, so that plans can be longer than any
+            episode; see `dfplan.data.stitch`. Needs tokens of single states without actions. The
+            settings of hindsight goals and of windows' starts are then unused.
+        split_at_chance: Whether episodes are split where a step's outcome was up to chance, so that
+            plans do not rely on luck; see `dfplan.data.chance`. Needs goals that are states.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.
@@ -51,7 +60,10 @@ class DataConfig:
     goal_decay: float = 1.0
     start_fraction: float = 0.0
     before_start: int = 0
+    plan_dims: tuple[int, ...] = ()
     rest_dims: tuple[int, ...] = ()
+    stitch: bool = False
+    split_at_chance: bool = False
     goal: str = "state"
 
     def __post_init__(self):
@@ -70,4 +82,19 @@ class DataConfig:
                 f"data.before_start {self.before_start} leaves no token of the episode in a window "
                 f"of {self.tokens}; valid: 0 to {self.tokens - 1}"
             )
-        object.__setattr__(self, "rest_dims", tuple(self.rest_dims))
+        if self.split_at_chance and self.goal != "state":
+            raise UserError(
+                "data.split_at_chance needs goal states; valid with it: data.goal state"
+            )
+        for name in ("plan_dims", "rest_dims"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.plan_dims and self.goal == "reward":
+            raise UserError(
+                f"data.goal 'reward' needs plans of whole states, not of data.plan_dims "
+                f"{list(self.plan_dims)}; valid: state"
+            )
+        if self.stitch and (self.actions or self.frames != "last" or self.goal != "state"):
+            raise UserError(
+                "data.stitch needs tokens of single states and goal states; valid with it: "
+                "data.actions false, data.frames last, data.goal state"
+            )

@@ -9,12 +9,13 @@ begins, its first state is repeated and actions are zero (SI units).
 import dataclasses
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
-from dfplan.types import Array, UserError
+from dfplan.types import Array, UserError, XpArray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,7 @@ class TokenLayout:
         stride: Control steps per token.
         frames: "last" or "stack"; see `DataConfig`.
         actions: Whether tokens hold actions.
+        plan_dims: State dimensions that tokens hold; empty for all.
         rest_dims: State dimensions that are zero at rest.
         reward_conditioned: Whether the goal token holds a return quantile; `goal_dims` is empty
             then.
@@ -39,6 +41,7 @@ class TokenLayout:
     stride: int
     frames: str
     actions: bool
+    plan_dims: tuple[int, ...] = ()
     rest_dims: tuple[int, ...] = ()
     reward_conditioned: bool = False
 
@@ -51,13 +54,16 @@ class TokenLayout:
             config: Data settings.
 
         Raises:
-            UserError: If `rest_dims` contains a dimension that is not in the state, or that never
-                comes close to zero.
+            UserError: If `plan_dims` or `rest_dims` contains a dimension that is not in the state,
+                `plan_dims` names one twice or lacks one of the goal or of `rest_dims`, or
+                `rest_dims` contains one that never comes close to zero.
         """
-        bad = [d for d in config.rest_dims if not 0 <= d < layout.state_dim]
-        if bad:
-            valid = f"0 to {layout.state_dim - 1}"
-            raise UserError(f"data.rest_dims {bad[0]} is not in the state; valid: {valid}")
+        for name in ("plan_dims", "rest_dims"):
+            bad = [d for d in getattr(config, name) if not 0 <= d < layout.state_dim]
+            if bad:
+                valid = f"0 to {layout.state_dim - 1}"
+                raise UserError(f"data.{name} {bad[0]} is not in the state; valid: {valid}")
+        _check_plan_dims(config.plan_dims, {"goal": layout.goal_dims, "rest": config.rest_dims})
         for d in config.rest_dims if layout.origin else ():
             if layout.origin[d]:
                 raise UserError(
@@ -70,6 +76,7 @@ class TokenLayout:
             stride=config.stride,
             frames=config.frames,
             actions=config.actions,
+            plan_dims=config.plan_dims,
             rest_dims=config.rest_dims,
             reward_conditioned=config.goal == "reward",
         )
@@ -85,14 +92,28 @@ class TokenLayout:
         return self.stride if self.frames == "stack" else 1
 
     @property
+    def planned_dims(self) -> tuple[int, ...]:
+        """State dimensions that tokens hold, in order."""
+        return self.plan_dims or tuple(range(self.state_dim))
+
+    @property
     def features(self) -> int:
         """Length D of a token."""
-        return self.state_dim * self.frame_count + self.action_dim * self.stride * self.actions
+        return self._state_features + self.action_dim * self.stride * self.actions
+
+    @property
+    def _state_features(self) -> int:
+        return len(self.planned_dims) * self.frame_count
+
+    def planned(self, states: Float[XpArray, "*b S"]) -> Float[XpArray, "*b P"]:
+        """Return the planned dimensions of states."""
+        return states[..., np.array(self.plan_dims)] if self.plan_dims else states
 
     def encode(
         self, states: Float[Array, "*b F S"], actions: Float[Array, "*b stride A"] | None
     ) -> Float[Array, "*b D"]:
         """Encode normalized frames, and actions if tokens hold them, as tokens."""
+        states = self.planned(states)
         token = states.reshape(*states.shape[:-2], -1)
         if not self.actions:
             return token
@@ -100,14 +121,19 @@ class TokenLayout:
         return jnp.concatenate([token, actions.reshape(*actions.shape[:-2], -1)], axis=-1)
 
     def states(self, token: Float[Array, "*b D"]) -> Float[Array, "*b F S"]:
-        """Return the frames of tokens, oldest first."""
-        end = self.state_dim * self.frame_count
-        return token[..., :end].reshape(*token.shape[:-1], self.frame_count, self.state_dim)
+        """Return the frames of tokens, oldest first; NaN in dimensions that are not planned."""
+        planned = token[..., : self._state_features]
+        shape = (*token.shape[:-1], self.frame_count, len(self.planned_dims))
+        planned = planned.reshape(shape)
+        if not self.plan_dims:
+            return planned
+        states = jnp.full((*shape[:-1], self.state_dim), jnp.nan, jnp.float32)
+        return states.at[..., np.array(self.plan_dims)].set(planned)
 
     def action_chunk(self, token: Float[Array, "*b D"]) -> Float[Array, "*b stride A"]:
         """Return the actions of tokens."""
-        end = self.state_dim * self.frame_count
-        return token[..., end:].reshape(*token.shape[:-1], self.stride, self.action_dim)
+        actions = token[..., self._state_features :]
+        return actions.reshape(*token.shape[:-1], self.stride, self.action_dim)
 
     def goal_token(self, goal: Float[Array, "*b G"], states: Normalizer) -> Float[Array, "*b D"]:
         """Encode goals (SI units) as tokens: their values at `goal_dims`, zero elsewhere."""
@@ -115,7 +141,8 @@ class TokenLayout:
 
     def place_goal(self, goal: Float[Array, "*b G"]) -> Float[Array, "*b D"]:
         """Encode normalized goals as tokens; see `goal_token`."""
-        dims = jnp.asarray(self.goal_dims, jnp.int32)
+        places = [self.planned_dims.index(d) for d in self.goal_dims]
+        dims = jnp.asarray(places, jnp.int32)
         return jnp.zeros((*goal.shape[:-1], self.features), jnp.float32).at[..., dims].set(goal)
 
     def return_quantile_token(self, quantile: Float[Array, "*b"]) -> Float[Array, "*b D"]:
@@ -127,3 +154,16 @@ class TokenLayout:
         """
         token = jnp.zeros((*jnp.shape(quantile), self.features), jnp.float32)
         return token.at[..., 0].set((2 * quantile - 1) * 3**0.5)
+
+
+def _check_plan_dims(plan_dims: tuple[int, ...], needed: dict[str, tuple[int, ...]]) -> None:
+    """Check that planned dimensions differ, and include those that goals and rest fix."""
+    if len(set(plan_dims)) < len(plan_dims):
+        raise UserError(f"data.plan_dims {list(plan_dims)} contains a duplicate")
+    for what, dims in needed.items():
+        missing = [d for d in dims if d not in plan_dims]
+        if plan_dims and missing:
+            raise UserError(
+                f"data.plan_dims {list(plan_dims)} lacks {missing[0]}, a {what} dimension; needed: "
+                f"at least {', '.join(map(str, dims))}"
+            )

@@ -7,6 +7,7 @@ import numpy as np
 
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.planner.support import DataSupport
+from dfplan.policy.policy import LAYERS, Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
@@ -22,6 +23,7 @@ class Fitted(Protocol):
     support: DataSupport | None
     dynamics: LinearDynamics | None
     critic: Critic | None
+    policy: Policy | None
 
 
 def check_fitted(run: Any) -> None:
@@ -63,3 +65,25 @@ def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
         yield "dynamics.covariance", run.dynamics.covariance, (states, states)
         yield "dynamics.low", run.dynamics.low, (states,)
         yield "dynamics.high", run.dynamics.high, (states,)
+    if run.policy is not None:
+        yield from _expected_of_policy(run.policy, states, actions)
+
+
+def _expected_of_policy(
+    policy: Policy, states: int, actions: int
+) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
+    """Yield what `_expected` does; the width of the network is its own.
+
+    Raises:
+        UserError: If it sees a dimension that is not in the state.
+    """
+    inputs = policy.inputs
+    for dim in (*inputs.state_dims, *inputs.target_dims):
+        if not 0 <= dim < states:
+            raise UserError(f"policy sees state dimension {dim}; valid: 0 to {states - 1}")
+    width = np.size(policy.network["0/bias"])
+    sizes = (inputs.feature_count + inputs.timed, width, width, actions)
+    yield "policy.scale", inputs.scale, (len(inputs.target_dims),)
+    for i in range(LAYERS):
+        yield f"policy.{i}/kernel", policy.network[f"{i}/kernel"], (sizes[i], sizes[i + 1])
+        yield f"policy.{i}/bias", policy.network[f"{i}/bias"], (sizes[i + 1],)

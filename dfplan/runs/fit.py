@@ -1,4 +1,4 @@
-"""Everything that a run fits to its dataset before training: `fit_run`."""
+"""Everything that a run fits to its dataset before training: `fit_run` and `learn_policy`."""
 
 import dataclasses
 import warnings
@@ -9,14 +9,16 @@ from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import Trajectories
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.windows import TrainingArrays, fit_normalizers
 from dfplan.planner.support import DataSupport
+from dfplan.policy.fit import Progress, fit_policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.narrow import describe_narrow, is_narrow
 from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.check import check_same_networks
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
+from dfplan.util.registry import parse_spec
 from dfplan.util.versions import installed_versions
 from dfplan.value.dataset import learn_critic
 
@@ -76,6 +78,37 @@ def fit_run(
         data, states, config.value, stride=config.data.stride, seed=config.training.seed
     )
     return dataclasses.replace(run, critic=critic)
+
+
+def learns_policy(config: Config) -> bool:
+    """Return whether training learns a low-level policy, as the controller is "policy"."""
+    return parse_spec(config.planner.low_level_controller)[0] == "policy"
+
+
+def learn_policy(
+    run: Run, training_arrays: TrainingArrays, progress: Progress | None = None
+) -> Run:
+    """Return a run with its low-level policy, if there is one to learn.
+
+    Args:
+        run: Run of `fit_run`.
+        training_arrays: Its dataset.
+        progress: Callback that receives the number of steps taken so far.
+
+    Raises:
+        UserError: If the policy's settings do not fit the dataset.
+    """
+    if not learns_policy(run.config):
+        return run
+    policy = fit_policy(
+        training_arrays,
+        run.config.policy,
+        target_dims=run.layout.goal_dims or run.model.layout.planned_dims,
+        stride=run.config.data.stride,
+        seed=run.config.training.seed,
+        progress=progress,
+    )
+    return dataclasses.replace(run, policy=policy)
 
 
 def get_dynamics(run: Run) -> LinearDynamics:

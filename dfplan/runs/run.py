@@ -2,12 +2,12 @@
 
 RUN/config.json    what was trained, on what data, with which settings: the record of `Run`
 RUN/value.npz      critic of the states' returns, if plans are conditioned on rewards
+RUN/policy.npz     low-level policy, if training learned one
 RUN/checkpoints/   Orbax checkpoints
 RUN/metrics.jsonl, RUN/tensorboard/
 """
 
 import dataclasses
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import jax
 from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
+from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories, load_trajectories, open_dataset
 from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
@@ -25,9 +26,11 @@ from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner, check_planner
 from dfplan.planner.registry import PLANNERS
 from dfplan.planner.support import DataSupport
+from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
+from dfplan.runs import learned_files
 from dfplan.runs.check import check_dataset, check_env, check_sizes, spaces_goal_dims
 from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.check_scale import check_scale
@@ -36,12 +39,8 @@ from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
-from dfplan.util import files
-from dfplan.util.readers import reading
 from dfplan.value.critic import Critic
 from dfplan.value.dataset import return_quantiles
-
-VALUE = "value.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +64,8 @@ class Run:
             `dfplan.runs.fit.get_dynamics`.
         critic: Critic learned from the dataset's rewards, stored in `value.npz`; None unless plans
             are conditioned on rewards.
+        policy: Low-level policy learned from the dataset, stored in `policy.npz`; None unless
+            `planner.low_level_controller` was "policy" in training.
     """
 
     task: Task
@@ -79,6 +80,7 @@ class Run:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     dynamics: LinearDynamics | None = None
     critic: Critic | None = None
+    policy: Policy | None = None
 
     @property
     def reward_conditioned(self) -> bool:
@@ -145,7 +147,7 @@ class Run:
         )
 
     def load_data(self, dataset_id: str = "") -> Trajectories:
-        """Load a dataset with the run's layout.
+        """Load a dataset with the run's layout, split into episodes as for training.
 
         Args:
             dataset_id: Minari id; the training dataset if empty.
@@ -164,7 +166,7 @@ class Run:
             rewards=self.reward_conditioned,
         )
         self.check_dataset(data)
-        return data
+        return split_at_chance(data) if self.config.data.split_at_chance else data
 
     def check_sizes(self, dataset_id: str) -> None:
         """Check the number of states and actions of a dataset, before it is read.
@@ -215,16 +217,14 @@ class Run:
         return dataclasses.replace(self, config=dataclasses.replace(self.config, planner=planner))
 
     def save(self, directory: Path) -> None:
-        """Write `config.json`, atomically, and the critic if there is one.
+        """Write `config.json`, atomically, and the critic and the policy if there are any.
 
         Raises:
             UserError: If they cannot be written, or `env_kwargs` cannot be written as JSON.
         """
-        critic = None if self.critic is None else self.critic.to_bytes()
-        value = None if critic is None else {"checksum": zlib.crc32(critic)}
-        text = encode_record({**self._to_record(), "value": value})
-        if critic is not None:
-            files.write_bytes(directory / VALUE, critic)
+        content = learned_files.contents(self)
+        text = encode_record({**self._to_record(), **learned_files.record(content)})
+        learned_files.write(content, directory)
         write_record(text, directory)
 
     @classmethod
@@ -239,9 +239,7 @@ class Run:
         with open_record(directory) as record:
             run = cls._from_record(record)
             run = dataclasses.replace(run, task=distrust(run.task, f"{directory}/config.json"))
-            if record.get("value"):
-                critic = _load_critic(Path(directory) / VALUE, record["value"]["checksum"])
-                run = dataclasses.replace(run, critic=critic)
+            run = dataclasses.replace(run, **learned_files.load(record, directory))
             check_fitted(run)
             return run
 
@@ -278,14 +276,6 @@ class Run:
         )
 
 
-def _load_critic(path: Path, checksum: int) -> Critic:
-    with reading(path, "a critic"):
-        content = path.read_bytes()
-    if zlib.crc32(content) != checksum:
-        raise ValueError(f"{path.name} has changed since it was written")
-    return Critic.load(path)
-
-
 def load_weights(run: Run, directory: Path | str) -> Weights:
     """Return the newest weights of a run.
 
@@ -304,6 +294,7 @@ def load_weights(run: Run, directory: Path | str) -> Weights:
         actions=run.actions,
         support=run.support,
         critic=run.critic,
+        policy=run.policy,
     )
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dfplan.config import Config
+from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories, load_trajectories
+from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
 from dfplan.runs.check import check_env
-from dfplan.runs.fit import fit_run
+from dfplan.runs.fit import fit_run, learn_policy
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.make_env import identify_env, open_env
@@ -35,6 +37,7 @@ def train(
     init_from: Path | str | None = None,
     stop_step: int | None = None,
     report: Report | None = None,
+    policy_progress: Progress | None = None,
     command: str = "",
 ) -> Run:
     """Train a new run.
@@ -54,6 +57,9 @@ def train(
             Its normalizers are reused too, and its goal dimensions unless `data.goal` is "reward".
         stop_step: Step to stop at; the run can be resumed later.
         report: Function that is called with the step and its metrics whenever they are logged.
+        policy_progress: Function that is called with the number of steps in which the low-level
+            policy has been learned so far, if there is one; it comes before the first training
+            step.
         command: Command line to record in `config.json`.
 
     Returns:
@@ -84,6 +90,7 @@ def train(
         spec = _train_spec(run)
         run.make_planner()
         check_trainable(spec, training_arrays)
+        run = learn_policy(run, training_arrays, policy_progress)
         run.save(new)
         if pretrained is not None:
             _save_initial_weights(spec, pretrained.load_weights().params, new)
@@ -164,7 +171,7 @@ def _load_data(
         goal = _Goal(pretrained.run.goal_dims, layout.goal_from, layout.goal_value)
     elif goal.dims is None and task.goal_dims:
         goal = goal._replace(dims=task.goal_dims)
-    return load_trajectories(
+    data = load_trajectories(
         task.dataset,
         goal_dims=goal.dims,
         goal_from=goal.source,
@@ -172,6 +179,7 @@ def _load_data(
         origin=None if pretrained is None else pretrained.run.layout.origin,
         rewards=config.data.goal == "reward",
     )
+    return split_at_chance(data) if config.data.split_at_chance else data
 
 
 def _check_no_goal(goal: _Goal) -> None:

@@ -5,17 +5,18 @@ five tasks, chosen by `reset(options={"task_id": k})`, k = 1 to 5. The goal is `
 observation of the goal state. An episode counts as a success if the success flag of its last step
 is set. The published numbers are means over 50 episodes per task, so 250 in all.
 
+The environments draw from NumPy's global generator: the noise of starts and goals at the reset, and
+the exits of teleporters at any step.
+
 Deviation: OGBench seeds nothing per episode. Here each episode has a seed of its own, so that it
-can be repeated alone.
+can be repeated alone; the seed is that of the global generator as well.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from dfplan.tasks.global_random import OwnGlobalRandom
 from dfplan.types import UserError
 
 
@@ -40,13 +41,16 @@ class OGBenchProtocol:
         if self.task_count < 1:
             raise UserError(f"protocol ogbench needs at least 1 task, got {self.task_count}")
 
+    def wrap(self, env: Any) -> OwnGlobalRandom:
+        """Return the environment with a global random state of its own."""
+        return OwnGlobalRandom(env)
+
     def reset(self, env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode of a task; the same seed begins the same episode."""
+        """Begin an episode of a task; the same seed gives the same episode."""
         # Resets take random actions from the environment's own action space, which
         # `reset(seed=...)` does not seed.
         env.unwrapped.action_space.seed(seed)
-        with _global_numpy_seed(seed):
-            return env.reset(seed=seed, options={"task_id": task})
+        return env.reset(seed=seed, options={"task_id": task})
 
     def goal_observation(self, info: Mapping[str, Any]) -> Any:
         """Return `info["goal"]`.
@@ -60,14 +64,3 @@ class OGBenchProtocol:
                 f"info has: {', '.join(map(str, info)) or 'nothing'}"
             )
         return info["goal"]
-
-
-@contextlib.contextmanager
-def _global_numpy_seed(seed: int) -> Iterator[None]:
-    """Seed NumPy's global generator, from which OGBench draws, and restore its state afterwards."""
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002

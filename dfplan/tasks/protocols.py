@@ -6,7 +6,7 @@ makes an `EvaluationProtocol`. A task names its protocol in `Task.protocol`.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from dfplan.types import UserError, one_line
 from dfplan.util.registry import Registry
@@ -55,6 +55,19 @@ class EvaluationProtocol(Protocol):
         ...
 
 
+@runtime_checkable
+class WrappingProtocol(Protocol):
+    """A method that an evaluation protocol may have in addition."""
+
+    def wrap(self, env: Any) -> Any:
+        """Return an environment as the protocol needs it, before its first reset.
+
+        Args:
+            env: Gymnasium environment.
+        """
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class SeedProtocol:
     """Each episode is one reset with its own seed; goals come with the observations."""
@@ -79,10 +92,17 @@ PROTOCOLS = Registry(
 )
 
 
+def wrap_env(protocol: EvaluationProtocol, env: Any) -> Any:
+    """Return the environment as a protocol needs it; see `WrappingProtocol`."""
+    return protocol.wrap(env) if isinstance(protocol, WrappingProtocol) else env
+
+
 def begin_episode(
     protocol: EvaluationProtocol, env: Any, seed: int, task: int | None
 ) -> tuple[Any, dict[str, Any]]:
     """Reset an environment as a protocol does, see `EvaluationProtocol.reset`.
+
+    The environment is one from `wrap_env`.
 
     Raises:
         UserError: If the environment does not have the protocol's tasks.

@@ -28,14 +28,16 @@ def play_episodes(
         perturbations: Perturbations of the environment.
     """
     title = f"{task.name}, {len(seeds)} episodes"
-    with step_bar(title, load_environment(task).steps) as advance:
+    max_steps = load_environment(task).steps
+    with step_bar(title, len(seeds) * max_steps) as advance:
         return run_episodes(
             agent,
             lambda: perturbed(make_env(task.env, task.env_kwargs), perturbations),
             np.asarray(seeds),
             state=lambda observation: observation["observation"],
             goal=lambda observation: observation["desired_goal"],
-            progress=advance,
+            progress=lambda over, steps: advance(over * max_steps + steps),
+            num_envs=len(seeds),
         )
 
 

@@ -38,8 +38,14 @@ class Cloning:
     def reset(self, mask=None, *, seed=None) -> None:
         """Do nothing, as cloning has no state."""
 
-    def act(self, observation: np.ndarray, goal: np.ndarray | None = None) -> np.ndarray:
-        """Return actions `[B, A]`; a given goal is ignored."""
+    def act(
+        self,
+        observation: np.ndarray,
+        goal: np.ndarray | None = None,
+        *,
+        episode_over: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return actions `[B, A]`; nothing but the observations is used."""
         state = self._states.encode(self._layout.state(observation))
         return self._layout.clip_action(np.asarray(self._actions.decode(self._net(state))))
 

@@ -74,10 +74,12 @@ class RecordingAgent:
         """Start new episodes."""
         self._agent.reset(mask, seed=seed)
 
-    def act(self, observation: Any, goal: Any = None) -> np.ndarray:
+    def act(
+        self, observation: Any, goal: Any = None, *, episode_over: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the agent's actions."""
         agent = self._agent
-        action = agent.act(observation, goal)
+        action = agent.act(observation, goal, episode_over=episode_over)
         assert agent.plan is not None
         denoised = np.where(agent.elapsed[:, None] == 1, agent.plan.history[:, -1], np.nan)
         reading = agent.layout.state(observation)

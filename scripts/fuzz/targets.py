@@ -159,7 +159,7 @@ def critic(folder: Path) -> Case:
     """The critic of a run, with a fitting checksum."""
     import jax
 
-    from dfplan.runs.run import VALUE, Run
+    from dfplan.runs.run import Run
     from dfplan.value.critic import Critic, init_member
 
     record = json.loads((pretrained() / "config.json").read_text())
@@ -177,7 +177,7 @@ def critic(folder: Path) -> Case:
         damaged = file.getvalue()
         if rng.random() < 0.5:
             damaged = mutate_bytes(rng, valid.to_bytes())
-        (folder / VALUE).write_bytes(damaged)
+        (folder / "value.npz").write_bytes(damaged)
         signed = {**record, "value": {"checksum": zlib.crc32(damaged)}}
         (folder / "config.json").write_text(json.dumps(signed))
         critic = Run.load(folder).critic

@@ -48,7 +48,7 @@ MAX_RUNS = 5
 
 def main() -> int:
     """Run the harness."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=200, help="random times per command")
     parser.add_argument("--kills", type=int, default=20, help="kills at random times per command")
     parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))

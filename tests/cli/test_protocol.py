@@ -69,14 +69,17 @@ def test_the_result_equals_that_of_episodes_played_by_hand(dfplan, place):
     failed = dfplan(*evaluate, 4)
     assert (failed.code, failed.err.count("\n")) == (2, 1)
     assert "4" in failed.err and "multiple of 5" in failed.err
-    done = dfplan(*evaluate, 10, "--json", "e.json")
+    done = dfplan(*evaluate, 10, "--num-envs", 4, "--json", "e.json")
     assert done.code == 0 and "note: observations" not in done.out
     result = json.loads((place / "e.json").read_text())
     agent = Agent.load("run")
     episodes = [play_by_hand(agent, 60 + i, i // 2 + 1) for i in range(10)]
     returns, success = (np.array(values) for values in zip(*episodes, strict=True))
     np.testing.assert_allclose(result["metrics"]["raw_return"]["mean"], returns.mean(), rtol=1e-4)
-    means = [score["mean"] for score in result["tasks"].values()]
-    assert list(result["tasks"]) == [f"task{k}" for k in range(1, 6)]
-    assert means == success.reshape(5, 2).mean(axis=1).tolist()
-    assert f"task1: {means[0]:.2f}" in done.out
+    means = [score["success_rate"]["mean"] for score in result["tasks"].values()]
+    assert list(result["tasks"]) == [*(f"task{k}" for k in range(1, 6)), "overall"]
+    assert means == [*success.reshape(5, 2).mean(axis=1), success.mean()]
+    lines = dict(line.split(maxsplit=1) for line in done.out.splitlines() if " " in line)
+    assert lines["task"].split() == ["success_rate", "success_steps"]
+    assert lines["task1"].startswith(f"{means[0]:.2f}")
+    assert lines["overall"].startswith(f"{success.mean():.2f}")

@@ -191,7 +191,7 @@ def test_an_agent_is_a_python_loop_over_the_functions_none_of_which_changes_its_
             inputs, state = pure(loop.plan_inputs, rows, latency_steps=steps)
             requests.append((inputs, batch_planner.make_plans(inputs, BATCH)))
         activate()
-        state = pure(loop.hold_without_plan)
+        state = pure(loop.hold_without_plan, np.ones(BATCH, bool))
         action, state = pure(loop.act)
         np.testing.assert_array_equal(agent.act(reading, goal), action)
         np.testing.assert_array_equal(agent.elapsed, state.elapsed)

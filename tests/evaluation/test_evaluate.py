@@ -20,7 +20,7 @@ class Idle:
     def reset(self, mask=None, *, seed=None):
         pass
 
-    def act(self, observation):
+    def act(self, observation, *, episode_over=None):
         return np.zeros((len(observation), 1), np.float32)
 
 

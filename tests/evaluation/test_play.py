@@ -58,7 +58,7 @@ class Echo:
     def reset(self, mask=None, *, seed=None):
         self.resets.append((mask, seed))
 
-    def act(self, observation):
+    def act(self, observation, *, episode_over=None):
         assert observation["observation"].shape == (3, 2)
         return observation["observation"]
 
@@ -77,7 +77,7 @@ def observed_goal(observation):
     return observation["desired_goal"]
 
 
-def play(agent=None, seeds=(5, 6, 7), progress=None, env=Toy, **options):
+def play(agent=None, seeds=(5, 6, 7), progress=None, env=Toy, num_envs=64, **options):
     return run_episodes(
         agent or Echo(),
         lambda: env(**options),
@@ -85,6 +85,7 @@ def play(agent=None, seeds=(5, 6, 7), progress=None, env=Toy, **options):
         state=observed_state,
         goal=observed_goal,
         progress=progress,
+        num_envs=num_envs,
     )
 
 
@@ -148,9 +149,58 @@ def test_progress_every_ten_steps():
             self.count += 1
             return self._observe(), 0.0, self.count == 25, False, self._info()
 
-    steps_done = []
-    play(progress=steps_done.append, env=Long)
-    assert steps_done == [10, 20]
+    reports = []
+    play(progress=lambda *report: reports.append(report), env=Long)
+    assert reports == [(0, 30), (0, 60), (3, 0)]
+    reports.clear()
+    play(Watch(), progress=lambda *report: reports.append(report), env=Long, num_envs=1)
+    slices = [[(done, 10), (done, 20), (done + 1, 0)] for done in range(3)]
+    assert reports == [report for part in slices for report in part]
+
+
+class Watch(Echo):
+    """Acts with the observation, and records its batches."""
+
+    def __init__(self):
+        super().__init__()
+        self.over = []
+
+    def act(self, observation, *, episode_over=None):
+        self.over.append(episode_over.tolist())
+        return observation["observation"]
+
+
+@pytest.mark.parametrize(("num_envs", "size"), [(1, 1), (2, 2), (3, 3), (4, 3), (6, 5), (9, 5)])
+def test_no_result_depends_on_the_number_of_environments(toys, num_envs, size):
+    seeds = (5, 6, 7, 8, 9)
+    ends = {6: 3, 8: 2}
+    together = play(Watch(), seeds, ends=ends, num_envs=64)
+    toys.clear()
+    agent = Watch()
+    episodes = play(agent, seeds, ends=ends, num_envs=num_envs)
+    for one, other in zip(vars(episodes).values(), vars(together).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [env.seed for env in toys] == list(seeds) and all(env.closed == 1 for env in toys)
+    # The batch keeps its size, and the agent need not act where no episode is played.
+    assert {len(over) for over in agent.over} == {len(seeds) for _, seeds in agent.resets} == {size}
+    assert np.sum(np.logical_not([o for over in agent.over for o in over])) == 6 + 3 + 6 + 2 + 6
+
+
+def test_environments_are_opened_slice_by_slice(toys):
+    opened = []
+
+    class Counted(Toy):
+        def reset(self, *, seed):
+            opened.append(sum(not env.closed for env in toys))
+            return super().reset(seed=seed)
+
+    play(Watch(), range(5), env=Counted, num_envs=2)
+    assert opened == [2, 2, 2, 2, 1]
+
+
+def test_a_number_of_environments_that_is_not_positive():
+    with pytest.raises(UserError, match=r"num_envs.* at least 1, got 0"):
+        play(num_envs=0)
 
 
 @pytest.mark.parametrize("reward", [np.nan, np.inf])
@@ -162,7 +212,7 @@ def test_a_reward_that_is_not_finite(toys, reward):
 
 def test_environments_are_closed_whatever_happens(toys):
     class Broken(Echo):
-        def act(self, observation):
+        def act(self, observation, *, episode_over=None):
             raise RuntimeError("no plan")
 
     with pytest.raises(RuntimeError, match="no plan"):
@@ -183,7 +233,7 @@ def test_environments_are_closed_when_the_next_cannot_be_made(toys):
 
 def test_one_environment_plays_episode_after_episode(toys):
     class Single(Echo):
-        def act(self, observation):
+        def act(self, observation, *, episode_over=None):
             assert observation["observation"].shape == (1, 2)
             return observation["observation"]
 
@@ -213,7 +263,7 @@ def test_the_agent_sees_observations_and_states_are_true():
             return {**super()._info(), "true_observation": Toy._observe(self)}
 
     class Informed(Echo):
-        def act(self, observation):
+        def act(self, observation, *, episode_over=None):
             assert np.isnan(observation["observation"]).all()
             return np.array([env.buffer for env in Toy.instances])
 

@@ -46,7 +46,7 @@ class TurnRight:
     def reset(self, mask=None, *, seed=None):
         pass
 
-    def act(self, observation):
+    def act(self, observation, *, episode_over=None):
         on_stem = observation[:, 1] < 2.0
         return np.where(on_stem[:, None], [-1.0, 0.3] * np.sign([[0, 1]]), [0.5, 0.0])
 

@@ -58,3 +58,10 @@ def test_other_costs_are_refused(cost, words):
         checked_cost(cost, LAYOUT)
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_a_cost_of_dimensions_that_are_not_planned_is_refused():
+    cost = speed_limit((2, 3), 1)
+    with pytest.raises(UserError, match=r"\[nan, nan\].*dimensions \[0, 1\]"):
+        checked_cost(cost, LAYOUT, plan_dims=(0, 1))
+    checked_cost(cost, LAYOUT, plan_dims=(0, 1, 2, 3))

@@ -97,6 +97,34 @@ def test_train_and_resume(dataset, tiny_config, tmp_path, kind):
     jax.tree.map(np.testing.assert_array_equal, resumed, uninterrupted)
 
 
+def test_episodes_are_split_at_chance_in_training_and_afterwards(
+    dataset, tiny_config, tmp_path, monkeypatch
+):
+    dataset.episodes[0].observations[11:] += 100.0  # a single jump proves nothing, so it is random
+    config = tiny_config.override({"data.split_at_chance": True})
+    arrays = []
+    monkeypatch.setattr(train_module, "fit", lambda spec, array, *_, **__: arrays.append(array))
+    run = train(TASK, config, tmp_path / "run", goal_dims=GOAL)
+    resume(tmp_path / "run")
+    for last in (np.asarray(array.last) for array in arrays):
+        assert last[:22].tolist() == [10] * 11 + [20] * 10 + [41]
+    assert run.load_data().length[:3].tolist() == [11, 10, 21] and len(arrays) == 2
+
+
+def test_a_policy_is_learned_before_the_first_step(dataset, tiny_config, tmp_path, monkeypatch):
+    settings = {"policy.width": 4, "policy.steps": 2, "policy.batch_size": 8}
+    settings["planner.low_level_controller"] = "policy"
+    config = tiny_config.override(settings)
+    monkeypatch.setattr(train_module, "check_trainable", lambda *_: None)
+    saved = []
+    monkeypatch.setattr(train_module, "fit", lambda *_, **__: saved.append(Run.load(out).policy))
+    out = tmp_path / "run"
+    done = []
+    run = train(TASK, config, out, goal_dims=GOAL, policy_progress=done.append)
+    assert done == [1, 2] and run.policy is not None and saved[0] is not None
+    assert run.policy.inputs.target_dims == GOAL
+
+
 class Walk(gym.Env):
     observation_space = box(3)
     action_space = box(2)

@@ -1,4 +1,7 @@
-"""A point with the interface of OGBench: fixed tasks, goals in info, noise from `np.random`."""
+"""A point with the interface of OGBench: fixed tasks, goals in info, noise from `np.random`.
+
+As in OGBench's teleport mazes, steps draw from `np.random`, too.
+"""
 
 import gymnasium
 import numpy as np
@@ -33,7 +36,9 @@ class GoalEnv(gymnasium.Env):
         return observation, {"goal": at_goal}
 
     def step(self, action):
-        observation = self._move(np.clip(action, -1, 1))
+        # An odd number: the generator draws them in pairs and keeps the other of the last pair.
+        wind = np.random.normal(scale=0.2, size=3)  # noqa: NPY002
+        observation = self._move(np.clip(action, -1, 1) + wind[:2])
         success = bool(np.linalg.norm(self.place - self.goal) < 0.5)
         return observation, float(success) - 1, success, False, {"success": float(success)}
 

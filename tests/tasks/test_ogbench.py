@@ -27,7 +27,7 @@ class Seeker:
     def reset(self, mask=None, *, seed=None):
         self.rngs = [np.random.default_rng(s) for s in seed]
 
-    def act(self, observation, goal=None):
+    def act(self, observation, goal=None, *, episode_over=None):
         assert goal.shape == (len(observation), 2)
         toward = goal - observation[:, :2]
         toward /= np.maximum(np.linalg.norm(toward, axis=1, keepdims=True), 1.0)
@@ -75,23 +75,32 @@ def test_every_episode_ends_as_the_scorer_says(by_hand, form):
     metrics = measure(episodes)
     np.testing.assert_array_equal(metrics["success_rate"], by_hand.ravel())
     assert 0.2 < by_hand.mean() < 0.9 and np.ptp(by_hand.mean(axis=1)) > 0.2  # neither is trivial
-    means = {name: score["mean"] for name, score in score_tasks(metrics, OGBenchProtocol()).items()}
-    assert means == {f"task{k + 1}": rate for k, rate in enumerate(by_hand.mean(axis=1))}
+    scores = score_tasks(metrics, OGBenchProtocol())
+    assert list(scores) == ["task1", "task2", "task3", "task4", "task5", "overall"]
+    means = [score["success_rate"]["mean"] for score in scores.values()]
+    np.testing.assert_allclose(means, [*by_hand.mean(axis=1), by_hand.mean()])
+    steps = episodes.length[by_hand.ravel() == 1]
+    assert scores["overall"]["success_steps"]["mean"] == pytest.approx(steps.mean())
+    first = episodes.length[: EPISODES // 5][by_hand[0] == 1]
+    assert scores["task1"]["success_steps"]["mean"] == pytest.approx(first.mean())
 
 
 def test_evaluate_reports_each_task_and_all_together(by_hand):
     result = evaluate(Seeker(), "GoalEnv-v0", episodes=EPISODES, seed=SEED, protocol="ogbench")
     assert result["success_rate"]["mean"] == pytest.approx(by_hand.mean())
-    assert list(result["tasks"]) == ["task1", "task2", "task3", "task4", "task5"]
-    assert result["tasks"]["task5"]["mean"] == pytest.approx(by_hand[4].mean())
+    rates = {name: score["success_rate"]["mean"] for name, score in result["tasks"].items()}
+    assert rates["task5"] == pytest.approx(by_hand[4].mean())
+    assert rates["overall"] == pytest.approx(by_hand.mean())
 
 
 def test_a_planner_without_goals_is_not_given_any():
     class Still(Seeker):
         layout = Layout(4, 2)
 
-        def act(self, observation):
+        def act(self, observation, *, episode_over=None):
             return np.zeros((len(observation), 2))
 
     result = evaluate(Still(), "GoalEnv-v0", episodes=5, protocol="ogbench")
     assert result["success_rate"]["mean"] == 0 and result["raw_return"]["mean"] == -LIMIT
+    assert result["tasks"]["task2"]["success_rate"]["mean"] == 0
+    assert result["tasks"]["task2"]["success_steps"] is None

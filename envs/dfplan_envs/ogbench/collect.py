@@ -1,5 +1,6 @@
-"""Collection of OGBench's point-maze data, or the original files where a user has them."""
+"""Collection of OGBench's maze data, or the original files where a user has them."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import gymnasium as gym
 import numpy as np
 from minari.data_collector import EpisodeBuffer
 
+from dfplan_envs.ogbench.ant import AntBatch
+from dfplan_envs.ogbench.body import Body
 from dfplan_envs.ogbench.cells import MazeCells
 from dfplan_envs.ogbench.point import PointBatch
 from dfplan_envs.ogbench.procedure import Procedure, Teleports, simulate
@@ -16,11 +19,31 @@ ORIGINALS = Path("~/.ogbench/data")
 """Directory to which the `ogbench` package downloads datasets."""
 BATCH = 250
 """Episodes simulated at once; the data do not depend on the number of cores."""
-EPISODE_STEPS = {"navigate": 1000, "stitch": 200}
+EPISODE_STEPS = {"navigate": 1000, "stitch": 200, "explore": 500}
 GIANT_STEPS = 2000
 """Control steps of a "navigate" episode in the giant maze."""
 TELEPORT_REACH = 1.5
 """Reach of a teleporter, in radii."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Robot:
+    """A robot that walks through mazes.
+
+    Attributes:
+        make_body: Function of the compiled model, the maze's cells and a number of robots.
+        action_noise: Standard deviation of the noise on actions for each kind of data.
+    """
+
+    make_body: Callable[[Any, MazeCells, int], Body]
+    action_noise: dict[str, float]
+
+
+ROBOTS: dict[tuple[int, ...], Robot] = {
+    (2,): Robot(PointBatch, {"navigate": 0.5, "stitch": 0.5}),
+    (29,): Robot(AntBatch, {"navigate": 0.2, "stitch": 0.2, "explore": 1.0}),
+}
+"""Robots by the shape of their observations."""
 
 
 def collect_navigate(env_id: str, **options: Any) -> dict[str, Any]:
@@ -31,6 +54,11 @@ def collect_navigate(env_id: str, **options: Any) -> dict[str, Any]:
 def collect_stitch(env_id: str, **options: Any) -> dict[str, Any]:
     """Collect "stitch" data; see `collect`."""
     return collect(env_id, "stitch", **options)
+
+
+def collect_explore(env_id: str, **options: Any) -> dict[str, Any]:
+    """Collect "explore" data; see `collect`."""
+    return collect(env_id, "explore", **options)
 
 
 def collect(
@@ -46,11 +74,12 @@ def collect(
 
     The original is `~/.ogbench/data/pointmaze-giant-stitch-v0.npz` or the like, where the `ogbench`
     package downloads it. Otherwise the data are simulated, MuJoCo being stepped directly, which
-    gives the states of `env.step` to the last bit; the same seed gives the same data.
+    gives the states of `env.step` to the last bit; the same seed gives the same data, on any number
+    of cores.
 
     Args:
-        env_id: Id of one of OGBench's point mazes.
-        kind: "navigate" or "stitch"; see `dfplan_envs.ogbench.procedure`.
+        env_id: Id of one of OGBench's mazes for the point or the ant.
+        kind: "navigate", "stitch" or "explore"; see `dfplan_envs.ogbench.procedure`.
         steps: Total number of control steps, at least 1; whole episodes, of which the last may be
             shorter.
         seed: Seed for all random draws.
@@ -58,27 +87,31 @@ def collect(
         progress: Callback that receives the number of steps simulated so far.
 
     Returns:
-        Arguments of `minari.create_dataset_from_buffers`.
+        Arguments of `minari.create_dataset_from_buffers`. The episodes are an iterator, simulated
+        in batches as it advances, so that a dataset need not fit into memory.
 
     Raises:
-        ValueError: If `steps` is not positive, or `env_id` is not a point maze of OGBench.
+        ValueError: If `steps` is not positive, `env_id` is not such a maze, or its robot has no
+            data of this kind.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     env = gym.make(env_id, **(env_kwargs or {}))
-    if not hasattr(env.unwrapped, "maze_map") or env.action_space.shape != (2,):
-        raise ValueError(f"{env_id} is not a point maze of OGBench, the only ones supported here")
+    robot = ROBOTS.get(env.observation_space.shape or ())
+    if robot is None or not hasattr(env.unwrapped, "maze_map"):
+        raise ValueError(f"{env_id} is not one of OGBench's mazes for the point or the ant")
+    if kind not in robot.action_noise:
+        valid = ", ".join(robot.action_noise)
+        raise ValueError(f"{env_id} has no data of the kind {kind!r}; valid: {valid}")
     original = _original(env_id, kind)
     if original.is_file():
         episodes = _read(original)
         source = f"the original file {original.name}"
     else:
-        episodes = _simulate(env.unwrapped, kind, steps=steps, seed=seed, progress=progress)
+        episodes = _simulate(env.unwrapped, robot, kind, steps=steps, seed=seed, progress=progress)
         source = f"OGBench's procedure for {kind} data, seed {seed}"
-    if progress is not None:
-        progress(steps)
     return {
-        "buffer": list(_buffers(episodes, steps)),
+        "buffer": _buffers(episodes, steps, progress),
         "env": env,
         "eval_env": env,
         "algorithm_name": source,
@@ -106,13 +139,19 @@ def _read(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _simulate(
-    maze: Any, kind: str, steps: int, seed: int, progress: Callable[[int], None] | None
+    maze: Any,
+    robot: Robot,
+    kind: str,
+    steps: int,
+    seed: int,
+    progress: Callable[[int], None] | None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield observations `[n+1, O]` and actions `[n, A]` of each simulated episode."""
     cells = MazeCells(np.asarray(maze.maze_map))
     procedure = Procedure(
         cells=cells,
         kind=kind,
+        action_noise=robot.action_noise[kind],
         goal_tolerance=float(maze._goal_tol),
         teleports=_teleports(maze),
     )
@@ -123,13 +162,13 @@ def _simulate(
     done = 0
     for first in range(0, len(seeds), BATCH):
         batch = seeds[first : first + BATCH]
-        points = PointBatch(maze.model, cells, len(batch))
+        body = robot.make_body(maze.model, cells, len(batch))
 
         def report(batch_steps: int, done: int = done) -> None:
             if progress is not None:
                 progress(min(done + batch_steps, steps))
 
-        observations, actions = simulate(procedure, points, length, batch, report)
+        observations, actions = simulate(procedure, body, length, batch, report)
         done += len(batch) * length
         yield from zip(observations, actions, strict=True)
 
@@ -146,14 +185,17 @@ def _teleports(maze: Any) -> Teleports | None:
 
 
 def _buffers(
-    episodes: Iterator[tuple[np.ndarray, np.ndarray]], steps: int
+    episodes: Iterator[tuple[np.ndarray, np.ndarray]],
+    steps: int,
+    progress: Callable[[int], None] | None,
 ) -> Iterator[EpisodeBuffer]:
     """Yield Minari's form of episodes, until there are `steps` steps."""
+    left = steps
     for k, (observations, actions) in enumerate(episodes):
-        length = min(len(actions), steps)
+        length = min(len(actions), left)
         if not length:
-            return
-        steps -= length
+            break
+        left -= length
         truncations = np.zeros(length, bool)
         truncations[-1] = True
         # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
@@ -165,3 +207,5 @@ def _buffers(
             "truncations": truncations,
         }
         yield EpisodeBuffer(id=k, **arrays)
+    if progress is not None:
+        progress(steps)

@@ -30,6 +30,8 @@ class PointBatch:
         size: Number of points, B.
     """
 
+    action_dim = 2
+
     def __init__(self, model: mujoco.MjModel, cells: MazeCells, size: int):
         self._model = model
         self._data = mujoco.MjData(model)
@@ -41,14 +43,22 @@ class PointBatch:
         """Return positions `[B, 2]`, x and y in meters, which are also the observations."""
         return self._position.copy()
 
-    def reset(self, positions: np.ndarray) -> None:
-        """Place all points at `positions` `[B, 2]`."""
+    def positions(self) -> np.ndarray:
+        """Return positions `[B, 2]`, x and y in meters."""
+        return self._position.copy()
+
+    def reset(self, positions: np.ndarray, rngs: list[np.random.Generator]) -> None:
+        """Place all points at `positions` `[B, 2]`; nothing else is drawn."""
         self._position[:] = positions
         self._warm_start[:] = 0.0
 
     def place(self, rows: np.ndarray, positions: np.ndarray) -> None:
         """Move some points to `positions` `[R, 2]`."""
         self._position[rows] = positions
+
+    def act(self, directions: np.ndarray) -> np.ndarray:
+        """Return the actions `[B, 2]` that move in `directions`, which are those themselves."""
+        return directions
 
     def step(self, actions: np.ndarray) -> None:
         """Take a control step with actions `[B, 2]`."""

@@ -1,9 +1,10 @@
 """OGBench's collection of maze data (`generate_locomaze.py`), for many episodes at once.
 
-A point moves toward the next cell of a shortest route, with Gaussian noise on its actions:
+A robot moves with Gaussian noise on its actions:
 
-- "navigate": to random goals, one after the other;
-- "stitch": to a goal four cells away, where it stays.
+- "navigate": along shortest routes to random goals, one after the other;
+- "stitch": along the shortest route to a goal four cells away, where it stays;
+- "explore": in a random direction, drawn anew every 10 steps.
 
 Each episode draws from its own generator, so that it does not depend on the others.
 """
@@ -13,12 +14,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dfplan_envs.ogbench.body import Body
 from dfplan_envs.ogbench.cells import POSITION_NOISE, MazeCells
-from dfplan_envs.ogbench.point import PointBatch
 
-KINDS = ("navigate", "stitch")
-ACTION_NOISE = 0.5
+KINDS = ("navigate", "stitch", "explore")
 STITCH_CELLS = 4
+EXPLORE_STEPS = 10
+"""Control steps between two random directions of "explore"."""
 EPSILON = 1e-6
 REPORT_EVERY = 20
 """Control steps between progress reports."""
@@ -26,12 +28,12 @@ REPORT_EVERY = 20
 
 @dataclasses.dataclass(frozen=True)
 class Teleports:
-    """Teleporters, which move the point from near an entrance to a random exit.
+    """Teleporters, which move the robot from near an entrance to a random exit.
 
     Attributes:
         entrances: `[I, 2]` in meters.
         exits: `[O, 2]` in meters.
-        reach: Distance from an entrance at which the point is moved, in meters.
+        reach: Distance from an entrance at which the robot is moved, in meters.
     """
 
     entrances: np.ndarray
@@ -46,19 +48,21 @@ class Procedure:
     Attributes:
         cells: Cells of the maze.
         kind: One of `KINDS`.
+        action_noise: Standard deviation of the noise on actions.
         goal_tolerance: Distance at which a goal counts as reached, in meters.
         teleports: Teleporters of the maze, or None.
     """
 
     cells: MazeCells
     kind: str
+    action_noise: float
     goal_tolerance: float
     teleports: Teleports | None = None
 
 
 def simulate(
     procedure: Procedure,
-    points: PointBatch,
+    body: Body,
     steps: int,
     seeds: list[np.random.SeedSequence],
     progress: Callable[[int], None] | None = None,
@@ -69,36 +73,40 @@ def simulate(
 
     Args:
         procedure: How the data are collected.
-        points: Points, one per seed.
+        body: Robots, one per seed.
         steps: Control steps of each episode, L.
         seeds: Seed of each episode, B of them.
         progress: Callback that receives the number of steps taken so far, over all episodes.
 
     Returns:
-        Observations `[B, L + 1, 2]` and actions `[B, L, 2]`.
+        Observations `[B, L + 1, O]` and actions `[B, L, A]`.
     """
-    size = len(seeds)
     rngs = [np.random.default_rng(seed) for seed in seeds]
-    noise = np.stack([ACTION_NOISE * rng.standard_normal((steps, 2)) for rng in rngs])
+    shape = (steps, body.action_dim)
+    noise = np.stack([procedure.action_noise * rng.standard_normal(shape) for rng in rngs])
     start_cell = np.array([rng.integers(len(procedure.cells.free)) for rng in rngs])
     rows = list(zip(start_cell, rngs, strict=True))
-    points.reset(np.stack([_near(procedure.cells, cell, rng) for cell, rng in rows]))
+    body.reset(np.stack([_near(procedure.cells, cell, rng) for cell, rng in rows]), rngs)
     goal = np.stack([_draw_goal(procedure, cell, rng) for cell, rng in rows])
-    observations = [points.observe()]
+    direction = np.zeros_like(goal)
+    observations = [body.observe()]
     actions = []
     for t in range(steps):
-        direction = _toward_goal(procedure.cells, points.observe(), goal)
-        actions.append(np.clip(direction + noise[:, t], -1.0, 1.0))
-        points.step(actions[-1])
-        observations.append(points.observe())
+        if procedure.kind != "explore":
+            direction = _toward_goal(procedure.cells, body.positions(), goal)
+        elif t % EXPLORE_STEPS == 0:
+            direction = _unit(np.stack([rng.standard_normal(2) for rng in rngs]))
+        actions.append(np.clip(body.act(direction) + noise[:, t], -1.0, 1.0))
+        body.step(actions[-1])
+        observations.append(body.observe())
         if procedure.kind == "navigate":
-            distance = np.linalg.norm(observations[-1] - goal, axis=-1)
+            distance = np.linalg.norm(body.positions() - goal, axis=-1)
             for row in np.flatnonzero(distance <= procedure.goal_tolerance):
                 goal[row] = _draw_goal(procedure, start_cell[row], rngs[row])
         if procedure.teleports is not None:
-            _teleport(procedure.teleports, points, rngs)
+            _teleport(procedure.teleports, body, rngs)
         if progress is not None and (t + 1) % REPORT_EVERY == 0:
-            progress((t + 1) * size)
+            progress((t + 1) * len(seeds))
     return np.stack(observations, axis=1), np.stack(actions, axis=1)
 
 
@@ -120,14 +128,17 @@ def _near(cells: MazeCells, cell: int, rng: np.random.Generator) -> np.ndarray:
 def _toward_goal(cells: MazeCells, positions: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """Return the directions `[B, 2]` to the next cell of each route."""
     target = cells.centers[cells.next_cell[cells.locate(goal), cells.locate(positions)]]
-    offset = target - positions
-    return offset / (np.linalg.norm(offset, axis=-1, keepdims=True) + EPSILON)
+    return _unit(target - positions)
 
 
-def _teleport(teleports: Teleports, points: PointBatch, rngs: list[np.random.Generator]) -> None:
-    offset = points.observe()[:, None] - teleports.entrances
+def _unit(offsets: np.ndarray) -> np.ndarray:
+    return offsets / (np.linalg.norm(offsets, axis=-1, keepdims=True) + EPSILON)
+
+
+def _teleport(teleports: Teleports, body: Body, rngs: list[np.random.Generator]) -> None:
+    offset = body.positions()[:, None] - teleports.entrances
     is_near = (np.linalg.norm(offset, axis=-1) <= teleports.reach).any(axis=1)
     rows = np.flatnonzero(is_near)
     if rows.size:
         exits = [rngs[row].integers(len(teleports.exits)) for row in rows]
-        points.place(rows, teleports.exits[exits])
+        body.place(rows, teleports.exits[exits])

@@ -1,26 +1,79 @@
-"""Task records of OGBench's point mazes; see `dfplan_envs.tasks`."""
+"""Task records of OGBench's mazes for the point and the ant; see `dfplan_envs.tasks`."""
 
+import dataclasses
 from typing import Any
 
-MAZES = ("medium", "large", "giant")
+MAZES = ("medium", "large", "giant", "teleport")
 DESCRIPTIONS = {
     "navigate": "long routes to random goals",
     "stitch": "pieces of four cells, to be put together",
+    "explore": "random directions with much noise",
 }
-STEPS = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class MazeFamily:
+    """The mazes of a robot.
+
+    Attributes:
+        name: OGBench's name of the robot's mazes.
+        sizes: Names of the mazes for each kind of data.
+        preset: Settings of its tasks.
+    """
+
+    name: str
+    sizes: dict[str, tuple[str, ...]]
+    preset: dict[str, Any]
+
+
+STEPS = {"navigate": 1_000_000, "stitch": 1_000_000, "explore": 5_000_000}
+"""Control steps of OGBench's datasets."""
+PRESET = {
+    # One token for each cell that the data covers, and the longest route in one window.
+    "data.stride": 24,
+    "data.tokens": 32,
+    "data.stitch": True,
+    # A goal behind a wall is near: a plan through the wall must cost more than the detour.
+    "planner.ood_penalty": 50.0,
+    "planner.candidates": 8,
+    # Robots move alike everywhere.
+    "policy.relative_dims": [0, 1],
+    "planner.replan_every": 20,
+    # Refining the remaining plan keeps to one way around where several are equally long.
+    "planner.warm_start.level": 0.8,
+}
 GOAL_TOLERANCE = 1.0
-"""Distance at which OGBench counts a goal as reached, in meters."""
+"""Distance at which OGBench counts the point's goal as reached, in meters."""
+POINT = MazeFamily(
+    name="pointmaze",
+    sizes={"navigate": MAZES, "stitch": MAZES},
+    preset={**PRESET, "planner.goal.tolerance": GOAL_TOLERANCE},
+)
+ANT = MazeFamily(
+    name="antmaze",
+    sizes={"navigate": MAZES, "stitch": MAZES, "explore": ("medium", "large", "teleport")},
+    preset={
+        **PRESET,
+        # The position alone is planned; the joints are left to the low-level controller.
+        "data.plan_dims": [0, 1],
+        "planner.low_level_controller": "policy",
+        "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
+    },
+)
 
 
-def _record(maze: str, kind: str) -> dict[str, Any]:
-    name = f"pointmaze-{maze}"
+def _record(family: MazeFamily, size: str, kind: str) -> dict[str, Any]:
+    name = f"{family.name}-{size}"
+    preset = dict(family.preset)
+    if size == "teleport":
+        preset["data.split_at_chance"] = True
     return {
         "description": f"OGBench's {name} (needs ogbench), data: {DESCRIPTIONS[kind]}",
         "env": f"ogbench.locomaze:{name}-v0",
         "env_kwargs": {},
         "dataset": f"ogbench/{name}-{kind}-v0",
         "collector": f"dfplan_envs.ogbench.collect:collect_{kind}",
-        "collect_steps": STEPS,
+        "collect_steps": STEPS[kind],
         "policy": "",
         "tracker": "",
         "checkpoint": "",
@@ -28,19 +81,13 @@ def _record(maze: str, kind: str) -> dict[str, Any]:
         "positions": [0, 1],
         "score": None,
         "protocol": "ogbench",
-        "preset": {
-            # One token for each cell that the data covers, and the longest route in one window.
-            "data.stride": 24,
-            "data.tokens": 40,
-            "data.goal_decay": 0.5,
-            "planner.goal.tolerance": GOAL_TOLERANCE,
-            "planner.replan_every": 20,
-        },
+        "preset": preset,
     }
 
 
 OGBENCH_TASKS: dict[str, dict[str, Any]] = {
-    f"ogbench-pointmaze-{maze}-{kind}": _record(maze, kind)
-    for maze in MAZES
-    for kind in DESCRIPTIONS
+    f"ogbench-{family.name}-{size}-{kind}": _record(family, size, kind)
+    for family in (POINT, ANT)
+    for kind, sizes in family.sizes.items()
+    for size in sizes
 }

@@ -1,0 +1,143 @@
+"""The low-level controller "policy": steers along a plan by the policy learned with the planner."""
+
+import dataclasses
+from types import ModuleType
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from dfplan.planner.plan import Weights
+from dfplan.planner.progress import PlanProgress
+from dfplan.planner.protocol import Planner
+from dfplan.policy.policy import Policy
+from dfplan.representation.normalizer import Normalizer
+from dfplan.types import Array, Tracker, UserError, XpArray
+
+LOOKAHEAD = 0.5
+"""Distance to the target where `lookahead` is 0, in tokens."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyController:
+    """Steers for a point of the plan ahead of the robot, by the learned policy.
+
+    A timed policy is given the plan's next token and the control steps until its time, as inverse
+    dynamics are. Any other follows the plan's path, not its clock: from the point of the path that
+    is nearest to the robot it looks ahead, and is on its way to that point as fast as it can. A
+    robot that is faster than its plan thereby never waits, and one that is slower cuts no corner.
+
+    Attributes:
+        policy: Policy.
+        states: Normalizer of states.
+        actions: Normalizer of actions.
+        progress: Locates robots on plans, in the target dimensions.
+        lookahead: Control steps of the plan from the nearest point to the target.
+        xp: Array library.
+    """
+
+    policy: Policy
+    states: Normalizer
+    actions: Normalizer
+    progress: PlanProgress
+    lookahead: int
+    xp: ModuleType
+
+    def __call__(self, states, actions, elapsed, state, goal):
+        """See `dfplan.control.low_level.LowLevelController`."""
+        dims = np.array(self.policy.inputs.target_dims)
+        plan = states[..., dims]
+        aim = self._at_its_time if self.policy.inputs.timed else self._ahead
+        target, steps = aim(plan, elapsed, state[:, dims])
+        steps = steps.astype(self.xp.float32)
+        action = _action(self.policy, self.states, self.actions, state, target, steps=steps)
+        return self.xp.asarray(action)
+
+    def _at_its_time(
+        self,
+        plan: Float[XpArray, "B T G"],
+        elapsed: Int[XpArray, "B"],
+        position: Float[XpArray, "B G"],
+    ) -> tuple[XpArray, XpArray]:
+        """Return the plan's next token, and the control steps that are left until its time."""
+        stride = self.progress.stride
+        token = self.xp.minimum(elapsed // stride + 1, plan.shape[1] - 1)
+        target = self.xp.take_along_axis(plan, token[:, None, None], axis=1)[:, 0]
+        return target, stride - elapsed % stride
+
+    def _ahead(
+        self,
+        plan: Float[XpArray, "B T G"],
+        elapsed: Int[XpArray, "B"],
+        position: Float[XpArray, "B G"],
+    ) -> tuple[XpArray, XpArray]:
+        """Return the point ahead on the path, and the control steps of the plan to there."""
+        path = self.progress.interpolate(plan)
+        nearest, _ = self.progress.locate(path, elapsed, position)
+        ahead = self.xp.minimum(nearest + self.lookahead, path.shape[1] - 1)
+        target = self.xp.take_along_axis(path, ahead[:, None, None], axis=1)[:, 0]
+        return target, ahead - nearest
+
+
+@jax.jit
+def _action(
+    policy: Policy,
+    states: Normalizer,
+    actions: Normalizer,
+    state: Float[Array, "B S"],
+    target: Float[Array, "B G"],
+    *,
+    steps: Float[Array, "B"],
+) -> Float[Array, "B A"]:
+    """Return actions in SI units."""
+    targets = states.take(policy.inputs.target_dims)
+    action = policy.action(states.encode_input(state), targets.encode_input(target), steps)
+    return actions.decode(action)
+
+
+def make_policy_controller(
+    planner: Planner,
+    weights: Weights,
+    tracker: Tracker | None,
+    xp: ModuleType,
+    lookahead: int = 0,
+) -> PolicyController:
+    """Return a `PolicyController`.
+
+    Args:
+        planner: Planner whose plans are followed.
+        weights: Trained weights, with the policy.
+        tracker: Unused.
+        xp: `numpy` or `jax.numpy`.
+        lookahead: Control steps of the plan to look ahead; 0 for half a token, which is at most
+            the policy's horizon.
+
+    Raises:
+        UserError: If the run has no policy, or the lookahead is beyond the policy's horizon.
+    """
+    policy = weights.policy
+    if policy is None:
+        raise UserError(
+            "planner.low_level_controller 'policy' needs a policy, which this run has not learned, "
+            "as training had another controller; valid here: inverse"
+        )
+    layout = planner.model.layout
+    horizon = policy.inputs.horizon
+    lookahead = lookahead or min(max(round(LOOKAHEAD * layout.stride), 1), horizon)
+    if not 1 <= lookahead <= horizon:
+        raise UserError(
+            f"planner.low_level_controller 'policy' has lookahead {lookahead}; valid: 1 to "
+            f"{horizon} control steps, the policy's horizon, or 0 for half a token"
+        )
+    dims = policy.inputs.target_dims
+    targets = dataclasses.replace(
+        layout, state_dim=len(dims), goal_dims=(), plan_dims=(), rest_dims=()
+    )
+    return PolicyController(
+        policy=policy,
+        states=weights.states,
+        actions=weights.actions,
+        progress=PlanProgress(targets, weights.states.take(dims), xp),
+        lookahead=lookahead,
+        xp=xp,
+    )

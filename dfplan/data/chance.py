@@ -1,0 +1,76 @@
+"""Steps whose outcome is up to chance, such as a teleporter's with random exits.
+
+A plan is learned from what happened. Where an outcome is random, episodes that were lucky teach
+that a goal beyond it is near, and plans gamble on it: hindsight goals, and stitched routes even
+more, ask for the way that reached the goal, however improbable it was. Without such steps in the
+data, plans go where actions lead. `split_at_chance` therefore ends an episode before each of them,
+and begins another one after it.
+
+A step counts as random if it leads much farther than others do, and such steps from about the same
+place lead to different places. One that always leads to the same place is a way like any other.
+"""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from dfplan.data.minari_io import Trajectories
+from dfplan.types import UserError
+
+FAR = 5.0
+"""Distance of a jump in units of the longest usual steps; outcomes farther apart differ."""
+USUAL = 0.99
+"""Share of steps that are usual; jumps must be rarer than the others."""
+MIN_JUMPS = 3
+"""Jumps from about the same place that have to agree; fewer prove nothing."""
+BLOCK = 1_000
+
+
+def split_at_chance(data: Trajectories) -> Trajectories:
+    """Return the dataset with episodes that hold no random step, judged in the goal's dimensions.
+
+    Raises:
+        UserError: If there are no goals.
+    """
+    if not data.layout.goal_dims:
+        raise UserError(
+            "data.split_at_chance judges steps in the goal's dimensions, and this task has none; "
+            "valid here: false"
+        )
+    last = np.repeat(data.start + data.length - 1, data.length)
+    is_random = find_chance(data.state[:, list(data.layout.goal_dims)], last)
+    if not is_random.any():
+        return data
+    action = data.action.copy()
+    action[is_random] = 0.0
+    start = np.union1d(data.start, np.flatnonzero(is_random) + 1)
+    length = np.diff(start, append=len(data.state))
+    return dataclasses.replace(data, action=action, start=start, length=length)
+
+
+def find_chance(
+    points: Float[np.ndarray, "N G"], last: Int[np.ndarray, "N"]
+) -> Bool[np.ndarray, "N"]:
+    """Return whether the outcome of the step that begins at each row was up to chance.
+
+    Args:
+        points: States in the dimensions that are judged.
+        last: Last row of each row's episode.
+    """
+    rows = np.flatnonzero(np.arange(len(points)) < last)
+    moved = np.linalg.norm(points[rows + 1] - points[rows], axis=-1)
+    far = FAR * np.quantile(moved, USUAL)
+    jumps = rows[moved > far]
+    is_random = np.zeros(len(points), bool)
+    for first in range(0, len(jumps), BLOCK):
+        block = jumps[first : first + BLOCK]
+        from_same_place = _distances(points[block], points[jumps]) <= far
+        to_same_place = _distances(points[block + 1], points[jumps + 1]) <= far
+        differs = (from_same_place & ~to_same_place).any(axis=1)
+        is_random[block] = differs | (from_same_place.sum(axis=1) < MIN_JUMPS)
+    return is_random
+
+
+def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(points[:, None] - others[None], axis=-1)

@@ -1,0 +1,1 @@
+"""Policy: a learned low-level controller that steers from a state toward a target."""

@@ -1,0 +1,64 @@
+"""Settings of the learned low-level policy."""
+
+import dataclasses
+
+from dfplan.util.validate import check_integers, check_numbers
+
+MAX_HORIZON = 100_000
+TOKENS = 1.5
+"""Horizon where `horizon` is 0, in tokens."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyConfig:
+    """Settings of the policy; learned if `planner.low_level_controller` is "policy".
+
+    A target is a goal: it fixes the dimensions of goals or, without goals, those that are planned.
+
+    Attributes:
+        horizon: Maximum distance of a target, in control steps; 0 for one and a half tokens. It
+            limits how far ahead on a plan the robot can aim.
+        relative_dims: State dimensions that the policy sees only as the offset of the target, such
+            as x and y of a robot that moves alike everywhere.
+        timed: Whether the policy is also told the control steps that are left, and keeps the plan's
+            clock; otherwise it reaches each target as soon as it can.
+        sharpness: Exponent of an action's weight per standard deviation of its advantage; 0 clones
+            the data's behavior.
+        expectile: Expectile of the (negative) duration that the value predicts, in [0.5, 1): 0.5
+            for the mean over the data's behavior, more for its fast part.
+        width: Width of the two hidden layers.
+        steps: Optimizer steps.
+        batch_size: Transitions per step.
+        learning_rate: Adam's learning rate at the start of a cosine schedule.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+
+    horizon: int = 0
+    relative_dims: tuple[int, ...] = ()
+    timed: bool = False
+    sharpness: float = 3.0
+    expectile: float = 0.8
+    width: int = 256
+    steps: int = 10_000
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+
+    def __post_init__(self):
+        check_integers(self, "policy.", minimum=0, names=["horizon"], maximum=MAX_HORIZON)
+        check_numbers(self, "policy.", ["sharpness"], high=100.0)
+        check_numbers(self, "policy.", ["expectile"], low=0.5, high=1.0, open_high=True)
+        check_integers(self, "policy.", minimum=1, names=["width"], maximum=16_384)
+        check_integers(self, "policy.", minimum=1, names=["steps"])
+        check_integers(self, "policy.", minimum=1, names=["batch_size"], maximum=1_000_000)
+        check_numbers(self, "policy.", ["learning_rate"], high=1000.0, open_low=True)
+        object.__setattr__(self, "relative_dims", tuple(self.relative_dims))
+
+    def max_steps(self, stride: int) -> int:
+        """Return the horizon in control steps.
+
+        Args:
+            stride: Control steps per token.
+        """
+        return self.horizon or max(round(TOKENS * stride), 1)

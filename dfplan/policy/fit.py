@@ -1,0 +1,255 @@
+"""Fit the policy to a dataset, by advantage-weighted regression on hindsight targets.
+
+A target is where the same episode was some control steps later (hindsight). A value network
+predicts how long the data take from a state to a target, as an expectile below the mean, by
+temporal differences; this is HIQL's value (Park et al. 2023, arXiv 2307.11949) over the length of a
+few tokens. An action's advantage is the duration that it saved: the value after it minus the value
+before. The policy is a regression on the data's actions, each weighted by the exponential of its
+advantage (Peng et al. 2019, arXiv 1910.00177). It averages the actions that led quickly to the
+target, where inverse dynamics average all of them.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float
+
+from dfplan.data.windows import TrainingArrays
+from dfplan.policy.config import PolicyConfig
+from dfplan.policy.policy import Network, Policy, PolicyInputs, apply_network, init_network
+from dfplan.types import Array, UserError
+
+AVERAGING = 0.995
+"""Decay of the averaged weights, which are returned and predict the value of next states."""
+MAX_WEIGHT = 20.0
+MIN_SPREAD = 1e-6
+REPORTS = 20
+"""Calls of the compiled program, after each of which progress is reported."""
+
+Progress = Callable[[int], None]
+
+
+class Transitions(NamedTuple):
+    """Transitions of the data, with a target that the episode reached later; normalized.
+
+    Attributes:
+        state: `[B, S]`.
+        action: `[B, A]`, taken at `state`.
+        next_state: `[B, S]`, one control step after `state`.
+        target: `[B, G]`, a later state in the target dimensions.
+        steps: `[B]` int32, control steps from `state` to the target, at least 1.
+    """
+
+    state: Float[Array, "B S"]
+    action: Float[Array, "B A"]
+    next_state: Float[Array, "B S"]
+    target: Float[Array, "B G"]
+    steps: Array
+
+
+class FitState(NamedTuple):
+    """What an optimizer step changes.
+
+    Attributes:
+        step: Number of steps taken, int32.
+        networks: Parameters of the networks "value" and "policy".
+        averaged: Moving average of the parameters.
+        opt_state: State of the optimizer.
+    """
+
+    step: Array
+    networks: dict[str, Network]
+    averaged: dict[str, Network]
+    opt_state: optax.OptState
+
+
+def fit_policy(
+    training_arrays: TrainingArrays,
+    config: PolicyConfig,
+    *,
+    target_dims: tuple[int, ...],
+    stride: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Policy:
+    """Fit the policy of a dataset.
+
+    Args:
+        training_arrays: Dataset.
+        config: Policy settings.
+        target_dims: State dimensions that a target fixes.
+        stride: Control steps per token.
+        seed: PRNG seed for initialization and batches.
+        progress: Callback that receives the number of steps taken so far.
+
+    Raises:
+        UserError: If a relative dimension is not in the state, or the data never move in the
+            target dimensions.
+    """
+    inputs = make_inputs(training_arrays, config, target_dims=target_dims, stride=stride)
+    key = jax.random.key(seed)
+    actions = training_arrays.action.shape[1]
+    state = _init_state(jax.random.fold_in(key, 0), config, inputs, actions=actions)
+    chunk = -(-config.steps // REPORTS)
+    for first in range(0, config.steps, chunk):
+        stop = min(first + chunk, config.steps)
+        state = _fit_until(training_arrays, config, inputs, state, key=key, stop=jnp.int32(stop))
+        if progress is not None:
+            jax.block_until_ready(state.step)
+            progress(stop)
+    return Policy(state.averaged["policy"], inputs)
+
+
+def make_inputs(
+    training_arrays: TrainingArrays,
+    config: PolicyConfig,
+    target_dims: tuple[int, ...],
+    stride: int,
+) -> PolicyInputs:
+    """Return the inputs of a dataset's networks; see `fit_policy`."""
+    state_dim = training_arrays.state.shape[1]
+    for dim in config.relative_dims:
+        if not 0 <= dim < state_dim:
+            raise UserError(
+                f"policy.relative_dims {dim} is not in the state; valid: 0 to {state_dim - 1}"
+            )
+    horizon = config.max_steps(stride)
+    return PolicyInputs(
+        scale=_offset_scale(training_arrays, target_dims, horizon),
+        target_dims=target_dims,
+        state_dims=tuple(d for d in range(state_dim) if d not in config.relative_dims),
+        horizon=horizon,
+        timed=config.timed,
+    )
+
+
+def _offset_scale(
+    training_arrays: TrainingArrays, target_dims: tuple[int, ...], horizon: int
+) -> Array:
+    """Return the root mean square offset over half the horizon, `[G]`."""
+    last = np.asarray(training_arrays.last)
+    rows = np.arange(len(last))
+    later = np.minimum(rows + max(horizon // 2, 1), last)
+    points = np.asarray(training_arrays.state)[:, list(target_dims)]
+    scale = np.sqrt(np.mean((points[later] - points) ** 2, axis=0, dtype=np.float64))
+    if not (scale > 0).any():
+        raise UserError(
+            f"the data never move in the dimensions {target_dims}, so that no policy can be learned"
+        )
+    return jnp.asarray(np.where(scale > 0, scale, scale.max()), jnp.float32)
+
+
+def _init_state(key: Array, config: PolicyConfig, inputs: PolicyInputs, actions: int) -> FitState:
+    k_value, k_policy = jax.random.split(key)
+    features = inputs.feature_count
+    networks = {
+        "value": init_network(k_value, features, config.width, 1),
+        "policy": init_network(k_policy, features + inputs.timed, config.width, actions),
+    }
+    return FitState(
+        step=jnp.int32(0),
+        networks=networks,
+        averaged=networks,
+        opt_state=_optimizer(config).init(networks),
+    )
+
+
+def _optimizer(config: PolicyConfig) -> optax.GradientTransformation:
+    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
+    # A float count, as JAX in 64-bit mode divides integers in double precision.
+    return optax.adam(lambda count: rate(jnp.asarray(count, jnp.float32)))
+
+
+def sample_transitions(
+    key: Array, training_arrays: TrainingArrays, inputs: PolicyInputs, batch: int
+) -> Transitions:
+    """Draw transitions uniformly, and for each a target at a uniform distance within the horizon.
+
+    Args:
+        key: PRNG key.
+        training_arrays: Dataset.
+        inputs: Inputs of the networks.
+        batch: Number of transitions.
+    """
+    k_row, k_steps = jax.random.split(key)
+    states = training_arrays.state
+    row = jax.random.randint(k_row, (batch,), 0, states.shape[0], dtype=jnp.int32)
+    last = training_arrays.last[row]
+    row = jnp.maximum(jnp.minimum(row, last - 1), training_arrays.first[row])
+    available = jnp.clip(last - row, 1, inputs.horizon)
+    steps = jax.random.randint(k_steps, (batch,), 1, available + 1, dtype=jnp.int32)
+    target_dims = np.array(inputs.target_dims, np.int32)
+    return Transitions(
+        state=states[row],
+        action=training_arrays.action[row],
+        next_state=states[jnp.minimum(row + 1, last)],
+        target=states[jnp.minimum(row + steps, last)][:, target_dims],
+        steps=steps,
+    )
+
+
+def duration(network: Network, inputs: PolicyInputs, state: Array, target: Array) -> Array:
+    """Return the predicted control steps `[B]` from states to targets."""
+    output = apply_network(network, inputs.features(state, target))[:, 0]
+    return inputs.horizon * jax.nn.softplus(output)
+
+
+def _loss(
+    networks: dict[str, Network],
+    averaged: dict[str, Network],
+    config: PolicyConfig,
+    inputs: PolicyInputs,
+    batch: Transitions,
+) -> Array:
+    """Return the sum of the losses of value and policy."""
+    before = duration(averaged["value"], inputs, batch.state, batch.target)
+    after = duration(averaged["value"], inputs, batch.next_state, batch.target)
+    after = jnp.where(batch.steps > 1, after, 0.0)
+    predicted = duration(networks["value"], inputs, batch.state, batch.target)
+    error = (1 + after - predicted) / inputs.horizon
+    expectile = jnp.where(error < 0, config.expectile, 1 - config.expectile)
+    weight = _weights(before - after, config.sharpness)
+    features = inputs.timed_features(batch.state, batch.target, batch.steps.astype(jnp.float32))
+    action_error = apply_network(networks["policy"], features) - batch.action
+    policy_loss = jnp.mean(weight * jnp.mean(action_error**2, axis=-1))
+    return jnp.mean(expectile * error**2) + policy_loss
+
+
+def _weights(saved: Float[Array, "B"], sharpness: float) -> Float[Array, "B"]:
+    """Return the weights of actions, with a mean of 1, from the control steps that they saved."""
+    advantage = (saved - saved.mean()) / (saved.std() + MIN_SPREAD)
+    weight = jnp.minimum(jnp.exp(sharpness * advantage), MAX_WEIGHT)
+    return weight / weight.mean()
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _fit_until(
+    training_arrays: TrainingArrays,
+    config: PolicyConfig,
+    inputs: PolicyInputs,
+    state: FitState,
+    *,
+    key: Array,
+    stop: Array,
+) -> FitState:
+    """Fit up to step `stop`."""
+    optimizer = _optimizer(config)
+
+    def advance(state: FitState) -> FitState:
+        batch_key = jax.random.fold_in(jax.random.fold_in(key, 1), state.step)
+        batch = sample_transitions(batch_key, training_arrays, inputs, config.batch_size)
+        grads = jax.grad(_loss)(state.networks, state.averaged, config, inputs, batch)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.networks)
+        networks = jax.tree.map(jnp.add, state.networks, updates)
+        # The decay grows with the step, or an early average would remember the initialization.
+        step = state.step.astype(jnp.float32)
+        decay = jnp.minimum(AVERAGING, (1 + step) / (10 + step))
+        averaged = jax.tree.map(lambda a, n: decay * a + (1 - decay) * n, state.averaged, networks)
+        return FitState(state.step + 1, networks, averaged, opt_state)
+
+    return jax.lax.while_loop(lambda state: state.step < stop, advance, state)

@@ -1,0 +1,143 @@
+"""Policy: the action that steers from a state toward a target, from one small network."""
+
+import dataclasses
+import io
+import itertools
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from dfplan.types import Array
+from dfplan.util.rank import to_rank
+from dfplan.util.readers import read_npz, reading
+
+LAYERS = 3
+STATIC = {"static": True}
+
+Network = dict[str, Array]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class PolicyInputs:
+    """What the networks see of a state and a target.
+
+    Attributes:
+        scale: `[G]` typical offset of a target, in normalized units.
+        target_dims: State dimensions that a target fixes, G of them.
+        state_dims: State dimensions that are seen as they are.
+        horizon: Maximum distance of a target, in control steps.
+        timed: Whether the control steps that are left are an input of the policy.
+    """
+
+    scale: Array
+    target_dims: tuple[int, ...] = dataclasses.field(metadata=STATIC)
+    state_dims: tuple[int, ...] = dataclasses.field(metadata=STATIC)
+    horizon: int = dataclasses.field(metadata=STATIC)
+    timed: bool = dataclasses.field(metadata=STATIC)
+
+    def features(
+        self, state: Float[Array, "B S"], target: Float[Array, "B G"]
+    ) -> Float[Array, "B F"]:
+        """Return the state and the offset of the target; arguments are normalized."""
+        seen = state[:, np.array(self.state_dims, np.int32)]
+        offset = target - state[:, np.array(self.target_dims, np.int32)]
+        return jnp.concatenate([seen, offset / to_rank(self.scale, 2)], axis=-1)
+
+    def timed_features(
+        self,
+        state: Float[Array, "B S"],
+        target: Float[Array, "B G"],
+        steps: Float[Array, "B"],
+    ) -> Float[Array, "B F"]:
+        """Return `features`, and the share of the horizon that is left if `timed`."""
+        features = self.features(state, target)
+        if not self.timed:
+            return features
+        share = jnp.clip(steps, 1, self.horizon) / self.horizon
+        return jnp.concatenate([features, share[:, None]], axis=-1)
+
+    @property
+    def feature_count(self) -> int:
+        """Length of `features`."""
+        return len(self.state_dims) + len(self.target_dims)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """A goal-conditioned policy; states, targets and actions are normalized.
+
+    Attributes:
+        network: Parameters by name.
+        inputs: Inputs of the network.
+    """
+
+    network: Network
+    inputs: PolicyInputs
+
+    def action(
+        self,
+        state: Float[Array, "B S"],
+        target: Float[Array, "B G"],
+        steps: Float[Array, "B"],
+    ) -> Float[Array, "B A"]:
+        """Return the actions that steer toward targets.
+
+        Args:
+            state: Present states.
+            target: Values to reach in the target dimensions.
+            steps: Control steps that are left; ignored unless the policy is timed.
+        """
+        return apply_network(self.network, self.inputs.timed_features(state, target, steps))
+
+    def to_bytes(self) -> bytes:
+        """Return the contents of an NPZ file."""
+        arrays: dict[str, Any] = {k: np.asarray(v) for k, v in self.network.items()}
+        arrays |= {f"inputs/{k}": np.asarray(v) for k, v in vars(self.inputs).items()}
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def load(cls, path: Path) -> "Policy":
+        """Read a file with the bytes of `to_bytes`.
+
+        Raises:
+            UserError: If the file is missing or damaged.
+        """
+        arrays = dict(read_npz(path))
+        with reading(path, "a policy"):
+            inputs = PolicyInputs(
+                scale=jnp.asarray(arrays.pop("inputs/scale")),
+                target_dims=tuple(arrays.pop("inputs/target_dims").tolist()),
+                state_dims=tuple(arrays.pop("inputs/state_dims").tolist()),
+                horizon=int(arrays.pop("inputs/horizon")),
+                timed=bool(arrays.pop("inputs/timed")),
+            )
+            return cls({k: jnp.asarray(v) for k, v in arrays.items()}, inputs)
+
+
+def init_network(key: Array, inputs: int, width: int, outputs: int) -> Network:
+    """Initialize a network of two hidden layers, whose output is zero at first."""
+    network = {}
+    sizes = (inputs, width, width, outputs)
+    for i, (a, b) in enumerate(itertools.pairwise(sizes)):
+        key, k = jax.random.split(key)
+        gain = (2 / a) ** 0.5 if i + 1 < LAYERS else 0.0
+        network[f"{i}/kernel"] = gain * jax.random.normal(k, (a, b), jnp.float32)
+        network[f"{i}/bias"] = jnp.zeros(b, jnp.float32)
+    return network
+
+
+def apply_network(network: Network, x: Float[Array, "B I"]) -> Float[Array, "B O"]:
+    """Apply a network of `init_network`."""
+    for i in range(LAYERS):
+        x = x @ network[f"{i}/kernel"] + to_rank(network[f"{i}/bias"], 2)
+        if i + 1 < LAYERS:
+            x = jax.nn.silu(x)
+    return x

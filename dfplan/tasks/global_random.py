@@ -1,0 +1,75 @@
+"""An environment with a global random state of its own."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+
+# Such environments draw from the legacy generator, whose functions NumPy's type stubs lack in part.
+# ruff: noqa: NPY002
+# pyright: reportAttributeAccessIssue=false
+
+
+class OwnGlobalRandom(gymnasium.Wrapper):
+    """Gives an environment that draws from `np.random` a state of that generator for itself.
+
+    `reset(seed=...)` seeds the state. It is in place during `reset` and `step` alone, so that an
+    episode depends on its seed, not on what else draws from the generator: other environments, the
+    agent or the caller, who find the generator as they left it.
+
+    Args:
+        env: Environment.
+    """
+
+    def __init__(self, env: gymnasium.Env):
+        super().__init__(env)
+        self._state = _GlobalState(np.random.MT19937())
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment and seed its global random state."""
+        with self._in_place():
+            if seed is not None:
+                np.random.seed(seed)
+            return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step the environment."""
+        with self._in_place():
+            return self.env.step(action)
+
+    @contextlib.contextmanager
+    def _in_place(self) -> Iterator[None]:
+        callers_state = _GlobalState.present()
+        self._state.put_in_place()
+        try:
+            yield
+        finally:
+            self._state = _GlobalState.present()
+            callers_state.put_in_place()
+
+
+class _GlobalState(NamedTuple):
+    """State of NumPy's global generator.
+
+    Exchanging bit generators takes a microsecond; copying their state takes as long as a step of a
+    small environment. The pending number of a pair of normal numbers is not part of them.
+    """
+
+    bit_generator: Any
+    has_gauss: int = 0
+    gauss: float = 0.0
+
+    @classmethod
+    def present(cls) -> "_GlobalState":
+        state: Any = np.random.get_state(legacy=False)
+        return cls(np.random.get_bit_generator(), state["has_gauss"], state["gauss"])
+
+    def put_in_place(self) -> None:
+        np.random.set_bit_generator(self.bit_generator)
+        if self.has_gauss:
+            state: Any = np.random.get_state(legacy=False)
+            np.random.set_state(state | {"has_gauss": self.has_gauss, "gauss": self.gauss})

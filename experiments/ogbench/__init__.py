@@ -1,0 +1,1 @@
+"""OGBench's mazes: what any controller can do, and what dfplan's planners do."""

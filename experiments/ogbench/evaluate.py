@@ -1,0 +1,100 @@
+"""Evaluate trained runs by OGBench's protocol, and time their plans."""
+
+import functools
+import itertools
+from typing import Any
+
+import numpy as np
+
+from dfplan.agent import Agent
+from dfplan.cli.progress_bar import step_bar
+from dfplan.evaluation.episodes import Episodes
+from dfplan.evaluation.evaluate import time_limit
+from dfplan.evaluation.latency import plan_latency
+from dfplan.evaluation.metrics import measure, score_tasks
+from dfplan.evaluation.play import run_episodes
+from dfplan.tasks.make_env import make_env
+from dfplan.tasks.protocols import PROTOCOLS, begin_episode, wrap_env
+from dfplan.tasks.registry import Task
+from experiments.common.records import measure_once
+from experiments.common.trained import Trained
+from experiments.ogbench.study import Study, maze_task
+
+LATENCY_CALLS = 100
+LATENCY_SEED = 2000
+"""Seed of the episodes whose first plans are timed."""
+METRICS = ("success_rate", "first_reach")
+
+
+def evaluate(study: Study) -> None:
+    """Evaluate every trained run of the study."""
+    for name, seed in itertools.product(study.names, study.seeds):
+        task = maze_task(name)
+        trained = load(study, task, name, seed)
+        measure_once(
+            study.result(name, seed),
+            trained.request(task, study.evaluation),
+            functools.partial(evaluate_run, trained, task, seeds=study.evaluation),
+        )
+
+
+def load(study: Study, task: Task, name: str, seed: int) -> Trained:
+    """Return a trained run with the planner settings of the task's present preset."""
+    prefix = "planner."
+    planner = {k.removeprefix(prefix): v for k, v in task.preset.items() if k.startswith(prefix)}
+    return Trained.load(study.run(name, seed), planner)
+
+
+def evaluate_run(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
+    """Return the scores of a trained run, per task of the maze and overall."""
+    values = measure(play_episodes(trained.agent(), task, seeds), task.score)
+    return {
+        "episodes": len(seeds),
+        "tasks": score_tasks(values, PROTOCOLS.make(task.protocol)),
+        "per_episode": {name: np.asarray(values[name]).tolist() for name in METRICS},
+    }
+
+
+def play_episodes(agent: Agent, task: Task, seeds: range) -> Episodes:
+    """Play one episode per seed by the task's protocol."""
+    steps = time_limit(make_env(task.env, task.env_kwargs))
+    with step_bar(f"{task.name}, {len(seeds)} episodes", len(seeds) * steps) as advance:
+        return run_episodes(
+            agent,
+            lambda: make_env(task.env, task.env_kwargs),
+            np.asarray(seeds),
+            state=agent.layout.state,
+            goal=agent.layout.goal,
+            goal_dims=agent.layout.goal_dims,
+            protocol=PROTOCOLS.make(task.protocol),
+            progress=lambda over, step: advance(over * steps + step),
+        )
+
+
+def time_plans(study: Study) -> None:
+    """Time the plans of every trained run for one robot; nothing else may run meanwhile."""
+    for name, seed in itertools.product(study.names, study.seeds):
+        task = maze_task(name)
+        trained = load(study, task, name, seed)
+        measure_once(
+            study.latency(name, seed),
+            trained.request(task, range(LATENCY_SEED, LATENCY_SEED + LATENCY_CALLS)),
+            functools.partial(_time_run, trained, task),
+        )
+
+
+def _time_run(trained: Trained, task: Task) -> dict[str, Any]:
+    """Return the times of the first plan of episodes, whose routes are the longest."""
+    protocol = PROTOCOLS.make(task.protocol)
+    env = wrap_env(protocol, make_env(task.env, task.env_kwargs))
+    agent = trained.agent()
+    observations = []
+    goals = []
+    for call in range(LATENCY_CALLS):
+        number = 1 + call % protocol.task_count
+        observation, info = begin_episode(protocol, env, LATENCY_SEED + call, number)
+        observations.append(observation)
+        goal = protocol.goal_observation(info)
+        goals.append(agent.layout.state(goal)[..., list(agent.layout.goal_dims)])
+    env.close()
+    return {"plan_ms": plan_latency(agent, observations, LATENCY_CALLS, goals=np.array(goals))}

@@ -1,0 +1,123 @@
+"""The controller "policy": which point of the plan it steers for, and what it refuses."""
+
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.control import learned_policy
+from dfplan.control.low_level import make_low_level_controller
+from dfplan.planner.plan import Weights
+from dfplan.policy.policy import Policy, PolicyInputs, init_network
+from dfplan.representation.config import DataConfig
+from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.tokens import TokenLayout
+from dfplan.types import UserError
+
+STRIDE = 4
+LIBRARIES = pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
+STATES = Normalizer(jnp.array([1.0, 0.0, -2.0]), jnp.array([2.0, 1.0, 0.5]))
+ACTIONS = Normalizer(jnp.array([0.5, 0.0]), jnp.array([2.0, 1.0]))
+PLANS = np.zeros((2, 4, 3), np.float32)
+"""Along the first dimension a meter per step for two tokens, then along the third for one."""
+PLANS[:, :, 0] = [0, 4, 8, 8]
+PLANS[:, 3, 2] = 4.0
+PLANS[:, :, 1] = 100.0  # no target dimension
+
+
+def make(name="policy", timed=False, horizon=6, xp=np, head=0.0):
+    inputs = PolicyInputs(
+        scale=jnp.ones(2), target_dims=(0, 2), state_dims=(1,), horizon=horizon, timed=timed
+    )
+    network = init_network(jax.random.key(0), 3 + timed, 4, 2)
+    network["2/kernel"] += head
+    policy = Policy(network, inputs)
+    layout = TokenLayout.create(Layout(3, 2, (0, 2)), DataConfig(stride=STRIDE))
+    planner = SimpleNamespace(
+        config=SimpleNamespace(low_level_controller=name), model=SimpleNamespace(layout=layout)
+    )
+    weights = Weights({}, STATES, ACTIONS, policy=policy)
+    return make_low_level_controller(planner, weights, None, xp)  # pyright: ignore
+
+
+@pytest.fixture
+def aims(monkeypatch):
+    """Targets and remaining steps with which policies are called."""
+    calls = []
+
+    def record(policy, states, actions, state, target, *, steps):
+        calls.append((np.asarray(target), np.asarray(steps)))
+        return np.zeros((len(state), 2), np.float32)
+
+    monkeypatch.setattr(learned_policy, "_action", record)
+    return calls
+
+
+def state(*positions):
+    return np.array([[x, 5.0, z] for x, z in positions], np.float32)
+
+
+@LIBRARIES
+def test_it_looks_ahead_from_the_nearest_point_of_the_path(aims, xp):
+    control = make("policy:lookahead=3", xp=xp)
+    # The robot is faster than its plan: after 3 steps, 5 meters along it and beside it.
+    action = control(PLANS, None, xp.asarray([3, 6]), state((5, 0.4), (8.2, 1)), None)
+    assert action.shape == (2, 2)
+    target, steps = aims.pop()
+    np.testing.assert_allclose(target, [[8, 0], [8, 4]])
+    assert steps.tolist() == [3, 3] and steps.dtype == np.float32
+    # Near the end of the plan, its last point is the target.
+    control(PLANS, None, xp.asarray([40, 40]), state((8, 3), (8, 9)), None)
+    target, steps = aims.pop()
+    np.testing.assert_allclose(target, [[8, 4], [8, 4]])
+    assert steps.tolist() == [1, 0]
+
+
+@LIBRARIES
+def test_a_timed_policy_keeps_the_clock_of_the_plan(aims, xp):
+    control = make(timed=True, xp=xp)
+    control(PLANS, None, xp.asarray([3, 4]), state((7, 0), (0, 0)), None)
+    control(PLANS, None, xp.asarray([11, 90]), state((7, 0), (0, 0)), None)
+    (early, early_steps), (late, late_steps) = aims
+    np.testing.assert_allclose(early, [[4, 0], [8, 0]])
+    np.testing.assert_allclose(late, [[8, 4], [8, 4]])
+    assert early_steps.tolist() == [1, 4] and late_steps.tolist() == [1, 2]
+
+
+def test_the_default_lookahead_is_half_a_token_within_the_horizon():
+    assert make().lookahead == 2
+    assert make(horizon=1).lookahead == 1
+
+
+def test_compiled_it_does_the_same():
+    elapsed = np.array([3, 6])
+    states = state((5, 0.4), (8.2, 1))
+    control = make(xp=jnp, head=0.3)
+    compiled = jax.jit(
+        lambda plans, states: control(plans, None, jnp.asarray(elapsed), states, None)
+    )
+    action = make(head=0.3)(PLANS, None, elapsed, states, None)
+    assert np.abs(action[0] - action[1]).max() > 0.01
+    np.testing.assert_allclose(compiled(PLANS, states), action, atol=1e-5)
+
+
+@pytest.mark.parametrize("lookahead", [-1, 7])
+def test_a_lookahead_beyond_the_horizon(lookahead):
+    with pytest.raises(UserError, match=rf"lookahead {lookahead}; valid: 1 to 6"):
+        make(f"policy:lookahead={lookahead}")
+
+
+def test_a_run_without_a_policy():
+    planner = SimpleNamespace(config=SimpleNamespace(low_level_controller="policy"))
+    with pytest.raises(UserError, match=r"'policy'.*valid here: inverse"):
+        make_low_level_controller(planner, Weights({}, STATES, ACTIONS), None)  # pyright: ignore
+
+
+def test_actions_are_in_si_units_and_bounded_far_from_the_data():
+    control = make()
+    # An untrained network returns zero: the data's mean action.
+    action = control(PLANS, None, np.zeros(2, int), state((0, 0), (1e6, 0)), None)
+    np.testing.assert_allclose(action, [[0.5, 0.0], [0.5, 0.0]])

@@ -1,0 +1,65 @@
+"""Shortest ways on small maps, and the oracle in OGBench's mazes."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ogbench")
+
+from experiments.ogbench.bound import main
+from experiments.ogbench.shortest import MOVES, UNREACHED, Board, Disc
+
+ROOM = np.pad(np.zeros((3, 5), int), 1, constant_values=1)
+"""Free centers from (0, 0) to (16, 8)."""
+CORNER = np.array([[1, 1, 1, 1], [1, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 1]])
+"""From (0, 0) to the right, then up to (4, 4)."""
+
+
+def steps(board, goal, position, **options):
+    moves = board.distance(Disc(np.array(goal), 1.0), **options)
+    return board.moves_from(moves, np.array(position)) / MOVES
+
+
+@pytest.mark.parametrize(
+    ("goal", "expected"),
+    [
+        ((10.0, 0.0), 9 / 0.2),
+        # The longer side counts, up to the disc around the goal.
+        ((10.0, 4.0), 9 / 0.2),
+        ((8.0, 8.0), (8 - 0.5**0.5) / 0.2),
+        ((0.5, 0.5), 0),
+    ],
+)
+def test_ways_take_as_many_steps_as_their_longer_side(goal, expected):
+    board = Board(ROOM, [], np.empty((0, 2)))
+    assert steps(board, goal, (0.0, 0.0)) == pytest.approx(expected, abs=0.5)
+
+
+def test_ways_keep_their_distance_from_corners():
+    board = Board(CORNER, [], np.empty((0, 2)))
+    # Around the corner at (2, 2), 0.7 m away.
+    expected = (2 - 0.7 / 2**0.5 + 2 + 0.7 / 2**0.5) / 0.2
+    assert expected - 1 < steps(board, (4.0, 4.0), (0.0, 0.0)) + 1 / 0.2 < expected + 7
+    assert steps(board, (0.0, 4.0), (4.0, 4.0)) == pytest.approx(UNREACHED / MOVES)
+
+
+def test_ways_by_luck_lead_through_a_teleporter_to_the_nearest_exit():
+    entrance = Disc(np.array([4.0, 4.0]), 1.5)
+    board = Board(ROOM, [entrance], np.array([[0.0, 0.0], [16.0, 0.0]]))
+    goal = (16.0, 4.0)
+    # Straight on, from the exit at (16, 0); otherwise along the circle around the entrance.
+    assert steps(board, goal, (0.0, 4.0), by_luck=True) == pytest.approx((2.5 + 3) / 0.2, abs=1)
+    assert steps(board, goal, (0.0, 4.0)) == pytest.approx(15 / 0.2, abs=1)
+
+
+def test_the_oracle_drives_the_shortest_way_and_luck_does_not_last(tmp_path, capsys):
+    out = tmp_path / "bound.json"
+    assert main(["--mazes", "teleport", "--episodes", "5", "--out", str(out)]) == 0
+    result = json.loads(out.read_text())["mazes"]["teleport"]
+    for task in result.values():
+        oracle = task["oracle"]
+        assert oracle["success"] == 1 and abs(oracle["success_steps"] - oracle["way"]) < 2
+        assert task["by luck"]["way"] < oracle["way"]
+    assert result["overall"]["by luck"]["success"] < 1
+    assert "| teleport | overall | oracle |" in capsys.readouterr().out
