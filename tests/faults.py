@@ -5,16 +5,21 @@ code under test needs no hook.
 """
 
 import contextlib
+import itertools
 import os
+import resource
 import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from dfplan.types import UserError
 
+EACH = 0
+"""Number of all operations; they are counted from 1."""
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink")
 
 
@@ -22,16 +27,16 @@ class _Watch:
     """Operations that change something in a folder, counted; one of them triggers an action."""
 
     def __init__(self):
-        self.folder = None
+        self.folder = ""
         self.count = 0
         self.number = -1
         self.trigger: Callable[[], None] = lambda: None
 
     def __call__(self, event: str, args: tuple) -> None:
-        if self.folder is None or event not in EVENTS or not self._changes(event, args):
+        if not self.folder or event not in EVENTS or not self._changes(event, args):
             return
         self.count += 1
-        if self.count == self.number:
+        if self.number in (self.count, EACH):
             self.trigger()
 
     def _changes(self, event: str, args: tuple) -> bool:
@@ -62,7 +67,7 @@ def _watched(folder: Path, number: int, trigger: Callable[[], None]) -> Iterator
     try:
         yield _watch
     finally:
-        _watch.folder = None
+        _watch.folder = ""
 
 
 def count_instants(folder: Path, action: Callable[[], object]) -> int:
@@ -91,6 +96,22 @@ def attempt(number: int, folder: Path, action: Callable[[], object], code: int) 
     return ""
 
 
+@contextlib.contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Let no file grow beyond this number of bytes in the context; the system's error is EFBIG.
+
+    The limit also holds for the output of pytest, so keep the context within a test.
+    """
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
 def kill_at(number: int, folder: Path, action: Callable[[], object]) -> bool:
     """Run an action in a fork that is killed with -9 at an operation; return whether it was."""
 
@@ -104,13 +125,62 @@ def kill_at(number: int, folder: Path, action: Callable[[], object]) -> bool:
 def kill_after(seconds: float, action: Callable[[], object]) -> bool:
     """Run an action in a fork that is killed with -9 after some time; return whether it was."""
     child = _fork(action)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            break
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)  # It exists until it is waited for, even if it has ended.
     return _wait(child)
+
+
+def stop_at_operations(
+    folder: Path, action: Callable[[], object], visit: Callable[[int], None]
+) -> None:
+    """Run an action in a fork that stops before each operation, until `visit` has returned.
+
+    Files that a stopped process has written so far are those that would be left if it were killed.
+
+    Args:
+        folder: Folder of the operations.
+        action: Action to run.
+        visit: Function of the operation's number, starting with 1.
+    """
+
+    def stop() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # It stops all threads.
+
+    def watched_action() -> None:
+        with _watched(folder, EACH, stop):
+            action()
+
+    child = _fork(watched_action)
+    for number in itertools.count(1):
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            return
+        visit(number)
+        os.kill(child, signal.SIGCONT)
+
+
+def stop_at_times(
+    times: Sequence[float], action: Callable[[], object], visit: Callable[[int], None]
+) -> None:
+    """Run an action in a fork that is stopped at some times, until `visit` has returned.
+
+    Args:
+        times: Ascending seconds after the start, during which the action runs.
+        action: Action to run.
+        visit: Function of a time's index; not called for times after the action's end.
+    """
+    child = _fork(action)
+    elapsed = 0.0
+    for index, moment in enumerate(times):
+        time.sleep(moment - elapsed)
+        elapsed = moment
+        os.kill(child, signal.SIGSTOP)
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            return
+        visit(index)
+        os.kill(child, signal.SIGCONT)
+    _wait(child)
 
 
 def _fork(action: Callable[[], object]) -> int:

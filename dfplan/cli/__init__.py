@@ -5,7 +5,9 @@ import importlib
 import keyword
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from dfplan import __version__
 from dfplan.util.interrupts import exit_code, raised_signals
@@ -46,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 on success, 1 if the command failed, 2 if the user's input cannot be used,
         130 if the command was interrupted, 143 after SIGTERM and 129 after SIGHUP.
     """
-    args = list(sys.argv[1:] if argv is None else argv)
+    args = [_expand_home(arg) for arg in (sys.argv[1:] if argv is None else argv)]
     try:
-        with raised_signals():
+        with raised_signals(), _plain_warnings():
             code = _run(args)
             if sys.stdout is not None:  # It is None after `>&-`.
                 sys.stdout.flush()
@@ -62,6 +64,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         place = error.filename or "standard output"
         return _fail(f"error: {place}: {error.strerror or error}", USAGE)
+
+
+def _expand_home(arg: str) -> str:
+    """Expand ~ at the beginning of an argument or, as shells do not, after `--option=`."""
+    option, equals, value = arg.partition("=")
+    if equals and option.startswith("--") and value.startswith("~"):
+        return f"{option}={os.path.expanduser(value)}"
+    return os.path.expanduser(arg)
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print warnings of dfplan as one line each, without the code that they come from."""
+    previous = warnings.formatwarning
+    folder = os.path.dirname(os.path.dirname(__file__))
+
+    def format_warning(message: Any, category: Any, filename: str, *place: Any) -> str:
+        if filename.startswith(folder):
+            return f"warning: {message}\n"
+        return previous(message, category, filename, *place)
+
+    warnings.formatwarning = format_warning
+    try:
+        yield
+    finally:
+        warnings.formatwarning = previous
 
 
 def _discard_output() -> None:

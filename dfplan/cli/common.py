@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -93,6 +94,11 @@ def _options(args_type: Any, argv: Sequence[str], kwargs: Mapping[str, Any]) -> 
     with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
         tyro.cli(args_type, args=[*command, "--help"], **kwargs)
     return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", page.getvalue()))
+
+
+def quoted(*arguments: object) -> str:
+    """Return a command of dfplan as a line for a shell."""
+    return shlex.join(["dfplan", *map(str, arguments)])
 
 
 def leading_argument(argv: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from dfplan.cli.common import (
     check_outputs,
     console,
     parse,
+    quoted,
     write_json,
 )
 from dfplan.cli.progress_bar import step_bar
@@ -106,7 +107,7 @@ def main(argv: Sequence[str]) -> int:
         console.print(f"note: {note}")
     console.print(
         f"{args.dataset}: {summary.episodes:,} episodes, {summary.steps:,} steps in "
-        f"{seconds:.1f} s; next: dfplan dataset show {args.dataset}"
+        f"{seconds:.1f} s; next: {quoted('dataset', 'show', args.dataset)}"
     )
     record = {
         "dataset": args.dataset,

@@ -3,7 +3,16 @@
 import dataclasses
 from collections.abc import Sequence
 
-from dfplan.cli.common import File, Folder, RunDir, check_outputs, console, parse, write_json
+from dfplan.cli.common import (
+    File,
+    Folder,
+    RunDir,
+    check_outputs,
+    console,
+    parse,
+    quoted,
+    write_json,
+)
 from dfplan.runs.pack import pack
 from dfplan.types import UserError
 
@@ -30,6 +39,6 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--out is missing: the directory of the copy")
     check_outputs(args.json)
     size = pack(args.run, args.out)
-    console.print(f"{args.out}: {size / 1e6:.2f} MB; next: dfplan eval {args.out}")
+    console.print(f"{args.out}: {size / 1e6:.2f} MB; next: {quoted('eval', args.out)}")
     write_json(args.json, {"run": str(args.out), "bytes": size})
     return 0

@@ -73,31 +73,31 @@ def _fill_tracks(
     filler: Filler, tracks: Tracks, names: Sequence[str], stretch: Stretch
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return the completed tracks of one file as lines of CSV, and its gaps."""
-    found = find_gaps(tracks, filler.run.config.data.tokens)
+    track_gaps = find_gaps(tracks, filler.run.config.data.tokens)
     longest = filler.run.config.data.tokens - 2
-    if found.too_long:
+    if track_gaps.too_long:
         console.print(
             f"note: {tracks.where}: gaps of more than {longest} steps are left open: "
-            f"{found.too_long}"
+            f"{track_gaps.too_long}"
         )
-    if not found.gaps:
+    if not track_gaps.gaps:
         raise UserError(
             f"{tracks.where} has no gap to fill; needed: 1 to {longest} missing time steps between "
             "two positions of a track"
         )
     layout = filler.run.layout
-    local = found.incomplete._replace(states=layout.to_local(found.incomplete.states))
+    local = track_gaps.incomplete._replace(states=layout.to_local(track_gaps.incomplete.states))
     samples = filler.sample(f"filling {tracks.where}", local, filler.seed)
     coverage = max(COVERAGES)
     low, high = interval(samples, coverage, stretch[coverage])
     fills = []
     intervals = []
-    for i, gap in enumerate(found.gaps):
+    for i, gap in enumerate(track_gaps.gaps):
         steps = slice(gap.first, gap.first + gap.length)
         fills.append(layout.to_global(samples[i].mean(axis=0)[steps]))
         intervals.append((layout.to_global(low[i, steps]), layout.to_global(high[i, steps])))
     records = [
         {"file": tracks.where, "track": gap.track, "after_time": gap.time, "steps": gap.length}
-        for gap in found.gaps
+        for gap in track_gaps.gaps
     ]
-    return filled_csv(tracks, found, fills, intervals), records
+    return filled_csv(tracks, track_gaps, fills, intervals), records

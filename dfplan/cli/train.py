@@ -1,7 +1,6 @@
 """`dfplan train`."""
 
 import dataclasses
-import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from dfplan.cli.common import (
     find_option,
     leading_argument,
     parse,
+    quoted,
     write_result,
 )
 from dfplan.cli.progress_bar import detail_bar
@@ -170,7 +170,7 @@ def _train(
             stop_step=args.stop_step,
             report=report,
             policy_progress=report_policy,
-            command=shlex.join(["dfplan", "train", *argv]),
+            command=quoted("train", *argv),
         )
     except UnknownEnvError as error:
         raise UserError(
@@ -181,8 +181,8 @@ def _train(
 
 def _next_command(run: Run, out: Path) -> str:
     if run.task.env:
-        return f"dfplan eval {out}"
-    return f"dfplan predict {out} --dataset {run.task.dataset}"
+        return quoted("eval", out)
+    return quoted("predict", out, "--dataset", run.task.dataset)
 
 
 def _choose_task(args: Args) -> Task:
@@ -230,5 +230,4 @@ def _how_to_resume(out: Path) -> str:
     if not (out / "config.json").exists():
         return "nothing was written"
     step = latest_step(out) or 0
-    command = f"dfplan train --out {shlex.quote(str(out))} --resume"
-    return f"saved at step {step}; resume with: {command}"
+    return f"saved at step {step}; resume with: {quoted('train', '--out', out, '--resume')}"

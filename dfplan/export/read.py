@@ -68,7 +68,7 @@ def load(directory: Path | str) -> ExportedPlanner:
     """
     folder = Path(directory)
     if not (folder / METADATA).is_file():
-        raise UserError(f"{folder} holds no {METADATA}; make one: dfplan export RUN --out {folder}")
+        raise UserError(f"{folder} holds no {METADATA}; make one with dfplan export RUN --out DIR")
     metadata = read_json(folder / METADATA)
     if metadata.get("format") != FORMAT:
         raise UserError(f"{folder}: format {metadata.get('format')!r}; valid here: {FORMAT}")
@@ -76,7 +76,9 @@ def load(directory: Path | str) -> ExportedPlanner:
         layout = _check_metadata(metadata)
     _check_platform(folder, metadata["platforms"])
     _check_files(folder, metadata)
-    weights = {name: jnp.asarray(array) for name, array in read_npz(folder / WEIGHTS).items()}
+    arrays = read_npz(folder / WEIGHTS)
+    with reading(folder / WEIGHTS):  # JAX has fewer types of numbers than NumPy, and no text.
+        weights = {name: jnp.asarray(array) for name, array in arrays.items()}
 
     def programs(kind: str) -> dict[int, Program]:
         if kind not in metadata["programs"]:

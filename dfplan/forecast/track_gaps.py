@@ -108,7 +108,7 @@ def csv_header(names: Sequence[str]) -> str:
 
 def filled_csv(
     tracks: Tracks,
-    found: TrackGaps,
+    track_gaps: TrackGaps,
     fills: Sequence[np.ndarray],
     intervals: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> str:
@@ -116,13 +116,13 @@ def filled_csv(
 
     Args:
         tracks: Tracks.
-        found: Their gaps.
+        track_gaps: Their gaps.
         fills: `[P, S]` positions in each gap.
         intervals: Lower and upper ends `[P, S]` of each gap's intervals.
     """
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")
-    gaps = {(gap.track, gap.time): i for i, gap in enumerate(found.gaps)}
+    gaps = {(gap.track, gap.time): i for i, gap in enumerate(track_gaps.gaps)}
     empty = [""] * (2 * tracks.position.shape[1])
     for track, time, position in zip(tracks.id, tracks.time, tracks.position, strict=True):
         writer.writerow([track, _text(time), *map(_text, position), 0, *empty])
@@ -130,7 +130,7 @@ def filled_csv(
         if i is None:
             continue
         low, high = intervals[i]
-        for j in range(found.gaps[i].length):
+        for j in range(track_gaps.gaps[i].length):
             bounds = np.stack([low[j], high[j]], axis=1).ravel()
             filled_time = _text(time + (j + 1) * tracks.step)
             writer.writerow([track, filled_time, *map(_text, fills[i][j]), 1, *map(_text, bounds)])

@@ -48,7 +48,7 @@ def animate_denoising(
         best: Index of the chosen candidate.
         draw: Function `draw(ax)` that draws the environment and sets the limits of the axes; None
             fits them to the data.
-        goal: Goal `[2]`, or None.
+        goal: Goal `[2]`, NaN where it fixes no coordinate, or None.
         unit: Unit of both axes on the left side, such as "m".
         names: Names of these axes.
 
@@ -175,8 +175,8 @@ class DenoisingAnimation:
                 np.empty((0, 2)) if goal is None else goal[None],
             ]
         )
-        low = points.min(axis=0)
-        high = points.max(axis=0)
+        low = np.nanmin(points, axis=0)
+        high = np.nanmax(points, axis=0)
         margin = np.where(high > low, 0.06 * (high - low), 0.5)
         self.scene.set_xlim(low[0] - margin[0], high[0] + margin[0])
         self.scene.set_ylim(low[1] - margin[1], high[1] + margin[1])

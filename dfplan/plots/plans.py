@@ -10,11 +10,11 @@ import numpy as np
 from dfplan.plots.style import (
     CANDIDATE,
     DRIVEN,
-    GOAL_MARK,
     INK,
     PLAN,
     START_MARK,
     dot_size,
+    goal_style,
     mark_ends,
     name_axes,
 )
@@ -34,7 +34,7 @@ class PlanCase:
         candidates: Candidate plans `[N, P+1, 2]`, each starting at the present.
         best: Index of the chosen candidate.
         driven: Path driven, `[L, 2]`; may be empty.
-        goal: Goal `[2]`, or None.
+        goal: Goal `[2]`, NaN where it fixes no coordinate, or None.
         title: Title of the panel.
         seed: Seed that `scene.draw_function` resets the environment with; None for no reset.
     """
@@ -163,8 +163,9 @@ def _legend(figure: Any, cases: Sequence[PlanCase]) -> None:
     from matplotlib.lines import Line2D
 
     styles = {"start": START_MARK}
-    if any(case.goal is not None for case in cases):
-        styles["goal"] = GOAL_MARK
+    goals = [case.goal for case in cases if case.goal is not None]
+    if goals:
+        styles["goal"] = goal_style(goals[0])
     if any(len(case.candidates) > 1 for case in cases):
         styles["candidates"] = _candidate_style()
     styles["chosen plan"] = _plan_style()

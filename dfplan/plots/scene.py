@@ -15,7 +15,7 @@ def plot_dims(
     """Return the two state dimensions to draw; one if there is only one.
 
     These are the goal's first two dimensions if it has two or more, else the first two that are
-    planned.
+    planned; if the goal's only dimension is another one, the first that is planned and that one.
 
     Args:
         goal_dims: State dimensions that form the goal.
@@ -24,7 +24,10 @@ def plot_dims(
     """
     if len(goal_dims) >= 2:
         return goal_dims[:2]
-    return (plan_dims or tuple(range(state_dim)))[:2]
+    dims = (plan_dims or tuple(range(state_dim)))[:2]
+    if goal_dims and goal_dims[0] not in dims:
+        return (dims[0], goal_dims[0])
+    return dims
 
 
 def agent_plot_dims(agent: Agent) -> tuple[int, ...]:
@@ -52,7 +55,9 @@ def plot_points(states: ArrayLike, dims: tuple[int, ...], stride: int = 1) -> np
 def goal_point(
     goal: ArrayLike | None, goal_dims: tuple[int, ...], dims: tuple[int, ...], end: float = 0.0
 ) -> np.ndarray | None:
-    """Return the figure coordinates `[2]` of a goal `[G]`; None if it does not fix both of them.
+    """Return the figure coordinates `[2]` of a goal `[G]`; None if it does not fix any of them.
+
+    A coordinate that the goal does not fix is NaN.
 
     Args:
         goal: Goal, or None.
@@ -60,9 +65,9 @@ def goal_point(
         dims: State dimensions to draw, from `plot_dims`.
         end: Control step at which the goal is drawn if `dims` is a single dimension.
     """
-    if goal is None or not set(dims) <= set(goal_dims):
+    if goal is None or not set(dims) & set(goal_dims):
         return None
-    values = [float(goal[goal_dims.index(d)]) for d in dims]
+    values = [float(goal[goal_dims.index(d)]) if d in goal_dims else np.nan for d in dims]
     return np.array(values if len(dims) == 2 else [end, *values])
 
 

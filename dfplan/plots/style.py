@@ -28,14 +28,29 @@ GOAL_MARK = {
     "markeredgewidth": 1.1,
     "linestyle": "none",
 }
+GOAL_LINE = {"color": GOAL, "linewidth": 4}
+"""Style of a goal that fixes one of the two coordinates."""
+
+
+def goal_style(goal: np.ndarray) -> dict[str, Any]:
+    """Return the style of a goal `[2]`: a line if one of its coordinates is NaN, else a star."""
+    return GOAL_LINE if np.isnan(goal).any() else GOAL_MARK
 
 
 def mark_ends(ax: Any, start: np.ndarray, goal: np.ndarray | None) -> list[Any]:
-    """Mark the start `[2]` and, if given, the goal `[2]`; return the matplotlib artists."""
+    """Mark the start `[2]` and, if given, the goal `[2]`; return the matplotlib artists.
+
+    A coordinate of the goal that is NaN is not fixed; the other one is marked by a line.
+    """
     markers = ax.plot(*start, gid="start", zorder=6, **START_MARK)
-    if goal is not None:
-        markers = ax.plot(*goal, gid="goal", zorder=5, **GOAL_MARK) + markers
-    return markers
+    if goal is None:
+        return markers
+    style = goal_style(goal)
+    if np.isnan(goal[1]):
+        return [ax.axvline(goal[0], gid="goal", zorder=1, **style), *markers]
+    if np.isnan(goal[0]):
+        return [ax.axhline(goal[1], gid="goal", zorder=1, **style), *markers]
+    return ax.plot(*goal, gid="goal", zorder=5, **style) + markers
 
 
 def level_colors():

@@ -11,6 +11,7 @@ from dfplan.policy.policy import LAYERS, Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
+from dfplan.value.critic import Critic
 
 
 class Fitted(Protocol):
@@ -21,6 +22,7 @@ class Fitted(Protocol):
     actions: Normalizer
     support: DataSupport | None
     dynamics: LinearDynamics | None
+    critic: Critic | None
     policy: Policy | None
 
 
@@ -41,6 +43,8 @@ def check_fitted(run: Any) -> None:
     for name, normalizer in (("states", run.states), ("actions", run.actions)):
         if not (np.asarray(normalizer.std) > 0).all():
             raise UserError(f"normalizer.{name}.std has a value of 0 or below; needed: above 0")
+    if run.critic is not None:
+        run.critic.check_fits(run.layout.state_dim)
 
 
 def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:

@@ -1,6 +1,7 @@
 """Everything that a run fits to its dataset before training: `fit_run` and `learn_policy`."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from dfplan.data.minari_io import Trajectories
 from dfplan.data.windows import TrainingArrays, fit_normalizers
 from dfplan.planner.support import DataSupport
 from dfplan.policy.fit import Progress, fit_policy
+from dfplan.representation.layout import Layout
+from dfplan.representation.narrow import describe_narrow, is_narrow
 from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.check import check_same_networks
 from dfplan.runs.run import Run
@@ -46,7 +49,9 @@ def fit_run(
         UserError: If `init_from` has another layout or other networks.
     """
     states, actions = fit_normalizers(data)
-    if init_from is not None:
+    if init_from is None:
+        _warn_of_narrow(data.layout, states, actions)
+    else:
         init_from.check_dataset(data)
         check_same_networks(init_from.config, config)
         states = init_from.states
@@ -116,6 +121,21 @@ def get_dynamics(run: Run) -> LinearDynamics:
     if run.dynamics is not None:
         return run.dynamics
     return _fit_dynamics(run.load_data(), run.states, run.actions)
+
+
+def _warn_of_narrow(layout: Layout, states: Normalizer, actions: Normalizer) -> None:
+    """Warn of dimensions that may hold drift alone; those of known noise have larger scales."""
+    size = layout.observation_dim
+    names = [f"observation {i}" for i in range(size)]
+    names += [f"achieved_goal {i}" for i in range(layout.state_dim - size)]
+    names += [f"action {i}" for i in range(layout.action_dim)]
+    state_mean = layout.to_global(np.asarray(states.mean, np.float64))
+    mean = np.concatenate([state_mean, np.asarray(actions.mean, np.float64)])
+    std = np.concatenate([states.std, actions.std]).astype(np.float64)
+    dims = np.flatnonzero(is_narrow(mean, std))
+    if len(dims):
+        text = describe_narrow([names[i] for i in dims], mean[dims].tolist(), std[dims].tolist())
+        warnings.warn(text, stacklevel=3)
 
 
 def _fit_tolerance(config: Config, goals: Normalizer) -> Config:

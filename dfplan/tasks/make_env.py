@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,7 +39,10 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
         raise UserError("there is no environment id; name one: --env ID")
     env_id = registered_id(env_id)
     try:
-        return gymnasium.make(env_id, **{**(env_kwargs or {}), **overrides})
+        with warnings.catch_warnings():
+            # Whoever asks for a render mode finds out whether there is one, and says so.
+            warnings.filterwarnings("ignore", message=".*initialised with render_mode")
+            return gymnasium.make(env_id, **{**(env_kwargs or {}), **overrides})
     except gymnasium.error.UnregisteredEnv as error:
         raise UnknownEnvError(_unknown(env_id, gymnasium.registry)) from error
     except ImportError as error:

@@ -1,14 +1,16 @@
 """Orbax checkpoints of a training run: averaged weights and training state, as separate items."""
 
 import contextlib
+import inspect
 import json
 import logging
 import re
+import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -190,14 +192,35 @@ def _orbax_path(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Orbax's threads, which each log the traceback of an error that is raised anyway."""
+    """Silence what Orbax's and TensorStore's threads print about an error that is raised anyway.
+
+    They print more after the error has been raised, so that the filter stays in place then.
+    """
     log = logging.getLogger("absl")
     disabled_before = log.disabled
+    show = sys.unraisablehook
+    if not isinstance(show, _UnraisableFilter):
+        sys.unraisablehook = _UnraisableFilter(show)
     log.disabled = True
     try:
         yield
     finally:
         log.disabled = disabled_before
+    sys.unraisablehook = show
+
+
+class _UnraisableFilter:
+    """Hook for errors outside any caller, which drops those of operations that Orbax abandoned."""
+
+    def __init__(self, show: Callable[[Any], object]):
+        self._show = show
+
+    def __call__(self, error: Any) -> None:
+        is_late = str(error.exc_value) == "Event loop is closed"
+        coroutine = error.object if inspect.iscoroutine(error.object) else None
+        is_abandoned = coroutine is not None and "orbax" in coroutine.cr_code.co_filename
+        if not (is_late or is_abandoned):
+            self._show(error)
 
 
 def _abstract(tree: PyTree) -> PyTree:

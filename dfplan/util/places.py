@@ -16,7 +16,15 @@ STAGING = ".dfplan-part"
 """Ending of a staging directory's name: `.NAME.XXXXXXXX.dfplan-part`."""
 MAX_NAME_BYTES = 200
 """Longer names are replaced by a hash in hidden names, as file systems allow 255 bytes."""
-WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+WRITE_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+)
 """Common errors of paths that cannot be written."""
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """Beginning of a URL, including one that `Path` has shortened, such as gs:/bucket."""

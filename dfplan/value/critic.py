@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.types import Array, PyTree
+from dfplan.types import Array, PyTree, UserError, listed
 from dfplan.util.rank import to_rank
 from dfplan.util.readers import read_npz, reading
 
@@ -73,14 +73,40 @@ class Critic:
     def _evaluate_members(self, name: str, x: Array) -> Array:
         return jax.vmap(lambda nets: apply_network(nets, name, x))(self.nets)
 
-    def to_bytes(self) -> bytes:
-        """Return the contents of an NPZ file."""
+    def arrays(self) -> dict[str, Any]:
+        """Return all arrays by name, as NumPy arrays."""
         values = {k: v for k, v in vars(self).items() if k != "nets"}
         values |= {f"nets/{k}": v for k, v in self.nets.items()}
-        arrays: dict[str, Any] = {k: np.asarray(v) for k, v in values.items()}
+        return {k: np.asarray(v) for k, v in values.items()}
+
+    def to_bytes(self) -> bytes:
+        """Return the contents of an NPZ file."""
         file = io.BytesIO()
-        np.savez(file, **arrays)
+        np.savez(file, **self.arrays())
         return file.getvalue()
+
+    def check_fits(self, state_dim: int) -> None:
+        """Check that the arrays form an ensemble for states of that many dimensions.
+
+        Raises:
+            UserError: If an array is missing, of another shape or type, or not finite.
+        """
+        arrays = self.arrays()
+        members, width = (*arrays.get("nets/value/0/bias", np.zeros(0)).shape, 0)[:2]
+        expected: dict[str, tuple[int, ...]] = {k: () for k in vars(self) if k != "nets"}
+        for name, shape in _member_shapes(state_dim, width).items():
+            expected[f"nets/{name}"] = (members, *shape)
+        if not members or arrays.keys() != expected.keys():
+            names = sorted(arrays.keys() ^ expected.keys()) or ["nets"]
+            raise UserError(f"the critic lacks or must not have {listed(names)}")
+        for name, shape in expected.items():
+            array = arrays[name]
+            if array.shape != shape or array.dtype != np.float32:
+                raise UserError(
+                    f"the critic's {name} is {array.dtype} {array.shape}; needed: float32 {shape}"
+                )
+            if not np.isfinite(array).all():
+                raise UserError(f"the critic's {name} holds a number that is not finite")
 
     @classmethod
     def load(cls, path: Path) -> "Critic":
@@ -98,13 +124,24 @@ class Critic:
 def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:
     """Initialize the parameters of one member: `Critic.nets` without the leading axis."""
     nets = {}
+    for name, shape in _member_shapes(state_dim, width).items():
+        if name.endswith("kernel"):
+            key, k = jax.random.split(key)
+            nets[name] = jax.random.normal(k, shape, jnp.float32) / shape[0] ** 0.5
+        else:
+            nets[name] = jnp.zeros(shape, jnp.float32)
+    return nets
+
+
+def _member_shapes(state_dim: int, width: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of one member's parameters by name."""
+    shapes: dict[str, tuple[int, ...]] = {}
     for name, inputs in (("value", state_dim), ("step", 2 * state_dim)):
         sizes = (inputs, width, width, 2)
         for i, (a, b) in enumerate(itertools.pairwise(sizes)):
-            key, k = jax.random.split(key)
-            nets[f"{name}/{i}/kernel"] = jax.random.normal(k, (a, b), jnp.float32) / a**0.5
-            nets[f"{name}/{i}/bias"] = jnp.zeros(b, jnp.float32)
-    return nets
+            shapes[f"{name}/{i}/kernel"] = (a, b)
+            shapes[f"{name}/{i}/bias"] = (b,)
+    return shapes
 
 
 def apply_network(nets: PyTree, name: str, x: Float[Array, "*b I"]) -> Float[Array, "*b 2"]:

@@ -1,9 +1,11 @@
-"""Damage to files and JSON values, drawn from a seeded generator."""
+"""Damage to files, JSON values and arrays, drawn from a seeded generator."""
 
 import copy
 import math
 from random import Random
 from typing import Any
+
+import numpy as np
 
 LARGE = (0, 2**31, 2**32, 2**63 - 1, 2**64 - 1)
 HOSTILE = (
@@ -77,6 +79,25 @@ def mutate_json(rng: Random, value: Any) -> Any:
         else:
             container[key] = rng.choice(HOSTILE)
     return value
+
+
+def mutate_arrays(rng: Random, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Delete, rename, reshape, cast or spoil an array."""
+    arrays = dict(arrays)
+    name = rng.choice(list(arrays))
+    array = arrays.pop(name)
+    kind = rng.randrange(6)
+    if kind == 1:
+        arrays[rng.choice(("", "x", f"{name}2", f"nets/{name}", "../x"))] = array
+    elif kind == 2:
+        arrays[name] = array.reshape(rng.choice(((-1,), (1, *array.shape), (*array.shape, 1))))
+    elif kind == 3:
+        arrays[name] = array.astype(rng.choice(("f2", "f8", "i1", "u8", "?", "c16", "S4", "M8[s]")))
+    elif kind == 4:
+        arrays[name] = array[..., :0] if rng.random() < 0.5 and array.ndim else array[()][None]
+    elif kind == 5:
+        arrays[name] = np.full_like(array, rng.choice((math.nan, math.inf, 1e38)))
+    return arrays
 
 
 def _containers(value: Any):

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +18,7 @@ from random import Random
 import numpy as np
 
 from dfplan.types import UserError
-from scripts.fuzz.mutate import HOSTILE, mutate_bytes, mutate_json
+from scripts.fuzz.mutate import HOSTILE, mutate_arrays, mutate_bytes, mutate_json
 
 Case = Callable[[Random], None]
 ROWS = 40
@@ -126,14 +127,14 @@ def config(folder: Path) -> Case:
 
 
 def checkpoint(folder: Path) -> Case:
-    """The files of a checkpoint."""
+    """The files of a checkpoint, half of them with fitting checksums."""
     from dfplan.runs.run import Run, load_weights
+    from dfplan.training.checkpoint import CONTENTS
 
     run = Run.load(pretrained())
     shutil.copytree(pretrained(), folder / "run")
-    content = {
-        p: p.read_bytes() for p in (folder / "run" / "checkpoints").rglob("*") if p.is_file()
-    }
+    (contents,) = (folder / "run" / "checkpoints").rglob(CONTENTS)
+    content = {p: p.read_bytes() for p in contents.parent.rglob("*") if p.is_file()}
 
     def case(rng: Random) -> None:
         path = rng.choice(list(content))
@@ -141,10 +142,48 @@ def checkpoint(folder: Path) -> Case:
         if path.suffix == ".json" and rng.random() < 0.7:
             damaged = json.dumps(mutate_json(rng, json.loads(content[path]))).encode()
         path.write_bytes(damaged)
+        if path != contents and rng.random() < 0.5:
+            record = json.loads(content[contents])
+            record["files"][path.relative_to(contents.parent).as_posix()] = zlib.crc32(damaged)
+            contents.write_text(json.dumps(record))
         try:
             load_weights(run, folder / "run")
         finally:
             path.write_bytes(content[path])
+            contents.write_bytes(content[contents])
+
+    return case
+
+
+def critic(folder: Path) -> Case:
+    """The critic of a run, with a fitting checksum."""
+    import jax
+
+    from dfplan.runs.run import Run
+    from dfplan.value.critic import Critic, init_member
+
+    record = json.loads((pretrained() / "config.json").read_text())
+    run = Run.load(pretrained())
+    nets = jax.vmap(lambda key: init_member(key, run.layout.state_dim, 4))(
+        jax.random.split(jax.random.key(0), 2)
+    )
+    valid = Critic(nets, *map(np.float32, (0.5, 2.0, 0.1, 1.0, 0.99, 0.5)))
+    arrays = dict(np.load(io.BytesIO(valid.to_bytes())))
+    states = np.zeros((3, 2, run.layout.state_dim), np.float32)
+
+    def case(rng: Random) -> None:
+        file = io.BytesIO()
+        np.savez(file, **mutate_arrays(rng, arrays))
+        damaged = file.getvalue()
+        if rng.random() < 0.5:
+            damaged = mutate_bytes(rng, valid.to_bytes())
+        (folder / "value.npz").write_bytes(damaged)
+        signed = {**record, "value": {"checksum": zlib.crc32(damaged)}}
+        (folder / "config.json").write_text(json.dumps(signed))
+        critic = Run.load(folder).critic
+        assert critic is not None
+        result = jax.eval_shape(critic.expected_return, states)
+        assert result.shape == (3,)
 
     return case
 
@@ -175,7 +214,7 @@ def result(folder: Path) -> Case:
 
 
 def export(folder: Path) -> Case:
-    """An exported planner: its metadata, and its files with fitting checksums."""
+    """An exported planner: its metadata, and its files, most of them with fitting checksums."""
     from dfplan.agent import Agent
     from dfplan.export import load
     from dfplan.export.exported import file_checksum
@@ -191,15 +230,17 @@ def export(folder: Path) -> Case:
     def case(rng: Random) -> None:
         copy = folder / "copy"
         shutil.copytree(folder / "valid", copy, dirs_exist_ok=True)
-        metadata = valid
-        if rng.random() < 0.5:
+        metadata = json.loads(json.dumps(valid))
+        name = rng.choice(names)
+        kind = rng.randrange(4)
+        if kind == 0:
             metadata = mutate_json(rng, valid)
+        elif kind == 1 and name.endswith(".npz"):
+            np.savez(copy / name, **mutate_arrays(rng, dict(np.load(copy / name))))
         else:
-            name = rng.choice(names)
             (copy / name).write_bytes(mutate_bytes(rng, (copy / name).read_bytes()))
-            if name.endswith(".npz"):
-                metadata = json.loads(json.dumps(valid))
-                metadata["files"][name] = file_checksum(copy / name)
+        if kind != 0 and rng.random() < 0.9:
+            metadata["files"][name] = file_checksum(copy / name)
         (copy / "export.json").write_text(json.dumps(metadata))
         load(copy)
 
@@ -294,6 +335,7 @@ TARGETS: dict[str, Callable[[Path], Case]] = {
     "lerobot": lerobot,
     "config": config,
     "checkpoint": checkpoint,
+    "critic": critic,
     "result": result,
     "export": export,
     "minari": minari,

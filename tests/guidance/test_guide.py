@@ -24,9 +24,10 @@ SCHEDULE = Cosine()
 def exact(carry, x, level, start):
     """Return E[x0 | x] of tokens of one feature, all rows at the same levels."""
     alpha, sigma = SCHEDULE.alpha_sigma(level[0])
-    noised = alpha[:, None] * COVARIANCE * alpha + jnp.diag(sigma**2)
+    noised = alpha[:, None] * COVARIANCE * alpha[None] + jnp.diag(sigma**2)
     gain = jnp.linalg.solve(noised, alpha[:, None] * COVARIANCE).T
-    return (MEAN + (x[..., 0] - alpha * MEAN) @ gain.T)[..., None], carry
+    centered = x[..., 0] - (alpha * MEAN)[None]
+    return (MEAN[None] + centered @ gain.T)[..., None], carry
 
 
 def linear(x0):

@@ -41,7 +41,7 @@ def guided(weights, noised_levels):
     history_levels = jnp.array([0.0, *noised_levels])
     noise = jnp.array([0.3, -0.7, 1.1])
     alpha, sigma = SCHEDULE.alpha_sigma(history_levels[:, None])
-    histories = alpha * OBSERVED + sigma * noise
+    histories = alpha * OBSERVED[None] + sigma * noise[None]
     carry = (histories, history_levels, jnp.zeros(len(history_levels), int))
     level = jnp.full((3, 1), LEVEL)
     x0, carry = history_guidance(exact, weights)(carry, X, level, jnp.int32(0))

@@ -64,6 +64,16 @@ def test_one_dimensional_states():
     assert ax.get_ylabel() == "state 0"
 
 
+@pytest.mark.parametrize(
+    ("goal", "line"), [([np.nan, 1.5], [[0, 1.5], [1, 1.5]]), ([1.5, np.nan], [[1.5, 0], [1.5, 1]])]
+)
+def test_a_goal_that_fixes_one_coordinate_is_a_line_across_the_panel(case, goal, line):
+    figure = plans_figure([dataclasses.replace(case, goal=np.array(goal))])
+    (ax,) = figure.axes
+    np.testing.assert_array_equal(lines_with_id(ax, "goal"), [line])
+    assert "goal" in legend_labels(figure)
+
+
 @pytest.mark.parametrize(("count", "width"), [(1, 640), (2, 1000), (3, 1200), (5, 1200)])
 def test_file(count, width, case, drawing_env, tmp_path):
     cases = [dataclasses.replace(case, seed=seed) for seed in range(count)]

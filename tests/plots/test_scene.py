@@ -13,7 +13,8 @@ from dfplan.plots.scene import axis_names, draw_function, goal_point, plot_dims,
         ((3, 1), 4, (), (3, 1)),
         ((2, 0, 1), 3, (), (2, 0)),
         ((), 4, (), (0, 1)),
-        ((3,), 4, (), (0, 1)),
+        ((3,), 4, (), (0, 3)),
+        ((1,), 4, (), (0, 1)),
         ((), 1, (), (0,)),
         ((0,), 1, (), (0,)),
         ((), 4, (3, 2, 1), (3, 2)),
@@ -45,6 +46,7 @@ def test_goal_point():
     np.testing.assert_array_equal(goal_point(np.array([7.0, 8.0]), (3, 1), (1, 3)), [8, 7])
     np.testing.assert_array_equal(goal_point(np.array([7.0]), (0,), (0,), end=40.0), [40, 7])
     assert goal_point(None, (0, 1), (0, 1)) is None
+    np.testing.assert_array_equal(goal_point(np.array([7.0]), (3,), (0, 3)), [np.nan, 7])
     assert goal_point(np.array([7.0]), (3,), (0, 1)) is None
 
 

@@ -1,5 +1,7 @@
 """Environments that cannot be made are reported in one line."""
 
+import contextlib
+
 import gymnasium
 import pytest
 
@@ -21,3 +23,17 @@ def test_a_failed_assertion_names_the_other_constraints():
     finally:
         del gymnasium.registry["test/Unsupported-v0"]
     assert "\n" not in str(e.value)
+
+
+def test_a_missing_render_mode_is_left_to_the_caller(recwarn):
+    class Plain(gymnasium.Env):
+        observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+        def __init__(self, render_mode=None):
+            self.render_mode = render_mode
+
+    gymnasium.register("Plain-v0", entry_point=Plain)
+    with contextlib.suppress(UserError):  # Newer versions of Gymnasium refuse it.
+        make_env("Plain-v0", render_mode="rgb_array").close()
+    del gymnasium.registry["Plain-v0"]
+    assert not [warning for warning in recwarn if "render_mode" in str(warning.message)]

@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-import resource
-import signal
 
 import pytest
 
 from dfplan.training.metrics import MetricLog, read_metrics
 from dfplan.types import UserError
+from tests.faults import full_disk
 
 from .events import scalars
 
@@ -44,15 +43,9 @@ def write_until_refused(log):
 def test_a_disk_that_fills_up_is_one_error_and_no_hang(tmp_path):
     """A limit on the size of files takes the place of the full disk."""
     log = MetricLog(tmp_path, 0)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
-    try:
-        with pytest.raises(UserError, match=rf"cannot write {tmp_path}.*: File too large"):
-            write_until_refused(log)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
+    error = pytest.raises(UserError, match=rf"cannot write {tmp_path}.*: File too large")
+    with full_disk(2000), error:
+        write_until_refused(log)
     with contextlib.suppress(UserError):
         log.close()
 

@@ -33,8 +33,8 @@ DONES = "dones"
 ENDS = (TERMINALS, TIMEOUTS, DONES)
 COMPLETE = (TIMEOUTS, DONES, LENGTHS, CUMULATIVE)
 """Columns that mark the end of every episode; `terminals` alone omit the truncated ones."""
-MARKS = (TERMINALS, *COMPLETE)
-SUSPECTS = (
+END_COLUMNS = (TERMINALS, *COMPLETE)
+END_NAME_PARTS = (
     "done",
     "episode",
     "is_first",
@@ -91,7 +91,7 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
     observation = reader.join(columns.observations)
     rows = len(reader.join(columns.actions))
     reference = columns.actions[0]
-    flags = {name: reader.flags(name, rows, reference) for name in ENDS if name in reader.names}
+    flags = {name: reader.ends(name, rows, reference) for name in ENDS if name in reader.names}
     end = _marked_ends(reader, flags, rows, limit=limit, reference=reference)
     following = NextObservations((), None, end)
     if len(observation) == rows:
@@ -107,7 +107,7 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
         reader,
         columns,
         length,
-        boundary_columns=(*MARKS, *following.names),
+        boundary_columns=(*END_COLUMNS, *following.names),
         terminal=terminal,
         observation=observation,
         final=final,
@@ -163,9 +163,9 @@ def _read_lengths(reader: ColumnReader, name: str, rows: int, *, reference: str)
 
 def _check_unmarked(reader: ColumnReader) -> None:
     """Check that no unknown column has a name that suggests ends of episodes."""
-    for name in [name for name in reader.names if name not in MARKS]:
-        if any(part in name.lower() for part in SUSPECTS):
+    for name in [name for name in reader.names if name not in END_COLUMNS]:
+        if any(part in name.lower() for part in END_NAME_PARTS):
             raise UserError(
                 f"{reader.where}: column {name!r} may mark where episodes end; rename it to one of "
-                f"{', '.join(MARKS)}, or split all rows with --episode-steps"
+                f"{', '.join(END_COLUMNS)}, or split all rows with --episode-steps"
             )

@@ -133,6 +133,21 @@ class ColumnReader:
         self.check_rows(name, len(array), needed=rows, reference=reference)
         return as_flags(array.reshape(-1), f"{self.where}: {name!r}")
 
+    def ends(self, name: str, rows: int, reference: str) -> np.ndarray:
+        """Return a column of flags that mark the last rows of episodes, `[N]` bool; see `flags`.
+
+        Raises:
+            UserError: As `flags`, or if it marks most rows, as an inverted column does.
+        """
+        flags = self.flags(name, rows, reference)
+        count = int(flags.sum())
+        if count > max(1, rows // 2):
+            raise UserError(
+                f"{self.where}: {name!r} is true in {count:,} of {rows:,} rows; needed: true in "
+                "the last row of each episode (if it marks all other rows instead, invert it)"
+            )
+        return flags
+
     def resolve(self, columns: Columns, default: Columns) -> Columns:
         """Return the columns to read: the user's choice, and the format's default elsewhere.
 

@@ -59,10 +59,10 @@ def _episodes(reader: ColumnReader, columns: Columns, limit: int | None) -> Colu
     observation = reader.join(columns.observations)
     rows = len(observation)
     reference = columns.observations[0]
-    terminal = reader.flags("terminals", rows, reference)
+    terminal = reader.ends("terminals", rows, reference)
     end = terminal
     if TIMEOUTS in reader.names:
-        end = terminal | reader.flags(TIMEOUTS, rows, reference)
+        end = terminal | reader.ends(TIMEOUTS, rows, reference)
     following = read_next(reader, columns.observations, observation, end, marks=(TIMEOUTS,))
     length = episode_lengths(following.end, limit)
     episodes = read_episodes(

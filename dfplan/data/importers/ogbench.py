@@ -24,7 +24,7 @@ from dfplan.types import UserError
 
 DEFAULT = Columns(observations=("observations",), actions=("actions",), rewards="rewards")
 
-MARKS = {"observations", "actions", "terminals", "qpos", "qvel"}
+REQUIRED_ARRAYS = {"observations", "actions", "terminals", "qpos", "qvel"}
 
 
 def recognizes(path: Path) -> bool:
@@ -32,7 +32,7 @@ def recognizes(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
     with contextlib.suppress(UserError):
-        return set(open_npz(path).names) >= MARKS
+        return set(open_npz(path).names) >= REQUIRED_ARRAYS
     return False
 
 
@@ -55,7 +55,7 @@ def _read(path: Path, columns: Columns, limit: int | None) -> ColumnarEpisodes:
     reader = open_npz(path)
     columns = reader.resolve(columns, DEFAULT)
     observation = reader.join(columns.observations)
-    end = reader.flags("terminals", len(observation), columns.observations[0])
+    end = reader.ends("terminals", len(observation), columns.observations[0])
     return read_episodes(
         reader,
         columns,

@@ -44,8 +44,8 @@ def recognize(paths: Sequence[Path]) -> str:
     """
     names = {path: _recognize(path) for path in paths}
     if len(set(names.values())) > 1:
-        found = ", ".join(f"{path} ({name})" for path, name in names.items())
-        raise UserError(f"these files are of different formats: {found}; import each separately")
+        formats = ", ".join(f"{path} ({name})" for path, name in names.items())
+        raise UserError(f"these files are of different formats: {formats}; import each separately")
     return next(iter(names.values()))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dfplan.data.profile.profile import Dimension, Location, Profile
+from dfplan.representation.narrow import describe_narrow
 
 FEW_STEPS = 10_000
 SATURATED = 0.5
@@ -22,6 +23,7 @@ def findings(profile: Profile, stride: int = 1) -> list[str]:
         _missed_boundaries(profile),
         _constant(profile),
         _noise(profile),
+        _narrow(profile),
         _saturated(profile),
         _short(profile, stride),
         _few(profile),
@@ -66,6 +68,13 @@ def _noise(profile: Profile) -> str:
     return (
         f"{_names(noise)}: nearly constant (it varies only by noise), so little can be learned "
         "about it, and it is not normalized by its deviation"
+    )
+
+
+def _narrow(profile: Profile) -> str:
+    narrow = [d for d in (*profile.state, *profile.action) if d.narrow]
+    return describe_narrow(
+        [d.name for d in narrow], [d.mean for d in narrow], std=[d.std for d in narrow]
     )
 
 

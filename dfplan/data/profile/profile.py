@@ -9,6 +9,7 @@ import numpy as np
 
 from dfplan.data.profile.moments import Moments
 from dfplan.representation.layout import Layout
+from dfplan.representation.narrow import is_narrow
 
 
 class Location(NamedTuple):
@@ -50,6 +51,12 @@ class Dimension:
     def constant(self) -> bool:
         """Whether all finite values are equal."""
         return self.low == self.high
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it may hold drift alone, see `dfplan.representation.narrow`."""
+        varies = self.std > 0 and not (self.constant or self.noise)
+        return varies and bool(is_narrow(np.array(self.mean), np.array(self.std)))
 
 
 @dataclasses.dataclass(frozen=True)

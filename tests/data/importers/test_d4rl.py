@@ -130,7 +130,7 @@ def test_episodes_of_one_row_have_no_step(hdf5, imported):
         ({"observations": np.zeros((12, 8, 8, 3))}, "shape (12, 8, 8, 3); needed: (rows,)"),
         ({"observations": np.zeros((0, 3))}, "shape (0, 3)"),
         ({"actions": [b"left"] * 12}, "'actions' holds object; needed: numbers"),
-        ({"terminals": np.ones(12, bool)}, "no episode"),
+        ({"terminals": np.ones(12, bool)}, "'terminals' is true in 12 of 12 rows"),
     ],
     ids=str,
 )

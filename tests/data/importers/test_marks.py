@@ -114,3 +114,13 @@ def test_a_number_that_is_not_finite_is_refused_by_line(tracks, column, value):
     with pytest.raises(UserError) as caught:
         tracks("\n".join([",".join(rows[0]), "", *map(",".join, rows[1:])]))
     assert f"line 4: {rows[0][column]} is '{value}'" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["dones", "terminals", "timeouts"])
+def test_an_inverted_column_is_refused(npz, refusal, name):
+    continues = np.arange(60) % 20 != 19
+    zeros = {name: np.zeros((60, size)) for name, size in (("observations", 3), ("actions", 2))}
+    message = refusal(
+        "numpy", npz(**{**zeros, "rewards": None, "terminals": None, name: continues})
+    )
+    assert repr(name) in message and "57 of 60 rows" in message

@@ -28,6 +28,12 @@ def constant(episodes):
     return "observation 3: the value never changes"
 
 
+def drifting(episodes):
+    for observations, *_ in episodes:
+        observations[:, 3] = 0.7 + 1e-5 * np.linspace(-1, 1, len(observations))
+    return "observation 3 varies by only 5.8e-06 (standard deviation) around 0.7"
+
+
 def saturated(episodes):
     for _, actions, *_ in episodes:
         np.copyto(actions, np.sign(actions), where=np.abs(actions) > 0.4)
@@ -44,7 +50,7 @@ def few(episodes):
     return "5,000 steps are few"
 
 
-@pytest.mark.parametrize("spoil", [missing, joined, constant, saturated, short, few])
+@pytest.mark.parametrize("spoil", [missing, joined, constant, drifting, saturated, short, few])
 def test_a_problem_is_reported_alone(write, spoil):
     episodes = [walk(0, STEPS), walk(1, STEPS)]
     beginning = spoil(episodes)

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import resource
 import signal
 
 import minari
@@ -13,7 +12,7 @@ from dfplan.data.store.output_file import OutputFile
 from dfplan.data.store.write import DatasetExistsError, new_dataset
 from dfplan.types import UserError
 from dfplan.util.locks import LockedError
-from tests.faults import count_instants, fail_at, kill_at
+from tests.faults import count_instants, fail_at, full_disk, kill_at
 
 from .conftest import GOALS, ID, box, episode, write
 
@@ -159,31 +158,18 @@ def test_an_operation_that_fails_at_any_instant_is_one_line(home, code):
         assert len(list(minari.load_dataset(dataset_id).iterate_episodes())) == 2
 
 
-@pytest.fixture
-def full_disk():
-    """Let no file grow beyond this number of bytes; the system's error is EFBIG."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def limit(size):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("size", [0, 100, 5_000, 60_000, 300_000])
 @pytest.mark.parametrize("steps", [5, 4000], ids=["short", "long"])
-def test_a_full_disk_is_one_line_and_leaves_nothing(home, full_disk, size, steps):
+def test_a_full_disk_is_one_line_and_leaves_nothing(home, size, steps):
     episodes = [episode(steps, seed) for seed in range(400 if steps == 5 else 4)]
-    full_disk(size)
-    with pytest.raises(UserError, match=f"cannot write .*{ID}: File too large"):
+    error = pytest.raises(UserError, match=f"cannot write .*{ID}: File too large")
+    with full_disk(size), error:
         write(episodes=episodes)
     assert list(home.iterdir()) == []
 
 
-def test_what_could_not_be_written_can_be_read_back(tmp_path, full_disk):
-    full_disk(6)
-    with OutputFile(tmp_path / "x") as file:
+def test_what_could_not_be_written_can_be_read_back(tmp_path):
+    with full_disk(6), OutputFile(tmp_path / "x") as file:
         for text in (b"0123", b"4567", b"89"):
             assert file.write(text) == len(text)
         file.seek(1)

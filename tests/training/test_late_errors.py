@@ -1,0 +1,43 @@
+"""Errors that Orbax's threads meet after an operation has failed are not printed."""
+
+import sys
+import types
+
+import pytest
+
+from dfplan.training.checkpoint import _quiet, _UnraisableFilter
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The errors that reach the hook which was there before."""
+    errors = []
+    monkeypatch.setattr(sys, "unraisablehook", errors.append)
+    return errors
+
+
+def unraisable(message):
+    return types.SimpleNamespace(exc_value=RuntimeError(message), object=None)
+
+
+def test_late_errors_of_a_failed_operation_are_dropped_and_others_shown(shown):
+    with pytest.raises(ValueError, match="full"), _quiet():
+        raise ValueError("full")
+    other = unraisable("other")
+    sys.unraisablehook(unraisable("Event loop is closed"))
+    sys.unraisablehook(other)
+    assert shown == [other]
+
+
+def test_the_filter_is_installed_once(shown):
+    for _ in range(2):
+        with pytest.raises(ValueError, match="full"), _quiet():
+            raise ValueError("full")
+    assert isinstance(sys.unraisablehook, _UnraisableFilter)
+    assert sys.unraisablehook._show == shown.append
+
+
+def test_a_success_leaves_no_filter(shown):
+    with _quiet():
+        pass
+    assert sys.unraisablehook == shown.append
