@@ -90,8 +90,7 @@ def draw_windows(study: Study, name: str) -> None:
 
 def _positions(tokens: jax.Array, run: Run) -> jax.Array:
     """Return the positions `[B, T, 2]` of tokens, in meters."""
-    frames, _ = run.model.layout.decode(tokens)
-    states = run.states.decode(frames[:, :, -1])
+    states = run.states.decode(run.model.layout.states(tokens)[..., -1, :])
     return jnp.asarray(states)[..., :2]
 
 
