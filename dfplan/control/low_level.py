@@ -15,10 +15,15 @@ from jaxtyping import Float, Int
 
 from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner
+from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Tracker, UserError, XpArray
 from dfplan.util.registry import Registry
 from dfplan.util.signature import check_call
 
+PROBES = 16
+"""Random plans with which a tracker is tried, where tokens do not hold the whole state."""
+PROBE_RANGE = 10.0
+"""Standard deviation of their numbers, so that most are far from their goals."""
 CONTROLLER_ARGUMENTS = ("states", "actions", "elapsed", "state", "goal")
 
 
@@ -126,7 +131,7 @@ def make_tracker_controller(
     """Return a `TrackerController`.
 
     Raises:
-        UserError: If the task supplies no tracker.
+        UserError: If the task supplies no tracker, or it needs dimensions that are not planned.
     """
     if tracker is None:
         raise UserError(
@@ -134,9 +139,30 @@ def make_tracker_controller(
             "valid here: inverse"
         )
     layout = planner.model.layout
-    return TrackerController(
+    controller = TrackerController(
         tracker=tracker, stride=layout.stride, action_dim=layout.action_dim, xp=xp
     )
+    if layout.plan_dims and xp is np:  # JAX may be tracing.
+        _check_sees_plans(controller, layout)
+    return controller
+
+
+def _check_sees_plans(controller: TrackerController, layout: TokenLayout) -> None:
+    """Check that a tracker that follows whole plans follows those of the planned dimensions."""
+    rng = np.random.default_rng(0)
+    rows = PROBES
+    whole = rng.normal(0, PROBE_RANGE, (rows, 4, layout.state_dim)).astype(np.float32)
+    planned = np.full_like(whole, np.nan)
+    planned[..., list(layout.plan_dims)] = whole[..., list(layout.plan_dims)]
+    goal = whole[:, -1, list(layout.goal_dims)] if layout.goal_dims else None
+    rest = (None, np.zeros(rows, int), whole[:, 0], goal)
+    with np.errstate(invalid="ignore"):
+        action = controller(planned, *rest)
+    if (np.isfinite(controller(whole, *rest)) & ~np.isfinite(action)).any():
+        raise UserError(
+            "planner.low_level_controller 'tracker' needs dimensions that plans of data.plan_dims "
+            f"{list(layout.plan_dims)} lack; valid here: inverse"
+        )
 
 
 def make_inverse_controller(

@@ -24,7 +24,8 @@ USUAL = 0.99
 """Share of steps that are usual; jumps must be rarer than the others."""
 MIN_JUMPS = 3
 """Jumps from about the same place that have to agree; fewer prove nothing."""
-BLOCK = 1_000
+BLOCK = 100
+"""Jumps that are compared with all others at once, which bounds the memory."""
 
 
 def split_at_chance(data: Trajectories) -> Trajectories:
@@ -59,8 +60,12 @@ def find_chance(
         last: Last row of each row's episode.
     """
     rows = np.flatnonzero(np.arange(len(points)) < last)
+    if not len(rows):
+        return np.zeros(len(points), bool)
     moved = np.linalg.norm(points[rows + 1] - points[rows], axis=-1)
     far = FAR * np.quantile(moved, USUAL)
+    if far == 0 and moved.any():  # The data mostly rest.
+        far = FAR * np.quantile(moved[moved > 0], USUAL)
     jumps = rows[moved > far]
     is_random = np.zeros(len(points), bool)
     for first in range(0, len(jumps), BLOCK):

@@ -99,6 +99,8 @@ def _cell_size(points: np.ndarray, begin: np.ndarray, stride: int) -> float:
     """Return the edge length of cells, in the points' units."""
     distance = np.linalg.norm(points[begin + stride] - points[begin], axis=-1)
     size = np.quantile(distance, 0.9) / CELLS_PER_STRETCH
+    if size == 0 and distance.any():  # The data mostly rest.
+        size = np.quantile(distance[distance > 0], 0.9) / CELLS_PER_STRETCH
     if not size > 0:
         raise UserError("data.stitch needs data that move in the goal's dimensions")
     return float(size)
@@ -158,11 +160,13 @@ class StitchedWindows(NamedTuple):
         rows: `[B, T]` int32, row of each token.
         goal_row: `[B]` int32, row of the goal.
         reached: `[B, T]` bool, whether the goal has been reached by each token.
+        valid: `[B, T]` bool, false from where a route ends before its goal, as no stretch leads on.
     """
 
     rows: Int[Array, "B T"]
     goal_row: Int[Array, "B"]
     reached: Bool[Array, "B T"]
+    valid: Bool[Array, "B T"]
 
 
 def draw_windows(
@@ -182,22 +186,23 @@ def draw_windows(
     goal_row = _draw_goals(k_goal, graph, begin, stride)
     goal_cell = graph.cell[goal_row]
 
-    def advance(carry: tuple[Array, Array], key: Array):
-        row, reached = carry
+    def advance(carry: tuple[Array, Array, Array], key: Array):
+        row, reached, valid = carry
         reached |= graph.tokens_to_go[goal_cell, graph.cell[row]] <= 1
+        valid &= reached | (graph.edge_count[graph.cell[row]] > 0)
         ends = _draw_stretches(key, graph, graph.cell[row]) + stride
         to_go = graph.tokens_to_go[goal_cell[:, None], graph.cell[ends]]
         best = jnp.argmin(to_go, axis=1)
         row = jnp.take_along_axis(ends, best[:, None], axis=1)[:, 0]
-        return (row, reached), (row, reached)
+        return (row, reached, valid), (row, reached, valid)
 
-    start = (begin, begin == goal_row)
-    _, (rows, reached) = jax.lax.scan(advance, start, jax.random.split(k_route, tokens - 1))
-    return StitchedWindows(
-        rows=jnp.concatenate([begin[:, None], rows.T], axis=1),
-        goal_row=goal_row,
-        reached=jnp.concatenate([start[1][:, None], reached.T], axis=1),
+    start = (begin, begin == goal_row, jnp.ones(batch, bool))
+    _, later = jax.lax.scan(advance, start, jax.random.split(k_route, tokens - 1))
+    rows, reached, valid = (
+        jnp.concatenate([first[:, None], rest.T], axis=1)
+        for first, rest in zip(start, later, strict=True)
     )
+    return StitchedWindows(rows=rows, goal_row=goal_row, reached=reached, valid=valid)
 
 
 def _draw_rows(key: Array, graph: StitchGraph, shape: tuple[int, ...]) -> Int[Array, "..."]:

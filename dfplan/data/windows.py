@@ -198,11 +198,11 @@ def _stitched_batch(
     frames = training_arrays.state[windows.rows][:, :, None]
     at_goal = _at_rest(goal, training_arrays, config)
     frames = jnp.where(windows.reached[..., None, None], at_goal, frames)
-    goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims)])[:, None]
+    goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims, jnp.int32)])[:, None]
     return _with_goal(
         goal,
         layout.encode(frames, None),
-        jnp.ones(windows.rows.shape, bool),
+        windows.valid,
         transition=_transition(k_gap, training_arrays, config, begin=windows.rows[:, 0]),
     )
 

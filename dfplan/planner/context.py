@@ -75,7 +75,7 @@ class ContextEncoder:
         tokens = estimates[:, -history.level.shape[1] :]
         states = decode_states(self.model.layout, self.weights, tokens)
         is_planned = np.isin(np.arange(states.shape[-1]), self.model.layout.planned_dims)
-        is_estimated = (history.level[..., None] > 0) & is_planned
+        is_estimated = (history.level[..., None] > 0) & is_planned[None, None]
         return jnp.where(is_estimated, states, history.frames[:, :, -1])
 
     def _encode_tokens(

@@ -56,7 +56,7 @@ class TokenLayout:
         Raises:
             UserError: If `plan_dims` or `rest_dims` contains a dimension that is not in the state,
                 `plan_dims` names one twice or lacks one of the goal or of `rest_dims`, or
-                `rest_dims` contains one that never comes close to zero.
+                `rest_dims` contains one that never comes close to zero, or all planned ones.
         """
         for name in ("plan_dims", "rest_dims"):
             bad = [d for d in getattr(config, name) if not 0 <= d < layout.state_dim]
@@ -64,6 +64,12 @@ class TokenLayout:
                 valid = f"0 to {layout.state_dim - 1}"
                 raise UserError(f"data.{name} {bad[0]} is not in the state; valid: {valid}")
         _check_plan_dims(config.plan_dims, {"goal": layout.goal_dims, "rest": config.rest_dims})
+        planned = config.plan_dims or range(layout.state_dim)
+        if not set(planned) - set(config.rest_dims):
+            raise UserError(
+                f"data.rest_dims {list(config.rest_dims)} are all dimensions of plans, so that a "
+                "robot's progress cannot be seen; needed: at least one that differs"
+            )
         for d in config.rest_dims if layout.origin else ():
             if layout.origin[d]:
                 raise UserError(

@@ -7,10 +7,12 @@ import numpy as np
 
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.planner.support import DataSupport
+from dfplan.policy.config import MAX_HORIZON
 from dfplan.policy.policy import LAYERS, Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
+from dfplan.util.validate import is_integer
 from dfplan.value.critic import Critic
 
 
@@ -75,12 +77,19 @@ def _expected_of_policy(
     """Yield what `_expected` does; the width of the network is its own.
 
     Raises:
-        UserError: If it sees a dimension that is not in the state.
+        UserError: If its inputs cannot be those of a policy.
     """
     inputs = policy.inputs
     for dim in (*inputs.state_dims, *inputs.target_dims):
-        if not 0 <= dim < states:
+        if not is_integer(dim) or not 0 <= dim < states:
             raise UserError(f"policy sees state dimension {dim}; valid: 0 to {states - 1}")
+    if not 1 <= inputs.horizon <= MAX_HORIZON:
+        raise UserError(f"policy.horizon is {inputs.horizon}; valid: 1 to {MAX_HORIZON}")
+    if not (np.asarray(inputs.scale) > 0).all():
+        raise UserError("policy.scale has a value of 0 or below; needed: above 0")
+    for name, array in policy.network.items():
+        if array.dtype != np.float32:
+            raise UserError(f"policy.{name} is {array.dtype}; needed: float32")
     width = np.size(policy.network["0/bias"])
     sizes = (inputs.feature_count + inputs.timed, width, width, actions)
     yield "policy.scale", inputs.scale, (len(inputs.target_dims),)

@@ -18,8 +18,10 @@ GOAL = np.ones((2, 2), np.float32)
 LIBRARIES = pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
 
 
-def make(name, tracker=None, inverse_action=None, xp=np):
-    layout = SimpleNamespace(stride=STRIDE, action_dim=2)
+def make(name, tracker=None, inverse_action=None, xp=np, plan_dims=()):
+    layout = SimpleNamespace(
+        stride=STRIDE, action_dim=2, state_dim=4, goal_dims=(0, 1), plan_dims=plan_dims
+    )
     planner = SimpleNamespace(
         config=SimpleNamespace(low_level_controller=name),
         model=SimpleNamespace(layout=layout),
@@ -42,6 +44,16 @@ def test_a_tracker_is_called_as_documented():
         mine is theirs
         for mine, theirs in zip(calls[0], (STATES, STRIDE, elapsed, STATE, GOAL), strict=True)
     )
+
+
+def test_a_tracker_of_dimensions_that_are_not_planned_is_refused():
+    def track(states, stride, elapsed, state, goal):
+        return states[:, 1, 1:3] - state[:, 1:3]
+
+    make("tracker", track)
+    make("tracker", track, plan_dims=(2, 1))
+    with pytest.raises(UserError, match=r"\[0, 1\] .*valid here: inverse"):
+        make("tracker", track, plan_dims=(0, 1))
 
 
 def test_a_missing_tracker_and_one_of_another_task():

@@ -100,3 +100,11 @@ def test_settings_that_do_not_fit_are_refused():
     without = dataclasses.replace(data, layout=Layout(3, 1, ()))
     with pytest.raises(UserError, match=r"split_at_chance.*false"):
         split_at_chance(without)
+
+
+def test_data_that_mostly_rest_or_have_no_steps_are_kept():
+    rng = np.random.default_rng(0)
+    places = np.cumsum(rng.normal(0, 0.1, (50, 2)), axis=0)
+    points = np.repeat(places, 150, axis=0)
+    assert not find_chance(points, np.full(len(points), len(points) - 1)).any()
+    assert not find_chance(points[:3], np.arange(3)).any()

@@ -138,6 +138,32 @@ def test_other_tokens_are_refused(changes, goal_dims, named):
         DataConfig(stitch=True, **changes)
 
 
+def test_routes_that_come_to_a_dead_end_are_invalid_from_there():
+    angles = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    spokes = (np.arange(STRIDE + 1)[None, :, None] * directions[:, None]).reshape(-1, 2)
+    onward = np.arange(4 * STRIDE + 1)[:, None] * np.array([[0.0, 1.0]])
+    points = np.concatenate([spokes, onward])
+    last = np.repeat(np.r_[STRIDE + (STRIDE + 1) * np.arange(200), len(points) - 1], 5)[:1000]
+    last = np.concatenate([last, np.full(len(onward), len(points) - 1)])
+    graph = fit_stitch_graph(points, last, stride=STRIDE)
+    routes = draw_windows(jax.random.key(0), graph, batch=256, tokens=8, stride=STRIDE)
+    cell = np.asarray(graph.cell)
+    rows = np.asarray(routes.rows)
+    follows = cell[rows[:, 1:] - STRIDE] == cell[rows[:, :-1]]
+    is_held = np.asarray(routes.reached)[:, 1:]
+    valid = np.asarray(routes.valid)
+    assert (follows | is_held)[valid[:, 1:]].all()
+    assert not valid.all() and valid[np.asarray(routes.reached)].all() and valid[:, :2].all()
+
+
+def test_data_that_mostly_rest_are_stitched_where_they_move():
+    points = np.zeros((1000, 2))
+    points[950:, 0] = np.arange(50)
+    graph = fit_stitch_graph(points, np.full(1000, 999), stride=STRIDE)
+    assert len(graph.first_edge) == 50
+
+
 def test_data_without_goals_are_refused(episodes):
     states, actions = fit_normalizers(episodes)
     without = dataclasses.replace(episodes, layout=Layout(3, 1, ()))

@@ -43,6 +43,8 @@ def test_a_goal_is_placed_among_the_planned_dimensions():
         ({"plan_dims": (0, 2, 0)}, r"data.plan_dims \[0, 2, 0\]"),
         ({"plan_dims": (2, 3), "goal_dims": (0, 2)}, r"\[2, 3\] lacks 0, .*needed: .*0, 2"),
         ({"plan_dims": (2, 3), "rest_dims": (1,)}, r"\[2, 3\] lacks 1, .*needed: .*1"),
+        ({"plan_dims": (2, 3), "rest_dims": (3, 2)}, r"rest_dims \[3, 2\] .*needed: at least one"),
+        ({"plan_dims": (), "rest_dims": (0, 1, 2, 3)}, r"rest_dims .*needed: at least one"),
         ({"plan_dims": (2, 3), "goal": "reward"}, r"data.plan_dims \[2, 3\]; valid: state"),
     ],
 )

@@ -79,7 +79,11 @@ def test_a_missing_or_exchanged_file(saved):
     ("change", "what"),
     [
         ({"inputs/target_dims": np.array([0, 3])}, "dimension 3; valid: 0 to 2"),
+        ({"inputs/target_dims": np.array([0, 0.5])}, r"dimension 0\.0; valid: 0 to 2"),
+        ({"inputs/horizon": np.array(0)}, r"policy\.horizon is 0; valid: 1 to"),
         ({"inputs/scale": np.ones(3)}, r"policy\.scale"),
+        ({"inputs/scale": np.zeros(2)}, r"policy\.scale .*needed: above 0"),
+        ({"0/kernel": np.zeros((5, 8), int)}, r"policy\.0/kernel is int32; needed: float32"),
         ({"2/bias": np.zeros(5)}, r"policy\.2/bias has shape \(5,\); needed: \(2,\)"),
         ({"0/kernel": np.full((5, 8), np.nan)}, r"policy\.0/kernel .*not finite"),
         ({"1/kernel": np.zeros((8, 7))}, r"policy\.1/kernel"),
