@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """A method's results by task name without its prefix.
+    """A method's results, by the task's name without "ogbench-".
 
     Attributes:
         method: Name of the method.
-        source: Where the numbers stand.
+        source: Paper that states the numbers.
         results: Success in percent.
     """
 
