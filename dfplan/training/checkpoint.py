@@ -194,7 +194,7 @@ def _orbax_path(folder: Path) -> Iterator[Path]:
 def _quiet() -> Iterator[None]:
     """Silence what Orbax's and TensorStore's threads print about an error that is raised anyway.
 
-    They print more after the error has been raised, so that the filter stays in place then.
+    After an error the filter stays in place, because the threads continue to print.
     """
     log = logging.getLogger("absl")
     disabled_before = log.disabled
@@ -210,7 +210,7 @@ def _quiet() -> Iterator[None]:
 
 
 class _UnraisableFilter:
-    """Hook for errors outside any caller, which drops those of operations that Orbax abandoned."""
+    """Hook for unraisable errors that drops those of operations which Orbax has abandoned."""
 
     def __init__(self, show: Callable[[Any], object]):
         self._show = show

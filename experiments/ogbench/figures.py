@@ -1,5 +1,6 @@
 """Figures: plans and driven paths of a maze's five tasks, and stitched windows over their data."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ from dfplan.agent import Agent
 from dfplan.cli.common import console
 from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
 from dfplan.evaluation.episodes import Episodes
-from dfplan.plots.plans import Draw, PlanCase, draw_plans
+from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.style import INK, PLAN, mark_ends, name_axes
 from dfplan.runs.run import Run
 from dfplan.tasks.make_env import make_env
@@ -20,7 +21,7 @@ from experiments.ogbench.evaluate import load, play_episodes
 from experiments.ogbench.study import Study, maze_task
 
 SEED = 0
-"""Training seed of the runs that are shown."""
+"""Training seed of the runs that are drawn."""
 TASKS = 5
 WINDOWS = 5
 DATA_EPISODES = 300
@@ -28,7 +29,7 @@ WALL = "#d9d9d9"
 
 
 def draw_figures(study: Study) -> None:
-    """Draw every task of the study whose run is trained, without selection of episodes."""
+    """Draw every task of the study with a trained run; episodes are not selected."""
     for name in study.names:
         if study.run(name, SEED).is_dir():
             draw_episodes(study, name)
@@ -94,18 +95,18 @@ def _positions(tokens: jax.Array, run: Run) -> jax.Array:
     return jnp.asarray(states)[..., :2]
 
 
-def _wall_painter(name: str) -> Draw:
-    """Return a function that draws the walls of a task's maze."""
+def _wall_painter(name: str) -> Callable[..., None]:
+    """Return a function that draws the walls of a task's maze into axes."""
     task = maze_task(name)
-    env = make_env(task.env, task.env_kwargs)
-    walls: Any = np.asarray(env.unwrapped.maze_map)
+    env: Any = make_env(task.env, task.env_kwargs)
+    walls = np.asarray(env.unwrapped.maze_map)
     env.close()
 
     def paint(ax: Any, case: PlanCase | None = None) -> None:
         height, width = walls.shape
         edges = [np.arange(n + 1) * UNIT - 1.5 * UNIT for n in (width, height)]
-        shown = np.ma.masked_equal(walls, 0)
-        ax.pcolormesh(*edges, shown, color=WALL, zorder=0)
+        wall_cells = np.ma.masked_equal(walls, 0)
+        ax.pcolormesh(*edges, wall_cells, color=WALL, zorder=0)
         ax.set_xlim(edges[0][0], edges[0][-1])
         ax.set_ylim(edges[1][0], edges[1][-1])
 

@@ -37,7 +37,7 @@ EVALUATION_SEED = 10_000
 
 
 def make_env() -> gym.Env:
-    """Make the ant that is rewarded for walking in the direction that its observation names."""
+    """Make the ant that is rewarded for walking in the direction at the end of its observation."""
     import ogbench.online_locomotion  # noqa: F401
     from ogbench.online_locomotion.wrappers import GymXYWrapper
 
@@ -57,7 +57,7 @@ def train(steps: int, seed: int, evaluate_every: int) -> Iterator[tuple[Layers, 
 
 
 def actor_layers(model: Any) -> Layers:
-    """Return the layers of an SBX actor up to the mean of its actions, without their deviation."""
+    """Return the layers of an SBX actor that compute the mean of its actions."""
     params = model.policy.actor_state.params["params"]
     dense = [params[f"Dense_{k}"] for k in range(len(WIDTHS) + 1)]
     return tuple((np.asarray(layer["kernel"]), np.asarray(layer["bias"])) for layer in dense)

@@ -7,13 +7,18 @@ import pytest
 
 pytest.importorskip("ogbench")
 
-from experiments.ogbench.bound import main
+from experiments.ogbench.bound import HERE, bound_table, main
 from experiments.ogbench.shortest import MOVES, UNREACHED, Board, Disc
 
 ROOM = np.pad(np.zeros((3, 5), int), 1, constant_values=1)
 """Free centers from (0, 0) to (16, 8)."""
 CORNER = np.array([[1, 1, 1, 1], [1, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 1]])
 """From (0, 0) to the right, then up to (4, 4)."""
+
+
+def test_the_page_shows_the_committed_measurements():
+    mazes = json.loads((HERE / "bound.json").read_text())["mazes"]
+    assert bound_table(mazes) in (HERE / "README.md").read_text()
 
 
 def steps(board, goal, position, **options):
