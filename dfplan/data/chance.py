@@ -42,8 +42,7 @@ def split_at_chance(data: Trajectories) -> Trajectories:
             "data.split_at_chance judges steps in the goal's dimensions, and this task has none; "
             "valid here: false"
         )
-    last = np.repeat(data.start + data.length - 1, data.length)
-    is_random = find_chance(data.state[:, list(data.layout.goal_dims)], last)
+    is_random = find_chance(data.state[:, list(data.layout.goal_dims)], data.last_row)
     if not is_random.any():
         return data
     action = data.action.copy()

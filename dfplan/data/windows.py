@@ -93,7 +93,7 @@ def make_training_arrays(
         UserError: If every episode has fewer steps than a token.
     """
     first = np.repeat(data.start, data.length)
-    last = np.repeat(data.start + data.length - 1, data.length)
+    last = data.last_row
     rows = np.arange(len(data.state))
     begin = rows[last - rows >= config.stride]
     if not len(begin):

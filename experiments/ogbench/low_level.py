@@ -119,8 +119,7 @@ def _spacing(data: Trajectories, dims: list[int], stride: int) -> float:
     """Return the distance that the data cover per token on straight stretches, in meters."""
     points = data.state[:, dims]
     ends = np.arange(len(points)) + stride
-    last = np.repeat(data.start + data.length - 1, data.length)
-    begin = np.flatnonzero(ends <= last)
+    begin = np.flatnonzero(ends <= data.last_row)
     distance = np.linalg.norm(points[begin + stride] - points[begin], axis=-1)
     return float(np.quantile(distance, QUANTILE))
 

@@ -40,8 +40,7 @@ def dataset(walks):
 
 
 def find(data):
-    last = np.repeat(data.start + data.length - 1, data.length)
-    return np.flatnonzero(find_chance(data.state[:, :2], last))
+    return np.flatnonzero(find_chance(data.state[:, :2], data.last_row))
 
 
 def test_jumps_to_random_exits_are_found():
@@ -81,8 +80,7 @@ def test_stitched_routes_do_not_rely_on_lucky_exits():
     data = dataset(walk(EXITS))
 
     def tokens_to_exit(data):
-        last = np.repeat(data.start + data.length - 1, data.length)
-        graph = fit_stitch_graph(data.state[:, :2], last, stride=4)
+        graph = fit_stitch_graph(data.state[:, :2], data.last_row, stride=4)
         tokens = np.asarray(graph.tokens_to_go)
         cell = np.asarray(graph.cell)
         beyond = data.state[:, 1] > 20  # only the portal leads there
