@@ -106,6 +106,7 @@ def drive(robots: Robots, act: Act) -> dict[str, Any]:
 
     An episode that does not reach its goal counts `LIMIT` steps.
     """
+    tasks = OGBenchProtocol().task_count
     count = len(robots.envs)
     steps = np.full(count, LIMIT)
     success = np.zeros(count, bool)
@@ -131,7 +132,7 @@ def drive(robots: Robots, act: Act) -> dict[str, Any]:
             break
     result = {
         "success_rate": float(success.mean()),
-        "by_task": success.reshape(5, -1).mean(axis=1).tolist(),
+        "by_task": success.reshape(tasks, -1).mean(axis=1).tolist(),
         "mean_steps": float(steps.mean()),
         "steps_per_cell": float(np.mean((steps * UNIT / robots.lengths)[success]))
         if success.any()

@@ -15,6 +15,7 @@ from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.style import INK, PLAN, mark_ends, name_axes
 from dfplan.runs.run import Run
 from dfplan.tasks.make_env import make_env
+from dfplan.tasks.ogbench import OGBenchProtocol
 from dfplan_envs.ogbench.cells import UNIT
 from experiments.common.figures import new_figure, save_figure
 from experiments.ogbench.evaluate import load, play_episodes
@@ -22,9 +23,10 @@ from experiments.ogbench.study import Study, maze_task
 
 SEED = 0
 """Training seed of the runs that are drawn."""
-TASKS = 5
+TASKS = OGBenchProtocol().task_count
 WINDOWS = 5
 DATA_EPISODES = 300
+"""Episodes that are drawn behind the windows, the first ones of the data."""
 WALL = "#d9d9d9"
 
 
@@ -85,7 +87,8 @@ def draw_windows(study: Study, name: str) -> None:
         mark_ends(ax, window[0], window[-1])
         name_axes(ax, ("x", "y"), "m")
         ax.set_aspect("equal", adjustable="box")
-    figure.suptitle("training windows, and the first 300 episodes", fontsize=10, color=INK)
+    title = f"training windows, and the first {DATA_EPISODES} episodes"
+    figure.suptitle(title, fontsize=10, color=INK)
     save_figure(figure, study.pages / "figures" / f"windows-{name}.png")
 
 
