@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("ogbench")
 
+from experiments.ogbench import teleports
 from experiments.ogbench.bound import HERE, bound_table, main
 from experiments.ogbench.shortest import MOVES, UNREACHED, Board, Disc
 
@@ -79,3 +80,8 @@ def test_the_oracle_takes_the_shortest_route_and_optimism_fails(tmp_path, capsys
         assert task["optimistic oracle"]["route_steps"] < oracle["route_steps"]
     assert result["overall"]["optimistic oracle"]["success"] < 1
     assert "| teleport | overall | oracle |" in capsys.readouterr().out
+
+
+def test_every_teleport_and_no_other_step_is_found():
+    count, teleports_found, others_found = teleports.count("navigate", 40_000)
+    assert count == teleports_found > 20 and others_found == 0
