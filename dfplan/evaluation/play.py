@@ -75,7 +75,7 @@ def run_episodes(
 
     Args:
         agent: Agent that acts on the batch; it is reset with the seeds. The batch always has the
-            same size, so that the agent compiles nothing anew.
+            same size, so that the agent compiles only once.
         make: Function that makes one environment with a time limit; or one environment, which then
             plays the episodes one after the other and stays open.
         seeds: `[E]` seeds of the environments' resets.

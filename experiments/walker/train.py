@@ -1,7 +1,7 @@
 """Train an ant to walk in any direction: python -m experiments.walker.train.
 
 OGBench (arXiv 2410.20092, appendix) collects its ant datasets with a policy that SAC has trained
-for 400,000 steps on `online-ant-xy`: the observation ends with a direction, drawn anew every 100
+for 400,000 steps on `online-ant-xy`: the observation ends with a direction that changes every 100
 steps, and the reward is the distance covered in it. SBX, Stable-Baselines3's algorithms in JAX,
 does the same here, with a smaller network and batch than OGBench's.
 """

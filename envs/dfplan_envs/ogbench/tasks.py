@@ -6,7 +6,7 @@ from typing import Any
 MAZES = ("medium", "large", "giant", "teleport")
 DESCRIPTIONS = {
     "navigate": "long routes to random goals",
-    "stitch": "pieces of four cells, to be put together",
+    "stitch": "short pieces of four cells, to be combined",
     "explore": "random directions with strong noise",
 }
 
