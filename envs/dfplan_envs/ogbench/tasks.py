@@ -36,6 +36,8 @@ PRESET = {
     # A plan through a wall must cost more than the detour to a goal behind it.
     "planner.ood_penalty": 50.0,
     "planner.candidates": 8,
+    # Half a token ahead; farther ahead, robots cut corners and lean on walls.
+    "planner.low_level_controller": "policy:lookahead=12",
     # The robots' dynamics are the same everywhere.
     "policy.relative_dims": [0, 1],
     "planner.replan_every": 20,
@@ -61,7 +63,6 @@ ANT = MazeFamily(
         **PRESET,
         # Only the position is planned; the low-level policy moves the joints.
         "data.plan_dims": [0, 1],
-        "planner.low_level_controller": "policy",
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
         # Behavior cloning, as the advantage of one step of a gait is smaller than its error.
         "policy.sharpness": 0.0,
