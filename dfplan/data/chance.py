@@ -24,9 +24,8 @@ FAR = 5.0
 USUAL = 0.99
 """Quantile of step lengths that is the usual step length; jumps must be rarer than the rest."""
 MIN_JUMPS = 3
-"""Smallest number of jumps from about the same place that shows that an outcome is certain."""
+"""Jumps from about the same place that have to agree; fewer prove nothing."""
 BLOCK = 1_000
-"""Jumps that are compared with all others at once, which limits the memory."""
 
 
 def split_at_chance(data: Trajectories) -> Trajectories:
@@ -62,9 +61,9 @@ def find_chance(
         last: Last row of each row's episode.
     """
     rows = np.flatnonzero(np.arange(len(points)) < last)
-    step_length = np.linalg.norm(points[rows + 1] - points[rows], axis=-1)
-    far = FAR * np.quantile(step_length, USUAL)
-    jumps = rows[step_length > far]
+    moved = np.linalg.norm(points[rows + 1] - points[rows], axis=-1)
+    far = FAR * np.quantile(moved, USUAL)
+    jumps = rows[moved > far]
     is_random = np.zeros(len(points), bool)
     for first in range(0, len(jumps), BLOCK):
         block = jumps[first : first + BLOCK]

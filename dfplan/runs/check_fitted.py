@@ -75,12 +75,12 @@ def _expected_of_policy(
     """Yield the arrays of a policy as `_expected` does; its network may have any width.
 
     Raises:
-        UserError: If the policy uses a dimension that is not in the state.
+        UserError: If it sees a dimension that is not in the state.
     """
     inputs = policy.inputs
     for dim in (*inputs.state_dims, *inputs.target_dims):
         if not 0 <= dim < states:
-            raise UserError(f"policy uses state dimension {dim}; valid: 0 to {states - 1}")
+            raise UserError(f"policy sees state dimension {dim}; valid: 0 to {states - 1}")
     width = np.size(policy.network["0/bias"])
     sizes = (inputs.feature_count + inputs.timed, width, width, actions)
     yield "policy.scale", inputs.scale, (len(inputs.target_dims),)

@@ -108,8 +108,8 @@ def _wall_painter(name: str) -> Callable[..., None]:
     def paint(ax: Any, case: PlanCase | None = None) -> None:
         height, width = walls.shape
         edges = [np.arange(n + 1) * UNIT - 1.5 * UNIT for n in (width, height)]
-        wall_cells = np.ma.masked_equal(walls, 0)
-        ax.pcolormesh(*edges, wall_cells, color=WALL, zorder=0)
+        shown = np.ma.masked_equal(walls, 0)
+        ax.pcolormesh(*edges, shown, color=WALL, zorder=0)
         ax.set_xlim(edges[0][0], edges[0][-1])
         ax.set_ylim(edges[1][0], edges[1][-1])
 
