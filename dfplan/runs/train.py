@@ -21,9 +21,10 @@ from dfplan.training.loop import Report, check_trainable, fit
 from dfplan.training.objective import check_model
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
-from dfplan.util.files import atomic_directory
+from dfplan.util.files import atomic_directory, remove_leftovers
 from dfplan.util.locks import exclusive
 from dfplan.util.optional import import_optional
+from dfplan.util.places import resolve as resolve_path
 
 
 def train(
@@ -119,6 +120,7 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
     out = Path(out)
     run = Run.load(out)
     with exclusive(checkpoints(out)):
+        remove_leftovers(resolve_path(out).parent)  # of the process that began the run, if killed
         _check_resumable(run, out)
         data = run.load_data()
         if data.fingerprint != run.fingerprint:

@@ -89,8 +89,11 @@ def test_train_and_resume(dataset, tiny_config, tmp_path, kind):
         command="dfplan train",
     )
     assert steps == [2, 3, 4] and run.command == "dfplan train"
+    (tmp_path / ".a.dfplan-lock").touch()  # as left by a process killed before its first step
+    (tmp_path / ".a.0123abcd.dfplan-part").mkdir()
     resumed_run = resume(tmp_path / "a", stop_step=7, report=report)
     assert steps == [2, 3, 4, 6, 7] and resumed_run.config == run.config
+    assert not list(tmp_path.glob(".*"))
     train(TASK, config, tmp_path / "b", stop_step=7, goal_dims=GOAL)
     resumed = load_weights(run, tmp_path / "a").params
     uninterrupted = load_weights(run, tmp_path / "b").params
