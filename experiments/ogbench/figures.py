@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.colors import ListedColormap
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
@@ -15,23 +16,21 @@ from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.style import INK, PLAN, mark_ends, name_axes
 from dfplan.runs.run import Run
 from dfplan.tasks.make_env import make_env
-from dfplan.tasks.ogbench import OGBenchProtocol
 from dfplan_envs.ogbench.cells import UNIT
 from experiments.common.figures import new_figure, save_figure
 from experiments.ogbench.evaluate import load, play_episodes
 from experiments.ogbench.study import Study, maze_task
 
 SEED = 0
-"""Training seed of the runs that are drawn."""
-TASKS = OGBenchProtocol().task_count
+"""Training seed of the runs that are shown."""
+TASKS = 5
 WINDOWS = 5
 DATA_EPISODES = 300
-"""Episodes that are drawn behind the windows, the first ones of the data."""
 WALL = "#d9d9d9"
 
 
 def draw_figures(study: Study) -> None:
-    """Draw every task of the study with a trained run; episodes are not selected."""
+    """Draw every task of the study whose run is trained, without selection of episodes."""
     for name in study.names:
         if study.run(name, SEED).is_dir():
             draw_episodes(study, name)
@@ -87,8 +86,7 @@ def draw_windows(study: Study, name: str) -> None:
         mark_ends(ax, window[0], window[-1])
         name_axes(ax, ("x", "y"), "m")
         ax.set_aspect("equal", adjustable="box")
-    title = f"training windows, and the first {DATA_EPISODES} episodes"
-    figure.suptitle(title, fontsize=10, color=INK)
+    figure.suptitle("training windows, and the first 300 episodes", fontsize=10, color=INK)
     save_figure(figure, study.pages / "figures" / f"windows-{name}.png")
 
 
@@ -99,17 +97,17 @@ def _positions(tokens: jax.Array, run: Run) -> jax.Array:
 
 
 def _wall_painter(name: str) -> Callable[..., None]:
-    """Return a function that draws the walls of a task's maze into axes."""
+    """Return a function that draws the walls of a task's maze."""
     task = maze_task(name)
     env: Any = make_env(task.env, task.env_kwargs)
-    walls = np.asarray(env.unwrapped.maze_map)
+    walls: Any = np.asarray(env.unwrapped.maze_map)
     env.close()
 
     def paint(ax: Any, case: PlanCase | None = None) -> None:
         height, width = walls.shape
         edges = [np.arange(n + 1) * UNIT - 1.5 * UNIT for n in (width, height)]
         shown = np.ma.masked_equal(walls, 0)
-        ax.pcolormesh(*edges, shown, color=WALL, zorder=0)
+        ax.pcolormesh(*edges, shown, cmap=ListedColormap([WALL]), zorder=0)
         ax.set_xlim(edges[0][0], edges[0][-1])
         ax.set_ylim(edges[1][0], edges[1][-1])
 
