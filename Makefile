@@ -11,7 +11,7 @@ DEMO := runs/demo
 .PHONY: help setup sb3 ogbench robotics demo maze2d ogbench-mazes robustness paradigms test lint docs wheel clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: $(STAMP) ## make .venv with both packages and the tools (PYTHON=python3.12 chooses)
 

@@ -448,7 +448,7 @@ class Agent:
             raise
 
     def _follow_plans(self, is_over: np.ndarray) -> np.ndarray:
-        """Return the actions `[B, A]` of this control step; any where the episode is over."""
+        """Return the actions `[B, A]` of this control step, arbitrary where the episode is over."""
         assert self._loop is not None
         self._loop = loop.hold_without_plan(self._spec, self._loop, ~is_over)
         action, self._loop = loop.act(self._spec, self._loop)

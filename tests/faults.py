@@ -19,7 +19,7 @@ from pathlib import Path
 from dfplan.types import UserError
 
 EACH = 0
-"""Number of all operations; they are counted from 1."""
+"""Number that stands for every operation; operations are counted from 1."""
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink")
 
 

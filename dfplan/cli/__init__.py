@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _expand_home(arg: str) -> str:
-    """Expand ~ at the beginning of an argument or, as shells do not, after `--option=`."""
+    """Expand ~ at the beginning of an argument, and after `--option=`, where shells do not."""
     option, equals, value = arg.partition("=")
     if equals and option.startswith("--") and value.startswith("~"):
         return f"{option}={os.path.expanduser(value)}"
@@ -76,7 +76,7 @@ def _expand_home(arg: str) -> str:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print warnings of dfplan as one line each, without the code that they come from."""
+    """Print each warning of dfplan as one line, without the source line that raised it."""
     previous = warnings.formatwarning
     folder = os.path.dirname(os.path.dirname(__file__))
 

@@ -97,7 +97,7 @@ def _options(args_type: Any, argv: Sequence[str], kwargs: Mapping[str, Any]) -> 
 
 
 def quoted(*arguments: object) -> str:
-    """Return a command of dfplan as a line for a shell."""
+    """Return a dfplan command with its arguments quoted for a shell."""
     return shlex.join(["dfplan", *map(str, arguments)])
 
 

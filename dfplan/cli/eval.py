@@ -61,7 +61,7 @@ class Args:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
             precede the options.
         episodes: Number of episodes.
-        num_envs: Largest number of episodes played side by side; no result depends on it.
+        num_envs: Largest number of episodes played at once; no result depends on it.
         seed: Seed of the first episode.
         task: Another task to evaluate on, with the same states and actions.
         env: Another Gymnasium id to evaluate on, with the same states and actions.
@@ -233,7 +233,7 @@ def _table(result: dict[str, Any]) -> str:
 
 
 def _task_rows(tasks: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Return one row per task, and the overall one."""
+    """Return a header, one row per task, and an overall row; nothing without tasks."""
     rows = []
     for name, scores in tasks.items():
         if not rows:

@@ -125,7 +125,7 @@ def _record(agent: Agent, start: np.ndarray, goal: np.ndarray | None) -> dict[st
 
 
 def _listed(states: Any) -> list:
-    """Return nested lists; JSON has no NaN, which marks dimensions that are not planned."""
+    """Return states as nested lists, with None for NaN, which JSON lacks."""
     array = np.asarray(states).astype(object)
     array[np.isnan(states)] = None
     return array.tolist()

@@ -1,4 +1,4 @@
-"""The low-level controller "policy": steers along a plan by the policy learned with the planner."""
+"""The low-level controller "policy": follows a plan by the learned low-level policy."""
 
 import dataclasses
 from types import ModuleType
@@ -20,15 +20,15 @@ LOOKAHEAD = 1.0
 
 @dataclasses.dataclass(frozen=True)
 class PolicyController:
-    """Steers for a point of the plan ahead of the robot, by the learned policy.
+    """Steers toward a point of the plan ahead of the robot, by the low-level policy.
 
-    A timed policy is given the plan's next token and the control steps until its time, as inverse
-    dynamics are. Any other follows the plan's path, not its clock: from the point of the path that
-    is nearest to the robot it looks ahead, and is on its way to that point as fast as it can. A
-    robot that is faster than its plan thereby never waits, and one that is slower cuts no corner.
+    A timed policy gets the plan's next token and the control steps until it is due, like inverse
+    dynamics. Any other policy follows the plan's path, not its clock: the target is a point some
+    steps ahead of the path's point nearest to the robot. A robot that is faster than its plan
+    therefore never waits, and one that is slower does not cut corners to catch up.
 
     Attributes:
-        policy: Policy.
+        policy: Low-level policy.
         states: Normalizer of states.
         actions: Normalizer of actions.
         progress: Locates robots on plans, in the target dimensions.
@@ -59,7 +59,7 @@ class PolicyController:
         elapsed: Int[XpArray, "B"],
         position: Float[XpArray, "B G"],
     ) -> tuple[XpArray, XpArray]:
-        """Return the plan's next token, and the control steps that are left until its time."""
+        """Return the plan's next token, and the control steps until it is due."""
         stride = self.progress.stride
         token = self.xp.minimum(elapsed // stride + 1, plan.shape[1] - 1)
         target = self.xp.take_along_axis(plan, token[:, None, None], axis=1)[:, 0]
@@ -71,7 +71,7 @@ class PolicyController:
         elapsed: Int[XpArray, "B"],
         position: Float[XpArray, "B G"],
     ) -> tuple[XpArray, XpArray]:
-        """Return the point ahead on the path, and the control steps of the plan to there."""
+        """Return the point ahead on the path, and the plan's control steps to it."""
         path = self.progress.interpolate(plan)
         nearest, _ = self.progress.locate(path, elapsed, position)
         ahead = self.xp.minimum(nearest + self.lookahead, path.shape[1] - 1)
@@ -109,17 +109,18 @@ def make_policy_controller(
         weights: Trained weights, with the policy.
         tracker: Unused.
         xp: `numpy` or `jax.numpy`.
-        lookahead: Control steps of the plan to look ahead; 0 for one token, which is at most
-            the policy's horizon.
+        lookahead: Control steps of the plan to look ahead; 0 for one token, or for the policy's
+            horizon if that is shorter.
 
     Raises:
-        UserError: If the run has no policy, or the lookahead is beyond the policy's horizon.
+        UserError: If the run has no policy, or the lookahead is negative or beyond the policy's
+            horizon.
     """
     policy = weights.policy
     if policy is None:
         raise UserError(
-            "planner.low_level_controller 'policy' needs a policy, which this run has not learned, "
-            "as training had another controller; valid here: inverse"
+            "planner.low_level_controller 'policy' needs a policy, and this run has none, as it "
+            "was trained with another controller; valid here: inverse"
         )
     layout = planner.model.layout
     horizon = policy.inputs.horizon

@@ -307,7 +307,7 @@ def withdraw_requests(state: LoopState) -> LoopState:
 
 
 def hold_without_plan(spec: LoopSpec, state: LoopState, mask: Bool[np.ndarray, "B"]) -> LoopState:
-    """Let those robots in `mask` that have no plan yet rest where they are; in NumPy."""
+    """Give the robots in `mask` that have no plan yet a plan to rest where they are; in NumPy."""
     has_no_plan = np.asarray(state.elapsed == NO_PLAN) & mask
     if not has_no_plan.any():
         return state

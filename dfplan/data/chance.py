@@ -1,13 +1,14 @@
-"""Steps whose outcome is up to chance, such as a teleporter's with random exits.
+"""Steps whose outcome is random, such as that of a teleporter with several exits.
 
-A plan is learned from what happened. Where an outcome is random, episodes that were lucky teach
-that a goal beyond it is near, and plans gamble on it: hindsight goals, and stitched routes even
-more, ask for the way that reached the goal, however improbable it was. Without such steps in the
-data, plans go where actions lead. `split_at_chance` therefore ends an episode before each of them,
-and begins another one after it.
+Plans are learned from the outcomes in the data. Where an outcome is random, lucky episodes suggest
+that a goal beyond it is near: hindsight goals, and stitched routes even more, prefer the route that
+reached the goal, however improbable it was. Without such steps in the data, plans follow routes
+that actions can repeat. `split_at_chance` therefore ends an episode before each random step, and
+begins another one after it.
 
-A step counts as random if it leads much farther than others do, and such steps from about the same
-place lead to different places. One that always leads to the same place is a way like any other.
+A step counts as random if it is a jump, much longer than other steps, and jumps from about the same
+place lead to different places or are too few to tell. A jump that always leads to the same place is
+not random.
 """
 
 import dataclasses
@@ -19,9 +20,9 @@ from dfplan.data.minari_io import Trajectories
 from dfplan.types import UserError
 
 FAR = 5.0
-"""Distance of a jump in units of the longest usual steps; outcomes farther apart differ."""
+"""Length of the shortest jump, and distance of outcomes that differ, in usual step lengths."""
 USUAL = 0.99
-"""Share of steps that are usual; jumps must be rarer than the others."""
+"""Quantile of step lengths that is the usual step length; jumps must be rarer than the rest."""
 MIN_JUMPS = 3
 """Jumps from about the same place that have to agree; fewer prove nothing."""
 BLOCK = 100
@@ -29,18 +30,19 @@ BLOCK = 100
 
 
 def split_at_chance(data: Trajectories) -> Trajectories:
-    """Return the dataset with episodes that hold no random step, judged in the goal's dimensions.
+    """Return the dataset with its episodes split at random steps; see the module.
+
+    Steps are judged in the goal's dimensions. Actions of random steps are set to zero.
 
     Raises:
-        UserError: If there are no goals.
+        UserError: If the dataset has no goal dimensions.
     """
     if not data.layout.goal_dims:
         raise UserError(
             "data.split_at_chance judges steps in the goal's dimensions, and this task has none; "
             "valid here: false"
         )
-    last = np.repeat(data.start + data.length - 1, data.length)
-    is_random = find_chance(data.state[:, list(data.layout.goal_dims)], last)
+    is_random = find_chance(data.state[:, list(data.layout.goal_dims)], data.last_row)
     if not is_random.any():
         return data
     action = data.action.copy()
@@ -53,7 +55,7 @@ def split_at_chance(data: Trajectories) -> Trajectories:
 def find_chance(
     points: Float[np.ndarray, "N G"], last: Int[np.ndarray, "N"]
 ) -> Bool[np.ndarray, "N"]:
-    """Return whether the outcome of the step that begins at each row was up to chance.
+    """Return whether the step that begins at each row had a random outcome.
 
     Args:
         points: States in the dimensions that are judged.
@@ -78,4 +80,5 @@ def find_chance(
 
 
 def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the distances `[N, M]` between points `[N, G]` and others `[M, G]`."""
     return np.linalg.norm(points[:, None] - others[None], axis=-1)

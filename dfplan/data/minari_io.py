@@ -49,6 +49,11 @@ class Trajectories:
     reward: np.ndarray | None = None
     terminated: np.ndarray | None = None
 
+    @property
+    def last_row(self) -> np.ndarray:
+        """`[N]` int64, last row of each row's episode."""
+        return np.repeat(self.start + self.length - 1, self.length)
+
 
 def open_dataset(dataset_id: str) -> Dataset:
     """Return a Minari dataset, downloaded by Minari if it is not local.

@@ -1,13 +1,13 @@
 """Stitched windows: token sequences that pass from one episode to another where the data meet.
 
-A dataset of short pieces holds no long route, but its pieces cross. The goal's dimensions are
-divided into cells, and every stretch of one token's length in the data is an edge from the cell
-where it begins to the cell where it ends. `StitchGraph.tokens_to_go` counts the edges of the
-shortest route from every cell to every other one, by a breadth-first search backwards from each.
+A dataset of short episodes holds no long route, but its episodes cross. The goal's dimensions are
+divided into cells. A stretch is one token's length of an episode; it is an edge from the cell where
+it begins to the cell where it ends. `StitchGraph.tokens_to_go` counts the edges of the shortest
+route from every cell to every other cell, by a breadth-first search.
 
-A window then begins at a row of the data and heads for a random goal: again and again, a few
+A window then begins at a row of the data and heads for a random goal. For each token, a few
 stretches that begin in the present cell are drawn, and the one whose end is nearest to the goal is
-taken. Windows are drawn anew for every batch, from all of the data.
+taken. New windows are drawn for every batch, from all of the data.
 """
 
 from typing import NamedTuple
@@ -22,15 +22,16 @@ from dfplan.types import Array, UserError
 MAX_CELLS = 4096
 """Largest number of cells; the table of distances has the square of that many entries."""
 CELLS_PER_STRETCH = 8
-"""Cells along the distance that the data covers within one token."""
+"""Cells along the distance that the data cover within one token."""
 DRAWS = 16
 """Stretches drawn per token, of which the best is taken.
 
-More make shorter routes, but of rarer stretches, which a robot may not be able to repeat.
+More draws give shorter routes, but of rarer stretches, which a robot may not be able to repeat.
 """
 UNREACHABLE = np.iinfo(np.int16).max
+"""Number of tokens that stands for "no route"."""
 GOAL_DRAWS = 8
-"""Goals drawn per window, of which the first that can be reached is taken."""
+"""Goals drawn per window, of which the first that the window can reach is taken."""
 
 
 class StitchGraph(NamedTuple):
@@ -71,7 +72,7 @@ def fit_stitch_graph(
         stride: Control steps per token.
 
     Raises:
-        UserError: If the data do not move.
+        UserError: If the states never change within a token.
     """
     rows = np.arange(len(points))
     begin = rows[last - rows >= stride]
@@ -96,7 +97,7 @@ def fit_stitch_graph(
 
 
 def _cell_size(points: np.ndarray, begin: np.ndarray, stride: int) -> float:
-    """Return the edge length of cells, in the points' units."""
+    """Return the edge length of a cell, in the points' units."""
     distance = np.linalg.norm(points[begin + stride] - points[begin], axis=-1)
     size = np.quantile(distance, 0.9) / CELLS_PER_STRETCH
     if size == 0 and distance.any():  # The data mostly rest.
@@ -107,9 +108,9 @@ def _cell_size(points: np.ndarray, begin: np.ndarray, stride: int) -> float:
 
 
 def _assign_cells(points: np.ndarray, size: float) -> tuple[np.ndarray, int]:
-    """Return the cell of each point and the number of visited cells, at most `MAX_CELLS`.
+    """Return the cell `[N]` of each point and the number of visited cells, at most `MAX_CELLS`.
 
-    Cells grow from `size` until they are few enough.
+    Cells have the edge length `size`, or more if there would be too many.
     """
     while True:
         grid = np.floor((points - points.min(axis=0)) / size).astype(np.int64)
@@ -122,8 +123,9 @@ def _assign_cells(points: np.ndarray, size: float) -> tuple[np.ndarray, int]:
 def _search(cell: np.ndarray, cells: int, begin: np.ndarray, stride: int) -> np.ndarray:
     """Return `StitchGraph.tokens_to_go`, by a breadth-first search from all goals at once.
 
-    The last token of a route may end anywhere along its stretch, the others at its end. Each cell
-    holds the goals in reach of so many tokens as bits; one more token adds those of its successors.
+    The last token of a route may end anywhere along its stretch, the others end where it ends. The
+    goals within reach of each cell are stored as bits; one more token adds the goals within reach
+    of its successors.
     """
     reach = _pack(cell, cells, begin, range(1, stride + 1))
     from_cell, to_cell = np.divmod(np.unique(cell[begin] * cells + cell[begin + stride]), cells)
@@ -142,7 +144,7 @@ def _search(cell: np.ndarray, cells: int, begin: np.ndarray, stride: int) -> np.
 
 
 def _pack(cell: np.ndarray, cells: int, begin: np.ndarray, steps: range) -> np.ndarray:
-    """Return the cells that each cell's stretches pass, as bits: `[C, W]` uint64."""
+    """Return the cells on the stretches of each cell, as bits: `[C, ceil(C / 64)]` uint64."""
     passes = np.zeros((cells, -(-cells // 64) * 64), bool)
     for step in steps:
         passes[cell[begin], cell[begin + step]] = True
@@ -150,6 +152,7 @@ def _pack(cell: np.ndarray, cells: int, begin: np.ndarray, steps: range) -> np.n
 
 
 def _unpack(bits: np.ndarray, cells: int) -> np.ndarray:
+    """Return bits of `_pack` as `[C, C]` bool."""
     return np.unpackbits(bits.view(np.uint8), axis=1, count=cells).astype(bool)
 
 
@@ -157,8 +160,8 @@ class StitchedWindows(NamedTuple):
     """Routes drawn from a graph.
 
     Attributes:
-        rows: `[B, T]` int32, row of each token.
-        goal_row: `[B]` int32, row of the goal.
+        rows: `[B, T]` int32, row of the dataset that holds each token's state.
+        goal_row: `[B]` int32, row that holds the goal.
         reached: `[B, T]` bool, whether the goal has been reached by each token.
         valid: `[B, T]` bool, false from where a route ends before its goal, as no stretch leads on.
     """
@@ -216,7 +219,7 @@ def _draw_rows(key: Array, graph: StitchGraph, shape: tuple[int, ...]) -> Int[Ar
 def _draw_goals(
     key: Array, graph: StitchGraph, begin: Int[Array, "B"], stride: int
 ) -> Int[Array, "B"]:
-    """Draw goal rows until one can be reached; the end of the first stretch if none can."""
+    """Draw goal rows that can be reached; one stretch after `begin` where no draw can be."""
     goals = _draw_rows(key, graph, (*begin.shape, GOAL_DRAWS))
     to_go = graph.tokens_to_go[graph.cell[goals], graph.cell[begin][:, None]]
     first = jnp.argmax(to_go < UNREACHABLE, axis=1)[:, None]
@@ -227,9 +230,9 @@ def _draw_goals(
 def _draw_stretches(
     key: Array, graph: StitchGraph, cell: Int[Array, "B"], draws: int = DRAWS
 ) -> Int[Array, "B K"]:
-    """Draw first rows of stretches that leave each cell, uniformly over its edges.
+    """Draw the first rows of stretches that leave each cell, uniformly over the cell's edges.
 
-    Uniformly over rows, a place where robots often rest would hold nearly no stretch that leads on.
+    Drawn uniformly over rows, hardly any stretch would leave a cell where robots often rest.
     """
     k_edge, k_row = jax.random.split(key)
     shape = (len(cell), draws)

@@ -28,7 +28,7 @@ class TrainingArrays(NamedTuple):
         idle: `[A]`, a zero action, normalized.
         return_quantile: `[N]`, quantile of the return from each row, 0 to 1; None unless plans are
             conditioned on rewards.
-        stitch: Graph from which windows are stitched; None for windows of single episodes.
+        stitch: Graph from which windows are stitched; None unless `data.stitch`.
     """
 
     state: Array
@@ -93,7 +93,7 @@ def make_training_arrays(
         UserError: If every episode has fewer steps than a token.
     """
     first = np.repeat(data.start, data.length)
-    last = np.repeat(data.start + data.length - 1, data.length)
+    last = data.last_row
     rows = np.arange(len(data.state))
     begin = rows[last - rows >= config.stride]
     if not len(begin):
@@ -118,7 +118,9 @@ def make_training_arrays(
 def _stitch_graph(data: Trajectories, config: DataConfig, last: np.ndarray) -> StitchGraph:
     dims = list(data.layout.goal_dims)
     if not dims:
-        raise UserError("data.stitch heads for goals, and this task has none; valid here: false")
+        raise UserError(
+            "data.stitch needs goals that are states, and this task has none; valid here: false"
+        )
     return fit_stitch_graph(data.state[:, dims], last, stride=config.stride)
 
 
@@ -188,7 +190,7 @@ def sample_batch(
 def _stitched_batch(
     key: Array, training_arrays: TrainingArrays, layout: TokenLayout, config: DataConfig, batch: int
 ) -> Batch:
-    """Draw windows that pass from episode to episode; at rest from the goal on."""
+    """Draw windows that pass from episode to episode, and rest once they have reached the goal."""
     assert training_arrays.stitch is not None
     k_route, k_gap = jax.random.split(key)
     windows = draw_windows(

@@ -58,7 +58,7 @@ class PolicyBatch:
     def act(
         self, observation: Any, goal: Any = None, *, episode_over: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return actions `[B, A]` for a batch of observations; nothing else is used."""
+        """Return actions `[B, A]` for a batch of observations; other arguments are ignored."""
         observation = _fill_missing(observation, self._last_observation)
         self._last_observation = observation
         return np.stack(

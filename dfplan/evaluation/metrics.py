@@ -57,10 +57,10 @@ def measure(
 def score_tasks(
     metrics: Mapping[str, np.ndarray | None], protocol: EvaluationProtocol
 ) -> dict[str, dict[str, dict[str, float] | None]]:
-    """Return the intervals of each of the protocol's tasks, "task1" first, then "overall".
+    """Return the scores of each of the protocol's tasks, "task1" first, and last of all "overall".
 
-    They are those of the protocol's metric and of "success_steps", the steps until the first
-    success, over the episodes that have one.
+    The scores are the intervals (see `interval`) of the protocol's metric and of "success_steps":
+    the control steps until the first success, over the episodes that have one.
 
     Args:
         metrics: Metrics per episode from `measure`, in the order in which episodes were played.
@@ -77,7 +77,7 @@ def score_tasks(
 def _score(
     metrics: Mapping[str, np.ndarray | None], name: str, episodes: np.ndarray
 ) -> dict[str, dict[str, float] | None]:
-    """Return the intervals of some episodes; None for those without any value."""
+    """Return the scores of some episodes; None for a score without any value."""
     part = {key: None if array is None else array[episodes] for key, array in metrics.items()}
     steps = part["first_reach"]
     if steps is not None:

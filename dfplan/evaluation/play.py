@@ -30,9 +30,9 @@ NUM_ENVS = 64
 """Largest number of environments at once; more use memory, but save no time per episode."""
 
 Progress = Callable[[int, int], None]
-"""Function that is called every 10 control steps and at the end.
+"""Function that is called every 10 control steps, and when all episodes of a batch are over.
 
-Its arguments are the number of episodes that are over and the control steps of the others so far.
+Its arguments are the number of episodes that are over, and the control steps of the others so far.
 """
 
 
@@ -51,7 +51,7 @@ class BatchAgent(Protocol):
         Args:
             observation: Observations of all environments.
             goal: `[B, G]` goals, if the protocol gives them.
-            episode_over: `[B]` bool, environments for which any action will do.
+            episode_over: `[B]` bool, environments whose episode is over; any action will do there.
         """
         ...
 
@@ -68,14 +68,14 @@ def run_episodes(
     protocol: EvaluationProtocol = SeedProtocol(),
     num_envs: int = NUM_ENVS,
 ) -> Episodes:
-    """Play one episode per seed, side by side if an environment can be made for each.
+    """Play one episode per seed, up to `num_envs` side by side if environments can be made.
 
     The agent acts on what it observes. Rewards and success flags are the environment's own, and
     states are those of `info["true_observation"]` if there is one.
 
     Args:
         agent: Agent that acts on the batch; it is reset with the seeds. The batch always has the
-            same size, so that the agent compiles nothing anew.
+            same size, so that the agent compiles only once.
         make: Function that makes one environment with a time limit; or one environment, which then
             plays the episodes one after the other and stays open.
         seeds: `[E]` seeds of the environments' resets.

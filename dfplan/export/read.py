@@ -77,7 +77,7 @@ def load(directory: Path | str) -> ExportedPlanner:
     _check_platform(folder, metadata["platforms"])
     _check_files(folder, metadata)
     arrays = read_npz(folder / WEIGHTS)
-    with reading(folder / WEIGHTS):  # JAX has fewer types of numbers than NumPy, and no text.
+    with reading(folder / WEIGHTS):  # JAX lacks some of NumPy's types, such as text.
         weights = {name: jnp.asarray(array) for name, array in arrays.items()}
 
     def programs(kind: str) -> dict[int, Program]:

@@ -66,8 +66,9 @@ def check_forecast(planner: DiffusionPlanner, tokens: int = 0) -> None:
         tokens: Tokens to sample; 0 for the planner's horizon.
 
     Raises:
-        UserError: If tokens hold parts of states; or if they exceed the horizon, so that the end of
-            one window is the history of the next, and hold actions or more than one state each.
+        UserError: If tokens hold only some of the state's dimensions; or if there are more tokens
+            than the horizon, so that the end of one window is the history of the next, and tokens
+            hold actions or more than one state each.
     """
     layout = planner.model.layout
     if layout.plan_dims:

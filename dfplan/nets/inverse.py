@@ -11,7 +11,7 @@ from dfplan.types import Array
 class InverseDynamics(nnx.Module):
     """MLP from (state, later state, gap) to the first action; all but the gap are normalized.
 
-    Of the later state, it takes only the planned dimensions.
+    Only the planned dimensions of the later state are used.
 
     Turns a plan of states into actions, starting from the *observed* state, so that each action
     corrects the error so far (Ajay et al. 2022, section 3.2, there with a gap of one step).

@@ -64,7 +64,7 @@ class ContextEncoder:
         return jax.tree.map(lambda *arrays: jnp.stack(arrays), carry, *noised_carries), estimates
 
     def filter(self, history: History, estimates: Float[Array, "B C D"]) -> Float[Array, "B H S"]:
-        """Return the history's states: as observed where clean or not planned, else as estimated.
+        """Return the history's states: observed values where clean or not planned, else estimates.
 
         A causal network's estimate of a token uses the tokens up to it, so this is filtering.
 

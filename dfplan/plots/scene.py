@@ -14,8 +14,8 @@ def plot_dims(
 ) -> tuple[int, ...]:
     """Return the two state dimensions to draw; one if there is only one.
 
-    These are the goal's first two dimensions if it has two or more, else the first two that are
-    planned; if the goal's only dimension is another one, the first that is planned and that one.
+    If the goal has two or more dimensions, these are its first two. Otherwise they are the first
+    two planned dimensions, or the first one and the goal's if the goal's is not among them.
 
     Args:
         goal_dims: State dimensions that form the goal.

@@ -1,1 +1,1 @@
-"""Policy: a learned low-level controller that steers from a state toward a target."""
+"""The low-level policy: a network that steers from a state toward a target."""

@@ -11,21 +11,22 @@ TOKENS = 1.5
 
 @dataclasses.dataclass(frozen=True)
 class PolicyConfig:
-    """Settings of the policy; learned if `planner.low_level_controller` is "policy".
+    """Settings of the low-level policy, learned if `planner.low_level_controller` is "policy".
 
-    A target is a goal: it fixes the dimensions of goals or, without goals, those that are planned.
+    A target fixes the same state dimensions as a goal; without goals, it fixes those that are
+    planned.
 
     Attributes:
         horizon: Maximum distance of a target, in control steps; 0 for one and a half tokens. It
-            limits how far ahead on a plan the robot can aim.
+            limits how far ahead on a plan the target can be.
         relative_dims: State dimensions that the policy sees only as the offset of the target, such
-            as x and y of a robot that moves alike everywhere.
-        timed: Whether the policy is also told the control steps that are left, and keeps the plan's
-            clock; otherwise it reaches each target as soon as it can.
+            as x and y of a robot whose dynamics are the same everywhere.
+        timed: Whether the control steps left until a target is due are an input, so that the policy
+            keeps the plan's clock; otherwise it reaches each target as soon as it can.
         sharpness: Exponent of an action's weight per standard deviation of its advantage; 0 clones
-            the data's behavior. Large values are for robots whose value is easily learned.
-        expectile: Expectile of the (negative) duration that the value predicts, in [0.5, 1): 0.5
-            for the mean over the data's behavior, more for its fast part.
+            the data's behavior. Large values suit robots whose value is easy to learn.
+        expectile: Expectile of the negative duration that the value predicts, in [0.5, 1): 0.5 for
+            the mean over the data, more to weight faster episodes.
         width: Width of the two hidden layers.
         steps: Optimizer steps.
         batch_size: Transitions per step.

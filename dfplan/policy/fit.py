@@ -1,12 +1,12 @@
-"""Fit the policy to a dataset, by advantage-weighted regression on hindsight targets.
+"""Fit the low-level policy to a dataset, by advantage-weighted regression on hindsight targets.
 
 A target is where the same episode was some control steps later (hindsight). A value network
 predicts how long the data take from a state to a target, as an expectile below the mean, by
-temporal differences; this is HIQL's value (Park et al. 2023, arXiv 2307.11949) over the length of a
-few tokens. An action's advantage is the duration that it saved: the value after it minus the value
-before. The policy is a regression on the data's actions, each weighted by the exponential of its
-advantage (Peng et al. 2019, arXiv 1910.00177). It averages the actions that led quickly to the
-target, where inverse dynamics average all of them.
+temporal differences; this is HIQL's value (Park et al. 2023, arXiv 2307.11949) for targets at most
+one or two tokens away. An action's advantage is the duration that it saved: the predicted duration
+before the action minus that after it. The policy is a regression on the data's actions, each
+weighted by the exponential of its advantage (Peng et al. 2019, arXiv 1910.00177). It averages the
+actions that led quickly to the target, where inverse dynamics average all of them.
 """
 
 import functools
@@ -22,38 +22,24 @@ from jaxtyping import Float
 from dfplan.data.windows import TrainingArrays
 from dfplan.policy.config import PolicyConfig
 from dfplan.policy.policy import Network, Policy, PolicyInputs, apply_network, init_network
+from dfplan.policy.transitions import Transitions, sample_transitions
 from dfplan.types import Array, UserError
 
 AVERAGING = 0.995
 """Decay of the averaged weights, which are returned and predict the value of next states."""
 MAX_WEIGHT = 20.0
+"""Limit of an action's weight, before weights are divided by their mean."""
 MIN_SPREAD = 1e-6
+"""Control steps added to the standard deviation of advantages, against division by zero."""
 REPORTS = 20
 """Calls of the compiled program, after each of which progress is reported."""
 
 Progress = Callable[[int], None]
-
-
-class Transitions(NamedTuple):
-    """Transitions of the data, with a target that the episode reached later; normalized.
-
-    Attributes:
-        state: `[B, S]`.
-        action: `[B, A]`, taken at `state`.
-        next_state: `[B, S]`, one control step after `state`.
-        target: `[B, G]`, a later state in the target dimensions.
-        steps: `[B]` int32, control steps from `state` to the target, at least 1.
-    """
-
-    state: Float[Array, "B S"]
-    action: Float[Array, "B A"]
-    next_state: Float[Array, "B S"]
-    target: Float[Array, "B G"]
-    steps: Array
+"""Function that is called with the number of optimizer steps taken so far."""
 
 
 class FitState(NamedTuple):
-    """What an optimizer step changes.
+    """State of the training, which each optimizer step changes.
 
     Attributes:
         step: Number of steps taken, int32.
@@ -85,7 +71,7 @@ def fit_policy(
         target_dims: State dimensions that a target fixes.
         stride: Control steps per token.
         seed: PRNG seed for initialization and batches.
-        progress: Callback that receives the number of steps taken so far.
+        progress: See `Progress`.
 
     Raises:
         UserError: If a relative dimension is not in the state, or the data never move in the
@@ -163,34 +149,6 @@ def _optimizer(config: PolicyConfig) -> optax.GradientTransformation:
     rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
     # A float count, as JAX in 64-bit mode divides integers in double precision.
     return optax.adam(lambda count: rate(jnp.asarray(count, jnp.float32)))
-
-
-def sample_transitions(
-    key: Array, training_arrays: TrainingArrays, inputs: PolicyInputs, batch: int
-) -> Transitions:
-    """Draw transitions uniformly, and for each a target at a uniform distance within the horizon.
-
-    Args:
-        key: PRNG key.
-        training_arrays: Dataset.
-        inputs: Inputs of the networks.
-        batch: Number of transitions.
-    """
-    k_row, k_steps = jax.random.split(key)
-    states = training_arrays.state
-    row = jax.random.randint(k_row, (batch,), 0, states.shape[0], dtype=jnp.int32)
-    last = training_arrays.last[row]
-    row = jnp.maximum(jnp.minimum(row, last - 1), training_arrays.first[row])
-    available = jnp.clip(last - row, 1, inputs.horizon)
-    steps = jax.random.randint(k_steps, (batch,), 1, available + 1, dtype=jnp.int32)
-    target_dims = np.array(inputs.target_dims, np.int32)
-    return Transitions(
-        state=states[row],
-        action=training_arrays.action[row],
-        next_state=states[jnp.minimum(row + 1, last)],
-        target=states[jnp.minimum(row + steps, last)][:, target_dims],
-        steps=steps,
-    )
 
 
 def duration(network: Network, inputs: PolicyInputs, state: Array, target: Array) -> Array:

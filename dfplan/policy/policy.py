@@ -1,4 +1,4 @@
-"""Policy: the action that steers from a state toward a target, from one small network."""
+"""The low-level policy: a small network that steers from a state toward a target."""
 
 import dataclasses
 import io
@@ -16,22 +16,24 @@ from dfplan.util.rank import to_rank
 from dfplan.util.readers import read_npz, reading
 
 LAYERS = 3
+"""Layers of a network: two hidden ones and the output."""
 STATIC = {"static": True}
 
 Network = dict[str, Array]
+"""Parameters by name: "0/kernel" `[I, O]`, "0/bias" `[O]` and so on for each layer."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PolicyInputs:
-    """What the networks see of a state and a target.
+    """The inputs of the networks, computed from a state and a target.
 
     Attributes:
         scale: `[G]` typical offset of a target, in normalized units.
         target_dims: State dimensions that a target fixes, G of them.
-        state_dims: State dimensions that are seen as they are.
+        state_dims: State dimensions that are inputs as they are.
         horizon: Maximum distance of a target, in control steps.
-        timed: Whether the control steps that are left are an input of the policy.
+        timed: Whether the control steps until the target is due are an input of the policy.
     """
 
     scale: Array
@@ -43,10 +45,10 @@ class PolicyInputs:
     def features(
         self, state: Float[Array, "B S"], target: Float[Array, "B G"]
     ) -> Float[Array, "B F"]:
-        """Return the state and the offset of the target; arguments are normalized."""
-        seen = state[:, np.array(self.state_dims, np.int32)]
+        """Return the inputs from normalized states, and the scaled offsets of their targets."""
+        direct = state[:, np.array(self.state_dims, np.int32)]
         offset = target - state[:, np.array(self.target_dims, np.int32)]
-        return jnp.concatenate([seen, offset / to_rank(self.scale, 2)], axis=-1)
+        return jnp.concatenate([direct, offset / to_rank(self.scale, 2)], axis=-1)
 
     def timed_features(
         self,
@@ -54,7 +56,7 @@ class PolicyInputs:
         target: Float[Array, "B G"],
         steps: Float[Array, "B"],
     ) -> Float[Array, "B F"]:
-        """Return `features`, and the share of the horizon that is left if `timed`."""
+        """Return `features`, and the remaining share of the horizon if `timed`."""
         features = self.features(state, target)
         if not self.timed:
             return features
@@ -70,7 +72,7 @@ class PolicyInputs:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """A goal-conditioned policy; states, targets and actions are normalized.
+    """A low-level policy; states, targets and actions are normalized.
 
     Attributes:
         network: Parameters by name.
@@ -91,7 +93,7 @@ class Policy:
         Args:
             state: Present states.
             target: Values to reach in the target dimensions.
-            steps: Control steps that are left; ignored unless the policy is timed.
+            steps: Control steps until the targets are due; ignored unless the policy is timed.
         """
         return apply_network(self.network, self.inputs.timed_features(state, target, steps))
 
@@ -123,7 +125,14 @@ class Policy:
 
 
 def init_network(key: Array, inputs: int, width: int, outputs: int) -> Network:
-    """Initialize a network of two hidden layers, whose output is zero at first."""
+    """Initialize a network with two hidden layers, whose output is zero at first.
+
+    Args:
+        key: PRNG key.
+        inputs: Number of inputs.
+        width: Width of the hidden layers.
+        outputs: Number of outputs.
+    """
     network = {}
     sizes = (inputs, width, width, outputs)
     for i, (a, b) in enumerate(itertools.pairwise(sizes)):
@@ -135,7 +144,7 @@ def init_network(key: Array, inputs: int, width: int, outputs: int) -> Network:
 
 
 def apply_network(network: Network, x: Float[Array, "B I"]) -> Float[Array, "B O"]:
-    """Apply a network of `init_network`."""
+    """Return the outputs of a network of `init_network`."""
     for i in range(LAYERS):
         x = x @ network[f"{i}/kernel"] + to_rank(network[f"{i}/bias"], 2)
         if i + 1 < LAYERS:

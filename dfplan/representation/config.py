@@ -32,8 +32,8 @@ class DataConfig:
         before_start: Maximum number of tokens by which those windows begin before their episode.
             These tokens are missing, as in a planner's history early in an episode, for
             which one less than `planner.history.tokens` is enough.
-        plan_dims: State dimensions that are planned, among them those of goals; empty for all. For
-            a robot with many joints, a plan of its position can be enough, as low-level controllers
+        plan_dims: State dimensions that are planned, including those of goals; empty for all. For a
+            robot with many joints, a plan of its position can be enough, as low-level controllers
             see the whole present state. All other dimensions of planned states are NaN.
         rest_dims: State dimensions that are zero at rest. States at or after the goal repeat the
             goal's state with these dimensions at zero, so that plans learn to arrive and stay.
@@ -41,9 +41,9 @@ class DataConfig:
         stitch: Whether windows pass from one episode to another where these meet in the goal's
             dimensions, on short routes to random goals, so that plans can be longer than any
             episode; see `dfplan.data.stitch`. Needs tokens of single states without actions. The
-            settings of hindsight goals and of windows' starts are then unused.
-        split_at_chance: Whether episodes are split where a step's outcome was up to chance, so that
-            plans do not rely on luck; see `dfplan.data.chance`. Needs goals that are states.
+            settings `goal_decay`, `goal_horizon` and `start_fraction` then have no effect.
+        split_at_chance: Whether episodes are split where a step's outcome was random, so that plans
+            do not rely on lucky outcomes; see `dfplan.data.chance`. Needs goals that are states.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.

@@ -1,9 +1,9 @@
-"""Narrow dimensions: they vary so little for their magnitude that they may hold drift alone.
+"""Narrow dimensions: they vary so little for their magnitude that they may hold only drift.
 
 White noise shows in the differences of consecutive values, see `dfplan.representation.spread`.
-Drift, filtered noise and an offset that changes with each episode do not: to any statistic they
-look like small motion, such as that of a robot arm in UTM coordinates. Only the user knows which of
-the two a dimension holds.
+Drift, filtered noise and an offset that changes with each episode do not: no statistic tells them
+from small motion, such as that of a robot arm in UTM coordinates. Only the user knows which of the
+two a dimension holds.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from dfplan.representation.spread import FLAT, MAX_NOISE
 
 
 def is_narrow(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Return which dimensions have a tiny deviation for their magnitude, `[D]` bool.
+    """Return whether each dimension varies very little for its magnitude, `[D]` bool.
 
     Args:
         mean: `[D]` means, in the dataset's coordinates.
@@ -24,7 +24,7 @@ def is_narrow(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
 
 
 def describe_narrow(names: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> str:
-    """Return what to know about narrow dimensions, in one sentence; empty if there are none.
+    """Describe narrow dimensions in one sentence; return an empty string if there are none.
 
     Args:
         names: Their names.

@@ -163,13 +163,13 @@ class TokenLayout:
 
 
 def _check_plan_dims(plan_dims: tuple[int, ...], needed: dict[str, tuple[int, ...]]) -> None:
-    """Check that planned dimensions differ, and include those that goals and rest fix."""
+    """Check that planned dimensions are distinct, and include those of goals and of rest."""
     if len(set(plan_dims)) < len(plan_dims):
         raise UserError(f"data.plan_dims {list(plan_dims)} contains a duplicate")
-    for what, dims in needed.items():
+    for use, dims in needed.items():
         missing = [d for d in dims if d not in plan_dims]
         if plan_dims and missing:
             raise UserError(
-                f"data.plan_dims {list(plan_dims)} lacks {missing[0]}, a {what} dimension; needed: "
+                f"data.plan_dims {list(plan_dims)} lacks {missing[0]}, a {use} dimension; needed: "
                 f"at least {', '.join(map(str, dims))}"
             )

@@ -74,7 +74,7 @@ def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
 def _expected_of_policy(
     policy: Policy, states: int, actions: int
 ) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
-    """Yield what `_expected` does; the width of the network is its own.
+    """Yield the arrays of a policy as `_expected` does; its network may have any width.
 
     Raises:
         UserError: If its inputs cannot be those of a policy.

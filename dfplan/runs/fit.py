@@ -81,19 +81,19 @@ def fit_run(
 
 
 def learns_policy(config: Config) -> bool:
-    """Return whether training learns a low-level policy, as the controller is "policy"."""
+    """Return whether training learns a low-level policy, for the controller "policy"."""
     return parse_spec(config.planner.low_level_controller)[0] == "policy"
 
 
 def learn_policy(
     run: Run, training_arrays: TrainingArrays, progress: Progress | None = None
 ) -> Run:
-    """Return a run with its low-level policy, if there is one to learn.
+    """Return a run with its low-level policy; the same run if it learns none.
 
     Args:
         run: Run of `fit_run`.
         training_arrays: Its dataset.
-        progress: Callback that receives the number of steps taken so far.
+        progress: Function that is called with the number of optimizer steps taken so far.
 
     Raises:
         UserError: If the policy's settings do not fit the dataset.

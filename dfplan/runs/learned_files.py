@@ -1,6 +1,7 @@
-"""What a run learns besides its networks, as NPZ files next to its record.
+"""NPZ files of what a run learns besides its checkpoints: the critic and the low-level policy.
 
-The record holds their checksums, so that a file that was exchanged or damaged is noticed.
+They lie next to the run's record, which holds their checksums, so that a replaced or damaged file
+is noticed.
 """
 
 import zlib
@@ -14,7 +15,7 @@ from dfplan.util.readers import reading
 from dfplan.value.critic import Critic
 
 KINDS = {"value": ("critic", Critic), "policy": ("policy", Policy)}
-"""Attribute of the run and class of its content, by entry of the record and name of the file."""
+"""Attribute of the run and class of its value, by entry of the record and name of the file."""
 
 
 def contents(run: Any) -> dict[str, bytes]:
@@ -28,7 +29,7 @@ def contents(run: Any) -> dict[str, bytes]:
 
 
 def record(content: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return the record's entries for these files; None for a file that there is not."""
+    """Return the record's entries for the files; None for a file that the run does not have."""
     checksums = {entry: {"checksum": zlib.crc32(data)} for entry, data in content.items()}
     return {entry: checksums.get(entry) for entry in KINDS}
 
@@ -44,7 +45,7 @@ def write(content: Mapping[str, bytes], directory: Path) -> None:
 
 
 def load(entries: Mapping[str, Any], directory: Path | str) -> dict[str, Any]:
-    """Return what a run learned, by attribute.
+    """Load the files of a run, and return their contents by attribute of the run.
 
     Args:
         entries: Record of the run.

@@ -58,9 +58,9 @@ def train(
             Its normalizers are reused too, and its goal dimensions unless `data.goal` is "reward".
         stop_step: Step to stop at; the run can be resumed later.
         report: Function that is called with the step and its metrics whenever they are logged.
-        policy_progress: Function that is called with the number of steps in which the low-level
-            policy has been learned so far, if there is one; it comes before the first training
-            step.
+        policy_progress: Function that is called with the number of optimizer steps of the low-level
+            policy taken so far. If training learns such a policy, it does so before the first
+            training step.
         command: Command line to record in `config.json`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""An environment with a global random state of its own."""
+"""An environment with its own state of NumPy's global random generator."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ import numpy as np
 
 
 class OwnGlobalRandom(gymnasium.Wrapper):
-    """Gives an environment that draws from `np.random` a state of that generator for itself.
+    """Gives an environment that draws from `np.random` its own state of that generator.
 
-    `reset(seed=...)` seeds the state. It is in place during `reset` and `step` alone, so that an
-    episode depends on its seed, not on what else draws from the generator: other environments, the
-    agent or the caller, who find the generator as they left it.
+    `reset(seed=...)` seeds the state, and only `reset` and `step` use it. An episode therefore
+    depends on its seed alone, not on draws of other environments, the agent or the caller, whose
+    state of the generator does not change.
 
     Args:
         env: Environment.
@@ -55,8 +55,14 @@ class OwnGlobalRandom(gymnasium.Wrapper):
 class _GlobalState(NamedTuple):
     """State of NumPy's global generator.
 
-    Exchanging bit generators takes a microsecond; copying their state takes as long as a step of a
-    small environment. The pending number of a pair of normal numbers is not part of them.
+    To replace the bit generator takes a microsecond; to copy its state takes as long as a step of a
+    small environment. Normal numbers are drawn in pairs, of which the generator keeps the second
+    outside of the bit generator.
+
+    Attributes:
+        bit_generator: The bit generator itself, not a copy.
+        has_gauss: Whether the second number of a pair is waiting, 0 or 1.
+        gauss: That number.
     """
 
     bit_generator: Any

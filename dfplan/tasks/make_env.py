@@ -40,7 +40,7 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
     env_id = registered_id(env_id)
     try:
         with warnings.catch_warnings():
-            # Whoever asks for a render mode finds out whether there is one, and says so.
+            # Callers that ask for a render mode check it themselves, and report a missing one.
             warnings.filterwarnings("ignore", message=".*initialised with render_mode")
             return gymnasium.make(env_id, **{**(env_kwargs or {}), **overrides})
     except gymnasium.error.UnregisteredEnv as error:

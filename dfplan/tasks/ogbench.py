@@ -9,7 +9,7 @@ The environments draw from NumPy's global generator: the noise of starts and goa
 the exits of teleporters at any step.
 
 Deviation: OGBench seeds nothing per episode. Here each episode has a seed of its own, so that it
-can be repeated alone; the seed is that of the global generator as well.
+can be repeated alone; it also seeds the global generator.
 """
 
 import dataclasses

@@ -57,10 +57,10 @@ class EvaluationProtocol(Protocol):
 
 @runtime_checkable
 class WrappingProtocol(Protocol):
-    """A method that an evaluation protocol may have in addition."""
+    """An optional method of an evaluation protocol."""
 
     def wrap(self, env: Any) -> Any:
-        """Return an environment as the protocol needs it, before its first reset.
+        """Return the environment in the form that the protocol needs, before its first reset.
 
         Args:
             env: Gymnasium environment.
@@ -93,7 +93,7 @@ PROTOCOLS = Registry(
 
 
 def wrap_env(protocol: EvaluationProtocol, env: Any) -> Any:
-    """Return the environment as a protocol needs it; see `WrappingProtocol`."""
+    """Return the environment in the form that a protocol needs; see `WrappingProtocol`."""
     return protocol.wrap(env) if isinstance(protocol, WrappingProtocol) else env
 
 
@@ -102,7 +102,7 @@ def begin_episode(
 ) -> tuple[Any, dict[str, Any]]:
     """Reset an environment as a protocol does, see `EvaluationProtocol.reset`.
 
-    The environment is one from `wrap_env`.
+    The environment must be one that `wrap_env` has returned.
 
     Raises:
         UserError: If the environment does not have the protocol's tasks.

@@ -1,21 +1,19 @@
 """Orbax checkpoints of a training run: averaged weights and training state, as separate items."""
 
 import contextlib
-import inspect
 import json
-import logging
 import re
-import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
+from dfplan.training.quiet_threads import quiet_threads
 from dfplan.training.step import TrainState
 from dfplan.types import PyTree, UserError, one_line
 from dfplan.util import files
@@ -101,7 +99,7 @@ class CheckpointStore:
         path = self.directory / str(step)
         with files.atomic_directory(path) as new:
             try:
-                with _quiet(), _orbax_path(new) as folder:
+                with quiet_threads(), _orbax_path(new) as folder:
                     for name, tree in items.items():
                         self._orbax.save(folder / name, args=ocp.args.StandardSave(tree))
             except Exception as error:  # Orbax and TensorStore raise many types of errors here
@@ -157,7 +155,7 @@ class CheckpointStore:
         path = self.directory / str(step)
         try:
             _check_contents(path, like)
-            with _quiet(), _orbax_path(path) as folder:
+            with quiet_threads(), _orbax_path(path) as folder:
                 return {name: self._load(folder / name, tree) for name, tree in like.items()}
         except Exception as error:  # Orbax and TensorStore raise many types of errors here
             raise UserError(
@@ -188,39 +186,6 @@ def _orbax_path(folder: Path) -> Iterator[Path]:
         link = Path(directory) / "link"
         link.symlink_to(folder)
         yield link
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what Orbax's and TensorStore's threads print about an error that is raised anyway.
-
-    They print more after the error has been raised, so that the filter stays in place then.
-    """
-    log = logging.getLogger("absl")
-    disabled_before = log.disabled
-    show = sys.unraisablehook
-    if not isinstance(show, _UnraisableFilter):
-        sys.unraisablehook = _UnraisableFilter(show)
-    log.disabled = True
-    try:
-        yield
-    finally:
-        log.disabled = disabled_before
-    sys.unraisablehook = show
-
-
-class _UnraisableFilter:
-    """Hook for errors outside any caller, which drops those of operations that Orbax abandoned."""
-
-    def __init__(self, show: Callable[[Any], object]):
-        self._show = show
-
-    def __call__(self, error: Any) -> None:
-        is_late = str(error.exc_value) == "Event loop is closed"
-        coroutine = error.object if inspect.iscoroutine(error.object) else None
-        is_abandoned = coroutine is not None and "orbax" in coroutine.cr_code.co_filename
-        if not (is_late or is_abandoned):
-            self._show(error)
 
 
 def _abstract(tree: PyTree) -> PyTree:

@@ -88,6 +88,9 @@ class Critic:
     def check_fits(self, state_dim: int) -> None:
         """Check that the arrays form an ensemble for states of that many dimensions.
 
+        Args:
+            state_dim: Length of a state.
+
         Raises:
             UserError: If an array is missing, of another shape or type, or not finite.
         """

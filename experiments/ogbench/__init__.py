@@ -1,1 +1,1 @@
-"""OGBench's mazes: what any controller can do, and what dfplan's planners do."""
+"""OGBench's mazes: bounds for any controller, and results of dfplan's planners."""

@@ -1,9 +1,10 @@
 """What any controller can reach in OGBench's point mazes: python -m experiments.ogbench.bound.
 
-For each task: the shortest way in control steps, and an oracle that knows the map and drives it in
-the environment. In the teleport maze it keeps away from the teleporters, whose exits are drawn at
-random and one of which is a dead end. Beside it stands a second oracle, which goes wherever the
-goal would be nearest with luck, and thinks again after every teleport.
+For each task, this prints the length of the shortest route in control steps, and the results of an
+oracle that knows the map and follows that route in the environment. In the teleport maze, the
+oracle avoids the teleporters, whose exits are drawn at random; one of the exits is a dead end. A
+second, optimistic oracle assumes that every teleporter leads to the exit nearest to the goal, and
+searches again after every teleport.
 """
 
 import argparse
@@ -52,12 +53,15 @@ def measure(maze: str, seeds: range) -> dict[str, dict[str, Any]]:
     env = wrap_env(PROTOCOL, gymnasium.make(f"ogbench.locomaze:pointmaze-{maze}-v0"))
     board = make_board(env.unwrapped)
     tasks = [int(task or 0) for task in assign_tasks(PROTOCOL, len(seeds))]
-    oracles = {"oracle": False} | ({"by luck": True} if maze == "teleport" else {})
+    oracles = {"oracle": False} | ({"optimistic oracle": True} if maze == "teleport" else {})
     episodes = []
     with step_bar(f"{maze} (episodes)", len(seeds)) as advance:
         for done, (seed, task) in enumerate(zip(seeds, tasks, strict=True)):
-            played = {name: drive(env, board, seed, task, luck) for name, luck in oracles.items()}
-            episodes.append(played)
+            outcomes = {
+                name: drive(env, board, seed, task, optimistic=optimistic)
+                for name, optimistic in oracles.items()
+            }
+            episodes.append(outcomes)
             advance(done + 1)
     env.close()
     result = {}
@@ -77,25 +81,28 @@ def make_board(maze: Any) -> Board:
     return Board(maze.maze_map, entrances, np.array(teleports["teleport_out_xys"]))
 
 
-def drive(env: Any, board: Board, seed: int, task: int | None, by_luck: bool) -> dict[str, float]:
-    """Play an episode.
+def drive(
+    env: Any, board: Board, seed: int, task: int | None, *, optimistic: bool
+) -> dict[str, float]:
+    """Play an episode with an oracle.
 
     Args:
         env: Environment of the protocol.
         board: Its board.
         seed: Seed of the episode.
         task: Number of the task.
-        by_luck: Whether ways lead through teleporters; see `Board.distance`.
+        optimistic: Whether routes lead through teleporters; see `Board.distance`.
 
     Returns:
-        The steps of the shortest way, those that were driven, and whether the goal was reached.
+        Control steps of the shortest route ("route_steps"), control steps taken ("steps"), and
+        whether the goal was reached ("success").
     """
     _, info = begin_episode(PROTOCOL, env, seed, task)
     goal = Disc(np.asarray(info["goal"]), GOAL_TOLERANCE)
-    moves = board.distance(goal, by_luck=by_luck)
+    moves = board.distance(goal, optimistic=optimistic)
     position = env.unwrapped.get_xy()
-    way = board.moves_from(moves, position)
-    assert way != UNREACHED
+    route_moves = board.moves_from(moves, position)
+    assert route_moves != UNREACHED
     steps = 0
     is_over = False
     while not is_over and (action := board.action(moves, position)) is not None:
@@ -104,19 +111,23 @@ def drive(env: Any, board: Board, seed: int, task: int | None, by_luck: bool) ->
         position = env.unwrapped.get_xy()
         steps += 1
         is_over = terminated or truncated
-    return {"way": way / MOVES, "steps": steps, "success": info.get("success", 0.0)}
+    return {
+        "route_steps": route_moves / MOVES,
+        "steps": steps,
+        "success": info.get("success", 0.0),
+    }
 
 
 def _summarize(episodes: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float | None]]:
     """Return means over episodes, for each oracle; steps are those of successes."""
     result = {}
     for name in episodes[0]:
-        way, steps, success = (
+        route_steps, steps, success = (
             np.array([episode[name][key] for episode in episodes])
-            for key in ("way", "steps", "success")
+            for key in ("route_steps", "steps", "success")
         )
         result[name] = {
-            "way": float(way.mean()),
+            "route_steps": float(route_steps.mean()),
             "success": float(success.mean()),
             "success_steps": float(steps[success == 1].mean()) if success.any() else None,
         }
@@ -135,12 +146,13 @@ def bound_table(mazes: dict[str, dict[str, Any]]) -> str:
                         maze,
                         task,
                         name,
-                        number(values["way"], 0),
+                        number(values["route_steps"], 0),
                         "–" if steps is None else number(steps, 0),
                         number(100 * values["success"], 0),
                     ]
                 )
-    return table(["maze", "task", "who", "shortest way", "steps driven", "success, %"], rows)
+    header = ["maze", "task", "controller", "shortest route", "steps taken", "success, %"]
+    return table(header, rows)
 
 
 if __name__ == "__main__":

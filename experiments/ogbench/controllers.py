@@ -1,4 +1,4 @@
-"""The low-level controllers to compare, learned from one dataset with the same number of steps."""
+"""The low-level controllers to compare, learned from one dataset in as many steps each."""
 
 import dataclasses
 import functools
@@ -25,12 +25,12 @@ from dfplan.types import Array, PyTree
 
 
 class Variant(NamedTuple):
-    """A controller.
+    """A low-level controller of the comparison.
 
     Attributes:
-        label: Description.
+        label: Description in the tables.
         controller: Spec of the low-level controller.
-        policy: Settings of the policy to change.
+        policy: Policy settings that differ from the task's.
     """
 
     label: str
@@ -71,7 +71,7 @@ class Learner:
 
     @functools.cached_property
     def run(self) -> Run:
-        """Run without a denoiser, whose tokens are those of the task."""
+        """Run without a denoiser, with the task's stride."""
         # As no denoiser is trained, windows can be short.
         changes = {"data.tokens": 2, "data.stitch": False, "policy.steps": self.steps}
         return fit_run(self.task, make_config(self.task).override(changes), self.data)
@@ -91,7 +91,7 @@ class Learner:
         """Return a controller.
 
         Args:
-            variant: Which one; its networks are learned once.
+            variant: Controller; its networks are learned once.
             lookahead: Lookahead of a policy in control steps; 0 for its default.
         """
         run, weights = self._learned(variant.label)

@@ -1,4 +1,4 @@
-"""Drive OGBench's mazes along reference plans: the test of a low-level controller alone."""
+"""Episodes in OGBench's mazes that follow reference plans, to test a low-level controller alone."""
 
 import dataclasses
 from collections.abc import Callable
@@ -21,7 +21,7 @@ TOKENS = 12
 POINT_STEP = 0.2
 """Meters by which an action of 1 moves the point."""
 CONTACT = 0.01
-"""Distance in meters between commanded and actual step that counts as a touched wall."""
+"""Meters between the commanded and the actual motion above which a step counts as wall contact."""
 
 
 @dataclasses.dataclass
@@ -34,7 +34,7 @@ class Robots:
         states: `[B, S]` present states.
         goals: `[B, 2]` goals, in meters.
         lengths: `[B]` length of the shortest route, in meters.
-        mean: `[S]` mean state of the data, which fills the dimensions that a route does not tell.
+        mean: `[S]` mean state of the data, for the dimensions that a route leaves open.
     """
 
     envs: list[Any]
@@ -82,7 +82,12 @@ Act = Callable[[Robots, int], np.ndarray]
 
 
 def follow(controller: LowLevelController, spacing: float) -> Act:
-    """Return how a controller follows reference plans."""
+    """Return a function that follows reference plans with a controller.
+
+    Args:
+        controller: Low-level controller.
+        spacing: Distance of tokens in meters.
+    """
     plans = np.empty(0)
 
     def act(robots: Robots, step: int) -> np.ndarray:
@@ -97,10 +102,11 @@ def follow(controller: LowLevelController, spacing: float) -> Act:
 
 
 def drive(robots: Robots, act: Act) -> dict[str, Any]:
-    """Drive until every episode has ended, and return what was measured.
+    """Play until every episode has ended, and return the metrics of `low_level.METRICS`.
 
-    A goal that is not reached counts with the whole limit.
+    An episode that does not reach its goal counts `LIMIT` steps.
     """
+    tasks = OGBenchProtocol().task_count
     count = len(robots.envs)
     steps = np.full(count, LIMIT)
     success = np.zeros(count, bool)
@@ -114,8 +120,8 @@ def drive(robots: Robots, act: Act) -> dict[str, Any]:
             after, _, _, _, info = robots.envs[row].step(actions[row])
             robots.states[row] = after
             if len(after) == 2:
-                moved = after - before - POINT_STEP * actions[row]
-                touched[row] += np.linalg.norm(moved) > CONTACT
+                deviation = after - before - POINT_STEP * actions[row]
+                touched[row] += np.linalg.norm(deviation) > CONTACT
             else:
                 overturned[row] |= _up(after) < 0
             if info["success"]:
@@ -126,7 +132,7 @@ def drive(robots: Robots, act: Act) -> dict[str, Any]:
             break
     result = {
         "success_rate": float(success.mean()),
-        "by_task": success.reshape(5, -1).mean(axis=1).tolist(),
+        "by_task": success.reshape(tasks, -1).mean(axis=1).tolist(),
         "mean_steps": float(steps.mean()),
         "steps_per_cell": float(np.mean((steps * UNIT / robots.lengths)[success]))
         if success.any()

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import numpy as np
 from dfplan.agent import Agent
 from dfplan.cli.progress_bar import step_bar
 from dfplan.evaluation.episodes import Episodes
-from dfplan.evaluation.evaluate import time_limit
 from dfplan.evaluation.latency import plan_latency
 from dfplan.evaluation.metrics import measure, score_tasks
 from dfplan.evaluation.play import run_episodes
+from dfplan.evaluation.time_limit import time_limit
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.protocols import PROTOCOLS, begin_episode, wrap_env
 from dfplan.tasks.registry import Task
@@ -27,10 +28,8 @@ METRICS = ("success_rate", "first_reach")
 
 
 def evaluate(study: Study) -> None:
-    """Evaluate every trained run of the study."""
-    for name, seed in itertools.product(study.names, study.seeds):
-        task = maze_task(name)
-        trained = load(study, task, name, seed)
+    """Evaluate every run of the study; measured ones are skipped."""
+    for name, seed, task, trained in _trained_runs(study):
         measure_once(
             study.result(name, seed),
             trained.request(task, study.evaluation),
@@ -38,8 +37,15 @@ def evaluate(study: Study) -> None:
         )
 
 
+def _trained_runs(study: Study) -> Iterator[tuple[str, int, Task, Trained]]:
+    """Yield the task's name, the training seed, the task and the trained run, for all runs."""
+    for name, seed in itertools.product(study.names, study.seeds):
+        task = maze_task(name)
+        yield name, seed, task, load(study, task, name, seed)
+
+
 def load(study: Study, task: Task, name: str, seed: int) -> Trained:
-    """Return a trained run with the planner settings of the task's present preset."""
+    """Return a trained run with the planner settings of the task's current preset."""
     prefix = "planner."
     planner = {k.removeprefix(prefix): v for k, v in task.preset.items() if k.startswith(prefix)}
     return Trained.load(study.run(name, seed), planner)
@@ -57,8 +63,8 @@ def evaluate_run(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
 
 def play_episodes(agent: Agent, task: Task, seeds: range) -> Episodes:
     """Play one episode per seed by the task's protocol."""
-    steps = time_limit(make_env(task.env, task.env_kwargs))
-    with step_bar(f"{task.name}, {len(seeds)} episodes", len(seeds) * steps) as advance:
+    max_steps = time_limit(make_env(task.env, task.env_kwargs))
+    with step_bar(f"{task.name}, {len(seeds)} episodes", len(seeds) * max_steps) as advance:
         return run_episodes(
             agent,
             lambda: make_env(task.env, task.env_kwargs),
@@ -67,15 +73,13 @@ def play_episodes(agent: Agent, task: Task, seeds: range) -> Episodes:
             goal=agent.layout.goal,
             goal_dims=agent.layout.goal_dims,
             protocol=PROTOCOLS.make(task.protocol),
-            progress=lambda over, step: advance(over * steps + step),
+            progress=lambda over, steps: advance(over * max_steps + steps),
         )
 
 
 def time_plans(study: Study) -> None:
-    """Time the plans of every trained run for one robot; nothing else may run meanwhile."""
-    for name, seed in itertools.product(study.names, study.seeds):
-        task = maze_task(name)
-        trained = load(study, task, name, seed)
+    """Time the plans of every run for one robot; the machine must be idle otherwise."""
+    for name, seed, task, trained in _trained_runs(study):
         measure_once(
             study.latency(name, seed),
             trained.request(task, range(LATENCY_SEED, LATENCY_SEED + LATENCY_CALLS)),
@@ -84,7 +88,7 @@ def time_plans(study: Study) -> None:
 
 
 def _time_run(trained: Trained, task: Task) -> dict[str, Any]:
-    """Return the times of the first plan of episodes, whose routes are the longest."""
+    """Return the planning times of the first plans of episodes, which are the longest plans."""
     protocol = PROTOCOLS.make(task.protocol)
     env = wrap_env(protocol, make_env(task.env, task.env_kwargs))
     agent = trained.agent()

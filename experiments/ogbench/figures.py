@@ -1,16 +1,18 @@
 """Figures: plans and driven paths of a maze's five tasks, and stitched windows over their data."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.colors import ListedColormap
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
 from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
 from dfplan.evaluation.episodes import Episodes
-from dfplan.plots.plans import Draw, PlanCase, draw_plans
+from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.style import INK, PLAN, mark_ends, name_axes
 from dfplan.runs.run import Run
 from dfplan.tasks.make_env import make_env
@@ -94,10 +96,10 @@ def _positions(tokens: jax.Array, run: Run) -> jax.Array:
     return jnp.asarray(states)[..., :2]
 
 
-def _wall_painter(name: str) -> Draw:
+def _wall_painter(name: str) -> Callable[..., None]:
     """Return a function that draws the walls of a task's maze."""
     task = maze_task(name)
-    env = make_env(task.env, task.env_kwargs)
+    env: Any = make_env(task.env, task.env_kwargs)
     walls: Any = np.asarray(env.unwrapped.maze_map)
     env.close()
 
@@ -105,7 +107,7 @@ def _wall_painter(name: str) -> Draw:
         height, width = walls.shape
         edges = [np.arange(n + 1) * UNIT - 1.5 * UNIT for n in (width, height)]
         shown = np.ma.masked_equal(walls, 0)
-        ax.pcolormesh(*edges, shown, color=WALL, zorder=0)
+        ax.pcolormesh(*edges, shown, cmap=ListedColormap([WALL]), zorder=0)
         ax.set_xlim(edges[0][0], edges[0][-1])
         ax.set_ylim(edges[1][0], edges[1][-1])
 

@@ -1,8 +1,8 @@
 """Compare low-level controllers on reference plans: python -m experiments.ogbench.low_level TASK.
 
-The plans are shortest routes of the map, made anew every 20 control steps from where the robot is,
-with tokens as far apart as the data move. What differs is thus the controller alone, and its
-success is an upper bound of that of any planner which drives with it.
+The plans are shortest routes on the map, computed again every 20 control steps from where the robot
+is, with tokens as far apart as the data move. Only the controllers differ, so a planner that uses
+one of them can hardly succeed more often than it does here.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from experiments.ogbench.reference import steps_per_cell
 RESULTS = Path(__file__).parent / "low_level"
 SEED = 37_000
 QUANTILE = 0.9
-"""Quantile of the data's speed that spaces the tokens: that of straight stretches."""
+"""Quantile of the data's speed that spaces the tokens, which is the speed on straight corridors."""
 TIMED_CALLS = 200
 METRICS = {
     "success_rate": 2,
@@ -44,7 +44,7 @@ COLUMNS = ("controller", "success", "steps", "steps per cell", "touching walls",
 def main(argv: Sequence[str] | None = None) -> int:
     """Learn the controllers of each task, drive with them, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m experiments.ogbench.low_level")
-    parser.add_argument("tasks", nargs="+", metavar="TASK", help="tasks whose data are collected")
+    parser.add_argument("tasks", nargs="+", metavar="TASK", help="tasks with collected data")
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--episodes", type=int, default=10, help="episodes per OGBench task")
     parser.add_argument(
@@ -85,8 +85,12 @@ def measure(
     stride = learner.run.config.data.stride
     spacing = _spacing(data, list(task.goal_dims), stride)
     request = {"task": name, "data": data.fingerprint, "episodes": episodes, "steps": steps}
-    rows = [(v, a) for v in variants for a in (lookaheads if VARIANTS[v].looks_ahead else [0])]
-    for variant, lookahead in rows:
+    combinations = [
+        (variant, lookahead)
+        for variant in variants
+        for lookahead in (lookaheads if VARIANTS[variant].looks_ahead else [0])
+    ]
+    for variant, lookahead in combinations:
 
         def drive_once(variant: str = variant, lookahead: int = lookahead) -> dict[str, Any]:
             begin = time.perf_counter()
@@ -115,8 +119,7 @@ def _spacing(data: Trajectories, dims: list[int], stride: int) -> float:
     """Return the distance that the data cover per token on straight stretches, in meters."""
     points = data.state[:, dims]
     ends = np.arange(len(points)) + stride
-    last = np.repeat(data.start + data.length - 1, data.length)
-    begin = np.flatnonzero(ends <= last)
+    begin = np.flatnonzero(ends <= data.last_row)
     distance = np.linalg.norm(points[begin + stride] - points[begin], axis=-1)
     return float(np.quantile(distance, QUANTILE))
 

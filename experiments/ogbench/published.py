@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """A method's results by task name without its prefix.
+    """A method's results, by the task's name without "ogbench-".
 
     Attributes:
         method: Name of the method.
-        source: Where the numbers stand.
+        source: Paper that states the numbers.
         results: Success in percent.
     """
 
@@ -34,14 +34,14 @@ BASELINES = Published(
 )
 DIFFUSION_FORCING = Published(
     "Diffusion Forcing",
-    "HorizonFlow's paper",
+    "as reported by HorizonFlow, jh2525.github.io/HorizonFlow",
     {
         **_row("pointmaze", "navigate", medium=82, large=60, giant=52),
         **_row("antmaze", "navigate", medium=32, large=4, giant=0),
     },
 )
 PLANNERS = Published(
-    "best planner",
+    "best published planner",
     "HorizonFlow (navigate); ALPS, arXiv 2602.05031, and TTGS, arXiv 2510.07257 (point, stitch); "
     "GAS (ant, stitch and explore)",
     {

@@ -1,4 +1,4 @@
-"""Reference plans for OGBench's mazes: shortest routes of the map, so that no planner is needed."""
+"""Reference plans for OGBench's mazes: shortest routes on the map, so that no planner is needed."""
 
 import numpy as np
 
@@ -18,11 +18,17 @@ def route(cells: MazeCells, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
 
 
 def tokens_along(points: np.ndarray, spacing: float, count: int) -> np.ndarray:
-    """Return `count` points `[count, 2]` on a polyline at equal distances; the last one repeats."""
+    """Return points `[count, 2]` at equal distances on a polyline; its end is repeated.
+
+    Args:
+        points: `[K, 2]` corners of the polyline, in meters.
+        spacing: Distance between points, in meters.
+        count: Number of points.
+    """
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=-1)
     arc = np.concatenate([[0.0], np.cumsum(lengths)])
-    at = np.minimum(np.arange(count) * spacing, arc[-1])
-    return np.stack([np.interp(at, arc, points[:, d]) for d in range(2)], axis=-1)
+    distances = np.minimum(np.arange(count) * spacing, arc[-1])
+    return np.stack([np.interp(distances, arc, points[:, d]) for d in range(2)], axis=-1)
 
 
 def route_length(cells: MazeCells, start: np.ndarray, goal: np.ndarray) -> float:
@@ -32,7 +38,7 @@ def route_length(cells: MazeCells, start: np.ndarray, goal: np.ndarray) -> float
 
 
 def steps_per_cell(cells: MazeCells, positions: np.ndarray, is_first: np.ndarray) -> float:
-    """Return the control steps that data take from a cell to the next, on average.
+    """Return the mean number of control steps that the data take from one cell to the next.
 
     Args:
         cells: Cells of the maze.

@@ -1,8 +1,9 @@
-"""Shortest ways of OGBench's point through a maze, in control steps.
+"""Shortest routes of OGBench's point through a maze, in control steps.
 
-An action moves the point by up to 0.2 m along each axis, so a straight way takes as many steps as
-its longer side holds 0.2 m. Ways are those of a king on a board with squares of 0.05 m, four moves
-to a step. The point may be wherever its center is 0.7 m from every wall.
+An action moves the point by up to 0.2 m along each axis, so the number of steps along a straight
+line is the larger of its two extents, divided by 0.2 m. The search moves like a chess king, on a
+grid with squares of 0.05 m and with four moves per control step. The point's center keeps at least
+0.7 m from every wall.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ MOVES = 4
 SQUARE = STEP / MOVES
 UNREACHED = np.iinfo(np.int32).max
 CLEARANCE = 1e-3
-"""Distance that ways keep from the edge of a teleporter's reach, on either side, in meters."""
+"""Distance that routes keep from the edge of a teleporter's reach, on either side, in meters."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Disc:
 
 
 class Board:
-    """Squares of a maze.
+    """A maze as a grid of squares, on which shortest routes are searched.
 
     Args:
         walls: `[I, J]` int, the maze's map; 1 marks walls.
@@ -54,18 +55,18 @@ class Board:
             self._entered |= self._inside(disc, -CLEARANCE)
         self._exits = [self._square(point) for point in exits]
 
-    def distance(self, goal: Disc, *, by_luck: bool = False) -> np.ndarray:
-        """Return the moves from every square to the goal, `UNREACHED` where there is no way.
+    def distance(self, goal: Disc, *, optimistic: bool = False) -> np.ndarray:
+        """Return the moves from every square to the goal, `UNREACHED` where no route exists.
 
         Args:
             goal: Places where the goal counts as reached.
-            by_luck: Whether ways may lead through teleporters, which then lead to the exit that is
-                nearest to the goal; otherwise they keep away from them.
+            optimistic: Whether routes may lead through teleporters, each to the exit that is
+                nearest to the goal; otherwise routes avoid teleporters.
         """
-        free = self._free if by_luck else self._free & ~self._avoided
+        free = self._free if optimistic else self._free & ~self._avoided
         moves = np.full(free.shape, UNREACHED, np.int32)
         frontier = np.argwhere(self._inside(goal) & free)
-        may_teleport = by_luck
+        may_teleport = optimistic
         level = 0
         while len(frontier):
             moves[tuple(frontier.T)] = level
@@ -84,7 +85,7 @@ class Board:
     def action(self, moves: np.ndarray, position: np.ndarray) -> np.ndarray | None:
         """Return the action `[2]` to the square nearest to the goal within one step.
 
-        None if no way leads to the goal from there.
+        None if no route leads to the goal from there.
         """
         i, j = self._square(position)
         window = np.s_[i - MOVES : i + MOVES + 1, j - MOVES : j + MOVES + 1]

@@ -1,4 +1,4 @@
-"""What is measured: tasks, seeds, and the files of runs, results and pages."""
+"""The study: its tasks and seeds, and the files of its runs, results and pages."""
 
 import dataclasses
 from pathlib import Path
@@ -19,7 +19,7 @@ class Study:
     """A comparison, whole or in part.
 
     Attributes:
-        names: Names of tasks, without their prefix: pointmaze-giant-stitch.
+        names: Names of tasks without "ogbench-", such as pointmaze-giant-stitch.
         seeds: Training seeds.
         runs: Folder of the trained runs.
         results: Folder of the measurements, one JSON file per run.
@@ -53,5 +53,5 @@ class Study:
 
 
 def maze_task(name: str) -> Task:
-    """Return the task of a name."""
+    """Return the task of a name without "ogbench-"."""
     return get_task(PREFIX + name)

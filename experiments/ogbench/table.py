@@ -6,19 +6,20 @@ import numpy as np
 
 from dfplan.cli.common import console
 from dfplan.evaluation.bootstrap import interval
+from dfplan.tasks.ogbench import OGBenchProtocol
 from experiments.common import records
 from experiments.common.markdown import EMPTY, number, table
 from experiments.common.pages import fill_readme
+from experiments.common.protocol import TRAINING_SEEDS
 from experiments.ogbench.published import PUBLISHED
 from experiments.ogbench.study import HERE, NAMES, Study
 
-TASKS = 5
+TASKS = OGBenchProtocol().task_count
 BOUND = HERE / "bound.json"
-SEEDS = (0, 1, 2)
 
 
 def write_table(study: Study) -> None:
-    """Write the table of what is measured so far, and print it."""
+    """Write the table of the runs evaluated so far, and print it."""
     text = render(study)
     fill_readme(study.pages, HERE / "README.md", {"table": text})
     console.print(text)
@@ -33,8 +34,8 @@ def render(study: Study) -> str:
 
 def _results(study: Study, name: str) -> list[dict[str, Any]]:
     """Return the evaluations of a task, one per training seed that was evaluated."""
-    found = [records.read(study.result(name, seed)) for seed in SEEDS]
-    return [result for result in found if result is not None]
+    evaluations = [records.read(study.result(name, seed)) for seed in TRAINING_SEEDS]
+    return [evaluation for evaluation in evaluations if evaluation is not None]
 
 
 def _success_table(results: dict[str, list[dict[str, Any]]]) -> str:

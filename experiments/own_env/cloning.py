@@ -45,7 +45,7 @@ class Cloning:
         *,
         episode_over: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return actions `[B, A]`; nothing but the observations is used."""
+        """Return actions `[B, A]` for a batch of observations; other arguments are ignored."""
         state = self._states.encode(self._layout.state(observation))
         return self._layout.clip_action(np.asarray(self._actions.decode(self._net(state))))
 

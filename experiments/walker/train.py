@@ -1,7 +1,7 @@
 """Train an ant to walk in any direction: python -m experiments.walker.train.
 
 OGBench (arXiv 2410.20092, appendix) collects its ant datasets with a policy that SAC has trained
-for 400,000 steps on `online-ant-xy`: the observation ends with a direction, drawn anew every 100
+for 400,000 steps on `online-ant-xy`: the observation ends with a direction that changes every 100
 steps, and the reward is the distance covered in it. SBX, Stable-Baselines3's algorithms in JAX,
 does the same here, with a smaller network and batch than OGBench's.
 """
@@ -37,7 +37,7 @@ EVALUATION_SEED = 10_000
 
 
 def make_env() -> gym.Env:
-    """Make the ant that is rewarded for walking in the direction that its observation names."""
+    """Make the ant that is rewarded for walking in the direction at the end of its observation."""
     import ogbench.online_locomotion  # noqa: F401
     from ogbench.online_locomotion.wrappers import GymXYWrapper
 
@@ -57,7 +57,7 @@ def train(steps: int, seed: int, evaluate_every: int) -> Iterator[tuple[Layers, 
 
 
 def actor_layers(model: Any) -> Layers:
-    """Return the layers of an SBX actor up to the mean of its actions, without their deviation."""
+    """Return the layers of an SBX actor that compute the mean of its actions."""
     params = model.policy.actor_state.params["params"]
     dense = [params[f"Dense_{k}"] for k in range(len(WIDTHS) + 1)]
     return tuple((np.asarray(layer["kernel"]), np.asarray(layer["bias"])) for layer in dense)

@@ -4,13 +4,14 @@
     python -m scripts.kill --root build/kill --table
 
 A command is stopped (SIGSTOP) before each operation that opens a file for writing, renames or
-removes something, or creates a directory, and at 200 random times. What it has written so far is
-what it would leave if it were killed then. In addition, it is killed (SIGKILL) at 20 random times.
+removes something, or creates a directory, and at 200 random times. The files that it has written so
+far are those that it would leave if it were killed then. In addition, it is killed (SIGKILL) at 20
+random times.
 Its output must be complete or absent, all other files must be unchanged, and the same command (or
 `--resume` of the training) must succeed from each different state and leave no hidden file.
 
-Results are lines of `ROOT/COMMAND.jsonl`; a second call goes on with what is missing. Exits with
-code 1 on a failure.
+Results are lines of `ROOT/COMMAND.jsonl`; a second call continues with what is missing. The exit
+code is 1 after a failure.
 """
 
 import argparse
@@ -39,7 +40,7 @@ from tests.faults import kill_after, stop_at_operations, stop_at_times
 
 HEADER = """\
 | command | stopped before file operations | stopped at random times | killed \
-| different states | of which run again | failures |
+| different states | states run again | failures |
 |---|---:|---:|---:|---:|---:|---:|"""
 KINDS = ("operation", "time", "kill")
 MAX_RUNS = 5
@@ -72,7 +73,7 @@ def main() -> int:
 
 
 class _Results:
-    """What was found about one command so far: lines of a file."""
+    """The results of one command so far, stored as lines of a file."""
 
     def __init__(self, root: Path, name: str):
         self.name = name
@@ -81,7 +82,7 @@ class _Results:
         self.records = [json.loads(line) for line in lines]
 
     def add(self, **record: Any) -> None:
-        """Add a record, to the file too."""
+        """Append a record, also to the file."""
         self.records.append(record)
         with self._file.open("a") as file:
             file.write(json.dumps(record) + "\n")
@@ -114,7 +115,7 @@ class _Results:
 
 
 class _Harness:
-    """Stops and kills of one command."""
+    """Stops and kills one command, and runs it again."""
 
     def __init__(self, root: Path, name: str, args: argparse.Namespace):
         self._argv = shlex.split(COMMANDS[name])
@@ -126,7 +127,7 @@ class _Harness:
         self._command = functools.partial(run_quietly, self._argv)
 
     def run(self) -> None:
-        """Do everything that is missing in the results, within the time limit."""
+        """Do what the results lack, within the time limit."""
         end = time.perf_counter() + 60 * self._args.minutes
         self._states.mkdir(exist_ok=True)
         fresh_folder(self._folder)
@@ -146,7 +147,7 @@ class _Harness:
         for step in steps:
             if time.perf_counter() < end:
                 step()
-        for name in self._to_run():  # Those that the kills have added.
+        for name in self._to_run():  # States that the kills have added.
             if time.perf_counter() < end:
                 self._run_again(name, expected)
 

@@ -78,7 +78,7 @@ def _visible(folder: Path) -> set[str]:
 
 
 def _damage(path: Path) -> str:
-    """Return how a file is damaged; empty if it is not."""
+    """Return how a file is damaged; an empty string if it is not."""
     data = path.read_bytes()
     try:
         if path.name in ("another.json", "data") or path.parent.name == "run-2":

@@ -69,7 +69,7 @@ def prepare(root: Path) -> None:
 
 
 def fresh_folder(folder: Path) -> None:
-    """Make a folder anew that holds other files, and change into it."""
+    """Replace a folder by a new one that holds only `OTHERS`, and change into it."""
     os.chdir(folder.parent)
     shutil.rmtree(folder, ignore_errors=True)
     for path, text in OTHERS.items():
@@ -81,8 +81,8 @@ def fresh_folder(folder: Path) -> None:
 def import_modules(argv: list[str]) -> None:
     """Import everything that a command imports, so that its forks start at once.
 
-    A fork runs the command and reports its modules, as a command also starts JAX's threads, which
-    no fork would inherit.
+    A fork runs the command and reports its modules. This process does not run it, because JAX would
+    start threads, which forks do not inherit.
     """
     with tempfile.TemporaryDirectory() as name:
         report = Path(name) / "modules.json"

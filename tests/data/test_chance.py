@@ -1,4 +1,4 @@
-"""Steps that are up to chance: a corridor with a portal, with a random exit or always the same."""
+"""Steps with a random outcome: a corridor with a portal that has one exit or random exits."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from dfplan.types import UserError
 EXITS = np.array([[20.0, 0.0], [0.0, 30.0], [40.0, 10.0]])
 EPISODES = 60
 EVERY = 10
-"""One episode of so many enters the portal."""
+"""One in this many episodes enters the portal."""
 PORTAL = 12
 """Step at which an episode enters the portal."""
 
@@ -40,8 +40,7 @@ def dataset(walks):
 
 
 def find(data):
-    last = np.repeat(data.start + data.length - 1, data.length)
-    return np.flatnonzero(find_chance(data.state[:, :2], last))
+    return np.flatnonzero(find_chance(data.state[:, :2], data.last_row))
 
 
 def test_jumps_to_random_exits_are_found():
@@ -77,12 +76,11 @@ def test_parts_of_episodes_hold_every_other_step():
     assert (parts.action != data.action).sum() == EPISODES / EVERY
 
 
-def test_stitched_routes_do_not_count_on_lucky_exits():
+def test_stitched_routes_do_not_rely_on_lucky_exits():
     data = dataset(walk(EXITS))
 
     def tokens_to_exit(data):
-        last = np.repeat(data.start + data.length - 1, data.length)
-        graph = fit_stitch_graph(data.state[:, :2], last, stride=4)
+        graph = fit_stitch_graph(data.state[:, :2], data.last_row, stride=4)
         tokens = np.asarray(graph.tokens_to_go)
         cell = np.asarray(graph.cell)
         beyond = data.state[:, 1] > 20  # only the portal leads there

@@ -49,7 +49,7 @@ def episodes():
 
 @pytest.fixture(scope="module")
 def last(episodes):
-    return np.repeat(episodes.start + episodes.length - 1, episodes.length)
+    return episodes.last_row
 
 
 @pytest.fixture(scope="module")

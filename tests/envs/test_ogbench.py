@@ -111,7 +111,7 @@ def test_teleports_lead_to_exits():
 def test_the_environment_replays_episodes_with_teleports_to_the_last_bit(kind, monkeypatch):
     env = gym.make(env_id("teleport"), **ENDLESS).unwrapped
     entrances, exits = (
-        np.array(env._teleport_info[f"teleport_{way}_xys"]) for way in ("in", "out")
+        np.array(env._teleport_info[f"teleport_{side}_xys"]) for side in ("in", "out")
     )
     cells = MazeCells(env.maze_map)
     teleports = Teleports(entrances=entrances, exits=exits, reach=1.5)

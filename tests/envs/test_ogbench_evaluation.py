@@ -24,7 +24,7 @@ LAYOUT = Layout(2, 2, goal_dims=(0, 1))
 
 
 class Walker:
-    """Walks to its goal by the map, and through teleporters if they lie on its way."""
+    """Walks to its goal by the map, and through teleporters that lie on its route."""
 
     def __init__(self, cells):
         self.cells = cells

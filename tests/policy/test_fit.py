@@ -10,8 +10,9 @@ import pytest
 from dfplan.data.minari_io import Trajectories, from_episodes
 from dfplan.data.windows import TrainingArrays, fit_normalizers, make_training_arrays
 from dfplan.policy.config import PolicyConfig
-from dfplan.policy.fit import fit_policy, sample_transitions
+from dfplan.policy.fit import fit_policy
 from dfplan.policy.policy import Policy
+from dfplan.policy.transitions import sample_transitions
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
@@ -92,12 +93,12 @@ def test_it_is_faster_than_the_average_of_the_data(data, policy, arrays):
 
 
 def test_the_same_seed_gives_the_same_policy(arrays, policy, same_bits):
-    seen = []
+    reports = []
     again = fit_policy(
-        arrays, CONFIG, target_dims=GOAL, stride=STRIDE, seed=0, progress=seen.append
+        arrays, CONFIG, target_dims=GOAL, stride=STRIDE, seed=0, progress=reports.append
     )
     same_bits(again, policy)
-    assert seen == list(range(30, 601, 30))
+    assert reports == list(range(30, 601, 30))
 
 
 def test_relative_dimensions_make_it_the_same_everywhere(policy):
@@ -114,7 +115,7 @@ def test_only_a_timed_policy_sees_the_time_left(policy, timed):
     inputs = dataclasses.replace(policy.inputs, timed=timed)
     state = jnp.zeros((4, 3))
     target = jnp.full((4, 2), 0.2)
-    # Beyond the horizon, a policy was never trained.
+    # Steps beyond the horizon are clipped, as no policy was trained on them.
     features = inputs.timed_features(state, target, jnp.array([2.0, 6.0, 12.0, 1e6]))
     assert features.shape == (4, 3 + timed)
     if timed:

@@ -54,7 +54,7 @@ class Dimension:
 
     @property
     def narrow(self) -> bool:
-        """Whether it may hold drift alone, see `dfplan.representation.narrow`."""
+        """Whether it may hold only drift, see `dfplan.representation.narrow`."""
         varies = self.std > 0 and not (self.constant or self.noise)
         return varies and bool(is_narrow(np.array(self.mean), np.array(self.std)))
 

@@ -1,4 +1,4 @@
-"""The ant of OGBench's mazes, many at once."""
+"""OGBench's ant, many of them at once."""
 
 # MuJoCo's bindings have no type stubs.
 # pyright: reportAttributeAccessIssue=false
@@ -14,16 +14,16 @@ from dfplan_envs.ogbench.walker import load_walker, walk
 
 FRAME_SKIP = 5
 RESET_NOISE = 0.1
-"""Half width of the uniform noise on poses after a reset, and deviation of that on velocities."""
+"""Half-width of the uniform noise on poses after a reset, and deviation of that on velocities."""
 PARTS_PER_CORE = 4
-"""Parts of the batch per thread, so that a thread with slower ants does not delay the others."""
+"""Parts of the batch per thread; with several, a part that takes longer delays the batch less."""
 
 
 class AntBatch:
     """Steps `B` ants with the same arithmetic as OGBench's `AntEnv.step`, on all cores.
 
-    MuJoCo releases Python's lock while it steps. Each ant has its own MuJoCo state, so that the
-    states do not depend on the number of cores.
+    MuJoCo releases Python's global lock while it steps. Each ant has its own MuJoCo state, so
+    results do not depend on the number of cores.
 
     Args:
         model: Compiled model of the maze.
@@ -59,7 +59,7 @@ class AntBatch:
         self.place(np.arange(len(self._data)), positions)
 
     def place(self, rows: np.ndarray, positions: np.ndarray) -> None:
-        """Move some ants to `positions` `[R, 2]`, in the pose that they have."""
+        """Move the ants `rows` `[R]` to `positions` `[R, 2]`; their poses stay the same."""
         for row, position in zip(rows.tolist(), positions, strict=True):
             self._data[row].qpos[:2] = position
             mujoco.mj_forward(self._model, self._data[row])

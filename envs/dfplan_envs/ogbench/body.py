@@ -1,4 +1,4 @@
-"""Body: the robot of a maze, many at once."""
+"""The interface of a maze's robot, for many of them at once."""
 
 from typing import Protocol
 
@@ -27,7 +27,7 @@ class Body(Protocol):
         ...
 
     def place(self, rows: np.ndarray, positions: np.ndarray) -> None:
-        """Move some robots to `positions` `[R, 2]`, in the pose that they have."""
+        """Move the robots `rows` `[R]` to `positions` `[R, 2]`; their poses stay the same."""
         ...
 
     def act(self, directions: np.ndarray) -> np.ndarray:

@@ -28,10 +28,10 @@ TELEPORT_REACH = 1.5
 
 @dataclasses.dataclass(frozen=True)
 class Robot:
-    """A robot that walks through mazes.
+    """A robot of OGBench's mazes.
 
     Attributes:
-        make_body: Function of the compiled model, the maze's cells and a number of robots.
+        make_body: Function of the compiled model, the maze's cells and the number of robots.
         action_noise: Standard deviation of the noise on actions for each kind of data.
     """
 
@@ -91,8 +91,8 @@ def collect(
         in batches as it advances, so that a dataset need not fit into memory.
 
     Raises:
-        ValueError: If `steps` is not positive, `env_id` is not such a maze, or its robot has no
-            data of this kind.
+        ValueError: If `steps` is not positive, `env_id` is not one of these mazes, or its robot has
+            no data of this kind.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")

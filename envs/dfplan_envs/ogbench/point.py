@@ -48,16 +48,16 @@ class PointBatch:
         return self._position.copy()
 
     def reset(self, positions: np.ndarray, rngs: list[np.random.Generator]) -> None:
-        """Place all points at `positions` `[B, 2]`; nothing else is drawn."""
+        """Place all points at `positions` `[B, 2]`; `rngs` are unused, as a point has no pose."""
         self._position[:] = positions
         self._warm_start[:] = 0.0
 
     def place(self, rows: np.ndarray, positions: np.ndarray) -> None:
-        """Move some points to `positions` `[R, 2]`."""
+        """Move the points `rows` `[R]` to `positions` `[R, 2]`."""
         self._position[rows] = positions
 
     def act(self, directions: np.ndarray) -> np.ndarray:
-        """Return the actions `[B, 2]` that move in `directions`, which are those themselves."""
+        """Return the actions `[B, 2]` that move in `directions` `[B, 2]`: the same vectors."""
         return directions
 
     def step(self, actions: np.ndarray) -> None:

@@ -4,7 +4,7 @@ A robot moves with Gaussian noise on its actions:
 
 - "navigate": along shortest routes to random goals, one after the other;
 - "stitch": along the shortest route to a goal four cells away, where it stays;
-- "explore": in a random direction, drawn anew every 10 steps.
+- "explore": in a random direction, with a new one every 10 steps.
 
 Each episode draws from its own generator, so that it does not depend on the others.
 """

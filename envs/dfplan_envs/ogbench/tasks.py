@@ -6,17 +6,17 @@ from typing import Any
 MAZES = ("medium", "large", "giant", "teleport")
 DESCRIPTIONS = {
     "navigate": "long routes to random goals",
-    "stitch": "pieces of four cells, to be put together",
-    "explore": "random directions with much noise",
+    "stitch": "short pieces of four cells, to be combined",
+    "explore": "random directions with strong noise",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class MazeFamily:
-    """The mazes of a robot.
+    """A robot's mazes.
 
     Attributes:
-        name: OGBench's name of the robot's mazes.
+        name: OGBench's name for them.
         sizes: Names of the mazes for each kind of data.
         preset: Settings of its tasks.
     """
@@ -29,19 +29,19 @@ class MazeFamily:
 STEPS = {"navigate": 1_000_000, "stitch": 1_000_000, "explore": 5_000_000}
 """Control steps of OGBench's datasets."""
 PRESET = {
-    # One token for each cell that the data covers, and the longest route in one window.
+    # A token is about as long as a cell, and a window as the longest route.
     "data.stride": 24,
     "data.tokens": 32,
     "data.stitch": True,
-    # A goal behind a wall is near: a plan through the wall must cost more than the detour.
+    # A plan through a wall must cost more than the detour to a goal behind it.
     "planner.ood_penalty": 50.0,
     "planner.candidates": 8,
     # Half a token ahead; farther ahead, robots cut corners and lean on walls.
     "planner.low_level_controller": "policy:lookahead=12",
-    # Robots move alike everywhere.
+    # The robots' dynamics are the same everywhere.
     "policy.relative_dims": [0, 1],
     "planner.replan_every": 20,
-    # Refining the remaining plan keeps to one way around where several are equally long.
+    # A warm start keeps to the chosen route where several are equally long.
     "planner.warm_start.level": 0.8,
 }
 GOAL_TOLERANCE = 1.0
@@ -52,7 +52,7 @@ POINT = MazeFamily(
     preset={
         **PRESET,
         "planner.goal.tolerance": GOAL_TOLERANCE,
-        # Which actions are fast is easily told of a point.
+        # The value network learns easily which actions of a point are fast.
         "policy.sharpness": 3.0,
     },
 )
@@ -61,10 +61,10 @@ ANT = MazeFamily(
     sizes={"navigate": MAZES, "stitch": MAZES, "explore": ("medium", "large", "teleport")},
     preset={
         **PRESET,
-        # The position alone is planned; the joints are left to the low-level controller.
+        # Only the position is planned; the low-level policy moves the joints.
         "data.plan_dims": [0, 1],
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
-        # Cloned, as the advantage of one step of a gait is smaller than its error.
+        # Behavior cloning, as the advantage of one step of a gait is smaller than its error.
         "policy.sharpness": 0.0,
     },
 )

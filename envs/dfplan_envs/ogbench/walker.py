@@ -39,7 +39,7 @@ def walk(layers: Layers, observations: np.ndarray, directions: np.ndarray) -> np
 
 
 def _product(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Return `x @ kernel`, with sums that depend neither on the number of rows nor of cores.
+    """Return `x @ kernel`, independent of the number of rows and of cores to the last bit.
 
     BLAS, which `@` calls, adds in an order that depends on both.
     """
