@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.colors import ListedColormap
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
@@ -105,7 +106,7 @@ def _wall_painter(name: str) -> Draw:
         height, width = walls.shape
         edges = [np.arange(n + 1) * UNIT - 1.5 * UNIT for n in (width, height)]
         shown = np.ma.masked_equal(walls, 0)
-        ax.pcolormesh(*edges, shown, color=WALL, zorder=0)
+        ax.pcolormesh(*edges, shown, cmap=ListedColormap([WALL]), zorder=0)
         ax.set_xlim(edges[0][0], edges[0][-1])
         ax.set_ylim(edges[1][0], edges[1][-1])
 
