@@ -36,6 +36,8 @@ PRESET = {
     # A goal behind a wall is near: a plan through the wall must cost more than the detour.
     "planner.ood_penalty": 50.0,
     "planner.candidates": 8,
+    # Half a token ahead; farther ahead, robots cut corners and lean on walls.
+    "planner.low_level_controller": "policy:lookahead=12",
     # Robots move alike everywhere.
     "policy.relative_dims": [0, 1],
     "planner.replan_every": 20,
@@ -61,7 +63,6 @@ ANT = MazeFamily(
         **PRESET,
         # The position alone is planned; the joints are left to the low-level controller.
         "data.plan_dims": [0, 1],
-        "planner.low_level_controller": "policy",
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
         # Cloned, as the advantage of one step of a gait is smaller than its error.
         "policy.sharpness": 0.0,
