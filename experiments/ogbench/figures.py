@@ -98,7 +98,7 @@ def _positions(tokens: jax.Array, run: Run) -> jax.Array:
 def _wall_painter(name: str) -> Draw:
     """Return a function that draws the walls of a task's maze."""
     task = maze_task(name)
-    env = make_env(task.env, task.env_kwargs)
+    env: Any = make_env(task.env, task.env_kwargs)
     walls: Any = np.asarray(env.unwrapped.maze_map)
     env.close()
 
