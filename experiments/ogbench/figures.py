@@ -1,5 +1,6 @@
 """Figures: plans and driven paths of a maze's five tasks, and stitched windows over their data."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from dfplan.agent import Agent
 from dfplan.cli.common import console
 from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
 from dfplan.evaluation.episodes import Episodes
-from dfplan.plots.plans import Draw, PlanCase, draw_plans
+from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.style import INK, PLAN, mark_ends, name_axes
 from dfplan.runs.run import Run
 from dfplan.tasks.make_env import make_env
@@ -95,7 +96,7 @@ def _positions(tokens: jax.Array, run: Run) -> jax.Array:
     return jnp.asarray(states)[..., :2]
 
 
-def _wall_painter(name: str) -> Draw:
+def _wall_painter(name: str) -> Callable[..., None]:
     """Return a function that draws the walls of a task's maze."""
     task = maze_task(name)
     env: Any = make_env(task.env, task.env_kwargs)
