@@ -133,8 +133,10 @@ def record_episodes(
     Returns:
         Frames, frames per second, and a phrase that names the renderer.
     """
-    with off_screen(), print_warnings(), contextlib.closing(_open_env(task)) as env:
-        make_renderer, drawn = _choose_renderer(agent, env, task, size=size)
+    with off_screen(), print_warnings(), contextlib.ExitStack() as stack:
+        env, renders = _open_env(task)
+        stack.enter_context(contextlib.closing(env))
+        make_renderer, drawn = _choose_renderer(agent, env, task, size=size, renders=renders)
         rate = env.metadata.get("render_fps") or FPS
         every = max(round(rate / FPS), 1)
         stay = max(round(SECONDS_AT_GOAL * rate), 1)
@@ -155,14 +157,14 @@ def record_episodes(
     return frames, rate / every, drawn
 
 
-def _open_env(task: Task) -> Any:
-    """Return the environment, reset once, with rendering if it supports that."""
+def _open_env(task: Task) -> tuple[Any, bool]:
+    """Return the environment, reset once, and whether it renders frames."""
     env = None
     try:
         env = make_env(task.env, task.env_kwargs, render_mode="rgb_array")
         env.reset(seed=0)
         if isinstance(env.render(), np.ndarray):
-            return env
+            return env, True
         reason = "it returns no frames"
     except UnknownEnvError:
         raise
@@ -176,11 +178,11 @@ def _open_env(task: Task) -> Any:
             env.close()
     env = make_env(task.env, task.env_kwargs)
     env.reset(seed=0)
-    return env
+    return env, False
 
 
 def _choose_renderer(
-    agent: Agent, env: Any, task: Task, size: int
+    agent: Agent, env: Any, task: Task, *, size: int, renders: bool
 ) -> tuple[Callable[[], Renderer], str]:
     """Return a function that makes the renderer of an episode, and a phrase that names it."""
     positions = task.positions
@@ -199,10 +201,11 @@ def _choose_renderer(
 
     if mujoco_viewer(env) and len(positions) > 1:
         return mujoco, "rendered by MuJoCo"
-    if env.render_mode is None or (draw_function(env) and not mujoco_viewer(env)):
+    # An environment's own render mode does not tell whether it can render on this machine.
+    if not renders or (draw_function(env) and not mujoco_viewer(env)):
         return matplotlib, DRAWN_BY_MATPLOTLIB
     console.print(
-        f"note: frames of {task.env} show no plan, as the task does not name the state dimensions "
-        "that are positions; in MuJoCo environments, set them with --positions X Y or X Y Z"
+        f"note: frames of {task.env} show no plan: that needs MuJoCo, and the state dimensions "
+        "that are positions, --positions X Y or X Y Z"
     )
     return environment, "rendered by the environment"

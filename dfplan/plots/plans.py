@@ -114,7 +114,9 @@ def plans_figure(
     _legend(figure, cases)
     width = PANEL_INCHES[columns]
     heights = [width * _aspect(ax) for ax in figure.axes]
-    figure.set_size_inches(columns * width, rows * (max(heights) + 0.3) + 0.4)
+    # Where the last row is not full, names of axes stand between the rows, too.
+    between_rows = 0.2 if rows > 1 and len(cases) % columns else 0.0
+    figure.set_size_inches(columns * width, rows * (max(heights) + 0.3) + between_rows + 0.6)
     return figure
 
 

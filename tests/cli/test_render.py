@@ -4,10 +4,12 @@ import json
 import os
 import warnings
 
+import gymnasium as gym
 import pytest
 from PIL import Image
 
 from dfplan.cli.figures import off_screen
+from dfplan_envs.pointmaze.env import PointMazeEnv
 from dfplan_envs.pointmaze.render import has_opengl
 
 SHORT = ["--seed", "7000", "--max-steps", "12"]
@@ -25,6 +27,31 @@ def test_without_opengl_matplotlib_draws(dfplan, run, place, monkeypatch):
     assert "wrote new/v.gif: 8 frames, drawn with matplotlib\n" in done.out
     count, size = frames_and_size(place / "new" / "v.gif")
     assert 2 <= count <= 8 and size == (200, 200)
+
+
+class AlwaysRenders(PointMazeEnv):
+    """Has a render mode whatever it is asked for, as OGBench's environments, but no OpenGL."""
+
+    draw = None
+
+    def __init__(self, render_mode=None, **kwargs):
+        super().__init__(**kwargs)
+        self.render_mode = "rgb_array"
+
+    def render(self):
+        raise RuntimeError("no OpenGL")
+
+
+def test_matplotlib_draws_what_fails_to_render(dfplan, run, place):
+    spec = gym.spec("dfplan/PointMaze_UMaze_D4RL-v0")
+    gym.register("AlwaysRenders-v0", AlwaysRenders, kwargs=spec.kwargs, max_episode_steps=12)
+    try:
+        done = dfplan("render", run, *SHORT, "--env", "AlwaysRenders-v0", "--out", "v.gif")
+    finally:
+        del gym.registry["AlwaysRenders-v0"]
+    assert done.code == 0
+    assert "no OpenGL" in done.out and "drawn with matplotlib" in done.out
+    assert "--positions" not in done.out  # which would not help
 
 
 def test_mujoco_renders_if_it_can(dfplan, run, place):

@@ -89,3 +89,13 @@ def test_number_of_cases(case):
     for count in (0, 7):
         with pytest.raises(ValueError, match=f"1 to 6 .*got {count}"):
             plans_figure([case] * count)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
+def test_titles_are_inside_the_picture(count, case):
+    def draw(ax, case=None):
+        ax.set(xlim=(0, 64), ylim=(0, 48))
+
+    figure = plans_figure([case] * count, draw, unit="m")
+    figure.draw_without_rendering()
+    assert max(ax.title.get_window_extent().y1 for ax in figure.axes) <= figure.bbox.y1
