@@ -70,8 +70,13 @@ ANT = MazeFamily(
 )
 
 
+PRETRAINED = ("ogbench-pointmaze-giant-stitch",)
+"""Tasks with a pretrained planner."""
+
+
 def _record(family: MazeFamily, size: str, kind: str) -> dict[str, Any]:
     name = f"{family.name}-{size}"
+    task = f"ogbench-{name}-{kind}"
     preset = dict(family.preset)
     if size == "teleport":
         preset["data.split_at_chance"] = True
@@ -84,7 +89,7 @@ def _record(family: MazeFamily, size: str, kind: str) -> dict[str, Any]:
         "collect_steps": STEPS[kind],
         "policy": "",
         "tracker": "",
-        "checkpoint": "",
+        "checkpoint": f"dfplan_envs:checkpoints/{task}" if task in PRETRAINED else "",
         "goal_dims": [0, 1],
         "positions": [0, 1],
         "score": None,
