@@ -26,7 +26,7 @@ class Agent:
     def __init__(self):
         self.plan = SimpleNamespace(candidates=CANDIDATES, best=np.array([0]))
         self.layout = Layout(3, 1, goal_dims=(0, 1))
-        model = SimpleNamespace(layout=SimpleNamespace(stride=2))
+        model = SimpleNamespace(layout=SimpleNamespace(stride=2, plan_dims=()))
         self.planner = SimpleNamespace(model=model, horizon=3)
         self.weights = SimpleNamespace(states=SimpleNamespace(mean=np.zeros(3), std=np.ones(3)))
         self.seeds = []
