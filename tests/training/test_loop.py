@@ -96,8 +96,9 @@ def test_a_finished_or_empty_run_does_not_change(spec, training_arrays, tmp_path
 
 
 def test_one_compilation_for_runs_of_any_length(spec, training_arrays, tmp_path, straight):
+    fit(spec, training_arrays, tmp_path, stop_step=1)  # other tests may have emptied the cache
     before = train_until._cache_size()
-    for stop in (1, 5, 9):
+    for stop in (5, 9):
         fit(spec, training_arrays, tmp_path, stop_step=stop)
     assert train_until._cache_size() == before
 
