@@ -18,7 +18,7 @@ from dfplan.types import UserError
 
 STRIDE = 4
 CONFIG = DataConfig(stride=STRIDE, tokens=16, stitch=True)
-EPISODES = 40
+EPISODES = 80
 SPEED = 0.5
 STEPS = 24
 ROUTE = 20.0
@@ -32,19 +32,25 @@ def corridor(length: np.ndarray) -> np.ndarray:
     return np.stack([x, y], axis=-1)
 
 
-@pytest.fixture(scope="module")
-def episodes():
-    """Pieces of the route from its start, from its middle, and back, in three dimensions."""
+def make_episodes(directions):
+    """Return pieces of the route, from its start and to its end, in one or both directions."""
     rng = np.random.default_rng(0)
     states = []
     for k in range(EPISODES):
         begin = [0.0, ROUTE - STEPS * SPEED][k % 2] + rng.uniform(0, 0.2)
         distance = np.minimum(begin + SPEED * np.arange(STEPS + 1), ROUTE)
+        if k // 2 % directions:
+            distance = distance[::-1]
         other = np.full((STEPS + 1, 1), float(k))
         states.append(np.concatenate([corridor(distance), other], axis=1).astype(np.float32))
     actions = [np.zeros((STEPS + 1, 1), np.float32)] * EPISODES
     layout = Layout(3, 1, goal_dims=(0, 1))
     return from_episodes(states, actions, layout, dataset_id="corridors-v0")
+
+
+@pytest.fixture(scope="module")
+def episodes():
+    return make_episodes(directions=2)
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +135,33 @@ def test_windows_rest_at_their_goals(episodes):
     np.testing.assert_array_equal(tokens, again.tokens)
 
 
+def test_goals_are_drawn_until_one_can_be_reached():
+    one_way = make_episodes(directions=1)
+    graph = fit_stitch_graph(one_way.state[:, :2], one_way.last_row, stride=STRIDE)
+    routes = draw_windows(jax.random.key(0), graph, batch=256, tokens=16, stride=STRIDE)
+    no_goal = np.asarray(routes.goal_row == routes.rows[:, 0] + STRIDE)
+    assert no_goal.mean() < 0.25  # half of all pairs cannot be reached
+
+
+def test_tokens_after_a_dead_end_are_not_learned(episodes, monkeypatch):
+    def ending(*args, **kwargs):
+        windows = draw_windows(*args, **kwargs)
+        return windows._replace(valid=windows.valid & (np.arange(CONFIG.tokens) < 3))
+
+    monkeypatch.setattr("dfplan.data.windows.draw_windows", ending)
+    states, actions = fit_normalizers(episodes)
+    arrays = make_training_arrays(episodes, CONFIG, states, actions=actions)
+    layout = TokenLayout.create(episodes.layout, CONFIG)
+    batch = sample_batch(batch_key(0, 0), arrays, layout, CONFIG, 4)
+    assert np.array_equal(batch.valid[:, 1:], np.tile(np.arange(CONFIG.tokens) < 3, (4, 1)))
+
+
 @pytest.mark.parametrize(
-    ("changes", "goal_dims", "named"),
-    [({"actions": True}, (0,), "actions"), ({"goal": "reward"}, (0,), "goal")],
+    ("setting", "value"), [("actions", True), ("goal", "reward"), ("frames", "stack")]
 )
-def test_other_tokens_are_refused(changes, goal_dims, named):
-    with pytest.raises(UserError, match=named):
-        DataConfig(stitch=True, **changes)
+def test_other_tokens_are_refused(setting, value):
+    with pytest.raises(UserError, match=f"data.{setting}"):
+        DataConfig(stitch=True, **{setting: value})
 
 
 def test_routes_that_come_to_a_dead_end_are_invalid_from_there():
