@@ -141,6 +141,7 @@ def test_goals_are_drawn_until_one_can_be_reached():
     routes = draw_windows(jax.random.key(0), graph, batch=256, tokens=16, stride=STRIDE)
     no_goal = np.asarray(routes.goal_row == routes.rows[:, 0] + STRIDE)
     assert no_goal.mean() < 0.25  # half of all pairs cannot be reached
+    assert routes.reached[:, -1].all()
 
 
 def test_tokens_after_a_dead_end_are_not_learned(episodes, monkeypatch):
