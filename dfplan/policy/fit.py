@@ -20,8 +20,9 @@ import optax
 from jaxtyping import Float
 
 from dfplan.data.windows import TrainingArrays
+from dfplan.nets.mlp import apply_mlp
 from dfplan.policy.config import PolicyConfig
-from dfplan.policy.policy import Network, Policy, PolicyInputs, apply_network, init_network
+from dfplan.policy.policy import Network, Policy, PolicyInputs, init_network
 from dfplan.policy.transitions import Transitions, sample_transitions
 from dfplan.types import Array, UserError
 
@@ -153,7 +154,7 @@ def _optimizer(config: PolicyConfig) -> optax.GradientTransformation:
 
 def duration(network: Network, inputs: PolicyInputs, state: Array, target: Array) -> Array:
     """Return the predicted control steps `[B]` from states to targets."""
-    output = apply_network(network, inputs.features(state, target))[:, 0]
+    output = apply_mlp(network, inputs.features(state, target))[:, 0]
     return inputs.horizon * jax.nn.softplus(output)
 
 
@@ -173,7 +174,7 @@ def _loss(
     expectile = jnp.where(error < 0, config.expectile, 1 - config.expectile)
     weight = _weights(before - after, config.sharpness)
     features = inputs.timed_features(batch.state, batch.target, batch.steps.astype(jnp.float32))
-    action_error = apply_network(networks["policy"], features) - batch.action
+    action_error = apply_mlp(networks["policy"], features) - batch.action
     policy_loss = jnp.mean(weight * jnp.mean(action_error**2, axis=-1))
     return jnp.mean(expectile * error**2) + policy_loss
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from dfplan.nets.mlp import LAYERS, apply_mlp, mlp_shapes
 from dfplan.types import Array
 from dfplan.util.rank import to_rank
 from dfplan.util.readers import read_npz, reading
 
-LAYERS = 3
-"""Layers of a network: two hidden ones and the output."""
 STATIC = {"static": True}
 
 Network = dict[str, Array]
-"""Parameters by name: "0/kernel" `[I, O]`, "0/bias" `[O]` and so on for each layer."""
+"""Parameters by name, see `dfplan.nets.mlp.mlp_shapes`."""
 
 
 @jax.tree_util.register_dataclass
@@ -95,7 +93,7 @@ class Policy:
             target: Values to reach in the target dimensions.
             steps: Control steps until the targets are due; ignored unless the policy is timed.
         """
-        return apply_network(self.network, self.inputs.timed_features(state, target, steps))
+        return apply_mlp(self.network, self.inputs.timed_features(state, target, steps))
 
     def to_bytes(self) -> bytes:
         """Return the contents of an NPZ file."""
@@ -125,7 +123,7 @@ class Policy:
 
 
 def init_network(key: Array, inputs: int, width: int, outputs: int) -> Network:
-    """Initialize a network with two hidden layers, whose output is zero at first.
+    """Initialize a network whose output is zero at first.
 
     Args:
         key: PRNG key.
@@ -134,19 +132,11 @@ def init_network(key: Array, inputs: int, width: int, outputs: int) -> Network:
         outputs: Number of outputs.
     """
     network = {}
-    sizes = (inputs, width, width, outputs)
-    for i, (a, b) in enumerate(itertools.pairwise(sizes)):
+    for name, shape in mlp_shapes(inputs, width, outputs).items():
+        if name.endswith("bias"):
+            network[name] = jnp.zeros(shape, jnp.float32)
+            continue
         key, k = jax.random.split(key)
-        gain = (2 / a) ** 0.5 if i + 1 < LAYERS else 0.0
-        network[f"{i}/kernel"] = gain * jax.random.normal(k, (a, b), jnp.float32)
-        network[f"{i}/bias"] = jnp.zeros(b, jnp.float32)
+        gain = 0.0 if name == f"{LAYERS - 1}/kernel" else (2 / shape[0]) ** 0.5
+        network[name] = gain * jax.random.normal(k, shape, jnp.float32)
     return network
-
-
-def apply_network(network: Network, x: Float[Array, "B I"]) -> Float[Array, "B O"]:
-    """Return the outputs of a network of `init_network`."""
-    for i in range(LAYERS):
-        x = x @ network[f"{i}/kernel"] + to_rank(network[f"{i}/bias"], 2)
-        if i + 1 < LAYERS:
-            x = jax.nn.silu(x)
-    return x

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.nets.mlp import mlp_shapes
 from dfplan.planner.support import DataSupport
 from dfplan.policy.config import MAX_HORIZON
-from dfplan.policy.policy import LAYERS, Policy
+from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
@@ -91,8 +92,7 @@ def _expected_of_policy(
         if array.dtype != np.float32:
             raise UserError(f"policy.{name} is {array.dtype}; needed: float32")
     width = np.size(policy.network["0/bias"])
-    sizes = (inputs.feature_count + inputs.timed, width, width, actions)
+    features = inputs.feature_count + inputs.timed
     yield "policy.scale", inputs.scale, (len(inputs.target_dims),)
-    for i in range(LAYERS):
-        yield f"policy.{i}/kernel", policy.network[f"{i}/kernel"], (sizes[i], sizes[i + 1])
-        yield f"policy.{i}/bias", policy.network[f"{i}/bias"], (sizes[i + 1],)
+    for name, shape in mlp_shapes(features, width, actions).items():
+        yield f"policy.{name}", policy.network[name], shape

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.types import Array, PyTree, UserError, listed
-from dfplan.util.rank import to_rank
+from dfplan.nets.mlp import apply_mlp, mlp_shapes
+from dfplan.types import Array, UserError, listed
 from dfplan.util.readers import read_npz, reading
 
-LAYERS = 3
 LOG_SPREAD_BOUNDS = (-6.0, 3.0)
 """Bounds of the logarithm of a spread, in units of the returns' standard deviation."""
 
@@ -71,7 +69,7 @@ class Critic:
         return total.mean(axis=0)
 
     def _evaluate_members(self, name: str, x: Array) -> Array:
-        return jax.vmap(lambda nets: apply_network(nets, name, x))(self.nets)
+        return jax.vmap(lambda nets: apply_mlp(nets, x, prefix=f"{name}/"))(self.nets)
 
     def arrays(self) -> dict[str, Any]:
         """Return all arrays by name, as NumPy arrays."""
@@ -138,20 +136,7 @@ def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:
 
 def _member_shapes(state_dim: int, width: int) -> dict[str, tuple[int, ...]]:
     """Return the shapes of one member's parameters by name."""
-    shapes: dict[str, tuple[int, ...]] = {}
+    shapes = {}
     for name, inputs in (("value", state_dim), ("step", 2 * state_dim)):
-        sizes = (inputs, width, width, 2)
-        for i, (a, b) in enumerate(itertools.pairwise(sizes)):
-            shapes[f"{name}/{i}/kernel"] = (a, b)
-            shapes[f"{name}/{i}/bias"] = (b,)
+        shapes |= {f"{name}/{k}": shape for k, shape in mlp_shapes(inputs, width, 2).items()}
     return shapes
-
-
-def apply_network(nets: PyTree, name: str, x: Float[Array, "*b I"]) -> Float[Array, "*b 2"]:
-    """Apply one member's network "value" or "step", which has two hidden layers."""
-    for i in range(LAYERS):
-        bias = to_rank(nets[f"{name}/{i}/bias"], x.ndim)
-        x = x @ nets[f"{name}/{i}/kernel"] + bias
-        if i + 1 < LAYERS:
-            x = jax.nn.silu(x)
-    return x

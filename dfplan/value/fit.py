@@ -10,9 +10,10 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
+from dfplan.nets.mlp import apply_mlp
 from dfplan.types import Array
 from dfplan.value.config import ValueConfig
-from dfplan.value.critic import LOG_SPREAD_BOUNDS, Critic, apply_network, init_member
+from dfplan.value.critic import LOG_SPREAD_BOUNDS, Critic, init_member
 from dfplan.value.returns import Returns
 
 AVERAGING = 0.98
@@ -160,15 +161,15 @@ def _loss(nets: Any, averaged: Any, rows: TrainingRows, batch: Array, in_trainin
         in_training: `[B]` bool, whether the rows are not held out from the member.
     """
     state = rows.state[batch]
-    output = apply_network(nets, "value", state)
-    tail = apply_network(averaged, "value", rows.state[rows.last_row[batch]])[..., 0]
+    output = apply_mlp(nets, state, prefix="value/")
+    tail = apply_mlp(averaged, rows.state[rows.last_row[batch]], prefix="value/")[..., 0]
     target = rows.observed[batch] + rows.bootstrap_weight[batch] * jax.lax.stop_gradient(tail)
     error = target - output[..., 0]
     log_spread = jnp.clip(output[..., 1], *LOG_SPREAD_BOUNDS)
     # Negative log-likelihood of a Laplace distribution; it trains its scale, not the value.
     spread_loss = jnp.abs(jax.lax.stop_gradient(error)) * jnp.exp(-log_spread) + log_spread
     pair = jnp.concatenate([state, rows.state[rows.next_row[batch]]], axis=-1)
-    step = apply_network(nets, "step", pair)
+    step = apply_mlp(nets, pair, prefix="step/")
     reward_loss = (rows.token_reward[batch] - step[..., 0]) ** 2
     end_loss = optax.sigmoid_binary_cross_entropy(step[..., 1], rows.terminates[batch])
     value_weight = in_training * rows.is_informative[batch]
