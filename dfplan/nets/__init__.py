@@ -1,1 +1,1 @@
-"""Denoising networks in Flax NNX that take a noise level per token."""
+"""Networks: denoisers with a noise level per token, inverse dynamics, and small ones as arrays."""

@@ -63,7 +63,7 @@ def _steps_per_visit(visited: np.ndarray) -> np.ndarray:
 
 def upward(states: np.ndarray) -> np.ndarray:
     """Return the vertical part of the torso's axis, `[L]`: 1 upright, -1 on its back."""
-    x, y = states[:, 4], states[:, 5]
+    x, y = states[:, 4:6].T
     return 1 - 2 * (x**2 + y**2) / (states[:, 3:7] ** 2).sum(axis=-1)
 
 
