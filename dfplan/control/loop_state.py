@@ -34,7 +34,7 @@ class LoopSpec:
         layout: Observation layout, which bounds the actions.
         controller: Low-level controller.
         estimator: State estimator; None if readings are exact and complete. NumPy only.
-        progress: Locates robots on their plans; None if neither warm starts nor latency need it.
+        progress: Locates robots on their plans.
         xp: Array library, `numpy` or `jax.numpy`.
     """
 
@@ -42,7 +42,7 @@ class LoopSpec:
     layout: Layout
     controller: LowLevelController
     estimator: StateEstimator | None
-    progress: PlanProgress | None
+    progress: PlanProgress
     xp: ModuleType
 
     @classmethod
@@ -85,15 +85,12 @@ class LoopSpec:
                 weights.actions,
                 observation_noise=config.sensing.observation_noise,
             )
-        progress = None
-        if config.warm_start.level or config.timing.latency_steps:
-            progress = PlanProgress(planner.model.layout, weights.states, xp)
         return cls(
             planner=planner,
             layout=layout,
             controller=make_low_level_controller(planner, weights, tracker, xp=xp),
             estimator=estimator,
-            progress=progress,
+            progress=PlanProgress(planner.model.layout, weights.states, xp),
             xp=xp,
         )
 
