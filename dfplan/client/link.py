@@ -19,12 +19,18 @@ MAX_REPLY = 64 * 2**20
 """Largest message to accept from a server, bytes."""
 CLOSE_SECONDS = 1.0
 """Longest wait for the server's half of a closing handshake."""
+SETTLE_SECONDS = 0.05
+"""Longest wait for the end of a connection after an error, with which most servers end it."""
 
 log = logging.getLogger("dfplan.client")
 
 
 class LinkError(Exception):
     """The server is unreachable, was lost, or refused a request; one line."""
+
+
+class Refused(LinkError):
+    """The server answered a request by an error; the connection may go on."""
 
 
 class LinkState(NamedTuple):
@@ -190,16 +196,24 @@ class Link:
             try:
                 answer = await self._infer(connection, message)
             except LinkError as error:
-                # Servers of this protocol end a connection after an error; whatever the error, what
-                # arrived next on this one could answer the wrong request.
                 self.report(str(error))
-                self._set_state(connected=False)
-                self._has_failed = True
+                await self._settle(connection, error)
                 _fail(reply, error)
-                await connection.close()
             else:
                 self._has_replied = True
                 reply.set_result(answer)
+
+    async def _settle(self, connection: Any, error: LinkError) -> None:
+        """Find out whether a connection survives an error; end it if it must not."""
+        if isinstance(error, Refused):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await connection.wait_closed()
+        else:  # What arrived next could answer the wrong request.
+            await connection.close()
+        if connection.close_code is not None:
+            self._set_state(connected=False)
+            self._has_failed = True
 
     async def _end_exchanges(self) -> None:
         for task in self._exchanges:
@@ -236,7 +250,7 @@ class Link:
 def _decode(message: str | bytes) -> Any:
     """Return the contents of a message; a text message is an error of the server."""
     if isinstance(message, str):
-        raise LinkError(f"the server reports: {one_line(Exception(message))}")
+        raise Refused(f"the server reports: {one_line(Exception(message))}")
     try:
         return unpack(message)
     except UserError as error:

@@ -28,7 +28,8 @@ class StubServer:
 
     Attributes:
         policy: Function from a request to a reply: a value, bytes to send as they are, or text to
-            send as an error before closing.
+            send as an error.
+        closes: Whether an error ends the connection.
         gate: Replies wait while it is cleared.
         requests: Requests received so far.
         headers: Headers of each connection so far.
@@ -44,6 +45,7 @@ class StubServer:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Any] = []
         self.close_codes: list[int | None] = []
+        self.closes = True
         self.required_key = ""
         self.port = 0
         self._thread: threading.Thread | None = None
@@ -97,8 +99,10 @@ class StubServer:
                 reply = self.policy(request)
                 if isinstance(reply, str):
                     await connection.send(reply)
-                    await connection.close(1011)
-                    return
+                    if self.closes:
+                        await connection.close(1011)
+                        return
+                    continue
                 await connection.send(reply if isinstance(reply, bytes) else pack(reply))
         except ConnectionClosed:
             pass

@@ -208,6 +208,18 @@ def test_a_bad_reply_raises_before_the_first_action_and_makes_a_moving_robot_fal
     assert act(agent, 4) == (4, 0)
 
 
+def test_a_busy_server_keeps_its_robot(drive, server):
+    server.closes = False
+    agent = drive()
+    act(agent, 0)
+    server.policy = lambda request: "busy"
+    assert act(agent, 1) == (0, -1)
+    assert agent.status.connected and "busy" in agent.status.error
+    server.policy = trace
+    assert act(agent, 2) == (2, 0)
+    assert agent.status.connections == 1
+
+
 def test_a_hold_of_the_wrong_size_is_refused(drive):
     with pytest.raises(UserError, match=r"3 numbers; needed: 2"):
         act(drive(hold=(0.0, 0.0, 0.0)), 0)
