@@ -9,6 +9,7 @@ import numpy as np
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
+from dfplan.types import UserError
 from dfplan.wire.codec import pack, unpack
 
 HORIZON = 8
@@ -106,6 +107,8 @@ class StubServer:
                 await connection.send(reply if isinstance(reply, bytes) else pack(reply))
         except ConnectionClosed:
             pass
+        except UserError:
+            await connection.close(1011)
         finally:
             await connection.wait_closed()
             self.close_codes.append(connection.close_code)
