@@ -405,7 +405,7 @@ class Agent:
         length = self.planner.horizon * self.planner.model.layout.stride
         return np.asarray(self._loop.plan.arrival) <= length
 
-    def compile(self, batch: int = 1) -> None:
+    def compile(self, batch: int = 1, *, length: int = 1) -> None:
         """Compile what `act` runs for `batch` environments, so that it does not have to wait.
 
         It computes one control step and discards the result.
@@ -415,6 +415,7 @@ class Agent:
 
         Args:
             batch: Number of environments.
+            length: Control steps of the chunks that `act_chunk` is asked for, if any.
 
         Raises:
             UserError: If the number is not a positive integer.
@@ -427,7 +428,8 @@ class Agent:
         state = loop.init(self._spec, np.zeros(batch, int))
         state = loop.observe(self._spec, state, reading, goal=goal)
         inputs, state = loop.plan_inputs(self._spec, state, np.arange(batch))
-        loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
+        _, state = loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
+        continue_plans(self._spec, state, length)
 
     def _default_executor(self) -> Executor:
         if self.planner.config.timing.deadline_ms < 0:

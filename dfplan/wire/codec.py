@@ -35,7 +35,8 @@ def pack(value: Any) -> bytes:
         UserError: If it holds something else, such as an array of objects.
     """
     try:
-        return msgpack.packb(value, default=_encode)
+        packed: Any = msgpack.packb(value, default=_encode)
+        return packed
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UserError(f"the message cannot be encoded: {one_line(error)}") from error
 

@@ -135,6 +135,7 @@ async def _drive(robot: Robot, url: str, ticks: Ticks, *, start: float, end: flo
             async with connect(url, compression=None, max_size=None) as connection:
                 await connection.recv()  # metadata
                 await _ask(robot, connection, ticks, start=start, end=end, timings=timings)
+                return timings
         except (OSError, WebSocketException, RuntimeError) as error:
             timings.errors.append(f"{type(error).__name__}: {error}"[:200])
             robot.reconnected()
