@@ -99,13 +99,11 @@ class SharedPlanner(BatchPlanner):
         return super().compile(max(size, batch))
 
     def close(self) -> None:
-        """Stop the workers once all calls are answered; later ones are refused."""
+        """Refuse further calls; the workers end once all earlier ones are answered."""
         with self._lock:
             self._is_open = False
             for _ in self._workers:
                 self._calls.put(None)
-        for worker in self._workers:
-            worker.join()
 
     def _work(self) -> None:
         while batch := self._next_batch():
