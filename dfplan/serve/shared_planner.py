@@ -144,7 +144,11 @@ class SharedPlanner(BatchPlanner):
         for call in calls:
             rows = slice(row, row + len(call.inputs.seeds))
             row = rows.stop
-            call.plans.set_result(jax.tree.map(lambda leaf, rows=rows: leaf[rows], plans))
+            call.plans.set_result(_take(plans, rows))
+
+
+def _take(plans: Plan, rows: slice) -> Plan:
+    return jax.tree.map(lambda leaf: leaf[rows], plans)
 
 
 def _alike(batch: list[Call]) -> list[list[Call]]:
