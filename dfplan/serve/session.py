@@ -83,6 +83,7 @@ class Session:
 
     def cancel(self) -> None:
         """End the session at once."""
+        self._connection.transport.abort()
         if self._task is not None:
             self._task.cancel()
 

@@ -99,13 +99,11 @@ class SharedPlanner(BatchPlanner):
         return super().compile(max(size, batch))
 
     def close(self) -> None:
-        """Stop the workers once all calls are answered; later ones are refused."""
+        """Refuse further calls; the workers end once all earlier ones are answered."""
         with self._lock:
             self._is_open = False
             for _ in self._workers:
                 self._calls.put(None)
-        for worker in self._workers:
-            worker.join()
 
     def _work(self) -> None:
         while batch := self._next_batch():
@@ -146,7 +144,11 @@ class SharedPlanner(BatchPlanner):
         for call in calls:
             rows = slice(row, row + len(call.inputs.seeds))
             row = rows.stop
-            call.plans.set_result(jax.tree.map(lambda leaf, rows=rows: leaf[rows], plans))
+            call.plans.set_result(_take(plans, rows))
+
+
+def _take(plans: Plan, rows: slice) -> Plan:
+    return jax.tree.map(lambda leaf: leaf[rows], plans)
 
 
 def _alike(batch: list[Call]) -> list[list[Call]]:

@@ -9,11 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-pytest.importorskip("websockets")
-pytest.importorskip("msgpack")
-pytest.importorskip("prometheus_client")
-
 from websockets.sync.client import connect
 
 from dfplan.planner.plan import Weights
@@ -70,6 +65,7 @@ class Running:
         self.limits = limits
         self.port = 0
         self.started = threading.Event()
+        self.connections = contextlib.ExitStack()
         self.thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self.thread.start()
         assert self.started.wait(10)
@@ -93,12 +89,13 @@ class Running:
         with contextlib.suppress(RuntimeError):  # it has stopped already
             self.loop.call_soon_threadsafe(self.server.stop)
         self.thread.join(20)
+        self.connections.close()
         assert not self.thread.is_alive()
 
     def connect(self, **kwargs):
-        return connect(
-            f"ws://127.0.0.1:{self.port}", compression=None, max_size=None, proxy=None, **kwargs
-        )
+        uri = f"ws://127.0.0.1:{self.port}"
+        connection = connect(uri, compression=None, max_size=None, proxy=None, **kwargs)
+        return self.connections.enter_context(connection)
 
     def robot(self, **kwargs):
         return Client(self.connect(**kwargs))

@@ -280,7 +280,7 @@ def test_an_address_in_use_is_an_error(serve):
     server = serve()
     with pytest.raises(UserError, match=str(server.port)):
         check_address("127.0.0.1", server.port)
-    with pytest.raises(UserError, match="nowhere.invalid"):
+    with pytest.raises(UserError, match="nowhere"):
         check_address("nowhere.invalid", 8000)
 
 
