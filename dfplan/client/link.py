@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 from dfplan.client.config import ClientConfig, retry_delays
 from dfplan.types import UserError, one_line
 from dfplan.util.optional import import_optional
-from dfplan.wire.codec import pack, unpack
 from dfplan.wire.keys import API_KEY_HEADER, API_KEY_SCHEME
 
+LIBRARIES = ("msgpack", "websockets")
+"""Libraries of the extra, which are imported when a client connects."""
 MAX_REPLY = 64 * 2**20
 """Largest message to accept from a server, bytes."""
 CLOSE_SECONDS = 1.0
@@ -64,8 +66,11 @@ class Link:
     """
 
     def __init__(self, url: str, api_key: str, config: ClientConfig):
-        self._client = import_optional("websockets.asyncio.client", "serve", "dfplan.client")
-        self._errors = import_optional("websockets.exceptions", "serve", "dfplan.client")
+        for library in LIBRARIES:
+            import_optional(library, "serve", "dfplan.client")
+        self._codec = importlib.import_module("dfplan.wire.codec")
+        self._client = importlib.import_module("websockets.asyncio.client")
+        self._errors = importlib.import_module("websockets.exceptions")
         self.state = LinkState()
         self.url = url
         self._headers = {API_KEY_HEADER: f"{API_KEY_SCHEME} {api_key}"} if api_key else {}
@@ -101,7 +106,7 @@ class Link:
         Raises:
             UserError: If the request holds a value that cannot be sent.
         """
-        message = pack(request)
+        message = self._codec.pack(request)
         reply: Future[Any] = Future()
         self._waiting.add(reply)
         reply.add_done_callback(self._waiting.discard)
@@ -149,9 +154,9 @@ class Link:
                 error: Exception = LinkError("the server closed the connection")
             except (OSError, LinkError, self._errors.WebSocketException) as caught:
                 error = caught  # TimeoutError is an OSError.
-            self._set_state(connected=False)
             if not self._has_failed:  # Otherwise, the failed request says more.
                 self.report(one_line(error))
+            self._set_state(connected=False)
             if not self.state.opened and self._is_permanent(error):
                 return
             if self._has_replied:
@@ -169,7 +174,7 @@ class Link:
             close_timeout=CLOSE_SECONDS,
         ) as connection:
             async with asyncio.timeout(self._config.connect_timeout):
-                metadata = _decode(await connection.recv())
+                metadata = self._decode(await connection.recv())
             if not isinstance(metadata, Mapping):
                 raise LinkError("the server's first message is no mapping")
             self._connection = connection
@@ -225,12 +230,21 @@ class Link:
         try:
             async with asyncio.timeout(self._config.timeout):
                 await connection.send(message)
-                return _decode(await connection.recv())
+                return self._decode(await connection.recv())
         except TimeoutError as error:
             connection.transport.abort()  # It would not answer a closing handshake either.
             raise LinkError(f"no reply within {self._config.timeout:g} s") from error
         except self._errors.ConnectionClosed as error:
             raise LinkError(f"connection lost: {one_line(error)}") from error
+
+    def _decode(self, message: str | bytes) -> Any:
+        """Return the contents of a message; a text message is an error of the server."""
+        if isinstance(message, str):
+            raise Refused(f"the server reports: {one_line(Exception(message))}")
+        try:
+            return self._codec.unpack(message)
+        except UserError as error:
+            raise LinkError(f"unreadable reply: {one_line(error)}") from error
 
     def _delays(self) -> Any:
         return retry_delays(self._config.first_delay, self._config.longest_delay, Random())
@@ -245,16 +259,6 @@ class Link:
         with self._changed:
             self.state = self.state._replace(**changes)
             self._changed.notify_all()
-
-
-def _decode(message: str | bytes) -> Any:
-    """Return the contents of a message; a text message is an error of the server."""
-    if isinstance(message, str):
-        raise Refused(f"the server reports: {one_line(Exception(message))}")
-    try:
-        return unpack(message)
-    except UserError as error:
-        raise LinkError(f"unreadable reply: {one_line(error)}") from error
 
 
 def _fail(reply: "Future[Any]", error: LinkError) -> None:

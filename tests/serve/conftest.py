@@ -50,7 +50,7 @@ def see(state, goal=(9.0, 9.0), **entries):
 class Running:
     """A server in a thread, and connections to it."""
 
-    def __init__(self, planner, layout=LAYOUT, *, api_key="", limits=Limits(), **fleet):
+    def __init__(self, planner, layout=LAYOUT, *, api_key="", limits=Limits(), port=0, **fleet):
         self.planner = planner
         self.log = io.StringIO()
         self.metrics = Metrics()
@@ -63,7 +63,7 @@ class Running:
         )
         self.api_key = api_key
         self.limits = limits
-        self.port = 0
+        self.port = port
         self.started = threading.Event()
         self.connections = contextlib.ExitStack()
         self.thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -79,7 +79,7 @@ class Running:
             events=EventLog(self.log, "json"),
         )
         self.loop = asyncio.get_running_loop()
-        await self.server.run("127.0.0.1", 0, self._note_start)
+        await self.server.run("127.0.0.1", self.port, self._note_start)
 
     def _note_start(self, port):
         self.port = port
