@@ -68,8 +68,8 @@ class Agent:
         layout: Observation layout: how observations become states and goals.
         tracker: Tracking function that follows plans of states, if
             `planner.config.low_level_controller` is "tracker".
-        dynamics: Dynamics fitted to the data, if `planner.config.sensing` says that observations
-            are noisy or may be missing.
+        dynamics: Dynamics fitted to the data, which `act_chunk` expects robots to follow; needed if
+            `planner.config.sensing` says that observations are noisy or may be missing.
         seed: PRNG seed of the plans; environment i of a batch plans with `seed + i`.
         executor: Executor that runs the planning. By default plans are made in the calling thread,
             or in a thread of their own if `planner.config.timing` sets a deadline.
@@ -178,7 +178,7 @@ class Agent:
             weights,
             run.layout,
             tracker=tracker,
-            dynamics=get_dynamics(run) if config.sensing.filters else None,
+            dynamics=get_dynamics(run) if config.sensing.filters else run.dynamics,
             seed=seed,
             executor=executor,
             batch_planner=batch_planner,
@@ -311,9 +311,9 @@ class Agent:
     ) -> Chunk:
         """Return the actions of several control steps for one robot, which `act` begins.
 
-        The first action is the one that `act` would return. The others follow the active plan; the
-        longer the robot executes them without asking again, the more it relies on moving as
-        planned. Plans are made when this is called, at most one per call.
+        The first action is the one that `act` would return. The others follow the active plan from
+        the states that the agent's dynamics predict; the longer the robot executes them without
+        asking again, the more it relies on these. At most one plan is made per call.
 
         Args:
             observation: Observation of one environment, see `act`.
@@ -405,7 +405,7 @@ class Agent:
         length = self.planner.horizon * self.planner.model.layout.stride
         return np.asarray(self._loop.plan.arrival) <= length
 
-    def compile(self, batch: int = 1, *, length: int = 1) -> None:
+    def compile(self, batch: int = 1) -> None:
         """Compile what `act` runs for `batch` environments, so that it does not have to wait.
 
         It computes one control step and discards the result.
@@ -415,7 +415,6 @@ class Agent:
 
         Args:
             batch: Number of environments.
-            length: Control steps of the chunks that `act_chunk` is asked for, if any.
 
         Raises:
             UserError: If the number is not a positive integer.
@@ -428,8 +427,7 @@ class Agent:
         state = loop.init(self._spec, np.zeros(batch, int))
         state = loop.observe(self._spec, state, reading, goal=goal)
         inputs, state = loop.plan_inputs(self._spec, state, np.arange(batch))
-        _, state = loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
-        continue_plans(self._spec, state, length)
+        loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
 
     def _default_executor(self) -> Executor:
         if self.planner.config.timing.deadline_ms < 0:

@@ -31,21 +31,29 @@ def continue_plans(
 ) -> tuple[Float[np.ndarray, "B L A"], Float[np.ndarray, "B L S"]]:
     """Return the actions from the present control step on, and the states in which they are due.
 
-    Robots are expected to move along their plans from the point that is nearest to them. The
-    low-level controller acts on these states; dimensions that are not planned stay as they are.
+    The low-level controller acts on the states that are expected: those that the linear dynamics of
+    the data predict from the actions, or without them, or with planned actions, those of the plan
+    from its point nearest to the robot on. Dimensions that are not planned then stay as they are.
 
     Args:
         spec: Constants of the loop.
         state: State of the loop after `loop.act`, which has returned the present action.
         length: Control steps, L.
     """
-    present = np.asarray(state.state)[:, None]
-    actions = np.asarray(state.history.actions)[:, -1:]
-    if length == 1:
-        return actions, present
-    expected = _expected_states(spec, state, length - 1)
-    later = _act_later(spec, state, np.where(np.isnan(expected), present, expected))
-    return np.concatenate([actions, later], axis=1), np.concatenate([present, expected], axis=1)
+    present = np.asarray(state.state)
+    action = np.asarray(state.history.actions)[:, -1]
+    actions = [action]
+    states = [present]
+    planned = _planned_states(spec, state, length - 1)
+    for step in range(length - 1):
+        expected = planned[:, step]
+        if spec.motion is not None and not _replays_actions(spec):
+            expected = spec.motion.step(present, action)
+        present = np.where(np.isnan(expected), present, expected)
+        action = _act_later(spec, state, present, step)
+        actions.append(action)
+        states.append(expected)
+    return np.stack(actions, axis=1), np.stack(states, axis=1)
 
 
 def skip_steps(
@@ -73,30 +81,25 @@ def skip_steps(
     return state
 
 
-def _act_later(spec: LoopSpec, state: LoopState, states: np.ndarray) -> np.ndarray:
-    """Return the actions `[B, L, A]` in the states `[B, L, S]` after the present one."""
-    batch, steps, _ = states.shape
-    rows = np.repeat(np.arange(batch), steps)
-    has_plan = (state.elapsed != NO_PLAN)[:, None]
-    elapsed = np.where(has_plan, state.elapsed[:, None] + np.arange(steps), 0)
-    actions = spec.controller(
-        np.asarray(state.plan.states)[rows],
-        None if state.plan.actions is None else np.asarray(state.plan.actions)[rows],
-        elapsed.ravel(),
-        states.reshape(batch * steps, -1),
-        None if state.goal is None else state.goal[rows],
-    )
+def _act_later(spec: LoopSpec, state: LoopState, present: np.ndarray, step: int) -> np.ndarray:
+    """Return the actions in expected states, `step` control steps after the next one."""
+    elapsed = np.where(state.elapsed != NO_PLAN, state.elapsed + step, 0)
+    action = spec.controller(state.plan.states, state.plan.actions, elapsed, present, state.goal)
     source = f"low-level controller {spec.planner.config.low_level_controller!r}"
-    check_actions(source, actions, needed=(batch * steps, spec.layout.action_dim))
-    return spec.layout.clip_action(actions).reshape(batch, steps, -1)
+    check_actions(source, action, needed=(len(elapsed), spec.layout.action_dim))
+    return spec.layout.clip_action(action)
 
 
-def _expected_states(spec: LoopSpec, state: LoopState, steps: int) -> np.ndarray:
-    """Return the states `[B, L, S]` after the present one."""
-    plan = np.asarray(state.plan.states)
-    path = np.asarray(spec.progress.interpolate(plan))
+def _planned_states(spec: LoopSpec, state: LoopState, steps: int) -> np.ndarray:
+    """Return the plans' states `[B, L, S]` that follow those nearest to the robots."""
+    path = np.asarray(spec.progress.interpolate(np.asarray(state.plan.states)))
     at = np.maximum(state.elapsed - 1, 0)  # `loop.act` has counted the present step
-    if spec.planner.config.low_level_controller != "diffused":  # which goes by the clock
+    if not _replays_actions(spec):
         at, _ = spec.progress.locate(path, at, np.asarray(state.state))
     last = path.shape[1] - 1
     return path[np.arange(len(path))[:, None], np.minimum(at[:, None] + 1 + np.arange(steps), last)]
+
+
+def _replays_actions(spec: LoopSpec) -> bool:
+    """Return whether planned actions are replayed by the clock, in whatever state robots are."""
+    return spec.planner.config.low_level_controller == "diffused"

@@ -67,7 +67,7 @@ class Fleet:
 
     def compile(self) -> None:
         """Compile all that a request may need, so that none has to wait."""
-        self._new_agent(seed=0).compile(length=self._settings.action_horizon)
+        self._new_agent(seed=0).compile()
 
     def new_robot(self) -> Robot:
         """Return a robot with the next seed."""

@@ -24,6 +24,13 @@ def make(tracker=None, dynamics=None, **config):
     return agent, planner
 
 
+def point():
+    """Return the dynamics of a point that moves by a tenth of its action."""
+    weights = np.concatenate([np.zeros((2, 2)), 0.1 * np.eye(2), np.zeros((2, 1))], axis=1)
+    low = np.full(2, -10.0)
+    return LinearDynamics(weights, covariance=1e-4 * np.eye(2), low=low, high=-low)
+
+
 def test_a_chunk_begins_with_the_action_of_act_and_goes_on_along_the_plan():
     agent, _ = make()
     single, _ = make()
@@ -98,7 +105,7 @@ def test_a_controller_sees_the_states_that_are_expected():
 
     agent, _ = make(track, low_level_controller="tracker", replan_every=100)
     chunk = agent.act_chunk(np.zeros(2), GOAL, length=4)
-    elapsed, state, goal = seen[-1]
+    elapsed, state, goal = map(np.concatenate, zip(*seen[-3:], strict=True))
     np.testing.assert_array_equal(elapsed, [1, 2, 3])
     np.testing.assert_allclose(state, chunk.states[1:])
     np.testing.assert_array_equal(goal, np.tile(GOAL, (3, 1)))
@@ -110,11 +117,28 @@ def test_a_controller_sees_the_states_that_are_expected():
     np.testing.assert_allclose(seen[-1][1][0], drift * (1 + 1 / STRIDE), rtol=1e-5)
 
 
+def test_with_dynamics_a_controller_sees_the_states_that_its_actions_lead_to():
+    def track(states, stride, elapsed, state, goal):
+        return np.clip(goal - state, -1, 1)
+
+    agent, _ = make(track, dynamics=point(), low_level_controller="tracker", replan_every=100)
+    chunk = agent.act_chunk(np.array([8.2, 0.0]), GOAL, length=5)
+    position = np.array([8.2, 0.0])
+    for state, action in zip(chunk.states, chunk.actions, strict=True):
+        np.testing.assert_allclose(state, position, rtol=1e-6)
+        np.testing.assert_allclose(action, np.clip(GOAL - position, -1, 1), rtol=1e-5)
+        position = position + 0.1 * action
+
+
+def test_planned_actions_are_expected_to_lead_along_the_plan():
+    agent, _ = make(dynamics=point())
+    chunk = agent.act_chunk(np.zeros(2), GOAL, length=STRIDE + 1)
+    assert agent.plan is not None
+    np.testing.assert_allclose(chunk.states[STRIDE], agent.plan.states[0, 1], rtol=1e-6)
+
+
 def test_an_estimator_gets_no_invented_readings():
-    weights = np.concatenate([np.zeros((2, 2)), 0.1 * np.eye(2), np.zeros((2, 1))], axis=1)
-    low = np.full(2, -10.0)
-    dynamics = LinearDynamics(weights, covariance=1e-4 * np.eye(2), low=low, high=-low)
-    agent, planner = make(dynamics=dynamics, **{"sensing.missing": True})
+    agent, planner = make(dynamics=point(), **{"sensing.missing": True})
     planner.model.schedule = Cosine()
     agent.act_chunk(np.zeros(2), GOAL, length=3)
     agent.act_chunk(np.full(2, 5.0), GOAL, length=3, executed=4)

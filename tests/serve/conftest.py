@@ -36,6 +36,7 @@ def make_run(planner, layout=LAYOUT):
         task=SimpleNamespace(name="fake", env="fake-v0", tracker=None),
         layout=layout,
         states=NORM,
+        dynamics=None,
         make_planner=lambda: planner,
     )
 

@@ -1,7 +1,9 @@
 """A server and its robots over real sockets: the protocol, and what goes wrong."""
 
+import contextlib
 import json
-import socket
+import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -11,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dfplan.agent import Agent
 from dfplan.serve.server import check_address, is_loopback
-from dfplan.serve.settings import Limits
+from dfplan.serve.settings import Limits, RobotSettings
 from dfplan.types import UserError
 from dfplan.wire import keys
 from dfplan.wire.codec import pack
@@ -150,14 +152,35 @@ def test_a_message_that_is_too_large_is_cut_off(serve):
 
 
 def test_half_a_frame_costs_no_other_robot(serve):
-    server = serve()
-    broken = server.connect()
-    broken.recv(10)
-    broken.socket.sendall(b"\x82\xfe\xff\xff\x00\x00")  # 65535 bytes are announced
+    server = serve(limits=Limits(idle_seconds=0.5))
+    broken = server.robot()
     healthy = server.robot()
-    assert healthy.ask(see([0.0, 0.0]))["actions"].shape == (EVERY, 2)
-    broken.socket.shutdown(socket.SHUT_RDWR)
+    broken.connection.socket.sendall(b"\x82\xfe\xff\xff\x00\x00")  # announces 65535 bytes
+    for _ in range(10):
+        assert healthy.ask(see([0.0, 0.0]))["actions"].shape == (EVERY, 2)
+        time.sleep(0.1)
+    assert "0.5 seconds" in broken.receive()
     server.wait_for(lambda: server.count("dfplan_robots") == 1)
+
+
+def test_a_robot_that_reads_no_replies_is_cut_off(serve):
+    limits = Limits(idle_seconds=0.3)
+    server = serve(limits=limits, settings=RobotSettings(action_horizon=1000))
+    broken = server.robot()
+    request = pack(see([0.0, 0.0], return_plan=True))
+
+    def flood():
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                broken.connection.send(request)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    server.wait_for(lambda: server.count("dfplan_connections_closed_total", reason="idle"), 20)
+    server.wait_for(lambda: server.count("dfplan_robots") == 0)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert server.robot().ask(see([0.0, 0.0]))["actions"].shape == (1000, 2)
 
 
 def test_an_idle_robot_is_told_and_closed(serve):
