@@ -152,8 +152,8 @@ class Link:
             try:
                 await self._hold_connection()
                 error: Exception = LinkError("the server closed the connection")
-            except (OSError, LinkError, self._errors.WebSocketException) as caught:
-                error = caught  # TimeoutError is an OSError.
+            except Exception as caught:  # A robot must not lose its link for any reason.
+                error = caught
             if not self._has_failed:  # Otherwise, the failed request says more.
                 self.report(one_line(error))
             self._set_state(connected=False)
@@ -200,9 +200,11 @@ class Link:
                 return
             try:
                 answer = await self._infer(connection, message)
-            except LinkError as error:
+            except Exception as caught:
+                error = caught if isinstance(caught, LinkError) else LinkError(one_line(caught))
                 self.report(str(error))
-                await self._settle(connection, error)
+                with contextlib.suppress(Exception):
+                    await self._settle(connection, error)
                 _fail(reply, error)
             else:
                 self._has_replied = True
@@ -214,11 +216,11 @@ class Link:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLE_SECONDS):
                     await connection.wait_closed()
-        else:  # What arrived next could answer the wrong request.
-            await connection.close()
-        if connection.close_code is not None:
-            self._set_state(connected=False)
-            self._has_failed = True
+            if connection.close_code is None:
+                return
+        self._has_failed = True
+        self._set_state(connected=False)
+        await connection.close()  # What arrived next could answer the wrong request.
 
     async def _end_exchanges(self) -> None:
         for task in self._exchanges:

@@ -7,6 +7,7 @@ server answered, as JSON.
 import argparse
 import asyncio
 import collections
+import contextlib
 import json
 import os
 import random
@@ -37,7 +38,6 @@ DROP_SECONDS = 0.5
 CONNECTION: dict[str, Any] = {
     "compression": None,
     "max_size": None,
-    "close_timeout": 1,
     "ping_interval": None,  # a ping could get into the middle of half a frame
 }
 Request = dict[str, Any]
@@ -201,18 +201,21 @@ async def _answer_to(url: str, kind: str, request: Request) -> str:
     if kind == NO_HANDSHAKE:
         return await _connect_without_handshake(url)
     try:
-        async with connect(url, **CONNECTION) as connection:
-            await connection.recv()  # metadata
-            try:
-                await FAULTS[kind](connection, request)
-            except _Refused as refused:
-                await connection.wait_closed()
-                return f"{refused}, close {connection.close_code}"
-            return "nothing"
-    except ConnectionClosed as closed:
-        return f"close {closed.rcvd.code}" if closed.rcvd else "connection cut"
+        connection = await connect(url, **CONNECTION)
     except (OSError, WebSocketException) as error:
         return one_line(error)
+    try:
+        await connection.recv()  # metadata
+        await FAULTS[kind](connection, request)
+    except _Refused as refused:
+        await connection.wait_closed()
+        return f"{refused}, close {connection.close_code}"
+    except ConnectionClosed as closed:
+        return f"close {closed.rcvd.code}" if closed.rcvd else "connection cut"
+    finally:
+        with contextlib.suppress(AttributeError):  # asyncio has forgotten the transport's loop.
+            connection.transport.abort()
+    return "nothing"
 
 
 class _Refused(Exception):
