@@ -77,7 +77,7 @@ class Link:
         self._config = config
         self._connection: Any = None
         self._has_replied = False  # Whether the present connection has answered a request.
-        self._has_failed = False  # Whether it has failed to.
+        self._has_failed = False  # Whether it has failed to, and ends for that.
         self._turn = asyncio.Lock()
         self._waiting: set[Future[Any]] = set()
         self._exchanges: set[asyncio.Task[None]] = set()
@@ -212,13 +212,14 @@ class Link:
 
     async def _settle(self, connection: Any, error: LinkError) -> None:
         """Find out whether a connection survives an error; end it if it must not."""
+        self._has_failed = True
         if isinstance(error, Refused):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLE_SECONDS):
                     await connection.wait_closed()
             if connection.close_code is None:
+                self._has_failed = False
                 return
-        self._has_failed = True
         self._set_state(connected=False)
         await connection.close()  # What arrived next could answer the wrong request.
 

@@ -197,6 +197,7 @@ def test_a_bad_reply_raises_before_the_first_action_and_makes_a_moving_robot_fal
     assert shown in str(error.value)
     server.policy = trace
     until(lambda: agent.status.connected)
+    assert shown in agent.status.error  # The end of the connection, which followed, says less.
     assert act(agent, 0) == (0, 0)
     server.policy = lambda request: reply
     act(agent, 1)

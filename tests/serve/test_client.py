@@ -1,16 +1,20 @@
 """dfplan's own client and dfplan's server."""
 
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dfplan.agent import Agent
 from dfplan.client import connect
+from dfplan.representation.layout import Layout
 from dfplan.types import UserError
 from tests.planner.fake import EVERY, FakePlanner
 from tests.serve.conftest import LAYOUT, WEIGHTS, see
 
+ROOT = Path(__file__).parents[2]
 FAST = {"first_delay": 0.01, "longest_delay": 0.05}
 
 
@@ -26,6 +30,12 @@ def robot():
     yield connected
     for agent in agents:
         agent.close()
+
+
+def first_program(page):
+    """Return the first Python block of a page."""
+    text = (ROOT / page).read_text()
+    return re.search(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[1]  # pyright: ignore
 
 
 def local_agent(seed=0):
@@ -91,3 +101,17 @@ def test_a_refused_observation_makes_a_moving_robot_hold_and_then_go_on(serve, r
     assert "nan" in remote.status.error
     until_connected(remote)
     assert remote.act(see([0.2, 0.0])).any()
+
+
+def test_the_robot_of_the_page_drives_an_episode(serve):
+    bounds = {"action_low": (-1.0, -1.0), "action_high": (1.0, 1.0)}
+    server = serve(layout=Layout(4, 2, goal_dims=(0, 1), dict_observation=True, **bounds))
+    program = first_program("docs/how-to/serve.md")
+    assert len(program.splitlines()) <= 15
+    scope = {}
+    for old, new in {"localhost:8000": f"localhost:{server.port}", "Large": "UMaze"}.items():
+        assert program.count(old) == 1
+        program = program.replace(old, new)
+    exec(program, scope)
+    assert scope["episode_ended"] and scope["agent"].status.fallbacks == 0
+    assert server.count("dfplan_requests_total", outcome="answered") == 300
