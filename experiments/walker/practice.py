@@ -19,6 +19,12 @@ RESAMPLE_INTERVAL = 100
 ACTION_NOISE = 0.2
 """Standard deviation of the noise on actions, as in OGBench's collection."""
 EPISODE_STEPS = 500
+FALL_COST = 20.0
+"""Cost of turning over, in meters; about twice what a walking ant expects to cover.
+
+That is the discounted sum of its rewards. An ant that turned over loses it in any case, but with
+that alone, it walks as fast as it can and falls too often.
+"""
 IN_MAZE = 0.5
 """Share of episodes in the maze."""
 
@@ -60,7 +66,7 @@ class Practice(gym.Env):
         return self._observe(), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Take a control step; the reward is in meters."""
+        """Take a control step; the reward is the progress in meters, less the cost of a fall."""
         noise = self._action_noise * self.np_random.standard_normal(8)
         before = self._body.positions()
         self._body.step(np.clip(action + noise, -1.0, 1.0)[None])
@@ -68,6 +74,7 @@ class Practice(gym.Env):
         self._step += 1
         self._direct()
         is_overturned = bool(upward(self._body.observe())[0] < 0)
+        reward -= FALL_COST * is_overturned
         return self._observe(), reward, is_overturned, self._step >= EPISODE_STEPS, {}
 
     def _observe(self) -> np.ndarray:

@@ -19,7 +19,7 @@ import gymnasium as gym
 import numpy as np
 
 from dfplan_envs.ogbench.walker import Layers, walk
-from experiments.walker.practice import Practice
+from experiments.walker.practice import FALL_COST, Practice
 
 OUT = Path(__file__).parents[2] / "envs/dfplan_envs/ogbench/walker.npz"
 RESULT = Path(__file__).parent / "result.json"
@@ -66,7 +66,7 @@ def evaluate(layers: Layers) -> dict[str, float]:
     outcomes = np.array([_play(env, layers, seed) for seed in seeds])
     meters, length, is_overturned = outcomes.mean(axis=0).tolist()
     return {
-        "meters_per_step": meters / length,
+        "meters_per_step": (meters + FALL_COST * is_overturned) / length,
         "overturned_per_1000_steps": 1000 * is_overturned / length,
     }
 
