@@ -20,6 +20,7 @@ from experiments.common.pages import fill_readme
 from experiments.common.records import measure_once, read
 from experiments.common.trained import Trained
 from experiments.common.training import train_to_end
+from experiments.ogbench import compose  # noqa: F401  (registers its planner)
 from experiments.ogbench.evaluate import evaluate_run, load
 from experiments.ogbench.study import HERE, Study, maze_task
 
@@ -81,6 +82,20 @@ RECIPE_PLANNER = {
 }
 """Settings of Diffusion Forcing's maze experiments, as HorizonFlow ran them on OGBench: ten states
 per token, windows as long as an episode, a pyramid of 50 DDIM steps, guidance by the goal."""
+COMPOSED_TRAINING = {
+    "data.stitch": False,
+    "data.tokens": 8,
+    "net.kind": "bidirectional",
+    "training.objective.two_stream": False,
+    "planner.sampling.matrix": "full_sequence",
+}
+COMPOSED_PLANNER = {
+    "kind": "composed",
+    "horizon": 32,
+    "sampling.matrix": "full_sequence",
+    "sampling.steps": 20,
+    "warm_start.level": 0.0,
+}
 VARIANTS = (
     Variant("preset", "as it is"),
     Variant("preset", "on navigate", task=NAVIGATE),
@@ -100,6 +115,15 @@ VARIANTS = (
     *_planner("warm start level", "warm_start.level", (0.0, 0.5)),
     *_planner("out-of-data penalty", "ood_penalty", (0.0, 5.0)),
     Variant("training windows", "within episodes", training={"data.stitch": False}),
+    *(
+        Variant(
+            "windows of 8 tokens, composed while sampling",
+            f"{count} candidates",
+            planner={**COMPOSED_PLANNER, "candidates": count},
+            training=COMPOSED_TRAINING,
+        )
+        for count in (16, 64)
+    ),
     Variant("stride and tokens", "12, 64", training={"data.stride": 12, "data.tokens": 64}),
     Variant("stride and tokens", "48, 16", training={"data.stride": 48, "data.tokens": 16}),
 )
