@@ -10,6 +10,7 @@ from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.stages import run_stages
 from experiments.serving.faults import measure_faults
 from experiments.serving.load import measure_load
+from experiments.serving.restarts import measure_restarts
 from experiments.serving.score import measure_score
 from experiments.serving.study import Study
 from experiments.serving.table import write_table
@@ -18,6 +19,7 @@ STAGES: dict[str, Callable[[Study], None]] = {
     "score": measure_score,
     "load": measure_load,
     "faults": measure_faults,
+    "restarts": measure_restarts,
     "table": write_table,
 }
 
@@ -30,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         robots=tuple(args.robots),
         execute=tuple(args.execute),
         minutes=args.minutes,
+        kills=args.kills,
         episodes=args.episodes,
         seed=args.seed,
     )
@@ -56,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--minutes", type=float, default=default.minutes, help="time under faults; load: a tenth"
     )
+    parser.add_argument("--kills", type=int, default=default.kills, help="of a robot's server")
     parser.add_argument("--episodes", type=int, default=default.episodes)
     parser.add_argument("--seed", type=int, default=default.seed, help="of the first episode")
     parser.add_argument("--dry-run", type=Path, metavar="FOLDER", help="write to this folder")

@@ -49,20 +49,23 @@ class Server(NamedTuple):
 
 
 @contextlib.contextmanager
-def running_server(run: str, folder: Path, options: Sequence[str] = ()) -> Iterator[Server]:
-    """Yield a server that has started to listen; SIGTERM ends it.
+def running_server(
+    run: str, folder: Path, options: Sequence[str] = (), *, port: int = 0
+) -> Iterator[Server]:
+    """Yield a server that has started to listen; SIGTERM ends it, unless it was killed.
 
     Args:
         run: Run directory or task name.
         folder: Folder of the server's log.
         options: Further options of `dfplan serve`.
+        port: Port to listen on; 0 takes a free one.
 
     Raises:
         UserError: If it does not listen in time, or does not end cleanly.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "server.log"
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-c", PROGRAM, "serve", run, "--port", str(port), *options]
     with log.open("w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file)
@@ -72,7 +75,7 @@ def running_server(run: str, folder: Path, options: Sequence[str] = ()) -> Itera
         yield server
         process.send_signal(signal.SIGTERM)
         code = process.wait(STOP_SECONDS)
-        if code not in (0, 128 + signal.SIGTERM):
+        if code not in (0, 128 + signal.SIGTERM, -signal.SIGKILL):
             raise UserError(f"dfplan serve ended with exit code {code}; see {log}")
     finally:
         process.kill()

@@ -21,6 +21,7 @@ class Study:
         execute: Actions that robots execute from each chunk.
         minutes: Minutes under faults. The load is measured for a tenth of them per number of
             robots.
+        kills: Kills of the server under a running robot.
         episodes: Episodes of the score.
         seed: Seed of the first episode.
         results: Folder of the measurements.
@@ -31,6 +32,7 @@ class Study:
     robots: tuple[int, ...] = (1, 8, 32, 64)
     execute: tuple[int, ...] = (1, 10)
     minutes: float = 20.0
+    kills: int = 10
     episodes: int = 100
     seed: int = 30_000
     results: Path = HERE / "results"

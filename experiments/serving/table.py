@@ -21,6 +21,7 @@ def write_table(study: Study) -> None:
         "score": score_table(study),
         "load": load_table(study),
         "faults": faults_table(study),
+        "restarts": restarts_table(study),
     }
     fill_readme(study.pages, HERE / "README.md", sections)
     for text in sections.values():
@@ -120,6 +121,25 @@ def _phase_cells(phase: dict[str, Any]) -> list[str]:
         number(float(np.median(quantiles)) if quantiles else None),
         number(max(quantiles, default=None)),
     ]
+
+
+def restarts_table(study: Study) -> str:
+    """Return what a robot saw whose server was killed again and again, as Markdown."""
+    record = records.read(study.results / "restarts.json")
+    if record is None:
+        return ""
+    steps = record["steps"]
+    times = " / ".join(number(record[f"act_{name}_ms"]) for name in ("p50", "p99", "max"))
+    downtime = max(record["downtime_seconds"], default=None)
+    rows = [
+        ["kills of the server", str(record["request"]["kills"])],
+        ["connections of the robot", str(record["connections"])],
+        ["control steps, none of which raised an error", number(steps, 0)],
+        ["control steps that fell back, %", number(100 * record["fallbacks"] / steps)],
+        ["`act`: p50 / p99 / longest, ms", times],
+        ["longest time without a server, s", number(downtime)],
+    ]
+    return table(["", "one robot at 100 Hz"], rows)
 
 
 def draw(study: Study) -> None:

@@ -249,6 +249,16 @@ def test_the_pages_tables_and_figure_come_from_the_results(tmp_path):
             "answers": {"nan": {"error text, close 1011": 40}},
         },
     }
+    records["restarts"] = {
+        "request": {"kills": 2},
+        "connections": 3,
+        "steps": 2000,
+        "fallbacks": 500,
+        "act_p50_ms": 0.5,
+        "act_p99_ms": 1.5,
+        "act_max_ms": 20.0,
+        "downtime_seconds": [4.0, 6.0],
+    }
     for name, record in records.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     shutil.copy(HERE / "README.md", tmp_path / "README.md")
@@ -260,9 +270,11 @@ def test_the_pages_tables_and_figure_come_from_the_results(tmp_path):
     assert "| 1 | 64 | a process per robot | – | – | – | – | – | needs 30,000 |" in text
     assert "| with faults | 20.0 | 768,000 | 2.5 | 7.2 | 0.0 | 7.0 | 8.0 |" in text
     assert "| nan | 40 | error text, close 1011 (40) |" in text
+    assert "| control steps that fell back, % | 25.0 |" in text
+    assert "| longest time without a server, s | 6.0 |" in text
     assert (tmp_path / "pages" / "latency.png").stat().st_size > 10_000
 
 
 def test_an_unknown_stage_is_a_usage_error(capsys):
     assert run.main(["sing"]) == 2
-    assert "score, load, faults, table" in capsys.readouterr().err
+    assert "score, load, faults, restarts, table" in capsys.readouterr().err
