@@ -187,14 +187,14 @@ def _spread(plan: Plan, mask: np.ndarray) -> Plan:
 
 
 def _in_threads(function: Callable, arguments: list) -> Iterable:
-    workers = min(len(arguments), _cores())
+    workers = min(len(arguments), cores())
     if workers < 2:
         return map(function, arguments)
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(function, arguments))
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux; respects taskset and the like
         return len(os.sched_getaffinity(0))

@@ -208,14 +208,12 @@ def plan_inputs(
     present = state.state[rows]
     history = _take(state.history, rows)
     if latency_steps:
-        assert spec.progress is not None
         ahead = spec.progress.ahead(active_plan.states, elapsed, present, steps=latency_steps)
         history = extend_history(history, ahead, xp)
         present = ahead[:, -1]
     initial_plan = None
     is_warm = xp.zeros(len(elapsed), bool)
     if warm_start and config.warm_start.level:
-        assert spec.progress is not None
         initial_plan, is_warm = make_initial_plan(
             spec.progress,
             spec.planner.model.schedule,
@@ -334,16 +332,21 @@ def act(spec: LoopSpec, state: LoopState) -> tuple[Float[XpArray, "B A"], LoopSt
         source = f"low-level controller {spec.planner.config.low_level_controller!r}"
         check_actions(source, action, needed=(len(elapsed), spec.layout.action_dim))
     action = spec.layout.clip_action(action, xp)
+    return action, execute(spec, state, action)
+
+
+def execute(spec: LoopSpec, state: LoopState, action: Float[XpArray, "B A"]) -> LoopState:
+    """Return the state a control step later, in which robots execute these actions."""
+    xp = spec.xp
     estimated = state.filter
     if spec.estimator is not None and estimated is not None:
         estimated = spec.estimator.predict(estimated, action)
-    state = state._replace(
+    return state._replace(
         history=record_action(state.history, action, xp),
         filter=estimated,
         elapsed=xp.where(state.elapsed == NO_PLAN, NO_PLAN, state.elapsed + 1),
         clock=state.clock + 1,
     )
-    return action, state
 
 
 def _plans_at_rest(spec: LoopSpec, state: Float[np.ndarray, "B S"]) -> Plan:
