@@ -1,6 +1,7 @@
 """Read Minari datasets into flat arrays of states and actions, checked before any training."""
 
 import dataclasses
+import functools
 import hashlib
 import importlib.util
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.data.store.dataset import Dataset
 from dfplan.data.store.listing import local_ids
 from dfplan.data.store.root import datasets_root, is_dataset_id
+from dfplan.representation.columns import Columns
 from dfplan.representation.goal_dims import find_goal_dims
+from dfplan.representation.grid import Grid
 from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.representation.origin import choose_origin
 from dfplan.tasks.registry import all_tasks
@@ -48,6 +51,35 @@ class Trajectories:
     fingerprint: str
     reward: np.ndarray | None = None
     terminated: np.ndarray | None = None
+
+    @functools.cached_property
+    def state_columns(self) -> Columns:
+        """Statistics of the states."""
+        return Columns.measure(self.state, self._is_first)
+
+    @functools.cached_property
+    def action_columns(self) -> Columns:
+        """Statistics of the actions of all steps."""
+        has_action = np.ones(len(self.action), bool)
+        has_action[self.start + self.length - 1] = False
+        return Columns.measure(self.action[has_action], self._is_first[has_action])
+
+    @property
+    def _is_first(self) -> np.ndarray:
+        is_first = np.zeros(len(self.state), bool)
+        is_first[self.start] = True
+        return is_first
+
+    def goal_grid(self) -> Grid | None:
+        """Return the grid of the states in the goal's dimensions; None if `Grid.fit` has none."""
+        dims = list(self.layout.goal_dims)
+        columns = self.state_columns
+        points = self.state[:, dims]
+        return Grid.fit([points], low=columns.low[dims], high=columns.high[dims], count=len(points))
+
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states and actions of these rows."""
+        return self.state[rows], self.action[rows]
 
     @property
     def last_row(self) -> np.ndarray:
