@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import hashlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -156,8 +157,9 @@ def load_trajectories(
     episodes = [e for e in dataset.iterate_episodes(step_arrays=step_arrays) if len(e)]
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
-    states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
-    _check_resolution([np.asarray(e.actions).reshape(len(e), -1) for e in episodes], dataset_id)
+    states, actions = zip(*(read_episode(e, layout, dataset_id) for e in episodes), strict=True)
+    offsets = choose_origin([np.asarray(e.actions).reshape(len(e), -1) for e in episodes])
+    check_no_offset(offsets, dataset_id)
     reward, terminated = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
@@ -213,8 +215,7 @@ def from_episodes(
         arrays.append(np.array(layout.origin))
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        hash_parts(digest, [array], array.shape)
     return Trajectories(
         state=state,
         action=action,
@@ -227,6 +228,20 @@ def from_episodes(
         reward=reward,
         terminated=terminated,
     )
+
+
+def hash_parts(digest: Any, parts: Iterable[np.ndarray], shape: tuple[int, ...]) -> None:
+    """Add an array that comes in parts to a hash.
+
+    Args:
+        digest: Hash of `hashlib`.
+        parts: Parts of the array along its first axis, of one type; at least one.
+        shape: Shape of the whole array.
+    """
+    for number, part in enumerate(parts):
+        if not number:
+            digest.update(f"{part.dtype.str}{shape}".encode())
+        digest.update(np.ascontiguousarray(part).data.cast("B") if part.size else b"")
 
 
 def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np.ndarray]:
@@ -245,7 +260,7 @@ def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np
     return rewards, np.array([bool(np.asarray(e.terminations)[-1]) for e in episodes])
 
 
-def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:
+def read_episode(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:
     """Return checked states `[n+1, S]` and actions `[n+1, A]` of one Minari episode.
 
     States are in the dataset's coordinates, and float64 where float32 does not hold them exactly.
@@ -269,9 +284,17 @@ def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndar
     return state, np.pad(action, ((0, 1), (0, 0)))
 
 
-def _check_resolution(actions: Sequence[np.ndarray], dataset_id: str) -> None:
-    """Check that float32 resolves actions, which unlike states have no origin."""
-    for dim, offset in enumerate(choose_origin(actions)):
+def check_no_offset(offsets: Sequence[float], dataset_id: str) -> None:
+    """Check that float32 resolves actions, which unlike states have no origin.
+
+    Args:
+        offsets: Offset of each action dimension, as of `choose_origin`.
+        dataset_id: Minari id.
+
+    Raises:
+        UserError: If a dimension has an offset.
+    """
+    for dim, offset in enumerate(offsets):
         if offset:
             raise UserError(
                 f"dataset {dataset_id!r}: action dimension {dim} is about {offset:.12g}, too "

@@ -329,3 +329,9 @@ def _at_rest(
 def batch_key(seed: int, step: Array | int) -> Array:
     """Return the PRNG key for the batch of a training step."""
     return jax.random.fold_in(jax.random.key(seed), step)
+
+
+def step_keys(seed: int, step: Array | int) -> tuple[Array, Array]:
+    """Return the keys of a training step: for its windows, and for noise."""
+    k_data, k_noise = jax.random.split(batch_key(seed, step))
+    return k_data, k_noise

@@ -63,11 +63,14 @@ class ColumnSums:
     squared_change: np.ndarray
 
     @classmethod
-    def measure(cls, data: np.ndarray, before: int = 0) -> "ColumnSums":
-        """Return the sums of consecutive rows of one sequence, `data` `[N, D]`.
+    def measure(
+        cls, data: np.ndarray, is_first: np.ndarray | None = None, *, before: int = 0
+    ) -> "ColumnSums":
+        """Return the sums of consecutive rows, `data` `[N, D]`.
 
         Args:
             data: Rows; at least one that counts.
+            is_first: `[N]` bool, first row of each sequence; None for a single sequence.
             before: Number of leading rows that count for the changes alone, as another part has
                 them: 0 or 1.
         """
@@ -75,6 +78,8 @@ class ColumnSums:
         counted = exact[before:]
         mean = counted.mean(axis=0)
         change = np.diff(exact, axis=0)
+        if is_first is not None:
+            change = change[~is_first[1:]]
         return cls(
             count=len(counted),
             mean=mean,

@@ -50,10 +50,14 @@ class Grid(NamedTuple):
         cells = max(int((count / SAMPLES_PER_CELL) ** (1 / dims)), 1)
         grid = cls(low, (high - low) / cells, np.zeros((cells,) * dims, bool))
         for points in parts:
-            offset = np.asarray(points, np.float64) - low
-            cell = np.minimum(offset / grid.size, cells - 1).astype(int)
-            grid.visited[tuple(cell.T)] = True
+            grid.mark(points)
         return grid
+
+    def mark(self, points: np.ndarray) -> None:
+        """Mark the cells of points `[N, G]`, which lie inside the grid, as visited."""
+        offset = np.asarray(points, np.float64) - self.low
+        cell = np.minimum(offset / self.size, self.visited.shape[0] - 1).astype(int)
+        self.visited[tuple(cell.T)] = True
 
     def pack(self) -> np.ndarray:
         """Return the cells as bits, uint8; `unpack` undoes it."""

@@ -4,27 +4,33 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 
+from dfplan.data.stream import WindowStream
 from dfplan.data.windows import TrainingArrays
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.metrics import MetricLog
 from dfplan.training.step import TrainSpec, TrainState, init_state, train_until
+from dfplan.training.streamed import StreamedTraining, check_streamed
+from dfplan.types import PyTree, UserError
 from dfplan.training.wandb_log import WandbLog
-from dfplan.types import UserError
 from dfplan.util.interrupts import deferred_interrupts
 
 Report = Callable[[int, dict[str, float]], None]
 Log = MetricLog | WandbLog
+TrainingSource = TrainingArrays | WindowStream
+"""Training data in memory or on disk; both give the same batches."""
+Advance = Callable[[TrainState, int], tuple[TrainState, PyTree]]
+"""Function that trains a state up to a step, and returns it and the metrics' means."""
 
 
 def fit(
     spec: TrainSpec,
-    training_arrays: TrainingArrays,
+    source: TrainingSource,
     directory: Path,
     *,
     stop_step: int | None = None,
@@ -37,7 +43,7 @@ def fit(
 
     Args:
         spec: What to train.
-        training_arrays: Training data.
+        source: Training data.
         directory: Run directory; gets checkpoints/, metrics.jsonl, tensorboard/, and wandb/ if
             `training.wandb` is set.
         stop_step: Step at which to stop, with a checkpoint; the learning-rate schedule remains that
@@ -69,7 +75,7 @@ def fit(
             logs.append(wandb_log)
         return _train(
             spec=spec,
-            training_arrays=training_arrays,
+            advance=stack.enter_context(_advancing(spec, source, int(state.step), end)),
             state=state,
             end=end,
             store=store,
@@ -78,19 +84,36 @@ def fit(
         )
 
 
-def check_trainable(spec: TrainSpec, training_arrays: TrainingArrays) -> None:
+@contextlib.contextmanager
+def _advancing(spec: TrainSpec, source: TrainingSource, first: int, end: int) -> Iterator[Advance]:
+    """Yield the function that trains on a source, from step `first` to at most `end`."""
+    if isinstance(source, WindowStream):
+        with StreamedTraining(spec, source, first, end) as training:
+            yield training.advance
+        return
+
+    def advance(state: TrainState, stop: int) -> tuple[TrainState, PyTree]:
+        return train_until(spec, source, state, jnp.int32(stop))
+
+    yield advance
+
+
+def check_trainable(spec: TrainSpec, source: TrainingSource) -> None:
     """Trace a training step, so that settings that do not work are refused before training starts.
 
     Raises:
         UserError: If the settings do not fit each other or the data.
     """
     state = jax.eval_shape(lambda: init_state(spec))
-    train_until.eval_shape(spec, training_arrays, state, jnp.int32(1))
+    if isinstance(source, WindowStream):
+        check_streamed(spec, source, state)
+    else:
+        train_until.eval_shape(spec, source, state, jnp.int32(1))
 
 
 def _train(
     spec: TrainSpec,
-    training_arrays: TrainingArrays,
+    advance: Advance,
     state: TrainState,
     end: int,
     store: CheckpointStore,
@@ -104,7 +127,7 @@ def _train(
             start_time = time.perf_counter()
             start_step = step
             step = _next_stop(step, end, config.log_every, config.save_every)
-            state, metrics = train_until(spec, training_arrays, state, jnp.int32(step))
+            state, metrics = advance(state, step)
             scalars = {name: float(value) for name, value in metrics.items()}
             # Also the gradient: if it is not finite, the state is ruined, though the loss was fine.
             if not all(map(math.isfinite, scalars.values())):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dfplan.data.windows import TrainingArrays, batch_key, sample_batch
+from dfplan.data.windows import Batch, TrainingArrays, sample_batch, step_keys
 from dfplan.model import Model
 from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig
@@ -87,7 +87,7 @@ def train_step(
         The next state, and the scalars loss, inverse_loss and grad_norm.
     """
     config = spec.training
-    k_data, k_noise = jax.random.split(batch_key(config.seed, state.step))
+    k_data, k_noise = step_keys(config.seed, state.step)
     batch = sample_batch(
         k_data,
         training_arrays,
@@ -95,6 +95,24 @@ def train_step(
         config=spec.data,
         batch=config.batch_size,
     )
+    return learn(spec, batch, state, k_noise)
+
+
+def learn(
+    spec: TrainSpec, batch: Batch, state: TrainState, k_noise: Array
+) -> tuple[TrainState, dict]:
+    """Take one optimizer step on a batch; a pure function.
+
+    Args:
+        spec: What to train.
+        batch: Batch of `state.step`.
+        state: State before the step.
+        k_noise: PRNG key for noise, of `step_keys`.
+
+    Returns:
+        As `train_step`.
+    """
+    config = spec.training
 
     def total_loss(params):
         denoise = denoising_loss(
@@ -140,8 +158,11 @@ def train_until(spec: TrainSpec, training_arrays: TrainingArrays, state: TrainSt
         return state, jax.tree.map(jnp.add, total, metrics)
 
     first = state.step
-    zeros = {"loss": 0.0, "inverse_loss": 0.0, "grad_norm": 0.0}
-    zeros = jax.tree.map(jnp.float32, zeros)
-    state, total = jax.lax.while_loop(lambda c: c[0].step < stop, body, (state, zeros))
+    state, total = jax.lax.while_loop(lambda c: c[0].step < stop, body, (state, zero_metrics()))
     count = jnp.maximum(stop - first, 1)
     return state, jax.tree.map(lambda t: t / count, total)
+
+
+def zero_metrics() -> dict[str, Array]:
+    """Return the scalars of `train_step`, each 0."""
+    return {name: jnp.float32(0.0) for name in ("loss", "inverse_loss", "grad_norm")}
