@@ -66,7 +66,7 @@ class Args:
         goal_value: Constant desired goal, such as 0 0 for a distance.
         preset: Size of network and training: small, default or large.
         init_from: Initialize from the weights of this run, or of a task's pretrained planner; its
-            settings become the defaults, except for training.wandb.
+            settings become the defaults, except for training.wandb and data.source.
         out: Directory of the new run; must not contain a run. (required)
         resume: Continue the run in --out, with its own settings.
         stop_step: Stop at this training step, to resume later.
@@ -144,7 +144,7 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
         config = run.config
     elif init_from:
         # Only the user may choose to send data elsewhere; a file may not.
-        config = resolve_run(init_from).run.config.override({"training.wandb": ""})
+        config = resolve_run(init_from).run.config.override({"training.wandb": "", "data.source": "auto"})
     else:
         config = make_config(task, preset)
     args = parse(Args, "train", argv, default=Args(preset=preset, config=config))
@@ -170,6 +170,7 @@ def _train(
             stop_step=args.stop_step,
             report=report,
             policy_progress=report_policy,
+            notice=console.print,
             command=quoted("train", *argv),
         )
     except UnknownEnvError as error:

@@ -63,11 +63,10 @@ class WindowStream:
     Args:
         data: Dataset.
         layout: Token layout.
-        config: Data settings; not those that need the dataset in memory, see `check_streamable`.
+        config: Data settings without those of `DataConfig.needs_memory`.
         scale: Normalizers.
         batch: Number of windows of a batch.
         seed: PRNG seed of the batches.
-        threads: Number of reading threads.
 
     Raises:
         UserError: If Grain is not installed, every episode has fewer steps than a token, or the
@@ -83,9 +82,8 @@ class WindowStream:
         scale: Scale,
         batch: int,
         seed: int,
-        threads: int = 2,
     ):
-        check_streamable(config)
+        assert not config.needs_memory
         check_stride(data, config.stride)
         if len(data.state) + config.stride * config.tokens > MAX_ROWS:
             raise UserError(
@@ -99,7 +97,6 @@ class WindowStream:
         self._config = config
         self._batch = batch
         self._seed = seed
-        self._threads = threads
         self._index = EpisodeIndex.create(data.start, data.length, config.stride)
         self._drawn = functools.lru_cache(maxsize=4)(self._draw_block)
 
@@ -132,7 +129,7 @@ class WindowStream:
     def batches(self, first: int, end: int) -> Iterator[RawBatch]:
         """Yield the batches of the steps from `first` to before `end`, read ahead by threads."""
         options = self._grain.ReadOptions(
-            num_threads=self._threads, prefetch_buffer_size=AHEAD * self._threads
+            num_threads=self._config.threads, prefetch_buffer_size=AHEAD * self._config.threads
         )
         steps = self._grain.MapDataset.range(first, end).map(self.read)
         yield from steps.to_iter_dataset(options)
@@ -216,23 +213,3 @@ def make_batch(raw: RawBatch, scale: Scale, layout: TokenLayout, config: DataCon
     )
     rest = Rest.encode(scale.states, scale.actions)
     return assemble(raw.draw, normalized, rest, layout=layout, config=config)
-
-
-def check_streamable(config: DataConfig) -> None:
-    """Check that settings do not need the whole dataset in memory.
-
-    Raises:
-        UserError: If they do.
-    """
-    for name in needs_memory(config):
-        raise UserError(f"{name} needs the whole dataset in memory; valid with it: data.source memory")
-
-
-def needs_memory(config: DataConfig) -> list[str]:
-    """Return the settings that need the whole dataset in memory, as the user would write them."""
-    needs = {
-        "data.stitch": config.stitch,
-        "data.split_at_chance": config.split_at_chance,
-        "data.goal reward": config.goal == "reward",
-    }
-    return [name for name, is_set in needs.items() if is_set]

@@ -6,13 +6,17 @@ from typing import NamedTuple
 
 from dfplan.config import Config
 from dfplan.data.chance import split_at_chance
-from dfplan.data.minari_io import Trajectories, load_trajectories
+from dfplan.data.minari_io import Trajectories
+from dfplan.data.shards.layout import Choices, is_shards
+from dfplan.data.shards.read import ShardedTrajectories
+from dfplan.data.windows import TrainingArrays
 from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
 from dfplan.runs.check import check_env
 from dfplan.runs.fit import fit_run, learn_policy
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
+from dfplan.runs.source import Notice, choose_source, load_source
 from dfplan.tasks.make_env import identify_env, open_env
 from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import UntrustedCodeError
@@ -39,6 +43,7 @@ def train(
     stop_step: int | None = None,
     report: Report | None = None,
     policy_progress: Progress | None = None,
+    notice: Notice | None = None,
     command: str = "",
 ) -> Run:
     """Train a new run.
@@ -61,6 +66,7 @@ def train(
         policy_progress: Function that is called with the number of optimizer steps of the low-level
             policy taken so far. If training learns such a policy, it does so before the first
             training step.
+        notice: Function that is called with a line about where the data are read from.
         command: Command line to record in `config.json`.
 
     Returns:
@@ -77,26 +83,31 @@ def train(
     _check_new(out)
     with atomic_directory(out) as new:
         pretrained = None if init_from is None else resolve_run(init_from)
+        if is_shards(task.dataset):  # so that the run can be resumed from anywhere
+            task = dataclasses.replace(task, dataset=str(resolve_path(task.dataset)))
+        config = choose_source(config, task.dataset, notice or (lambda line: None))
         data = _load_data(
             task,
             config,
             goal=_Goal(goal_dims, goal_from, goal_value),
             pretrained=pretrained,
+            notice=notice,
         )
         task = _check_env(task, data.layout)
         run = _new_run(task, config, data, command=command, pretrained=pretrained)
-        training_arrays = run.training_arrays(data)
+        source = run.training_source(data)
         if config.training.wandb:
             import_optional("wandb", "wandb", "training.wandb")
         spec = _train_spec(run)
         run.make_planner()
-        check_trainable(spec, training_arrays)
-        run = learn_policy(run, training_arrays, policy_progress)
+        check_trainable(spec, source)
+        if isinstance(source, TrainingArrays):
+            run = learn_policy(run, source, policy_progress)
         run.save(new)
         if pretrained is not None:
             _save_initial_weights(spec, pretrained.load_weights().params, new)
     with exclusive(checkpoints(out)):
-        fit(spec, training_arrays, out, stop_step=stop_step, report=report)
+        fit(spec, source, out, stop_step=stop_step, report=report)
     return run
 
 
@@ -122,13 +133,14 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
     with exclusive(checkpoints(out)):
         remove_leftovers(resolve_path(out).parent)  # of the process that began the run, if killed
         _check_resumable(run, out)
-        data = run.load_data()
+        data = run.load_training_data()
         if data.fingerprint != run.fingerprint:
             raise UserError(
                 f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "
                 f"fingerprint is {data.fingerprint[:12]}, the run's is {run.fingerprint[:12]}"
             )
-        fit(_train_spec(run), run.training_arrays(data), out, stop_step=stop_step, report=report)
+        source = run.training_source(data)
+        fit(_train_spec(run), source, out, stop_step=stop_step, report=report)
     return run
 
 
@@ -157,8 +169,12 @@ class _Goal(NamedTuple):
 
 
 def _load_data(
-    task: Task, config: Config, goal: _Goal, pretrained: ResolvedRun | None
-) -> Trajectories:
+    task: Task,
+    config: Config,
+    goal: _Goal,
+    pretrained: ResolvedRun | None,
+    notice: Notice | None,
+) -> Trajectories | ShardedTrajectories:
     if pretrained is None and config.training.objective.loss == "consistency":
         raise UserError(
             "training.objective.loss 'consistency' distills a run that was trained by denoising; "
@@ -173,15 +189,22 @@ def _load_data(
         goal = _Goal(pretrained.run.goal_dims, layout.goal_from, layout.goal_value)
     elif goal.dims is None and task.goal_dims:
         goal = goal._replace(dims=task.goal_dims)
-    data = load_trajectories(
-        task.dataset,
+    choices = Choices(
         goal_dims=goal.dims,
         goal_from=goal.source,
         goal_value=goal.value,
         origin=None if pretrained is None else pretrained.run.layout.origin,
-        rewards=config.data.goal == "reward",
     )
-    return split_at_chance(data) if config.data.split_at_chance else data
+    data = load_source(
+        config.data,
+        task.dataset,
+        choices,
+        rewards=config.data.goal == "reward",
+        notice=notice,
+    )
+    if isinstance(data, Trajectories) and config.data.split_at_chance:
+        return split_at_chance(data)
+    return data
 
 
 def _check_no_goal(goal: _Goal) -> None:
@@ -207,7 +230,7 @@ def _check_tracker(layout: Layout) -> None:
 def _new_run(
     task: Task,
     config: Config,
-    data: Trajectories,
+    data: Trajectories | ShardedTrajectories,
     *,
     command: str,
     pretrained: ResolvedRun | None,
