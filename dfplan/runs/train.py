@@ -1,12 +1,15 @@
 """Training: from a task and its settings to a trained run on disk."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from dfplan.config import Config
 from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories, load_trajectories
+from dfplan.data.windows import TrainingArrays
 from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
 from dfplan.runs.check import check_env
@@ -17,14 +20,16 @@ from dfplan.tasks.make_env import identify_env, open_env
 from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import UntrustedCodeError
 from dfplan.training.checkpoint import CheckpointStore
-from dfplan.training.loop import Report, check_trainable, fit
+from dfplan.training.loop import Announce, Report, check_trainable, fit
 from dfplan.training.objective import check_model
+from dfplan.training.sharding import make_mesh
 from dfplan.training.step import TrainSpec, init_state
 from dfplan.types import PyTree, UserError
 from dfplan.util.files import atomic_directory, remove_leftovers
 from dfplan.util.locks import exclusive
 from dfplan.util.optional import import_optional
 from dfplan.util.places import resolve as resolve_path
+from dfplan.util.processes import lead
 
 
 def train(
@@ -39,9 +44,13 @@ def train(
     stop_step: int | None = None,
     report: Report | None = None,
     policy_progress: Progress | None = None,
+    announce: Announce | None = None,
     command: str = "",
 ) -> Run:
-    """Train a new run.
+    """Train a new run on all devices.
+
+    Of several processes, all call this: process 0 checks the settings, fits what does not need the
+    mesh on its first device, and writes the run, and the others join.
 
     Args:
         task: Environment and dataset. The environment is checked against the dataset; an empty id
@@ -61,6 +70,7 @@ def train(
         policy_progress: Function that is called with the number of optimizer steps of the low-level
             policy taken so far. If training learns such a policy, it does so before the first
             training step.
+        announce: Function that is called with a line about the mesh, if there are several devices.
         command: Command line to record in `config.json`.
 
     Returns:
@@ -77,12 +87,7 @@ def train(
     _check_new(out)
     with atomic_directory(out) as new:
         pretrained = None if init_from is None else resolve_run(init_from)
-        data = _load_data(
-            task,
-            config,
-            goal=_Goal(goal_dims, goal_from, goal_value),
-            pretrained=pretrained,
-        )
+        data = _load_data(task, config, goal=goal, pretrained=pretrained)
         task = _check_env(task, data.layout)
         run = _new_run(task, config, data, command=command, pretrained=pretrained)
         training_arrays = run.training_arrays(data)
@@ -95,20 +100,28 @@ def train(
         run.save(new)
         if pretrained is not None:
             _save_initial_weights(spec, pretrained.load_weights().params, new)
-    with exclusive(checkpoints(out)):
-        fit(spec, training_arrays, out, stop_step=stop_step, report=report)
-    return run
+    return _Begun(run, training_arrays)
 
 
-def resume(out: Path | str, *, stop_step: int | None = None, report: Report | None = None) -> Run:
+def resume(
+    out: Path | str,
+    *,
+    fsdp_devices: int | None = None,
+    stop_step: int | None = None,
+    report: Report | None = None,
+    announce: Announce | None = None,
+) -> Run:
     """Resume an interrupted run.
 
-    On the same machine the result is bit-identical to that of an uninterrupted run.
+    On the same devices the result is bit-identical to that of an uninterrupted run. On others it
+    learns from the same batches with the same noise, and differs by the rounding of sums.
 
     Args:
         out: Directory of the run.
+        fsdp_devices: Replacement for the run's `training.fsdp_devices`; None to keep it.
         stop_step: Step to stop at; the run can be resumed again.
         report: Function that is called with the step and its metrics whenever they are logged.
+        announce: As for `train`.
 
     Returns:
         The run.
@@ -119,17 +132,47 @@ def resume(out: Path | str, *, stop_step: int | None = None, report: Report | No
     """
     out = Path(out)
     run = Run.load(out)
-    with exclusive(checkpoints(out)):
-        remove_leftovers(resolve_path(out).parent)  # of the process that began the run, if killed
-        _check_resumable(run, out)
-        data = run.load_data()
-        if data.fingerprint != run.fingerprint:
-            raise UserError(
-                f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "
-                f"fingerprint is {data.fingerprint[:12]}, the run's is {run.fingerprint[:12]}"
-            )
-        fit(_train_spec(run), run.training_arrays(data), out, stop_step=stop_step, report=report)
+    if fsdp_devices is not None:
+        run = dataclasses.replace(
+            run, config=run.config.override({"training.fsdp_devices": fsdp_devices})
+        )
+    with _locked(out):
+        lead(lambda: _check_resumable(run, out))
+        spec = _train_spec(run)
+        training_arrays = run.training_arrays(_load_same_data(run, out))
+        fit(
+            spec,
+            training_arrays,
+            out,
+            stop_step=stop_step,
+            report=report,
+            announce=announce,
+        )
     return run
+
+
+@contextlib.contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Hold the lock of a run's training, which process 0 does for all."""
+    with contextlib.ExitStack() as stack:
+        lead(lambda: stack.enter_context(exclusive(checkpoints(out))))
+        yield
+
+
+def _join(out: Path) -> _Begun:
+    """Return the run that process 0 has written, with this process's copy of the dataset."""
+    run = Run.load(out)
+    return _Begun(run, run.training_arrays(_load_same_data(run, out)))
+
+
+def _load_same_data(run: Run, out: Path) -> Trajectories:
+    data = run.load_data()
+    if data.fingerprint != run.fingerprint:
+        raise UserError(
+            f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "
+            f"fingerprint is {data.fingerprint[:12]}, the run's is {run.fingerprint[:12]}"
+        )
+    return data
 
 
 def _check_new(out: Path) -> None:
@@ -138,7 +181,9 @@ def _check_new(out: Path) -> None:
 
 
 def _check_resumable(run: Run, out: Path) -> None:
-    with CheckpointStore(checkpoints(out)) as store:
+    remove_leftovers(resolve_path(out).parent)  # of the process that began the run, if killed
+    keep_period = run.config.training.keep_period
+    with CheckpointStore(checkpoints(out), keep_period=keep_period) as store:
         store.check_resumable()
         store.remove_old()
         if run.init_from and store.latest() is None:
@@ -247,11 +292,13 @@ def _check_env(task: Task, layout: Layout) -> Task:
 
 def _save_initial_weights(spec: TrainSpec, params: PyTree, out: Path) -> None:
     """Write the checkpoint of step 0 with these weights."""
-    state = init_state(spec, params)
+    state = init_state(spec._replace(mesh=None), params)
     with CheckpointStore(checkpoints(out)) as store:
-        store.save(state)
+        store.save_initial(state)
 
 
 def _train_spec(run: Run) -> TrainSpec:
     check_model(run.config.training.objective, run.model)
-    return TrainSpec(run.model, run.config.data, run.config.training)
+    training = run.config.training
+    mesh = make_mesh(training.fsdp_devices, training.batch_size)
+    return TrainSpec(run.model, run.config.data, training, mesh)

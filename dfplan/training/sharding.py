@@ -117,6 +117,22 @@ def replicate(mesh: Mesh | None, arrays: PyTree) -> PyTree:
     return jax.tree.map(copy, arrays)
 
 
+def process_rows(mesh: Mesh | None, batch_size: int) -> slice:
+    """Return the rows of a batch that this process reads, if batches are read from disk."""
+    if mesh is None:
+        return slice(0, batch_size)
+    local = batch_size // jax.process_count()
+    return slice(jax.process_index() * local, (jax.process_index() + 1) * local)
+
+
+def place_rows(mesh: Mesh | None, rows: PyTree) -> PyTree:
+    """Return the batch of all processes, given the rows of `process_rows` in each one's memory."""
+    if mesh is None:
+        return rows
+    sharding = batch_sharding(mesh)
+    return jax.tree.map(lambda a: jax.make_array_from_process_local_data(sharding, a), rows)
+
+
 def describe(mesh: Mesh, state: PyTree, batch_size: int) -> str:
     """Return a line about the mesh and what is sharded.
 

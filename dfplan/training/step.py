@@ -112,15 +112,15 @@ def train_step(
     Returns:
         The next state, and the scalars loss, inverse_loss and grad_norm.
     """
-    return learn(spec, state, draw_batch(spec, training_arrays, state.step))
+    k_data, k_noise = jax.random.split(batch_key(spec.training.seed, state.step))
+    return learn(spec, draw_batch(spec, training_arrays, k_data), state, k_noise)
 
 
-def draw_batch(spec: TrainSpec, training_arrays: TrainingArrays, step: Array) -> Batch:
-    """Return the batch of a step; each device draws its own rows of it.
+def draw_batch(spec: TrainSpec, training_arrays: TrainingArrays, k_data: Array) -> Batch:
+    """Draw a batch from data in memory; each device draws its own rows of it.
 
-    The batch depends on the seed and the step alone: it is the same on any number of devices.
+    The batch depends on the key alone: it is the same on any number of devices.
     """
-    k_data, _ = _keys(spec, step)
     batch = sample_batch(
         k_data,
         training_arrays,
@@ -131,20 +131,22 @@ def draw_batch(spec: TrainSpec, training_arrays: TrainingArrays, step: Array) ->
     return shard_batch(spec.mesh, batch)
 
 
-def learn(spec: TrainSpec, state: TrainState, batch: Batch) -> tuple[TrainState, dict]:
+def learn(
+    spec: TrainSpec, batch: Batch, state: TrainState, k_noise: Array
+) -> tuple[TrainState, dict]:
     """Take one optimizer step on a batch; a pure function.
 
     Args:
         spec: What to train.
-        state: State before the step.
         batch: Batch of `state.step`; on a mesh sharded as by `shard_batch`.
+        state: State before the step.
+        k_noise: PRNG key for noise levels and noise.
 
     Returns:
-        The next state, and the scalars loss, inverse_loss and grad_norm.
+        As `train_step`.
     """
     config = spec.training
     mesh = spec.mesh
-    _, k_noise = _keys(spec, state.step)
 
     def total_loss(params):
         params = gather(mesh, params)
@@ -176,12 +178,6 @@ def learn(spec: TrainSpec, state: TrainState, batch: Batch) -> tuple[TrainState,
         teacher=state.teacher,
     )
     return shard_state(mesh, state), metrics
-
-
-def _keys(spec: TrainSpec, step: Array) -> tuple[Array, Array]:
-    """Return the PRNG keys of a step: for its batch, and for its noise."""
-    k_data, k_noise = jax.random.split(batch_key(spec.training.seed, step))
-    return k_data, k_noise
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)

@@ -1,11 +1,9 @@
 """Train on eight virtual devices and print what happened as JSON; run by `test_sharding.py`."""
 
-import dataclasses
 import json
 import re
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dfplan.config import Config
@@ -14,17 +12,13 @@ from dfplan.data.windows import fit_normalizers, make_training_arrays
 from dfplan.model import Model
 from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout
-from dfplan.training.sharding import describe, make_mesh, replicate
+from dfplan.training.sharding import MIN_SHARDED_BYTES, describe, make_mesh, replicate
 from dfplan.training.step import TrainSpec, init_state, train_until
+from experiments.scale.collectives import collectives
 
 STEPS = 6
 BATCH = 56
 """A size that no other dimension of the program has, neither as it is nor over 8 devices."""
-COLLECTIVE = re.compile(
-    r"= \(?(\w+)\[([\d,]*)\][^=]*? (all-gather|all-reduce|reduce-scatter|all-to-all|"
-    r"collective-permute)(?:-start)?\("
-)
-
 
 def make_config(optimizer: str) -> Config:
     return Config().override(
@@ -56,42 +50,39 @@ def train(spec: TrainSpec, arrays) -> dict:
     """Return losses, collectives and placements of a short training."""
     arrays = replicate(spec.mesh, arrays)
     state = init_state(spec)
-    compiled = train_until.lower(spec, arrays, state, np.int32(STEPS)).compile()
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, state)
+    placed = jax.tree.map(lambda leaf: leaf.sharding, state)
+    steps = train_until.lower(spec, arrays, state, np.int32(STEPS)).compile()
     losses = []
     for stop in range(1, STEPS + 1):
-        state, metrics = train_until(spec, arrays, state, np.int32(stop))
+        state, metrics = steps(arrays, state, np.int32(stop))
         losses.append([float(metrics[name]) for name in ("loss", "inverse_loss", "grad_norm")])
-    text = compiled.as_text()
-    same = jax.tree.map(lambda leaf, sharding: leaf.sharding == sharding, state, shardings)
+    same = jax.tree.map(lambda leaf, sharding: leaf.sharding == sharding, state, placed)
+    leaves = jax.tree.leaves(state.params)
+    program = steps.as_text()
     return {
         "losses": losses,
-        "collectives": [[kind, dtype, shape] for dtype, shape, kind in COLLECTIVE.findall(text)],
-        "whole_batch": len(re.findall(rf"\[{BATCH}[,\]]", text)),
-        "kept": all(jax.tree.leaves(same)),
-        "sharded": [
-            list(leaf.shape)
-            for leaf in jax.tree.leaves(state.params)
-            if not leaf.sharding.is_fully_replicated
-        ],
-        "largest_shard": [
+        "collectives": [operation._asdict() for operation in collectives(program)],
+        "whole_batch": len(re.findall(rf"\[{BATCH}[,\]]", program)),
+        "placed_as_before": all(jax.tree.leaves(same)),
+        "parameters": [leaf.shape for leaf in leaves],
+        "sharded": [leaf.shape for leaf in leaves if not leaf.sharding.is_fully_replicated],
+        "shares": [
             leaf.addressable_shards[0].data.size / leaf.size
             for leaf in jax.tree.leaves(state)
-            if leaf.size >= 2**14
+            if leaf.nbytes >= MIN_SHARDED_BYTES
         ],
         "text": "" if spec.mesh is None else describe(spec.mesh, state, BATCH),
-        "hlo": text,
     }
 
 
 def main() -> None:
     results = {}
-    for optimizer in ("adamw", "muon"):
+    for optimizer, sizes in (("adamw", (1, 8)), ("muon", (2,))):
         spec, arrays = make_spec(make_config(optimizer))
-        results[f"{optimizer} single"] = train(spec, arrays)
-        for fsdp in (1, 2, 8) if optimizer == "adamw" else (4,):
+        results[f"{optimizer} on one device"] = train(spec, arrays)
+        for fsdp in sizes:
             mesh = make_mesh(fsdp, BATCH)
-            results[f"{optimizer} {fsdp}"] = train(spec._replace(mesh=mesh), arrays)
+            results[f"{optimizer}, fsdp {fsdp}"] = train(spec._replace(mesh=mesh), arrays)
     print(json.dumps(results))
 
 
