@@ -138,7 +138,8 @@ def _main(argv: Sequence[str]) -> int:
         try:
             trained = _train(args, args.out, argv, report, report_policy)
         except KeyboardInterrupt as interrupt:
-            interrupt.args = (_how_to_resume(args.out),)
+            if is_leader():
+                interrupt.args = (_how_to_resume(args.out),)
             raise
     seconds = time.perf_counter() - start_time
     outcome = f"trained in {seconds:.0f} s" if last else f"already at step {first_step}"

@@ -80,10 +80,61 @@ def train(
         UnknownEnvError: If the environment is not installed. Nothing is written.
         UserError: If `out` holds anything or another process trains into it; the dataset is missing
             or unusable; the environment does not fit the dataset; the settings do not fit the
-            dataset, each other or the run to initialize from; or wandb is requested and not
-            installed. Nothing is written in these cases. During training, as `fit`.
+            dataset, the devices, each other or the run to initialize from; or wandb is requested
+            and not installed. Nothing is written in these cases. During training, as `fit`.
     """
     out = Path(out)
+
+    def begin() -> _Begun:
+        return _begin(
+            task,
+            config,
+            out,
+            goal=_Goal(goal_dims, goal_from, goal_value),
+            init_from=init_from,
+            policy_progress=policy_progress,
+            command=command,
+        )
+
+    run, training_arrays = lead(begin) or _join(out)
+    with _locked(out):
+        fit(
+            _train_spec(run),
+            training_arrays,
+            out,
+            stop_step=stop_step,
+            report=report,
+            announce=announce,
+        )
+    return run
+
+
+class _Goal(NamedTuple):
+    """Description of the goal, as given to `train`."""
+
+    dims: tuple[int, ...] | None
+    source: tuple[int, ...]
+    value: tuple[float, ...]
+
+
+class _Begun(NamedTuple):
+    """A run on disk, and its dataset in memory."""
+
+    run: Run
+    training_arrays: TrainingArrays
+
+
+def _begin(
+    task: Task,
+    config: Config,
+    out: Path,
+    *,
+    goal: _Goal,
+    init_from: Path | str | None,
+    policy_progress: Progress | None,
+    command: str,
+) -> _Begun:
+    """Write a new run, ready for its first training step; see `train`."""
     _check_new(out)
     with atomic_directory(out) as new:
         pretrained = None if init_from is None else resolve_run(init_from)
@@ -128,17 +179,14 @@ def resume(
 
     Raises:
         UserError: If there is no run, another process is training it, it is packed (without
-            training state), its initial weights are lost, or its dataset has changed.
+            training state), its initial weights are lost, its dataset has changed, or the devices
+            do not fit.
     """
     out = Path(out)
     run = Run.load(out)
-    if fsdp_devices is not None:
-        run = dataclasses.replace(
-            run, config=run.config.override({"training.fsdp_devices": fsdp_devices})
-        )
     with _locked(out):
         lead(lambda: _check_resumable(run, out))
-        spec = _train_spec(run)
+        spec = _train_spec(run, fsdp_devices)
         training_arrays = run.training_arrays(_load_same_data(run, out))
         fit(
             spec,
@@ -191,14 +239,6 @@ def _check_resumable(run: Run, out: Path) -> None:
                 f"{out} has no checkpoints, and so has lost its initial weights from "
                 f"{run.init_from}; train a new run with --init-from"
             )
-
-
-class _Goal(NamedTuple):
-    """Description of the goal, as given to `train`."""
-
-    dims: tuple[int, ...] | None
-    source: tuple[int, ...]
-    value: tuple[float, ...]
 
 
 def _load_data(
@@ -297,8 +337,8 @@ def _save_initial_weights(spec: TrainSpec, params: PyTree, out: Path) -> None:
         store.save_initial(state)
 
 
-def _train_spec(run: Run) -> TrainSpec:
+def _train_spec(run: Run, fsdp_devices: int | None = None) -> TrainSpec:
     check_model(run.config.training.objective, run.model)
     training = run.config.training
-    mesh = make_mesh(training.fsdp_devices, training.batch_size)
+    mesh = make_mesh(fsdp_devices or training.fsdp_devices, training.batch_size)
     return TrainSpec(run.model, run.config.data, training, mesh)

@@ -20,12 +20,13 @@ STEPS = 6
 BATCH = 56
 """A size that no other dimension of the program has, neither as it is nor over 8 devices."""
 
+
 def make_config(optimizer: str) -> Config:
     return Config().override(
         {
             "data.tokens": 6,
             "data.stride": 2,
-            "net.width": 128,
+            "net.width": 64,
             "net.layers": 1,
             "net.heads": 2,
             "training.steps": 20,
