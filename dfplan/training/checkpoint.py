@@ -305,7 +305,7 @@ def _handler(processes: ocp.options.MultiprocessingOptions) -> ocp.StandardCheck
 def _make_saver(processes: ocp.options.MultiprocessingOptions) -> ocp.AsyncCheckpointer:
     handler = ocp.CompositeCheckpointHandler(
         composite_options=ocp.CompositeOptions(multiprocessing_options=processes),
-        **{name: _handler(processes) for name in ITEMS},
+        **{name: _handler(processes) for name in ITEMS},  # pyright: ignore[reportArgumentType]
     )
     return ocp.AsyncCheckpointer(handler, multiprocessing_options=processes)
 

@@ -118,7 +118,7 @@ def _launcher() -> str | None:
 
 
 def _initialize(**options: object) -> None:
-    if jax.config.jax_cpu_collectives_implementation is None:
+    if jax.config.values["jax_cpu_collectives_implementation"] is None:
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         jax.distributed.initialize(**options)  # pyright: ignore[reportArgumentType]
