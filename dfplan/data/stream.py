@@ -126,12 +126,20 @@ class WindowStream:
             self.data.action.release()
         return RawBatch(draw, values)
 
-    def batches(self, first: int, end: int) -> Iterator[RawBatch]:
-        """Yield the batches of the steps from `first` to before `end`, read ahead by threads."""
+    def batches(self, first: int, end: int, shard: slice = slice(None)) -> Iterator[RawBatch]:
+        """Yield the batches of the steps from `first` to before `end`, read ahead by threads.
+
+        Args:
+            first: First step.
+            end: Step after the last one.
+            shard: Windows of each batch to read.
+        """
         options = self._grain.ReadOptions(
             num_threads=self._config.threads, prefetch_buffer_size=AHEAD * self._config.threads
         )
-        steps = self._grain.MapDataset.range(first, end).map(self.read)
+        steps = self._grain.MapDataset.range(first, end).map(
+            functools.partial(self.read, shard=shard)
+        )
         yield from steps.to_iter_dataset(options)
 
     def example(self) -> RawBatch:

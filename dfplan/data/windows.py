@@ -318,9 +318,7 @@ def _transition(key: Array, training_arrays: TrainingArrays, config: DataConfig,
     )
 
 
-def _at_rest(
-    state: Float[Array, "B S"], rest: Rest, config: DataConfig
-) -> Float[Array, "B 1 1 S"]:
+def _at_rest(state: Float[Array, "B S"], rest: Rest, config: DataConfig) -> Float[Array, "B 1 1 S"]:
     """Return states with the rest dimensions set to zero (in SI units)."""
     dims = jnp.asarray(config.rest_dims, jnp.int32)
     return state.at[:, dims].set(rest.state[dims])[:, None, None]

@@ -44,13 +44,14 @@ def choose_source(config: Config, dataset_id: str, notice: Notice) -> Config:
         )
     if config.data.source != "auto":
         return config
+    if needs:
+        return config.override({"data.source": "memory"})
     size = data_bytes(dataset_id)
     available = available_bytes()
-    source = "stream" if COPIES * size > available and not needs else "memory"
-    reason = f", as {needs[0]} needs it" if needs else ""
+    source = "stream" if COPIES * size > available else "memory"
     notice(
-        f"data.source {source}{reason}: {size / GIGABYTE:,.2f} GB of data, "
-        f"{available / GIGABYTE:,.1f} GB of memory available"
+        f"data.source {source}: {size / GIGABYTE:,.2f} GB of data, {available / GIGABYTE:,.1f} GB "
+        "of memory available"
     )
     return config.override({"data.source": source})
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from dfplan.data.stream import RawBatch, Scale, WindowStream, make_batch
 from dfplan.data.windows import step_keys
+from dfplan.training.sharding import place_rows, process_rows, replicate, shard_batch
 from dfplan.training.step import TrainSpec, TrainState, learn, zero_metrics
 from dfplan.types import PyTree
 
@@ -25,8 +26,9 @@ class StreamedTraining:
 
     def __init__(self, spec: TrainSpec, stream: WindowStream, first: int, end: int):
         self._spec = spec
-        self._stream = stream
-        self._batches = stream.batches(first, end)
+        self._scale = replicate(spec.mesh, stream.scale)
+        rows = process_rows(spec.mesh, spec.training.batch_size)
+        self._batches = stream.batches(first, end, rows)
 
     def __enter__(self) -> Self:
         return self
@@ -42,10 +44,10 @@ class StreamedTraining:
     def advance(self, state: TrainState, stop: int) -> tuple[TrainState, PyTree]:
         """Train up to step `stop`; return the state, and the metrics' means over the steps."""
         first = int(state.step)
-        total = zero_metrics()
+        total = replicate(self._spec.mesh, zero_metrics())
         for _ in range(first, stop):
-            raw = next(self._batches)
-            state, total = learn_streamed(self._spec, self._stream.scale, state, total, raw)
+            raw = place_rows(self._spec.mesh, next(self._batches))
+            state, total = learn_streamed(self._spec, self._scale, state, total, raw)
         count = jnp.float32(max(stop - first, 1))
         return state, jax.tree.map(lambda t: t / count, total)
 
@@ -56,7 +58,7 @@ def learn_streamed(
 ) -> tuple[TrainState, PyTree]:
     """Take one optimizer step on a batch from disk, and add its metrics to `total`."""
     _, k_noise = step_keys(spec.training.seed, state.step)
-    batch = make_batch(raw, scale, spec.model.layout, spec.data)
+    batch = shard_batch(spec.mesh, make_batch(raw, scale, spec.model.layout, spec.data))
     state, metrics = learn(spec, batch, state, k_noise)
     return state, jax.tree.map(jnp.add, total, metrics)
 

@@ -11,7 +11,6 @@ from dfplan.representation.config import DataConfig
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
-
 from tests.on_disk import Rows, on_disk
 
 from .conftest import coded_episodes
@@ -29,9 +28,7 @@ def setup(config, goal_dims, lengths=tuple(LENGTHS)):
     data = coded_episodes(list(lengths), goal_dims)
     layout = TokenLayout.create(data.layout, config)
     scale = Scale(STATES, ACTIONS)
-    stream = WindowStream(
-        on_disk(data), layout, config=config, scale=scale, batch=BATCH, seed=SEED
-    )
+    stream = WindowStream(on_disk(data), layout, config=config, scale=scale, batch=BATCH, seed=SEED)
     arrays = make_training_arrays(data, config, STATES, actions=ACTIONS)
 
     @jax.jit
@@ -125,5 +122,7 @@ def test_data_that_cannot_be_streamed_are_refused(config, rows, words, monkeypat
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "grain", None)
-    with pytest.raises(UserError, match=r'data.source stream needs grain: pip install "dfplan\[scale'):
+    with pytest.raises(
+        UserError, match=r'data.source stream needs grain: pip install "dfplan\[scale'
+    ):
         setup(*CASES["states"])

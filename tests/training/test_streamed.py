@@ -9,7 +9,6 @@ import pytest
 from dfplan.data.stream import Scale, WindowStream
 from dfplan.data.windows import fit_normalizers
 from dfplan.training.loop import check_trainable, fit
-
 from tests.on_disk import on_disk
 
 pytest.importorskip("grain")

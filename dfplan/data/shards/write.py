@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -230,7 +231,7 @@ def _survey(
 ) -> Layout:
     layout = initial_layout(dataset_id, choices)
     edges = np.searchsorted(episodes.start, first_rows(episodes.rows, parts))
-    chosen = [episodes.ids[a:b].tolist() for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    chosen = [episodes.ids[a:b].tolist() for a, b in itertools.pairwise(edges)]
     chosen = [ids for ids in chosen if ids]
     tasks = [functools.partial(survey, dataset_id, layout, ids) for ids in chosen]
     rows = [episodes.rows // len(tasks)] * len(tasks)
@@ -246,7 +247,7 @@ def _jobs(plan: Plan, episodes: Episodes) -> list[ShardJob]:
     edges = first_rows(episodes.rows, plan.shards)
     start = episodes.start
     jobs = []
-    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    for begin, end in itertools.pairwise(edges.tolist()):
         first = int(np.searchsorted(start, begin, side="right")) - 1
         last = int(np.searchsorted(start, end, side="left"))
         jobs.append(
@@ -266,7 +267,9 @@ def _write_all(
     jobs: Sequence[ShardJob], directory: Path, pool: Executor | None, progress: Progress
 ) -> bool:
     """Write the shards that are absent or damaged; return whether there were any."""
-    tasks = [functools.partial(ensure_shard, job, shard_path(directory, i)) for i, job in enumerate(jobs)]
+    tasks = [
+        functools.partial(ensure_shard, job, shard_path(directory, i)) for i, job in enumerate(jobs)
+    ]
     rows = [job.end - job.begin for job in jobs]
     return any(_run(tasks, rows, pool, functools.partial(progress, "writing")))
 
@@ -326,7 +329,9 @@ def _finish(plan: Plan, episodes: Episodes, directory: Path, progress: Progress)
     folders = [shard_path(directory, i) for i in range(plan.shards)]
     records: list[ShardRecord] = [read_record(folder / RECORD, ShardRecord) for folder in folders]
     states = functools.reduce(_merge, [ColumnSums.from_dict(r.states) for r in records])
-    actions = functools.reduce(_merge, [ColumnSums.from_dict(r.actions) for r in records if r.actions])
+    actions = functools.reduce(
+        _merge, [ColumnSums.from_dict(r.actions) for r in records if r.actions]
+    )
     layout = Layout.from_dict(plan.layout)
     fingerprint, bits = _read_all(folders, layout, states, episodes.length, progress)
     intervals = np.concatenate([np.load(folder / names.GOAL_INTERVALS) for folder in folders])

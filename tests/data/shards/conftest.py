@@ -41,11 +41,19 @@ KINDS = {
     "float32": (box(3, np.float32), 0.0),
     "offset": (box(3, np.float64), 5e6),
     "goal in the observation": (
-        Dict(observation=box(3, np.float64), achieved_goal=box(2, np.float64), desired_goal=box(2, np.float64)),
+        Dict(
+            observation=box(3, np.float64),
+            achieved_goal=box(2, np.float64),
+            desired_goal=box(2, np.float64),
+        ),
         0.0,
     ),
     "goal appended": (
-        Dict(observation=box(3, np.float64), achieved_goal=box(2, np.float64), desired_goal=box(2, np.float64)),
+        Dict(
+            observation=box(3, np.float64),
+            achieved_goal=box(2, np.float64),
+            desired_goal=box(2, np.float64),
+        ),
         0.0,
     ),
 }

@@ -126,7 +126,11 @@ def test_other_arguments_are_refused(home, arguments, words, complete):
     make_dataset("other-v0")
     manifest = write_shards(name, home / "out", shards=3)
     if not complete:
-        plan = {f.name: getattr(manifest, f.name) for f in dataclasses.fields(write_module.Plan) if f.name != "shards"}
+        plan = {
+            f.name: getattr(manifest, f.name)
+            for f in dataclasses.fields(write_module.Plan)
+            if f.name != "shards"
+        }
         write_module.write_json(home / "out" / PLAN, {**plan, "shards": 3})
         (home / "out" / MANIFEST).unlink()
     before = contents(home / "out")
