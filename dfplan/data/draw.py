@@ -24,7 +24,7 @@ class WindowIndex(Protocol):
     """The rows of a dataset at which a window may begin."""
 
     @property
-    def count(self) -> Array | int:
+    def begins(self) -> Array | int:
         """Number of these rows."""
         ...
 
@@ -47,7 +47,7 @@ class RowIndex(NamedTuple):
     begin: Int[Array, "M"]
 
     @property
-    def count(self) -> int:
+    def begins(self) -> int:
         """See `WindowIndex`."""
         return self.begin.shape[0]
 
@@ -64,13 +64,13 @@ class EpisodeIndex(NamedTuple):
         first: `[E]` int32, first row of each episode in which a window may begin.
         last: `[E]` int32, last row of each such episode.
         before: `[E]` int32, number of rows in earlier episodes at which a window may begin.
-        count: Number of rows at which a window may begin, int32.
+        begins: Number of rows at which a window may begin, int32.
     """
 
     first: Int[Array, "E"]
     last: Int[Array, "E"]
     before: Int[Array, "E"]
-    count: Array
+    begins: Array
 
     @classmethod
     def create(cls, start: np.ndarray, length: np.ndarray, stride: int) -> "EpisodeIndex":
@@ -81,15 +81,15 @@ class EpisodeIndex(NamedTuple):
             length: `[E]` rows of each episode.
             stride: Control steps that follow the begin of a window within its episode.
         """
-        begins = np.maximum(length - stride, 0)
-        is_used = begins > 0
-        used = begins[is_used]
+        begin_count = np.maximum(length - stride, 0)
+        is_used = begin_count > 0
+        used = begin_count[is_used]
         first = start[is_used]
         return cls(
             first=jnp.asarray(first, jnp.int32),
             last=jnp.asarray(first + length[is_used] - 1, jnp.int32),
             before=jnp.asarray(np.cumsum(used) - used, jnp.int32),
-            count=jnp.asarray(used.sum(), jnp.int32),
+            begins=jnp.asarray(used.sum(), jnp.int32),
         )
 
     def locate(self, number: Int[Array, "B"]) -> tuple[Array, Array, Array]:
@@ -100,7 +100,7 @@ class EpisodeIndex(NamedTuple):
 
 
 class WindowDraw(NamedTuple):
-    """The random choices of a batch; each `[B]` int32.
+    """The random choices of a batch; each `[B]` int32, of NumPy or JAX.
 
     Attributes:
         begin: Row at which each window begins, or the first of its episode if it begins earlier.
@@ -111,12 +111,12 @@ class WindowDraw(NamedTuple):
         goal: Row of the hindsight goal; None unless goals are states.
     """
 
-    begin: Int[Array, "B"]
-    origin: Int[Array, "B"]
-    first: Int[Array, "B"]
-    last: Int[Array, "B"]
-    gap: Int[Array, "B"]
-    goal: Int[Array, "B"] | None
+    begin: Any
+    origin: Any
+    first: Any
+    last: Any
+    gap: Any
+    goal: Any
 
 
 class WindowRows(NamedTuple):
@@ -151,7 +151,7 @@ def draw_batch(
         batch: Number of windows.
     """
     k_begin, k_goal, k_gap, k_start = jax.random.split(key, 4)
-    number = jax.random.randint(k_begin, (batch,), 0, index.count, dtype=jnp.int32)
+    number = jax.random.randint(k_begin, (batch,), 0, index.begins, dtype=jnp.int32)
     at_start = jax.random.uniform(k_start, (batch,), jnp.float32) < config.start_fraction
     begin, first, last = index.locate(number)
     begin = jnp.where(at_start, first, begin)

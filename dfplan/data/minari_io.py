@@ -53,23 +53,24 @@ class Trajectories:
     reward: np.ndarray | None = None
     terminated: np.ndarray | None = None
 
-    @functools.cached_property
+    @property
     def state_columns(self) -> Columns:
         """Statistics of the states."""
-        return Columns.measure(self.state, self._is_first)
-
-    @functools.cached_property
-    def action_columns(self) -> Columns:
-        """Statistics of the actions of all steps."""
-        has_action = np.ones(len(self.action), bool)
-        has_action[self.start + self.length - 1] = False
-        return Columns.measure(self.action[has_action], self._is_first[has_action])
+        return self._columns[0]
 
     @property
-    def _is_first(self) -> np.ndarray:
+    def action_columns(self) -> Columns:
+        """Statistics of the actions of all steps."""
+        return self._columns[1]
+
+    @functools.cached_property
+    def _columns(self) -> tuple[Columns, Columns]:
         is_first = np.zeros(len(self.state), bool)
         is_first[self.start] = True
-        return is_first
+        has_action = np.ones(len(self.action), bool)
+        has_action[self.start + self.length - 1] = False
+        states = Columns.measure(self.state, is_first)
+        return states, Columns.measure(self.action[has_action], is_first[has_action])
 
     def goal_grid(self) -> Grid | None:
         """Return the grid of the states in the goal's dimensions; None if `Grid.fit` has none."""

@@ -7,7 +7,7 @@ drawn by number; there is no shuffle buffer.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import jax
@@ -126,7 +126,7 @@ class WindowStream:
             self.data.action.release()
         return RawBatch(draw, values)
 
-    def batches(self, first: int, end: int, shard: slice = slice(None)) -> Iterator[RawBatch]:
+    def batches(self, first: int, end: int, shard: slice = slice(None)) -> Generator[RawBatch]:
         """Yield the batches of the steps from `first` to before `end`, read ahead by threads.
 
         Args:
@@ -162,7 +162,7 @@ class WindowStream:
             ),
         )
 
-    def _array(self, columns: int):
+    def _array(self, columns: int) -> Callable[..., np.ndarray]:
         def zeros(*middle: int) -> np.ndarray:
             return np.zeros((self._batch, *middle, columns), np.float32)
 

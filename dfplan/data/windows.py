@@ -4,7 +4,7 @@
 with `dfplan.data.draw` and make tokens with `assemble`, so that their batches are the same arrays.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +52,7 @@ class Rest(NamedTuple):
 
 
 class WindowValues(NamedTuple):
-    """Values of the rows of a batch, normalized.
+    """Values of the rows of a batch, arrays of NumPy or JAX.
 
     Attributes:
         frames: `[B, T, F, S]`, states of each token.
@@ -64,12 +64,12 @@ class WindowValues(NamedTuple):
             rewards; or None.
     """
 
-    frames: Float[Array, "B T F S"]
-    actions: Float[Array, "B T stride A"] | None
-    state: Float[Array, "B S"]
-    action: Float[Array, "B A"]
-    next_state: Float[Array, "B S"]
-    goal: Array | None
+    frames: Any
+    actions: Any
+    state: Any
+    action: Any
+    next_state: Any
+    goal: Any
 
 
 class TrainingArrays(NamedTuple):
@@ -99,7 +99,7 @@ class TrainingArrays(NamedTuple):
     stitch: StitchGraph | None = None
 
     @property
-    def index(self) -> RowIndex:
+    def window_index(self) -> RowIndex:
         """Rows at which a window may begin."""
         return RowIndex(first=self.first, last=self.last, begin=self.begin)
 
@@ -227,7 +227,7 @@ def sample_batch(
     """
     if training_arrays.stitch is not None:
         return _stitched_batch(key, training_arrays, layout, config, batch=batch)
-    draw = draw_batch(key, training_arrays.index, layout, config=config, batch=batch)
+    draw = draw_batch(key, training_arrays.window_index, layout, config=config, batch=batch)
     values = training_arrays.read(locate_rows(draw, layout, config))
     return assemble(draw, values, _rest(training_arrays), layout=layout, config=config)
 
@@ -239,7 +239,7 @@ def assemble(
 
     Args:
         draw: Windows.
-        values: Values of their rows.
+        values: Values of their rows, normalized.
         rest: Zeros of the dataset.
         layout: Token layout.
         config: Data settings.
@@ -256,13 +256,11 @@ def assemble(
     gap = draw.gap.astype(jnp.float32)
     transition = (values.state, values.next_state, gap, values.action)
     if layout.reward_conditioned:
-        assert values.goal is not None
         goal = layout.return_quantile_token(values.goal)[:, None]
         tokens = layout.encode(frames, actions)
         return _with_goal(goal, tokens, valid, transition=transition)
     if not layout.has_goal:
         return Batch(layout.encode(frames, actions), valid, *transition)
-    assert draw.goal is not None and values.goal is not None
     goal_row = draw.goal[:, None]
     if config.actions:
         valid &= rows < goal_row + config.stride

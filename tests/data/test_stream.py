@@ -100,8 +100,8 @@ def test_both_indices_locate_the_same_rows(stride):
         begin=rows[data.last_row - rows >= stride],
     )
     index = EpisodeIndex.create(data.start, data.length, stride)
-    numbers = np.arange(rows_index.count)
-    assert int(index.count) == rows_index.count > 0
+    numbers = np.arange(rows_index.begins)
+    assert int(index.begins) == rows_index.begins > 0
     for a, b in zip(index.locate(numbers), rows_index.locate(numbers), strict=True):
         np.testing.assert_array_equal(a, b)
 

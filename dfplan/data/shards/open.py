@@ -10,6 +10,7 @@ from dfplan.data.shards.write import Progress, shards_in_dataset, write_shards
 from dfplan.data.store.root import dataset_path
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
+from dfplan.util.from_json import from_json
 
 
 def open_shards(
@@ -59,8 +60,8 @@ def _check_choices(data: ShardedTrajectories, choices: Choices) -> None:
 def _fits(manifest: Manifest, choices: Choices) -> bool:
     """Return whether shards were written with these choices, or their layout is the chosen one."""
     layout = manifest.make_layout()
-    written = {name: _as_tuple(value) for name, value in manifest.choices.items()}
-    return choices in (Choices(**written), choices_of(layout))
+    written = from_json(Choices, manifest.choices, "choices")
+    return choices in (written, choices_of(layout))
 
 
 def choices_of(layout: Layout) -> Choices:
@@ -71,7 +72,3 @@ def choices_of(layout: Layout) -> Choices:
         goal_value=layout.goal_value,
         origin=layout.origin,
     )
-
-
-def _as_tuple(value: list | None) -> tuple | None:
-    return None if value is None else tuple(value)

@@ -1,6 +1,5 @@
 """ShardedTrajectories: a dataset whose rows stay on disk."""
 
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -71,12 +70,12 @@ class ShardedTrajectories:
         if sizes != [rows, rows] or self.length.sum() != sum(rows):
             raise UserError(f"{self.directory} is damaged: its files hold {sizes} rows, not {rows}")
 
-    @functools.cached_property
+    @property
     def state_columns(self) -> Columns:
         """Statistics of the states."""
         return _columns(self.manifest.state_sums())
 
-    @functools.cached_property
+    @property
     def action_columns(self) -> Columns:
         """Statistics of the actions of all steps."""
         return _columns(self.manifest.action_sums())
