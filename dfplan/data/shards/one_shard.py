@@ -65,14 +65,25 @@ class Piece(NamedTuple):
 
 def write_shard(job: ShardJob, folder: Path) -> None:
     """Write a shard into an empty folder."""
-    rows = job.end - job.begin
+    write_pieces(_pieces(job), job.layout, folder, rows=job.end - job.begin)
+
+
+def write_pieces(pieces: Iterator[Piece], layout: Layout, folder: Path, *, rows: int) -> None:
+    """Write a shard of episodes' rows into an empty folder.
+
+    Args:
+        pieces: Rows of the episodes, in order.
+        layout: Layout of the states.
+        folder: Folder of the shard.
+        rows: Number of rows of all pieces.
+    """
     states = None
     actions = None
     intervals = []
     with (folder / STATE).open("wb") as state_file, (folder / ACTION).open("wb") as action_file:
-        _write_header(state_file, (rows, job.layout.state_dim))
-        _write_header(action_file, (rows, job.layout.action_dim))
-        for block in _blocks(_pieces(job)):
+        _write_header(state_file, (rows, layout.state_dim))
+        _write_header(action_file, (rows, layout.action_dim))
+        for block in _blocks(pieces):
             before = block[0].before
             state, state_first = _join([p.state for p in block])
             action, action_first = _join([p.action[: p.before + p.steps] for p in block])

@@ -135,7 +135,7 @@ def write_shards(
             rewritten = _write_all(jobs, directory, pool, progress)
         manifest = directory / MANIFEST
         if not manifest.exists() or rewritten:
-            write_json(manifest, dataclasses.asdict(_finish(plan, episodes, directory, progress)))
+            finish(plan, episodes.length, directory, progress)
         (directory / PLAN).unlink(missing_ok=True)
         return read_record(manifest, Manifest)
 
@@ -324,8 +324,15 @@ def _run(
     return [future.result() for future in futures]
 
 
-def _finish(plan: Plan, episodes: Episodes, directory: Path, progress: Progress) -> Manifest:
-    """Write the files in the main folder, and return the manifest."""
+def finish(plan: Plan, length: np.ndarray, directory: Path, progress: Progress) -> None:
+    """Write the files in the main folder, once all shards are complete; the manifest comes last.
+
+    Args:
+        plan: What the directory holds.
+        length: `[E]` int64, rows of each episode.
+        directory: Directory of the shards.
+        progress: See `Progress`.
+    """
     folders = [shard_path(directory, i) for i in range(plan.shards)]
     records: list[ShardRecord] = [read_record(folder / RECORD, ShardRecord) for folder in folders]
     states = functools.reduce(_merge, [ColumnSums.from_dict(r.states) for r in records])
@@ -333,15 +340,15 @@ def _finish(plan: Plan, episodes: Episodes, directory: Path, progress: Progress)
         _merge, [ColumnSums.from_dict(r.actions) for r in records if r.actions]
     )
     layout = Layout.from_dict(plan.layout)
-    fingerprint, bits = _read_all(folders, layout, states, episodes.length, progress)
+    fingerprint, bits = _read_all(folders, layout, states, length, progress)
     intervals = np.concatenate([np.load(folder / names.GOAL_INTERVALS) for folder in folders])
-    arrays = {names.LENGTH: episodes.length, names.GOAL_INTERVALS: intervals, names.GRID: bits}
+    arrays = {names.LENGTH: length, names.GOAL_INTERVALS: intervals, names.GRID: bits}
     for name, array in arrays.items():
         with atomic_file(directory / name) as new, new.open("wb") as file:
             np.save(file, array)
-    fields = {f.name: getattr(plan, f.name) for f in dataclasses.fields(plan)}
+    fields = {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)}
     del fields["shards"]
-    return Manifest(
+    manifest = Manifest(
         **fields,
         fingerprint=fingerprint,
         rows=tuple(record.rows for record in records),
@@ -349,6 +356,7 @@ def _finish(plan: Plan, episodes: Episodes, directory: Path, progress: Progress)
         states=states.to_dict(),
         actions=actions.to_dict(),
     )
+    write_json(directory / MANIFEST, dataclasses.asdict(manifest))
 
 
 def _read_all(

@@ -73,7 +73,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("stage", ["survey", "write_shard", "checksum", "_finish"])
+@pytest.mark.parametrize("stage", ["survey", "write_shard", "checksum", "finish"])
 def test_an_interrupted_call_continues_to_the_same_bytes(home, monkeypatch, stage):
     name = make_dataset("my/walks-v0", "offset")
     write_shards(name, home / "whole", shards=4)
@@ -83,7 +83,7 @@ def test_an_interrupted_call_continues_to_the_same_bytes(home, monkeypatch, stag
 
     def interrupted(*args):
         calls.append(args)
-        if len(calls) == (1 if stage == "_finish" else 3):
+        if len(calls) == (1 if stage == "finish" else 3):
             raise Killed
         return original(*args)
 
@@ -98,7 +98,7 @@ def test_an_interrupted_call_continues_to_the_same_bytes(home, monkeypatch, stag
     write_shards(name, home / "out", shards=4)
     assert contents(home / "out") == contents(home / "whole")
     assert before == {p: p.stat().st_mtime_ns for p in before}  # what was complete is kept
-    assert bool(before) == (stage in ("write_shard", "checksum", "_finish"))
+    assert bool(before) == (stage in ("write_shard", "checksum", "finish"))
 
 
 def test_a_second_call_checks_and_repairs(home):
