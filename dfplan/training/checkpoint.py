@@ -176,7 +176,8 @@ class CheckpointStore:
         Raises:
             UserError: If it cannot be written; the older ones are kept.
         """
-        pending, self._pending = self._pending, None
+        pending = self._pending
+        self._pending = None
         if pending is None:
             return
         with pending.scope:
