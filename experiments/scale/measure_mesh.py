@@ -62,7 +62,7 @@ def measure(config: Config, steps: int) -> dict[str, Any]:
         "losses": [float(first["loss"]), float(last["loss"])],
         "state_bytes": sum(leaf.nbytes for leaf in leaves),
         "state_bytes_per_device": sum(leaf.addressable_shards[0].data.nbytes for leaf in leaves),
-        "collectives": by_kind(collectives(train.as_text())),
+        "collectives": by_kind(collectives(train.as_text() or "")),
     }
 
 
