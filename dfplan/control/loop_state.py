@@ -12,6 +12,7 @@ from dfplan.control.history_buffer import HistoryBuffer
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LowLevelController, make_low_level_controller
 from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.prefix import Prefix
 from dfplan.planner.progress import PlanProgress
 from dfplan.planner.protocol import Planner, check_planner
 from dfplan.planner.warm_start import InitialPlan
@@ -34,7 +35,7 @@ class LoopSpec:
         layout: Observation layout, which bounds the actions.
         controller: Low-level controller.
         estimator: State estimator; None if readings are exact and complete. NumPy only.
-        progress: Locates robots on their plans; None if neither warm starts nor latency need it.
+        progress: Locates robots on their plans.
         xp: Array library, `numpy` or `jax.numpy`.
     """
 
@@ -42,7 +43,7 @@ class LoopSpec:
     layout: Layout
     controller: LowLevelController
     estimator: StateEstimator | None
-    progress: PlanProgress | None
+    progress: PlanProgress
     xp: ModuleType
 
     @classmethod
@@ -85,15 +86,12 @@ class LoopSpec:
                 weights.actions,
                 observation_noise=config.sensing.observation_noise,
             )
-        progress = None
-        if config.warm_start.level or config.timing.latency_steps:
-            progress = PlanProgress(planner.model.layout, weights.states, xp)
         return cls(
             planner=planner,
             layout=layout,
             controller=make_low_level_controller(planner, weights, tracker, xp=xp),
             estimator=estimator,
-            progress=progress,
+            progress=PlanProgress(planner.model.layout, weights.states, xp),
             xp=xp,
         )
 
@@ -136,13 +134,14 @@ class PlanInputs(NamedTuple):
     Attributes:
         rows: Indices of the robots in their batch.
         version: `[K]` number of each robot's episode and goal.
-        start: Clock at which the plans begin.
+        start: Clock at which the plans begin, the time of the request.
         seeds: `[K]` PRNG seeds.
         counts: `[K]` plans made with these seeds before.
         history: History tokens.
         goal: `[K, G]` goals in SI units, or None.
         active_plan: Active plans.
         initial_plan: Remaining plans to refine; None to plan from scratch.
+        prefix: Committed control steps that the plans begin with; None if there are none.
         is_warm: `[K]` robots whose remaining plan is worth refining.
     """
 
@@ -155,4 +154,5 @@ class PlanInputs(NamedTuple):
     goal: Float[XpArray, "K G"] | None
     active_plan: Plan
     initial_plan: InitialPlan | None
+    prefix: Prefix | None
     is_warm: Bool[XpArray, "K"]

@@ -115,6 +115,16 @@ def make_matrix(
         raise UserError(f"scheduling matrix {spec!r}: {error}") from error
 
 
+def without_first(matrix: np.ndarray, tokens: int) -> np.ndarray:
+    """Return the matrix of the tokens after the first ones, which are clean from the start.
+
+    Steps in which none of the others moves are left out.
+    """
+    others = matrix[:, tokens:]
+    moves = (np.diff(others, axis=0) != 0).any(axis=1)
+    return others[np.r_[True, moves]] if tokens else matrix
+
+
 def check_matrix(matrix: np.ndarray, tokens: int, steps: int) -> np.ndarray:
     """Return a scheduling matrix as int32.
 
