@@ -53,9 +53,11 @@ class SamplingConfig:
 
     Attributes:
         matrix: Scheduling matrix, from `dfplan.diffusion.matrix.MATRICES`: "full_sequence",
-            "autoregressive", "pyramid", "trapezoid", "custom", or one that another package
-            registers. The slope in "pyramid:slope=2" or "trapezoid:slope=2" is the number of
-            denoising steps by which each token trails its neighbor, 1 by default.
+            "autoregressive", "pyramid", "trapezoid", "horizon_aware", "custom", or one that another
+            package registers. The slope in "pyramid:slope=2" or "trapezoid:slope=2" is the number
+            of denoising steps by which each token trails its neighbor, 1 by default. The alpha in
+            "horizon_aware:alpha=1" says how fast the time that a token takes grows along the plan,
+            0.6 by default.
         custom_matrix: Entries of a custom matrix, row by row: integers from `steps` down to 0,
             one per future token in each row.
         steps: Denoising steps per token, K.

@@ -61,7 +61,7 @@ class DiffusionPlanner:
             raise UserError(
                 "planner.sampling.matrix 'autoregressive' caches complete tokens, which "
                 "net.kind 'bidirectional' does not allow; valid here: "
-                "full_sequence, pyramid, trapezoid, custom"
+                "full_sequence, pyramid, trapezoid, horizon_aware, custom"
             )
         _ = self.ranker  # raises if it does not fit the model
 

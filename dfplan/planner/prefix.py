@@ -50,6 +50,8 @@ class Prefix(NamedTuple):
     def encode(self, layout: TokenLayout, weights: Weights) -> Float[Array, "B q D"]:
         """Return the clean tokens that are committed whole."""
         steps = self.whole_tokens(layout) * layout.stride
+        if not steps:
+            return jnp.zeros((len(self.states), 0, layout.features), jnp.float32)
         actions = None if self.actions is None else self.actions[:, :steps]
         return encode_steps(layout, weights, self.states[:, :steps], actions)
 
@@ -80,8 +82,7 @@ def encode_steps(
     """Return states `[B, T*stride, S]` and actions `[B, T*stride, A]` as clean tokens."""
 
     def by_token(steps: Array) -> Array:
-        batch, length, features = steps.shape
-        return steps.reshape(batch, length // layout.stride, layout.stride, features)
+        return steps.reshape(len(steps), -1, layout.stride, steps.shape[-1])
 
     frames = by_token(weights.states.encode(jnp.asarray(states)))[:, :, -layout.frame_count :]
     if actions is None:
