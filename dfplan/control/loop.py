@@ -368,18 +368,19 @@ def _committed_prefix(
 ) -> Prefix:
     """Return the control steps of the active plans that are executed in the next `delay` steps.
 
-    Planned actions are replayed by the clock. Other controllers drive towards planned states at a
-    pace of their own, so the robot continues from the state that it is nearest to.
+    Planned actions are replayed by the clock: the robot's deviation from its plan remains, and so
+    displaces the states to come. Other controllers drive towards planned states at a pace of their
+    own, so the robot continues from the state that it is nearest to.
     """
-    layout = spec.planner.model.layout
-    at = elapsed
+    path = spec.progress.interpolate(plan.states)
+    steps = committed_steps(spec.planner.model.layout, delay)
     if spec.planner.config.low_level_controller != "diffused":
-        at, _ = spec.progress.locate(spec.progress.interpolate(plan.states), elapsed, present)
-    steps = committed_steps(layout, delay)
-    states, actions = remaining_steps(spec.progress, plan, at, steps)
-    if actions is not None:
-        actions = spec.layout.clip_action(actions, spec.xp)
-    return Prefix(states, actions)
+        at, _ = spec.progress.locate(path, elapsed, present)
+        return Prefix(*remaining_steps(spec.progress, plan, at, steps))
+    states, actions = remaining_steps(spec.progress, plan, elapsed, steps)
+    now = spec.xp.minimum(elapsed, path.shape[1] - 1)
+    deviation = present - path[np.arange(len(elapsed)), now]
+    return Prefix(states + deviation[:, None], spec.layout.clip_action(actions, spec.xp))
 
 
 def _plans_at_rest(spec: LoopSpec, state: Float[np.ndarray, "B S"]) -> Plan:

@@ -33,7 +33,9 @@ SEED = 13_000
 EPISODES = 20
 COLUMNS = ("delay", "execution", "return", "jerk", "mean jump", "largest jump", "other steps")
 
-REACHER = Task("Reacher-v5", "own/reacher-v0")
+REACHER = Task("Reacher-v5", "own/reacher-smooth-v0")
+NOISE = 0.02
+"""Noise of Reacher's data. With more, planned actions are so noisy that no switch stands out."""
 REACHER_SETTINGS = {
     "net.width": 64,
     "training.steps": 1_500,
@@ -96,7 +98,8 @@ def load(name: str, runs: Path) -> tuple[Run, Weights]:
 def train_reacher(run: Path) -> Path:
     """Train a planner with diffused actions for Reacher, unless the run exists."""
     if REACHER.dataset not in local_ids():
-        collect(REACHER.env, REACHER.dataset, steps=60 * 50, policy=reacher.Controller)
+        controller = functools.partial(reacher.Controller, noise=NOISE)
+        collect(REACHER.env, REACHER.dataset, steps=60 * 50, policy=controller)
     if not run.exists():
         config = make_config(REACHER, "small").override(REACHER_SETTINGS)
         train(REACHER, config, run, goal_dims=(8, 9), goal_value=(0.0, 0.0))

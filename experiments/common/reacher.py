@@ -21,19 +21,21 @@ class Controller:
     Args:
         env: Environment, for the action space.
         seed: PRNG seed for stiffness and noise.
+        noise: Standard deviation of the noise, of actions from -1 to 1.
     """
 
-    def __init__(self, env, seed: int = 0):
+    def __init__(self, env, seed: int = 0, noise: float = NOISE):
         self._space = env.action_space
         self._rng = np.random.default_rng(seed)
         self._gain = np.exp(self._rng.uniform(*np.log(GAINS)))
         self._steps = 0
+        self._deviation = noise
         self._noise = np.zeros(2)
 
     def act(self, observation: np.ndarray) -> np.ndarray:
         """Return torques `[2]` for an observation of Reacher-v5 `[10]`."""
         if self._steps % HOLD == 0:
-            self._noise = NOISE * self._rng.normal(size=2)
+            self._noise = self._deviation * self._rng.normal(size=2)
         self._steps += 1
         first, second = np.arctan2(observation[2:4], observation[:2])
         x, y = _link(LINKS[0], first) + _link(LINKS[1], first + second)
