@@ -34,8 +34,8 @@ EPISODES = 20
 COLUMNS = ("delay", "execution", "return", "jerk", "mean jump", "largest jump", "other steps")
 
 REACHER = Task("Reacher-v5", "own/reacher-smooth-v0")
-NOISE = 0.02
-"""Noise of Reacher's data. With more, planned actions are so noisy that no switch stands out."""
+CONTROLLER = {"gains": (2.0, 16.0), "noise": 0.2, "persistence": 0.97}
+"""Reacher's data: a fast arm with smooth noise. In white noise no switch would stand out."""
 REACHER_SETTINGS = {
     "net.width": 64,
     "training.steps": 1_500,
@@ -98,7 +98,7 @@ def load(name: str, runs: Path) -> tuple[Run, Weights]:
 def train_reacher(run: Path) -> Path:
     """Train a planner with diffused actions for Reacher, unless the run exists."""
     if REACHER.dataset not in local_ids():
-        controller = functools.partial(reacher.Controller, noise=NOISE)
+        controller = functools.partial(reacher.Controller, **CONTROLLER)
         collect(REACHER.env, REACHER.dataset, steps=60 * 50, policy=controller)
     if not run.exists():
         config = make_config(REACHER, "small").override(REACHER_SETTINGS)

@@ -10,12 +10,11 @@ from experiments.own_env import cases, pusher, run
 from experiments.own_env.cloning import Cloning
 
 
-def test_the_controller_pulls_the_fingertip_to_the_target(monkeypatch):
-    monkeypatch.setattr("experiments.common.reacher.GAINS", (8.0, 8.0))
+def test_the_controller_pulls_the_fingertip_to_the_target():
     env = make_env(cases.REACHER.env)
     for seed in range(7000, 7004):
         observation, _ = env.reset(seed=seed)
-        controller = Controller(env, seed, noise=0.0)
+        controller = Controller(env, seed, gains=(8.0, 8.0), noise=0.0)
         initial = np.linalg.norm(observation[list(cases.VECTOR)])
         for _ in range(50):
             observation, *_ = env.step(controller.act(observation))
