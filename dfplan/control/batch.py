@@ -319,7 +319,7 @@ def _where(mask: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
 
 
-def _in_threads(function: Callable, arguments: list) -> Iterable:
+def _in_threads(function: Callable, arguments: Sequence[tuple]) -> Iterable:
     workers = min(len(arguments), cores())
     if workers < 2:
         return map(function, arguments)
