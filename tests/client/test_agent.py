@@ -342,6 +342,20 @@ def test_a_server_that_starts_later_is_waited_for(server):
         assert act(agent, 0) == (0, 0)
 
 
+def test_a_server_that_is_full_is_waited_for(server):
+    server.refusal = 503
+    threading.Timer(0.1, lambda: setattr(server, "refusal", 0)).start()
+    with connect(server.url, **FAST) as agent:
+        assert act(agent, 0) == (0, 0)
+
+
+def test_a_server_that_answers_nothing_is_asked_less_and_less_often(server):
+    server.hangs_up = True
+    with connect(server.url, first_delay=0.01, longest_delay=5.0):
+        time.sleep(0.7)
+    assert 2 <= len(server.headers) <= 12  # Delays from 0.01 s sum up to 0.7 s in the seventh.
+
+
 def test_no_server_is_an_error(server):
     server.kill()
     with pytest.raises(UserError, match=f"{server.port}"):
