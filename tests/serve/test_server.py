@@ -64,7 +64,8 @@ def test_every_connection_acts_as_an_agent_of_its_own(serve):
 
 @pytest.mark.parametrize("reset", ["reset", "endpoint", "session"])
 def test_an_episode_begins_anew(serve, reset):
-    robot = serve().robot()
+    planner = FakePlanner(LAYOUT)
+    robot = serve(planner).robot()
     first = robot.ask(see([0.0, 0.0], seed=5, session_id="one"))["actions"]
     robot.ask(see([0.1, 0.0], seed=5, session_id="one"))
     entries = {"seed": 5, "session_id": "one"}
@@ -178,7 +179,7 @@ def test_a_robot_that_reads_no_replies_is_cut_off(serve):
     thread.start()
     server.wait_for(lambda: server.count("dfplan_connections_closed_total", reason="idle"), 20)
     server.wait_for(lambda: server.count("dfplan_robots") == 0)
-    thread.join(10)
+    thread.join(5)
     assert not thread.is_alive()
     assert server.robot().ask(see([0.0, 0.0]))["actions"].shape == (1000, 2)
 

@@ -99,12 +99,12 @@ def test_a_plan_that_fails_costs_the_others_of_its_batch_nothing():
 @pytest.mark.usefixtures("together")
 def test_calls_with_and_without_a_goal_are_apart():
     planner = FakePlanner(LAYOUT)
-    shared, *_ = make_agents(planner, 0, size=2, wait_ms=500.0)
-    goals = [np.zeros(2), None]
+    shared, _, sizes = make_agents(planner, 0, size=4, wait_ms=2000.0)
+    goals = [np.zeros(2), None, np.ones(2), None]
     robots = [Agent(planner, WEIGHTS, VECTOR, batch_planner=shared) for _ in goals]  # pyright: ignore
-    with ThreadPoolExecutor(2) as threads:
-        calls = [threads.submit(r.act, np.ones(2), g) for r, g in zip(robots, goals, strict=True)]
-        assert all(np.isfinite(call.result()).all() for call in calls)
+    with ThreadPoolExecutor(4) as threads:
+        actions = list(threads.map(Agent.act, robots, [np.ones(2)] * 4, goals))
+    assert np.isfinite(actions).all() and sizes == [2, 2]
 
 
 @pytest.mark.usefixtures("together")
