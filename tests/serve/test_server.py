@@ -76,6 +76,8 @@ def test_an_episode_begins_anew(serve, reset):
         entries |= {"reset": True} if reset == "reset" else {"session_id": "two"}
     again = robot.ask(see([0.0, 0.0], **entries))["actions"]
     np.testing.assert_array_equal(again, first)
+    assert len(planner.calls) == 2
+    assert planner.calls[1].history.level[0, 0] == 1  # nothing precedes the episode
 
 
 def test_a_robot_says_how_many_steps_have_passed(serve):
