@@ -25,8 +25,17 @@ from tests.planner.fake import FakePlanner
 BOUNDS = {"action_low": (-1.0, -1.0), "action_high": (1.0, 1.0)}
 LAYOUT = Layout(2, 2, goal_dims=(0, 1), dict_observation=True, **BOUNDS)
 VECTOR = Layout(2, 2, goal_dims=(0, 1), **BOUNDS)
-NORM = Normalizer(np.zeros(2, np.float32), np.ones(2, np.float32))
-WEIGHTS = Weights(None, NORM, NORM)
+
+
+def normalizer(dim):
+    return Normalizer(np.zeros(dim, np.float32), np.ones(dim, np.float32))
+
+
+def make_weights(layout):
+    return Weights(None, normalizer(layout.state_dim), normalizer(layout.action_dim))
+
+
+WEIGHTS = make_weights(LAYOUT)
 HORIZON = 3
 
 
@@ -35,7 +44,7 @@ def make_run(planner, layout=LAYOUT):
         config=SimpleNamespace(planner=planner.config),
         task=SimpleNamespace(name="fake", env="fake-v0", tracker=None),
         layout=layout,
-        states=NORM,
+        states=normalizer(layout.state_dim),
         dynamics=None,
         make_planner=lambda: planner,
     )
@@ -51,20 +60,20 @@ def see(state, goal=(9.0, 9.0), **entries):
 class Running:
     """A server in a thread, and connections to it."""
 
-    def __init__(self, planner, layout=LAYOUT, *, api_key="", limits=Limits(), **fleet):
+    def __init__(self, planner, layout=LAYOUT, *, api_key="", limits=Limits(), port=0, **fleet):
         self.planner = planner
         self.log = io.StringIO()
         self.metrics = Metrics()
         self.fleet = Fleet(
             make_run(planner, layout),  # pyright: ignore
-            WEIGHTS,
+            make_weights(layout),
             name="fake",
             on_batch=self.metrics.batch.observe,
             **fleet,
         )
         self.api_key = api_key
         self.limits = limits
-        self.port = 0
+        self.port = port
         self.started = threading.Event()
         self.connections = contextlib.ExitStack()
         self.thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -80,7 +89,7 @@ class Running:
             events=EventLog(self.log, "json"),
         )
         self.loop = asyncio.get_running_loop()
-        await self.server.run("127.0.0.1", 0, self._note_start)
+        await self.server.run("127.0.0.1", self.port, self._note_start)
 
     def _note_start(self, port):
         self.port = port
