@@ -90,6 +90,13 @@ def test_a_robot_says_how_many_steps_have_passed(serve):
     assert len(planner.calls) == 2
 
 
+def test_a_robot_asks_for_fewer_actions(serve):
+    robot = serve().robot()
+    actions = robot.ask(see([0.0, 0.0], seed=1))["actions"]
+    fewer = robot.ask(see([0.0, 0.0], seed=1, reset=True, action_horizon=2))["actions"]
+    np.testing.assert_array_equal(fewer, actions[:2])
+
+
 BAD_REQUESTS = [
     (b"\xc1", "MessagePack"),
     (b"", "MessagePack"),
@@ -109,6 +116,8 @@ BAD_REQUESTS = [
     (see([0.0, 0.0], endpoint=[1]), "[1]"),
     (see([0.0, 0.0], executed=0), "0"),
     (see([0.0, 0.0], executed=1.5), "1.5"),
+    (see([0.0, 0.0], action_horizon=0), "0"),
+    (see([0.0, 0.0], action_horizon=EVERY + 1), f"1 to {EVERY}"),
     (see([0.0, 0.0], seed=-1), "-1"),
     (see([0.0, 0.0], seed=[1]), "[1]"),
     (see([0.0, 0.0], session_id=[1]), "[1]"),
