@@ -12,6 +12,7 @@ import numpy as np
 
 from dfplan.control.batch import BatchPlanner, cores, runs_apart
 from dfplan.control.loop_state import PlanInputs
+from dfplan.control.plan_maker import PlanMaker
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.types import Cost, UserError
@@ -26,8 +27,8 @@ class Call(NamedTuple):
     plans: Future[Plan]
 
 
-class SharedPlanner(BatchPlanner):
-    """A batch planner for agents in threads of their own, which call `make_plans` at any time.
+class SharedPlanner(PlanMaker):
+    """Makes plans for agents in threads of their own, which may ask for them at any time.
 
     Calls wait in one queue. A worker takes the first one and those that follow within `wait_ms`, up
     to `size`, and makes their plans in one batch, which `BatchPlanner` pads to sizes that are
@@ -52,7 +53,7 @@ class SharedPlanner(BatchPlanner):
         wait_ms: float = 2.0,
         on_batch: Callable[[int], object] = lambda size: None,
     ):
-        super().__init__(planner, weights)
+        self._planner = BatchPlanner(planner, weights)
         self.size = size or (1 if runs_apart() else ACCELERATOR_BATCH)
         self._wait_s = wait_ms / 1000
         self._on_batch = on_batch
@@ -82,7 +83,9 @@ class SharedPlanner(BatchPlanner):
             UserError: If the planner is closed.
         """
         if extra_cost is not None or denoising:
-            return super().make_plans(inputs, limit, extra_cost=extra_cost, denoising=denoising)
+            return self._planner.make_plans(
+                inputs, limit, extra_cost=extra_cost, denoising=denoising
+            )
         call = Call(inputs, Future())
         with self._lock:
             if not self._is_open:
@@ -94,9 +97,9 @@ class SharedPlanner(BatchPlanner):
         """Run every program once, in all sizes that batches are padded to."""
         size = 1
         while not runs_apart() and size < self.size:
-            super().compile(size)
+            self._planner.compile(size)
             size = min(2 * size, self.size)
-        return super().compile(max(size, batch))
+        return self._planner.compile(max(size, batch))
 
     def close(self) -> None:
         """Refuse further calls; the workers end once all earlier ones are answered."""
@@ -131,7 +134,7 @@ class SharedPlanner(BatchPlanner):
     def _answer(self, calls: list[Call]) -> None:
         """Make plans; if they fail together, one by one, so that only the culprit's fail."""
         try:
-            plans = super().make_plans(_join([call.inputs for call in calls]), self.size)
+            plans = self._planner.make_plans(_join([call.inputs for call in calls]), self.size)
         except Exception as error:
             if len(calls) == 1:
                 calls[0].plans.set_exception(error)

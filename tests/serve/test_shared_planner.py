@@ -24,7 +24,7 @@ def make_agents(planner, count, **settings):
     sizes = []
     shared = SharedPlanner(planner, WEIGHTS, on_batch=sizes.append, **settings)
     agents = [
-        Agent(planner, WEIGHTS, LAYOUT, seed=i, batch_planner=shared)  # pyright: ignore
+        Agent(planner, WEIGHTS, LAYOUT, seed=i, plan_maker=shared)  # pyright: ignore
         for i in range(count)
     ]
     return shared, agents, sizes
@@ -101,7 +101,7 @@ def test_calls_with_and_without_a_goal_are_apart():
     planner = FakePlanner(LAYOUT)
     shared, _, sizes = make_agents(planner, 0, size=4, wait_ms=2000.0)
     goals = [np.zeros(2), None, np.ones(2), None]
-    robots = [Agent(planner, WEIGHTS, VECTOR, batch_planner=shared) for _ in goals]  # pyright: ignore
+    robots = [Agent(planner, WEIGHTS, VECTOR, plan_maker=shared) for _ in goals]  # pyright: ignore
     with ThreadPoolExecutor(4) as threads:
         actions = list(threads.map(Agent.act, robots, [np.ones(2)] * 4, goals))
     assert np.isfinite(actions).all() and sizes == [2, 2]
