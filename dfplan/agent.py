@@ -22,7 +22,7 @@ from dfplan.control.inputs import (
     screen_states,
 )
 from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.loop_state import LoopSpec, LoopState
+from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
 from dfplan.control.plan_maker import PlanMaker
 from dfplan.control.plan_requests import PlanRequests
 from dfplan.control.plausible_range import PlausibleRange
@@ -73,7 +73,7 @@ class Agent:
             `planner.config.sensing` says that observations are noisy or may be missing.
         seed: PRNG seed of the plans; environment i of a batch plans with `seed + i`.
         executor: Executor that runs the planning. By default plans are made in the calling thread,
-            or in a thread of their own if `planner.config.timing` sets a deadline.
+            or in a thread of their own if `planner.config.timing` sets a deadline or near tokens.
         plan_maker: What makes the plans, if several agents share it; by default the agent's own.
 
     Attributes:
@@ -296,7 +296,7 @@ class Agent:
 
         state = self._observe(reading, goals)
         self._request_plans(loop.needs_plan(self._spec, state) & ~is_over)
-        if self.planner.config.timing.deadline_ms:
+        if self.planner.config.timing.deadline_ms and not self._streams:
             self._activate_plans(self._deadline(time_called))
         time_planned = time.perf_counter()
         action = self._follow_plans(is_over)
@@ -395,6 +395,19 @@ class Agent:
         self._request_plans(np.ones(1, bool), denoising=denoising)
         self._activate_plans(None)
 
+    def finish_plans(self) -> Plan | None:
+        """Wait for the plans that the last `act` requested, and follow them from now on.
+
+        With `planner.timing.near_tokens`, `act` returns once the first tokens of its plans are
+        clean. This waits for the whole plans; the next `act` would do so otherwise.
+
+        Returns:
+            The active plans, see `plan`.
+        """
+        if self._loop is not None:
+            self._activate_plans(None)
+        return self.plan
+
     def arrives(self) -> np.ndarray:
         """Return whether each active plan reaches its goal, `[B]` bool.
 
@@ -430,8 +443,15 @@ class Agent:
         inputs, state = loop.plan_inputs(self._spec, state, np.arange(batch))
         loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
 
+    @property
+    def _streams(self) -> bool:
+        """Whether plans are followed as soon as they are begun, and each `act` finishes them."""
+        timing = self.planner.config.timing
+        return timing.near_tokens > 0 and timing.deadline_ms < 0
+
     def _default_executor(self) -> Executor:
-        if self.planner.config.timing.deadline_ms < 0:
+        timing = self.planner.config.timing
+        if timing.deadline_ms < 0 and not timing.near_tokens:
             return SynchronousExecutor()
         return ThreadPoolExecutor(1, thread_name_prefix="dfplan-plans")
 
@@ -457,7 +477,7 @@ class Agent:
                 self._seeds = as_seeds(self._seed, batch)
                 self._plan_counts = np.zeros(batch, int)
             self._loop = loop.init(self._spec, self._seeds, self._plan_counts)
-        self._activate_plans(time.perf_counter())
+        self._activate_plans(None if self._streams else time.perf_counter())
         # Environments may write their next observation into the same arrays.
         reading = reading.copy()
         goals = None if goals is None else goals.copy()
@@ -474,14 +494,17 @@ class Agent:
     def _request_plans(self, mask: np.ndarray, *, denoising: bool = False) -> None:
         """Submit the planning for the environments in `mask` to the executor."""
         assert self._loop is not None
-        for rows, latency_steps in loop.group_by_start(self._spec, self._loop, mask):
+        for rows, delay in loop.group_by_delay(self._spec, self._loop, mask):
             inputs, self._loop = loop.plan_inputs(
                 self._spec,
                 self._loop,
                 rows,
-                latency_steps=latency_steps,
+                delay=delay,
                 warm_start=not denoising,
             )
+            if self.planner.config.timing.near_tokens and not denoising:
+                self._begin_plans(inputs, limit=len(mask))
+                continue
             self._requests.submit(
                 self._plan_maker.make_plans,
                 inputs,
@@ -490,15 +513,24 @@ class Agent:
                 denoising=denoising,
             )
 
+    def _begin_plans(self, inputs: PlanInputs, limit: int) -> None:
+        """Follow the beginnings of plans, and submit the rest to the executor."""
+        assert self._loop is not None
+        beginnings, finish = self._plan_maker.begin_plans(
+            inputs, limit=limit, extra_cost=self._extra_cost
+        )
+        self._loop = loop.activate(self._spec, self._loop, inputs, beginnings, is_whole=False)
+        self._requests.submit(lambda _: finish(), inputs)
+
     def _activate_plans(self, deadline: float | None) -> None:
-        """Follow requested plans that are ready and begin by now.
+        """Follow requested plans that are ready.
 
         Args:
             deadline: Value of `time.perf_counter()` up to which to wait; None for no limit.
         """
         assert self._loop is not None
         try:
-            for inputs, plan in self._requests.pop_ready(self._loop.clock, deadline):
+            for inputs, plan in self._requests.pop_ready(deadline):
                 self._loop = loop.activate(self._spec, self._loop, inputs, plan=plan)
         except BaseException:
             self._requests.cancel()

@@ -211,7 +211,13 @@ def _latency(
     goals = given_goals(
         protocol, list(infos), state=agent.layout.state, goal_dims=agent.layout.goal_dims
     )
-    return plan_latency(agent, list(observations), LATENCY_CALLS, goals=goals)
+    return plan_latency(
+        agent,
+        list(observations),
+        LATENCY_CALLS,
+        goals=goals,
+        finish_plans=agent.finish_plans if agent.planner.config.timing.near_tokens else None,
+    )
 
 
 def _table(result: dict[str, Any]) -> str:

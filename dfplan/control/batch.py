@@ -2,19 +2,35 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.control.loop import make_plans
+from dfplan.control.loop import begin_plans, make_plans
 from dfplan.control.loop_state import PlanInputs
+from dfplan.planner.call import Draft, PlanCall
 from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.prefix import Prefix, committed_steps
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost
+
+CALL_OPTIONS = ("goal", "initial_plan", "prefix", "extra_cost")
+
+
+class _Request(NamedTuple):
+    """Inputs of the plans of `B` robots that one program can make, see `BatchPlanner.plan`."""
+
+    seeds: np.ndarray
+    counts: np.ndarray
+    history: History
+    goal: np.ndarray | None
+    initial_plan: InitialPlan | None
+    prefix: Prefix | None
 
 
 class BatchPlanner:
@@ -55,21 +71,52 @@ class BatchPlanner:
         def sample(mask: np.ndarray, initial_plan: InitialPlan | None) -> Plan:
             if not mask.any():
                 return inputs.active_plan
-            arguments = (inputs.seeds, inputs.counts, inputs.history, inputs.goal, initial_plan)
-            seeds, counts, history, goal, initial_plan = jax.tree.map(lambda a: a[mask], arguments)
-            plan = self.plan(
-                seeds,
-                counts,
-                history,
-                goal=goal,
-                limit=limit,
-                initial_plan=initial_plan,
-                extra_cost=extra_cost,
-                denoising=denoising,
-            )
-            return plan if mask.all() else _spread(plan, mask)
+            chosen = _take(inputs, mask, initial_plan)
+            plan = self._plan(chosen, limit, extra_cost=extra_cost, denoising=denoising)
+            return _spread(plan, mask)
 
         return make_plans(self._planner, inputs, sample, xp=np)
+
+    def begin_plans(
+        self, inputs: PlanInputs, limit: int, *, extra_cost: Cost | None = None
+    ) -> tuple[Plan, Callable[[], Plan]]:
+        """Make the beginnings of requested plans, see `DiffusionPlanner.begin`.
+
+        Args:
+            inputs: Inputs of the plans.
+            limit: Largest size that a batch is padded to.
+            extra_cost: Cost on top of the planner's own, see `Planner.plan`.
+
+        Returns:
+            The beginnings, and a function that finishes the plans: it returns what `make_plans`
+            does.
+        """
+        begun: dict[bool, tuple[np.ndarray, list[tuple[PlanCall, Draft]]]] = {}
+
+        def begin(mask: np.ndarray, initial_plan: InitialPlan | None) -> Plan:
+            if not mask.any():
+                return inputs.active_plan
+            calls = self._calls(_take(inputs, mask, initial_plan), limit, extra_cost=extra_cost)
+            plan, drafts = self._begin_calls(calls, int(mask.sum()))
+            begun[initial_plan is not None] = mask, drafts
+            return _spread(plan, mask)
+
+        def finish(mask: np.ndarray, initial_plan: InitialPlan | None) -> Plan:
+            is_begun = np.zeros(len(mask), bool)
+            plan = inputs.active_plan
+            if (initial_plan is not None) in begun:
+                is_begun, drafts = begun[initial_plan is not None]
+                plans = self._run("finish", self._finish, drafts)
+                plan = _spread(_join(plans, int(is_begun.sum())), is_begun)
+            others = mask & ~is_begun
+            if not others.any():
+                return plan
+            chosen = _take(inputs, others, initial_plan)
+            rest = _spread(self._plan(chosen, limit, extra_cost=extra_cost), others)
+            return jax.tree.map(functools.partial(_where, others), rest, plan)
+
+        beginnings = begin_plans(inputs, begin, xp=np)
+        return beginnings, lambda: make_plans(self._planner, inputs, finish, xp=np)
 
     def plan(
         self,
@@ -80,6 +127,7 @@ class BatchPlanner:
         limit: int,
         *,
         initial_plan: InitialPlan | None = None,
+        prefix: Prefix | None = None,
         extra_cost: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
@@ -92,30 +140,12 @@ class BatchPlanner:
             goal: `[B, G]` goals in SI units, or None.
             limit: Largest size that a batch is padded to.
             initial_plan: Plans to refine; None plans from scratch.
+            prefix: Control steps that the plans begin with, or None.
             extra_cost: Cost on top of the planner's own, see `Planner.plan`.
             denoising: Whether to return every sampling step.
         """
-        history = jax.tree.map(np.asarray, history)
-        plan_rows = functools.partial(
-            self._plan_rows,
-            seeds=seeds,
-            counts=counts,
-            inputs=(history, goal, initial_plan),
-            extra_cost=extra_cost,
-            denoising=denoising,
-        )
-        batch = len(seeds)
-        if not runs_apart():
-            size = min(1 << (batch - 1).bit_length(), limit)
-            rows = np.r_[:batch, np.zeros(size - batch, int)]
-            return jax.tree.map(lambda a: a[:batch].copy(), plan_rows(rows))
-        rows = [slice(i, i + 1) for i in range(batch)]
-        program = (goal is None, initial_plan is None, jax.tree.structure(extra_cost), denoising)
-        # Threads that start a new program at the same time would each compile it.
-        first = 0 if program in self._compiled else 1
-        plans = [*map(plan_rows, rows[:first]), *_in_threads(plan_rows, rows[first:])]
-        self._compiled.add(program)
-        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *plans)
+        request = _Request(seeds, counts, history, goal, initial_plan, prefix)
+        return self._plan(request, limit, extra_cost=extra_cost, denoising=denoising)
 
     def compile(self, batch: int) -> Plan:
         """Run every program once, for `batch` robots that rest at the data's mean.
@@ -136,38 +166,104 @@ class BatchPlanner:
         goal = None
         if layout.goal_dims:
             goal = np.tile(state[list(layout.goal_dims)], (batch, 1))
-        zeros = np.zeros(batch, int)
-        if planner.config.warm_start.level:
-            steps = planner.horizon * layout.stride
-            initial_plan = InitialPlan(
-                states=np.tile(state, (batch, steps, 1)),
-                actions=np.tile(action, (batch, steps, 1)) if layout.actions else None,
-            )
-            self.plan(zeros, zeros, history, goal=goal, limit=batch, initial_plan=initial_plan)
-        return self.plan(zeros, zeros, history, goal=goal, limit=batch)
 
-    def _plan_rows(
+        def at_rest(steps: int) -> tuple[np.ndarray, np.ndarray | None]:
+            actions = np.tile(action, (batch, steps, 1)) if layout.actions else None
+            return np.tile(state, (batch, steps, 1)), actions
+
+        timing = planner.config.timing
+        prefix = None
+        if timing.inference_delay:
+            prefix = Prefix(*at_rest(committed_steps(layout, timing.inference_delay)))
+        zeros = np.zeros(batch, int)
+        fresh = _Request(zeros, zeros, history, goal, initial_plan=None, prefix=None)
+        requests = [fresh._replace(prefix=prefix)] if prefix is not None else []
+        if planner.config.warm_start.level:
+            initial_plan = InitialPlan(*at_rest(planner.horizon * layout.stride))
+            requests.append(fresh._replace(initial_plan=initial_plan, prefix=prefix))
+        for request in requests:
+            self._compile(request)
+        return self._compile(fresh)
+
+    def _compile(self, request: _Request) -> Plan:
+        """Run the programs that make the plans of a request; return these."""
+        batch = len(request.seeds)
+        if self._planner.config.timing.near_tokens:
+            _, drafts = self._begin_calls(self._calls(request, batch), batch)
+            self._run("finish", self._finish, drafts)
+        return self._plan(request, batch)
+
+    def _plan(
         self,
-        rows: np.ndarray | slice,
+        request: _Request,
+        limit: int,
         *,
-        seeds: np.ndarray,
-        counts: np.ndarray,
-        inputs: tuple[History, np.ndarray | None, InitialPlan | None],
-        extra_cost: Cost | None,
-        denoising: bool,
+        extra_cost: Cost | None = None,
+        denoising: bool = False,
     ) -> Plan:
-        """Run one program."""
-        history, goal, initial_plan = jax.tree.map(lambda a: a[rows], inputs)
-        plan = self._planner.plan(
-            self._weights,
-            plan_keys(seeds[rows], counts[rows]),
-            history,
-            goal=goal,
-            initial_plan=initial_plan,
-            extra_cost=extra_cost,
-            denoising=denoising,
+        """Make whole plans."""
+
+        def plan(call: PlanCall) -> Plan:
+            weights, keys, history, *_ = call
+            options = {name: getattr(call, name) for name in CALL_OPTIONS}
+            plan = self._planner.plan(weights, keys, history, **options, denoising=denoising)
+            return jax.tree.map(np.asarray, plan)
+
+        calls = self._calls(request, limit, extra_cost=extra_cost)
+        name = "plan with denoising" if denoising else "plan"
+        return _join(self._run(name, plan, calls), batch=len(request.seeds))
+
+    def _begin_calls(
+        self, calls: list[tuple[PlanCall]], batch: int
+    ) -> tuple[Plan, list[tuple[PlanCall, Draft]]]:
+        """Return the beginnings of plans, and what finishes them."""
+        plans, drafts = zip(*self._run("begin", self._begin, calls), strict=True)
+        pairs = [(call, draft) for (call,), draft in zip(calls, drafts, strict=True)]
+        return _join(plans, batch), pairs
+
+    def _begin(self, call: PlanCall) -> tuple[Plan, Draft]:
+        plan, draft = self._planner.begin(call)  # pyright: ignore
+        return jax.tree.map(np.asarray, plan), draft
+
+    def _finish(self, call: PlanCall, draft: Draft) -> Plan:
+        return jax.tree.map(np.asarray, self._planner.finish(call, draft))  # pyright: ignore
+
+    def _calls(
+        self, request: _Request, limit: int, extra_cost: Cost | None = None
+    ) -> list[tuple[PlanCall]]:
+        """Return the arguments of each program."""
+        request = request._replace(history=jax.tree.map(np.asarray, request.history))
+        calls = []
+        for rows in _programs(len(request.seeds), limit):
+            part = jax.tree.map(lambda a, rows=rows: a[rows], request)
+            call = PlanCall(
+                weights=self._weights,
+                keys=plan_keys(part.seeds, part.counts),
+                history=part.history,
+                goal=part.goal,
+                initial_plan=part.initial_plan,
+                prefix=part.prefix,
+                extra_cost=extra_cost,
+            )
+            calls.append((call,))
+        return calls
+
+    def _run(self, name: str, function: Callable, calls: list[tuple[PlanCall, ...]]) -> list:
+        """Call a function that runs one program, with each of the arguments, in threads."""
+        call = calls[0][0]
+        program = (
+            name,
+            call.goal is None,
+            call.initial_plan is None,
+            0 if call.prefix is None else call.prefix.steps,
+            jax.tree.structure(call.extra_cost),
         )
-        return jax.tree.map(np.asarray, plan)
+        # Threads that start a new program at the same time would each compile it.
+        first = 0 if program in self._compiled else 1
+        run = functools.partial(_apply, function)
+        results = [*map(run, calls[:first]), *_in_threads(run, calls[first:])]
+        self._compiled.add(program)
+        return results
 
 
 def runs_apart() -> bool:
@@ -175,8 +271,36 @@ def runs_apart() -> bool:
     return jax.default_backend() == "cpu"
 
 
+def _programs(batch: int, limit: int) -> list[slice] | list[np.ndarray]:
+    """Return the robots of each program."""
+    if runs_apart():
+        return [slice(i, i + 1) for i in range(batch)]
+    size = min(1 << (batch - 1).bit_length(), limit)
+    return [np.r_[:batch, np.zeros(size - batch, int)]]
+
+
+def _join(plans: Sequence[Plan], batch: int) -> Plan:
+    """Return the plans of all programs, without padding."""
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:batch], *plans)
+
+
+def _take(inputs: PlanInputs, mask: np.ndarray, initial_plan: InitialPlan | None) -> _Request:
+    """Return what the plans of the robots in a mask need."""
+    request = _Request(
+        seeds=inputs.seeds,
+        counts=inputs.counts,
+        history=inputs.history,
+        goal=inputs.goal,
+        initial_plan=initial_plan,
+        prefix=inputs.prefix,
+    )
+    return jax.tree.map(lambda a: a[mask], request)
+
+
 def _spread(plan: Plan, mask: np.ndarray) -> Plan:
     """Return the plans at the rows of a mask, with zeros elsewhere."""
+    if mask.all():
+        return plan
 
     def spread(leaf: np.ndarray) -> np.ndarray:
         leaves = np.zeros((len(mask), *leaf.shape[1:]), leaf.dtype)
@@ -184,6 +308,15 @@ def _spread(plan: Plan, mask: np.ndarray) -> Plan:
         return leaves
 
     return jax.tree.map(spread, plan)
+
+
+def _apply(function: Callable, arguments: tuple) -> Any:
+    return function(*arguments)
+
+
+def _where(mask: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the rows of one array where a mask is true, and else those of another."""
+    return np.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
 
 
 def _in_threads(function: Callable, arguments: list) -> Iterable:

@@ -53,7 +53,7 @@ class ClosedLoop:
 
     Raises:
         UserError: If the planner needs a tracker and it is missing, or the planner filters its
-            observations, has a deadline or compensates latency.
+            observations, has a deadline, commits a prefix or follows plans early.
     """
 
     planner: Planner
@@ -65,7 +65,8 @@ class ClosedLoop:
         config = self.planner.config
         _check_unset("sensing.observation_noise", config.sensing.observation_noise, ())
         _check_unset("sensing.missing", config.sensing.missing, False)
-        _check_unset("timing.latency_steps", config.timing.latency_steps, 0)
+        _check_unset("timing.inference_delay", config.timing.inference_delay, 0)
+        _check_unset("timing.near_tokens", config.timing.near_tokens, 0)
         _check_unset("timing.deadline_ms", config.timing.deadline_ms, -1)
         if config.low_level_controller == "tracker" and self.tracker is None:
             raise UserError(

@@ -99,24 +99,6 @@ def record_action(
     return buffer._replace(actions=_push(buffer.actions, action, xp))
 
 
-def extend_history(
-    buffer: HistoryBuffer, ahead: Float[XpArray, "B d S"], xp: ModuleType = np
-) -> HistoryBuffer:
-    """Return the buffer as if expected states had been observed.
-
-    They count as noisy as the last observation, and the last action repeats.
-
-    Args:
-        buffer: History so far.
-        ahead: States expected at the next `d` control steps; the last one becomes the present.
-        xp: `numpy` or `jax.numpy`.
-    """
-    for step in range(ahead.shape[1]):
-        buffer = record_action(buffer, buffer.actions[:, -1], xp)
-        buffer = record_state(buffer, ahead[:, step], buffer.levels[:, -1], xp=xp)
-    return buffer
-
-
 def history_tokens(
     layout: TokenLayout, tokens: int, buffer: HistoryBuffer, xp: ModuleType = np
 ) -> History:

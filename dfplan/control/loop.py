@@ -9,7 +9,7 @@ A control step, here for plans that are made at once:
     action, state = act(spec, state)
 
 `dfplan.agent.Agent` runs these functions in NumPy, with plans from an executor; then plans may come
-late (`hold_without_plan`) or begin later (`group_by_start`).
+late (`hold_without_plan`) or begin with what is executed meanwhile (`group_by_delay`).
 `dfplan.control.closed_loop.ClosedLoop` scans them in JAX. No function changes its arguments. States
 and goals are in the local coordinates of the layout.
 """
@@ -25,7 +25,6 @@ from jaxtyping import Bool, Float, Int
 
 from dfplan.control.estimator import as_reading
 from dfplan.control.history_buffer import (
-    extend_history,
     history_tokens,
     init_history,
     record_action,
@@ -35,6 +34,7 @@ from dfplan.control.history_buffer import (
 from dfplan.control.inputs import check_actions
 from dfplan.control.loop_state import NO_PLAN, LoopSpec, LoopState, PlanInputs, Rows
 from dfplan.planner.plan import Plan, hold_position
+from dfplan.planner.prefix import Prefix, committed_steps, remaining_steps
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan, is_usable, make_initial_plan
 from dfplan.types import XpArray
@@ -150,32 +150,29 @@ def observe(
 def needs_plan(spec: LoopSpec, state: LoopState) -> Bool[XpArray, "B"]:
     """Return which robots need a plan that has not been requested.
 
-    They have no plan, an old plan, or a plan to another goal. With latency, a plan counts as old
-    that many steps sooner.
+    They have no plan, an old plan, or a plan to another goal.
     """
-    config = spec.planner.config
-    max_elapsed = max(config.replan_every - config.timing.latency_steps, 1)
     has_no_plan = state.elapsed == NO_PLAN
-    is_old = state.elapsed >= max_elapsed
+    is_old = state.elapsed >= spec.planner.config.replan_every
     return (has_no_plan | state.goal_moved | is_old) & ~state.is_requested
 
 
-def group_by_start(
+def group_by_delay(
     spec: LoopSpec, state: LoopState, mask: Bool[np.ndarray, "B"]
 ) -> list[tuple[Int[np.ndarray, "K"], int]]:
-    """Group robots that need plans by the time at which the plans begin; in NumPy.
+    """Group robots that need plans by the control steps that their plans have to begin with.
 
-    A robot that follows a plan to its goal continues to follow it for the steps of latency. Any
-    other waits where it is, so that its plan begins in the present.
+    A robot that has a plan executes it until the next one is there. A robot without one waits
+    where it is. In NumPy.
 
     Returns:
-        The rows of each group that is not empty, with the control steps until its plans begin.
+        The rows of each group that is not empty, with its delay in control steps.
     """
-    latency_steps = spec.planner.config.timing.latency_steps
+    delay = spec.planner.config.timing.inference_delay
     groups = [(mask, 0)]
-    if latency_steps:
-        follows = _follows_plan(state)
-        groups = [(mask & follows, latency_steps), (mask & ~follows, 0)]
+    if delay:
+        has_plan = np.asarray(state.elapsed != NO_PLAN)
+        groups = [(mask & has_plan, delay), (mask & ~has_plan, 0)]
     return [(np.flatnonzero(group), steps) for group, steps in groups if group.any()]
 
 
@@ -184,7 +181,7 @@ def plan_inputs(
     state: LoopState,
     rows: Rows,
     *,
-    latency_steps: int = 0,
+    delay: int = 0,
     warm_start: bool = True,
 ) -> tuple[PlanInputs, LoopState]:
     """Request plans.
@@ -193,8 +190,8 @@ def plan_inputs(
         spec: Constants of the loop.
         state: State of the loop.
         rows: Robots to plan for.
-        latency_steps: Control steps until the plans begin, for robots that follow a plan; see
-            `group_by_start`. NumPy only.
+        delay: Control steps that planning takes, for robots that have a plan: the plans begin with
+            what these execute meanwhile.
         warm_start: Whether plans may refine the remaining parts of the active plans.
 
     Returns:
@@ -206,11 +203,9 @@ def plan_inputs(
     active_plan = _take(state.plan._replace(denoising=None), rows)
     elapsed = xp.maximum(state.elapsed[rows], 0)
     present = state.state[rows]
-    history = _take(state.history, rows)
-    if latency_steps:
-        ahead = spec.progress.ahead(active_plan.states, elapsed, present, steps=latency_steps)
-        history = extend_history(history, ahead, xp)
-        present = ahead[:, -1]
+    prefix = None
+    if delay:
+        prefix = _committed_prefix(spec, active_plan, elapsed, present=present, delay=delay)
     initial_plan = None
     is_warm = xp.zeros(len(elapsed), bool)
     if warm_start and config.warm_start.level:
@@ -219,20 +214,21 @@ def plan_inputs(
             spec.planner.model.schedule,
             config,
             plan=active_plan,
-            elapsed=elapsed + latency_steps,
+            elapsed=elapsed,
             present=present,
         )
         is_warm = is_warm & _follows_plan(state)[rows]
     inputs = PlanInputs(
         rows=rows,
         version=state.version[rows],
-        start=state.clock + latency_steps,
+        start=state.clock,
         seeds=state.seeds[rows],
         counts=state.plan_counts[rows],
-        history=history_tokens(layout, config.history.tokens, history, xp=xp),
+        history=history_tokens(layout, config.history.tokens, _take(state.history, rows), xp=xp),
         goal=None if state.goal is None else state.goal[rows],
         active_plan=active_plan,
         initial_plan=initial_plan,
+        prefix=prefix,
         is_warm=is_warm,
     )
     state = state._replace(
@@ -260,7 +256,24 @@ def make_plans(planner: Planner, inputs: PlanInputs, sample: SamplePlans, xp: Mo
     return jax.tree.map(functools.partial(_choose, keeps_refined, xp=xp), refined, fresh)
 
 
-def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -> LoopState:
+def begin_plans(inputs: PlanInputs, begin: SamplePlans, xp: ModuleType) -> Plan:
+    """Begin the plans that `make_plans` makes first, from initial plans where these are worth it.
+
+    Args:
+        inputs: Inputs of the plans.
+        begin: Function that begins plans, and returns what there is of them.
+        xp: `numpy` or `jax.numpy`.
+    """
+    if inputs.initial_plan is None:
+        return begin(xp.ones(len(inputs.is_warm), bool), None)
+    refined = begin(inputs.is_warm, inputs.initial_plan)
+    fresh = begin(~inputs.is_warm, None)
+    return jax.tree.map(functools.partial(_choose, inputs.is_warm, xp=xp), refined, fresh)
+
+
+def activate(
+    spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan, *, is_whole: bool = True
+) -> LoopState:
     """Follow new plans from now on, except those of an episode or goal that has changed.
 
     A robot that had no plan begins the new one now. Any other continues the new plan at the control
@@ -271,6 +284,7 @@ def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -
         state: State of the loop.
         inputs: Inputs of the plans.
         plan: Plans.
+        is_whole: Whether the requests are done; if not, the whole plans are still to come.
     """
     xp = spec.xp
     rows = inputs.rows
@@ -285,7 +299,7 @@ def activate(spec: LoopSpec, state: LoopState, inputs: PlanInputs, plan: Plan) -
     active_plan = state.plan._replace(denoising=None)
     active_plan = jax.tree.map(update, active_plan, plan._replace(denoising=None))
     goal_moved = state.goal_moved[rows] & ~is_valid
-    is_requested = state.is_requested[rows] & ~is_valid
+    is_requested = state.is_requested[rows] & ~(is_valid & is_whole)
     return state._replace(
         plan=active_plan._replace(denoising=plan.denoising if is_whole_batch else None),
         elapsed=update(state.elapsed, elapsed),
@@ -347,6 +361,31 @@ def execute(spec: LoopSpec, state: LoopState, action: Float[XpArray, "B A"]) -> 
         elapsed=xp.where(state.elapsed == NO_PLAN, NO_PLAN, state.elapsed + 1),
         clock=state.clock + 1,
     )
+
+
+def _committed_prefix(
+    spec: LoopSpec,
+    plan: Plan,
+    elapsed: Int[XpArray, "K"],
+    *,
+    present: Float[XpArray, "K S"],
+    delay: int,
+) -> Prefix:
+    """Return the control steps of the active plans that are executed in the next `delay` steps.
+
+    Planned actions are replayed by the clock: the robot's deviation from its plan remains, and so
+    displaces the states to come. Other controllers drive towards planned states at a pace of their
+    own, so the robot continues from the state that it is nearest to.
+    """
+    path = spec.progress.interpolate(plan.states)
+    steps = committed_steps(spec.planner.model.layout, delay)
+    if spec.planner.config.low_level_controller != "diffused":
+        at, _ = spec.progress.locate(path, elapsed, present)
+        return Prefix(*remaining_steps(spec.progress, plan, at, steps))
+    states, actions = remaining_steps(spec.progress, plan, elapsed, steps)
+    now = spec.xp.minimum(elapsed, path.shape[1] - 1)
+    deviation = present - path[np.arange(len(elapsed)), now]
+    return Prefix(states + deviation[:, None], spec.layout.clip_action(actions, spec.xp))
 
 
 def _plans_at_rest(spec: LoopSpec, state: Float[np.ndarray, "B S"]) -> Plan:

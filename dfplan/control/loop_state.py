@@ -13,6 +13,7 @@ from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LowLevelController, make_low_level_controller
 from dfplan.control.motion import Motion
 from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.prefix import Prefix
 from dfplan.planner.progress import PlanProgress
 from dfplan.planner.protocol import Planner, check_planner
 from dfplan.planner.warm_start import InitialPlan
@@ -138,13 +139,14 @@ class PlanInputs(NamedTuple):
     Attributes:
         rows: Indices of the robots in their batch.
         version: `[K]` number of each robot's episode and goal.
-        start: Clock at which the plans begin.
+        start: Clock at which the plans begin, the time of the request.
         seeds: `[K]` PRNG seeds.
         counts: `[K]` plans made with these seeds before.
         history: History tokens.
         goal: `[K, G]` goals in SI units, or None.
         active_plan: Active plans.
         initial_plan: Remaining plans to refine; None to plan from scratch.
+        prefix: Committed control steps that the plans begin with; None if there are none.
         is_warm: `[K]` robots whose remaining plan is worth refining.
     """
 
@@ -157,4 +159,5 @@ class PlanInputs(NamedTuple):
     goal: Float[XpArray, "K G"] | None
     active_plan: Plan
     initial_plan: InitialPlan | None
+    prefix: Prefix | None
     is_warm: Bool[XpArray, "K"]

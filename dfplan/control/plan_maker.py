@@ -1,5 +1,6 @@
 """PlanMaker: what makes the plans that agents request."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from dfplan.control.loop_state import PlanInputs
@@ -19,6 +20,12 @@ class PlanMaker(Protocol):
         denoising: bool = False,
     ) -> Plan:
         """Make requested plans; see `BatchPlanner`."""
+        ...
+
+    def begin_plans(
+        self, inputs: PlanInputs, limit: int, *, extra_cost: Cost | None = None
+    ) -> tuple[Plan, Callable[[], Plan]]:
+        """Begin requested plans, and return a function that finishes them; see `BatchPlanner`."""
         ...
 
     def compile(self, batch: int) -> Plan:

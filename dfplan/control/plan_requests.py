@@ -25,11 +25,10 @@ class PlanRequests:
         """Request the plans `make(inputs, **options)`."""
         self._waiting.append((inputs, self._executor.submit(make, inputs, **options)))
 
-    def pop_ready(self, clock: int, deadline: float | None) -> Iterator[tuple[PlanInputs, Plan]]:
-        """Yield the plans that are ready and have reached their start; keep the other requests.
+    def pop_ready(self, deadline: float | None) -> Iterator[tuple[PlanInputs, Plan]]:
+        """Yield the plans that are ready; keep the other requests.
 
         Args:
-            clock: Steps since the loop began.
             deadline: Value of `time.perf_counter()` up to which to wait; None for no limit.
 
         Raises:
@@ -39,18 +38,14 @@ class PlanRequests:
         self._waiting = []
         for request in requests:
             inputs, plans = request
-            begins_later = bool(clock < inputs.start)
             try:
-                plan = plans.result(0.0 if begins_later else _seconds_until(deadline))
+                plan = plans.result(_seconds_until(deadline))
             except TimeoutError:
                 if not plans.done():
                     self._waiting.append(request)
                     continue
                 plan = plans.result()  # it became ready just now, or planning itself raised this
-            if begins_later:
-                self._waiting.append(request)
-            else:
-                yield inputs, plan
+            yield inputs, plan
 
     def cancel_stale(self, state: LoopState) -> None:
         """Drop requests whose plans would not be followed, so that later ones need not wait."""

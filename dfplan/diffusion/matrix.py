@@ -12,6 +12,7 @@ from dfplan.types import UserError
 from dfplan.util.registry import Registry, parse_spec
 
 ROUNDING = 1e-9
+MAX_ALPHA = 100.0
 CUSTOM = "custom"
 MAX_ROWS = 100_000
 MAX_ENTRIES = 10_000_000
@@ -59,6 +60,25 @@ def trapezoid(tokens: int, steps: int, slope: float = 1.0) -> np.ndarray:
     return _staircase(_delays(from_end, slope), steps)
 
 
+def horizon_aware(tokens: int, steps: int, alpha: float = 0.6) -> np.ndarray:
+    """Finish each token at its own time, the first after one step and the last after all of them.
+
+    All tokens fall from the first step on, near ones faster. Token i of T is clean after
+    `1 + (i / (T - 1))**alpha * (steps - 1)` steps: the hit times of FASTER (arXiv 2603.19199),
+    whose first action takes one step. The whole plan takes as many steps as full-sequence.
+
+    Raises:
+        UserError: If `alpha` is not above 0.
+    """
+    if not 0 < alpha <= MAX_ALPHA:
+        raise UserError(f"alpha must be above 0 and at most {MAX_ALPHA}, got {alpha}")
+    position = np.arange(tokens) / max(tokens - 1, 1)
+    duration = 1 + position**alpha * (steps - 1)
+    row = np.arange(steps + 1)[:, None]
+    level = steps * (1 - row / duration)
+    return np.ceil(level.clip(min=0) - ROUNDING).astype(np.int32)
+
+
 def custom(tokens: int, steps: int, entries: Sequence[int]) -> np.ndarray:
     """Reshape a matrix that is written out row by row.
 
@@ -81,6 +101,7 @@ MATRICES = Registry(
         "autoregressive": autoregressive,
         "pyramid": pyramid,
         "trapezoid": trapezoid,
+        "horizon_aware": horizon_aware,
         CUSTOM: custom,
     },
 )
@@ -113,6 +134,16 @@ def make_matrix(
         return check_matrix(MATRICES.make(spec, tokens, steps), tokens, steps)
     except UserError as error:
         raise UserError(f"scheduling matrix {spec!r}: {error}") from error
+
+
+def without_first(matrix: np.ndarray, tokens: int) -> np.ndarray:
+    """Return the matrix of the tokens after the first ones, which are clean from the start.
+
+    Steps in which none of the others moves are left out.
+    """
+    others = matrix[:, tokens:]
+    moves = (np.diff(others, axis=0) != 0).any(axis=1)
+    return others[np.r_[True, moves]] if tokens else matrix
 
 
 def check_matrix(matrix: np.ndarray, tokens: int, steps: int) -> np.ndarray:

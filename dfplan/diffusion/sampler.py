@@ -1,7 +1,8 @@
 """Sampling: denoise tokens down a scheduling matrix, computing only those that need it."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -29,6 +30,22 @@ class Sample(NamedTuple):
     complete: Array
     carry: PyTree
     trajectory: Float[Array, "M B T D"] | None
+
+
+class SamplerState(NamedTuple):
+    """Sampling between two rows of the matrix.
+
+    Attributes:
+        tokens: Tokens at the levels of the row, `[B, T, D]`.
+        solver: State of the solver.
+        carry: The denoiser's carry.
+        row: Row that has been reached, int32.
+    """
+
+    tokens: Float[Array, "B T D"]
+    solver: PyTree
+    carry: PyTree
+    row: Array
 
 
 def token_noise(keys: Key[Array, "B"], tokens: Array, features: int) -> Float[Array, "B W D"]:
@@ -78,39 +95,113 @@ def sample(
             end early.
         trajectory: Whether to return every intermediate state; `stop` is ignored then.
     """
-    count = len(matrix_levels) - 1
-    features = start.shape[2]
-    levels = jnp.asarray(matrix_levels)
-    complete = jnp.asarray(np.cumprod(matrix_levels == 0, axis=1).sum(axis=1), jnp.int32)
-    windows = windows or (all_tokens(matrix_levels),)
-    ends = np.cumsum([len(window.start) for window in windows])
-    assert ends[-1] == count, f"windows for {ends[-1]} steps, but the matrix has {count}"
-
-    def should_stop(x: Array, row: Array) -> Array:
-        return jnp.bool_(False) if stop is None else stop(x, complete[row])
-
-    state = (start, solver.init_state(start), carry)
-    row = jnp.int32(0)
-    trajectories = [start[None]]
-    for window, end in zip(windows, ends, strict=True):
-        rows = np.arange(end - len(window.start), end)
-        noise = None
-        if solver.needs_noise:
-            noise = _step_noise(keys, rows, window, features=features)
-        steps = (jnp.asarray(window.start), levels[rows], levels[rows + 1], noise)
-        body = functools.partial(_step, denoise, schedule, solver, window.width)
-        if trajectory:
-            state, intermediate = jax.lax.scan(body, state, steps)
-            trajectories.append(intermediate)
-        else:
-            row, state = _run_phase(
-                body, steps, first=int(rows[0]), should_stop=should_stop, row=row, state=state
-            )
-    x, _, carry = state
+    sampler = Sampler(
+        denoise=denoise,
+        matrix_levels=matrix_levels,
+        schedule=schedule,
+        solver=solver,
+        keys=keys,
+        windows=windows or (all_tokens(matrix_levels),),
+        stop=stop,
+    )
+    state = sampler.begin(start, carry)
     if trajectory:
-        steps = jnp.concatenate(trajectories)
-        return Sample(tokens=x, complete=complete[count], carry=carry, trajectory=steps)
-    return Sample(tokens=x, complete=complete[row], carry=carry, trajectory=None)
+        return sampler.record(state)
+    return sampler.result(sampler.finish(state))
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampler:
+    """Denoises tokens along a scheduling matrix, some rows at a time; see `sample`.
+
+    Attributes:
+        denoise: Evaluates a window of tokens.
+        matrix_levels: Scheduling matrix as levels in [0, 1].
+        schedule: Noise schedule.
+        solver: Solver of one step.
+        keys: One PRNG key per row of the batch.
+        windows: Tokens that each step computes, in one or more phases.
+        stop: Called with the tokens and the number of complete leading ones, or None.
+    """
+
+    denoise: Denoiser
+    matrix_levels: Float[np.ndarray, "M T"]
+    schedule: Schedule
+    solver: Solver
+    keys: Key[Array, "B"]
+    windows: Sequence[ActiveWindows]
+    stop: Callable[[Array, Array], Array] | None = None
+
+    def __post_init__(self):
+        steps = sum(len(window.start) for window in self.windows)
+        count = len(self.matrix_levels) - 1
+        assert steps == count, f"windows for {steps} steps, but the matrix has {count}"
+
+    def begin(self, start: Float[Array, "B T D"], carry: PyTree) -> SamplerState:
+        """Return the state at the matrix's first row."""
+        return SamplerState(start, self.solver.init_state(start), carry, row=jnp.int32(0))
+
+    def advance(self, state: SamplerState, last: int, first: int = 0) -> SamplerState:
+        """Go from row `first` to row `last`, unless `stop` ends sampling before.
+
+        Several calls take the same steps as one: each step draws its own noise.
+        """
+
+        def should_stop(x: Array, row: Array) -> Array:
+            return jnp.bool_(False) if self.stop is None else self.stop(x, self._complete[row])
+
+        row = state.row
+        inner = (state.tokens, state.solver, state.carry)
+        for rows, body, steps in self._phases(state, first, last):
+            row, inner = _run_phase(
+                body, steps, first=int(rows[0]), should_stop=should_stop, row=row, state=inner
+            )
+        return SamplerState(*inner, row=row)
+
+    def finish(self, state: SamplerState, first: int = 0) -> SamplerState:
+        """Go from row `first` to the last row, unless `stop` ends sampling before."""
+        return self.advance(state, last=len(self.matrix_levels) - 1, first=first)
+
+    def record(self, state: SamplerState) -> Sample:
+        """Go to the last row, and return the tokens of every row."""
+        trajectories = [state.tokens[None]]
+        inner = (state.tokens, state.solver, state.carry)
+        for _, body, steps in self._phases(state, 0, len(self.matrix_levels) - 1):
+            inner, intermediate = jax.lax.scan(body, inner, steps)
+            trajectories.append(intermediate)
+        end = SamplerState(*inner, row=jnp.int32(len(self.matrix_levels) - 1))
+        return self.result(end)._replace(trajectory=jnp.concatenate(trajectories))
+
+    def result(self, state: SamplerState) -> Sample:
+        """Return the sample that a state holds."""
+        complete = self._complete[state.row]
+        return Sample(state.tokens, complete=complete, carry=state.carry, trajectory=None)
+
+    @property
+    def _complete(self) -> Array:
+        """Number of complete leading tokens at each row."""
+        is_clean = self.matrix_levels == 0
+        return jnp.asarray(np.cumprod(is_clean, axis=1).sum(axis=1), jnp.int32)
+
+    def _phases(
+        self, state: SamplerState, first: int, last: int
+    ) -> Iterator[tuple[np.ndarray, Callable, PyTree]]:
+        """Yield the rows of each phase between two rows, its step function, and its inputs."""
+        levels = jnp.asarray(self.matrix_levels)
+        end = 0
+        for window in self.windows:
+            begin = end
+            end += len(window.start)
+            rows = np.arange(max(begin, first), min(end, last))
+            if not len(rows):
+                continue
+            part = window._replace(start=window.start[rows - begin])
+            noise = None
+            if self.solver.needs_noise:
+                noise = _step_noise(self.keys, rows, part, features=state.tokens.shape[2])
+            steps = (jnp.asarray(part.start), levels[rows], levels[rows + 1], noise)
+            body = functools.partial(_step, self.denoise, self.schedule, self.solver, part.width)
+            yield rows, body, steps
 
 
 def _run_phase(

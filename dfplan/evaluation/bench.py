@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.control.batch import BatchPlanner, runs_apart
+from dfplan.control.loop_state import PlanInputs
 from dfplan.data.windows import TrainingArrays
 from dfplan.model import Model
 from dfplan.planner.diffusion_planner import DiffusionPlanner
@@ -72,6 +73,8 @@ def bench_plan(
     Returns:
         batch, horizon, p50_ms and p99_ms, gflop, floor_ms, over_floor (p50 over the floor), and
         memory_mb, the memory of one program with its arguments; None if XLA does not report it.
+        With `timing.near_tokens` also first_p50_ms and first_p99_ms, the time after which a robot
+        can begin to follow its plan (time to first action).
     """
     history = random_history(planner, weights, batch)
     batch_planner = BatchPlanner(planner, weights)
@@ -84,11 +87,18 @@ def bench_plan(
         limit=batch,
     )
     p50, p99 = np.percentile(1000 * timed(call, seconds), [50, 99])
+    first = {}
+    if planner.config.timing.near_tokens:
+        inputs = _plan_inputs(history, batch)
+        begin = functools.partial(batch_planner.begin_plans, inputs, limit=batch)
+        first_p50, first_p99 = np.percentile(1000 * timed(lambda: begin()[0], seconds), [50, 99])
+        first = {"first_p50_ms": float(first_p50), "first_p99_ms": float(first_p99)}
     return {
         "batch": batch,
         "horizon": planner.horizon,
         "p50_ms": float(p50),
         "p99_ms": float(p99),
+        **first,
         **_relative_to_floor(float(p50), plan_flops(planner, batch), gemm),
         "memory_mb": _memory_mb(planner, weights, history),
     }
@@ -197,6 +207,24 @@ def random_history(planner: DiffusionPlanner, weights: Weights, batch: int) -> H
         frames=weights.states.decode(frames.astype(np.float32)),
         actions=jnp.asarray(actions),
         level=jnp.asarray(level),
+    )
+
+
+def _plan_inputs(history: History, batch: int) -> PlanInputs:
+    """Return the inputs of the first plans of robots without goals."""
+    zeros = np.zeros(batch, int)
+    return PlanInputs(
+        rows=np.arange(batch),
+        version=zeros,
+        start=0,
+        seeds=np.arange(batch),
+        counts=zeros,
+        history=history,
+        goal=None,
+        active_plan=None,  # pyright: ignore
+        initial_plan=None,
+        prefix=None,
+        is_warm=np.zeros(batch, bool),
     )
 
 

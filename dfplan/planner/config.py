@@ -53,9 +53,11 @@ class SamplingConfig:
 
     Attributes:
         matrix: Scheduling matrix, from `dfplan.diffusion.matrix.MATRICES`: "full_sequence",
-            "autoregressive", "pyramid", "trapezoid", "custom", or one that another package
-            registers. The slope in "pyramid:slope=2" or "trapezoid:slope=2" is the number of
-            denoising steps by which each token trails its neighbor, 1 by default.
+            "autoregressive", "pyramid", "trapezoid", "horizon_aware", "custom", or one that another
+            package registers. The slope in "pyramid:slope=2" or "trapezoid:slope=2" is the number
+            of denoising steps by which each token trails its neighbor, 1 by default. The alpha in
+            "horizon_aware:alpha=1" says how fast the time that a token takes grows along the plan,
+            0.6 by default.
         custom_matrix: Entries of a custom matrix, row by row: integers from `steps` down to 0,
             one per future token in each row.
         steps: Denoising steps per token, K.
@@ -288,29 +290,33 @@ class WarmStartConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TimingConfig:
-    """Planning while the robot moves.
+    """Planning while the robot moves: deadlines, real-time chunking and streaming.
 
     Attributes:
         deadline_ms: Time budget of `act`, in milliseconds; when it is exceeded, the active plan
             stays active until the new one is ready. 0 never waits, -1 sets no limit.
-        latency_steps: Control steps that planning takes: each plan starts this many control steps
-            in the future, where the active plan leads by then.
+        inference_delay: Control steps d that planning takes, for real-time chunking: the next d
+            control steps of the active plan, which the robot executes meanwhile, are committed, and
+            each new plan begins with them. 0 commits nothing.
+        near_tokens: Tokens of a plan that are clean before the robot begins to follow it; the rest
+            of the plan is made meanwhile and followed from the next control step on (streaming). 0
+            waits for the whole plan.
 
     Raises:
         UserError: If a value is out of range.
     """
 
     deadline_ms: float = -1.0
-    latency_steps: int = 0
+    inference_delay: int = 0
+    near_tokens: int = 0
 
     def __post_init__(self):
         deadline = self.deadline_ms
         if not is_number(deadline) or not (0 <= deadline <= MAX_NUMBER or deadline == -1):
             valid = f"milliseconds in [0, {MAX_NUMBER:g}], or -1 for no limit"
             raise invalid("planner.timing.deadline_ms", deadline, valid)
-        check_integers(
-            self, "planner.timing.", minimum=0, names=["latency_steps"], maximum=MAX_STEPS
-        )
+        names = ["inference_delay", "near_tokens"]
+        check_integers(self, "planner.timing.", minimum=0, names=names, maximum=MAX_STEPS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,7 +345,7 @@ class PlannerConfig:
         history: Observed tokens that a plan is conditioned on.
         sensing: Noisy and missing observations.
         warm_start: Replanning from the last plan.
-        timing: Deadlines and latency.
+        timing: Deadlines, the delay of planning, and plans that are followed early.
 
     Raises:
         UserError: If a value is unknown or out of range.

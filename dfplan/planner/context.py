@@ -1,4 +1,7 @@
-"""Context of a plan: goal and history, which the denoiser sees before the future tokens."""
+"""Context of a plan: what the denoiser sees before the tokens that are sampled.
+
+That is the goal, the history and the tokens of a committed prefix.
+"""
 
 import dataclasses
 
@@ -14,6 +17,7 @@ from dfplan.nets.network import Network
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.noised_history import noised_histories
 from dfplan.planner.plan import History, Weights
+from dfplan.planner.prefix import Prefix
 from dfplan.planner.query import decode_states
 from dfplan.representation.normalizer import bound_input
 from dfplan.types import Array, PyTree
@@ -21,7 +25,7 @@ from dfplan.types import Array, PyTree
 
 @dataclasses.dataclass(frozen=True)
 class ContextEncoder:
-    """Shows goal and history to a denoiser.
+    """Shows goal, history and committed tokens to a denoiser.
 
     Attributes:
         model: Networks, token layout and noise schedule.
@@ -29,6 +33,7 @@ class ContextEncoder:
         horizon: Future tokens per plan, P, for which the cache has space.
         net: Denoiser network.
         weights: Trained weights.
+        prefix: Committed prefix, or None.
     """
 
     model: Model
@@ -36,11 +41,12 @@ class ContextEncoder:
     horizon: int
     net: Network
     weights: Weights
+    prefix: Prefix | None = None
 
     def encode(
         self, keys: Key[Array, "B"], history: History, goal: Array | None, *, count: int
     ) -> tuple[PyTree, Float[Array, "B C D"]]:
-        """Return the denoiser's carry after goal and history, and clean estimates of those tokens.
+        """Return the denoiser's carry after the context, and clean estimates of its tokens.
 
         With history guidance, the carry of each noised history is stacked on that of the observed
         one.
@@ -72,7 +78,8 @@ class ContextEncoder:
             history: Observed tokens.
             estimates: Clean estimates of the context's tokens, from `encode`.
         """
-        tokens = estimates[:, -history.level.shape[1] :]
+        first = int(self.model.layout.has_goal)
+        tokens = estimates[:, first : first + history.level.shape[1]]
         states = decode_states(self.model.layout, self.weights, tokens)
         is_planned = np.isin(np.arange(states.shape[-1]), self.model.layout.planned_dims)
         is_estimated = (history.level[..., None] > 0) & is_planned[None, None]
@@ -81,7 +88,7 @@ class ContextEncoder:
     def _encode_tokens(
         self, keys: Key[Array, "B"], history: History, goal: Array | None
     ) -> tuple[PyTree, Float[Array, "B C D"]]:
-        """Extend an empty cache by goal and history; return it with their clean estimates."""
+        """Extend an empty cache by the context; return it with the clean estimates."""
         layout = self.model.layout
         weights = self.weights
         tokens = layout.encode(
@@ -93,6 +100,12 @@ class ContextEncoder:
             goal_level = jnp.full((len(level), 1), 0.0 if is_shown else 1.0, jnp.float32)
             tokens = jnp.concatenate([goal_token[:, None], tokens], 1)
             level = jnp.concatenate([goal_level, level], axis=1)
+        horizon = self.horizon
+        if self.prefix is not None:
+            committed = self.prefix.encode(layout, weights)
+            tokens = jnp.concatenate([tokens, committed], axis=1)
+            level = jnp.pad(level, ((0, 0), (0, committed.shape[1])))
+            horizon -= committed.shape[1]
         alpha, _ = self.model.schedule.alpha_sigma(level)
         noise = jax.vmap(lambda key: jax.random.normal(key, tokens.shape[1:], jnp.float32))(keys)
         # A sensor's reading already carries the noise declared for it, so it is only scaled to the
@@ -100,7 +113,7 @@ class ContextEncoder:
         is_missing = (level >= 1.0)[..., None]
         # The bound comes last, as a token declared noisy may lie far outside the data.
         noisy = jnp.where(is_missing, noise, bound_input(alpha[..., None] * tokens))
-        cache = self.net.init_cache(len(tokens), tokens.shape[1] + self.horizon)
+        cache = self.net.init_cache(len(tokens), tokens.shape[1] + horizon)
         output, cache = self.net.extend(cache, noisy, level, start=jnp.int32(0))
         return cache, self.model.x0(noisy, output, level)
 

@@ -1,4 +1,4 @@
-"""PlanProgress: where robots are on their plans, and where they will be."""
+"""PlanProgress: where robots are on their plans."""
 
 from types import ModuleType
 
@@ -29,7 +29,6 @@ class PlanProgress:
         self._xp = xp
         self.stride = layout.stride
         self._std = xp.asarray(states.std)
-        self._rates = list(layout.rest_dims)
         self._positions = np.array([d for d in layout.planned_dims if d not in layout.rest_dims])
 
     def interpolate(self, states: Float[ArrayLike, "B T S"]) -> Float[Array, "B L S"]:
@@ -57,29 +56,3 @@ class PlanProgress:
         too_far_ahead = xp.arange(path.shape[1]) > MAX_SPEEDUP * xp.maximum(elapsed, 1)[:, None]
         distance = xp.where(too_far_ahead, xp.inf, distance)
         return distance.argmin(axis=1), distance.min(axis=1)
-
-    def ahead(
-        self,
-        states: Float[np.ndarray, "B T S"],
-        elapsed: Int[np.ndarray, "B"],
-        state: Float[np.ndarray, "B S"],
-        steps: int,
-    ) -> Float[np.ndarray, "B steps S"]:
-        """Extrapolate robots along their plans at their pace so far, in NumPy.
-
-        Rates, such as velocities, scale with the pace.
-
-        Args:
-            states: Plans, one state per token.
-            elapsed: Control steps since the plans began.
-            state: Present states, SI units.
-            steps: Control steps to extrapolate.
-        """
-        path = self.interpolate(states)
-        at, _ = self.locate(path, elapsed, state)
-        pace = np.where(elapsed > 0, at / np.maximum(elapsed, 1), 1.0)[:, None]
-        step = np.round(at[:, None] + pace * np.arange(1, steps + 1)).astype(int)
-        step = np.minimum(step, path.shape[1] - 1)
-        expected = np.asarray(path)[np.arange(len(at))[:, None], step]
-        expected[..., self._rates] *= pace[..., None]
-        return expected

@@ -7,12 +7,13 @@ from jaxtyping import Bool, Float, Key
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import History, Plan, Ranking, Weights
+from dfplan.planner.prefix import Prefix
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost, UserError
 from dfplan.util.signature import check_call
 
 PLAN_ARGUMENTS = ("weights", "keys", "history")
-PLAN_OPTIONS = ("goal", "initial_plan", "extra_cost", "denoising")
+PLAN_OPTIONS = ("goal", "initial_plan", "prefix", "extra_cost", "denoising")
 INVERSE_ARGUMENTS = ("weights", "state", "later", "gap")
 RANKER_ARGUMENTS = {
     "can_end_early": ("goal",),
@@ -26,7 +27,9 @@ class Planner(Protocol):
     """Plans for a batch of robots.
 
     Implementations are static and hashable, so that they are arguments of compiled programs:
-    frozen dataclasses registered in `dfplan.planner.registry.PLANNERS`.
+    frozen dataclasses registered in `dfplan.planner.registry.PLANNERS`. For
+    `config.timing.near_tokens` they also need the methods `begin` and `finish` of
+    `dfplan.planner.diffusion_planner.DiffusionPlanner`.
     """
 
     @property
@@ -51,6 +54,7 @@ class Planner(Protocol):
         history: History,
         goal: Float[Array, "B G"] | None,
         initial_plan: InitialPlan | None = None,
+        prefix: Prefix | None = None,
         extra_cost: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
@@ -62,6 +66,7 @@ class Planner(Protocol):
             history: Observed tokens.
             goal: Goals in SI units; None for a task without goals, or to plan without one.
             initial_plan: Plan to refine; None plans from scratch.
+            prefix: First control steps of the plan, which are committed; None if none are.
             extra_cost: Cost of a plan's states at every control step, in control steps, on top of
                 the ranker's.
             denoising: Whether to return every sampling step.
@@ -153,6 +158,9 @@ def check_planner(planner: Any) -> Planner:
     _check_method("planner", planner, "plan", PLAN_ARGUMENTS, PLAN_OPTIONS)
     if planner.config.low_level_controller == "inverse":
         _check_method("planner", planner, "inverse_action", INVERSE_ARGUMENTS)
+    if planner.config.timing.near_tokens:
+        _check_method("planner", planner, "begin", ("call",))
+        _check_method("planner", planner, "finish", ("call", "draft"))
     return planner
 
 

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -10,6 +9,7 @@ from dfplan.diffusion.schedules import Schedule
 from dfplan.diffusion.schedules.schedule import ratio_at
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Plan, Weights
+from dfplan.planner.prefix import encode_steps, remaining_steps
 from dfplan.planner.progress import PlanProgress
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike
@@ -33,16 +33,7 @@ class InitialPlan(NamedTuple):
 
     def encode(self, layout: TokenLayout, weights: Weights) -> Float[Array, "B P D"]:
         """Return the plan as clean tokens."""
-
-        def by_token(steps: Array) -> Array:
-            return steps.reshape(len(steps), -1, layout.stride, steps.shape[-1])
-
-        frames = by_token(weights.states.encode(jnp.asarray(self.states)))
-        frames = frames[:, :, -layout.frame_count :]
-        actions = None
-        if self.actions is not None:
-            actions = by_token(weights.actions.encode(jnp.asarray(self.actions)))
-        return layout.encode(frames, actions)
+        return encode_steps(layout, weights, self.states, self.actions)
 
 
 def make_initial_plan(
@@ -69,15 +60,12 @@ def make_initial_plan(
         present: Present states, SI units.
     """
     path = progress.interpolate(plan.states)
-    last = path.shape[1] - 1
     at, distance = progress.locate(path, elapsed, present)
-    step = (at[:, None] + np.arange(1, last + 1)).clip(max=last)
-    rows = np.arange(len(at))[:, None]
-    actions = None if plan.actions is None else plan.actions[rows, step - 1]
+    states, actions = remaining_steps(progress, plan, at, path.shape[1] - 1)
     is_near = distance <= ratio_at(schedule, config.warm_start.level)
     is_behind = at < MIN_PROGRESS * plan.arrival.clip(max=elapsed)
     usable = is_usable(plan, config, progress.stride)
-    return InitialPlan(states=path[rows, step], actions=actions), usable & is_near & ~is_behind
+    return InitialPlan(states, actions), usable & is_near & ~is_behind
 
 
 def is_usable(plan: Plan, config: PlannerConfig, stride: int) -> Bool[ArrayLike, "B"]:

@@ -80,7 +80,11 @@ def format_interval(value: Mapping[str, float] | None, digits: int = 2) -> str:
 
 def format_latency(latency: Mapping[str, float]) -> str:
     """Format the planning latency of a result."""
-    return f"planning latency: median {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms"
+    text = f"planning latency: median {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms"
+    if "first_p50" not in latency:
+        return text
+    first = f"median {latency['first_p50']:.1f} ms, p99 {latency['first_p99']:.1f} ms"
+    return f"{text}; time to first action: {first}"
 
 
 def result_table(result: Mapping[str, Any], source: str, planner: Mapping[str, Any]) -> Table:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,10 +21,18 @@ ACCELERATOR_BATCH = 64
 
 
 class Call(NamedTuple):
-    """Plans that an agent waits for."""
+    """What an agent waits for.
 
+    Attributes:
+        make: Function that makes what several calls ask for; it returns a function from the rows of
+            a call to that call's result.
+        inputs: Inputs of the agent's plans.
+        result: Result of the call.
+    """
+
+    make: Callable[[PlanInputs], Callable[[slice], Any]]
     inputs: PlanInputs
-    plans: Future[Plan]
+    result: Future[Any]
 
 
 class SharedPlanner(PlanMaker):
@@ -86,12 +94,21 @@ class SharedPlanner(PlanMaker):
             return self._planner.make_plans(
                 inputs, limit, extra_cost=extra_cost, denoising=denoising
             )
-        call = Call(inputs, Future())
-        with self._lock:
-            if not self._is_open:
-                raise UserError("the server has stopped")
-            self._calls.put(call)
-        return call.plans.result()
+        return self._wait(Call(self._make, inputs, Future()))
+
+    def begin_plans(
+        self, inputs: PlanInputs, limit: int, *, extra_cost: Cost | None = None
+    ) -> tuple[Plan, Callable[[], Plan]]:
+        """Begin requested plans, together with those of other agents; see `BatchPlanner`.
+
+        The agent that finishes its plan first finishes those of its batch.
+
+        Raises:
+            UserError: If the planner is closed.
+        """
+        if extra_cost is not None:
+            return self._planner.begin_plans(inputs, limit, extra_cost=extra_cost)
+        return self._wait(Call(self._begin, inputs, Future()))
 
     def compile(self, batch: int) -> Plan:
         """Run every program once, in all sizes that batches are padded to."""
@@ -107,6 +124,23 @@ class SharedPlanner(PlanMaker):
             self._is_open = False
             for _ in self._workers:
                 self._calls.put(None)
+
+    def _wait(self, call: Call) -> Any:
+        """Return the result of a call, once a worker has made it."""
+        with self._lock:
+            if not self._is_open:
+                raise UserError("the server has stopped")
+            self._calls.put(call)
+        return call.result.result()
+
+    def _make(self, inputs: PlanInputs) -> Callable[[slice], Plan]:
+        plans = self._planner.make_plans(inputs, self.size)
+        return lambda rows: _take(plans, rows)
+
+    def _begin(self, inputs: PlanInputs) -> Callable[[slice], tuple[Plan, Callable[[], Plan]]]:
+        beginnings, finish = self._planner.begin_plans(inputs, self.size)
+        finish = _once(finish)
+        return lambda rows: (_take(beginnings, rows), lambda: _take(finish(), rows))
 
     def _work(self) -> None:
         while batch := self._next_batch():
@@ -134,10 +168,10 @@ class SharedPlanner(PlanMaker):
     def _answer(self, calls: list[Call]) -> None:
         """Make plans; if they fail together, one by one, so that only the culprit's fail."""
         try:
-            plans = self._planner.make_plans(_join([call.inputs for call in calls]), self.size)
+            result_of = calls[0].make(_join([call.inputs for call in calls]))
         except Exception as error:
             if len(calls) == 1:
-                calls[0].plans.set_exception(error)
+                calls[0].result.set_exception(error)
                 return
             for call in calls:
                 self._answer([call])
@@ -147,7 +181,7 @@ class SharedPlanner(PlanMaker):
         for call in calls:
             rows = slice(row, row + len(call.inputs.seeds))
             row = rows.stop
-            call.plans.set_result(_take(plans, rows))
+            call.result.set_result(result_of(rows))
 
 
 def _take(plans: Plan, rows: slice) -> Plan:
@@ -155,11 +189,25 @@ def _take(plans: Plan, rows: slice) -> Plan:
 
 
 def _alike(batch: list[Call]) -> list[list[Call]]:
-    """Group calls that one program can answer: those that have, for example, a goal."""
+    """Group calls that the same programs can answer: those that have, for example, a goal."""
     groups: dict[object, list[Call]] = {}
     for call in batch:
-        groups.setdefault(jax.tree.structure(call.inputs), []).append(call)
+        groups.setdefault((call.make, jax.tree.structure(call.inputs)), []).append(call)
     return list(groups.values())
+
+
+def _once(function: Callable[[], Plan]) -> Callable[[], Plan]:
+    """Return a function for several threads, the first of which calls this one for all of them."""
+    lock = threading.Lock()
+    results: list[Plan] = []
+
+    def call() -> Plan:
+        with lock:
+            if not results:
+                results.append(function())
+            return results[0]
+
+    return call
 
 
 def _join(inputs: list[PlanInputs]) -> PlanInputs:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from dfplan.tasks.registry import Task
-from experiments.own_env import pusher, reacher
+from experiments.common import reacher
+from experiments.own_env import pusher
 
 REACHER = Task("Reacher-v5", "own/reacher-v0")
 PUSHER = Task("Pusher-v5", "own/pusher-v0")

@@ -59,7 +59,9 @@ class Slow:
         self.calls = 0
         self.barrier = threading.Barrier(3, timeout=20)
 
-    def plan(self, weights, keys, history, goal, initial_plan=None, *, extra_cost, denoising):
+    def plan(
+        self, weights, keys, history, goal, initial_plan=None, *, prefix=None, extra_cost, denoising
+    ):
         assert len(keys) == 1
         self.threads.append(threading.get_ident())
         self.calls += 1
@@ -83,7 +85,18 @@ def test_cores_share_the_programs_once_the_first_has_compiled(monkeypatch):
 @pytest.mark.parametrize(("count", "limit", "size"), [(1, 9, 1), (3, 9, 4), (5, 9, 8), (5, 6, 6)])
 def test_a_batch_is_padded(monkeypatch, count, limit, size):
     class Sizes:
-        def plan(self, weights, keys, history, goal, initial_plan=None, *, extra_cost, denoising):
+        def plan(
+            self,
+            weights,
+            keys,
+            history,
+            goal,
+            initial_plan=None,
+            *,
+            prefix=None,
+            extra_cost,
+            denoising,
+        ):
             assert len(keys) == len(goal) == size
             return history
 

@@ -126,7 +126,12 @@ def test_one_episode_after_the_other_is_the_same():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"timing.latency_steps": 2}, {"timing.deadline_ms": 5.0}, {"sensing.missing": True}],
+    [
+        {"timing.inference_delay": 2},
+        {"timing.near_tokens": 1},
+        {"timing.deadline_ms": 5.0},
+        {"sensing.missing": True},
+    ],
     ids=lambda settings: next(iter(settings)),
 )
 def test_what_only_an_agent_does_is_refused(settings):

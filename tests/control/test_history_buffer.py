@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from dfplan.control.history_buffer import (
-    extend_history,
     history_tokens,
     init_history,
     record_action,
@@ -132,21 +131,6 @@ def test_a_token_is_as_noisy_as_the_noisiest_of_its_frames():
     np.testing.assert_allclose(levels, [[1, 0.1], [1, 0.4], [0.1, 0.4], [0.4, 0.3]])
 
 
-def test_expected_states_count_as_observed():
-    layout = token_layout(3, "stack", actions=True)
-    state, action = episode()
-    *_, (buffer, _) = drive(layout, init_history(layout, TOKENS, 1), 4)
-    expected = init_history(layout, TOKENS, 1)
-    for t in range(7):
-        expected = record_state(expected, state[None, t], 0.25)
-        if t < 6:
-            expected = record_action(expected, action[None, min(t, 3)])  # that of step 3 repeats
-    extended = extend_history(buffer, state[None, 5:7])
-    jax.tree.map(np.testing.assert_array_equal, extended, expected)
-    unchanged = extend_history(buffer, np.zeros((1, 0, 2), np.float32))
-    jax.tree.map(np.testing.assert_array_equal, unchanged, buffer)
-
-
 def test_no_function_changes_its_input():
     layout = token_layout(2, "stack", actions=True)
     *_, (_, buffer) = drive(layout, init_history(layout, TOKENS, 2), 5)
@@ -154,5 +138,4 @@ def test_no_function_changes_its_input():
     record_state(buffer, np.ones((2, 2)), 0.5)
     record_action(buffer, np.ones((2, 1)))
     reset_history(buffer, np.array([True, False]))
-    extend_history(buffer, np.ones((2, 3, 2)))
     jax.tree.map(np.testing.assert_array_equal, buffer, before)

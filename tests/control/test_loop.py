@@ -134,7 +134,7 @@ def test_filtering_needs_dynamics():
 SETTINGS = {
     "scratch": {},
     "warm": {"warm_start.level": 0.7, "goal.tolerance": 3.0},
-    "latency": {"timing.latency_steps": 2, "warm_start.level": 0.7, "goal.tolerance": 3.0},
+    "delay": {"timing.inference_delay": 2, "warm_start.level": 0.7, "goal.tolerance": 3.0},
     "noisy": {"sensing.observation_noise": (0.1,), "sensing.missing": True},
 }
 
@@ -170,13 +170,9 @@ def test_an_agent_is_a_python_loop_over_the_functions_none_of_which_changes_its_
 
     def activate():
         nonlocal state, requests
-        early = []
         for inputs, plan in requests:
-            if state.clock < inputs.start:
-                early.append((inputs, plan))
-            else:
-                state = pure(loop.activate, inputs, plan)
-        requests = early
+            state = pure(loop.activate, inputs, plan)
+        requests = []
 
     for t in range(11):
         if t == 6:
@@ -187,8 +183,8 @@ def test_an_agent_is_a_python_loop_over_the_functions_none_of_which_changes_its_
             goal = goal + np.array([[0.0], [0.5]], np.float32)
         activate()
         state = pure(loop.observe, reading, goal)
-        for rows, steps in pure(loop.group_by_start, pure(loop.needs_plan)):
-            inputs, state = pure(loop.plan_inputs, rows, latency_steps=steps)
+        for rows, delay in pure(loop.group_by_delay, pure(loop.needs_plan)):
+            inputs, state = pure(loop.plan_inputs, rows, delay=delay)
             requests.append((inputs, batch_planner.make_plans(inputs, BATCH)))
         activate()
         state = pure(loop.hold_without_plan, np.ones(BATCH, bool))

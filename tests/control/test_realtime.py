@@ -46,7 +46,16 @@ class LinePlanner:
         self.initial_plans = []
 
     def plan(
-        self, weights, keys, history, goal, initial_plan=None, *, extra_cost=None, denoising=False
+        self,
+        weights,
+        keys,
+        history,
+        goal,
+        initial_plan=None,
+        *,
+        prefix=None,
+        extra_cost=None,
+        denoising=False,
     ):
         present = np.asarray(history.frames)[:, -1, -1]
         self.starts.append(present.copy())
@@ -149,25 +158,14 @@ def test_late_plans_are_not_used_for_another_episode_or_goal():
     assert agent.elapsed.tolist() == [4, 2]  # the last of the two, which is a step old
 
 
-@pytest.mark.parametrize("latency_steps", [0, 3])
-def test_plans_are_aligned_in_time(latency_steps):
-    timing = {"timing.deadline_ms": 0.0, "timing.latency_steps": latency_steps}
+@pytest.mark.parametrize("delay", [0, 3])
+def test_plans_are_aligned_in_time(delay):
+    timing = {"timing.deadline_ms": 0.0, "timing.inference_delay": delay}
     agent, planner = make(DelayedExecutor(3), **timing)
     _, ages = drive(agent, 3 + 2 * EVERY + 4)
     starts = np.concatenate(planner.starts)[:, 0]
-    assert ages[:3] == [-1, -1, -1]
-    if latency_steps:  # requested three steps early from the expected state: active on the step
-        assert ages[3:] == [1, 2, 3, 4, 5, 6] * 2 + [1, 2, 3, 4]
-        np.testing.assert_allclose(starts, [0.0, 0.6, 1.2, 1.8], atol=1e-6)
-    else:  # three steps old when they come
-        assert ages[3:] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 4, 5, 6, 7, 8, 9, 4]
-        np.testing.assert_allclose(starts, [0.0, 0.6, 1.2], atol=1e-6)
-
-
-def test_an_early_plan_waits_for_its_start():
-    agent, _ = make(**{"timing.latency_steps": 2})
-    _, ages = drive(agent, 2 * EVERY)
-    assert ages == [1, 2, 3, 4, 5, 6] * 2
+    assert ages == [-1, -1, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 4, 5, 6, 7, 8, 9, 4]
+    np.testing.assert_allclose(starts, [0.0, 0.6, 1.2], atol=1e-6)
 
 
 class HeldPlanner(LinePlanner):
@@ -301,7 +299,8 @@ def test_settings_out_of_range():
         "warm_start.steps": 0,
         "warm_start.tokens": 0,
         "timing.deadline_ms": -2.0,
-        "timing.latency_steps": -1,
+        "timing.inference_delay": -1,
+        "timing.near_tokens": -1,
     }
     for name, value in bad.items():
         with pytest.raises(UserError, match=rf"planner\.{name} must be .* got {value}"):

@@ -13,10 +13,12 @@ from dfplan.diffusion.matrix import (
     autoregressive,
     check_matrix,
     full_sequence,
+    horizon_aware,
     levels,
     make_matrix,
     pyramid,
     trapezoid,
+    without_first,
 )
 from dfplan.types import UserError
 
@@ -53,6 +55,38 @@ def test_autoregressive_moves_one_token_at_a_time(tokens, steps):
     matrix = autoregressive(tokens, steps)
     assert len(matrix) == tokens * steps + 1
     assert ((np.diff(matrix, axis=0) != 0).sum(axis=1) == 1).all()
+
+
+@SIZES
+@pytest.mark.parametrize("alpha", [0.3, 1.0, 5.0])
+def test_horizon_aware_finishes_each_token_at_its_own_time(tokens, steps, alpha):
+    matrix = horizon_aware(tokens, steps, alpha)
+    np.testing.assert_array_equal(check_matrix(matrix, tokens, steps), matrix)
+    finished = (matrix == 0).argmax(axis=0)
+    share = np.arange(tokens) / max(tokens - 1, 1)
+    hit_time = (1 - share**alpha) * (1 - 1 / steps)  # FASTER's u_i, from 1 (noise) to 0
+    expected = np.ceil(steps * (1 - hit_time) - 1e-9)
+    np.testing.assert_array_equal(finished, expected)
+    assert finished[0] == 1 and len(matrix) == steps + 1
+    assert (np.diff(matrix, axis=1) >= 0).all()  # near tokens are never behind far ones
+
+
+def test_horizon_aware_by_hand_and_its_bounds():
+    assert horizon_aware(3, 3, 1.0).T.tolist() == [[3, 0, 0, 0], [3, 2, 0, 0], [3, 2, 1, 0]]
+    for alpha in (0, -1, 1e9, math.nan):
+        with pytest.raises(UserError, match=f"alpha .* {alpha}"):
+            horizon_aware(3, 3, alpha)
+
+
+@pytest.mark.parametrize("spec", ["full_sequence", "autoregressive", "pyramid", "horizon_aware"])
+def test_without_first_tokens(spec):
+    matrix = make_matrix(spec, 6, 4)
+    np.testing.assert_array_equal(without_first(matrix, 0), matrix)
+    others = without_first(matrix, 2)
+    np.testing.assert_array_equal(check_matrix(others, 4, 4), others)
+    assert (np.diff(others, axis=0) != 0).any(axis=1).all()
+    if spec != "horizon_aware":
+        np.testing.assert_array_equal(others, make_matrix(spec, 4, 4))
 
 
 @given(st.integers(1, 120), st.integers(1, 12), st.integers(0, 300))

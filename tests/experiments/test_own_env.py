@@ -5,18 +5,16 @@ import numpy as np
 from dfplan.data.minari_io import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
+from experiments.common.reacher import Controller
 from experiments.own_env import cases, pusher, run
 from experiments.own_env.cloning import Cloning
-from experiments.own_env.reacher import Controller
 
 
-def test_the_controller_pulls_the_fingertip_to_the_target(monkeypatch):
-    monkeypatch.setattr("experiments.own_env.reacher.NOISE", 0.0)
-    monkeypatch.setattr("experiments.own_env.reacher.GAINS", (8.0, 8.0))
+def test_the_controller_pulls_the_fingertip_to_the_target():
     env = make_env(cases.REACHER.env)
     for seed in range(7000, 7004):
         observation, _ = env.reset(seed=seed)
-        controller = Controller(env, seed)
+        controller = Controller(env, seed, gains=(8.0, 8.0), noise=0.0)
         initial = np.linalg.norm(observation[list(cases.VECTOR)])
         for _ in range(50):
             observation, *_ = env.step(controller.act(observation))

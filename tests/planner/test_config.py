@@ -46,7 +46,11 @@ BAD = [
 BAD_SPECS = [
     ("kind", "tree", "diffusion"),
     ("ranker", "random", "auto, arrival, value"),
-    ("sampling.matrix", "zigzag", "full_sequence, autoregressive, pyramid, trapezoid, custom"),
+    (
+        "sampling.matrix",
+        "zigzag",
+        "full_sequence, autoregressive, pyramid, trapezoid, horizon_aware, custom",
+    ),
     ("sampling.matrix", "pyramid:slop=2", "slope"),
     ("sampling.solver", "euler", "ddim, ancestral, multistep, consistency"),
     ("sampling.solver", "ddim:eta=1.1", r"\[0, 1\]"),

@@ -28,7 +28,7 @@ class Planner:
     def __init__(self, model=None, config=None, horizon=None):
         pass
 
-    def plan(self, weights, keys, history, goal, initial_plan, extra_cost, denoising):
+    def plan(self, weights, keys, history, goal, initial_plan, prefix, extra_cost, denoising):
         pass
 
     def inverse_action(self, weights, state, later, gap):

@@ -129,3 +129,38 @@ def test_a_closed_planner_answers_what_came_before():
     shared.close()
     with pytest.raises(UserError):
         agents[1].act(observations(1)[0])
+
+
+class StreamingPlanner(FakePlanner):
+    """Begins plans in which only the first token is right."""
+
+    def __init__(self):
+        super().__init__(LAYOUT, **{"timing.near_tokens": 1})
+        self.finished = []
+
+    def begin(self, call):
+        plan = self.plan(**call._asdict(), denoising=False)
+        states = plan.states.copy()
+        states[:, 2:] = 0
+        return plan._replace(states=states), plan.states
+
+    def finish(self, call, draft):
+        self.finished.append(len(draft))
+        plan = self.plan(**call._asdict(), denoising=False)
+        return plan._replace(states=draft)
+
+
+@pytest.mark.usefixtures("together")
+def test_plans_are_begun_together_and_finished_together():
+    planner = StreamingPlanner()
+    _, agents, sizes = make_agents(planner, 3, size=4, wait_ms=500.0)
+    actions = act_at_once(agents, observations(3))
+    np.testing.assert_array_equal(actions, alone(3))
+    with ThreadPoolExecutor(3) as threads:
+        plans = list(threads.map(Agent.finish_plans, agents))
+    assert sum(sizes) == 3 and max(sizes) > 1
+    assert len(planner.finished) == len(sizes)  # once per batch
+    for i, plan in enumerate(plans):
+        agent = Agent(FakePlanner(LAYOUT), WEIGHTS, LAYOUT, seed=i)  # pyright: ignore
+        agent.act(observations(3)[i])
+        np.testing.assert_array_equal(plan.states, agent.plan.states)  # pyright: ignore

@@ -8,8 +8,6 @@ GAINS = (0.25, 16.0)
 """Range of the spring's stiffness."""
 DAMPING = 0.03
 NOISE = 0.1
-HOLD = 1
-"""Control steps for which a noise sample is held."""
 
 
 class Controller:
@@ -21,20 +19,31 @@ class Controller:
     Args:
         env: Environment, for the action space.
         seed: PRNG seed for stiffness and noise.
+        gains: Range of the spring's stiffness.
+        noise: Standard deviation of the noise, of actions from -1 to 1.
+        persistence: Correlation of the noise of successive control steps.
     """
 
-    def __init__(self, env, seed: int = 0):
+    def __init__(
+        self,
+        env,
+        seed: int = 0,
+        *,
+        gains: tuple[float, float] = GAINS,
+        noise: float = NOISE,
+        persistence: float = 0.0,
+    ):
         self._space = env.action_space
         self._rng = np.random.default_rng(seed)
-        self._gain = np.exp(self._rng.uniform(*np.log(GAINS)))
-        self._steps = 0
+        self._gain = np.exp(self._rng.uniform(*np.log(gains)))
+        self._persistence = persistence
+        self._innovation = noise * np.sqrt(1 - persistence**2)
         self._noise = np.zeros(2)
 
     def act(self, observation: np.ndarray) -> np.ndarray:
         """Return torques `[2]` for an observation of Reacher-v5 `[10]`."""
-        if self._steps % HOLD == 0:
-            self._noise = NOISE * self._rng.normal(size=2)
-        self._steps += 1
+        innovation = self._innovation * self._rng.normal(size=2)
+        self._noise = self._persistence * self._noise + innovation
         first, second = np.arctan2(observation[2:4], observation[:2])
         x, y = _link(LINKS[0], first) + _link(LINKS[1], first + second)
         outer = _link(LINKS[1], first + second)

@@ -1,0 +1,1 @@
+"""Real-time chunking: what a delay of the planning costs, by how the robot bridges it."""
