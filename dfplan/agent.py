@@ -23,6 +23,7 @@ from dfplan.control.inputs import (
 )
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
+from dfplan.control.plan_maker import PlanMaker
 from dfplan.control.plan_requests import PlanRequests
 from dfplan.control.plausible_range import PlausibleRange
 from dfplan.guidance.check_cost import checked_cost
@@ -73,7 +74,7 @@ class Agent:
         seed: PRNG seed of the plans; environment i of a batch plans with `seed + i`.
         executor: Executor that runs the planning. By default plans are made in the calling thread,
             or in a thread of their own if `planner.config.timing` sets a deadline or near tokens.
-        batch_planner: What makes the plans, if several agents share it; by default the agent's own.
+        plan_maker: What makes the plans, if several agents share it; by default the agent's own.
 
     Attributes:
         planner: Planner.
@@ -96,7 +97,7 @@ class Agent:
         dynamics: LinearDynamics | None = None,
         seed: int = 0,
         executor: Executor | None = None,
-        batch_planner: BatchPlanner | None = None,
+        plan_maker: PlanMaker | None = None,
     ):
         self.planner = planner
         self.weights = weights
@@ -104,7 +105,7 @@ class Agent:
         self._spec = LoopSpec.create(planner, weights, layout, tracker=tracker, dynamics=dynamics)
         self._state_range = PlausibleRange.of(weights.states, layout.origin)
         self._goal_range = self._state_range.take(layout.goal_dims)
-        self._batch_planner = batch_planner or BatchPlanner(planner, weights)
+        self._plan_maker = plan_maker or BatchPlanner(planner, weights)
         self._requests = PlanRequests(executor or self._default_executor())
         self._extra_cost: Cost | None = None
         self._overhead = 0.0  # seconds that `act` needs once its plans are ready
@@ -154,7 +155,7 @@ class Agent:
         *,
         seed: int = 0,
         executor: Executor | None = None,
-        batch_planner: BatchPlanner | None = None,
+        plan_maker: PlanMaker | None = None,
     ) -> "Agent":
         """Return the agent of a run that is already loaded.
 
@@ -163,7 +164,7 @@ class Agent:
             weights: Trained weights of the run.
             seed: PRNG seed of the plans.
             executor: Executor that runs the planning; see the class.
-            batch_planner: What makes the plans; see the class.
+            plan_maker: What makes the plans; see the class.
 
         Raises:
             UserError: If the run's tracker is needed and is missing or cannot be loaded, or if
@@ -181,7 +182,7 @@ class Agent:
             dynamics=get_dynamics(run) if config.sensing.filters else run.dynamics,
             seed=seed,
             executor=executor,
-            batch_planner=batch_planner,
+            plan_maker=plan_maker,
         )
 
     @property
@@ -434,7 +435,7 @@ class Agent:
         """
         if not is_integer(batch) or batch < 1:
             raise invalid("batch", batch, "an integer of at least 1")
-        plan = self._batch_planner.compile(batch)
+        plan = self._plan_maker.compile(batch)
         reading = np.asarray(plan.states)[:, 0]
         goal = reading[:, list(self.layout.goal_dims)] if self.layout.goal_dims else None
         state = loop.init(self._spec, np.zeros(batch, int))
@@ -505,7 +506,7 @@ class Agent:
                 self._begin_plans(inputs, limit=len(mask))
                 continue
             self._requests.submit(
-                self._batch_planner.make_plans,
+                self._plan_maker.make_plans,
                 inputs,
                 limit=len(mask),
                 extra_cost=self._extra_cost,
@@ -515,7 +516,7 @@ class Agent:
     def _begin_plans(self, inputs: PlanInputs, limit: int) -> None:
         """Follow the beginnings of plans, and submit the rest to the executor."""
         assert self._loop is not None
-        beginnings, finish = self._batch_planner.begin_plans(
+        beginnings, finish = self._plan_maker.begin_plans(
             inputs, limit=limit, extra_cost=self._extra_cost
         )
         self._loop = loop.activate(self._spec, self._loop, inputs, beginnings, is_whole=False)

@@ -110,4 +110,4 @@ class Fleet:
         }
 
     def _new_agent(self, seed: int) -> Agent:
-        return Agent.from_run(self._run, self._weights, seed=seed, batch_planner=self._planner)
+        return Agent.from_run(self._run, self._weights, seed=seed, plan_maker=self._planner)

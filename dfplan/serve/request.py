@@ -21,6 +21,7 @@ CONTROL_KEYS = (
     keys.SEED,
     keys.GOAL,
     keys.EXECUTED,
+    keys.ACTION_HORIZON,
     keys.RETURN_PLAN,
 )
 
@@ -36,6 +37,7 @@ class Request:
         seed: Seed of the episode's plans, or None.
         goal: Goal, or None.
         executed: Executed actions of the last chunk, or None.
+        action_horizon: Actions that the reply should hold, or None.
         returns_plan: Whether the reply should hold the plan.
         observation: Observation as the environment returns it; None for a reset.
     """
@@ -46,6 +48,7 @@ class Request:
     seed: int | None
     goal: Any
     executed: int | None
+    action_horizon: int | None
     returns_plan: bool
     observation: Any
 
@@ -84,6 +87,7 @@ def read_request(message: Any, layout: Layout) -> Request:
         seed=_entry(message, keys.SEED, INTEGER),
         goal=message.get(keys.GOAL),
         executed=_entry(message, keys.EXECUTED, INTEGER),
+        action_horizon=_entry(message, keys.ACTION_HORIZON, INTEGER),
         returns_plan=as_flag(message.get(keys.RETURN_PLAN, False), "return_plan"),
         observation=None if is_reset else _observation(message, layout),
     )

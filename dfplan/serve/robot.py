@@ -75,7 +75,7 @@ class Robot:
         chunk = agent.act_chunk(
             request.observation,
             goal,
-            length=settings.action_horizon,
+            length=self._length(request),
             executed=settings.execution_horizon if executed is None else executed,
         )
         infer_ms = 1000 * (time.perf_counter() - started)
@@ -88,6 +88,14 @@ class Robot:
             reply[keys.STATES] = np.asarray(chunk.states, layout.dtype)
             reply[keys.PLAN] = _describe_plan(agent)
         return reply
+
+    def _length(self, request: Request) -> int:
+        """Return the number of actions in the reply."""
+        limit = self._settings.action_horizon
+        length = limit if request.action_horizon is None else request.action_horizon
+        if not 1 <= length <= limit:
+            raise UserError(f"{keys.ACTION_HORIZON} is {length}; valid: 1 to {limit}")
+        return length
 
     def _goal(self, request: Request) -> Any:
         """Return the goal of the request or of the server; None if the observation holds it."""

@@ -5,13 +5,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from dfplan.control.batch import BatchPlanner, cores, runs_apart
 from dfplan.control.loop_state import PlanInputs
+from dfplan.control.plan_maker import PlanMaker
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.types import Cost, UserError
@@ -20,14 +21,22 @@ ACCELERATOR_BATCH = 64
 
 
 class Call(NamedTuple):
-    """Plans that an agent waits for."""
+    """What an agent waits for.
 
+    Attributes:
+        make: Function that makes what several calls ask for; it returns a function from the rows of
+            a call to that call's result.
+        inputs: Inputs of the agent's plans.
+        result: Result of the call.
+    """
+
+    make: Callable[[PlanInputs], Callable[[slice], Any]]
     inputs: PlanInputs
-    plans: Future[Plan]
+    result: Future[Any]
 
 
-class SharedPlanner(BatchPlanner):
-    """A batch planner for agents in threads of their own, which call `make_plans` at any time.
+class SharedPlanner(PlanMaker):
+    """Makes plans for agents in threads of their own, which may ask for them at any time.
 
     Calls wait in one queue. A worker takes the first one and those that follow within `wait_ms`, up
     to `size`, and makes their plans in one batch, which `BatchPlanner` pads to sizes that are
@@ -52,11 +61,11 @@ class SharedPlanner(BatchPlanner):
         wait_ms: float = 2.0,
         on_batch: Callable[[int], object] = lambda size: None,
     ):
-        super().__init__(planner, weights)
+        self._planner = BatchPlanner(planner, weights)
         self.size = size or (1 if runs_apart() else ACCELERATOR_BATCH)
         self._wait_s = wait_ms / 1000
         self._on_batch = on_batch
-        self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._is_open = True
         self._lock = threading.Lock()  # so that no call comes after the end of the queue
         self._workers = [
@@ -82,28 +91,56 @@ class SharedPlanner(BatchPlanner):
             UserError: If the planner is closed.
         """
         if extra_cost is not None or denoising:
-            return super().make_plans(inputs, limit, extra_cost=extra_cost, denoising=denoising)
-        call = Call(inputs, Future())
-        with self._lock:
-            if not self._is_open:
-                raise UserError("the server has stopped")
-            self._queue.put(call)
-        return call.plans.result()
+            return self._planner.make_plans(
+                inputs, limit, extra_cost=extra_cost, denoising=denoising
+            )
+        return self._wait(Call(self._make, inputs, Future()))
+
+    def begin_plans(
+        self, inputs: PlanInputs, limit: int, *, extra_cost: Cost | None = None
+    ) -> tuple[Plan, Callable[[], Plan]]:
+        """Begin requested plans, together with those of other agents; see `BatchPlanner`.
+
+        The agent that finishes its plan first finishes those of its batch.
+
+        Raises:
+            UserError: If the planner is closed.
+        """
+        if extra_cost is not None:
+            return self._planner.begin_plans(inputs, limit, extra_cost=extra_cost)
+        return self._wait(Call(self._begin, inputs, Future()))
 
     def compile(self, batch: int) -> Plan:
         """Run every program once, in all sizes that batches are padded to."""
         size = 1
         while not runs_apart() and size < self.size:
-            super().compile(size)
+            self._planner.compile(size)
             size = min(2 * size, self.size)
-        return super().compile(max(size, batch))
+        return self._planner.compile(max(size, batch))
 
     def close(self) -> None:
         """Refuse further calls; the workers end once all earlier ones are answered."""
         with self._lock:
             self._is_open = False
             for _ in self._workers:
-                self._queue.put(None)
+                self._calls.put(None)
+
+    def _wait(self, call: Call) -> Any:
+        """Return the result of a call, once a worker has made it."""
+        with self._lock:
+            if not self._is_open:
+                raise UserError("the server has stopped")
+            self._calls.put(call)
+        return call.result.result()
+
+    def _make(self, inputs: PlanInputs) -> Callable[[slice], Plan]:
+        plans = self._planner.make_plans(inputs, self.size)
+        return lambda rows: _take(plans, rows)
+
+    def _begin(self, inputs: PlanInputs) -> Callable[[slice], tuple[Plan, Callable[[], Plan]]]:
+        beginnings, finish = self._planner.begin_plans(inputs, self.size)
+        finish = _once(finish)
+        return lambda rows: (_take(beginnings, rows), lambda: _take(finish(), rows))
 
     def _work(self) -> None:
         while batch := self._next_batch():
@@ -112,18 +149,18 @@ class SharedPlanner(BatchPlanner):
 
     def _next_batch(self) -> list[Call]:
         """Wait for a call and those that join it; return an empty list when closed."""
-        first = self._queue.get()
+        first = self._calls.get()
         if first is None:
             return []
         batch = [first]
         end = time.perf_counter() + self._wait_s
         while len(batch) < self.size:
             try:
-                call = self._queue.get(timeout=max(end - time.perf_counter(), 0.0))
+                call = self._calls.get(timeout=max(end - time.perf_counter(), 0.0))
             except queue.Empty:
                 break
             if call is None:
-                self._queue.put(None)
+                self._calls.put(None)
                 break
             batch.append(call)
         return batch
@@ -131,10 +168,10 @@ class SharedPlanner(BatchPlanner):
     def _answer(self, calls: list[Call]) -> None:
         """Make plans; if they fail together, one by one, so that only the culprit's fail."""
         try:
-            plans = super().make_plans(_join([call.inputs for call in calls]), self.size)
+            result_of = calls[0].make(_join([call.inputs for call in calls]))
         except Exception as error:
             if len(calls) == 1:
-                calls[0].plans.set_exception(error)
+                calls[0].result.set_exception(error)
                 return
             for call in calls:
                 self._answer([call])
@@ -144,7 +181,7 @@ class SharedPlanner(BatchPlanner):
         for call in calls:
             rows = slice(row, row + len(call.inputs.seeds))
             row = rows.stop
-            call.plans.set_result(_take(plans, rows))
+            call.result.set_result(result_of(rows))
 
 
 def _take(plans: Plan, rows: slice) -> Plan:
@@ -152,11 +189,25 @@ def _take(plans: Plan, rows: slice) -> Plan:
 
 
 def _alike(batch: list[Call]) -> list[list[Call]]:
-    """Group calls that one program can answer: those that have, for example, a goal."""
+    """Group calls that the same programs can answer: those that have, for example, a goal."""
     groups: dict[object, list[Call]] = {}
     for call in batch:
-        groups.setdefault(jax.tree.structure(call.inputs), []).append(call)
+        groups.setdefault((call.make, jax.tree.structure(call.inputs)), []).append(call)
     return list(groups.values())
+
+
+def _once(function: Callable[[], Plan]) -> Callable[[], Plan]:
+    """Return a function for several threads, the first of which calls this one for all of them."""
+    lock = threading.Lock()
+    results: list[Plan] = []
+
+    def call() -> Plan:
+        with lock:
+            if not results:
+                results.append(function())
+            return results[0]
+
+    return call
 
 
 def _join(inputs: list[PlanInputs]) -> PlanInputs:

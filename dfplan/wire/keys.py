@@ -18,6 +18,8 @@ GOAL = "goal"
 """Goal `[G]`, SI units, instead of the observation's."""
 EXECUTED = "executed"
 """Actions of the last chunk that have been executed: control steps since the last request."""
+ACTION_HORIZON = "action_horizon"
+"""Actions that the reply should hold, at most those of the metadata, which has the same key."""
 RETURN_PLAN = "return_plan"
 """True asks for the plan's states."""
 
@@ -37,7 +39,6 @@ RESET_DONE = "reset successful"
 
 # Metadata
 ACTION_DIM = "action_dim"
-ACTION_HORIZON = "action_horizon"
 EXECUTION_HORIZON = "execution_horizon"
 CONTROL_DT = "control_dt"
 """Seconds per control step, or None if the run does not know."""

@@ -28,17 +28,20 @@ class Robot:
         env: Gymnasium environment.
         execute: Control steps to execute from each chunk.
         seed: Seed of the first episode.
+
+    Attributes:
+        chunk: Control steps that it executes from each chunk.
     """
 
     def __init__(self, env: Any, execute: int, seed: int):
         self._env = env
-        self._execute = execute
+        self.chunk = execute
         self._seed = seed
         self._begin_episode()
 
     def request(self) -> dict[str, Any]:
         """Return the message that asks for the next chunk."""
-        extra = {keys.EXECUTED: self._execute}
+        extra = {keys.EXECUTED: self.chunk}
         if self._is_new:
             extra = {keys.RESET: True, keys.SEED: self._seed}
         return {**self.observation, **extra}
@@ -50,7 +53,7 @@ class Robot:
     def execute(self, actions: np.ndarray) -> None:
         """Execute the first actions of a chunk; begin a new episode if this one ends."""
         self._is_new = False
-        for action in actions[: self._execute]:
+        for action in actions[: self.chunk]:
             self.observation, _, terminated, truncated, _ = self._env.step(action)
             if terminated or truncated:
                 self._seed += 1000
@@ -153,7 +156,8 @@ async def _ask(
             return
         await asyncio.sleep(due - time.monotonic())
         begin = time.monotonic()
-        await connection.send(pack(robot.request()))
+        request = {**robot.request(), keys.ACTION_HORIZON: robot.chunk}
+        await connection.send(pack(request))
         reply = await connection.recv()
         timings.ms.append(1000 * (time.monotonic() - begin))
         timings.begin.append(begin - start)

@@ -64,7 +64,8 @@ def test_every_connection_acts_as_an_agent_of_its_own(serve):
 
 @pytest.mark.parametrize("reset", ["reset", "endpoint", "session"])
 def test_an_episode_begins_anew(serve, reset):
-    robot = serve().robot()
+    planner = FakePlanner(LAYOUT)
+    robot = serve(planner).robot()
     first = robot.ask(see([0.0, 0.0], seed=5, session_id="one"))["actions"]
     robot.ask(see([0.1, 0.0], seed=5, session_id="one"))
     entries = {"seed": 5, "session_id": "one"}
@@ -75,6 +76,8 @@ def test_an_episode_begins_anew(serve, reset):
         entries |= {"reset": True} if reset == "reset" else {"session_id": "two"}
     again = robot.ask(see([0.0, 0.0], **entries))["actions"]
     np.testing.assert_array_equal(again, first)
+    assert len(planner.calls) == 2
+    assert planner.calls[1].history.level[0, 0] == 1  # nothing precedes the episode
 
 
 def test_a_robot_says_how_many_steps_have_passed(serve):
@@ -85,6 +88,13 @@ def test_a_robot_says_how_many_steps_have_passed(serve):
     assert len(planner.calls) == 1
     robot.ask(see([0.2, 0.0], executed=EVERY))
     assert len(planner.calls) == 2
+
+
+def test_a_robot_asks_for_fewer_actions(serve):
+    robot = serve().robot()
+    actions = robot.ask(see([0.0, 0.0], seed=1))["actions"]
+    fewer = robot.ask(see([0.0, 0.0], seed=1, reset=True, action_horizon=2))["actions"]
+    np.testing.assert_array_equal(fewer, actions[:2])
 
 
 BAD_REQUESTS = [
@@ -106,6 +116,8 @@ BAD_REQUESTS = [
     (see([0.0, 0.0], endpoint=[1]), "[1]"),
     (see([0.0, 0.0], executed=0), "0"),
     (see([0.0, 0.0], executed=1.5), "1.5"),
+    (see([0.0, 0.0], action_horizon=0), "0"),
+    (see([0.0, 0.0], action_horizon=EVERY + 1), f"1 to {EVERY}"),
     (see([0.0, 0.0], seed=-1), "-1"),
     (see([0.0, 0.0], seed=[1]), "[1]"),
     (see([0.0, 0.0], session_id=[1]), "[1]"),
@@ -178,7 +190,7 @@ def test_a_robot_that_reads_no_replies_is_cut_off(serve):
     thread.start()
     server.wait_for(lambda: server.count("dfplan_connections_closed_total", reason="idle"), 20)
     server.wait_for(lambda: server.count("dfplan_robots") == 0)
-    thread.join(10)
+    thread.join(5)
     assert not thread.is_alive()
     assert server.robot().ask(see([0.0, 0.0]))["actions"].shape == (1000, 2)
 

@@ -24,7 +24,7 @@ def make_agents(planner, count, **settings):
     sizes = []
     shared = SharedPlanner(planner, WEIGHTS, on_batch=sizes.append, **settings)
     agents = [
-        Agent(planner, WEIGHTS, LAYOUT, seed=i, batch_planner=shared)  # pyright: ignore
+        Agent(planner, WEIGHTS, LAYOUT, seed=i, plan_maker=shared)  # pyright: ignore
         for i in range(count)
     ]
     return shared, agents, sizes
@@ -99,12 +99,12 @@ def test_a_plan_that_fails_costs_the_others_of_its_batch_nothing():
 @pytest.mark.usefixtures("together")
 def test_calls_with_and_without_a_goal_are_apart():
     planner = FakePlanner(LAYOUT)
-    shared, *_ = make_agents(planner, 0, size=2, wait_ms=500.0)
-    goals = [np.zeros(2), None]
-    robots = [Agent(planner, WEIGHTS, VECTOR, batch_planner=shared) for _ in goals]  # pyright: ignore
-    with ThreadPoolExecutor(2) as threads:
-        calls = [threads.submit(r.act, np.ones(2), g) for r, g in zip(robots, goals, strict=True)]
-        assert all(np.isfinite(call.result()).all() for call in calls)
+    shared, _, sizes = make_agents(planner, 0, size=4, wait_ms=2000.0)
+    goals = [np.zeros(2), None, np.ones(2), None]
+    robots = [Agent(planner, WEIGHTS, VECTOR, plan_maker=shared) for _ in goals]  # pyright: ignore
+    with ThreadPoolExecutor(4) as threads:
+        actions = list(threads.map(Agent.act, robots, [np.ones(2)] * 4, goals))
+    assert np.isfinite(actions).all() and sizes == [2, 2]
 
 
 @pytest.mark.usefixtures("together")
@@ -129,3 +129,38 @@ def test_a_closed_planner_answers_what_came_before():
     shared.close()
     with pytest.raises(UserError):
         agents[1].act(observations(1)[0])
+
+
+class StreamingPlanner(FakePlanner):
+    """Begins plans in which only the first token is right."""
+
+    def __init__(self):
+        super().__init__(LAYOUT, **{"timing.near_tokens": 1})
+        self.finished = []
+
+    def begin(self, call):
+        plan = self.plan(**call._asdict(), denoising=False)
+        states = plan.states.copy()
+        states[:, 2:] = 0
+        return plan._replace(states=states), plan.states
+
+    def finish(self, call, draft):
+        self.finished.append(len(draft))
+        plan = self.plan(**call._asdict(), denoising=False)
+        return plan._replace(states=draft)
+
+
+@pytest.mark.usefixtures("together")
+def test_plans_are_begun_together_and_finished_together():
+    planner = StreamingPlanner()
+    _, agents, sizes = make_agents(planner, 3, size=4, wait_ms=500.0)
+    actions = act_at_once(agents, observations(3))
+    np.testing.assert_array_equal(actions, alone(3))
+    with ThreadPoolExecutor(3) as threads:
+        plans = list(threads.map(Agent.finish_plans, agents))
+    assert sum(sizes) == 3 and max(sizes) > 1
+    assert len(planner.finished) == len(sizes)  # once per batch
+    for i, plan in enumerate(plans):
+        agent = Agent(FakePlanner(LAYOUT), WEIGHTS, LAYOUT, seed=i)  # pyright: ignore
+        agent.act(observations(3)[i])
+        np.testing.assert_array_equal(plan.states, agent.plan.states)  # pyright: ignore

@@ -55,6 +55,7 @@ def array_map(**changes):
     ("value", "shown"),
     [
         (array_map(data=bytes(7)), "7 bytes"),
+        (array_map(data=bytes(9)), "9 bytes"),
         (array_map(shape=[3]), "needed: 12"),
         (array_map(shape=[-2]), "-2"),
         (array_map(shape=[2**62, 4]), str(2**62)),
