@@ -248,7 +248,7 @@ class BatchPlanner:
             calls.append((call,))
         return calls
 
-    def _run(self, name: str, function: Callable, calls: list[tuple[PlanCall, ...]]) -> list:
+    def _run(self, name: str, function: Callable, calls: Sequence[tuple]) -> list:
         """Call a function that runs one program, with each of the arguments, in threads."""
         call = calls[0][0]
         program = (
@@ -319,7 +319,7 @@ def _where(mask: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
 
 
-def _in_threads(function: Callable, arguments: list) -> Iterable:
+def _in_threads(function: Callable, arguments: Sequence[tuple]) -> Iterable:
     workers = min(len(arguments), cores())
     if workers < 2:
         return map(function, arguments)

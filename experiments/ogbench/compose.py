@@ -22,6 +22,7 @@ from dfplan.diffusion.sampler import sample
 from dfplan.nets.network import Network
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.prefix import Prefix
 from dfplan.planner.query import Query
 from dfplan.planner.registry import PLANNERS
 from dfplan.planner.warm_start import InitialPlan
@@ -70,6 +71,7 @@ class ComposedPlanner(DiffusionPlanner):
         history: History,
         goal: Array | None,
         initial_plan: InitialPlan | None = None,
+        prefix: Prefix | None = None,
         extra_cost: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
@@ -78,7 +80,15 @@ class ComposedPlanner(DiffusionPlanner):
         layout = self.model.layout
         count = self.config.candidates
         present = history.frames[:, -1, -1]
-        query = Query(layout, weights, goal, extra_cost=None, present=present, extra_candidate=None)
+        query = Query(
+            layout=layout,
+            weights=weights,
+            goal=goal,
+            extra_cost=None,
+            present=present,
+            prefix=None,
+            extra_candidate=None,
+        )
         known = self._known_tokens(weights, present, goal)
         matrix = np.pad(self.config.sampling.make_matrix(self.horizon), ((0, 0), (1, 0)))
         keys = jax.vmap(lambda key: jax.random.split(key, count))(keys).reshape(-1)
