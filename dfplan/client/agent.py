@@ -245,9 +245,7 @@ class RemoteAgent:
         except (LinkError, ValueError) as error:
             self._link.report(one_line(error))
             return
-        chunk = Chunk(actions, observed=pending.step, entered=step)
-        if chunk.covers(step):  # Otherwise, it came too late for any of its actions.
-            self._chunk = chunk
+        self._chunk = Chunk(actions, observed=pending.step, entered=step)
 
     def _check(self, actions: np.ndarray) -> None:
         """Raise a `ValueError` if the settings do not fit the server's actions."""

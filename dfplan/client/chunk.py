@@ -24,8 +24,8 @@ class Chunk(NamedTuple):
         return step - self.observed < len(self.actions)
 
     def action(self, step: int) -> np.ndarray:
-        """Return a copy of the action for a control step that the chunk covers."""
-        return self.actions[step - self.observed].copy()
+        """Return the action for a control step that the chunk covers."""
+        return self.actions[step - self.observed]
 
     def is_due(self, step: int, execute: int) -> bool:
         """Tell whether the next chunk should take over.

@@ -140,7 +140,7 @@ class Link:
         finally:
             self._loop.close()
             self._set_state(connected=False, stopped=True)
-            for reply in list(self._waiting):
+            for reply in list(self._waiting):  # those that the loop did not begin to answer
                 _fail(reply, LinkError("the client is closed"))
 
     async def _stay_connected(self) -> None:

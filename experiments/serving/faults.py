@@ -40,7 +40,7 @@ def run(study: Study, count: int, seconds: float) -> dict[str, Any]:
         seconds: Time with faults.
     """
     calm = WARM_SECONDS + CALM_SHARE * seconds
-    with running_server(study.run, study.results / "logs") as server:
+    with running_server(study.run, study.logs) as server:
         robots = make_robots(study.run, count, EXECUTE)
         start = time.monotonic() + SETTLE_SECONDS
         timings, answers = asyncio.run(

@@ -41,7 +41,7 @@ def measure_load(study: Study) -> None:
 
 def measure_server(study: Study, count: int, execute: int, *, seconds: float) -> dict[str, Any]:
     """Return the latencies of robots that ask one server."""
-    with running_server(study.run, study.results / "logs") as server:
+    with running_server(study.run, study.logs) as server:
         robots = make_robots(study.run, count, execute)
         before = server.cpu_seconds()
         cpu_before = time.process_time()

@@ -63,7 +63,7 @@ def keep_killing(
     killed = 0.0
     try:
         for i in range(study.kills + 1):
-            with running_server(study.run, study.results / "logs", port=port) as server:
+            with running_server(study.run, study.logs, port=port) as server:
                 if i:
                     downtimes.append(time.monotonic() - killed)
                 is_up.set()

@@ -111,7 +111,7 @@ def measure_score(study: Study) -> None:
 
 def play_through_server(study: Study, execute: int) -> dict[str, Any]:
     """Return the metrics of episodes that openpi's client plays."""
-    with running_server(study.run, study.results / "logs") as server:
+    with running_server(study.run, study.logs) as server:
         return play(study, lambda: RemoteBatch(server.port, execute))
 
 

@@ -25,6 +25,7 @@ class Study:
         episodes: Episodes of the score.
         seed: Seed of the first episode.
         results: Folder of the measurements.
+        logs: Folder of the servers' logs.
         pages: Folder of the README and its figure.
     """
 
@@ -36,11 +37,12 @@ class Study:
     episodes: int = 100
     seed: int = 30_000
     results: Path = HERE / "results"
+    logs: Path = Path("runs/serving")
     pages: Path = HERE
 
     def dry_run(self, folder: Path) -> "Study":
         """Return the same study with all output in `folder`."""
-        return dataclasses.replace(self, results=folder, pages=folder / "pages")
+        return dataclasses.replace(self, results=folder, logs=folder, pages=folder / "pages")
 
     def request(self, **settings: Any) -> dict[str, Any]:
         """Return everything that a measurement depends on, except the code."""

@@ -31,6 +31,8 @@ class StubServer:
         policy: Function from a request to a reply: a value, bytes to send as they are, or text to
             send as an error.
         closes: Whether an error ends the connection.
+        refusal: HTTP status that refuses connections; 0 admits them.
+        hangs_up: Whether connections are closed after the metadata.
         gate: Replies wait while it is cleared.
         requests: Requests received so far.
         headers: Headers of each connection so far.
@@ -47,6 +49,8 @@ class StubServer:
         self.headers: list[Any] = []
         self.close_codes: list[int | None] = []
         self.closes = True
+        self.refusal = 0
+        self.hangs_up = False
         self.required_key = ""
         self.port = 0
         self._thread: threading.Thread | None = None
@@ -87,11 +91,15 @@ class StubServer:
         self.headers.append(request.headers)
         if self.required_key and request.headers.get("Authorization") != self.required_key:
             return connection.respond(401, "wrong key\n")
+        if self.refusal:
+            return connection.respond(self.refusal, "go away\n")
         return None
 
     async def _talk(self, connection) -> None:
         try:
             await connection.send(pack(self.metadata))
+            if self.hangs_up:
+                await connection.close()
             async for message in connection:
                 request = unpack(message)
                 self.requests.append(request)

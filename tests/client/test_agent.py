@@ -171,6 +171,37 @@ def test_a_frozen_server_is_given_up_and_connected_again(drive, server):
     assert "0.1 s" in agent.status.error
     server.gate.set()
     assert act(agent, 2) == (2, 0)
+    until(lambda: server.close_codes)
+    assert server.close_codes == [1006]  # A frozen server answers no closing handshake.
+
+
+def test_a_chunk_that_came_late_is_asked_to_be_replaced_before_it_ends(drive, server):
+    agent = drive(execute=6, lead=1, deadline=0.02)
+    assert [act_when_answered(agent, step) for step in range(5)] == [(0, i) for i in range(5)]
+    server.gate.clear()
+    assert [act(agent, step) for step in range(5, 10)] == [(0, 5), (0, 6), (0, 7), *[(0, -1)] * 2]
+    server.gate.set()
+    until(lambda: agent._pending.reply.done())
+    later = [act_when_answered(agent, step) for step in range(10, 14)]
+    assert later == [(5, 5), (5, 6), (5, 7), (12, 1)]
+
+
+def test_a_request_that_fails_early_is_repeated_before_its_chunk_is_due(drive, server):
+    server.closes = False
+    agent = drive(execute=4, lead=3)
+    act_when_answered(agent, 0)
+    server.policy = lambda request: "busy"
+    act_when_answered(agent, 1)
+    server.policy = trace
+    assert [act_when_answered(agent, step) for step in (2, 3, 4)] == [(0, 2), (0, 3), (2, 2)]
+    assert agent.status.fallbacks == 0
+
+
+def test_the_first_action_is_waited_for_longer(drive, server):
+    agent = drive(deadline=0.02)
+    server.gate.clear()
+    threading.Timer(0.2, server.gate.set).start()
+    assert act(agent, 0) == (0, 0)
 
 
 BAD_REPLIES = {
@@ -309,6 +340,20 @@ def test_a_server_that_starts_later_is_waited_for(server):
     threading.Timer(0.1, server.start).start()
     with connect(server.url, **FAST) as agent:
         assert act(agent, 0) == (0, 0)
+
+
+def test_a_server_that_is_full_is_waited_for(server):
+    server.refusal = 503
+    threading.Timer(0.1, lambda: setattr(server, "refusal", 0)).start()
+    with connect(server.url, **FAST) as agent:
+        assert act(agent, 0) == (0, 0)
+
+
+def test_a_server_that_answers_nothing_is_asked_less_and_less_often(server):
+    server.hangs_up = True
+    with connect(server.url, first_delay=0.01, longest_delay=5.0):
+        time.sleep(0.7)
+    assert 2 <= len(server.headers) <= 12  # Delays from 0.01 s sum up to 0.7 s in the seventh.
 
 
 def test_no_server_is_an_error(server):
