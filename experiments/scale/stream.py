@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--folder", type=Path, required=True, help="new folder for the shards")
     parser.add_argument("--gigabytes", type=float, default=50.0, help="size of the large dataset")
-    parser.add_argument("--steps", type=int, default=50, help="steps per timed turn")
+    parser.add_argument("--steps", type=int, default=64, help="steps per timed turn")
     parser.add_argument("--rounds", type=int, default=7, help="timed turns of each way")
     parser.add_argument("--resident-steps", type=int, default=300, help="steps of each process")
     parser.add_argument("--keep", action="store_true", help="keep the shards")
