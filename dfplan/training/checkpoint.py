@@ -3,17 +3,14 @@
 import concurrent.futures
 import contextlib
 import functools
-import json
-import re
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import jax
-import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
+from dfplan.training.checkpoint_contents import array_shapes, check_contents, write_contents
+from dfplan.training.orbax_io import Processes, alone, literal_path, make_loader, make_saver, placed
 from dfplan.training.quiet_threads import quiet_threads
 from dfplan.training.step import TrainState
 from dfplan.types import PyTree, UserError, one_line
@@ -21,12 +18,9 @@ from dfplan.util import files
 from dfplan.util.places import write_error
 from dfplan.util.processes import from_leader, is_leader
 
-CONTENTS = "contents.json"
 ITEMS = ("weights", "training")
 ORBAX = "orbax"
 """Folder that Orbax writes, in the hidden directory that becomes a checkpoint."""
-PLAIN_PATH = re.compile(r"[\w/ .,=+@~-]*")
-"""Paths that Orbax does not interpret as a pattern or a cloud bucket."""
 
 
 class CheckpointStore:
@@ -143,11 +137,11 @@ class CheckpointStore:
     ) -> None:
         """Begin to write items into a directory that becomes a checkpoint with `staging`'s end."""
         path = self.directory / str(step)
-        shapes = {name: _shapes(tree) for name, tree in items.items()}
+        shapes = {name: array_shapes(tree) for name, tree in items.items()}
         args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
         with contextlib.ExitStack() as scope, staging:
             scope.enter_context(quiet_threads())
-            folder = scope.enter_context(_orbax_path(new))
+            folder = scope.enter_context(literal_path(new))
             try:
                 saver.save(folder / ORBAX, args=ocp.args.Composite(**args))
             except Exception as error:  # Orbax and TensorStore raise many types of errors here
@@ -176,7 +170,8 @@ class CheckpointStore:
         Raises:
             UserError: If it cannot be written; the older ones are kept.
         """
-        pending, self._pending = self._pending, None
+        pending = self._pending
+        self._pending = None
         if pending is None:
             return
         with pending.scope:
@@ -208,7 +203,7 @@ class CheckpointStore:
         Raises:
             UserError: If there is no checkpoint, it is damaged, or its shapes differ.
         """
-        return self._restore(_alone(), weights=like)["weights"]
+        return self._restore(alone(), weights=like)["weights"]
 
     def load_state(self, like: TrainState) -> TrainState:
         """Return the newest training state, including its weights; all processes call this.
@@ -222,11 +217,10 @@ class CheckpointStore:
             UserError: See `load_weights` and `check_resumable`.
         """
         self.check_resumable()
-        together = ocp.options.MultiprocessingOptions()
-        item = self._restore(together, weights=like.ema, training=like._replace(ema=None))
+        item = self._restore(Processes(), weights=like.ema, training=like._replace(ema=None))
         return TrainState(*item["training"])._replace(ema=item["weights"])
 
-    def _restore(self, processes: ocp.options.MultiprocessingOptions, **like: PyTree):
+    def _restore(self, processes: Processes, **like: PyTree):
         self.wait()
         step = self.latest()
         if step is None:
@@ -235,12 +229,10 @@ class CheckpointStore:
             )
         path = self.directory / str(step)
         try:
-            _check_contents(path, like)
-            with quiet_threads(), _orbax_path(path) as folder, _loader(processes) as loader:
+            check_contents(path, like)
+            with quiet_threads(), literal_path(path) as folder, make_loader(processes) as loader:
                 return {
-                    name: loader.restore(
-                        folder / name, args=ocp.args.StandardRestore(_abstract(tree))
-                    )
+                    name: loader.restore(folder / name, args=ocp.args.StandardRestore(placed(tree)))
                     for name, tree in like.items()
                 }
         except Exception as error:  # Orbax and TensorStore raise many types of errors here
@@ -251,11 +243,11 @@ class CheckpointStore:
 
     @functools.cached_property
     def _saver(self) -> ocp.AsyncCheckpointer:
-        return self._open.enter_context(_make_saver(ocp.options.MultiprocessingOptions()))
+        return self._open.enter_context(make_saver(Processes(), ITEMS))
 
     @functools.cached_property
     def _lone_saver(self) -> ocp.AsyncCheckpointer:
-        return self._open.enter_context(_make_saver(_alone()))
+        return self._open.enter_context(make_saver(alone(), ITEMS))
 
     @functools.cached_property
     def _thread(self) -> concurrent.futures.Executor:
@@ -290,30 +282,6 @@ class _Pending(NamedTuple):
     scope: contextlib.ExitStack
 
 
-def _alone() -> ocp.options.MultiprocessingOptions:
-    """Return Orbax's options for a process that neither waits for others nor is waited for."""
-    process = jax.process_index()
-    return ocp.options.MultiprocessingOptions(
-        primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"{process}"
-    )
-
-
-def _handler(processes: ocp.options.MultiprocessingOptions) -> ocp.StandardCheckpointHandler:
-    return ocp.StandardCheckpointHandler(multiprocessing_options=processes)
-
-
-def _make_saver(processes: ocp.options.MultiprocessingOptions) -> ocp.AsyncCheckpointer:
-    handler = ocp.CompositeCheckpointHandler(
-        composite_options=ocp.CompositeOptions(multiprocessing_options=processes),
-        **{name: _handler(processes) for name in ITEMS},  # pyright: ignore[reportArgumentType]
-    )
-    return ocp.AsyncCheckpointer(handler, multiprocessing_options=processes)
-
-
-def _loader(processes: ocp.options.MultiprocessingOptions) -> ocp.Checkpointer:
-    return ocp.Checkpointer(_handler(processes), multiprocessing_options=processes)
-
-
 def _complete(new: Path, shapes: dict[str, Any]) -> None:
     """Move what Orbax has written to its place in a checkpoint, and record its contents."""
     for path in (new / ORBAX).iterdir():
@@ -322,71 +290,4 @@ def _complete(new: Path, shapes: dict[str, Any]) -> None:
     # These contain this machine's paths, and Orbax needs them only where renames are not atomic.
     for marker in new.rglob("commit_success.txt"):
         marker.unlink()
-    _write_contents(new, shapes)
-
-
-@contextlib.contextmanager
-def _orbax_path(folder: Path) -> Iterator[Path]:
-    """Yield a path of the folder that Orbax reads literally; if necessary, a temporary link.
-
-    Orbax interprets square brackets as patterns, a backslash as a slash and "gs:" as a cloud.
-    """
-    if PLAIN_PATH.fullmatch(str(folder)):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        link = Path(directory) / "link"
-        link.symlink_to(folder)
-        yield link
-
-
-def _abstract(tree: PyTree) -> PyTree:
-    # The saved sharding may name devices that this machine does not have.
-    first_device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-
-    def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
-        sharding = leaf.sharding if isinstance(leaf, jax.ShapeDtypeStruct) else None
-        return jax.ShapeDtypeStruct(
-            jnp.shape(leaf), jnp.result_type(leaf), sharding=sharding or first_device
-        )
-
-    return jax.tree.map(abstract, tree)
-
-
-def _shapes(tree: PyTree) -> dict[str, list[int]]:
-    leaves = jax.tree.leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): list(jnp.shape(leaf)) for path, leaf in leaves}
-
-
-def _write_contents(checkpoint: Path, shapes: dict[str, Any]) -> None:
-    """Record the checksum of every file of a complete checkpoint, and the shapes of its arrays."""
-    paths = sorted(path for path in checkpoint.rglob("*") if path.is_file())
-    record = {
-        "files": {p.relative_to(checkpoint).as_posix(): files.checksum(p) for p in paths},
-        "shapes": shapes,
-    }
-    (checkpoint / CONTENTS).write_text(json.dumps(record))
-
-
-def _check_contents(checkpoint: Path, like: dict[str, PyTree]) -> None:
-    """Check some items before Orbax reads them, as its own failures flood the terminal.
-
-    Raises:
-        OSError: If a file is missing.
-        ValueError: If a file has changed since it was written, or a shape differs from `like`.
-    """
-    record = json.loads((checkpoint / CONTENTS).read_text())
-    for item, tree in like.items():
-        saved = record["shapes"][item]
-        expected = _shapes(tree)
-        for name in sorted({*saved, *expected}):
-            if saved.get(name) != expected.get(name):
-                raise ValueError(
-                    f"{item}{name}: shape {saved.get(name, 'none')}, "
-                    f"but the model has {expected.get(name, 'none')}"
-                )
-    for name, crc in record["files"].items():
-        if ".." in Path(name).parts:
-            raise ValueError(f"{CONTENTS} names {name!r}, a file elsewhere")
-        if name.partition("/")[0] in like and files.checksum(checkpoint / name) != crc:
-            raise ValueError(f"{name} has changed since it was written")
+    write_contents(new, shapes)

@@ -45,8 +45,11 @@ def make_mesh(fsdp_devices: int, batch_size: int) -> Mesh | None:
         )
     if count == 1:
         return None
-    shape = (count // fsdp_devices, fsdp_devices)
-    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES))
+    # By process, so that a process has consecutive rows of a batch, and a copy of the state is
+    # sharded within a machine where that is possible.
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    grid = np.array(devices).reshape(-1, fsdp_devices)
+    return Mesh(grid, AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:

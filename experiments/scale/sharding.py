@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.cli.common import console
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError
 from dfplan.util.files import write_json
 from dfplan.util.versions import installed_versions
 from experiments.common.stages import USAGE
@@ -58,7 +58,7 @@ def _measure(devices: int, fsdp: int, steps: int, width: int) -> dict[str, Any]:
         text=True,
     )
     if child.returncode:
-        raise UserError(f"{devices} devices: {one_line(child.stderr[-500:])}")
+        raise UserError(f"{devices} devices: {child.stderr.strip().splitlines()[-1]}")
     row = json.loads(child.stdout)
     sent = ", ".join(
         f"{kind} {total['bytes'] / 1e6:.2f} MB" for kind, total in row["collectives"].items()

@@ -34,7 +34,9 @@ README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"  # run by test_tutorial.py
 DATASETS = ROOT / "docs" / "datasets.md"  # run by test_datasets_page.py, which makes its files
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9.-]*[a-z0-9]")
-OTHER_PROGRAM = re.compile(r"python (-m (?!dfplan)|scripts/).*|Without `--minutes`")
+OTHER_PROGRAM = re.compile(
+    r"python (-m (?!dfplan)|scripts/).*|Without `--minutes`|#SBATCH.*|srun --\S+|`--ntasks-\S+"
+)
 NUMBER = re.compile(r"\d+\.\d+")
 
 

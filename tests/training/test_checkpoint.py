@@ -77,13 +77,13 @@ def test_the_newest_two_are_kept_and_none_is_written_twice(directory, state):
 def test_a_checkpoint_is_written_while_the_caller_goes_on(directory, state, monkeypatch):
     """It stays hidden until its checksums are there, and the next one waits for it."""
     checksums = threading.Event()
-    write_contents = checkpoint._write_contents
+    write_contents = checkpoint.write_contents
 
     def wait_and_write(*args):
         assert checksums.wait(60)
         write_contents(*args)
 
-    monkeypatch.setattr(checkpoint, "_write_contents", wait_and_write)
+    monkeypatch.setattr(checkpoint, "write_contents", wait_and_write)
     with CheckpointStore(directory) as store:
         store.save(state._replace(step=jnp.int32(3)))
         assert store.latest() == 2
@@ -99,7 +99,7 @@ def test_an_error_of_the_writing_thread_is_raised_by_the_next_call(directory, st
 
     with CheckpointStore(directory) as store:
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "_write_contents", fail)
+            patch.setattr(checkpoint, "write_contents", fail)
             store.save(state._replace(step=jnp.int32(3)))
             with pytest.raises(UserError, match=rf"cannot write {directory / '3'}.*No space left"):
                 store.save(state._replace(step=jnp.int32(4)))

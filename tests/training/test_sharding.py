@@ -1,6 +1,7 @@
 """Sharded training learns what one device learns, and its devices send what the layout says."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.conftest import XLA_FLAGS
 from .sharded import BATCH
 
 ROOT = Path(__file__).parents[2]
+SUMS = ("all-reduce", "reduce-scatter")
 MESHES = {"adamw, fsdp 1": 1, "muon, fsdp 2": 2, "adamw, fsdp 8": 8}
 
 
@@ -42,6 +44,10 @@ def of_kind(result, kind):
     """The shapes of all arrays that collectives of a kind return."""
     operations = [op for op in result["collectives"] if op["kind"] == kind]
     return sorted(shape for op in operations for shape in op["shapes"])
+
+
+def elements(shapes):
+    return sum(map(math.prod, shapes))
 
 
 @pytest.mark.slow
@@ -69,8 +75,6 @@ def test_each_device_holds_its_share_of_the_state(trained, mesh):
 def test_no_device_has_the_whole_batch(trained, mesh):
     assert trained["adamw on one device"]["whole_batch"] > 100  # the pattern finds them
     assert trained[mesh]["whole_batch"] == 0
-    kinds = {op["kind"] for op in trained[mesh]["collectives"]}
-    assert kinds <= {"all-reduce", "all-gather", "reduce-scatter"}
 
 
 @pytest.mark.slow
@@ -81,10 +85,10 @@ def test_collectives_are_those_of_the_layout(trained, mesh):
     gathered = of_kind(result, "all-gather")
     assert gathered == sorted(result["sharded"])
     assert bool(gathered) == (MESHES[mesh] > 1)
-    sizes = sorted(map(np.prod, result["parameters"]))
-    summed = sorted(map(np.prod, of_kind(result, "all-reduce") + of_kind(result, "reduce-scatter")))
-    matrices = [size for size in sizes if size >= 2**12]
-    assert [size for size in summed if size >= 2**12] == matrices
+    summed = [shape for kind in SUMS for shape in of_kind(result, kind)]
+    parameters = elements(result["parameters"])
+    assert parameters <= elements(summed) < 1.02 * parameters  # with losses, counts and norms
+    assert {op["kind"] for op in result["collectives"]} <= {*SUMS, "all-gather"}
 
 
 def test_one_device_needs_no_mesh():
