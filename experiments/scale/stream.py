@@ -26,7 +26,7 @@ from dfplan.model import Model
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.step import TrainSpec, TrainState, init_state, train_until
 from dfplan.training.streamed import StreamedTraining
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError, shorten
 from dfplan.util.files import write_json
 from dfplan.util.versions import installed_versions
 from experiments.common.markdown import fill_section, table
@@ -179,7 +179,7 @@ def _resident(directory: Path, source: str, steps: int) -> dict[str, Any]:
         text=True,
     )
     if child.returncode:
-        raise UserError(f"{directory} from {source}: {one_line(child.stderr[-500:])}")
+        raise UserError(f"{directory} from {source}: {shorten(" ".join(child.stderr[-500:].split()), 300)}")
     return json.loads(child.stdout.splitlines()[-1])
 
 
