@@ -63,9 +63,10 @@ class ClientConfig:
     def horizon(self) -> int | None:
         """Actions to ask for, where servers let robots choose; None asks for all.
 
-        Fewer take the server less time. Chunks may come late by the lead.
+        Fewer take the server less time. Twice what is needed in time serves chunks that come late,
+        which are entered at a later action.
         """
-        return None if self.fallback == "continue" else self.execute + 2 * self.lead
+        return None if self.fallback == "continue" else 2 * (self.execute + self.lead)
 
 
 def _check_hold(hold: str | Sequence[float]) -> None:

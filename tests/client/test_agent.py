@@ -281,15 +281,16 @@ def test_episodes_are_announced_to_servers_that_understand_them(drive, server):
         {key: value for key, value in request.items() if key != "observation"}
         for request in server.requests
     ]
-    assert begin == {"reset": True, "seed": 5, "goal": [1.0], "action_horizon": 2}
-    assert later == {"executed": 2, "goal": [1.0], "action_horizon": 2}
-    assert reset == restart == {"reset": True, "action_horizon": 2}
+    assert begin == {"reset": True, "seed": 5, "goal": [1.0], "action_horizon": 4}
+    assert later == {"executed": 2, "goal": [1.0], "action_horizon": 4}
+    assert reset == restart == {"reset": True, "action_horizon": 4}
 
 
 @pytest.mark.parametrize(
     ("settings", "horizon"),
     [
-        ({"execute": 2, "lead": 2}, 6),
+        ({}, 2),
+        ({"execute": 2, "lead": 1}, 6),
         ({"execute": 4, "lead": 4}, HORIZON),
         ({"execute": 2, "fallback": "continue"}, None),
     ],
