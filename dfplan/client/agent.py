@@ -14,7 +14,8 @@ from dfplan.client.config import ClientConfig
 from dfplan.client.link import Link, LinkError
 from dfplan.client.request import make_request, understands_episodes
 from dfplan.types import UserError, check_choice, one_line
-from dfplan.wire.keys import API_KEY_VARIABLE, DEFAULT_PORT
+from dfplan.util.validate import is_integer
+from dfplan.wire.keys import ACTION_HORIZON, API_KEY_VARIABLE, DEFAULT_PORT
 
 
 class Status(NamedTuple):
@@ -212,9 +213,21 @@ class RemoteAgent:
             starts=is_new,
             seed=self._seed,
             executed=0 if last is None else step - last.step,
+            horizon=self._horizon(link.metadata),
             understands_episodes=understands_episodes(link.metadata),
         )
         self._pending = _Pending(self._link.ask(request), step, time.monotonic(), link.opened)
+
+    def _horizon(self, metadata: Mapping[str, Any]) -> int | None:
+        """Return the number of actions to ask for; None for all that the server gives.
+
+        If `act` waits for each chunk that is due, and holds if it does not come, twice what is
+        executed will do: a chunk that comes late is entered at a later action.
+        """
+        longest: Any = metadata.get(ACTION_HORIZON)
+        if self.config.lead or self.config.fallback != "hold" or not is_integer(longest):
+            return None
+        return min(2 * self.config.execute, longest)
 
     def _wait(self, step: int) -> None:
         """Wait for a reply without which there is no action, at most until it is overdue."""

@@ -24,6 +24,7 @@ def make_request(
     starts: bool,
     seed: int | None,
     executed: int,
+    horizon: int | None,
     understands_episodes: bool,
 ) -> dict[str, Any]:
     """Return the message that asks for a chunk of actions.
@@ -34,6 +35,7 @@ def make_request(
         starts: Whether an episode starts with this observation, or is new to the server.
         seed: Seed of the episode's plans; None leaves it to the server.
         executed: Control steps since the last request of the episode.
+        horizon: Actions that the chunk should hold; None leaves it to the server.
         understands_episodes: Whether the server understands more than the observation and the goal.
 
     Raises:
@@ -42,6 +44,8 @@ def make_request(
     request = dict(_as_mapping(observation))
     if goal is not None:
         request[keys.GOAL] = goal
+    if understands_episodes and horizon is not None:
+        request[keys.ACTION_HORIZON] = horizon
     if understands_episodes and starts:
         request[keys.RESET] = True
         if seed is not None:
