@@ -130,7 +130,7 @@ class SharedPlanner(PlanMaker):
         with self._lock:
             if not self._is_open:
                 raise UserError("the server has stopped")
-            self._calls.put(call)
+            self._queue.put(call)
         return call.result.result()
 
     def _make(self, inputs: PlanInputs) -> Callable[[slice], Plan]:
