@@ -65,7 +65,7 @@ class SharedPlanner(PlanMaker):
         self.size = size or (1 if runs_apart() else ACCELERATOR_BATCH)
         self._wait_s = wait_ms / 1000
         self._on_batch = on_batch
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._is_open = True
         self._lock = threading.Lock()  # so that no call comes after the end of the queue
         self._workers = [
@@ -123,7 +123,7 @@ class SharedPlanner(PlanMaker):
         with self._lock:
             self._is_open = False
             for _ in self._workers:
-                self._calls.put(None)
+                self._queue.put(None)
 
     def _wait(self, call: Call) -> Any:
         """Return the result of a call, once a worker has made it."""
@@ -149,18 +149,18 @@ class SharedPlanner(PlanMaker):
 
     def _next_batch(self) -> list[Call]:
         """Wait for a call and those that join it; return an empty list when closed."""
-        first = self._calls.get()
+        first = self._queue.get()
         if first is None:
             return []
         batch = [first]
         end = time.perf_counter() + self._wait_s
         while len(batch) < self.size:
             try:
-                call = self._calls.get(timeout=max(end - time.perf_counter(), 0.0))
+                call = self._queue.get(timeout=max(end - time.perf_counter(), 0.0))
             except queue.Empty:
                 break
             if call is None:
-                self._calls.put(None)
+                self._queue.put(None)
                 break
             batch.append(call)
         return batch
