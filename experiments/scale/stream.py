@@ -179,7 +179,8 @@ def _resident(directory: Path, source: str, steps: int) -> dict[str, Any]:
         text=True,
     )
     if child.returncode:
-        raise UserError(f"{directory} from {source}: {shorten(" ".join(child.stderr[-500:].split()), 300)}")
+        reason = shorten(" ".join(child.stderr[-500:].split()), 300)
+        raise UserError(f"{directory} from {source}: {reason}")
     return json.loads(child.stdout.splitlines()[-1])
 
 
