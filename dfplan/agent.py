@@ -109,6 +109,7 @@ class Agent:
         self._requests = PlanRequests(executor or self._default_executor())
         self._extra_cost: Cost | None = None
         self._overhead = 0.0  # seconds that `act` needs once its plans are ready
+        self._unfinished: list[tuple[PlanInputs, Callable[[], Plan]]] = []
         self._loop: LoopState | None = None  # None from a full reset to the next observation
         self._chunk: np.ndarray | None = None  # actions that `act_chunk` returned last
         self.reset(seed=seed)
@@ -297,9 +298,11 @@ class Agent:
         state = self._observe(reading, goals)
         self._request_plans(loop.needs_plan(self._spec, state) & ~is_over)
         if self.planner.config.timing.deadline_ms and not self._streams:
+            self._submit_unfinished()
             self._activate_plans(self._deadline(time_called))
         time_planned = time.perf_counter()
         action = self._follow_plans(is_over)
+        self._submit_unfinished()
         if is_over.any():
             self.reset(is_over)
         seconds = time.perf_counter() - time_planned
@@ -516,13 +519,22 @@ class Agent:
             )
 
     def _begin_plans(self, inputs: PlanInputs, limit: int) -> None:
-        """Follow the beginnings of plans, and submit the rest to the executor."""
+        """Follow the beginnings of plans."""
         assert self._loop is not None
         beginnings, finish = self._plan_maker.begin_plans(
             inputs, limit=limit, extra_cost=self._extra_cost
         )
         self._loop = loop.activate(self._spec, self._loop, inputs, beginnings, is_whole=False)
-        self._requests.submit(lambda _: finish(), inputs)
+        self._unfinished.append((inputs, finish))
+
+    def _submit_unfinished(self) -> None:
+        """Submit the rest of the plans that were begun to the executor.
+
+        Not before the first action is known: on a busy machine it would have to wait.
+        """
+        for inputs, finish in self._unfinished:
+            self._requests.submit(_finish, inputs, finish=finish)
+        self._unfinished = []
 
     def _activate_plans(self, deadline: float | None) -> None:
         """Follow requested plans that are ready.
@@ -552,3 +564,7 @@ class Agent:
         if deadline_ms < 0:
             return None
         return time_called + deadline_ms / 1000 - self._overhead
+
+
+def _finish(inputs: PlanInputs, finish: Callable[[], Plan]) -> Plan:
+    return finish()

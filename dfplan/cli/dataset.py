@@ -86,7 +86,7 @@ class Shard:
         dataset: Minari id.
         out: Directory of the shards. (required)
         shards: Number of shards.
-        workers: Number of processes; one per core by default.
+        workers: Largest number of processes; one per core by default.
         goal_dims: State dimensions that form the goal, as for `dfplan train`.
         goal_from: Observation dimensions that hold the desired goal, as for `dfplan train`.
         goal_value: Constant desired goal, as for `dfplan train`.

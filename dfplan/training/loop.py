@@ -19,7 +19,7 @@ from dfplan.training.streamed import StreamedTraining, check_streamed
 from dfplan.training.wandb_log import WandbLog
 from dfplan.types import PyTree, UserError
 from dfplan.util.interrupts import Interrupted, deferred_interrupts
-from dfplan.util.processes import is_leader, largest
+from dfplan.util.processes import is_leader, largest, others_needed
 
 Report = Callable[[int, dict[str, float]], None]
 Announce = Callable[[str], None]
@@ -57,7 +57,8 @@ def fit(
 
     Raises:
         UserError: If the loss or the gradient is no longer finite (the last checkpoint stays), the
-            checkpoint to resume from is damaged, or W&B cannot start a run.
+            checkpoint to resume from is damaged, W&B cannot start a run, or another process that
+            trains this run has ended.
         KeyboardInterrupt: On Ctrl-C, SIGTERM or SIGHUP, after a checkpoint has been written.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -134,7 +135,7 @@ def _train(
 ) -> TrainState:
     config = spec.training
     step = int(state.step)
-    with deferred_interrupts() as get_interrupt:
+    with deferred_interrupts() as get_interrupt, others_needed():
         while step < end:
             start_time = time.perf_counter()
             start_step = step

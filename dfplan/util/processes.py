@@ -1,8 +1,9 @@
 """Several processes that train one run: process 0 leads, and writes the run's files."""
 
+import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import jax
@@ -19,6 +20,7 @@ LAUNCHERS = {"SLURM_STEP_NUM_TASKS": "slurm", "OMPI_COMM_WORLD_SIZE": "ompi"}
 PATIENCE_S = 7 * 24 * 3600
 """Longest time for which the others wait while process 0 prepares a run."""
 MESSAGE_BYTES = 4096
+OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
 OPTIONS = ("coordinator-address", "num-processes", "process-id")
 
 
@@ -107,6 +109,24 @@ def largest(number: int) -> int:
     if jax.process_count() == 1:
         return number
     return int(np.max(multihost_utils.process_allgather(np.int32(number))))
+
+
+@contextlib.contextmanager
+def others_needed() -> Iterator[None]:
+    """Explain the error of a collective that the other processes have not completed.
+
+    Raises:
+        UserError: If another process has ended, or cannot be reached.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1 or OUT_OF_MEMORY in str(error):
+            raise
+        raise UserError(
+            f"another process has ended or cannot be reached ({one_line(error)}); "
+            "see its own message, and resume with all processes"
+        ) from error
 
 
 def _launcher() -> str | None:

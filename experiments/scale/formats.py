@@ -22,7 +22,7 @@ def compare(directory: Path, rounds: int) -> dict[str, Any]:
         directory: Shards, of which the first is read.
         rounds: Batches of each format.
     """
-    from array_record.python import array_record_module
+    from array_record.python import array_record_module  # pyright: ignore
 
     path = shard_path(directory, 0) / STATE
     mapped = MappedRows([path])

@@ -39,8 +39,7 @@ def main() -> None:
 
 def measure(config: Config, steps: int) -> dict[str, Any]:
     """Return step time, losses, and what the compiled step sends and holds."""
-    tokens = TokenLayout.create(Layout(STATES, ACTIONS, goal_dims=GOAL_DIMS), config.data)
-    model = Model(tokens, config.net, config.diffusion)
+    model = make_model(config)
     mesh = make_mesh(config.training.fsdp_devices, config.training.batch_size)
     spec = TrainSpec(model, config.data, config.training, mesh)
     arrays = replicate(mesh, random_training_arrays(model))
@@ -64,6 +63,12 @@ def measure(config: Config, steps: int) -> dict[str, Any]:
         "state_bytes_per_device": sum(leaf.addressable_shards[0].data.nbytes for leaf in leaves),
         "collectives": by_kind(collectives(train.as_text() or "")),
     }
+
+
+def make_model(config: Config) -> Model:
+    """Return the networks of a planar robot with these settings."""
+    tokens = TokenLayout.create(Layout(STATES, ACTIONS, goal_dims=GOAL_DIMS), config.data)
+    return Model(tokens, config.net, config.diffusion)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from dfplan.config import Config
 from dfplan.runs.train import train
 from dfplan.tasks.registry import Task
+from dfplan.util.compilation_cache import enable_compilation_cache
 
 START = time.perf_counter()
 SETTINGS = {"training.log_every": 5, "training.save_every": 1_000_000}
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--source", required=True)
     parser.add_argument("--steps", type=int, required=True)
     args = parser.parse_args()
+    enable_compilation_cache()  # as the command line does
     config = Config().override(SETTINGS | {"data.source": args.source})
     samples: list[dict[str, float]] = []
     first_step_s = 0.0

@@ -82,7 +82,8 @@ def test_every_flag_exists(capfd, run):
     capfd.readouterr()
     for command in COMMANDS:
         assert main([command, *subject.get(command, []), "--help"]) == 0
-    assert main(["dataset", "show", "--help"]) == 0
+    for command in ("show", "shard"):
+        assert main(["dataset", command, "--help"]) == 0
     flags = {*FLAG.findall(capfd.readouterr().out), "--help"}
     for page in PAGES:
         text = OTHER_PROGRAM.sub("", page.read_text())

@@ -6,10 +6,19 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.control import batch
+from dfplan.control import batch, loop
 from dfplan.control.batch import BatchPlanner
+from dfplan.control.loop_state import LoopSpec
 from dfplan.planner.plan import History
-from tests.planner.tiny import GOAL, make_history, make_model, make_planner, make_weights, row
+from tests.planner.tiny import (
+    GOAL,
+    LAYOUT,
+    make_history,
+    make_model,
+    make_planner,
+    make_weights,
+    row,
+)
 
 MODEL = make_model()
 SEEDS = np.array([3, 4, 5, 3, 4])
@@ -106,3 +115,28 @@ def test_a_batch_is_padded(monkeypatch, count, limit, size):
         SEEDS[:count], COUNTS[:count], history, GOALS[:count], limit=limit
     )
     jax.tree.map(np.testing.assert_array_equal, plans, history)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_early_plans_of_warm_and_fresh_robots_become_those_that_are_made_at_once(
+    apart, monkeypatch
+):
+    monkeypatch.setattr("dfplan.control.batch.runs_apart", lambda: apart)
+    settings = {"warm_start.level": 0.7, "goal.tolerance": 3.0, "timing.near_tokens": 1}
+    planner = make_planner(make_model(), **settings)
+    weights = make_weights(planner.model)
+    spec = LoopSpec.create(planner, weights, LAYOUT)
+    batch_planner = BatchPlanner(planner, weights)
+    rng = np.random.default_rng(1)
+    reading = rng.normal(size=(2, 4)).astype(np.float32)
+    goal = reading[:, :2].copy()
+    state = loop.observe(spec, loop.init(spec, np.arange(2)), reading, goal)
+    rows = np.arange(2)
+    inputs, state = loop.plan_inputs(spec, state, rows)
+    state = loop.activate(spec, state, inputs, batch_planner.make_plans(inputs, 2))
+    state = loop.observe(spec, state, reading + np.float32([[0], [50]]), goal)
+    inputs, state = loop.plan_inputs(spec, state, rows)
+    assert inputs.is_warm.tolist() == [True, False]
+    beginnings, finish = batch_planner.begin_plans(inputs, 2)
+    assert beginnings.states.shape == (2, planner.horizon + 1, 4)
+    jax.tree.map(np.testing.assert_array_equal, finish(), batch_planner.make_plans(inputs, 2))

@@ -115,3 +115,18 @@ def test_one_process_needs_no_others(monkeypatch):
     assert jax.process_count() == 1 and processes.is_leader()
     assert processes.from_leader(lambda: "x") == "x" and processes.lead(lambda: 3) == 3
     assert processes.largest(7) == 7
+
+
+@pytest.mark.parametrize(
+    ("count", "text", "expected"),
+    [
+        (2, "Gloo all-reduce failed: Connection reset by peer", UserError),
+        (2, "RESOURCE_EXHAUSTED: Out of memory", jax.errors.JaxRuntimeError),
+        (1, "INTERNAL", jax.errors.JaxRuntimeError),
+    ],
+)
+def test_a_collective_without_the_others_is_one_readable_line(monkeypatch, count, text, expected):
+    monkeypatch.setattr(jax, "process_count", lambda: count)
+    with pytest.raises(expected, match=text) as error, processes.others_needed():
+        raise jax.errors.JaxRuntimeError(text)
+    assert "\n" not in str(error.value)

@@ -44,6 +44,8 @@ PLAN = "unfinished.json"
 """File that describes shards that are being written, so that another call continues them."""
 DEFAULT_SHARDS = 16
 MAX_SHARDS = 10_000
+MIN_WORKER_ROWS = 1_000_000
+"""Rows that are worth the seconds in which another process starts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +112,7 @@ def write_shards(
             arguments.
         shards: Number of shards.
         choices: Choices about the states; those that are made by default if None.
-        workers: Number of processes; 1 writes in this one.
+        workers: Largest number of processes; 1 writes in this one.
         progress: See `Progress`.
 
     Raises:
@@ -129,7 +131,8 @@ def write_shards(
                 f"shards must be 1 to {min(episodes.rows, MAX_SHARDS):,}, got {shards:,}; the "
                 f"dataset has {episodes.rows:,} rows"
             )
-        with _pool(min(workers, shards)) as pool:
+        useful = 1 + episodes.rows // MIN_WORKER_ROWS
+        with _pool(min(workers, shards, useful)) as pool:
             plan = _plan(directory, dataset_id, choices, shards, episodes, pool, progress)
             jobs = _jobs(plan, episodes)
             rewritten = _write_all(jobs, directory, pool, progress)

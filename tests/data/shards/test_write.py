@@ -183,7 +183,8 @@ def test_bad_numbers_are_found_before_anything_is_written(home):
 
 
 @pytest.mark.slow
-def test_processes_write_the_same_bytes(home):
+def test_processes_write_the_same_bytes(home, monkeypatch):
+    monkeypatch.setattr(write_module, "MIN_WORKER_ROWS", 1)
     name = make_dataset("my/walks-v0", "goal appended")
     write_shards(name, home / "one", shards=3)
     done = []
