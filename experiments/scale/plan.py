@@ -66,8 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=PAGE, help="page to fill")
     parser.add_argument("--compile", action="store_true", help="check a compiled step, too")
     args = parser.parse_args(argv)
+    tables = sections(compiled=args.compile)
     text = args.page.read_text()
-    for name, body in sections(compiled=args.compile).items():
+    for name, body in tables.items():
         text = fill_section(text, name, body)
         console.print(f"{name}\n{body}\n")
     args.page.write_text(text)
