@@ -298,7 +298,11 @@ def collectives_table(record: dict[str, Any]) -> str:
         ]
         rows.append([str(row["devices"]), str(row["fsdp_devices"]), *cells])
     titles = ("devices", "fsdp", "all-gather / 4P", "all-reduce / 4P", "reduce-scatter / 4P")
-    return table(titles, rows)
+    text = (
+        "Results of the collectives in the step compiled for virtual devices, relative to the "
+        "bytes of the parameters (`python -m experiments.scale.sharding`):"
+    )
+    return f"{text}\n\n{table(titles, rows)}"
 
 
 if __name__ == "__main__":
