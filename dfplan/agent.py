@@ -338,6 +338,8 @@ class Agent:
         if reading.ndim > 1:
             raise UserError(f"a chunk for {len(reading)} observations; needed: one observation")
         reading = self._screen(reading[None])
+        goals = as_goals(self.layout, self.layout.goal(observation) if goal is None else goal, 1)
+        check_goals(self._goal_range, goals)
         if self._loop is not None and self._chunk is not None:
             steps = np.minimum(np.arange(1, executed), len(self._chunk) - 1)
             self._loop = skip_steps(self._spec, self._loop, reading, self._chunk[None, steps])

@@ -12,7 +12,7 @@ import numpy as np
 from dfplan.client.chunk import Chunk, read_actions
 from dfplan.client.config import ClientConfig
 from dfplan.client.link import Link, LinkError
-from dfplan.client.request import make_request, understands_episodes
+from dfplan.client.request import make_request
 from dfplan.types import UserError, check_choice, one_line
 from dfplan.wire.keys import API_KEY_VARIABLE, DEFAULT_PORT
 
@@ -212,7 +212,8 @@ class RemoteAgent:
             starts=is_new,
             seed=self._seed,
             executed=0 if last is None else step - last.step,
-            understands_episodes=understands_episodes(link.metadata),
+            horizon=self.config.horizon,
+            metadata=link.metadata,
         )
         self._pending = _Pending(self._link.ask(request), step, time.monotonic(), link.opened)
 

@@ -59,6 +59,15 @@ class ClientConfig:
         check_numbers(self, "", names, high=MAX_SECONDS, open_low=True)
         check_numbers(self, "", ["deadline"], high=self.timeout, open_low=True)
 
+    @property
+    def horizon(self) -> int | None:
+        """Actions to ask for, where servers let robots choose; None asks for all.
+
+        Fewer take the server less time. Twice what is needed in time serves chunks that come late,
+        which are entered at a later action.
+        """
+        return None if self.fallback == "continue" else 2 * (self.execute + self.lead)
+
 
 def _check_hold(hold: str | Sequence[float]) -> None:
     if isinstance(hold, str):

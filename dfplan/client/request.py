@@ -12,9 +12,10 @@ OBSERVATION = "observation"
 """Key of an observation that is no mapping."""
 
 
-def understands_episodes(metadata: Mapping[str, Any]) -> bool:
-    """Tell whether a server, by its metadata, understands more than observations."""
-    return keys.EXECUTION_HORIZON in metadata
+def understands_more(metadata: Mapping[str, Any]) -> bool:
+    """Tell whether a server, by its metadata, understands more than observations and goals."""
+    horizons = (metadata.get(keys.EXECUTION_HORIZON), metadata.get(keys.ACTION_HORIZON))
+    return all(isinstance(horizon, int) for horizon in horizons)
 
 
 def make_request(
@@ -24,7 +25,8 @@ def make_request(
     starts: bool,
     seed: int | None,
     executed: int,
-    understands_episodes: bool,
+    horizon: int | None,
+    metadata: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the message that asks for a chunk of actions.
 
@@ -34,7 +36,8 @@ def make_request(
         starts: Whether an episode starts with this observation, or is new to the server.
         seed: Seed of the episode's plans; None leaves it to the server.
         executed: Control steps since the last request of the episode.
-        understands_episodes: Whether the server understands more than the observation and the goal.
+        horizon: Actions to ask for; None asks for all that the server sends.
+        metadata: What the server says about itself.
 
     Raises:
         UserError: If the observation is no mapping and no array.
@@ -42,12 +45,16 @@ def make_request(
     request = dict(_as_mapping(observation))
     if goal is not None:
         request[keys.GOAL] = goal
-    if understands_episodes and starts:
-        request[keys.RESET] = True
-        if seed is not None:
-            request[keys.SEED] = seed
-    elif understands_episodes:
+    if not understands_more(metadata):
+        return request
+    if horizon is not None:
+        request[keys.ACTION_HORIZON] = min(horizon, metadata[keys.ACTION_HORIZON])
+    if not starts:
         request[keys.EXECUTED] = executed
+        return request
+    request[keys.RESET] = True
+    if seed is not None:
+        request[keys.SEED] = seed
     return request
 
 

@@ -16,6 +16,7 @@ from experiments.serving.load import SETTLE_SECONDS, WARM_SECONDS, after, quanti
 from experiments.serving.robots import Timings, drive_all, make_robots
 from experiments.serving.server import Server, running_server
 from experiments.serving.study import Study
+from experiments.serving.usage import cpu_seconds
 
 CALM_SHARE = 0.25
 """Time without faults, before those, as a share of the time with faults."""
@@ -43,17 +44,24 @@ def run(study: Study, count: int, seconds: float) -> dict[str, Any]:
     with running_server(study.run, study.logs) as server:
         robots = make_robots(study.run, count, EXECUTE)
         start = time.monotonic() + SETTLE_SECONDS
+        own_before = time.process_time()
+        server_before = cpu_seconds(server.process.pid)
         timings, answers = asyncio.run(
             _drive_beside_faults(study, server, robots, start, calm=calm, seconds=seconds)
         )
         if server.process.poll() is not None:
             raise UserError(f"dfplan serve ended during the faults; see {server.log}")
         metrics = server.metrics()
+        total = calm + seconds
+        server_cores = (cpu_seconds(server.process.pid) - server_before) / total
+        robots_cores = (time.process_time() - own_before) / total
     return {
         "calm": _phase(timings, WARM_SECONDS, calm),
         "faults": _phase(timings, calm, calm + seconds),
         "errors": [error for robot in timings for error in robot.errors],
         "answers": answers,
+        "cores": server_cores,
+        "robots_cores": robots_cores,
         "metrics": [line for line in metrics.splitlines() if line.startswith("dfplan")],
     }
 

@@ -1,6 +1,7 @@
 """Latency of requests under load, beside one process per robot."""
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import json
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from experiments.common.records import measure_once
 from experiments.serving.robots import SEED, Timings, drive_all, make_robots
 from experiments.serving.server import running_server
 from experiments.serving.study import Study
+from experiments.serving.usage import busy_seconds, cpu_seconds, free_mb, memory_mb
 
 SETTLE_SECONDS = 2.0
 """Time to connect before the first request."""
@@ -43,48 +44,56 @@ def measure_server(study: Study, count: int, execute: int, *, seconds: float) ->
     """Return the latencies of robots that ask one server."""
     with running_server(study.run, study.logs) as server:
         robots = make_robots(study.run, count, execute)
-        before = server.cpu_seconds()
-        cpu_before = time.process_time()
         start = time.monotonic() + SETTLE_SECONDS
+        busy = busy_seconds()
+        before = cpu_seconds(server.process.pid)
+        own_before = time.process_time()
         timings = asyncio.run(drive_all(robots, server.url, start, seconds))
+        cores = (cpu_seconds(server.process.pid) - before) / seconds
+        own_cores = (time.process_time() - own_before) / seconds
         return {
             **summarize(timings),
-            "server_cores": (server.cpu_seconds() - before) / seconds,
-            "robots_cores": (time.process_time() - cpu_before) / seconds,
+            "cores": cores,
+            "robots_cores": own_cores,
+            "other_cores": (busy_seconds() - busy) / seconds - cores - own_cores,
             "memory_mb": memory_mb([server.process.pid]),
         }
 
 
 def measure_processes(study: Study, count: int, execute: int, *, seconds: float) -> dict[str, Any]:
     """Return the latencies of robots that plan in a process each; too many are not measured."""
-    command = [sys.executable, "-m", "experiments.serving.alone", study.run]
-    processes: list[subprocess.Popen] = []
-    try:
-        for i in range(count):
-            arguments = ["--execute", str(execute), "--seed", str(SEED + i)]
-            process = subprocess.Popen(
-                [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-            processes.append(process)
-            assert process.stdout is not None
-            if process.stdout.readline() != "ready\n":
-                raise RuntimeError(f"a robot's process ended with exit code {process.wait()}")
-            if i == 0:
-                needed = count * memory_mb([process.pid])
-                available = MEMORY_SHARE * (free_mb() + needed / count)
-                if needed > available:
-                    console.print(f"{count} processes need {needed:.0f} MB: not measured")
-                    return {"left_out": "memory", "needed_mb": needed, "available_mb": available}
+    with contextlib.ExitStack() as ends:
+        processes = [_start_process(study, execute, 0, ends)]
+        needed = count * memory_mb([processes[0].pid])
+        available = MEMORY_SHARE * (free_mb() + needed / count)
+        if needed > available:
+            console.print(f"{count} processes need {needed:.0f} MB: not measured")
+            return {"left_out": "memory", "needed_mb": needed, "available_mb": available}
+        processes += [_start_process(study, execute, i, ends) for i in range(1, count)]
         return _run_processes(processes, seconds)
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+
+
+def _start_process(
+    study: Study, execute: int, index: int, ends: contextlib.ExitStack
+) -> subprocess.Popen:
+    """Return the process of a robot that is ready to drive; it ends with the stack."""
+    command = [sys.executable, "-m", "experiments.serving.alone", study.run]
+    options = ["--execute", str(execute), "--seed", str(SEED + index)]
+    process = subprocess.Popen(
+        [*command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    ends.callback(process.wait)
+    ends.callback(process.kill)
+    assert process.stdout is not None
+    if process.stdout.readline() != "ready\n":
+        raise RuntimeError(f"a robot's process ended with exit code {process.wait()}")
+    return process
 
 
 def _run_processes(processes: Sequence[subprocess.Popen], seconds: float) -> dict[str, Any]:
     """Let ready processes begin at the same time, and collect what they measured."""
     memory = memory_mb([process.pid for process in processes])
+    busy = busy_seconds()
     for process in processes:
         assert process.stdin is not None
         process.stdin.write(f"{seconds}\n")
@@ -95,7 +104,12 @@ def _run_processes(processes: Sequence[subprocess.Popen], seconds: float) -> dic
         results.append(json.loads(process.stdout.readline()))
     cores = sum(result.pop("cpu") for result in results) / seconds
     timings = [Timings(**result, errors=[]) for result in results]
-    return {**summarize(timings), "server_cores": cores, "robots_cores": 0.0, "memory_mb": memory}
+    return {
+        **summarize(timings),
+        "cores": cores,
+        "other_cores": (busy_seconds() - busy) / seconds - cores,
+        "memory_mb": memory,
+    }
 
 
 def summarize(timings: Sequence[Timings]) -> dict[str, Any]:
@@ -125,20 +139,3 @@ def after(timings: Timings, seconds: float) -> Timings:
 def quantile(ms: Any, percent: float) -> float | None:
     """Return a quantile rounded to microseconds; None of nothing."""
     return round(float(np.percentile(ms, percent)), 3) if len(ms) else None
-
-
-def memory_mb(pids: Sequence[int]) -> float:
-    """Return the memory of processes, where pages that several share count once; needs Linux."""
-    total = 0
-    for pid in pids:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        (pss,) = [line for line in lines if line.startswith("Pss:")]
-        total += int(pss.split()[1])
-    return total / 1024
-
-
-def free_mb() -> float:
-    """Return the memory that new processes may take; needs Linux."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    (available,) = [line for line in lines if line.startswith("MemAvailable:")]
-    return int(available.split()[1]) / 1024

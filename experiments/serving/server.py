@@ -42,11 +42,6 @@ class Server(NamedTuple):
         """Return what `GET /metrics` answers."""
         return http_get(self.port, "/metrics")
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU time that the server has used, seconds; needs Linux."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / 100  # ticks of a hundredth of a second
-
 
 @contextlib.contextmanager
 def running_server(

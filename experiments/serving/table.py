@@ -64,7 +64,7 @@ def load_table(study: Study) -> str:
                 if record is not None:
                     rows.append([str(execute), str(count), label, *_load_cells(record)])
     header = ["actions executed of each chunk", "robots", "planning in", "p50, ms", "p99, ms"]
-    header += ["missed, %", "errors", "cores used", "memory, MB"]
+    header += ["missed, %", "errors", "cores", "memory, MB", "other programs, cores"]
     return table(header, rows, (2,))
 
 
@@ -74,15 +74,15 @@ def _load_file(study: Study, kind: str, execute: int, count: int) -> Path:
 
 def _load_cells(record: dict[str, Any]) -> list[str]:
     if "left_out" in record:
-        return [*[EMPTY] * 5, f"needs {record['needed_mb']:,.0f}"]
-    cores = record["server_cores"]
+        return [*[EMPTY] * 5, f"needs {record['needed_mb']:,.0f}", EMPTY]
     return [
         number(record["p50_ms"]),
         number(record["p99_ms"]),
         number(100 * record["missed"]),
         str(record["errors"]),
-        number(cores, 2),
+        number(record["cores"], 2),
         number(record["memory_mb"], 0),
+        number(record["other_cores"], 2),
     ]
 
 

@@ -13,8 +13,8 @@ from dfplan.types import UserError
 from dfplan.wire.codec import pack, unpack
 
 HORIZON = 8
-DFPLAN = {"execution_horizon": 1}
-"""Metadata of a server that understands episodes."""
+DFPLAN = {"execution_horizon": 1, "action_horizon": HORIZON}
+"""Metadata of a server that understands more than observations."""
 
 
 def trace(request: dict[str, Any]) -> dict[str, Any]:

@@ -281,12 +281,29 @@ def test_episodes_are_announced_to_servers_that_understand_them(drive, server):
         {key: value for key, value in request.items() if key != "observation"}
         for request in server.requests
     ]
-    assert begin == {"reset": True, "seed": 5, "goal": [1.0]}
-    assert later == {"executed": 2, "goal": [1.0]}
-    assert reset == restart == {"reset": True}
+    assert begin == {"reset": True, "seed": 5, "goal": [1.0], "action_horizon": 4}
+    assert later == {"executed": 2, "goal": [1.0], "action_horizon": 4}
+    assert reset == restart == {"reset": True, "action_horizon": 4}
 
 
-def test_other_servers_get_the_observation_alone(drive, server):
+@pytest.mark.parametrize(
+    ("settings", "horizon"),
+    [
+        ({}, 2),
+        ({"execute": 2, "lead": 1}, 6),
+        ({"execute": 4, "lead": 4}, HORIZON),
+        ({"execute": 2, "fallback": "continue"}, None),
+    ],
+)
+def test_no_more_actions_are_asked_for_than_may_be_needed(drive, server, settings, horizon):
+    server.metadata = DFPLAN
+    act(drive(**settings), 0)
+    assert server.requests[0].get("action_horizon") == horizon
+
+
+@pytest.mark.parametrize("metadata", [{}, {**DFPLAN, "action_horizon": "many"}])
+def test_other_servers_get_the_observation_alone(drive, server, metadata):
+    server.metadata = metadata
     agent = drive()
     agent.reset(seed=5)
     agent.act({"state": np.zeros(3), "prompt": "open", "observation": 1.0})

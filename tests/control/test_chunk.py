@@ -160,12 +160,17 @@ def test_a_batch_is_refused():
         agent.act_chunk(np.zeros((3, 2)), length=2)
 
 
-@pytest.mark.parametrize("bad", [[np.nan, 0], [1e30, 0], [0, 0, 0]])
-def test_a_bad_reading_leaves_the_steps_before_it_as_they_were(bad):
+@pytest.mark.parametrize(
+    ("reading", "goal"),
+    [([np.nan, 0], GOAL), ([1e30, 0], GOAL), ([0, 0, 0], GOAL), ([1, 1], [0]), ([1, 1], [1e30, 0])],
+)
+def test_bad_input_leaves_the_steps_before_it_as_they_were(reading, goal):
     agent, _ = make()
     agent.act_chunk(np.zeros(2), GOAL, length=3)
+    before = agent._loop
     with pytest.raises(UserError):
-        agent.act_chunk(np.array(bad), GOAL, length=3, executed=3)
+        agent.act_chunk(np.array(reading), goal, length=3, executed=3)
+    assert agent._loop is before
     agent.act_chunk(np.ones(2), GOAL, length=3, executed=3)
     assert agent.elapsed == [1]  # EVERY steps have passed, and it has replanned
     assert np.isfinite(agent._loop.history.states).all()  # pyright: ignore

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import time
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from dfplan.control.chunk import Chunk
-from experiments.serving import alone, faulty, robots, run, score, table
+from experiments.serving import alone, faulty, robots, run, score, table, usage
 from experiments.serving.faults import _phase
 from experiments.serving.load import summarize
 from experiments.serving.robots import PERIOD, Robot, Ticks, Timings
@@ -219,8 +220,9 @@ LOAD = {
     "p99_ms": 7.25,
     "max_ms": 9.0,
     "per_robot_p99_ms": [7.0],
-    "server_cores": 0.25,
+    "cores": 0.25,
     "robots_cores": 0.1,
+    "other_cores": 0.05,
     "memory_mb": 1234.5,
 }
 PHASE = {
@@ -266,8 +268,8 @@ def test_the_pages_tables_and_figure_come_from_the_results(tmp_path):
     text = (tmp_path / "pages" / "README.md").read_text()
     assert "| openpi's client, 1 of each chunk | 2 | 680.63 (670.00 to 690.00) |" in text
     assert "| 50% |" in text
-    assert "| 1 | 1 | one server | 2.5 | 7.2 | 1.5 | 0 | 0.25 | 1,234 |" in text
-    assert "| 1 | 64 | a process per robot | – | – | – | – | – | needs 30,000 |" in text
+    assert "| 1 | 1 | one server | 2.5 | 7.2 | 1.5 | 0 | 0.25 | 1,234 | 0.05 |" in text
+    assert "| 1 | 64 | a process per robot | – | – | – | – | – | needs 30,000 | – |" in text
     assert "| with faults | 20.0 | 768,000 | 2.5 | 7.2 | 0.0 | 7.0 | 8.0 |" in text
     assert "| nan | 40 | error text, close 1011 (40) |" in text
     assert "| control steps that fell back, % | 25.0 |" in text
@@ -278,3 +280,17 @@ def test_the_pages_tables_and_figure_come_from_the_results(tmp_path):
 def test_an_unknown_stage_is_a_usage_error(capsys):
     assert run.main(["sing"]) == 2
     assert "score, load, faults, restarts, table" in capsys.readouterr().err
+
+
+def test_the_use_of_this_process_is_measured():
+    pid = os.getpid()
+    before = usage.cpu_seconds(pid)
+    busy = usage.busy_seconds()
+    own = time.process_time()
+    while time.process_time() < own + 0.2:
+        pass
+    assert 0.15 < usage.cpu_seconds(pid) - before < 5
+    assert usage.busy_seconds() - busy > 0.15
+    one = usage.memory_mb([pid])
+    assert one > 20 and 1.9 * one < usage.memory_mb([pid, pid]) < 2.1 * one
+    assert one < usage.free_mb() * 1000

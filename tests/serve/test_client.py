@@ -76,6 +76,16 @@ def test_chunks_and_goals_are_those_of_an_agent(serve, robot):
         np.testing.assert_array_equal(remote.act(observation, goal), chunk[i % EVERY])
 
 
+@pytest.mark.parametrize(
+    ("settings", "length"),
+    [({}, 2), ({"execute": EVERY}, EVERY), ({"fallback": "continue"}, EVERY), ({"lead": 1}, EVERY)],
+)
+def test_it_asks_for_the_actions_that_it_may_use(serve, robot, settings, length):
+    remote = robot(serve(), **settings)
+    remote.act(see([0.0, 0.0]))
+    assert len(remote._chunk.actions) == length
+
+
 def test_a_robot_goes_on_when_its_server_is_restarted(serve, robot):
     server = serve()
     remote = robot(server, hold="last")
