@@ -168,9 +168,8 @@ def test_faults_are_injected_in_turn_and_counted(server, monkeypatch):
     monkeypatch.setattr(faulty, "PATIENCE_SECONDS", 0.5)
     quick = {kind: faulty.FAULTS[kind] for kind in ("killed", "nan")}
     monkeypatch.setattr(faulty, "FAULTS", quick)
-    monkeypatch.setattr(faulty, "make_robots", lambda *_: [Robot(CountingEnv(), 1, 0)])
     server.policy = strict
-    answers = asyncio.run(faulty.inject(server.url, "any", 0.3))
+    answers = asyncio.run(faulty.inject(server.url, {"observation": np.zeros(4)}, 0.3))
     assert set(answers) == {"killed", "nan", faulty.NO_HANDSHAKE}
     assert set(answers["nan"]) == {"error text, close 1011"}
     assert set(answers[faulty.NO_HANDSHAKE]) == {"no answer within 0 s"}
