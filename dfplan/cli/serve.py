@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from dfplan.cli.common import Flag, RunDir, Text, console
+from dfplan.cli.common import Flag, Numbers, RunDir, Text, console
 from dfplan.cli.runs import parse_with_run
 from dfplan.planner.config import PlannerConfig
 from dfplan.serve.settings import BatchSettings, Limits, RobotSettings
@@ -35,6 +35,7 @@ class Args:
         port: Port; 0 takes a free one.
         api_key: Key that robots must send in the header `Authorization: Api-Key KEY`. The
             environment variable DFPLAN_API_KEY sets it without showing it to other users.
+        goal: Goal of requests that hold none, one number per goal dimension.
         log: Format of the log on standard error: one line of text or of JSON per event.
         trust_code: Import all code that the run names, also from the current directory; by default
             only what installed packages declare.
@@ -44,6 +45,7 @@ class Args:
     host: str = "127.0.0.1"
     port: int = keys.DEFAULT_PORT
     api_key: Text = None
+    goal: Numbers = ()
     log: Annotated[Literal["text", "json"], tyro.conf.arg(help_behavior_hint="")] = "text"
     trust_code: Flag = False
     robots: RobotSettings = RobotSettings()
@@ -79,6 +81,7 @@ def main(argv: Sequence[str]) -> int:
         resolved.load_weights(),
         name=resolved.name,
         settings=args.robots,
+        goal=args.goal,
         batches=args.batch,
         on_batch=metrics.batch.observe,
     )

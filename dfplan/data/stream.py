@@ -208,16 +208,26 @@ def make_batch(raw: RawBatch, scale: Scale, layout: TokenLayout, config: DataCon
         layout: Token layout.
         config: Data settings.
     """
-    encode = scale.states.encode
     values = raw.values
-    actions = None if values.actions is None else scale.actions.encode(values.actions)
+    states = scale.states
+    actions = scale.actions
     normalized = WindowValues(
-        frames=encode(values.frames),
-        actions=actions,
-        state=encode(values.state),
-        action=scale.actions.encode(values.action),
-        next_state=encode(values.next_state),
-        goal=None if values.goal is None else encode(values.goal),
+        frames=_encode(states, values.frames),
+        actions=None if values.actions is None else _encode(actions, values.actions),
+        state=_encode(states, values.state),
+        action=_encode(actions, values.action),
+        next_state=_encode(states, values.next_state),
+        goal=None if values.goal is None else _encode(states, values.goal),
     )
     rest = Rest.encode(scale.states, scale.actions)
     return assemble(raw.draw, normalized, rest, layout=layout, config=config)
+
+
+def _encode(normalizer: Normalizer, values: Array) -> Array:
+    """Return normalized values with the rounding of a whole dataset's.
+
+    XLA divides many rows by multiplying with a reciprocal, and a single row by a division.
+    """
+    if values.shape[0] > 1:
+        return normalizer.encode(values)
+    return normalizer.encode(jnp.concatenate([values, values]))[:1]

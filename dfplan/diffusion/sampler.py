@@ -144,7 +144,8 @@ class Sampler:
     def advance(self, state: SamplerState, last: int, first: int = 0) -> SamplerState:
         """Go from row `first` to row `last`, unless `stop` ends sampling before.
 
-        Several calls take the same steps as one: each step draws its own noise.
+        Several calls take the same steps as one, to the last bit: each draws the noise of all
+        steps, as the rounding of a draw may depend on its size.
         """
 
         def should_stop(x: Array, row: Array) -> Array:
@@ -152,10 +153,10 @@ class Sampler:
 
         row = state.row
         inner = (state.tokens, state.solver, state.carry)
-        for rows, body, steps in self._phases(state, first, last):
-            row, inner = _run_phase(
-                body, steps, first=int(rows[0]), should_stop=should_stop, row=row, state=inner
-            )
+        for phase in self._phases(state):
+            if phase.end > first and phase.begin < last:
+                end = min(phase.end, last)
+                row, inner = _run_phase(phase, end, should_stop=should_stop, row=row, state=inner)
         return SamplerState(*inner, row=row)
 
     def finish(self, state: SamplerState, first: int = 0) -> SamplerState:
@@ -166,8 +167,8 @@ class Sampler:
         """Go to the last row, and return the tokens of every row."""
         trajectories = [state.tokens[None]]
         inner = (state.tokens, state.solver, state.carry)
-        for _, body, steps in self._phases(state, 0, len(self.matrix_levels) - 1):
-            inner, intermediate = jax.lax.scan(body, inner, steps)
+        for phase in self._phases(state):
+            inner, intermediate = jax.lax.scan(phase.step, inner, phase.inputs)
             trajectories.append(intermediate)
         end = SamplerState(*inner, row=jnp.int32(len(self.matrix_levels) - 1))
         return self.result(end)._replace(trajectory=jnp.concatenate(trajectories))
@@ -183,32 +184,47 @@ class Sampler:
         is_clean = self.matrix_levels == 0
         return jnp.asarray(np.cumprod(is_clean, axis=1).sum(axis=1), jnp.int32)
 
-    def _phases(
-        self, state: SamplerState, first: int, last: int
-    ) -> Iterator[tuple[np.ndarray, Callable, PyTree]]:
-        """Yield the rows of each phase between two rows, its step function, and its inputs."""
+    def _phases(self, state: SamplerState) -> Iterator["_Phase"]:
+        """Yield the phases, one for each kind of windows."""
         levels = jnp.asarray(self.matrix_levels)
         end = 0
         for window in self.windows:
             begin = end
             end += len(window.start)
-            rows = np.arange(max(begin, first), min(end, last))
-            if not len(rows):
-                continue
-            part = window._replace(start=window.start[rows - begin])
+            rows = np.arange(begin, end)
             noise = None
             if self.solver.needs_noise:
-                noise = _step_noise(self.keys, rows, part, features=state.tokens.shape[2])
-            steps = (jnp.asarray(part.start), levels[rows], levels[rows + 1], noise)
-            body = functools.partial(_step, self.denoise, self.schedule, self.solver, part.width)
-            yield rows, body, steps
+                noise = _step_noise(self.keys, rows, window, features=state.tokens.shape[2])
+            yield _Phase(
+                begin=begin,
+                end=end,
+                step=functools.partial(
+                    _step, self.denoise, self.schedule, self.solver, window.width
+                ),
+                inputs=(jnp.asarray(window.start), levels[rows], levels[rows + 1], noise),
+            )
+
+
+class _Phase(NamedTuple):
+    """Successive steps that compute the same number of tokens.
+
+    Attributes:
+        begin: First row.
+        end: Last row.
+        step: Function that goes from one row to the next.
+        inputs: Its inputs at each step.
+    """
+
+    begin: int
+    end: int
+    step: Callable
+    inputs: PyTree
 
 
 def _run_phase(
-    body: Callable, steps: PyTree, first: int, should_stop: Callable, row: Array, state: PyTree
+    phase: _Phase, end: int, *, should_stop: Callable, row: Array, state: PyTree
 ) -> tuple[Array, PyTree]:
-    """Take the steps from row `first` on until `should_stop`; return the last row and the state."""
-    end = first + len(steps[0])
+    """Take the steps of a phase up to row `end` or `should_stop`; return the row and the state."""
 
     def continues(loop):
         row, (x, *_) = loop
@@ -216,7 +232,8 @@ def _run_phase(
 
     def advance(loop):
         row, state = loop
-        return row + 1, body(state, jax.tree.map(lambda a: a[row - first], steps))[0]
+        inputs = jax.tree.map(lambda a: a[row - phase.begin], phase.inputs)
+        return row + 1, phase.step(state, inputs)[0]
 
     return jax.lax.while_loop(continues, advance, (row, state))
 

@@ -166,14 +166,15 @@ def _fit_dynamics(data: TrainingData, states: Normalizer, actions: Normalizer) -
     rows = fitted_rows(data.start, data.length)
     current, action = data.take(rows)
     following, _ = data.take(rows + 1)
-
-    def encode(state: np.ndarray) -> np.ndarray:
-        return np.asarray(states.encode(state.astype(np.float32)))
-
+    columns = data.state_columns
+    # Together, as XLA rounds the division of a single row differently.
+    joined = np.concatenate([current, following, np.stack([columns.low, columns.high])])
+    encoded = np.asarray(states.encode(joined.astype(np.float32)))
+    count = len(rows)
     return LinearDynamics.fit_steps(
-        current=encode(current),
-        action=np.asarray(actions.encode(action)),
-        following=encode(following),
-        low=encode(data.state_columns.low),
-        high=encode(data.state_columns.high),
+        current=encoded[:count],
+        action=np.asarray(actions.encode(np.concatenate([action, action])))[:count],
+        following=encoded[count : 2 * count],
+        low=encoded[-2],
+        high=encoded[-1],
     )

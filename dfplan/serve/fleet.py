@@ -1,8 +1,10 @@
 """Fleet: what all robots of a server share, which is a run and its compiled programs."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from dfplan import __version__
 from dfplan.agent import Agent
@@ -33,6 +35,7 @@ class Fleet:
         weights: Trained weights of the run.
         name: Name of the run, for the metadata.
         settings: What every robot gets.
+        goal: Goal of requests without one; empty for none.
         batches: How plans share the machine.
         on_batch: Function that is called with the size of each batch of plans.
 
@@ -47,6 +50,7 @@ class Fleet:
         *,
         name: str,
         settings: RobotSettings = RobotSettings(),
+        goal: Sequence[float] = (),
         batches: BatchSettings = BatchSettings(),
         on_batch: Callable[[int], object] = lambda size: None,
     ):
@@ -56,8 +60,10 @@ class Fleet:
         self._name = name
         self._settings = dataclasses.replace(settings, action_horizon=horizon)
         self._count = 0
-        if settings.goal:
-            goals = as_goals(run.layout, settings.goal, 1)
+        self._goal: np.ndarray | None = None
+        if goal:
+            self._goal = np.array(goal, run.layout.dtype)
+            goals = as_goals(run.layout, goal, 1)
             states = PlausibleRange.of(run.states, run.layout.origin)
             check_goals(states.take(run.layout.goal_dims), goals)
         planner = run.make_planner()
@@ -73,7 +79,7 @@ class Fleet:
         """Return a robot with the next seed."""
         seed = (self._settings.seed + self._count) % (MAX_SEED + 1)
         self._count += 1
-        return Robot(self._new_agent(seed), self._settings)
+        return Robot(self._new_agent(seed), self._settings, self._goal)
 
     def close(self) -> None:
         """Stop planning once all requested plans are made."""

@@ -21,11 +21,15 @@ class Robot:
     Args:
         agent: Agent of this robot alone.
         settings: What every robot gets; the action horizon must be set.
+        default_goal: Goal `[G]` of requests without one, or None.
     """
 
-    def __init__(self, agent: Agent, settings: RobotSettings):
+    def __init__(
+        self, agent: Agent, settings: RobotSettings, default_goal: np.ndarray | None = None
+    ):
         self._agent = agent
         self._settings = settings
+        self._default_goal = default_goal
         self._session_id: str | int | None = None
         self._is_new = True  # no request has begun an episode yet
         self._last_total_ms: float | None = None
@@ -102,8 +106,8 @@ class Robot:
         layout = self._agent.layout
         if request.goal is not None:
             return request.goal
-        if self._settings.goal:
-            return np.array(self._settings.goal, layout.dtype)
+        if self._default_goal is not None:
+            return self._default_goal
         if layout.goal_dim and not layout.gives_goal:
             raise UserError(
                 f"the request has no goal, and this planner needs one; needed: {keys.GOAL}, "

@@ -16,7 +16,6 @@ class RobotSettings:
         action_horizon: Actions per reply; 0 for the planner's `replan_every`.
         execution_horizon: Actions of a chunk that robots execute before they ask again, where
             requests do not say it with `executed`.
-        goal: Goal of requests without one; empty for none.
         seed: Seed of the first connection's plans; each new connection gets the next one.
         control_hz: Control steps per second, for the metadata; 0 if unknown.
 
@@ -26,7 +25,6 @@ class RobotSettings:
 
     action_horizon: int = 0
     execution_horizon: int = 1
-    goal: tuple[float, ...] = ()
     seed: int = 0
     control_hz: float = 0.0
 

@@ -66,8 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=PAGE, help="page to fill")
     parser.add_argument("--compile", action="store_true", help="check a compiled step, too")
     args = parser.parse_args(argv)
+    tables = sections(compiled=args.compile)
     text = args.page.read_text()
-    for name, body in sections(compiled=args.compile).items():
+    for name, body in tables.items():
         text = fill_section(text, name, body)
         console.print(f"{name}\n{body}\n")
     args.page.write_text(text)
@@ -297,7 +298,11 @@ def collectives_table(record: dict[str, Any]) -> str:
         ]
         rows.append([str(row["devices"]), str(row["fsdp_devices"]), *cells])
     titles = ("devices", "fsdp", "all-gather / 4P", "all-reduce / 4P", "reduce-scatter / 4P")
-    return table(titles, rows)
+    text = (
+        "Results of the collectives in the step compiled for virtual devices, relative to the "
+        "bytes of the parameters (`python -m experiments.scale.sharding`):"
+    )
+    return f"{text}\n\n{table(titles, rows)}"
 
 
 if __name__ == "__main__":

@@ -99,10 +99,11 @@ def test_a_robot_is_driven_as_by_an_agent_and_nothing_compiles(dfplan, run, port
         (["--port", "70000"], ["--port", "70000", "65535"]),
         (["--host", "no.such.host.invalid"], ["no.such.host.invalid"]),
         (["--limits.waiting", "0"], ["limits.waiting", "0"]),
-        (["--robots.goal", "1", "2", "3"], ["(3,)", "(2,)"]),
+        (["--goal", "1", "2", "3"], ["(3,)", "(2,)"]),
         (["--log", "xml"], ["xml", "json"]),
     ],
 )
+@pytest.mark.filterwarnings("ignore:anyone")
 def test_wrong_options_are_errors(dfplan, run, options, words):
     done = dfplan("serve", run, *options)
     assert done.code == 2
@@ -126,7 +127,7 @@ def test_listening_beyond_this_machine_without_a_key_is_warned_of(
     if is_safe:
         monkeypatch.setenv("DFPLAN_API_KEY", "secret")
     with pytest.warns(UserWarning, match="--api-key") if not is_safe else contextlib.nullcontext():
-        done = dfplan("serve", run, "--host", "0.0.0.0", "--robots.goal", "nan", "1")
+        done = dfplan("serve", run, "--host", "0.0.0.0", "--goal", "nan", "1")
     assert done.code == 2 and "nan" in done.err and "secret" not in done.err
 
 

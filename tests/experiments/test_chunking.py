@@ -13,7 +13,7 @@ from tests.control.test_realtime import EVERY, GOAL
 def drive(agent, steps):
     agent.reset(seed=0)
     for _ in range(steps):
-        agent.act(np.zeros((2, 2), np.float32), np.stack([GOAL, GOAL]))
+        agent.act(np.zeros((1, 2), np.float32), GOAL[None])
     return np.array(agent.actions)[:, 0, 0], np.array(agent.switches)[:, 0]
 
 

@@ -56,7 +56,7 @@ def test_both_stages_equal_one_plan(name):
     matches = (near[:, None] == from_candidates).all(axis=(2, 3))
     assert matches.any(axis=1).all()  # the first tokens are those of a candidate, and final
     if actions:
-        assert (np.diff(np.asarray(beginning.actions)[:, 2 * STRIDE - 1 :], axis=1) == 0).all()
+        assert (np.diff(np.asarray(beginning.actions)[:, 3 * STRIDE - 1 :], axis=1) == 0).all()
 
 
 def test_from_a_warm_start_and_after_a_prefix():

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,14 @@ def losses(out):
     return {record["step"]: record["loss"] for record in records}
 
 
+def from_disk():
+    """Options to read windows from disk, if that is installed; else they come from memory."""
+    if find_spec("grain") is None:
+        return ()
+    assert main(["dataset", "shard", DATASET, "--out", "shards", "--shards", "2"]) == 0
+    return ("--dataset", "shards", "--data.source", "stream")
+
+
 @pytest.fixture
 def children():
     """Child processes, which end with the test."""
@@ -125,7 +134,8 @@ def test_a_killed_process_and_resuming_on_one_two_and_four_devices(folder, child
     assert main([*new, "--out", "base", "--stop-step", "1"]) == 0
     args = ("--init-from", "base")
     out = folder / "run"
-    first = start_two(*args, "--out", out, "--training.fsdp-devices", "2", devices=2)
+    options = ("--out", out, "--training.fsdp-devices", "2", *from_disk())
+    first = start_two(*args, *options, devices=2)
     children += first
     printed = kill_after_a_checkpoint(out, first)
     assert "data 2, fsdp 2 (4 devices, 2 processes)" in printed[0][0] and not printed[1]

@@ -16,11 +16,11 @@ NESTED = Layout(2, 2, goal_dims=(0, 1), observation_shape=(("arm", (1,)), ("hand
 GOAL = [3.0, 4.0]
 
 
-def ask(layout, *requests, **settings):
+def ask(layout, *requests, goal=None):
     """Return the replies to requests, and the planner."""
     planner = FakePlanner(layout)
     agent = Agent(planner, WEIGHTS, layout)  # pyright: ignore
-    robot = Robot(agent, RobotSettings(action_horizon=2, **settings))
+    robot = Robot(agent, RobotSettings(action_horizon=2), goal)
     return [unpack(robot.answer(pack(request), 0.0)) for request in requests], planner
 
 
@@ -50,10 +50,10 @@ def test_entries_that_no_layout_reads_are_ignored():
 def test_a_goal_of_the_request_precedes_those_of_the_observation_and_the_server():
     state = np.zeros(2)
     requests = [{"observation": state, "goal": [1.0, 2.0]}, {"observation": state}]
-    _, planner = ask(VECTOR, *requests, goal=(1.0, 2.0))
+    _, planner = ask(VECTOR, *requests, goal=np.array([1.0, 2.0]))
     assert len(planner.calls) == 1  # the goal has not moved
     requests[1]["goal"] = [3.0, 4.0]
-    _, planner = ask(VECTOR, *requests, goal=(1.0, 2.0))
+    _, planner = ask(VECTOR, *requests, goal=np.array([1.0, 2.0]))
     assert len(planner.calls) == 2
     _, planner = ask(LAYOUT, see(state, (1.0, 2.0)), {**see(state, (5.0, 5.0)), "goal": [1.0, 2.0]})
     assert len(planner.calls) == 1

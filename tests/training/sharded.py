@@ -1,5 +1,6 @@
 """Train on eight virtual devices and print what happened as JSON; run by `test_sharding.py`."""
 
+import importlib.util
 import json
 import re
 
@@ -8,13 +9,16 @@ import numpy as np
 
 from dfplan.config import Config
 from dfplan.data.minari_io import from_episodes
+from dfplan.data.stream import Scale, WindowStream
 from dfplan.data.windows import fit_normalizers, make_training_arrays
 from dfplan.model import Model
 from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.sharding import MIN_SHARDED_BYTES, describe, make_mesh, replicate
 from dfplan.training.step import TrainSpec, init_state, train_until
+from dfplan.training.streamed import StreamedTraining
 from experiments.scale.collectives import collectives
+from tests.on_disk import on_disk
 
 STEPS = 6
 BATCH = 56
@@ -37,11 +41,15 @@ def make_config(optimizer: str) -> Config:
     )
 
 
-def make_spec(config: Config):
+def make_data():
     rng = np.random.default_rng(0)
     states = np.cumsum(rng.normal(size=(12, 40, 3)), axis=1).astype(np.float32)
     actions = rng.normal(size=(12, 40, 2)).astype(np.float32)
-    data = from_episodes(list(states), list(actions), Layout(3, 2, goal_dims=(0, 1)), "walk-v0")
+    return from_episodes(list(states), list(actions), Layout(3, 2, goal_dims=(0, 1)), "walk-v0")
+
+
+def make_spec(config: Config):
+    data = make_data()
     arrays = make_training_arrays(data, config.data, *fit_normalizers(data))
     model = Model(TokenLayout.create(data.layout, config.data), config.net, config.diffusion)
     return TrainSpec(model, config.data, config.training), arrays
@@ -76,8 +84,31 @@ def train(spec: TrainSpec, arrays) -> dict:
     }
 
 
+def train_streamed(spec: TrainSpec) -> dict:
+    """Return the losses of a short training whose windows are read while it runs."""
+    data = make_data()
+    stream = WindowStream(
+        on_disk(data),
+        spec.model.layout,
+        config=spec.data,
+        scale=Scale(*fit_normalizers(data)),
+        batch=BATCH,
+        seed=spec.training.seed,
+    )
+    state = init_state(spec)
+    losses = []
+    with StreamedTraining(spec, stream, 0, STEPS) as training:
+        for stop in range(1, STEPS + 1):
+            state, metrics = training.advance(state, stop)
+            losses.append([float(metrics[name]) for name in ("loss", "inverse_loss", "grad_norm")])
+    return {"losses": losses}
+
+
 def main() -> None:
     results = {}
+    if importlib.util.find_spec("grain"):
+        spec, _ = make_spec(make_config("adamw"))
+        results["adamw, streamed"] = train_streamed(spec._replace(mesh=make_mesh(2, BATCH)))
     for optimizer, sizes in (("adamw", (1, 8)), ("muon", (2,))):
         spec, arrays = make_spec(make_config(optimizer))
         results[f"{optimizer} on one device"] = train(spec, arrays)

@@ -61,6 +61,13 @@ def test_losses_are_those_of_one_device(trained, mesh):
 
 
 @pytest.mark.slow
+def test_windows_from_disk_give_the_same_losses(trained):
+    pytest.importorskip("grain")
+    alone = trained["adamw on one device"]["losses"]
+    np.testing.assert_allclose(trained["adamw, streamed"]["losses"], alone, rtol=1e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mesh", MESHES)
 def test_each_device_holds_its_share_of_the_state(trained, mesh):
     result = trained[mesh]
