@@ -235,7 +235,7 @@ class BatchPlanner:
         request = request._replace(history=jax.tree.map(np.asarray, request.history))
         calls = []
         for rows in _programs(len(request.seeds), limit):
-            part = jax.tree.map(lambda a, rows=rows: a[rows], request)
+            part = _rows(request, rows)
             call = PlanCall(
                 weights=self._weights,
                 keys=plan_keys(part.seeds, part.counts),
@@ -248,7 +248,7 @@ class BatchPlanner:
             calls.append((call,))
         return calls
 
-    def _run(self, name: str, function: Callable, calls: list[tuple[PlanCall, ...]]) -> list:
+    def _run(self, name: str, function: Callable, calls: Sequence[tuple]) -> list:
         """Call a function that runs one program, with each of the arguments, in threads."""
         call = calls[0][0]
         program = (
@@ -294,7 +294,11 @@ def _take(inputs: PlanInputs, mask: np.ndarray, initial_plan: InitialPlan | None
         initial_plan=initial_plan,
         prefix=inputs.prefix,
     )
-    return jax.tree.map(lambda a: a[mask], request)
+    return _rows(request, mask)
+
+
+def _rows(request: _Request, rows: np.ndarray | slice) -> _Request:
+    return jax.tree.map(lambda a: a[rows], request)
 
 
 def _spread(plan: Plan, mask: np.ndarray) -> Plan:
@@ -319,7 +323,7 @@ def _where(mask: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
 
 
-def _in_threads(function: Callable, arguments: list) -> Iterable:
+def _in_threads(function: Callable, arguments: Sequence) -> Iterable:
     workers = min(len(arguments), _cores())
     if workers < 2:
         return map(function, arguments)
