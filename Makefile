@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sb3 ogbench robotics demo maze2d ogbench-mazes robustness paradigms test lint docs wheel clean
+.PHONY: help setup sb3 ogbench openpi robotics demo maze2d ogbench-mazes robustness paradigms test lint docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -36,6 +36,13 @@ sb3: setup ## add Stable-Baselines3 and PyTorch, without which their tests are s
 ogbench: setup ## add OGBench's environments, without which their tests are skipped
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --editable './envs[ogbench]' --constraint constraints.txt
+
+openpi: setup ## add openpi's client, without which its tests are skipped
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	  dm-tree typing_extensions --constraint constraints.txt
+	@: 'it asks for NumPy 1, and runs with NumPy 2'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
+	  openpi-client==0.1.2
 
 robotics: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
 robotics: build/robotics/.installed ## use Fetch, Kitchen and Hand with constraints-robotics.txt

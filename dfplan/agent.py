@@ -10,6 +10,7 @@ import numpy as np
 
 from dfplan.control import loop
 from dfplan.control.batch import BatchPlanner
+from dfplan.control.chunk import Chunk, continue_plans, skip_steps
 from dfplan.control.executor import SynchronousExecutor
 from dfplan.control.inputs import (
     as_goals,
@@ -22,6 +23,7 @@ from dfplan.control.inputs import (
 )
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
+from dfplan.control.plan_maker import PlanMaker
 from dfplan.control.plan_requests import PlanRequests
 from dfplan.control.plausible_range import PlausibleRange
 from dfplan.guidance.check_cost import checked_cost
@@ -37,6 +39,8 @@ from dfplan.types import Cost, Tracker, UserError
 from dfplan.util.compilation_cache import enable_compilation_cache
 from dfplan.util.validate import invalid, is_integer
 
+MAX_STEPS = 1000
+"""Most control steps of a chunk, and between two of them."""
 OVERHEAD_DECAY = 0.9
 """Share of the last estimate of `act`'s own time that remains in the next one."""
 
@@ -65,11 +69,12 @@ class Agent:
         layout: Observation layout: how observations become states and goals.
         tracker: Tracking function that follows plans of states, if
             `planner.config.low_level_controller` is "tracker".
-        dynamics: Dynamics fitted to the data, if `planner.config.sensing` says that observations
-            are noisy or may be missing.
+        dynamics: Dynamics fitted to the data, which `act_chunk` expects robots to follow; needed if
+            `planner.config.sensing` says that observations are noisy or may be missing.
         seed: PRNG seed of the plans; environment i of a batch plans with `seed + i`.
         executor: Executor that runs the planning. By default plans are made in the calling thread,
             or in a thread of their own if `planner.config.timing` sets a deadline or near tokens.
+        plan_maker: What makes the plans, if several agents share it; by default the agent's own.
 
     Attributes:
         planner: Planner.
@@ -92,6 +97,7 @@ class Agent:
         dynamics: LinearDynamics | None = None,
         seed: int = 0,
         executor: Executor | None = None,
+        plan_maker: PlanMaker | None = None,
     ):
         self.planner = planner
         self.weights = weights
@@ -99,12 +105,13 @@ class Agent:
         self._spec = LoopSpec.create(planner, weights, layout, tracker=tracker, dynamics=dynamics)
         self._state_range = PlausibleRange.of(weights.states, layout.origin)
         self._goal_range = self._state_range.take(layout.goal_dims)
-        self._batch_planner = BatchPlanner(planner, weights)
+        self._plan_maker = plan_maker or BatchPlanner(planner, weights)
         self._requests = PlanRequests(executor or self._default_executor())
         self._extra_cost: Cost | None = None
         self._overhead = 0.0  # seconds that `act` needs once its plans are ready
         self._unfinished: list[tuple[PlanInputs, Callable[[], Plan]]] = []
         self._loop: LoopState | None = None  # None from a full reset to the next observation
+        self._chunk: np.ndarray | None = None  # actions that `act_chunk` returned last
         self.reset(seed=seed)
 
     @classmethod
@@ -143,7 +150,13 @@ class Agent:
 
     @classmethod
     def from_run(
-        cls, run: Run, weights: Weights, *, seed: int = 0, executor: Executor | None = None
+        cls,
+        run: Run,
+        weights: Weights,
+        *,
+        seed: int = 0,
+        executor: Executor | None = None,
+        plan_maker: PlanMaker | None = None,
     ) -> "Agent":
         """Return the agent of a run that is already loaded.
 
@@ -152,6 +165,7 @@ class Agent:
             weights: Trained weights of the run.
             seed: PRNG seed of the plans.
             executor: Executor that runs the planning; see the class.
+            plan_maker: What makes the plans; see the class.
 
         Raises:
             UserError: If the run's tracker is needed and is missing or cannot be loaded, or if
@@ -166,9 +180,10 @@ class Agent:
             weights,
             run.layout,
             tracker=tracker,
-            dynamics=get_dynamics(run) if config.sensing.filters else None,
+            dynamics=get_dynamics(run) if config.sensing.filters else run.dynamics,
             seed=seed,
             executor=executor,
+            plan_maker=plan_maker,
         )
 
     @property
@@ -230,6 +245,7 @@ class Agent:
         if mask is None or self._loop is None:
             self._reset_all(seed)
             return
+        self._chunk = None
         mask = as_mask(mask, len(self._loop.elapsed))
         seeds = None if seed is None else as_seeds(seed, len(mask))
         self._loop = loop.reset(self._spec, self._loop, mask, seeds=seeds)
@@ -293,6 +309,46 @@ class Agent:
         self._overhead = max(seconds, OVERHEAD_DECAY * self._overhead)
 
         return self.layout.env_action(action[0] if is_single else action)
+
+    def act_chunk(
+        self, observation: Any, goal: Any = None, *, length: int, executed: int = 1
+    ) -> Chunk:
+        """Return the actions of several control steps for one robot, which `act` begins.
+
+        The first action is the one that `act` would return. The others follow the active plan from
+        the states that the agent's dynamics predict; the longer the robot executes them without
+        asking again, the more it relies on these. At most one plan is made per call.
+
+        Args:
+            observation: Observation of one environment, see `act`.
+            goal: Goal, see `act`.
+            length: Control steps, L.
+            executed: Actions of the last chunk that were executed: the control steps since its
+                observation. Ignored at an episode's start. If they are more than the chunk has, its
+                last action counts as repeated.
+
+        Raises:
+            UserError: See `act`; also if the observation is a batch, or a number is not a positive
+                integer.
+        """
+        for name, value in (("length", length), ("executed", executed)):
+            if not is_integer(value) or not 1 <= value <= MAX_STEPS:
+                raise invalid(name, value, f"an integer from 1 to {MAX_STEPS}")
+        reading = self.layout.local_state(observation)
+        if reading.ndim > 1:
+            raise UserError(f"a chunk for {len(reading)} observations; needed: one observation")
+        reading = self._screen(reading[None])
+        goals = as_goals(self.layout, self.layout.goal(observation) if goal is None else goal, 1)
+        check_goals(self._goal_range, goals)
+        if self._loop is not None and self._chunk is not None:
+            steps = np.minimum(np.arange(1, executed), len(self._chunk) - 1)
+            self._loop = skip_steps(self._spec, self._loop, reading, self._chunk[None, steps])
+        self._chunk = None  # until this one is complete
+        self.act(observation, goal)
+        assert self._loop is not None
+        actions, states = continue_plans(self._spec, self._loop, length)
+        self._chunk = actions[0]
+        return Chunk(self.layout.env_action(actions[0]), self.layout.to_global(states[0]))
 
     def predict(
         self,
@@ -384,7 +440,7 @@ class Agent:
         """
         if not is_integer(batch) or batch < 1:
             raise invalid("batch", batch, "an integer of at least 1")
-        plan = self._batch_planner.compile(batch)
+        plan = self._plan_maker.compile(batch)
         reading = np.asarray(plan.states)[:, 0]
         goal = reading[:, list(self.layout.goal_dims)] if self.layout.goal_dims else None
         state = loop.init(self._spec, np.zeros(batch, int))
@@ -413,15 +469,13 @@ class Agent:
             self._seeds = np.asarray(self._loop.seeds)
             self._plan_counts = np.asarray(self._loop.plan_counts)
         self._loop = None
+        self._chunk = None
         self._requests.cancel()
 
     def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:
         """Activate plans that are ready since the last call, and take in the present."""
         batch = len(reading)
-        check_states(self.layout, reading, None if self._loop is None else len(self.elapsed))
-        reading = screen_states(
-            self._state_range, reading, missing=self.planner.config.sensing.missing
-        )
+        reading = self._screen(reading)
         check_goals(self._goal_range, goals)
         if self._loop is None:
             if len(self._seeds) != batch:
@@ -435,6 +489,12 @@ class Agent:
         self._loop = loop.observe(self._spec, self._loop, reading, goal=goals)
         self._requests.cancel_stale(self._loop)
         return self._loop
+
+    def _screen(self, reading: np.ndarray) -> np.ndarray:
+        """Return readings `[B, S]` without outliers, after checking them."""
+        check_states(self.layout, reading, None if self._loop is None else len(self.elapsed))
+        missing = self.planner.config.sensing.missing
+        return screen_states(self._state_range, reading, missing=missing)
 
     def _request_plans(self, mask: np.ndarray, *, denoising: bool = False) -> None:
         """Submit the planning for the environments in `mask` to the executor."""
@@ -451,7 +511,7 @@ class Agent:
                 self._begin_plans(inputs, limit=len(mask))
                 continue
             self._requests.submit(
-                self._batch_planner.make_plans,
+                self._plan_maker.make_plans,
                 inputs,
                 limit=len(mask),
                 extra_cost=self._extra_cost,
@@ -461,7 +521,7 @@ class Agent:
     def _begin_plans(self, inputs: PlanInputs, limit: int) -> None:
         """Follow the beginnings of plans."""
         assert self._loop is not None
-        beginnings, finish = self._batch_planner.begin_plans(
+        beginnings, finish = self._plan_maker.begin_plans(
             inputs, limit=limit, extra_cost=self._extra_cost
         )
         self._loop = loop.activate(self._spec, self._loop, inputs, beginnings, is_whole=False)

@@ -1,6 +1,7 @@
 """`dfplan dataset`."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -8,7 +9,10 @@ import tyro
 
 from dfplan.cli.common import (
     File,
+    Folder,
+    Integer,
     Integers,
+    Numbers,
     check_at_least,
     check_outputs,
     check_png,
@@ -17,7 +21,7 @@ from dfplan.cli.common import (
     parse,
     write_json,
 )
-from dfplan.cli.progress_bar import step_bar
+from dfplan.cli.progress_bar import detail_bar, step_bar
 from dfplan.cli.table import PlainTable
 from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import open_dataset
@@ -25,14 +29,16 @@ from dfplan.data.profile.findings import findings
 from dfplan.data.profile.measure import measure
 from dfplan.data.profile.profile import Dimension, Profile, summary
 from dfplan.data.profile.sample import take_sample
+from dfplan.data.shards.layout import Choices
+from dfplan.data.shards.write import DEFAULT_SHARDS, write_shards
 from dfplan.data.store.listing import list_datasets
 from dfplan.plots.dataset import draw_dataset
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout
-from dfplan.types import check_choice
+from dfplan.types import UserError, check_choice
 
-COMMANDS = ("show", "list")
+COMMANDS = ("show", "list", "shard")
 COLUMNS = ("dimension", "min", "mean", "std", "max", "at limits", "NaN", "outliers")
 EMPTY = "-"
 
@@ -69,15 +75,47 @@ class List:
     json: File = None
 
 
-Args = Annotated[Show, tyro.conf.subcommand("show")] | Annotated[List, tyro.conf.subcommand("list")]
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Write a dataset as shards that training can stream from disk: dfplan train --dataset DIR.
+
+    An interrupted command continues where it ended. Shards that are there already are checked, and
+    damaged ones are written again.
+
+    Attributes:
+        dataset: Minari id.
+        out: Directory of the shards. (required)
+        shards: Number of shards.
+        workers: Largest number of processes; one per core by default.
+        goal_dims: State dimensions that form the goal, as for `dfplan train`.
+        goal_from: Observation dimensions that hold the desired goal, as for `dfplan train`.
+        goal_value: Constant desired goal, as for `dfplan train`.
+    """
+
+    dataset: DatasetId
+    out: Folder = None
+    shards: int = DEFAULT_SHARDS
+    workers: Integer = None
+    goal_dims: Integers = ()
+    goal_from: Integers = ()
+    goal_value: Numbers = ()
+
+
+Args = (
+    Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Shard, tyro.conf.subcommand("shard")]
+)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Show a dataset, or list the local ones."""
+    """Show a dataset, list the local ones, or write one as shards."""
     command = leading_argument(argv)
     if command:
         check_choice("command of dfplan dataset", command, COMMANDS)
     args: Any = parse(Args, "dataset", argv)  # pyright: ignore[reportArgumentType]
+    if isinstance(args, Shard):
+        return _shard(args)
     check_outputs(args.json)
     return _list(args) if isinstance(args, List) else _show(args)
 
@@ -96,6 +134,33 @@ def _list(args: List) -> int:
         ]
         table.add_row(record["dataset"], *counts, record["problem"])
     console.print(table)
+    return 0
+
+
+def _shard(args: Shard) -> int:
+    if args.out is None:
+        raise UserError("--out is missing: the directory of the shards")
+    check_at_least(1, shards=args.shards, workers=args.workers)
+    choices = Choices(
+        goal_dims=args.goal_dims or None,
+        goal_from=args.goal_from,
+        goal_value=args.goal_value,
+    )
+    dataset = open_dataset(args.dataset)
+    rows = dataset.total_steps + dataset.total_episodes
+    with detail_bar("shards", max(rows, 1)) as advance:
+        manifest = write_shards(
+            args.dataset,
+            args.out,
+            shards=args.shards,
+            choices=choices,
+            workers=args.workers or os.cpu_count() or 1,
+            progress=lambda what, rows: advance(rows, what),
+        )
+    console.print(
+        f"{args.out}: {sum(manifest.rows):,} rows in {len(manifest.rows):,} shards, fingerprint "
+        f"{manifest.fingerprint[:12]}; next: dfplan train --dataset {args.out}"
+    )
     return 0
 
 

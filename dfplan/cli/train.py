@@ -1,8 +1,9 @@
 """`dfplan train`."""
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,9 +44,12 @@ from dfplan.tasks.make_env import UnknownEnvError
 from dfplan.tasks.registry import Task, get_task
 from dfplan.training.loop import Report
 from dfplan.types import UserError
+from dfplan.util.processes import is_leader, join
 
 GOAL = ("goal_dims", "goal_from", "goal_value")
 """Options that describe the goal; attributes of `Layout` have the same names."""
+MACHINE_SETTINGS = ("training.fsdp_devices",)
+"""Settings of the machine rather than the run, which may change when it is resumed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +70,15 @@ class Args:
         goal_value: Constant desired goal, such as 0 0 for a distance.
         preset: Size of network and training: small, default or large.
         init_from: Initialize from the weights of this run, or of a task's pretrained planner; its
-            settings become the defaults, except for training.wandb.
+            settings become the defaults, except for training.wandb, training.fsdp-devices
+            and data.source.
         out: Directory of the new run; must not contain a run. (required)
-        resume: Continue the run in --out, with its own settings.
+        resume: Continue the run in --out, with its own settings except --training.fsdp-devices.
         stop_step: Stop at this training step, to resume later.
+        coordinator_address: HOST:PORT of process 0, for training with several processes; not needed
+            under srun and Open MPI.
+        num_processes: Number of processes.
+        process_id: Number of this process, from 0.
         json: Also write the last metrics of the run to this file.
     """
 
@@ -85,12 +94,25 @@ class Args:
     out: Folder = None
     resume: Flag = False
     stop_step: Integer = None
+    coordinator_address: Text = None
+    num_processes: Integer = None
+    process_id: Integer = None
     json: File = None
     config: Annotated[Config, tyro.conf.arg(name="")] = Config()
 
 
 def main(argv: Sequence[str]) -> int:
     """Train or resume a run."""
+    join(
+        find_option(argv, "--coordinator-address"),
+        _find_integer(argv, "--num-processes"),
+        _find_integer(argv, "--process-id"),
+    )
+    with _quiet_unless_leader():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str]) -> int:
     args, run = _parse(argv)
     if args.out is None:
         raise UserError("--out is missing: the directory of the run")
@@ -117,13 +139,39 @@ def main(argv: Sequence[str]) -> int:
         try:
             trained = _train(args, args.out, argv, report, report_policy)
         except KeyboardInterrupt as interrupt:
-            interrupt.args = (_how_to_resume(args.out),)
+            if is_leader():
+                interrupt.args = (_how_to_resume(args.out),)
             raise
     seconds = time.perf_counter() - start_time
     outcome = f"trained in {seconds:.0f} s" if last else f"already at step {first_step}"
     console.print(f"{args.out}: {outcome}; next: {_next_command(trained, args.out)}")
-    write_result(args.json, {"run": str(args.out), "seconds": seconds, "step": first_step, **last})
+    if is_leader():
+        record = {"run": str(args.out), "seconds": seconds, "step": first_step, **last}
+        write_result(args.json, record)
     return 0
+
+
+def _find_integer(argv: Sequence[str], name: str) -> int | None:
+    """Return the integer that an option has, before the actual parsing.
+
+    Raises:
+        UserError: If it has another value.
+    """
+    text = find_option(argv, name)
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise UserError(f"{name} {text!r} is not an integer") from None
+
+
+@contextlib.contextmanager
+def _quiet_unless_leader() -> Iterator[None]:
+    """Print nothing but errors in processes that do not lead."""
+    console.quiet = not is_leader()
+    try:
+        yield
+    finally:
+        console.quiet = False
 
 
 def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
@@ -143,8 +191,11 @@ def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
     if run:
         config = run.config
     elif init_from:
-        # Only the user may choose to send data elsewhere; a file may not.
-        config = resolve_run(init_from).run.config.override({"training.wandb": ""})
+        # Only the user may choose to send data elsewhere; a file may not. This machine may have
+        # other devices.
+        config = resolve_run(init_from).run.config.override(
+            {"training.wandb": "", "training.fsdp_devices": 1, "data.source": "auto"}
+        )
     else:
         config = make_config(task, preset)
     args = parse(Args, "train", argv, default=Args(preset=preset, config=config))
@@ -157,7 +208,13 @@ def _train(
     args: Args, out: Path, argv: Sequence[str], report: Report, report_policy: Progress
 ) -> Run:
     if args.resume:
-        return resume(out, stop_step=args.stop_step, report=report)
+        return resume(
+            out,
+            fsdp_devices=args.config.training.fsdp_devices,
+            stop_step=args.stop_step,
+            report=report,
+            announce=console.print,
+        )
     try:
         return train(
             _choose_task(args),
@@ -170,6 +227,7 @@ def _train(
             stop_step=args.stop_step,
             report=report,
             policy_progress=report_policy,
+            announce=console.print,
             command=quoted("train", *argv),
         )
     except UnknownEnvError as error:
@@ -209,7 +267,7 @@ def _check_unchanged(run: Run, args: Args) -> None:
     run_settings = _settings(run.task, run.layout, run.config)
     settings = _settings(_replace_parts(run.task, args), layout, args.config)
     for name, value in settings.items():
-        if value != run_settings[name]:
+        if value != run_settings[name] and name not in MACHINE_SETTINGS:
             raise UserError(
                 f"{args.out} was started with {name} {run_settings[name]}, not {value}; "
                 "--resume continues a run with its own settings"

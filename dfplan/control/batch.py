@@ -323,15 +323,15 @@ def _where(mask: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
 
 
-def _in_threads(function: Callable, arguments: Sequence) -> Iterable:
-    workers = min(len(arguments), _cores())
+def _in_threads(function: Callable, arguments: Sequence[tuple]) -> Iterable:
+    workers = min(len(arguments), cores())
     if workers < 2:
         return map(function, arguments)
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(function, arguments))
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux; respects taskset and the like
         return len(os.sched_getaffinity(0))

@@ -43,22 +43,47 @@ class LinearDynamics:
             start: `[E]` first row of each episode.
             length: `[E]` rows of each episode.
         """
+        rows = fitted_rows(start, length)
         state = np.asarray(state, np.float64)
-        has_next = np.ones(len(state), bool)
-        has_next[start + length - 1] = False
-        rows = np.flatnonzero(has_next)
-        rows = rows[:: max(len(rows) // MAX_STEPS, 1)]
-        current = state[rows]
-        change = state[rows + 1] - current
-        inputs = np.concatenate([current, action[rows], np.ones((len(rows), 1))], axis=1)
+        return cls.fit_steps(
+            current=state[rows],
+            action=action[rows],
+            following=state[rows + 1],
+            low=state.min(axis=0),
+            high=state.max(axis=0),
+        )
+
+    @classmethod
+    def fit_steps(
+        cls,
+        *,
+        current: np.ndarray,
+        action: np.ndarray,
+        following: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+    ) -> "LinearDynamics":
+        """Fit least squares to single control steps.
+
+        Args:
+            current: `[N, S]` normalized states.
+            action: `[N, A]` normalized actions.
+            following: `[N, S]` normalized states that the actions led to.
+            low: `[S]` smallest value of each state dimension in the data.
+            high: `[S]` largest value of each state dimension in the data.
+        """
+        current = np.asarray(current, np.float64)
+        change = np.asarray(following, np.float64) - current
+        inputs = np.concatenate([current, action, np.ones((len(current), 1))], axis=1)
         weights = np.linalg.lstsq(inputs, change, rcond=None)[0]
         residual = change - inputs @ weights
-        covariance = residual.T @ residual / len(residual) + MIN_VARIANCE * np.eye(state.shape[1])
+        covariance = residual.T @ residual / len(residual)
+        covariance += MIN_VARIANCE * np.eye(current.shape[1])
         return cls(
             weights=weights.T,
             covariance=covariance,
-            low=state.min(axis=0),
-            high=state.max(axis=0),
+            low=np.asarray(low, np.float64),
+            high=np.asarray(high, np.float64),
         )
 
     @property
@@ -82,3 +107,17 @@ class LinearDynamics:
     def from_dict(cls, d: dict[str, Any]) -> "LinearDynamics":
         """Return the dynamics of a JSON form; the inverse of `to_dict`."""
         return cls(*(np.asarray(d[f.name], np.float64) for f in dataclasses.fields(cls)))
+
+
+def fitted_rows(start: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Return the rows of the control steps that dynamics are fitted to, spread over the data.
+
+    Args:
+        start: `[E]` first row of each episode.
+        length: `[E]` rows of each episode; no step begins at the last one.
+    """
+    steps = length - 1
+    before = np.cumsum(steps) - steps
+    number = np.arange(0, steps.sum(), max(int(steps.sum()) // MAX_STEPS, 1))
+    episode = np.searchsorted(before, number, side="right") - 1
+    return start[episode] + number - before[episode]

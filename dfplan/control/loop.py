@@ -346,16 +346,21 @@ def act(spec: LoopSpec, state: LoopState) -> tuple[Float[XpArray, "B A"], LoopSt
         source = f"low-level controller {spec.planner.config.low_level_controller!r}"
         check_actions(source, action, needed=(len(elapsed), spec.layout.action_dim))
     action = spec.layout.clip_action(action, xp)
+    return action, execute(spec, state, action)
+
+
+def execute(spec: LoopSpec, state: LoopState, action: Float[XpArray, "B A"]) -> LoopState:
+    """Return the state a control step later, in which robots execute these actions."""
+    xp = spec.xp
     estimated = state.filter
     if spec.estimator is not None and estimated is not None:
         estimated = spec.estimator.predict(estimated, action)
-    state = state._replace(
+    return state._replace(
         history=record_action(state.history, action, xp),
         filter=estimated,
         elapsed=xp.where(state.elapsed == NO_PLAN, NO_PLAN, state.elapsed + 1),
         clock=state.clock + 1,
     )
-    return action, state
 
 
 def _committed_prefix(

@@ -11,6 +11,7 @@ from dfplan.control.estimator import FilterState, StateEstimator
 from dfplan.control.history_buffer import HistoryBuffer
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LowLevelController, make_low_level_controller
+from dfplan.control.motion import Motion
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix
 from dfplan.planner.progress import PlanProgress
@@ -35,6 +36,7 @@ class LoopSpec:
         layout: Observation layout, which bounds the actions.
         controller: Low-level controller.
         estimator: State estimator; None if readings are exact and complete. NumPy only.
+        motion: Dynamics of the data; None if unknown. NumPy only.
         progress: Locates robots on their plans.
         xp: Array library, `numpy` or `jax.numpy`.
     """
@@ -43,6 +45,7 @@ class LoopSpec:
     layout: Layout
     controller: LowLevelController
     estimator: StateEstimator | None
+    motion: Motion | None
     progress: PlanProgress
     xp: ModuleType
 
@@ -64,7 +67,8 @@ class LoopSpec:
             weights: Trained weights.
             layout: Observation layout of the task.
             tracker: Tracking function, if `planner.config.low_level_controller` is "tracker".
-            dynamics: Dynamics fitted to the data, if observations are noisy or may be missing.
+            dynamics: Dynamics fitted to the data; needed if observations are noisy or may be
+                missing.
             xp: `numpy` or `jax.numpy`.
 
         Raises:
@@ -91,6 +95,7 @@ class LoopSpec:
             layout=layout,
             controller=make_low_level_controller(planner, weights, tracker, xp=xp),
             estimator=estimator,
+            motion=None if dynamics is None else Motion.create(dynamics, weights),
             progress=PlanProgress(planner.model.layout, weights.states, xp),
             xp=xp,
         )

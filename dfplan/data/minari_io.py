@@ -1,9 +1,11 @@
 """Read Minari datasets into flat arrays of states and actions, checked before any training."""
 
 import dataclasses
+import functools
 import hashlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,9 @@ from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.data.store.dataset import Dataset
 from dfplan.data.store.listing import local_ids
 from dfplan.data.store.root import datasets_root, is_dataset_id
+from dfplan.representation.columns import Columns
 from dfplan.representation.goal_dims import find_goal_dims
+from dfplan.representation.grid import Grid
 from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.representation.origin import choose_origin
 from dfplan.tasks.registry import all_tasks
@@ -48,6 +52,36 @@ class Trajectories:
     fingerprint: str
     reward: np.ndarray | None = None
     terminated: np.ndarray | None = None
+
+    @property
+    def state_columns(self) -> Columns:
+        """Statistics of the states."""
+        return self._columns[0]
+
+    @property
+    def action_columns(self) -> Columns:
+        """Statistics of the actions of all steps."""
+        return self._columns[1]
+
+    @functools.cached_property
+    def _columns(self) -> tuple[Columns, Columns]:
+        is_first = np.zeros(len(self.state), bool)
+        is_first[self.start] = True
+        has_action = np.ones(len(self.action), bool)
+        has_action[self.start + self.length - 1] = False
+        states = Columns.measure(self.state, is_first)
+        return states, Columns.measure(self.action[has_action], is_first[has_action])
+
+    def goal_grid(self) -> Grid | None:
+        """Return the grid of the states in the goal's dimensions; None if `Grid.fit` has none."""
+        dims = list(self.layout.goal_dims)
+        columns = self.state_columns
+        points = self.state[:, dims]
+        return Grid.fit([points], low=columns.low[dims], high=columns.high[dims], count=len(points))
+
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states and actions of these rows."""
+        return self.state[rows], self.action[rows]
 
     @property
     def last_row(self) -> np.ndarray:
@@ -124,8 +158,9 @@ def load_trajectories(
     episodes = [e for e in dataset.iterate_episodes(step_arrays=step_arrays) if len(e)]
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
-    states, actions = zip(*(_read(e, layout, dataset_id) for e in episodes), strict=True)
-    _check_resolution([np.asarray(e.actions).reshape(len(e), -1) for e in episodes], dataset_id)
+    states, actions = zip(*(read_episode(e, layout, dataset_id) for e in episodes), strict=True)
+    offsets = choose_origin([np.asarray(e.actions).reshape(len(e), -1) for e in episodes])
+    check_no_offset(offsets, dataset_id)
     reward, terminated = _read_rewards(episodes, dataset_id) if rewards else (None, None)
     if layout.append_achieved:
         joined = np.concatenate(states)
@@ -181,8 +216,7 @@ def from_episodes(
         arrays.append(np.array(layout.origin))
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        hash_parts(digest, [array], array.shape)
     return Trajectories(
         state=state,
         action=action,
@@ -195,6 +229,20 @@ def from_episodes(
         reward=reward,
         terminated=terminated,
     )
+
+
+def hash_parts(digest: Any, parts: Iterable[np.ndarray], shape: tuple[int, ...]) -> None:
+    """Add an array that comes in parts to a hash.
+
+    Args:
+        digest: Hash of `hashlib`.
+        parts: Parts of the array along its first axis, of one type; at least one.
+        shape: Shape of the whole array.
+    """
+    for number, part in enumerate(parts):
+        if not number:
+            digest.update(f"{part.dtype.str}{shape}".encode())
+        digest.update(np.ascontiguousarray(part).data.cast("B") if part.size else b"")
 
 
 def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np.ndarray]:
@@ -213,7 +261,7 @@ def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np
     return rewards, np.array([bool(np.asarray(e.terminations)[-1]) for e in episodes])
 
 
-def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:
+def read_episode(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:
     """Return checked states `[n+1, S]` and actions `[n+1, A]` of one Minari episode.
 
     States are in the dataset's coordinates, and float64 where float32 does not hold them exactly.
@@ -237,9 +285,17 @@ def _read(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndar
     return state, np.pad(action, ((0, 1), (0, 0)))
 
 
-def _check_resolution(actions: Sequence[np.ndarray], dataset_id: str) -> None:
-    """Check that float32 resolves actions, which unlike states have no origin."""
-    for dim, offset in enumerate(choose_origin(actions)):
+def check_no_offset(offsets: Sequence[float], dataset_id: str) -> None:
+    """Check that float32 resolves actions, which unlike states have no origin.
+
+    Args:
+        offsets: Offset of each action dimension, as of `choose_origin`.
+        dataset_id: Minari id.
+
+    Raises:
+        UserError: If a dimension has an offset.
+    """
+    for dim, offset in enumerate(offsets):
         if offset:
             raise UserError(
                 f"dataset {dataset_id!r}: action dimension {dim} is about {offset:.12g}, too "

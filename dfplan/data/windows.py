@@ -1,18 +1,75 @@
-"""Training windows: batches as a pure function of (seed, step), cut from arrays on the device."""
+"""Training windows: batches as a pure function of (seed, step).
 
-from typing import NamedTuple
+`sample_batch` cuts them from arrays on the device, and `dfplan.data.stream` from files. Both draw
+with `dfplan.data.draw` and make tokens with `assemble`, so that their batches are the same arrays.
+"""
+
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
+from dfplan.data.draw import (
+    RowIndex,
+    WindowDraw,
+    WindowRows,
+    action_rows,
+    draw_batch,
+    draw_gap,
+    frame_offsets,
+    locate_rows,
+    token_rows,
+)
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.stitch import StitchGraph, draw_windows, fit_stitch_graph
+from dfplan.data.training_data import TrainingData
 from dfplan.representation.config import DataConfig
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, UserError
+
+
+class Rest(NamedTuple):
+    """Zeros in SI units, normalized.
+
+    Attributes:
+        state: `[S]`.
+        action: `[A]`.
+    """
+
+    state: Array
+    action: Array
+
+    @classmethod
+    def encode(cls, states: Normalizer, actions: Normalizer) -> "Rest":
+        """Return the zeros of these normalizers."""
+        return cls(
+            state=states.encode(jnp.zeros(states.mean.shape, jnp.float32)),
+            action=actions.encode(jnp.zeros(actions.mean.shape, jnp.float32)),
+        )
+
+
+class WindowValues(NamedTuple):
+    """Values of the rows of a batch, arrays of NumPy or JAX.
+
+    Attributes:
+        frames: `[B, T, F, S]`, states of each token.
+        actions: `[B, T, stride, A]`, actions before each token; None if tokens hold none.
+        state: `[B, S]`, state of the transition.
+        action: `[B, A]`, action taken at it.
+        next_state: `[B, S]`, the state after it.
+        goal: `[B, S]`, the goal's state; `[B]`, quantile of the return, if plans are conditioned on
+            rewards; or None.
+    """
+
+    frames: Any
+    actions: Any
+    state: Any
+    action: Any
+    next_state: Any
+    goal: Any
 
 
 class TrainingArrays(NamedTuple):
@@ -41,6 +98,27 @@ class TrainingArrays(NamedTuple):
     return_quantile: Array | None = None
     stitch: StitchGraph | None = None
 
+    @property
+    def window_index(self) -> RowIndex:
+        """Rows at which a window may begin."""
+        return RowIndex(first=self.first, last=self.last, begin=self.begin)
+
+    def read(self, rows: WindowRows) -> WindowValues:
+        """Return the values of these rows."""
+        goal = None
+        if rows.goal is not None:
+            goal = self.state[rows.goal]
+        elif self.return_quantile is not None:
+            goal = self.return_quantile[rows.state]
+        return WindowValues(
+            frames=self.state[rows.frames],
+            actions=None if rows.actions is None else self.action[rows.actions],
+            state=self.state[rows.state],
+            action=self.action[rows.state],
+            next_state=self.state[rows.next_state],
+            goal=goal,
+        )
+
 
 class Batch(NamedTuple):
     """Clean training tokens.
@@ -63,14 +141,9 @@ class Batch(NamedTuple):
     action: Float[Array, "B A"]
 
 
-def fit_normalizers(data: Trajectories) -> tuple[Normalizer, Normalizer]:
+def fit_normalizers(data: TrainingData) -> tuple[Normalizer, Normalizer]:
     """Fit normalizers to the states, and to the actions of all steps."""
-    has_action = np.ones(len(data.action), bool)
-    has_action[data.start + data.length - 1] = False
-    is_first = np.zeros(len(data.action), bool)
-    is_first[data.start] = True
-    states = Normalizer.fit(data.state, is_first)
-    return states, Normalizer.fit(data.action[has_action], is_first[has_action])
+    return Normalizer.of(data.state_columns), Normalizer.of(data.action_columns)
 
 
 def make_training_arrays(
@@ -96,11 +169,8 @@ def make_training_arrays(
     last = data.last_row
     rows = np.arange(len(data.state))
     begin = rows[last - rows >= config.stride]
-    if not len(begin):
-        raise UserError(
-            f"data.stride {config.stride} is longer than every episode of {data.dataset_id!r}; "
-            f"valid: 1 to {int(data.length.max()) - 1}"
-        )
+    check_stride(data, config.stride)
+    rest = Rest.encode(states, actions)
     quantile = None if return_quantile is None else jnp.asarray(return_quantile, jnp.float32)
     return TrainingArrays(
         state=states.encode(data.state),
@@ -108,11 +178,25 @@ def make_training_arrays(
         first=jnp.asarray(first, jnp.int32),
         last=jnp.asarray(last, jnp.int32),
         begin=jnp.asarray(begin, jnp.int32),
-        rest=states.encode(jnp.zeros(data.state.shape[1], jnp.float32)),
-        idle=actions.encode(jnp.zeros(data.action.shape[1], jnp.float32)),
+        rest=rest.state,
+        idle=rest.action,
         return_quantile=quantile,
         stitch=_stitch_graph(data, config, last) if config.stitch else None,
     )
+
+
+def check_stride(data: TrainingData, stride: int) -> None:
+    """Check that some episode has at least as many steps as a token.
+
+    Raises:
+        UserError: If none has.
+    """
+    longest = int(data.length.max()) - 1
+    if stride > longest:
+        raise UserError(
+            f"data.stride {stride} is longer than every episode of {data.dataset_id!r}; "
+            f"valid: 1 to {longest}"
+        )
 
 
 def _stitch_graph(data: Trajectories, config: DataConfig, last: np.ndarray) -> StitchGraph:
@@ -143,48 +227,55 @@ def sample_batch(
     """
     if training_arrays.stitch is not None:
         return _stitched_batch(key, training_arrays, layout, config, batch=batch)
-    k_begin, k_goal, k_gap, k_start = jax.random.split(key, 4)
-    begin = training_arrays.begin[
-        jax.random.randint(k_begin, (batch,), 0, training_arrays.begin.shape[0], dtype=jnp.int32)
-    ]
-    at_start = jax.random.uniform(k_start, (batch,), jnp.float32) < config.start_fraction
-    begin = jnp.where(at_start, training_arrays.first[begin], begin)
-    first = training_arrays.first[begin]
-    last = training_arrays.last[begin]
-    origin = begin
-    if config.before_start:
-        max_steps = config.before_start * config.stride
-        steps_before = jax.random.randint(
-            jax.random.fold_in(k_start, 1), (batch,), 0, max_steps + 1, dtype=jnp.int32
-        )
-        origin = begin - jnp.where(at_start, steps_before, 0)
-    rows = origin[:, None] + config.stride * jnp.arange(config.tokens, dtype=jnp.int32)[None]
-    frame_offsets = jnp.arange(1 - layout.frame_count, 1, dtype=jnp.int32)[None, None]
-    frames = training_arrays.state[_within(rows[..., None] + frame_offsets, first, last)]
-    after_start = rows >= first[:, None]
-    valid = after_start & (rows <= last[:, None])
+    draw = draw_batch(key, training_arrays.window_index, layout, config=config, batch=batch)
+    values = training_arrays.read(locate_rows(draw, layout, config))
+    return assemble(draw, values, _rest(training_arrays), layout=layout, config=config)
+
+
+def assemble(
+    draw: WindowDraw, values: WindowValues, rest: Rest, *, layout: TokenLayout, config: DataConfig
+) -> Batch:
+    """Make the tokens of windows.
+
+    Args:
+        draw: Windows.
+        values: Values of their rows, normalized.
+        rest: Zeros of the dataset.
+        layout: Token layout.
+        config: Data settings.
+    """
+    rows = token_rows(draw, config)
+    first = draw.first[:, None]
+    after_start = rows >= first
+    valid = after_start & (rows <= draw.last[:, None])
+    frames = values.frames
     actions = None
-    if config.actions:
-        actions = _actions_before(training_arrays, config, rows, first=first, last=last)
-    transition = _transition(k_gap, training_arrays, config, begin=begin)
+    if values.actions is not None:
+        before_start = (action_rows(rows, config) < first[..., None])[..., None]
+        actions = jnp.where(before_start, rest.action, values.actions)
+    gap = draw.gap.astype(jnp.float32)
+    transition = (values.state, values.next_state, gap, values.action)
     if layout.reward_conditioned:
-        assert training_arrays.return_quantile is not None
-        goal = layout.return_quantile_token(training_arrays.return_quantile[begin])[:, None]
+        goal = layout.return_quantile_token(values.goal)[:, None]
         tokens = layout.encode(frames, actions)
         return _with_goal(goal, tokens, valid, transition=transition)
     if not layout.has_goal:
         return Batch(layout.encode(frames, actions), valid, *transition)
-    goal_row = begin + _goal_distance(k_goal, last - begin, config)
-    goal = training_arrays.state[goal_row]
+    goal_row = draw.goal[:, None]
     if config.actions:
-        valid &= rows < goal_row[:, None] + config.stride
+        valid &= rows < goal_row + config.stride
     else:
-        reached = rows[..., None] + frame_offsets >= goal_row[:, None, None]
-        frames = jnp.where(reached[..., None], _at_rest(goal, training_arrays, config), frames)
+        reached = rows[..., None] + frame_offsets(layout) >= goal_row[..., None]
+        at_goal = _at_rest(values.goal, rest, config)
+        frames = jnp.where(reached[..., None], at_goal, frames)
         valid = after_start  # data up to the goal, at rest from there on
-    goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims, jnp.int32)])[:, None]
+    goal = layout.place_goal(values.goal[:, jnp.asarray(layout.goal_dims, jnp.int32)])[:, None]
     tokens = layout.encode(frames, actions)
     return _with_goal(goal, tokens, valid, transition=transition)
+
+
+def _rest(training_arrays: TrainingArrays) -> Rest:
+    return Rest(state=training_arrays.rest, action=training_arrays.idle)
 
 
 def _stitched_batch(
@@ -198,7 +289,7 @@ def _stitched_batch(
     )
     goal = training_arrays.state[windows.goal_row]
     frames = training_arrays.state[windows.rows][:, :, None]
-    at_goal = _at_rest(goal, training_arrays, config)
+    at_goal = _at_rest(goal, _rest(training_arrays), config)
     frames = jnp.where(windows.reached[..., None, None], at_goal, frames)
     goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims, jnp.int32)])[:, None]
     return _with_goal(
@@ -214,24 +305,9 @@ def _with_goal(goal: Array, tokens: Array, valid: Array, transition: tuple) -> B
     return Batch(tokens, jnp.pad(valid, ((0, 0), (1, 0)), constant_values=True), *transition)
 
 
-def _within(rows: Int[Array, "B T K"], first: Array, last: Array) -> Int[Array, "B T K"]:
-    """Clip rows to the window's own episode."""
-    return jnp.clip(rows, first[:, None, None], last[:, None, None])
-
-
-def _actions_before(
-    training_arrays: TrainingArrays, config: DataConfig, rows: Array, first: Array, last: Array
-) -> Float[Array, "B T stride A"]:
-    """Return the `stride` actions that led to each row; zero actions before the episode."""
-    action_rows = rows[..., None] + jnp.arange(-config.stride, 0, dtype=jnp.int32)[None, None]
-    actions = training_arrays.action[_within(action_rows, first, last)]
-    before_start = (action_rows < first[:, None, None])[..., None]
-    return jnp.where(before_start, training_arrays.idle, actions)
-
-
 def _transition(key: Array, training_arrays: TrainingArrays, config: DataConfig, begin: Array):
     # A window starts at least a stride before its episode ends, so the next state exists.
-    gap = jax.random.randint(key, begin.shape, 1, config.stride + 1, dtype=jnp.int32)
+    gap = draw_gap(key, config, begin.shape[0])
     return (
         training_arrays.state[begin],
         training_arrays.state[begin + gap],
@@ -240,30 +316,18 @@ def _transition(key: Array, training_arrays: TrainingArrays, config: DataConfig,
     )
 
 
-def _goal_distance(key: Array, available: Int[Array, "B"], config: DataConfig) -> Int[Array, "B"]:
-    """Draw control steps d to the goal with weight exp(-decay * d / horizon).
-
-    From 1 to min(available, horizon), where `available` steps are left in the episode.
-    """
-    horizon = (config.goal_horizon or config.tokens) * config.stride
-    max_steps = jnp.minimum(available, horizon)
-    u = jax.random.uniform(key, max_steps.shape, jnp.float32)
-    fraction = u * max_steps / horizon
-    if config.goal_decay > 0:
-        mass = -jnp.expm1(-config.goal_decay * max_steps.astype(jnp.float32) / horizon)
-        fraction = -jnp.log1p(-u * mass) / config.goal_decay
-    # Rounding up keeps the exponential weights: each step has the same ratio to the one before.
-    return jnp.clip(jnp.ceil(fraction * horizon).astype(jnp.int32), 1, max_steps)
-
-
-def _at_rest(
-    state: Float[Array, "B S"], training_arrays: TrainingArrays, config: DataConfig
-) -> Float[Array, "B 1 1 S"]:
+def _at_rest(state: Float[Array, "B S"], rest: Rest, config: DataConfig) -> Float[Array, "B 1 1 S"]:
     """Return states with the rest dimensions set to zero (in SI units)."""
     dims = jnp.asarray(config.rest_dims, jnp.int32)
-    return state.at[:, dims].set(training_arrays.rest[dims])[:, None, None]
+    return state.at[:, dims].set(rest.state[dims])[:, None, None]
 
 
 def batch_key(seed: int, step: Array | int) -> Array:
     """Return the PRNG key for the batch of a training step."""
     return jax.random.fold_in(jax.random.key(seed), step)
+
+
+def step_keys(seed: int, step: Array | int) -> tuple[Array, Array]:
+    """Return the keys of a training step: for its windows, and for noise."""
+    k_data, k_noise = jax.random.split(batch_key(seed, step))
+    return k_data, k_noise

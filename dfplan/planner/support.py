@@ -10,14 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
+from dfplan.representation.grid import Grid
 from dfplan.types import Array, ArrayLike
 from dfplan.util.rank import to_rank
-
-SAMPLES_PER_CELL = 256
-"""Average number of samples per cell, at which cells are smaller than obstacles and even rarely
-visited cells contain samples."""
-MAX_DIMS = 3
-"""Largest number of dimensions; a grid with more would be empty nearly everywhere."""
 
 
 @jax.tree_util.register_dataclass
@@ -41,22 +36,19 @@ class DataSupport:
 
         Returns None if there are no dimensions, too many for a grid, or no extent in one of them.
         """
-        points = np.asarray(points, np.float64)
-        dims = points.shape[1]
-        if not 1 <= dims <= MAX_DIMS:
-            return None
         low = points.min(axis=0)
         high = points.max(axis=0)
-        if not (high > low).all():
+        return cls.from_grid(Grid.fit([points], low=low, high=high, count=len(points)))
+
+    @classmethod
+    def from_grid(cls, grid: Grid | None) -> "DataSupport | None":
+        """Return the support of a dataset's grid; None without one."""
+        if grid is None:
             return None
-        cells = max(int((len(points) / SAMPLES_PER_CELL) ** (1 / dims)), 1)
-        size = (high - low) / cells
-        visited = np.zeros((cells,) * dims, bool)
-        visited[tuple(np.minimum((points - low) / size, cells - 1).astype(int).T)] = True
         return cls(
-            low=jnp.asarray(low, jnp.float32),
-            size=jnp.asarray(size, jnp.float32),
-            visited=jnp.asarray(visited),
+            low=jnp.asarray(grid.low, jnp.float32),
+            size=jnp.asarray(grid.size, jnp.float32),
+            visited=jnp.asarray(grid.visited),
         )
 
     def contains(self, points: Float[ArrayLike, "*b G"]) -> Bool[Array, "*b"]:

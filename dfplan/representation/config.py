@@ -7,9 +7,11 @@ from dfplan.util.validate import check_integers, check_numbers, invalid, is_inte
 
 FRAMES = ("last", "stack")
 GOALS = ("state", "reward")
+SOURCES = ("auto", "memory", "stream")
 MAX_TOKENS = 10_000
 MAX_STRIDE = 100_000
 MAX_DECAY = 1000.0
+MAX_THREADS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +49,9 @@ class DataConfig:
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.
+        source: Where training reads from: "memory", or "stream" for shards on disk (extra `scale`),
+            with the same batches; "auto" chooses by the size of the data.
+        threads: Threads that read batches ahead from shards.
 
     Raises:
         UserError: If a value is out of range.
@@ -65,10 +70,14 @@ class DataConfig:
     stitch: bool = False
     split_at_chance: bool = False
     goal: str = "state"
+    source: str = "auto"
+    threads: int = 2
 
     def __post_init__(self):
         check_choice("data.goal", self.goal, GOALS)
         check_choice("data.frames", self.frames, FRAMES)
+        check_choice("data.source", self.source, SOURCES)
+        check_integers(self, "data.", minimum=1, names=["threads"], maximum=MAX_THREADS)
         if not is_integer(self.tokens) or not (2 <= self.tokens <= MAX_TOKENS or self.tokens == 0):
             valid = f"an integer from 2 to {MAX_TOKENS}, or 0 (automatic)"
             raise invalid("data.tokens", self.tokens, valid)
@@ -98,3 +107,13 @@ class DataConfig:
                 "data.stitch needs tokens of single states and goal states; valid with it: "
                 "data.actions false, data.frames last, data.goal state"
             )
+
+    @property
+    def needs_memory(self) -> tuple[str, ...]:
+        """Settings that need the whole dataset in memory, as the user would write them."""
+        settings = {
+            "data.stitch": self.stitch,
+            "data.split_at_chance": self.split_at_chance,
+            "data.goal reward": self.goal == "reward",
+        }
+        return tuple(name for name, is_set in settings.items() if is_set)

@@ -37,9 +37,14 @@ def _is_vector(space) -> bool:
     return space.dtype.kind in NUMERIC_KINDS and not is_image
 
 
+def is_dict_shape(shape: Shape | None) -> bool:
+    """Return whether a shape is that of a Dict."""
+    return bool(shape) and not isinstance(shape[0], int)
+
+
 def length(shape: Shape) -> int:
     """Return the number of elements."""
-    if _is_dict(shape):
+    if is_dict_shape(shape):
         return sum(length(inner) for _, inner in shape)
     return math.prod(shape)
 
@@ -57,7 +62,7 @@ def flatten(value: Any, shape: Shape, what: str, dtype: Any = np.float32) -> np.
     Raises:
         UserError: If the value has another structure or shape.
     """
-    if not _is_dict(shape):
+    if not is_dict_shape(shape):
         return _vector(value, shape, what, dtype)
     keys = [key for key, _ in shape]
     if not isinstance(value, dict):
@@ -112,10 +117,6 @@ def as_numbers(value: Any, what: str, dtype: Any = np.float32) -> np.ndarray:
 
 def _example(array: np.ndarray) -> str:
     return repr(array.ravel()[:1].tolist())[1:-1][:40] if array.size else "nothing"
-
-
-def _is_dict(shape: Shape) -> bool:
-    return bool(shape) and not isinstance(shape[0], int)
 
 
 def _names(keys) -> str:

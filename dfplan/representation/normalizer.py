@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.representation.spread import Spread, scales
+from dfplan.representation.columns import Columns
+from dfplan.representation.spread import scales
 from dfplan.types import ArrayLike
 from dfplan.util.rank import to_rank
 
@@ -41,9 +42,13 @@ class Normalizer:
             data: Rows of one or more sequences, one after the other.
             is_first: `[N]` bool, first row of each sequence; None for a single sequence.
         """
-        data = np.asarray(data, np.float64)
-        std = scales(Spread.measure(data, is_first))
-        return cls(jnp.asarray(data.mean(axis=0), jnp.float32), jnp.asarray(std, jnp.float32))
+        return cls.of(Columns.measure(data, is_first))
+
+    @classmethod
+    def of(cls, columns: Columns) -> "Normalizer":
+        """Return the normalizer of columns with these statistics."""
+        std = scales(columns.spread)
+        return cls(jnp.asarray(columns.mean, jnp.float32), jnp.asarray(std, jnp.float32))
 
     def encode(self, x: ArrayLike) -> jax.Array:
         """Convert `[..., D]` from SI units to normalized units."""

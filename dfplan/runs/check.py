@@ -4,12 +4,12 @@ import dataclasses
 from typing import Any
 
 from dfplan.config import Config, flatten
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.training_data import TrainingData
 from dfplan.representation.layout import Layout, layout_from_spaces
 from dfplan.types import UserError
 
 
-def check_dataset(layout: Layout, data: Trajectories) -> None:
+def check_dataset(layout: Layout, data: TrainingData) -> None:
     """Check that a dataset has the states, goals and actions of a run.
 
     Args:

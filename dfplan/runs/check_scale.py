@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.training_data import TrainingData
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 
@@ -13,7 +13,7 @@ Data in other units or coordinates lie beyond it; other trajectories of the same
 """
 
 
-def check_scale(states: Normalizer, data: Trajectories) -> None:
+def check_scale(states: Normalizer, data: TrainingData) -> None:
     """Check the states of a dataset against the normalizer of a run.
 
     Args:
@@ -26,7 +26,7 @@ def check_scale(states: Normalizer, data: Trajectories) -> None:
     """
     mean = np.asarray(states.mean, np.float64)
     unit = np.maximum(np.asarray(states.std, np.float64), np.abs(mean))
-    data_mean = data.state.mean(axis=0, dtype=np.float64)
+    data_mean = data.state_columns.mean
     is_far = np.abs(data_mean - mean) > MAX_DEVIATIONS * unit
     if is_far.any():
         dim = int(np.argmax(is_far))

@@ -6,9 +6,10 @@ import warnings
 import numpy as np
 
 from dfplan.config import Config
-from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.control.linear_dynamics import LinearDynamics, fitted_rows
 from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import Trajectories
+from dfplan.data.training_data import TrainingData
 from dfplan.data.windows import TrainingArrays, fit_normalizers
 from dfplan.planner.support import DataSupport
 from dfplan.policy.fit import Progress, fit_policy
@@ -31,7 +32,7 @@ TOLERANCE = 0.05
 def fit_run(
     task: Task,
     config: Config,
-    data: Trajectories,
+    data: TrainingData,
     *,
     command: str = "",
     init_from: Run | None = None,
@@ -74,6 +75,7 @@ def fit_run(
     )
     if not run.reward_conditioned:
         return run
+    assert isinstance(data, Trajectories)  # as rewards are learned from data in memory alone
     critic = learn_critic(
         data, states, config.value, stride=config.data.stride, seed=config.training.seed
     )
@@ -150,16 +152,29 @@ def _fit_tolerance(config: Config, goals: Normalizer) -> Config:
     return config.override({"planner.goal.tolerance": TOLERANCE * spread})
 
 
-def _fit_support(data: Trajectories, states: Normalizer) -> DataSupport | None:
+def _fit_support(data: TrainingData, states: Normalizer) -> DataSupport | None:
     """Return the data support; None if a goal dimension is nearly constant."""
     dims = list(data.layout.goal_dims)
-    points = data.state[:, dims]
-    if (np.ptp(points, axis=0) < np.asarray(states.std)[dims]).any():
+    columns = data.state_columns
+    extent = (columns.high - columns.low).astype(np.float32)
+    if (extent < np.asarray(states.std))[dims].any():
         return None
-    return DataSupport.fit(points)
+    return DataSupport.from_grid(data.goal_grid())
 
 
-def _fit_dynamics(data: Trajectories, states: Normalizer, actions: Normalizer) -> LinearDynamics:
-    state = np.asarray(states.encode(data.state))
-    action = np.asarray(actions.encode(data.action))
-    return LinearDynamics.fit(state, action, start=data.start, length=data.length)
+def _fit_dynamics(data: TrainingData, states: Normalizer, actions: Normalizer) -> LinearDynamics:
+    rows = fitted_rows(data.start, data.length)
+    current, action = data.take(rows)
+    following, _ = data.take(rows + 1)
+    columns = data.state_columns
+    # Together, as XLA rounds the division of a single row differently.
+    joined = np.concatenate([current, following, np.stack([columns.low, columns.high])])
+    encoded = np.asarray(states.encode(joined.astype(np.float32)))
+    count = len(rows)
+    return LinearDynamics.fit_steps(
+        current=encoded[:count],
+        action=np.asarray(actions.encode(np.concatenate([action, action])))[:count],
+        following=encoded[count : 2 * count],
+        low=encoded[-2],
+        high=encoded[-1],
+    )

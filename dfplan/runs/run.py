@@ -18,7 +18,12 @@ from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
 from dfplan.data.chance import split_at_chance
-from dfplan.data.minari_io import Trajectories, load_trajectories, open_dataset
+from dfplan.data.minari_io import Trajectories, open_dataset
+from dfplan.data.shards.layout import is_shards
+from dfplan.data.shards.open import choices_of
+from dfplan.data.shards.read import ShardedTrajectories
+from dfplan.data.stream import Scale, WindowStream
+from dfplan.data.training_data import TrainingData
 from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
@@ -35,6 +40,7 @@ from dfplan.runs.check import check_dataset, check_env, check_sizes, spaces_goal
 from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.check_scale import check_scale
 from dfplan.runs.record import encode_record, open_record, write_record
+from dfplan.runs.source import load_memory, load_source
 from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
@@ -127,6 +133,21 @@ class Run:
         planner = PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
         return check_planner(planner)
 
+    def training_source(
+        self, data: Trajectories | ShardedTrajectories
+    ) -> TrainingArrays | WindowStream:
+        """Return a dataset, in memory or on disk, in the form that training takes."""
+        if isinstance(data, Trajectories):
+            return self.training_arrays(data)
+        return WindowStream(
+            data,
+            self.model.layout,
+            config=self.config.data,
+            scale=Scale(states=self.states, actions=self.actions),
+            batch=self.config.training.batch_size,
+            seed=self.config.training.seed,
+        )
+
     def training_arrays(self, data: Trajectories) -> TrainingArrays:
         """Return a dataset in the form that training takes."""
         return_quantile = None
@@ -157,23 +178,33 @@ class Run:
         """
         dataset_id = dataset_id or self.task.dataset
         self.check_sizes(dataset_id)
-        data = load_trajectories(
-            dataset_id,
-            goal_dims=self.goal_dims,
-            goal_from=self.layout.goal_from,
-            goal_value=self.layout.goal_value,
-            origin=self.layout.origin,
-            rewards=self.reward_conditioned,
-        )
+        choices = choices_of(self.layout)
+        data = load_memory(dataset_id, choices, rewards=self.reward_conditioned)
         self.check_dataset(data)
         return split_at_chance(data) if self.config.data.split_at_chance else data
+
+    def load_training_data(self) -> Trajectories | ShardedTrajectories:
+        """Return the training dataset, in memory or on disk as `data.source` says.
+
+        Raises:
+            UserError: As `load_data`.
+        """
+        if self.config.data.source != "stream":
+            return self.load_data()
+        data = load_source(self.config.data, self.task.dataset, choices_of(self.layout))
+        self.check_dataset(data)
+        return data
 
     def check_sizes(self, dataset_id: str) -> None:
         """Check the number of states and actions of a dataset, before it is read.
 
+        Those of shards are not checked, as they are known only with the rest of their layout.
+
         Raises:
             UserError: If it is not on this machine, or a number differs; the message names both.
         """
+        if is_shards(dataset_id):
+            return
         dataset = open_dataset(dataset_id)
         check_sizes(
             self.layout,
@@ -182,7 +213,7 @@ class Run:
             subject=f"dataset {dataset_id!r}",
         )
 
-    def check_dataset(self, data: Trajectories) -> None:
+    def check_dataset(self, data: TrainingData) -> None:
         """Check that a dataset has the states, goals and actions that this run was trained with.
 
         Raises:

@@ -1,27 +1,26 @@
 """Orbax checkpoints of a training run: averaged weights and training state, as separate items."""
 
+import concurrent.futures
 import contextlib
-import json
-import re
-import tempfile
-import zlib
-from collections.abc import Iterator
+import functools
 from pathlib import Path
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import jax
-import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
+from dfplan.training.checkpoint_contents import array_shapes, check_contents, write_contents
+from dfplan.training.orbax_io import Processes, alone, literal_path, make_loader, make_saver, placed
 from dfplan.training.quiet_threads import quiet_threads
 from dfplan.training.step import TrainState
 from dfplan.types import PyTree, UserError, one_line
 from dfplan.util import files
 from dfplan.util.places import write_error
+from dfplan.util.processes import from_leader, is_leader
 
-CONTENTS = "contents.json"
-PLAIN_PATH = re.compile(r"[\w/ .,=+@~-]*")
-"""Paths that Orbax does not interpret as a pattern or a cloud bucket."""
+ITEMS = ("weights", "training")
+ORBAX = "orbax"
+"""Folder that Orbax writes, in the hidden directory that becomes a checkpoint."""
 
 
 class CheckpointStore:
@@ -31,27 +30,29 @@ class CheckpointStore:
     killed run leaves the last good one. Weights (the moving average, all that planning needs) and
     training state are separate items, so that evaluation reads only the weights.
 
+    Threads write a checkpoint while training continues. Of several processes, each writes its
+    shards, and process 0 completes the checkpoint.
+
     Args:
         directory: Directory of the checkpoints; created with the first one.
         keep: Number of checkpoints to keep.
+        keep_period: Checkpoints of steps that are multiples of this are kept, too; 0 for none.
     """
 
-    def __init__(self, directory: Path, keep: int = 2):
+    def __init__(self, directory: Path, keep: int = 2, keep_period: int = 0):
         self.directory = Path(directory).absolute()
         self._keep = keep
-        self._open: ocp.Checkpointer | None = None
+        self._keep_period = keep_period
+        self._pending: _Pending | None = None
+        self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    @property
-    def _orbax(self) -> ocp.Checkpointer:
-        if self._open is None:
-            self._open = ocp.Checkpointer(ocp.StandardCheckpointHandler())
-        return self._open
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        # After a failure, the other processes may have ended and would be waited for in vain.
+        if kind is None or jax.process_count() == 1:
+            self.close()
 
     def steps(self) -> list[int]:
         """Return the steps of all checkpoints in ascending order."""
@@ -64,14 +65,21 @@ class CheckpointStore:
         return max(self.steps(), default=None)
 
     def save(self, state: TrainState) -> None:
-        """Write a checkpoint of `state` at its step, unless there is one already.
+        """Begin to write a checkpoint of `state` at its step, unless there is one already.
+
+        Returns as soon as the state has been copied, so that it may be donated.
 
         Raises:
-            UserError: If it cannot be written, such as on a full disk; the older ones are kept.
+            UserError: If this or the previous checkpoint cannot be written, such as on a full disk;
+                the older ones are kept.
         """
+        self.wait()
         step = int(state.step)
-        if step != self.latest():
-            self._write(step, {"weights": state.ema, "training": state._replace(ema=None)})
+        items = {"weights": state.ema, "training": state._replace(ema=None)}
+        with contextlib.ExitStack() as staging:
+            new = from_leader(lambda: self._stage(step, staging))
+            if new:
+                self._begin(self._saver, step, items, new=Path(new), staging=staging.pop_all())
 
     def save_weights(self, step: int, weights: PyTree) -> None:
         """Write a checkpoint of weights only: enough to plan, not to resume training.
@@ -79,8 +87,16 @@ class CheckpointStore:
         Raises:
             UserError: See `save`.
         """
-        # NumPy arrays need fewer files, as Orbax records no devices for them.
-        self._write(step, {"weights": jax.device_get(weights)})
+        self._save_alone(step, {"weights": weights})
+
+    def save_initial(self, state: TrainState) -> None:
+        """Write a checkpoint of a state that this process holds, without the other processes.
+
+        Raises:
+            UserError: See `save`.
+        """
+        items = {"weights": state.ema, "training": state._replace(ema=None)}
+        self._save_alone(int(state.step), items)
 
     def check_resumable(self) -> None:
         """Check that training can resume from the newest checkpoint, or start from scratch.
@@ -95,24 +111,79 @@ class CheckpointStore:
                 "resume training from the run that was packed"
             )
 
-    def _write(self, step: int, items: dict[str, PyTree]) -> None:
+    def _save_alone(self, step: int, items: dict[str, PyTree]) -> None:
+        with contextlib.ExitStack() as staging:
+            new = self._stage(step, staging)
+            # NumPy arrays need fewer files, as Orbax records no devices for them.
+            items = jax.device_get(items)
+            if new:
+                self._begin(self._lone_saver, step, items, new=Path(new), staging=staging.pop_all())
+        self.wait()
+
+    def _stage(self, step: int, staging: contextlib.ExitStack) -> str:
+        """Return a new hidden directory for a checkpoint; "" if there is one of this step."""
+        if step == self.latest():
+            return ""
         path = self.directory / str(step)
-        with files.atomic_directory(path) as new:
+        return str(staging.enter_context(files.atomic_directory(path)))
+
+    def _begin(
+        self,
+        saver: ocp.AsyncCheckpointer,
+        step: int,
+        items: dict[str, PyTree],
+        new: Path,
+        staging: contextlib.ExitStack,
+    ) -> None:
+        """Begin to write items into a directory that becomes a checkpoint with `staging`'s end."""
+        path = self.directory / str(step)
+        shapes = {name: array_shapes(tree) for name, tree in items.items()}
+        args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
+        with contextlib.ExitStack() as scope, staging:
+            scope.enter_context(quiet_threads())
+            folder = scope.enter_context(literal_path(new))
             try:
-                with quiet_threads(), _orbax_path(new) as folder:
-                    for name, tree in items.items():
-                        self._orbax.save(folder / name, args=ocp.args.StandardSave(tree))
+                saver.save(folder / ORBAX, args=ocp.args.Composite(**args))
             except Exception as error:  # Orbax and TensorStore raise many types of errors here
                 raise write_error(path, error) from error
-            # These contain this machine's paths, and Orbax needs them only where renames are
-            # not atomic.
-            for marker in new.rglob("commit_success.txt"):
-                marker.unlink()
-            _write_contents(new, items)
-        self.remove_old()
+            done = self._thread.submit(self._commit, saver, new, shapes, staging.pop_all())
+            self._pending = _Pending(path, done, scope.pop_all())
+
+    def _commit(
+        self,
+        saver: ocp.AsyncCheckpointer,
+        new: Path,
+        shapes: dict[str, Any],
+        staging: contextlib.ExitStack,
+    ) -> None:
+        """Complete a checkpoint once Orbax has written all of it; process 0 does so for all."""
+        with staging:
+            saver.wait_until_finished()
+            if is_leader():
+                _complete(new, shapes)
+        if is_leader():
+            self.remove_old()
+
+    def wait(self) -> None:
+        """Wait until the checkpoint that was begun last is complete.
+
+        Raises:
+            UserError: If it cannot be written; the older ones are kept.
+        """
+        pending = self._pending
+        self._pending = None
+        if pending is None:
+            return
+        with pending.scope:
+            try:
+                pending.done.result()
+            except UserError:
+                raise
+            except Exception as error:  # Orbax and TensorStore raise many types of errors here
+                raise write_error(pending.path, error) from error
 
     def remove_old(self) -> None:
-        """Remove what killed processes left, and all but the newest checkpoints.
+        """Remove what killed processes left, and all but the checkpoints to keep.
 
         Raises:
             UserError: If something cannot be removed.
@@ -120,7 +191,8 @@ class CheckpointStore:
         if self.directory.is_dir():
             files.remove_leftovers(self.directory)
         for step in self.steps()[: -self._keep]:
-            files.remove_directory(self.directory / str(step))
+            if not self._keep_period or step % self._keep_period:
+                files.remove_directory(self.directory / str(step))
 
     def load_weights(self, like: PyTree) -> PyTree:
         """Return the newest weights, on this process's first device.
@@ -131,22 +203,25 @@ class CheckpointStore:
         Raises:
             UserError: If there is no checkpoint, it is damaged, or its shapes differ.
         """
-        return self._restore(weights=like)["weights"]
+        return self._restore(alone(), weights=like)["weights"]
 
     def load_state(self, like: TrainState) -> TrainState:
-        """Return the newest training state, including its weights.
+        """Return the newest training state, including its weights; all processes call this.
 
         Args:
-            like: State of the same structure and shapes.
+            like: State of the same structure and shapes. A `ShapeDtypeStruct` with a sharding is
+                loaded with it, whatever devices the state was saved from; any other array onto this
+                process's first device.
 
         Raises:
             UserError: See `load_weights` and `check_resumable`.
         """
         self.check_resumable()
-        item = self._restore(weights=like.ema, training=like._replace(ema=None))
+        item = self._restore(Processes(), weights=like.ema, training=like._replace(ema=None))
         return TrainState(*item["training"])._replace(ema=item["weights"])
 
-    def _restore(self, **like: PyTree):
+    def _restore(self, processes: Processes, **like: PyTree):
+        self.wait()
         step = self.latest()
         if step is None:
             raise UserError(
@@ -154,82 +229,65 @@ class CheckpointStore:
             )
         path = self.directory / str(step)
         try:
-            _check_contents(path, like)
-            with quiet_threads(), _orbax_path(path) as folder:
-                return {name: self._load(folder / name, tree) for name, tree in like.items()}
+            check_contents(path, like)
+            with quiet_threads(), literal_path(path) as folder, make_loader(processes) as loader:
+                return {
+                    name: loader.restore(folder / name, args=ocp.args.StandardRestore(placed(tree)))
+                    for name, tree in like.items()
+                }
         except Exception as error:  # Orbax and TensorStore raise many types of errors here
             raise UserError(
                 f"checkpoint {path} is damaged or belongs to another model "
                 f"({one_line(error)}); delete it to fall back to an older one"
             ) from error
 
-    def _load(self, path: Path, like: PyTree) -> PyTree:
-        return self._orbax.restore(path, args=ocp.args.StandardRestore(_abstract(like)))
+    @functools.cached_property
+    def _saver(self) -> ocp.AsyncCheckpointer:
+        return self._open.enter_context(make_saver(Processes(), ITEMS))
+
+    @functools.cached_property
+    def _lone_saver(self) -> ocp.AsyncCheckpointer:
+        return self._open.enter_context(make_saver(alone(), ITEMS))
+
+    @functools.cached_property
+    def _thread(self) -> concurrent.futures.Executor:
+        return self._open.enter_context(concurrent.futures.ThreadPoolExecutor(1))
 
     def close(self) -> None:
-        """Release Orbax's threads."""
-        if self._open is not None:
+        """Wait for what is being written, and release Orbax's threads.
+
+        Raises:
+            UserError: See `wait`.
+        """
+        try:
+            self.wait()
+        finally:
             self._open.close()
-            self._open = None
+            self._open = contextlib.ExitStack()
+            for name in ("_saver", "_lone_saver", "_thread"):
+                self.__dict__.pop(name, None)
 
 
-@contextlib.contextmanager
-def _orbax_path(folder: Path) -> Iterator[Path]:
-    """Yield a path of the folder that Orbax reads literally; if necessary, a temporary link.
+class _Pending(NamedTuple):
+    """A checkpoint that is being written.
 
-    Orbax interprets square brackets as patterns, a backslash as a slash and "gs:" as a cloud.
+    Attributes:
+        path: Its final directory.
+        done: Result of the thread that completes it.
+        scope: Contexts that must last until then.
     """
-    if PLAIN_PATH.fullmatch(str(folder)):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        link = Path(directory) / "link"
-        link.symlink_to(folder)
-        yield link
+
+    path: Path
+    done: concurrent.futures.Future[None]
+    scope: contextlib.ExitStack
 
 
-def _abstract(tree: PyTree) -> PyTree:
-    # The saved sharding may name devices that this machine does not have.
-    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct(jnp.shape(a), jnp.result_type(a), sharding=sharding), tree
-    )
-
-
-def _shapes(tree: PyTree) -> dict[str, list[int]]:
-    leaves = jax.tree.leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): list(jnp.shape(leaf)) for path, leaf in leaves}
-
-
-def _write_contents(checkpoint: Path, items: dict[str, PyTree]) -> None:
-    """Record the checksum of every file of a complete checkpoint, and the shapes of its arrays."""
-    paths = sorted(path for path in checkpoint.rglob("*") if path.is_file())
-    record = {
-        "files": {p.relative_to(checkpoint).as_posix(): zlib.crc32(p.read_bytes()) for p in paths},
-        "shapes": {name: _shapes(tree) for name, tree in items.items()},
-    }
-    (checkpoint / CONTENTS).write_text(json.dumps(record))
-
-
-def _check_contents(checkpoint: Path, like: dict[str, PyTree]) -> None:
-    """Check some items before Orbax reads them, as its own failures flood the terminal.
-
-    Raises:
-        OSError: If a file is missing.
-        ValueError: If a file has changed since it was written, or a shape differs from `like`.
-    """
-    record = json.loads((checkpoint / CONTENTS).read_text())
-    for item, tree in like.items():
-        saved = record["shapes"][item]
-        expected = _shapes(tree)
-        for name in sorted({*saved, *expected}):
-            if saved.get(name) != expected.get(name):
-                raise ValueError(
-                    f"{item}{name}: shape {saved.get(name, 'none')}, "
-                    f"but the model has {expected.get(name, 'none')}"
-                )
-    for name, crc in record["files"].items():
-        if ".." in Path(name).parts:
-            raise ValueError(f"{CONTENTS} names {name!r}, a file elsewhere")
-        if name.partition("/")[0] in like and zlib.crc32((checkpoint / name).read_bytes()) != crc:
-            raise ValueError(f"{name} has changed since it was written")
+def _complete(new: Path, shapes: dict[str, Any]) -> None:
+    """Move what Orbax has written to its place in a checkpoint, and record its contents."""
+    for path in (new / ORBAX).iterdir():
+        path.replace(new / path.name)
+    (new / ORBAX).rmdir()
+    # These contain this machine's paths, and Orbax needs them only where renames are not atomic.
+    for marker in new.rglob("commit_success.txt"):
+        marker.unlink()
+    write_contents(new, shapes)

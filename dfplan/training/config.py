@@ -17,12 +17,16 @@ class TrainingConfig:
 
     Attributes:
         steps: Optimizer steps.
-        batch_size: Sequences per step.
+        batch_size: Sequences per step, of all devices together; these must divide it.
         seed: PRNG seed for initialization, batches and noise; below 2**32.
         ema: Decay of the moving average of the parameters, which is what plans are made with.
         log_every: Steps per call of the compiled program and per line of metrics; a checkpoint in
             between splits them.
-        save_every: Steps between checkpoints; the last step is always saved.
+        save_every: Steps between checkpoints; the last step is always saved. The newest two are
+            kept.
+        keep_period: Checkpoints of steps that are multiples of this are kept, too; 0 for none.
+        fsdp_devices: Devices that share one copy of parameters and optimizer state (FSDP), for
+            models that do not fit on one; must divide the devices. The rest is data parallel.
         wandb: Weights & Biases project to log to as well (extra `wandb`); empty for none.
         objective: What a step learns.
         optimizer: How parameters are updated.
@@ -37,6 +41,8 @@ class TrainingConfig:
     ema: float = 0.999
     log_every: int = 50
     save_every: int = 500
+    keep_period: int = 0
+    fsdp_devices: int = 1
     wandb: str = ""
     objective: ObjectiveConfig = ObjectiveConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -45,5 +51,7 @@ class TrainingConfig:
         check_integers(self, "training.", minimum=1, names=["steps", "save_every"])
         names = ["batch_size", "log_every"]
         check_integers(self, "training.", minimum=1, names=names, maximum=MAX_BATCH)
+        check_integers(self, "training.", minimum=0, names=["keep_period"])
+        check_integers(self, "training.", minimum=1, names=["fsdp_devices"])
         check_numbers(self, "training.", ["ema"], high=1.0, open_high=True)
         check_integers(self, "training.", minimum=0, names=["seed"], maximum=SEEDS - 1)

@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from dfplan.types import UserError
 from dfplan.util.locks import LOCK, acquire, acquire_or_warn, exclusive, release
 from dfplan.util.places import STAGING, hidden_name, resolve, writing
 
+CHUNK_BYTES = 2**24
 LEFTOVER = re.compile(rf"\..*\.[0-9a-f]{{8}}{re.escape(STAGING)}")
 
 
@@ -154,6 +156,15 @@ def remove_directory(path: Path) -> None:
     """
     with writing(path), _staging(path) as stage:
         path.replace(stage / "old")
+
+
+def checksum(path: Path) -> int:
+    """Return the CRC-32 of a file, which may be larger than memory."""
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            crc = zlib.crc32(chunk, crc)
+    return crc
 
 
 def folder_size(folder: Path) -> int:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from experiments.common.stages import run_stages, stage_parser
+from experiments.ogbench.ablations import run_ablations
 from experiments.ogbench.evaluate import evaluate, time_plans
 from experiments.ogbench.figures import draw_figures
 from experiments.ogbench.study import NAMES, Study
@@ -21,6 +22,7 @@ STAGES: dict[str, Callable[[Study], None]] = {
     **DEFAULT_STAGES,
     "latency": time_plans,
     "figures": draw_figures,
+    "ablations": run_ablations,
 }
 
 

@@ -129,7 +129,7 @@ def config(folder: Path) -> Case:
 def checkpoint(folder: Path) -> Case:
     """The files of a checkpoint, half of them with fitting checksums."""
     from dfplan.runs.run import Run, load_weights
-    from dfplan.training.checkpoint import CONTENTS
+    from dfplan.training.checkpoint_contents import CONTENTS
 
     run = Run.load(pretrained())
     shutil.copytree(pretrained(), folder / "run")

@@ -34,7 +34,10 @@ README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"  # run by test_tutorial.py
 DATASETS = ROOT / "docs" / "datasets.md"  # run by test_datasets_page.py, which makes its files
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9.-]*[a-z0-9]")
-OTHER_PROGRAM = re.compile(r"python (-m (?!dfplan)|scripts/).*|Without `--minutes`")
+OTHER_PROGRAM = re.compile(
+    r"(python (-m (?!dfplan)|scripts/)|docker|pip install|#SBATCH|srun --).*"
+    r"|Without `--minutes`|`--ntasks-\S+"
+)
 NUMBER = re.compile(r"\d+\.\d+")
 
 
@@ -79,7 +82,8 @@ def test_every_flag_exists(capfd, run):
     capfd.readouterr()
     for command in COMMANDS:
         assert main([command, *subject.get(command, []), "--help"]) == 0
-    assert main(["dataset", "show", "--help"]) == 0
+    for command in ("show", "shard"):
+        assert main(["dataset", command, "--help"]) == 0
     flags = {*FLAG.findall(capfd.readouterr().out), "--help"}
     for page in PAGES:
         text = OTHER_PROGRAM.sub("", page.read_text())

@@ -123,10 +123,12 @@ def test_user_errors_pass(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", ["eval", "plan", "render", "report", "predict", "info", "bench", "pack", "export"]
+    "command",
+    ["eval", "serve", "plan", "render", "report", "predict", "info", "bench", "pack", "export"],
 )
 def test_a_missing_run(capsys, command):
-    for argv in ([], ["--json", "x.json"]):
+    options = ["--log", "json"] if command == "serve" else ["--json", "x.json"]
+    for argv in ([], options):
         text = error(capsys, command, *argv)
         assert "RUN is missing" in text and f"dfplan {command} --help" in text
         assert "(required)" not in text

@@ -30,7 +30,7 @@ GOALS = np.asarray(GOAL)[ROWS]
 
 def plan(monkeypatch, apart, cores=1, rows=slice(None), **settings):
     monkeypatch.setattr(batch, "runs_apart", lambda: apart)
-    monkeypatch.setattr(batch, "_cores", lambda: cores)
+    monkeypatch.setattr(batch, "cores", lambda: cores)
     planner = BatchPlanner(make_planner(MODEL), make_weights(MODEL))
     history = History(*(leaf[rows] for leaf in HISTORY))
     return planner.plan(SEEDS[rows], COUNTS[rows], history, GOALS[rows], limit=5, **settings)
@@ -81,7 +81,7 @@ class Slow:
 
 def test_cores_share_the_programs_once_the_first_has_compiled(monkeypatch):
     monkeypatch.setattr(batch, "runs_apart", lambda: True)
-    monkeypatch.setattr(batch, "_cores", lambda: 3)
+    monkeypatch.setattr(batch, "cores", lambda: 3)
     slow = Slow()
     planner = BatchPlanner(slow, None)
     for rows in (4, 3):  # the first of the four alone, as it compiles

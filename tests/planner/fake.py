@@ -61,7 +61,7 @@ class FakePlanner:
         never = np.full(len(keys), (horizon + 1.5) * STRIDE, np.float32)
         arrival = never
         if goal is not None:
-            steps = 2 * np.linalg.norm(present - goal, axis=-1)
+            steps = 2 * np.linalg.norm(present[:, : goal.shape[-1]] - goal, axis=-1)
             arrival = np.where(steps <= horizon * STRIDE, steps, never).astype(np.float32)
         steps = (len(keys), 3, 2, horizon + 1, layout.state_dim)
         return Plan(

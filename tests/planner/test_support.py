@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.planner.support import SAMPLES_PER_CELL, DataSupport
+from dfplan.planner.support import DataSupport
+from dfplan.representation.grid import SAMPLES_PER_CELL
 
 RNG = np.random.default_rng(0)
 

@@ -37,6 +37,14 @@ class Dataset:
         default_factory=lambda: gym.spaces.Box(-np.inf, np.inf, (2,))
     )
 
+    @property
+    def total_episodes(self):
+        return len(self.episodes)
+
+    @property
+    def total_steps(self):
+        return sum(map(len, self.episodes))
+
     def iterate_episodes(self, **kwargs):
         return iter(self.episodes)
 
@@ -61,7 +69,7 @@ def dataset(tiny_data, monkeypatch):
             raise UserError(f"no dataset {dataset_id!r} here")
         return data
 
-    for module in ("dfplan.data.minari_io", "dfplan.runs.run"):
+    for module in ("dfplan.data.minari_io", "dfplan.runs.run", "dfplan.runs.source"):
         monkeypatch.setattr(f"{module}.open_dataset", open_dataset)
     return data
 
@@ -205,7 +213,7 @@ def test_an_existing_run_is_not_touched(dataset, tiny_config, tmp_path, monkeypa
     def fail(*args, **kwargs):
         pytest.fail("data was read")
 
-    monkeypatch.setattr(train_module, "load_trajectories", fail)
+    monkeypatch.setattr(train_module, "load_source", fail)
     with pytest.raises(UserError, match=r"run.*--resume") as error:
         train(TASK, tiny_config, tmp_path, goal_dims=GOAL)
     assert str(tmp_path) in str(error.value)

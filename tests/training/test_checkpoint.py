@@ -4,11 +4,13 @@ import dataclasses
 import errno
 import re
 import shutil
+import threading
 
 import jax
 import jax.numpy as jnp
 import pytest
 
+from dfplan.training import checkpoint
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.step import init_state
 from dfplan.types import UserError
@@ -64,10 +66,53 @@ def test_the_newest_two_are_kept_and_none_is_written_twice(directory, state):
     metadata = directory / "3" / "contents.json"
     with CheckpointStore(directory) as store:
         store.save(state._replace(step=jnp.int32(3)))
+        store.wait()
         assert sorted(p.name for p in directory.iterdir()) == ["2", "3"]
         written = metadata.stat().st_mtime_ns
         store.save(state._replace(step=jnp.int32(3)))
+        store.wait()
         assert metadata.stat().st_mtime_ns == written
+
+
+def test_a_checkpoint_is_written_while_the_caller_goes_on(directory, state, monkeypatch):
+    """It stays hidden until its checksums are there, and the next one waits for it."""
+    checksums = threading.Event()
+    write_contents = checkpoint.write_contents
+
+    def wait_and_write(*args):
+        assert checksums.wait(60)
+        write_contents(*args)
+
+    monkeypatch.setattr(checkpoint, "write_contents", wait_and_write)
+    with CheckpointStore(directory) as store:
+        store.save(state._replace(step=jnp.int32(3)))
+        assert store.latest() == 2
+        checksums.set()
+        store.save(state._replace(step=jnp.int32(4)))
+        assert store.latest() == 3
+    assert store.steps() == [3, 4]
+
+
+def test_an_error_of_the_writing_thread_is_raised_by_the_next_call(directory, state, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with CheckpointStore(directory) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "write_contents", fail)
+            store.save(state._replace(step=jnp.int32(3)))
+            with pytest.raises(UserError, match=rf"cannot write {directory / '3'}.*No space left"):
+                store.save(state._replace(step=jnp.int32(4)))
+        store.save(state._replace(step=jnp.int32(4)))
+    assert sorted(p.name for p in directory.iterdir()) == ["2", "4"]
+
+
+def test_checkpoints_of_the_period_are_kept(directory, state):
+    with CheckpointStore(directory, keep=1, keep_period=2) as store:
+        for step in (3, 4, 5, 6, 7):
+            (directory / str(step)).mkdir(exist_ok=True)
+            store.remove_old()
+        assert store.steps() == [2, 4, 6, 7]
 
 
 def test_what_a_killed_process_left_is_removed_without_writing(directory):
@@ -187,10 +232,11 @@ def test_a_checkpoint_that_cannot_be_written(directory, load, state, capfd):
             store.save(state._replace(step=jnp.int32(step)))
 
     instants = count_instants(directory, lambda: save(3))
-    messages = [
-        attempt(number, directory, lambda step=3 + number: save(step), code=errno.ENOSPC)
-        for number in range(1, instants + 1, 7)
-    ]
+    messages = []
+    for number in range(1, instants + 1, 5):
+        step = 3 + number
+        messages.append(attempt(number, directory, lambda step=step: save(step), errno.ENOSPC))
+        assert messages[-1] or CheckpointStore(directory).latest() == step
     refusals = list(filter(None, messages))
     assert len(refusals) >= 3
     for message in refusals:

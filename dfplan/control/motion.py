@@ -1,0 +1,36 @@
+"""Motion: how robots are expected to move, by the linear dynamics of the data."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from dfplan.control.estimator import AffineMap
+from dfplan.control.linear_dynamics import LinearDynamics
+from dfplan.planner.plan import Weights
+
+
+class Motion(NamedTuple):
+    """Linear dynamics in SI units.
+
+    Attributes:
+        dynamics: Dynamics fitted to the data, normalized units.
+        states: Normalization of states.
+        actions: Normalization of actions.
+    """
+
+    dynamics: LinearDynamics
+    states: AffineMap
+    actions: AffineMap
+
+    @classmethod
+    def create(cls, dynamics: LinearDynamics, weights: Weights) -> "Motion":
+        """Return the motion of robots that a planner was trained for."""
+        return cls(dynamics, AffineMap.of(weights.states), AffineMap.of(weights.actions))
+
+    def step(
+        self, state: Float[np.ndarray, "B S"], action: Float[np.ndarray, "B A"]
+    ) -> Float[np.ndarray, "B S"]:
+        """Return the states that are expected a control step after these."""
+        following = self.dynamics.step(self.states.encode(state), self.actions.encode(action))
+        return self.states.decode(following).astype(np.float32)

@@ -1,0 +1,55 @@
+"""TrainingData: what a run fits to a dataset, wherever its rows are."""
+
+from typing import Protocol
+
+import numpy as np
+
+from dfplan.representation.columns import Columns
+from dfplan.representation.grid import Grid
+from dfplan.representation.layout import Layout
+
+
+class TrainingData(Protocol):
+    """A dataset, as `dfplan.data.minari_io.Trajectories` in memory or on disk.
+
+    Attributes:
+        start: `[E]` int64, first row of each episode.
+        length: `[E]` int64, number of rows of each episode.
+        layout: Layout by which observations became states.
+        dataset_id: Minari id, or directory of shards.
+        fingerprint: SHA-256 of the arrays, the same for both.
+    """
+
+    @property
+    def start(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def length(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def layout(self) -> Layout: ...  # noqa: D102
+    @property
+    def dataset_id(self) -> str: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+
+    @property
+    def goal_intervals(self) -> np.ndarray:
+        """`[K]`, control steps between consecutive changes of the desired goal."""
+        ...
+
+    @property
+    def state_columns(self) -> Columns:
+        """Statistics of the states."""
+        ...
+
+    @property
+    def action_columns(self) -> Columns:
+        """Statistics of the actions of all steps."""
+        ...
+
+    def goal_grid(self) -> Grid | None:
+        """Return the grid of the states in the goal's dimensions, if there is one."""
+        ...
+
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states and actions of these rows."""
+        ...

@@ -1,0 +1,1 @@
+"""What a sharded training step costs, and what its devices send each other."""

@@ -1,0 +1,65 @@
+"""Shards of random numbers, of any size, for measurements."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from dfplan.cli.progress_bar import step_bar
+from dfplan.data.goal_intervals import NO_INTERVALS
+from dfplan.data.shards.layout import FORMAT, MANIFEST, Choices, shard_path
+from dfplan.data.shards.one_shard import Piece, write_pieces
+from dfplan.data.shards.write import Plan, finish
+from dfplan.representation.layout import Layout
+from dfplan.util.files import atomic_directory
+
+STATES = 29
+ACTIONS = 8
+"""Size of an ant, as in OGBench's antmaze."""
+EPISODE_ROWS = 1001
+SHARD_ROWS = EPISODE_ROWS * 1600
+"""Rows of a shard, about 0.24 GB."""
+LAYOUT = Layout(STATES, ACTIONS, goal_dims=(0, 1), action_shape=(ACTIONS,))
+ROW_BYTES = 4 * (STATES + ACTIONS)
+
+
+def write_synthetic(directory: Path, gigabytes: float) -> None:
+    """Write shards of random walks with about this size, piece by piece; skipped if complete."""
+    if (directory / MANIFEST).exists():
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    shards = max(round(gigabytes * 1e9 / (SHARD_ROWS * ROW_BYTES)), 1)
+    with step_bar("writing shards", shards) as advance:
+        for number in range(shards):
+            folder = shard_path(directory, number)
+            if not folder.exists():
+                with atomic_directory(folder) as new:
+                    write_pieces(_episodes(number), LAYOUT, new, rows=SHARD_ROWS)
+            advance(number + 1)
+    plan = Plan(
+        format=FORMAT,
+        dataset_id="synthetic-v0",
+        source=(),
+        choices=dataclasses.asdict(Choices()),
+        layout=dataclasses.asdict(LAYOUT),
+        shards=shards,
+    )
+    rows = shards * SHARD_ROWS
+    length = np.full(rows // EPISODE_ROWS, EPISODE_ROWS, np.int64)
+    with step_bar("checking shards", rows) as advance:
+        finish(plan, length, directory, lambda what, done: advance(done))
+
+
+def _episodes(seed: int) -> Iterator[Piece]:
+    rng = np.random.default_rng(seed)
+    for _ in range(SHARD_ROWS // EPISODE_ROWS):
+        action = rng.standard_normal((EPISODE_ROWS, ACTIONS), np.float32)
+        noise = rng.standard_normal((EPISODE_ROWS, STATES), np.float32)
+        yield Piece(
+            state=np.cumsum(noise, axis=0, dtype=np.float32),
+            action=action,
+            before=0,
+            steps=EPISODE_ROWS - 1,
+            intervals=NO_INTERVALS,
+        )

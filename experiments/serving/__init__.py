@@ -1,0 +1,1 @@
+"""Policy server: scores, latencies and behavior under faults."""
