@@ -175,6 +175,24 @@ def test_a_plan_that_is_not_finished_yet_is_not_requested_again():
     assert len(planner.drafts) == 2
 
 
+def test_a_plan_from_a_state_is_whole_at_once():
+    agent = make(PrefixPlanner(**{"timing.near_tokens": 1}))
+    agent.plan_from(np.zeros(2), GOAL)
+    np.testing.assert_allclose(agent.plan.actions[0, 0], [0.2, 0.0], atol=1e-6)
+    assert agent.elapsed.tolist() == [0]
+
+
+def test_nothing_is_left_of_a_plan_if_its_first_step_fails():
+    agent = make(PrefixPlanner(**{"timing.near_tokens": 1}), ManualExecutor())
+    follow = agent._follow_plans
+    agent._follow_plans = lambda is_over: 1 / 0  # pyright: ignore
+    with pytest.raises(ZeroDivisionError):
+        agent.act(np.zeros(2, np.float32), GOAL)
+    agent._follow_plans = follow
+    agent.reset()
+    np.testing.assert_allclose(drive(agent, 2), [0.25, 0.3], atol=1e-6)
+
+
 def test_a_planner_without_stages_is_refused():
     planner = LinePlanner(**{"timing.near_tokens": 1})
     with pytest.raises(UserError, match="no method 'begin'"):
