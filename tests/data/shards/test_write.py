@@ -56,6 +56,12 @@ def test_shards_equal_the_dataset_in_memory(home, kind, choices, shards):
     for normalizer, expected in zip(fit_normalizers(data), fit_normalizers(memory), strict=True):
         same(normalizer.mean, expected.mean)
         same(normalizer.std, expected.std)
+    for name in ("state_columns", "action_columns"):
+        columns = getattr(data, name)
+        expected = getattr(memory, name)
+        np.testing.assert_allclose(columns.spread.change, expected.spread.change, rtol=1e-9)
+        same(columns.low, expected.low)
+        same(columns.high, expected.high)
     grid = data.goal_grid()
     expected_grid = memory.goal_grid()
     assert (grid is None) == (expected_grid is None)
