@@ -8,6 +8,7 @@ import numpy as np
 
 from dfplan.cli.progress_bar import step_bar
 from dfplan.data.goal_intervals import NO_INTERVALS
+from dfplan.data.shards.finish import finish
 from dfplan.data.shards.layout import (
     ACTION,
     FORMAT,
@@ -23,7 +24,7 @@ from dfplan.data.shards.layout import (
     shard_path,
 )
 from dfplan.data.shards.one_shard import Piece, write_pieces
-from dfplan.data.shards.write import Plan, finish
+from dfplan.data.shards.plan import Plan
 from dfplan.representation.grid import Grid
 from dfplan.representation.layout import Layout
 from dfplan.util.files import atomic_directory, write_json
@@ -88,8 +89,8 @@ def write_sparse(small: Path, directory: Path, gigabytes: float) -> None:
     columns = manifest.state_sums().columns()
     rows = manifest.rows[0] * shards
     dims = list(LAYOUT.goal_dims)
-    low = np.float32(columns.low[dims])
-    high = np.float32(columns.high[dims])
+    low = columns.low[dims].astype(np.float32)
+    high = columns.high[dims].astype(np.float32)
     grid = Grid.fit((), low=low, high=high, count=rows)
     assert grid is not None
     np.save(directory / LENGTH, np.full(rows // EPISODE_ROWS, EPISODE_ROWS, np.int64))

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from dfplan.data.minari_io import load_trajectories
+from dfplan.data.shards import layout
 from dfplan.data.shards import write as write_module
 from dfplan.data.shards.layout import MANIFEST, Choices
+from dfplan.data.shards.plan import PLAN
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.data.shards.write import PLAN, write_shards
+from dfplan.data.shards.write import write_shards
 from dfplan.data.windows import fit_normalizers
 from dfplan.types import UserError
+from dfplan.util.files import write_json
 from dfplan.util.locks import LockedError, exclusive
 
 from .conftest import KINDS, STEPS, make_dataset
@@ -84,7 +87,7 @@ def test_an_interrupted_call_continues_to_the_same_bytes(home, monkeypatch, stag
     name = make_dataset("my/walks-v0", "offset")
     write_shards(name, home / "whole", shards=4)
     calls = []
-    holder = write_module.names if stage == "checksum" else write_module
+    holder = layout if stage == "checksum" else write_module
     original = getattr(holder, stage)
 
     def interrupted(*args):
@@ -137,7 +140,7 @@ def test_other_arguments_are_refused(home, arguments, words, complete):
             for f in dataclasses.fields(write_module.Plan)
             if f.name != "shards"
         }
-        write_module.write_json(home / "out" / PLAN, {**plan, "shards": 3})
+        write_json(home / "out" / PLAN, {**plan, "shards": 3})
         (home / "out" / MANIFEST).unlink()
     before = contents(home / "out")
     with pytest.raises(UserError) as error:
