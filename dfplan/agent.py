@@ -40,7 +40,7 @@ from dfplan.util.compilation_cache import enable_compilation_cache
 from dfplan.util.validate import invalid, is_integer
 
 MAX_STEPS = 1000
-"""Most control steps of a chunk, and between two of them."""
+"""Largest number of control steps of a chunk, and between two chunks."""
 OVERHEAD_DECAY = 0.9
 """Share of the last estimate of `act`'s own time that remains in the next one."""
 
@@ -74,7 +74,7 @@ class Agent:
         seed: PRNG seed of the plans; environment i of a batch plans with `seed + i`.
         executor: Executor that runs the planning. By default plans are made in the calling thread,
             or in a thread of their own if `planner.config.timing` sets a deadline or near tokens.
-        plan_maker: What makes the plans, if several agents share it; by default the agent's own.
+        plan_maker: Maker of the plans, if several agents share one; by default the agent's own.
 
     Attributes:
         planner: Planner.
@@ -165,7 +165,7 @@ class Agent:
             weights: Trained weights of the run.
             seed: PRNG seed of the plans.
             executor: Executor that runs the planning; see the class.
-            plan_maker: What makes the plans; see the class.
+            plan_maker: Maker of the plans; see the class.
 
         Raises:
             UserError: If the run's tracker is needed and is missing or cannot be loaded, or if
@@ -313,7 +313,7 @@ class Agent:
     def act_chunk(
         self, observation: Any, goal: Any = None, *, length: int, executed: int = 1
     ) -> Chunk:
-        """Return the actions of several control steps for one robot, which `act` begins.
+        """Return the actions of several control steps for one robot.
 
         The first action is the one that `act` would return. The others follow the active plan from
         the states that the agent's dynamics predict; the longer the robot executes them without
@@ -324,8 +324,8 @@ class Agent:
             goal: Goal, see `act`.
             length: Control steps, L.
             executed: Actions of the last chunk that were executed: the control steps since its
-                observation. Ignored at an episode's start. If they are more than the chunk has, its
-                last action counts as repeated.
+                observation. Ignored at an episode's start. If there are more than the chunk has,
+                its last action counts as repeated.
 
         Raises:
             UserError: See `act`; also if the observation is a batch, or a number is not a positive
@@ -404,7 +404,7 @@ class Agent:
         """Wait for the plans that the last `act` requested, and follow them from now on.
 
         With `planner.timing.near_tokens`, `act` returns once the first tokens of its plans are
-        clean. This waits for the whole plans; the next `act` would do so otherwise.
+        clean. Without this call, the next `act` waits for the whole plans.
 
         Returns:
             The active plans, see `plan`.
@@ -519,7 +519,7 @@ class Agent:
             )
 
     def _begin_plans(self, inputs: PlanInputs, limit: int) -> None:
-        """Follow the beginnings of plans."""
+        """Begin plans, and follow their first tokens."""
         assert self._loop is not None
         beginnings, finish = self._plan_maker.begin_plans(
             inputs, limit=limit, extra_cost=self._extra_cost
@@ -530,7 +530,7 @@ class Agent:
     def _submit_unfinished(self) -> None:
         """Submit the rest of the plans that were begun to the executor.
 
-        Not before the first action is known: on a busy machine it would have to wait.
+        Called once the first action is known, which might otherwise wait on a busy machine.
         """
         for inputs, finish in self._unfinished:
             self._requests.submit(_finish, inputs, finish=finish)

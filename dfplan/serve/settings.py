@@ -37,7 +37,7 @@ class RobotSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Limits that keep one client from costing the others anything.
+    """Limits that keep one client from affecting the others.
 
     Attributes:
         connections: Robots that may be connected at once.
@@ -70,8 +70,8 @@ class BatchSettings:
     """How the plans of several robots share the machine.
 
     Attributes:
-        size: Most plans of one batch, a power of two; 0 chooses 64, or 1 on a CPU, which makes each
-            plan with a program of its own and is no faster with a batch.
+        size: Largest number of plans in a batch, a power of two; 0 chooses 64, or 1 on a CPU, which
+            makes each plan with a program of its own, so that batches are no faster.
         wait_ms: Time that a plan waits for others to join its batch, in milliseconds.
 
     Raises:
