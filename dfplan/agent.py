@@ -297,7 +297,7 @@ class Agent:
 
         state = self._observe(reading, goals)
         self._request_plans(loop.needs_plan(self._spec, state) & ~is_over)
-        if self.planner.config.timing.deadline_ms and not self._streams:
+        if self.planner.config.timing.deadline_ms and not self._follows_early:
             self._submit_unfinished()
             self._activate_plans(self._deadline(time_called))
         time_planned = time.perf_counter()
@@ -449,7 +449,7 @@ class Agent:
         loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
 
     @property
-    def _streams(self) -> bool:
+    def _follows_early(self) -> bool:
         """Whether plans are followed as soon as they are begun, and each `act` finishes them."""
         timing = self.planner.config.timing
         return timing.near_tokens > 0 and timing.deadline_ms < 0
@@ -482,7 +482,7 @@ class Agent:
                 self._seeds = as_seeds(self._seed, batch)
                 self._plan_counts = np.zeros(batch, int)
             self._loop = loop.init(self._spec, self._seeds, self._plan_counts)
-        self._activate_plans(None if self._streams else time.perf_counter())
+        self._activate_plans(None if self._follows_early else time.perf_counter())
         # Environments may write their next observation into the same arrays.
         reading = reading.copy()
         goals = None if goals is None else goals.copy()

@@ -8,7 +8,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from dfplan.serve import metrics as outcomes
-from dfplan.serve.desk import Busy, Desk
+from dfplan.serve.desk import Busy, RequestExecutor
 from dfplan.serve.events import EventLog
 from dfplan.serve.metrics import Metrics
 from dfplan.serve.robot import Robot
@@ -31,7 +31,7 @@ class Session:
     Args:
         connection: Websocket of the robot.
         robot: Its agent.
-        desk: Computes requests.
+        executor: Computes requests.
         metrics: Metrics of the server.
         events: Log of the server.
         idle_seconds: Time without a request, or without reading a reply, that ends the session.
@@ -42,14 +42,14 @@ class Session:
         connection: ServerConnection,
         robot: Robot,
         *,
-        desk: Desk,
+        executor: RequestExecutor,
         metrics: Metrics,
         events: EventLog,
         idle_seconds: float,
     ):
         self._connection = connection
         self._robot = robot
-        self._desk = desk
+        self._executor = executor
         self._metrics = metrics
         self._events = events
         self._idle_seconds = idle_seconds
@@ -95,7 +95,7 @@ class Session:
                 raise UserError(
                     "the request is a text frame; needed: a binary frame of MessagePack"
                 )
-            reply = await self._desk.run(self._robot.answer, message, received)
+            reply = await self._executor.run(self._robot.answer, message, received)
         except Busy as error:
             self._count(outcomes.REFUSED)
             await self._send(str(error))
