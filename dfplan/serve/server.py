@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from dfplan.serve.desk import RequestExecutor
 from dfplan.serve.events import EventLog, protocol_logger
+from dfplan.serve.executor import RequestExecutor
 from dfplan.serve.fleet import Fleet
 from dfplan.serve.http import HttpHandler
 from dfplan.serve.metrics import Metrics

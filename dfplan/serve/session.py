@@ -8,8 +8,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from dfplan.serve import metrics as outcomes
-from dfplan.serve.desk import Busy, RequestExecutor
 from dfplan.serve.events import EventLog
+from dfplan.serve.executor import Busy, RequestExecutor
 from dfplan.serve.metrics import Metrics
 from dfplan.serve.robot import Robot
 from dfplan.types import UserError, one_line

@@ -14,10 +14,10 @@ class RobotSettings:
 
     Attributes:
         action_horizon: Actions per reply; 0 for the planner's `replan_every`.
-        execution_horizon: Actions of a chunk that robots execute before they ask again, where
-            requests do not say it with `executed`.
+        execution_horizon: Actions of a chunk that robots execute before the next request, if that
+            does not say so itself (`executed`).
         seed: Seed of the first connection's plans; each new connection gets the next one.
-        control_hz: Control steps per second, for the metadata; 0 if unknown.
+        control_hz: Control steps per second, which the metadata tell robots; 0 if unknown.
 
     Raises:
         UserError: If a value is out of range.
