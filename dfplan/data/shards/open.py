@@ -22,7 +22,7 @@ def open_shards(
     Args:
         dataset_id: Directory of shards; or Minari id of a dataset, whose shards are in its own
             folder and are written there if there are none with these choices.
-        choices: Choices about the states; those that are None do not matter to a directory.
+        choices: Choices about the states; a directory need not match those that are unset.
         progress: See `Progress`.
 
     Raises:

@@ -1,7 +1,7 @@
 """Survey of a dataset: a first pass that finds the layout of its states.
 
-As `load_trajectories`, it detects the goal's dimensions and the origin, both of which depend on all
-of the data, and checks every number. It does so for a part of the episodes at a time.
+Like `load_trajectories`, it detects the goal's dimensions and the origin, both of which depend on
+all of the data, and checks every number. It does so for a part of the episodes at a time.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from dfplan.representation.origin import origin_of_range
 
 
 class Survey(NamedTuple):
-    """What a part of the episodes shows.
+    """Properties of some of the episodes, from which the layout is derived.
 
     Attributes:
         states: Sums of the states in the precision of the dataset.

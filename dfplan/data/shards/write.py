@@ -39,7 +39,7 @@ from dfplan.util.locks import exclusive
 DEFAULT_SHARDS = 16
 MAX_SHARDS = 10_000
 MIN_WORKER_ROWS = 1_000_000
-"""Rows that are worth the seconds in which another process starts."""
+"""Rows that justify another process, which takes seconds to start."""
 
 
 def write_shards(
@@ -53,15 +53,15 @@ def write_shards(
 ) -> Manifest:
     """Write a dataset as shards; continue if another call was interrupted.
 
-    Shards that are there already are checked against their checksums, and damaged ones are written
-    again. The files do not depend on interruptions or on the number of workers.
+    Existing shards are checked against their checksums, and damaged ones are written again. The
+    files do not depend on interruptions or on the number of workers.
 
     Args:
         dataset_id: Minari id.
         directory: Directory of the shards: new, empty, or that of an earlier call with the same
             arguments.
         shards: Number of shards.
-        choices: Choices about the states; those that are made by default if None.
+        choices: Choices about the states; None for the defaults.
         workers: Largest number of processes; 1 writes in this one.
         progress: See `Progress`.
 
@@ -132,7 +132,7 @@ def _plan(
     pool: Executor | None,
     progress: Progress,
 ) -> Plan:
-    """Return the plan of the directory, which is written there unless it is already."""
+    """Return the plan of the directory; write it there if it is new."""
     wanted = {
         "dataset_id": dataset_id,
         "source": _source(dataset_id),
@@ -215,7 +215,7 @@ def _jobs(plan: Plan, episodes: Episodes) -> list[ShardJob]:
 def _write_all(
     jobs: Sequence[ShardJob], directory: Path, pool: Executor | None, progress: Progress
 ) -> bool:
-    """Write the shards that are absent or damaged; return whether there were any."""
+    """Write the shards that are missing or damaged; return whether there were any."""
     tasks = [
         functools.partial(ensure_shard, job, shard_path(directory, i)) for i, job in enumerate(jobs)
     ]
@@ -224,7 +224,7 @@ def _write_all(
 
 
 def ensure_shard(job: ShardJob, folder: Path) -> bool:
-    """Write a shard unless it is there and intact; return whether it was written."""
+    """Write a shard unless it exists and is intact; return whether it was written."""
     if folder.exists():
         with contextlib.suppress(UserError):
             record = read_record(folder / RECORD, ShardRecord)
