@@ -19,9 +19,9 @@ class Status(NamedTuple):
 
     Attributes:
         connected: Whether the connection to the server is open.
-        chunk_age: Control steps since the observation that the present chunk of actions answers; -1
+        chunk_age: Control steps since the observation that the current chunk of actions answers; -1
             without a chunk.
-        falls_back: Whether the last action was a fall-back for want of a chunk in time.
+        falls_back: Whether the last action was a fallback, because no chunk arrived in time.
         fallbacks: Number of such actions so far.
         connections: Number of connections opened so far.
         error: Last error of the server or the connection, one line; empty before the first one.
@@ -38,10 +38,11 @@ class Status(NamedTuple):
 class RemoteAgent:
     """Acts in one environment by chunks of actions that a server sends.
 
-    Between chunks it needs no server. If one is lost, it connects again in the background, and the
-    robot falls back (`ClientConfig.fallback`) until new actions arrive. A lost server or a refused
-    observation raises an error only before the first action: later, an exception would end the
-    control loop of a robot in motion. `status` and the log `dfplan.client` tell what happened.
+    Between chunks it needs no server. If the connection is lost, it reconnects in the background,
+    and the robot falls back (`ClientConfig.fallback`) until new actions arrive. A lost server or a
+    refused observation raises an error only before the first action: later, an exception would end
+    the control loop of a robot in motion. `status` and the logger `dfplan.client` report what
+    happened.
 
     `act` and `reset` are for one thread; `close` and `status` for any. One agent is one connection
     and one robot.
@@ -89,10 +90,10 @@ class RemoteAgent:
         )
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Begin a new episode: drop the chunk of actions, and tell the server with the next one.
+        """Begin a new episode: drop the chunk of actions; the next request tells the server.
 
         Args:
-            seed: Seed of the plans, for servers of dfplan; None leaves it to the server.
+            seed: Seed of the plans, for dfplan servers; None leaves it to the server.
         """
         self._seed = seed
         self._step = 0
@@ -101,11 +102,11 @@ class RemoteAgent:
         self._answered = None
 
     def act(self, observation: Any, goal: Any = None) -> np.ndarray:
-        """Return the action for an observation; ask for a chunk of actions where needed.
+        """Return the action for an observation; request a chunk of actions if one is due.
 
         Args:
             observation: Observation as the environment returns it, a mapping or an array.
-            goal: Goal `[G]` instead of the observation's own, for servers of dfplan.
+            goal: Goal `[G]` instead of the observation's own, for dfplan servers.
 
         Raises:
             UserError: If the observation cannot be sent, the agent is closed, or the first chunk of
@@ -134,7 +135,7 @@ class RemoteAgent:
             wait: Longest time to wait, seconds.
 
         Raises:
-            UserError: If it is not connected by then, or will never be.
+            UserError: If it is not connected by then, or the server refuses it.
         """
         state = self._link.wait_connected(wait)
         if not state.connected:
@@ -145,7 +146,7 @@ class RemoteAgent:
         return self._chunk is None or self._chunk.is_due(step, self.config.execute)
 
     def _ask(self, step: int, observation: Any, goal: Any) -> None:
-        """Ask for the next chunk if it is time to, and the server is there to be asked."""
+        """Request the next chunk if it is time to, and the server is connected."""
         if self._pending is not None or not self._is_due(step + self.config.lead):
             return
         if self._last_action is None:  # Nothing moves yet.
@@ -167,7 +168,7 @@ class RemoteAgent:
         self._pending = _Pending(self._link.ask(request), step, time.monotonic(), link.opened)
 
     def _wait(self, step: int) -> None:
-        """Wait for a reply without which there is no action, at most until it is overdue."""
+        """Wait for a reply if there is no action without it, at most until it is overdue."""
         pending = self._pending
         if pending is None or not self._is_due(step):
             return
@@ -180,7 +181,7 @@ class RemoteAgent:
         self._take_reply(step)
 
     def _take_reply(self, step: int) -> None:
-        """Enter the chunk that has been asked for, if it is due and has arrived."""
+        """Switch to the requested chunk if it is due and has arrived."""
         pending = self._pending
         if pending is None or not pending.reply.done():
             return
@@ -207,7 +208,7 @@ class RemoteAgent:
             raise ValueError(f"hold has {len(hold)} numbers; needed: {actions[0].size}")
 
     def _choose(self, step: int) -> np.ndarray:
-        """Return the chunk's action, or one that falls back."""
+        """Return the chunk's action, or the fallback's."""
         chunk = self._chunk
         if chunk is not None and not chunk.covers(step):
             chunk = None
@@ -221,7 +222,7 @@ class RemoteAgent:
         return action
 
     def _is_reply_near(self) -> bool:
-        """Tell whether a chunk has been asked for and is not overdue."""
+        """Return whether a chunk has been requested and is not overdue."""
         pending = self._pending
         return pending is not None and time.monotonic() < pending.time + self.config.deadline
 
@@ -243,7 +244,7 @@ class _Pending(NamedTuple):
     Attributes:
         reply: Future reply.
         step: Control step of the observation.
-        time: When it was asked, as `time.monotonic()`.
+        time: When it was sent, as `time.monotonic()`.
         connection: Number of the connection.
     """
 

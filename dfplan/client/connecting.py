@@ -29,7 +29,7 @@ def connect(
         url: `HOST`, `HOST:PORT`, `ws://HOST:PORT` or `wss://HOST/PATH`; port 8000 by default.
         api_key: Key that the server asks for; by default, that of the environment variable
             DFPLAN_API_KEY, if it is set.
-        wait: Longest time to wait for a server that does not run yet, seconds.
+        wait: Longest time to wait for a server that is not running yet, seconds.
         **settings: Settings of `ClientConfig`, such as `execute=8, lead=2, fallback="continue"`.
 
     Returns:

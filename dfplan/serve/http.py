@@ -12,7 +12,7 @@ from dfplan.serve.metrics import CONTENT_TYPE, Metrics
 from dfplan.wire import keys
 
 
-class Gate:
+class HttpHandler:
     """Answers HTTP requests, and decides whether a connection becomes a websocket.
 
     Args:

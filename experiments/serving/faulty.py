@@ -59,7 +59,7 @@ async def half_frame(connection: Any, request: Request) -> None:
 
 
 async def slow_sender(connection: Any, request: Request) -> None:
-    """Send a frame in drops, for as long as the server takes it."""
+    """Send a frame very slowly, for as long as the server accepts it."""
     frame = _frame(pack({**request, "padding": bytes(2000)}))
     for i in range(0, len(frame), BYTES_PER_DROP):
         connection.transport.write(frame[i : i + BYTES_PER_DROP])

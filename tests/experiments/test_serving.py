@@ -156,7 +156,7 @@ def test_a_fault_does_to_the_wire_what_it_says(server, monkeypatch, kind, reques
 
 
 def strict(request):
-    """Refuse what is no sensible observation."""
+    """Refuse an invalid observation."""
     observation = request.get("observation")
     good = observation is not None and observation.shape == (4,) and np.abs(observation).max() < 9
     return {"actions": np.zeros((1, 2))} if good else "bad observation"
