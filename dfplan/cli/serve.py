@@ -16,6 +16,7 @@ from dfplan.serve.settings import BatchSettings, Limits, RobotSettings
 from dfplan.types import UserError
 from dfplan.util.optional import import_optional
 from dfplan.wire import keys
+from dfplan.wire.api_key import check_api_key
 
 LIBRARIES = ("msgpack", "websockets", "prometheus_client")
 MAX_PORT = 65535
@@ -68,6 +69,7 @@ def main(argv: Sequence[str]) -> int:
     if not 0 <= args.port <= MAX_PORT:
         raise UserError(f"--port must be from 0 to {MAX_PORT}, got {args.port}")
     api_key = args.api_key or os.environ.get(keys.API_KEY_VARIABLE, "")
+    check_api_key("--api-key" if args.api_key else keys.API_KEY_VARIABLE, api_key)
     if not api_key and not is_loopback(args.host):
         warnings.warn(
             f"anyone who reaches {args.host}:{args.port} can use this planner; set --api-key or "

@@ -21,8 +21,19 @@ DATA = b"data"
 DTYPE = b"dtype"
 SHAPE = b"shape"
 
+INVALID = (TypeError, ValueError, OverflowError, RecursionError)
+"""Errors of values that the format does not hold."""
 KINDS = "biufSU"
 """NumPy's kinds of arrays that may travel: booleans, numbers and text."""
+SCALAR_TYPES: dict[str, type | tuple[type, ...]] = {
+    "b": (bool, int),
+    "i": int,
+    "u": int,
+    "f": (int, float),
+    "S": bytes,
+    "U": str,
+}
+"""Types of the data of scalars, by NumPy's kind."""
 MAX_DIMS = 8
 MAX_ENTRIES = 65_536
 """Entries of one list or map; arrays, which are bytes, are not limited by it."""
@@ -37,7 +48,7 @@ def pack(value: Any) -> bytes:
     try:
         packed: Any = msgpack.packb(value, default=_encode)
         return packed
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except INVALID as error:
         raise UserError(f"the message cannot be encoded: {one_line(error)}") from error
 
 
@@ -55,7 +66,7 @@ def unpack(data: bytes) -> Any:
             max_array_len=MAX_ENTRIES,
             max_map_len=MAX_ENTRIES,
         )
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+    except (*INVALID, msgpack.UnpackException) as error:
         reason = one_line(error)
         raise UserError(f"the message is not MessagePack with NumPy arrays: {reason}") from error
 
@@ -74,8 +85,17 @@ def _decode(value: dict[Any, Any]) -> Any:
     if ARRAY in value:
         return _array(value)
     if SCALAR in value:
-        return _dtype(value).type(value.get(DATA))
+        return _scalar(value)
     return value
+
+
+def _scalar(value: dict[Any, Any]) -> np.generic:
+    data = value.get(DATA)
+    dtype = _dtype(value)
+    # NumPy would make other types from it, such as a million zero bytes from the number 1,000,000.
+    if not isinstance(data, SCALAR_TYPES[dtype.kind]):
+        raise UserError(f"a scalar of type {dtype} has data of type {type(data).__name__}")
+    return dtype.type(data)
 
 
 def _array(value: dict[Any, Any]) -> np.ndarray:
@@ -86,7 +106,7 @@ def _array(value: dict[Any, Any]) -> np.ndarray:
         raise UserError(f"an array's data is of type {type(data).__name__}; needed: bytes")
     if not isinstance(shape, list) or not all(_is_size(n) for n in shape) or len(shape) > MAX_DIMS:
         raise UserError(f"an array's shape is {shape!r}; needed: up to {MAX_DIMS} sizes")
-    needed = math.prod(shape) * dtype.itemsize
+    needed = math.prod(shape) * max(dtype.itemsize, 1)  # text of no characters could be endless
     if len(data) != needed:
         raise UserError(
             f"an array of shape {tuple(shape)} and type {dtype} has {len(data)} bytes; "

@@ -404,7 +404,23 @@ def test_a_wrong_key_is_an_error_at_once(server):
         ("wss://robot", "wss://robot"),
         ("[::1]", "ws://[::1]:8000"),
         ("[::1]:9", "ws://[::1]:9"),
+        ("robot/path", "ws://robot:8000/path"),
+        ("robot:9/path", "ws://robot:9/path"),
     ],
 )
 def test_a_host_is_enough_of_a_url(url, full):
     assert as_url(url) == full
+
+
+@pytest.mark.parametrize(
+    "url", ["", ":9", "http://robot:9", "robot:0", "robot:99999", "robot:x", "::1", "ws://"]
+)
+def test_other_addresses_are_refused_at_once(url):
+    with pytest.raises(UserError, match=repr(url)):
+        connect(url, wait=30.0)
+
+
+def test_a_key_that_no_header_holds_is_refused_without_showing_it(server, caplog):
+    with pytest.raises(UserError, match="api_key") as error:
+        connect(server.url, api_key="secret\n", wait=30.0, **FAST)
+    assert "secret" not in str(error.value) + caplog.text

@@ -46,6 +46,10 @@ def test_other_values_are_refused(value):
         pack({"x": value})
 
 
+def scalar_map(data, dtype):
+    return {b"__npgeneric__": True, b"data": data, b"dtype": dtype}
+
+
 def array_map(**changes):
     fields = {"data": bytes(8), "dtype": "<f4", "shape": [2]} | changes
     return {b"__ndarray__": True} | {key.encode(): value for key, value in fields.items()}
@@ -69,8 +73,12 @@ def array_map(**changes):
         (array_map(dtype=4), "4"),
         (array_map(data="text"), "str"),
         ({b"__ndarray__": True}, "None"),
-        ({b"__npgeneric__": True, b"data": 1, b"dtype": "|O"}, "object"),
-        ({b"__npgeneric__": True, b"data": "x", b"dtype": "<f4"}, "x"),
+        (array_map(dtype="<U0", shape=[10**12], data=b""), str(10**12)),
+        (scalar_map(1, "|O"), "object"),
+        (scalar_map("x", "<f4"), "str"),
+        (scalar_map([1.0, 2.0], "<f4"), "list"),
+        (scalar_map(10**12, "|S1"), "int"),
+        (scalar_map(2**63, "|u1"), "too large"),
         ({1: 2}, "int"),
     ],
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from dfplan.representation.columns import ColumnSums
 from dfplan.representation.layout import Layout
-from dfplan.types import UserError
+from dfplan.types import UserError, one_line
 from dfplan.util.from_json import from_json
 
 FORMAT = 1
@@ -108,7 +108,10 @@ def read_record(path: Path, cls: type[Any]) -> Any:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+        raise UserError(
+            f"{path} is damaged ({one_line(error)}); delete {path.parent}, and write the shards "
+            "again with: dfplan dataset shard"
+        ) from error
     version = values.get("format", FORMAT) if isinstance(values, dict) else FORMAT
     if version != FORMAT:
         raise UserError(f"{path} has format {version!r}; this version of dfplan reads {FORMAT}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from dfplan.data.shards.layout import MANIFEST, Choices, Manifest, is_shards, read_record
 from dfplan.data.shards.plan import Progress
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.data.shards.write import shards_in_dataset, write_shards
+from dfplan.data.shards.write import shards_in_dataset, source_of, write_shards
 from dfplan.data.store.root import dataset_path
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
@@ -26,15 +26,18 @@ def open_shards(
         progress: See `Progress`.
 
     Raises:
-        UserError: If the directory holds shards with other choices, or as `write_shards`.
+        UserError: If the directory holds shards with other choices, the dataset has changed since
+            its shards were written, or as `write_shards`.
     """
     if is_shards(dataset_id):
         data = ShardedTrajectories(Path(dataset_id))
         _check_choices(data, choices)
         return data
-    for manifest in sorted(dataset_path(dataset_id).glob(f"shards-*/{MANIFEST}")):
-        if _fits(read_record(manifest, Manifest), choices):
-            return ShardedTrajectories(manifest.parent, dataset_id)
+    for path in sorted(dataset_path(dataset_id).glob(f"shards-*/{MANIFEST}")):
+        manifest = read_record(path, Manifest)
+        if _fits(manifest, choices):
+            _check_source(manifest, dataset_id, path.parent)
+            return ShardedTrajectories(path.parent, dataset_id)
     directory = shards_in_dataset(dataset_id, choices)
     write_shards(
         dataset_id,
@@ -56,6 +59,15 @@ def _check_choices(data: ShardedTrajectories, choices: Choices) -> None:
                 f"{data.dataset_id} was written with {name} {list(actual)}, not {list(value)}; "
                 "write other shards with dfplan dataset shard"
             )
+
+
+def _check_source(manifest: Manifest, dataset_id: str, directory: Path) -> None:
+    """Check that a dataset is still the one whose rows its shards hold."""
+    if manifest.source != source_of(dataset_id):
+        raise UserError(
+            f"dataset {dataset_id!r} has changed since its shards were written; delete {directory} "
+            "to have them written again"
+        )
 
 
 def _fits(manifest: Manifest, choices: Choices) -> bool:

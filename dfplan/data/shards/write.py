@@ -116,7 +116,7 @@ def _episodes(dataset_id: str) -> Episodes:
     return Episodes(ids, steps[ids] + 1)
 
 
-def _source(dataset_id: str) -> tuple[int, ...]:
+def source_of(dataset_id: str) -> tuple[int, ...]:
     """Return what identifies the content of a dataset's files without reading them."""
     data = dataset_path(dataset_id) / "data"
     files = sorted(path for path in data.rglob("*") if path.is_file())
@@ -135,7 +135,7 @@ def _plan(
     """Return the plan of the directory; write it there if it is new."""
     wanted = {
         "dataset_id": dataset_id,
-        "source": _source(dataset_id),
+        "source": source_of(dataset_id),
         "choices": dataclasses.asdict(choices),
         "shards": shards,
     }

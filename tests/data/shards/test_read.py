@@ -1,6 +1,8 @@
 """Reading shards: any rows, across files, and damaged files."""
 
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -74,6 +76,16 @@ def test_shards_of_a_dataset_are_written_once_and_found_by_their_layout(home, mo
         assert open_shards(name, again, written.append).directory == data.directory
     other = open_shards(name, Choices())
     assert other.directory != data.directory and other.layout.goal_dims == () and not written
+
+
+def test_shards_of_a_dataset_that_has_changed_are_not_read(home, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    name = make_dataset("my/walks-v0")
+    data = open_shards(name, Choices())
+    file = next((data.directory.parent / "data").rglob("*.hdf5"))
+    os.utime(file, times=(0, time.time() + 1))
+    with pytest.raises(UserError, match=f"(?s)my/walks-v0.*{data.directory}"):
+        open_shards(name, Choices())
 
 
 @pytest.mark.parametrize(
