@@ -398,7 +398,7 @@ class Agent:
         self.reset()
         self._observe(self.layout.to_local(reading), goals)
         self._request_plans(np.ones(1, bool), denoising=denoising)
-        self._activate_plans(None)
+        self.finish_plans()
 
     def finish_plans(self) -> Plan | None:
         """Wait for the plans that the last `act` requested, and follow them from now on.
@@ -410,6 +410,7 @@ class Agent:
             The active plans, see `plan`.
         """
         if self._loop is not None:
+            self._submit_unfinished()
             self._activate_plans(None)
         return self.plan
 
@@ -470,6 +471,7 @@ class Agent:
             self._plan_counts = np.asarray(self._loop.plan_counts)
         self._loop = None
         self._chunk = None
+        self._unfinished = []
         self._requests.cancel()
 
     def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:

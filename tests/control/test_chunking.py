@@ -9,7 +9,15 @@ from dfplan.agent import Agent
 from dfplan.control.executor import DelayedExecutor
 from dfplan.planner.plan import Weights
 from dfplan.types import UserError
-from tests.control.test_realtime import EVERY, GOAL, LAYOUT, NORM, STRIDE, LinePlanner
+from tests.control.test_realtime import (
+    EVERY,
+    GOAL,
+    LAYOUT,
+    NORM,
+    STRIDE,
+    GatedExecutor,
+    LinePlanner,
+)
 
 
 class PrefixPlanner(LinePlanner):
@@ -153,6 +161,36 @@ def test_an_early_plan_of_another_episode_is_not_finished():
     agent.reset()
     actions = drive(agent, 2)
     np.testing.assert_allclose(actions, [0.25, 0.3], atol=1e-6)
+
+
+def test_a_plan_that_is_not_finished_yet_is_not_requested_again():
+    planner = PrefixPlanner(**{"timing.near_tokens": 1, "timing.deadline_ms": 0.0})
+    executor = GatedExecutor()
+    agent = make(planner, executor)
+    actions = drive(agent, 2 * EVERY)  # goes on along the beginning, however old it is
+    np.testing.assert_allclose(actions, 0.15, atol=1e-6)
+    assert len(planner.drafts) == 1
+    executor.gate.set()
+    drive(agent, 1)
+    assert len(planner.drafts) == 2
+
+
+def test_a_plan_from_a_state_is_whole_at_once():
+    agent = make(PrefixPlanner(**{"timing.near_tokens": 1}))
+    agent.plan_from(np.zeros(2), GOAL)
+    np.testing.assert_allclose(agent.plan.actions[0, 0], [0.2, 0.0], atol=1e-6)
+    assert agent.elapsed.tolist() == [0]
+
+
+def test_nothing_is_left_of_a_plan_if_its_first_step_fails():
+    agent = make(PrefixPlanner(**{"timing.near_tokens": 1}), ManualExecutor())
+    follow = agent._follow_plans
+    agent._follow_plans = lambda is_over: 1 / 0  # pyright: ignore
+    with pytest.raises(ZeroDivisionError):
+        agent.act(np.zeros(2, np.float32), GOAL)
+    agent._follow_plans = follow
+    agent.reset()
+    np.testing.assert_allclose(drive(agent, 2), [0.25, 0.3], atol=1e-6)
 
 
 def test_a_planner_without_stages_is_refused():

@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 from dfplan.data.shards.layout import MANIFEST, Choices, Manifest, is_shards, read_record
+from dfplan.data.shards.plan import Progress
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.data.shards.write import Progress, shards_in_dataset, write_shards
+from dfplan.data.shards.write import shards_in_dataset, write_shards
 from dfplan.data.store.root import dataset_path
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
