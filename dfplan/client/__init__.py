@@ -2,4 +2,4 @@
 
 from dfplan.client.agent import RemoteAgent as RemoteAgent
 from dfplan.client.agent import Status as Status
-from dfplan.client.agent import connect as connect
+from dfplan.client.connecting import connect as connect

@@ -297,7 +297,7 @@ def _take(inputs: PlanInputs, mask: np.ndarray, initial_plan: InitialPlan | None
     return _rows(request, mask)
 
 
-def _rows(request: _Request, rows: np.ndarray | slice) -> _Request:
+def _rows(request: _Request, rows: np.ndarray | slice) -> Any:
     return jax.tree.map(lambda a: a[rows], request)
 
 
