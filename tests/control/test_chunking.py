@@ -69,7 +69,7 @@ def test_what_is_executed_is_the_committed_prefix(delay, actual):
     actions = drive(make(planner, DelayedExecutor(actual)), actual + 3 * EVERY)
     assert planner.prefixes[0] is None
     np.testing.assert_allclose(planner.prefixes[1].actions[0, :, 0], np.full(delay, 0.2))
-    # Ready early or late, the last plan's actions go on for the longer of both delays.
+    # Ready early or late, the last plan's actions continue for the longer of both delays.
     requested = actual + EVERY
     changes = requested + max(delay, actual)
     np.testing.assert_allclose(actions[actual:changes], 0.2, atol=1e-6)
@@ -109,7 +109,9 @@ def test_a_robot_without_a_plan_commits_nothing_and_others_do():
     goals = np.stack([GOAL, GOAL])
     agent.act(np.zeros((2, 2), np.float32), goals)
     agent.reset(mask=np.array([True, False]))
-    goals = goals + np.array([[0.0], [1.0]])  # the second's goal has moved: it goes on meanwhile
+    goals = goals + np.array(
+        [[0.0], [1.0]]
+    )  # the second's goal has moved: it keeps moving meanwhile
     agent.act(np.zeros((2, 2), np.float32), goals)
     committed = [prefix is not None for prefix in planner.prefixes]
     assert sorted(committed) == [False, False, False, True]
@@ -167,7 +169,7 @@ def test_a_plan_that_is_not_finished_yet_is_not_requested_again():
     planner = PrefixPlanner(**{"timing.near_tokens": 1, "timing.deadline_ms": 0.0})
     executor = GatedExecutor()
     agent = make(planner, executor)
-    actions = drive(agent, 2 * EVERY)  # goes on along the beginning, however old it is
+    actions = drive(agent, 2 * EVERY)  # follows the beginning, however old it is
     np.testing.assert_allclose(actions, 0.15, atol=1e-6)
     assert len(planner.drafts) == 1
     executor.gate.set()

@@ -1,4 +1,4 @@
-"""What a directory of shards is to hold."""
+"""The plan of a directory of shards: what it will hold."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 Progress = Callable[[str, int], None]
-"""Function that is called with what is being done, and the rows for which it is done."""
+"""Function that is called with a verb, such as "writing", and the number of rows done."""
 PLAN = "unfinished.json"
 """File that describes shards that are being written, so that another call continues them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a directory of shards is to hold; another call continues only the same plan.
+    """Contents of a directory of shards; another call continues only the same plan.
 
     Attributes:
         format: Version of the format.
