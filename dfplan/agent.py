@@ -470,6 +470,7 @@ class Agent:
             self._plan_counts = np.asarray(self._loop.plan_counts)
         self._loop = None
         self._chunk = None
+        self._unfinished = []
         self._requests.cancel()
 
     def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:

@@ -155,6 +155,29 @@ def test_an_early_plan_of_another_episode_is_not_finished():
     np.testing.assert_allclose(actions, [0.25, 0.3], atol=1e-6)
 
 
+def test_an_early_plan_of_an_episode_that_failed_is_not_finished(monkeypatch):
+    planner = PrefixPlanner(**{"timing.near_tokens": 1})
+    agent = make(planner, ManualExecutor())
+    finished = []
+
+    def fail(is_over):
+        raise UserError("the low-level controller fails")
+
+    def finish(call, draft):
+        finished.append(draft)
+        return draft
+
+    monkeypatch.setattr(planner, "finish", finish)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(agent, "_follow_plans", fail)
+        with pytest.raises(UserError):
+            agent.act(np.zeros(2, np.float32), GOAL)
+    agent.reset()
+    drive(agent, 2)
+    assert len(planner.drafts) == 2 and finished == planner.drafts[1:]
+
+
 def test_a_planner_without_stages_is_refused():
     planner = LinePlanner(**{"timing.near_tokens": 1})
     with pytest.raises(UserError, match="no method 'begin'"):
