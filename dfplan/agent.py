@@ -40,7 +40,7 @@ from dfplan.util.compilation_cache import enable_compilation_cache
 from dfplan.util.validate import invalid, is_integer
 
 MAX_STEPS = 1000
-"""Most control steps of a chunk, and between two of them."""
+"""Largest number of control steps of a chunk, and between two chunks."""
 OVERHEAD_DECAY = 0.9
 """Share of the last estimate of `act`'s own time that remains in the next one."""
 
@@ -74,7 +74,7 @@ class Agent:
         seed: PRNG seed of the plans; environment i of a batch plans with `seed + i`.
         executor: Executor that runs the planning. By default plans are made in the calling thread,
             or in a thread of their own if `planner.config.timing` sets a deadline or near tokens.
-        plan_maker: What makes the plans, if several agents share it; by default the agent's own.
+        plan_maker: Maker of the plans, if several agents share one; by default the agent's own.
 
     Attributes:
         planner: Planner.
@@ -165,7 +165,7 @@ class Agent:
             weights: Trained weights of the run.
             seed: PRNG seed of the plans.
             executor: Executor that runs the planning; see the class.
-            plan_maker: What makes the plans; see the class.
+            plan_maker: Maker of the plans; see the class.
 
         Raises:
             UserError: If the run's tracker is needed and is missing or cannot be loaded, or if
@@ -297,7 +297,7 @@ class Agent:
 
         state = self._observe(reading, goals)
         self._request_plans(loop.needs_plan(self._spec, state) & ~is_over)
-        if self.planner.config.timing.deadline_ms and not self._streams:
+        if self.planner.config.timing.deadline_ms and not self._follows_early:
             self._submit_unfinished()
             self._activate_plans(self._deadline(time_called))
         time_planned = time.perf_counter()
@@ -313,7 +313,7 @@ class Agent:
     def act_chunk(
         self, observation: Any, goal: Any = None, *, length: int, executed: int = 1
     ) -> Chunk:
-        """Return the actions of several control steps for one robot, which `act` begins.
+        """Return the actions of several control steps for one robot.
 
         The first action is the one that `act` would return. The others follow the active plan from
         the states that the agent's dynamics predict; the longer the robot executes them without
@@ -324,8 +324,8 @@ class Agent:
             goal: Goal, see `act`.
             length: Control steps, L.
             executed: Actions of the last chunk that were executed: the control steps since its
-                observation. Ignored at an episode's start. If they are more than the chunk has, its
-                last action counts as repeated.
+                observation. Ignored at an episode's start. If there are more than the chunk has,
+                its last action counts as repeated.
 
         Raises:
             UserError: See `act`; also if the observation is a batch, or a number is not a positive
@@ -398,18 +398,19 @@ class Agent:
         self.reset()
         self._observe(self.layout.to_local(reading), goals)
         self._request_plans(np.ones(1, bool), denoising=denoising)
-        self._activate_plans(None)
+        self.finish_plans()
 
     def finish_plans(self) -> Plan | None:
         """Wait for the plans that the last `act` requested, and follow them from now on.
 
         With `planner.timing.near_tokens`, `act` returns once the first tokens of its plans are
-        clean. This waits for the whole plans; the next `act` would do so otherwise.
+        clean. Without this call, the next `act` waits for the whole plans.
 
         Returns:
             The active plans, see `plan`.
         """
         if self._loop is not None:
+            self._submit_unfinished()
             self._activate_plans(None)
         return self.plan
 
@@ -449,7 +450,7 @@ class Agent:
         loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
 
     @property
-    def _streams(self) -> bool:
+    def _follows_early(self) -> bool:
         """Whether plans are followed as soon as they are begun, and each `act` finishes them."""
         timing = self.planner.config.timing
         return timing.near_tokens > 0 and timing.deadline_ms < 0
@@ -483,7 +484,7 @@ class Agent:
                 self._seeds = as_seeds(self._seed, batch)
                 self._plan_counts = np.zeros(batch, int)
             self._loop = loop.init(self._spec, self._seeds, self._plan_counts)
-        self._activate_plans(None if self._streams else time.perf_counter())
+        self._activate_plans(None if self._follows_early else time.perf_counter())
         # Environments may write their next observation into the same arrays.
         reading = reading.copy()
         goals = None if goals is None else goals.copy()
@@ -520,7 +521,7 @@ class Agent:
             )
 
     def _begin_plans(self, inputs: PlanInputs, limit: int) -> None:
-        """Follow the beginnings of plans."""
+        """Begin plans, and follow their first tokens."""
         assert self._loop is not None
         beginnings, finish = self._plan_maker.begin_plans(
             inputs, limit=limit, extra_cost=self._extra_cost
@@ -531,7 +532,7 @@ class Agent:
     def _submit_unfinished(self) -> None:
         """Submit the rest of the plans that were begun to the executor.
 
-        Not before the first action is known: on a busy machine it would have to wait.
+        Called once the first action is known, which might otherwise wait on a busy machine.
         """
         for inputs, finish in self._unfinished:
             self._requests.submit(_finish, inputs, finish=finish)

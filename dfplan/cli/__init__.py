@@ -20,7 +20,7 @@ COMMANDS = {
     "dataset": "inspect a dataset and flag problems; list local datasets",
     "train": "train a planner on a dataset",
     "eval": "evaluate a trained planner in its environment",
-    "serve": "drive robots over a network, in openpi's protocol",
+    "serve": "serve a trained planner to robots over a network",
     "plan": "make one plan for a given start and goal",
     "render": "record episodes as video, with plans overlaid",
     "report": "write an HTML report about a run and its evaluations",

@@ -79,8 +79,8 @@ class List:
 class Shard:
     """Write a dataset as shards that training can stream from disk: dfplan train --dataset DIR.
 
-    An interrupted command continues where it ended. Shards that are there already are checked, and
-    damaged ones are written again.
+    An interrupted command continues where it ended. Existing shards are checked, and damaged ones
+    are written again.
 
     Attributes:
         dataset: Minari id.

@@ -1,5 +1,5 @@
-"""Client: drive a robot by a policy server, without JAX."""
+"""Client of a policy server: drives a robot, without JAX."""
 
 from dfplan.client.agent import RemoteAgent as RemoteAgent
 from dfplan.client.agent import Status as Status
-from dfplan.client.agent import connect as connect
+from dfplan.client.connecting import connect as connect

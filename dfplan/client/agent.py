@@ -1,12 +1,9 @@
 """RemoteAgent: the planner of a policy server as a policy, with `reset` and `act`."""
 
-import dataclasses
-import os
 import time
 from collections.abc import Mapping
 from concurrent import futures
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -14,9 +11,7 @@ from dfplan.client.chunk import Chunk, read_actions
 from dfplan.client.config import ClientConfig
 from dfplan.client.link import Link, LinkError
 from dfplan.client.request import make_request
-from dfplan.types import UserError, check_choice, one_line
-from dfplan.wire.api_key import check_api_key
-from dfplan.wire.keys import API_KEY_VARIABLE, DEFAULT_PORT
+from dfplan.types import UserError, one_line
 
 
 class Status(NamedTuple):
@@ -24,9 +19,9 @@ class Status(NamedTuple):
 
     Attributes:
         connected: Whether the connection to the server is open.
-        chunk_age: Control steps since the observation that the present chunk of actions answers; -1
+        chunk_age: Control steps since the observation that the current chunk of actions answers; -1
             without a chunk.
-        falls_back: Whether the last action was a fall-back for want of a chunk in time.
+        falls_back: Whether the last action was a fallback, because no chunk arrived in time.
         fallbacks: Number of such actions so far.
         connections: Number of connections opened so far.
         error: Last error of the server or the connection, one line; empty before the first one.
@@ -40,75 +35,14 @@ class Status(NamedTuple):
     error: str
 
 
-def connect(
-    url: str, *, api_key: str | None = None, wait: float = 10.0, **settings: Any
-) -> "RemoteAgent":
-    """Connect to a policy server: `dfplan serve`, or any other that speaks openpi's protocol.
-
-        with connect("localhost:8000") as agent:
-            observation, info = env.reset()
-            done = False
-            while not done:
-                action = agent.act(observation)
-                observation, reward, terminated, truncated, info = env.step(action)
-                done = terminated or truncated
-
-    Args:
-        url: `HOST`, `HOST:PORT`, `ws://HOST:PORT` or `wss://HOST/PATH`; port 8000 by default.
-        api_key: Key that the server asks for; by default, that of the environment variable
-            DFPLAN_API_KEY, if it is set.
-        wait: Longest time to wait for a server that does not run yet, seconds.
-        **settings: Settings of `ClientConfig`, such as `execute=8, lead=2, fallback="continue"`.
-
-    Returns:
-        The agent.
-
-    Raises:
-        UserError: If a setting is unknown or out of range, the URL or the key is not valid, no
-            server answers in time, the server refuses the key, or the packages of the extra `serve`
-            are missing.
-    """
-    config = _config(settings)
-    key = os.environ.get(API_KEY_VARIABLE, "") if api_key is None else api_key
-    check_api_key("api_key", key)
-    agent = RemoteAgent(Link(as_url(url), key, config), config)
-    try:
-        agent.wait_connected(wait)
-    except BaseException:
-        agent.close()
-        raise
-    return agent
-
-
-def as_url(url: str) -> str:
-    """Return the WebSocket URL of a server that may be named by its host alone.
-
-    Raises:
-        UserError: If it has another scheme, no host, or no valid port.
-    """
-    full = url if "://" in url else f"ws://{url}"
-    try:
-        parts = urlsplit(full)
-        port = parts.port
-    except ValueError as error:
-        raise UserError(f"{url!r} is not the address of a server: {one_line(error)}") from error
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0:
-        raise UserError(
-            f"{url!r} is not the address of a server; valid: HOST, HOST:PORT, [IPv6]:PORT, "
-            "ws://HOST:PORT, wss://HOST/PATH"
-        )
-    if port is None and full != url:
-        return parts._replace(netloc=f"{parts.netloc}:{DEFAULT_PORT}").geturl()
-    return full
-
-
 class RemoteAgent:
     """Acts in one environment by chunks of actions that a server sends.
 
-    Between chunks it needs no server. If one is lost, it connects again in the background, and the
-    robot falls back (`ClientConfig.fallback`) until new actions arrive. A lost server or a refused
-    observation raises an error only before the first action: later, an exception would end the
-    control loop of a robot in motion. `status` and the log `dfplan.client` tell what happened.
+    Between chunks it needs no server. If the connection is lost, it reconnects in the background,
+    and the robot falls back (`ClientConfig.fallback`) until new actions arrive. A lost server or a
+    refused observation raises an error only before the first action: later, an exception would end
+    the control loop of a robot in motion. `status` and the logger `dfplan.client` report what
+    happened.
 
     `act` and `reset` are for one thread; `close` and `status` for any. One agent is one connection
     and one robot.
@@ -156,10 +90,10 @@ class RemoteAgent:
         )
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Begin a new episode: drop the chunk of actions, and tell the server with the next one.
+        """Begin a new episode: drop the chunk of actions; the next request tells the server.
 
         Args:
-            seed: Seed of the plans, for servers of dfplan; None leaves it to the server.
+            seed: Seed of the plans, for dfplan servers; None leaves it to the server.
         """
         self._seed = seed
         self._step = 0
@@ -168,11 +102,11 @@ class RemoteAgent:
         self._answered = None
 
     def act(self, observation: Any, goal: Any = None) -> np.ndarray:
-        """Return the action for an observation; ask for a chunk of actions where needed.
+        """Return the action for an observation; request a chunk of actions if one is due.
 
         Args:
             observation: Observation as the environment returns it, a mapping or an array.
-            goal: Goal `[G]` instead of the observation's own, for servers of dfplan.
+            goal: Goal `[G]` instead of the observation's own, for dfplan servers.
 
         Raises:
             UserError: If the observation cannot be sent, the agent is closed, or the first chunk of
@@ -201,7 +135,7 @@ class RemoteAgent:
             wait: Longest time to wait, seconds.
 
         Raises:
-            UserError: If it is not connected by then, or will never be.
+            UserError: If it is not connected by then, or the server refuses it.
         """
         state = self._link.wait_connected(wait)
         if not state.connected:
@@ -212,7 +146,7 @@ class RemoteAgent:
         return self._chunk is None or self._chunk.is_due(step, self.config.execute)
 
     def _ask(self, step: int, observation: Any, goal: Any) -> None:
-        """Ask for the next chunk if it is time to, and the server is there to be asked."""
+        """Request the next chunk if it is time to, and the server is connected."""
         if self._pending is not None or not self._is_due(step + self.config.lead):
             return
         if self._last_action is None:  # Nothing moves yet.
@@ -234,7 +168,7 @@ class RemoteAgent:
         self._pending = _Pending(self._link.ask(request), step, time.monotonic(), link.opened)
 
     def _wait(self, step: int) -> None:
-        """Wait for a reply without which there is no action, at most until it is overdue."""
+        """Wait for a reply if there is no action without it, at most until it is overdue."""
         pending = self._pending
         if pending is None or not self._is_due(step):
             return
@@ -247,7 +181,7 @@ class RemoteAgent:
         self._take_reply(step)
 
     def _take_reply(self, step: int) -> None:
-        """Enter the chunk that has been asked for, if it is due and has arrived."""
+        """Switch to the requested chunk if it is due and has arrived."""
         pending = self._pending
         if pending is None or not pending.reply.done():
             return
@@ -274,7 +208,7 @@ class RemoteAgent:
             raise ValueError(f"hold has {len(hold)} numbers; needed: {actions[0].size}")
 
     def _choose(self, step: int) -> np.ndarray:
-        """Return the chunk's action, or one that falls back."""
+        """Return the chunk's action, or the fallback's."""
         chunk = self._chunk
         if chunk is not None and not chunk.covers(step):
             chunk = None
@@ -288,7 +222,7 @@ class RemoteAgent:
         return action
 
     def _is_reply_near(self) -> bool:
-        """Tell whether a chunk has been asked for and is not overdue."""
+        """Return whether a chunk has been requested and is not overdue."""
         pending = self._pending
         return pending is not None and time.monotonic() < pending.time + self.config.deadline
 
@@ -310,7 +244,7 @@ class _Pending(NamedTuple):
     Attributes:
         reply: Future reply.
         step: Control step of the observation.
-        time: When it was asked, as `time.monotonic()`.
+        time: When it was sent, as `time.monotonic()`.
         connection: Number of the connection.
     """
 
@@ -318,10 +252,3 @@ class _Pending(NamedTuple):
     step: int
     time: float
     connection: int
-
-
-def _config(settings: Mapping[str, Any]) -> ClientConfig:
-    names = [field.name for field in dataclasses.fields(ClientConfig)]
-    for name in settings:
-        check_choice("setting", name, names)
-    return ClientConfig(**settings)

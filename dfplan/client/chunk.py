@@ -20,7 +20,7 @@ class Chunk(NamedTuple):
     entered: int
 
     def covers(self, step: int) -> bool:
-        """Tell whether the chunk holds an action for a control step."""
+        """Return whether the chunk holds an action for a control step."""
         return step - self.observed < len(self.actions)
 
     def action(self, step: int) -> np.ndarray:
@@ -28,10 +28,10 @@ class Chunk(NamedTuple):
         return self.actions[step - self.observed]
 
     def is_due(self, step: int, execute: int) -> bool:
-        """Tell whether the next chunk should take over.
+        """Return whether the next chunk should take over.
 
         Args:
-            step: Present control step.
+            step: Current control step.
             execute: Control steps to execute from each chunk.
         """
         return step - self.entered >= execute or not self.covers(step)

@@ -14,24 +14,25 @@ MAX_SECONDS = 3600.0
 
 @dataclasses.dataclass(frozen=True)
 class ClientConfig:
-    """When a client asks for actions, how long it waits, and what it does without a server.
+    """When a client requests actions, how long it waits, and what it does without a server.
 
     Attributes:
         execute: Control steps to execute from each chunk of actions before the next one is due. 1
-            asks at every step.
-        lead: Control steps by which a chunk is asked for before it is due; at most `execute`. 0
-            asks when it is due, and `act` waits for it. Otherwise `act` waits only if the last
-            chunk has no action left, and the new chunk is entered at the action for the present.
-        fallback: What to do without a chunk in time. "hold" holds at once; "continue" goes on along
-            the last chunk to its end, then holds.
+            requests one at every step.
+        lead: Control steps by which a chunk is requested before it is due; at most `execute`. 0
+            requests it when it is due, and `act` waits for it. Otherwise `act` waits only if the
+            last chunk has no action left, and the new chunk is followed from its action for the
+            current control step.
+        fallback: What to do if no chunk arrives in time. "hold" holds at once; "continue" continues
+            along the last chunk to its end, then holds.
         hold: Action that holds: "zero", for forces, velocities and displacements; "last", the last
             action executed, for position targets; or the numbers of an action.
-        deadline: Seconds after asking at which a missing chunk makes the robot fall back; the
+        deadline: Seconds after a request at which a missing chunk makes the robot fall back; the
             longest time that `act` waits once the robot has moved.
-        timeout: Seconds without a reply after which the connection is given up and opened again;
-            the longest time that `act` waits for the first action.
+        timeout: Seconds without a reply after which the connection is closed and opened again; the
+            longest time that `act` waits for the first action.
         connect_timeout: Seconds that one attempt to connect may take.
-        first_delay: Seconds before the first attempt to connect again; each attempt doubles it.
+        first_delay: Seconds before the first attempt to reconnect; each attempt doubles it.
         longest_delay: Longest delay between attempts, seconds.
 
     Raises:
@@ -61,10 +62,10 @@ class ClientConfig:
 
     @property
     def horizon(self) -> int | None:
-        """Actions to ask for, where servers let robots choose; None asks for all.
+        """Actions to request, if the server lets robots choose; None requests all.
 
-        Fewer take the server less time. Twice what is needed in time serves chunks that come late,
-        which are entered at a later action.
+        Shorter chunks take the server less time. Twice the number that is needed in time leaves
+        actions for chunks that arrive late, which are followed from a later action.
         """
         return None if self.fallback == "continue" else 2 * (self.execute + self.lead)
 

@@ -28,11 +28,11 @@ log = logging.getLogger("dfplan.client")
 
 
 class LinkError(Exception):
-    """The server is unreachable, was lost, or refused a request; one line."""
+    """The server is unreachable, was lost, or refused a request; a one-line message."""
 
 
 class Refused(LinkError):
-    """The server answered a request by an error; the connection may go on."""
+    """The server answered a request with an error; the connection may stay open."""
 
 
 class LinkState(NamedTuple):
@@ -41,7 +41,7 @@ class LinkState(NamedTuple):
     Attributes:
         opened: Number of connections opened so far.
         connected: Whether the last one is open.
-        metadata: What the server said about itself when it was opened.
+        metadata: What the server said about itself when the last one was opened.
         error: Last error, one line; empty before the first one.
         stopped: Whether the link has given up or was closed.
     """
@@ -54,7 +54,7 @@ class LinkState(NamedTuple):
 
 
 class Link:
-    """Connects in a thread of its own, again and again, and exchanges requests for replies.
+    """Keeps a connection open in a thread of its own, and exchanges requests for replies.
 
     Args:
         url: WebSocket URL of the server.
@@ -76,8 +76,8 @@ class Link:
         self._headers = {API_KEY_HEADER: f"{API_KEY_SCHEME} {api_key}"} if api_key else {}
         self._config = config
         self._connection: Any = None
-        self._has_replied = False  # Whether the present connection has answered a request.
-        self._has_failed = False  # Whether it has failed to, and ends for that.
+        self._has_replied = False  # Whether the current connection has answered a request.
+        self._has_failed = False  # Whether it ends because a request has failed.
         self._turn = asyncio.Lock()
         self._waiting: set[Future[Any]] = set()
         self._exchanges: set[asyncio.Task[None]] = set()
@@ -117,9 +117,9 @@ class Link:
         return reply
 
     def report(self, error: str) -> None:
-        """Make an error the last one of the state, and log it unless it was already."""
+        """Record an error in the state, and log it unless it repeats the last one."""
         if self.state.stopped:
-            return  # Closing is no error.
+            return  # Closing is not an error.
         if error != self.state.error:
             log.warning("%s: %s", self.url, error)
         self._set_state(error=error)
@@ -176,14 +176,14 @@ class Link:
             async with asyncio.timeout(self._config.connect_timeout):
                 metadata = self._decode(await connection.recv())
             if not isinstance(metadata, Mapping):
-                raise LinkError("the server's first message is no mapping")
+                raise LinkError("the server's first message is not a mapping")
             self._connection = connection
             opened = self.state.opened + 1
             self._set_state(opened=opened, connected=True, metadata=metadata)
             log.info("%s: connected", self.url)
             try:
                 await connection.wait_closed()
-            finally:  # Closed here, because a cancellation would tell the server of an error.
+            finally:  # A cancellation that closed it would report an error to the server.
                 self._connection = None
                 await connection.close()
 
@@ -211,7 +211,7 @@ class Link:
                 reply.set_result(answer)
 
     async def _settle(self, connection: Any, error: LinkError) -> None:
-        """Find out whether a connection survives an error; end it if it must not."""
+        """Find out whether a connection stays open after an error; close it if it may not."""
         self._has_failed = True
         if isinstance(error, Refused):
             with contextlib.suppress(TimeoutError):
@@ -253,7 +253,7 @@ class Link:
         return retry_delays(self._config.first_delay, self._config.longest_delay, Random())
 
     def _is_permanent(self, error: Any) -> bool:
-        """Tell whether another attempt would fail in the same way."""
+        """Return whether another attempt would fail in the same way."""
         if isinstance(error, self._errors.InvalidStatus):
             return 400 <= error.response.status_code < 500
         return isinstance(error, self._errors.InvalidURI)

@@ -1,4 +1,4 @@
-"""Requests for actions: an observation, and what else the server has to know."""
+"""Requests for actions: an observation, and what else the server needs to know."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from dfplan.types import UserError
 from dfplan.wire import keys
 
 OBSERVATION = "observation"
-"""Key of an observation that is no mapping."""
+"""Key of an observation that is not a mapping."""
 
 
 def understands_more(metadata: Mapping[str, Any]) -> bool:
-    """Tell whether a server, by its metadata, understands more than observations and goals."""
+    """Return whether a server's metadata say that it understands more than observations."""
     horizons = (metadata.get(keys.EXECUTION_HORIZON), metadata.get(keys.ACTION_HORIZON))
     return all(isinstance(horizon, int) for horizon in horizons)
 
@@ -36,11 +36,11 @@ def make_request(
         starts: Whether an episode starts with this observation, or is new to the server.
         seed: Seed of the episode's plans; None leaves it to the server.
         executed: Control steps since the last request of the episode.
-        horizon: Actions to ask for; None asks for all that the server sends.
+        horizon: Actions to request; None requests all that the server offers.
         metadata: What the server says about itself.
 
     Raises:
-        UserError: If the observation is no mapping and no array.
+        UserError: If the observation is neither a mapping nor an array.
     """
     request = dict(_as_mapping(observation))
     if goal is not None:

@@ -235,7 +235,7 @@ class BatchPlanner:
         request = request._replace(history=jax.tree.map(np.asarray, request.history))
         calls = []
         for rows in _programs(len(request.seeds), limit):
-            part = jax.tree.map(lambda a, rows=rows: a[rows], request)
+            part = _rows(request, rows)
             call = PlanCall(
                 weights=self._weights,
                 keys=plan_keys(part.seeds, part.counts),
@@ -294,7 +294,11 @@ def _take(inputs: PlanInputs, mask: np.ndarray, initial_plan: InitialPlan | None
         initial_plan=initial_plan,
         prefix=inputs.prefix,
     )
-    return jax.tree.map(lambda a: a[mask], request)
+    return _rows(request, mask)
+
+
+def _rows(request: _Request, rows: np.ndarray | slice) -> Any:
+    return jax.tree.map(lambda a: a[rows], request)
 
 
 def _spread(plan: Plan, mask: np.ndarray) -> Plan:

@@ -31,9 +31,10 @@ def continue_plans(
 ) -> tuple[Float[np.ndarray, "B L A"], Float[np.ndarray, "B L S"]]:
     """Return the actions from the present control step on, and the states in which they are due.
 
-    The low-level controller acts on the states that are expected: those that the linear dynamics of
-    the data predict from the actions, or without them, or with planned actions, those of the plan
-    from its point nearest to the robot on. Dimensions that are not planned then stay as they are.
+    The low-level controller acts on the expected states. These are the predictions of the linear
+    dynamics that were fitted to the data. Without dynamics, they are the plan's states from the one
+    nearest to the robot on; if planned actions are replayed, the plan's states by the clock. In the
+    last two cases, dimensions that are not planned stay as they are.
 
     Args:
         spec: Constants of the loop.
@@ -59,7 +60,7 @@ def continue_plans(
 def skip_steps(
     spec: LoopSpec, state: LoopState, reading: Float[np.ndarray, "B S"], actions: np.ndarray
 ) -> LoopState:
-    """Return the state after control steps that were executed and not observed.
+    """Return the state after control steps that were executed without being observed.
 
     A state estimator treats their readings as missing. Without one, readings are interpolated
     between the last one and the present one.

@@ -160,7 +160,7 @@ def needs_plan(spec: LoopSpec, state: LoopState) -> Bool[XpArray, "B"]:
 def group_by_delay(
     spec: LoopSpec, state: LoopState, mask: Bool[np.ndarray, "B"]
 ) -> list[tuple[Int[np.ndarray, "K"], int]]:
-    """Group robots that need plans by the control steps that their plans have to begin with.
+    """Group robots that need plans by the number of control steps that their plans commit.
 
     A robot that has a plan executes it until the next one is there. A robot without one waits
     where it is. In NumPy.
@@ -257,11 +257,11 @@ def make_plans(planner: Planner, inputs: PlanInputs, sample: SamplePlans, xp: Mo
 
 
 def begin_plans(inputs: PlanInputs, begin: SamplePlans, xp: ModuleType) -> Plan:
-    """Begin the plans that `make_plans` makes first, from initial plans where these are worth it.
+    """Begin plans, from initial plans where these are usable; `make_plans` finishes them.
 
     Args:
         inputs: Inputs of the plans.
-        begin: Function that begins plans, and returns what there is of them.
+        begin: Function that begins plans, and returns their first tokens as plans.
         xp: `numpy` or `jax.numpy`.
     """
     if inputs.initial_plan is None:
@@ -284,7 +284,7 @@ def activate(
         state: State of the loop.
         inputs: Inputs of the plans.
         plan: Plans.
-        is_whole: Whether the requests are done; if not, the whole plans are still to come.
+        is_whole: Whether these are the whole plans; if not, the requests stay open.
     """
     xp = spec.xp
     rows = inputs.rows

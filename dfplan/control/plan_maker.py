@@ -1,4 +1,4 @@
-"""PlanMaker: what makes the plans that agents request."""
+"""PlanMaker: interface of what makes the plans that agents request."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,7 +9,7 @@ from dfplan.types import Cost
 
 
 class PlanMaker(Protocol):
-    """`dfplan.control.batch.BatchPlanner`, or one that agents share."""
+    """An agent's own `dfplan.control.batch.BatchPlanner`, or a planner that agents share."""
 
     def make_plans(
         self,

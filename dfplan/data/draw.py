@@ -34,7 +34,7 @@ class WindowIndex(Protocol):
 
 
 class RowIndex(NamedTuple):
-    """An index with entries per row, which is the fastest one.
+    """An index with an entry per row, which is the fastest kind.
 
     Attributes:
         first: `[N]` int32, first row of each row's episode.
@@ -58,7 +58,7 @@ class RowIndex(NamedTuple):
 
 
 class EpisodeIndex(NamedTuple):
-    """An index with entries per episode, for datasets whose rows do not fit in memory.
+    """An index with an entry per episode, for datasets whose rows do not fit in memory.
 
     Attributes:
         first: `[E]` int32, first row of each episode in which a window may begin.
@@ -79,7 +79,7 @@ class EpisodeIndex(NamedTuple):
         Args:
             start: `[E]` first row of each episode.
             length: `[E]` rows of each episode.
-            stride: Control steps that follow the begin of a window within its episode.
+            stride: Control steps that follow the beginning of a window within its episode.
         """
         begin_count = np.maximum(length - stride, 0)
         is_used = begin_count > 0

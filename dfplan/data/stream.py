@@ -30,7 +30,7 @@ RELEASE_STEPS = 64
 MAX_ROWS = 2**31 - 1
 """Largest row number of JAX's 32-bit integers."""
 AHEAD = 4
-"""Batches that each thread may have ready."""
+"""Batches that each thread may read ahead."""
 
 
 class RawBatch(NamedTuple):
@@ -224,7 +224,7 @@ def make_batch(raw: RawBatch, scale: Scale, layout: TokenLayout, config: DataCon
 
 
 def _encode(normalizer: Normalizer, values: Array) -> Array:
-    """Return normalized values with the rounding of a whole dataset's.
+    """Return normalized values, rounded as if the whole dataset were normalized at once.
 
     XLA divides many rows by multiplying with a reciprocal, and a single row by a division.
     """

@@ -1,4 +1,4 @@
-"""TrainingData: what a run fits to a dataset, wherever its rows are."""
+"""TrainingData: interface of a training dataset, in memory or on disk."""
 
 from typing import Protocol
 
@@ -10,14 +10,14 @@ from dfplan.representation.layout import Layout
 
 
 class TrainingData(Protocol):
-    """A dataset, as `dfplan.data.minari_io.Trajectories` in memory or on disk.
+    """A dataset in memory (`Trajectories`) or on disk (`ShardedTrajectories`).
 
     Attributes:
         start: `[E]` int64, first row of each episode.
         length: `[E]` int64, number of rows of each episode.
         layout: Layout by which observations became states.
         dataset_id: Minari id, or directory of shards.
-        fingerprint: SHA-256 of the arrays, the same for both.
+        fingerprint: SHA-256 of the arrays, the same in memory and on disk.
     """
 
     @property

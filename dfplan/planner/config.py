@@ -56,8 +56,8 @@ class SamplingConfig:
             "autoregressive", "pyramid", "trapezoid", "horizon_aware", "custom", or one that another
             package registers. The slope in "pyramid:slope=2" or "trapezoid:slope=2" is the number
             of denoising steps by which each token trails its neighbor, 1 by default. The alpha in
-            "horizon_aware:alpha=1" says how fast the time that a token takes grows along the plan,
-            0.6 by default.
+            "horizon_aware:alpha=1", 0.6 by default, is the exponent with which the denoising steps
+            of a token grow along the plan.
         custom_matrix: Entries of a custom matrix, row by row: integers from `steps` down to 0,
             one per future token in each row.
         steps: Denoising steps per token, K.
@@ -290,7 +290,7 @@ class WarmStartConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TimingConfig:
-    """Planning while the robot moves: deadlines, real-time chunking and streaming.
+    """Planning while the robot moves: deadlines, real-time chunking, and early first actions.
 
     Attributes:
         deadline_ms: Time budget of `act`, in milliseconds; when it is exceeded, the active plan
@@ -299,8 +299,8 @@ class TimingConfig:
             control steps of the active plan, which the robot executes meanwhile, are committed, and
             each new plan begins with them. 0 commits nothing.
         near_tokens: Tokens of a plan that are clean before the robot begins to follow it; the rest
-            of the plan is made meanwhile and followed from the next control step on (streaming). 0
-            waits for the whole plan.
+            of the plan is made meanwhile and followed from the next control step on. 0 waits for
+            the whole plan.
 
     Raises:
         UserError: If a value is out of range.

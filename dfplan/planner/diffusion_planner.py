@@ -120,8 +120,8 @@ class DiffusionPlanner:
             call: Arguments of `plan`.
 
         Returns:
-            Plans that end with these tokens, where they stay at the last state and action; and what
-            `finish` continues with.
+            Plans that end with these tokens and then stay at the last state and action; and the
+            draft that `finish` continues.
         """
         sampling = CallSampling(self, call)
         carry, past = sampling.encode_context()

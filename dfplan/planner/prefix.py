@@ -60,13 +60,13 @@ class Prefix(NamedTuple):
     ) -> tuple[Float[Array, "B D"], Bool[np.ndarray, "D"]] | None:
         """Return the token that is committed in part, and a mask of its known features.
 
-        None if the prefix ends with a token.
+        Return None if the prefix ends at the end of a token.
         """
         known = self.steps % layout.stride
         if not known:
             return None
         assert self.actions is not None, "tokens of states are committed whole"
-        # What is unknown repeats what is known, and is masked.
+        # Unknown control steps repeat the last known one, and are masked.
         last = np.minimum(np.arange(layout.stride), known - 1) - known
         token = encode_steps(layout, weights, self.states[:, last], self.actions[:, last])[:, 0]
         is_known = np.arange(layout.stride) < known
@@ -126,7 +126,7 @@ def check_delay(layout: TokenLayout, horizon: int, delay: int) -> None:
 def keep_known(denoise: Denoiser, token: Float[Array, "B D"], mask: ArrayLike) -> Denoiser:
     """Wrap a denoiser so that its estimate of the first token has the known features.
 
-    A solver that is given clean estimates of these features leads their noise to them.
+    With these estimates at every step, the solver denoises the features to the known values.
 
     Args:
         denoise: Denoiser.

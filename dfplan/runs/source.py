@@ -116,12 +116,12 @@ def load_source(
         UserError: As `open_shards` and `load_trajectories`, or if shards are to give rewards.
     """
     if config.source == "stream":
-        said: set[str] = set()
+        announced: set[str] = set()
 
         def tell(what: str, rows: int) -> None:
-            if notice is not None and what not in said:
+            if notice is not None and what not in announced:
                 notice(f"{what} the rows of {dataset_id} for its shards on disk")
-            said.add(what)
+            announced.add(what)
 
         return open_shards(dataset_id, choices, tell)
     return load_memory(dataset_id, choices, rewards=rewards)

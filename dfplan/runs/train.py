@@ -211,7 +211,7 @@ def resume(
 
 @contextlib.contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    """Hold the lock of a run's training, which process 0 does for all."""
+    """Hold the lock of a run's training; process 0 takes it for all processes."""
     with contextlib.ExitStack() as stack:
         lead(lambda: stack.enter_context(exclusive(checkpoints(out))))
         yield

@@ -1,4 +1,4 @@
-"""Fleet: what all robots of a server share, which is a run and its compiled programs."""
+"""Fleet: what all robots of a server share: a run and its compiled programs."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ DIALECT = (
     "session_id: a new one begins an episode",
     "reset: true begins an episode",
 )
-"""What beside openpi's own protocol is understood; the first two as in vLLM-Omni."""
+"""Protocols and extensions that the server understands; the first two as in vLLM-Omni."""
 
 
 class Fleet:
-    """Makes robots that plan with one run, together.
+    """Makes robots that plan with the same run, in common batches.
 
     Args:
         run: Trained run.
@@ -72,7 +72,7 @@ class Fleet:
         )
 
     def compile(self) -> None:
-        """Compile all that a request may need, so that none has to wait."""
+        """Compile all that a request may need, so that no request waits for the compiler."""
         self._new_agent(seed=0).compile()
 
     def new_robot(self) -> Robot:

@@ -12,7 +12,7 @@ from dfplan.serve.metrics import CONTENT_TYPE, Metrics
 from dfplan.wire import keys
 
 
-class Gate:
+class HttpHandler:
     """Answers HTTP requests, and decides whether a connection becomes a websocket.
 
     Args:
@@ -27,7 +27,7 @@ class Gate:
         self._is_full = is_full
 
     def __call__(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Return a response, or None to go on to the websocket's handshake."""
+        """Return a response, or None to continue with the websocket handshake."""
         path = request.path.partition("?")[0]
         if path == keys.HEALTH_PATH:
             return connection.respond(HTTPStatus.OK, "OK\n")

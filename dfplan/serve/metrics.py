@@ -1,4 +1,4 @@
-"""Metrics of a policy server, in Prometheus' text format."""
+"""Metrics of a policy server, in Prometheus's text format."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ class Metrics:
             "dfplan_requests", "Requests by outcome.", ["outcome"], registry=self._registry
         )
         for outcome in OUTCOMES:
-            self.requests.labels(outcome)  # so that none is absent before its first time
+            self.requests.labels(outcome)  # so that each is exported from the start
         self.seconds = Histogram(
             "dfplan_request_seconds",
             "Time from a request to its reply.",

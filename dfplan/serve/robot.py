@@ -1,4 +1,4 @@
-"""Robot: one connection's agent, with messages in and messages out; it knows no network."""
+"""Robot: the agent of one connection, with messages in and messages out, without a network."""
 
 import time
 from typing import Any
@@ -56,7 +56,7 @@ class Robot:
         return pack(reply)
 
     def sent(self, received: float) -> None:
-        """Note that the reply to the message received at that time has been sent."""
+        """Record that the reply to the message received at that time has been sent."""
         self._last_total_ms = 1000 * (time.perf_counter() - received)
 
     def _begin_episode(self, request: Request) -> None:
@@ -117,7 +117,7 @@ class Robot:
 
 
 def _describe_plan(agent: Agent) -> dict[str, Any]:
-    """Return the active plan as lists, which clients that slice arrays by control step leave be."""
+    """Return the active plan as lists, because openpi's clients slice arrays by control step."""
     plan = agent.plan
     assert plan is not None
     return {

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from dfplan.serve.desk import Desk
 from dfplan.serve.events import EventLog, protocol_logger
+from dfplan.serve.executor import RequestExecutor
 from dfplan.serve.fleet import Fleet
-from dfplan.serve.http import Gate
+from dfplan.serve.http import HttpHandler
 from dfplan.serve.metrics import Metrics
 from dfplan.serve.session import Session, peer_name
 from dfplan.serve.settings import Limits
@@ -50,12 +50,12 @@ class PolicyServer:
         self._metrics = metrics
         self._limits = limits
         self._events = events
-        self._desk = Desk(limits.waiting)
+        self._executor = RequestExecutor(limits.waiting)
         self._sessions: set[Session] = set()
         self._metadata = pack(fleet.metadata)
-        self._gate = Gate(api_key=api_key, metrics=metrics, is_full=self._is_full)
+        self._http = HttpHandler(api_key=api_key, metrics=metrics, is_full=self._is_full)
         self._stop = asyncio.Event()
-        metrics.watch(robots=lambda: len(self._sessions), waiting=lambda: self._desk.waiting)
+        metrics.watch(robots=lambda: len(self._sessions), waiting=lambda: self._executor.waiting)
 
     async def run(self, host: str, port: int, started: Callable[[int], None]) -> None:
         """Serve until `stop` is called.
@@ -77,7 +77,7 @@ class PolicyServer:
             await self._drain(server)
         finally:
             server.close()
-            self._desk.close()
+            self._executor.close()
             self._fleet.close()
         await server.wait_closed()
         self._events.write("stopped")
@@ -94,7 +94,7 @@ class PolicyServer:
                 port,
                 compression=None,
                 origins=[None],  # no web page may drive a robot through its visitor's browser
-                process_request=self._gate,
+                process_request=self._http,
                 server_header="dfplan",
                 open_timeout=HANDSHAKE_SECONDS,
                 close_timeout=CLOSE_SECONDS,
@@ -113,7 +113,7 @@ class PolicyServer:
         session = Session(
             connection,
             self._fleet.new_robot(),
-            desk=self._desk,
+            executor=self._executor,
             metrics=self._metrics,
             events=self._events,
             idle_seconds=self._limits.idle_seconds,
@@ -130,7 +130,7 @@ class PolicyServer:
 
     async def _drain(self, server: Server) -> None:
         """Stop listening, and wait until running requests are answered or their time is up."""
-        self._events.write("draining", robots=len(self._sessions), requests=self._desk.waiting)
+        self._events.write("draining", robots=len(self._sessions), requests=self._executor.waiting)
         server.close(close_connections=False)
         for session in list(self._sessions):
             session.stop()

@@ -8,15 +8,15 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from dfplan.serve import metrics as outcomes
-from dfplan.serve.desk import Busy, Desk
 from dfplan.serve.events import EventLog
+from dfplan.serve.executor import Busy, RequestExecutor
 from dfplan.serve.metrics import Metrics
 from dfplan.serve.robot import Robot
 from dfplan.types import UserError, one_line
 from dfplan.wire import keys
 
 END_SECONDS = 2.0
-"""Time that a robot gets to take the error that ends its session."""
+"""Time that a robot gets to receive the error that ends its session."""
 MAX_REASON = 120
 """Bytes of the reason in a close frame; RFC 6455 allows 123."""
 STOPPING = "the server stops"
@@ -26,12 +26,12 @@ class Session:
     """Answers one robot's requests, one after the other.
 
     An error ends the session with a text frame and close code 1011, as in openpi. A request that is
-    refused because the server is busy gets a text frame, and the session goes on.
+    refused because the server is busy gets a text frame, and the session continues.
 
     Args:
         connection: Websocket of the robot.
         robot: Its agent.
-        desk: Computes requests.
+        executor: Computes requests.
         metrics: Metrics of the server.
         events: Log of the server.
         idle_seconds: Time without a request, or without reading a reply, that ends the session.
@@ -42,14 +42,14 @@ class Session:
         connection: ServerConnection,
         robot: Robot,
         *,
-        desk: Desk,
+        executor: RequestExecutor,
         metrics: Metrics,
         events: EventLog,
         idle_seconds: float,
     ):
         self._connection = connection
         self._robot = robot
-        self._desk = desk
+        self._executor = executor
         self._metrics = metrics
         self._events = events
         self._idle_seconds = idle_seconds
@@ -88,14 +88,14 @@ class Session:
             self._task.cancel()
 
     async def _answer(self, message: str | bytes) -> bool:
-        """Answer one request; return whether the session goes on."""
+        """Answer one request; return whether the session continues."""
         received = time.perf_counter()
         try:
             if isinstance(message, str):
                 raise UserError(
                     "the request is a text frame; needed: a binary frame of MessagePack"
                 )
-            reply = await self._desk.run(self._robot.answer, message, received)
+            reply = await self._executor.run(self._robot.answer, message, received)
         except Busy as error:
             self._count(outcomes.REFUSED)
             await self._send(str(error))
@@ -120,7 +120,7 @@ class Session:
         self._metrics.requests.labels(outcome).inc()
 
     async def _send(self, message: str | bytes) -> None:
-        """Send a message, which waits while the robot does not read."""
+        """Send a message; wait while the robot does not read."""
         await asyncio.wait_for(self._connection.send(message), self._idle_seconds)
 
     def _note_violation(self, end: ConnectionClosed) -> None:
@@ -133,7 +133,7 @@ class Session:
         self._events.write("error", peer=peer, reason="protocol", text=text)
 
     async def _end(self, reason: str, text: str, **details: str) -> None:
-        """Tell the robot why the session ends, and close it; a robot that does not read is cut."""
+        """Tell the robot why the session ends, and close it; cut off a robot that does not read."""
         self._metrics.closed.labels(reason).inc()
         peer = peer_name(self._connection)
         self._events.write("error", peer=peer, reason=reason, text=text, **details)

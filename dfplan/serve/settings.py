@@ -14,10 +14,10 @@ class RobotSettings:
 
     Attributes:
         action_horizon: Actions per reply; 0 for the planner's `replan_every`.
-        execution_horizon: Actions of a chunk that robots execute before they ask again, where
-            requests do not say it with `executed`.
+        execution_horizon: Actions of a chunk that robots execute before the next request, if that
+            does not say so itself (`executed`).
         seed: Seed of the first connection's plans; each new connection gets the next one.
-        control_hz: Control steps per second, for the metadata; 0 if unknown.
+        control_hz: Control steps per second, which the metadata tell robots; 0 if unknown.
 
     Raises:
         UserError: If a value is out of range.
@@ -37,7 +37,7 @@ class RobotSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Limits that keep one client from costing the others anything.
+    """Limits that keep one client from affecting the others.
 
     Attributes:
         connections: Robots that may be connected at once.
@@ -70,8 +70,8 @@ class BatchSettings:
     """How the plans of several robots share the machine.
 
     Attributes:
-        size: Most plans of one batch, a power of two; 0 chooses 64, or 1 on a CPU, which makes each
-            plan with a program of its own and is no faster with a batch.
+        size: Largest number of plans in a batch, a power of two; 0 chooses 64, or 1 on a CPU, which
+            makes each plan with a program of its own, so that batches are no faster.
         wait_ms: Time that a plan waits for others to join its batch, in milliseconds.
 
     Raises:

@@ -21,7 +21,7 @@ ACCELERATOR_BATCH = 64
 
 
 class Call(NamedTuple):
-    """What an agent waits for.
+    """Plans that an agent has requested and waits for.
 
     Attributes:
         make: Function that makes what several calls ask for; it returns a function from the rows of
@@ -36,18 +36,18 @@ class Call(NamedTuple):
 
 
 class SharedPlanner(PlanMaker):
-    """Makes plans for agents in threads of their own, which may ask for them at any time.
+    """Makes plans in worker threads for agents, which may request them at any time.
 
     Calls wait in one queue. A worker takes the first one and those that follow within `wait_ms`, up
     to `size`, and makes their plans in one batch, which `BatchPlanner` pads to sizes that are
     compiled in advance. On a CPU, where each plan is a program of its own, a batch is one plan by
     default and there is a worker for each core. Plans depend on their own inputs alone, so an agent
-    gets those that it would make by itself: to the last bit on a CPU, elsewhere up to rounding.
+    gets those that it would make by itself: bit for bit on a CPU, elsewhere up to rounding.
 
     Args:
         planner: Planner.
         weights: Trained weights.
-        size: Most plans of one batch; 0 for the default of the machine.
+        size: Largest number of plans in a batch; 0 for the machine's default.
         wait_ms: Time that a call waits for others, in milliseconds.
         on_batch: Function that is called with the size of each batch.
     """
@@ -67,7 +67,7 @@ class SharedPlanner(PlanMaker):
         self._on_batch = on_batch
         self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._is_open = True
-        self._lock = threading.Lock()  # so that no call comes after the end of the queue
+        self._lock = threading.Lock()  # so that no call follows the end of the queue
         self._workers = [
             threading.Thread(target=self._work, name=f"dfplan-plans-{i}", daemon=True)
             for i in range(cores() if self.size == 1 else 1)

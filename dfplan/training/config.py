@@ -17,16 +17,17 @@ class TrainingConfig:
 
     Attributes:
         steps: Optimizer steps.
-        batch_size: Sequences per step, of all devices together; these must divide it.
+        batch_size: Sequences per step, of all devices together; their number must divide it.
         seed: PRNG seed for initialization, batches and noise; below 2**32.
         ema: Decay of the moving average of the parameters, which is what plans are made with.
         log_every: Steps per call of the compiled program and per line of metrics; a checkpoint in
             between splits them.
         save_every: Steps between checkpoints; the last step is always saved. The newest two are
             kept.
-        keep_period: Checkpoints of steps that are multiples of this are kept, too; 0 for none.
+        keep_period: Checkpoints whose step is a multiple of this are kept, too; 0 for none.
         fsdp_devices: Devices that share one copy of parameters and optimizer state (FSDP), for
-            models that do not fit on one; must divide the devices. The rest is data parallel.
+            models that do not fit on one; must divide the number of devices. The groups are data
+            parallel.
         wandb: Weights & Biases project to log to as well (extra `wandb`); empty for none.
         objective: What a step learns.
         optimizer: How parameters are updated.

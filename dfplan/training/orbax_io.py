@@ -1,4 +1,4 @@
-"""Orbax, as checkpoints use it: who takes part, which paths it reads, and where arrays go."""
+"""Orbax, as checkpoints use it: which processes take part, its paths, and where arrays go."""
 
 import contextlib
 import re
@@ -33,7 +33,7 @@ def _handler(processes: Processes) -> ocp.StandardCheckpointHandler:
 
 
 def make_saver(processes: Processes, items: Sequence[str]) -> ocp.AsyncCheckpointer:
-    """Return a writer of checkpoints of these items, which goes on in threads."""
+    """Return a writer of checkpoints of these items, which writes in threads."""
     handler = ocp.CompositeCheckpointHandler(
         composite_options=ocp.CompositeOptions(multiprocessing_options=processes),
         **{name: _handler(processes) for name in items},  # pyright: ignore[reportArgumentType]

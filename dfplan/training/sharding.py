@@ -23,8 +23,8 @@ def make_mesh(fsdp_devices: int, batch_size: int) -> Mesh | None:
     """Return the mesh of all devices of all processes; None for a single device.
 
     Args:
-        fsdp_devices: Number of devices that share one copy of the training state; the rest of the
-            devices are data parallel.
+        fsdp_devices: Number of devices that share one copy of the training state; groups of that
+            many devices are data parallel.
         batch_size: Number of sequences in a batch of all devices together.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Training on batches that are read from disk while earlier ones are learned from."""
+"""Training on batches that are read from disk ahead of the training."""
 
 import functools
 from types import TracebackType
@@ -17,12 +17,12 @@ from dfplan.types import Array, PyTree
 STEPS_PER_CALL = 16
 """Steps of one call of the compiled program.
 
-Each call allocates the program's memory anew, which on a CPU takes a third of a step's time.
+Each call allocates the program's memory again, which on a CPU takes a third of a step's time.
 """
 
 
 class StreamedTraining:
-    """Training from one step to another; a context manager.
+    """Trains on batches from disk, up to a last step; a context manager.
 
     Args:
         spec: What to train.

@@ -59,7 +59,8 @@ def join(address: str | None, count: int | None, index: int | None) -> None:
 
 def is_leader() -> bool:
     """Return whether this is process 0, which writes all files but its part of checkpoints."""
-    return jax.process_index() == 0
+    # A process that is alone need not start JAX's devices to know.
+    return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
 def from_leader(action: Callable[[], str]) -> str:

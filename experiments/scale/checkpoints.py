@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(state: TrainState, folder: Path, repeats: int) -> list[dict[str, Any]]:
-    """Return, per checkpoint, the seconds until training goes on and until it is complete."""
+    """Return, per checkpoint, the seconds until training continues and until it is complete."""
     rows = []
     with CheckpointStore(folder / "checkpoints") as store:
         for step in range(1, 1 + repeats):

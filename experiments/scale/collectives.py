@@ -27,12 +27,12 @@ class Collective(NamedTuple):
 
 def collectives(program: str) -> list[Collective]:
     """Return the collectives in the text of a compiled program (`compiled.as_text()`)."""
-    found = []
+    operations = []
     for result, kind in INSTRUCTION.findall(program):
         arrays = [(dtype, _shape(dims)) for dtype, dims in ARRAY.findall(result)]
         size = sum(_item_size(dtype) * math.prod(shape) for dtype, shape in arrays)
-        found.append(Collective(kind, tuple(shape for _, shape in arrays), size))
-    return found
+        operations.append(Collective(kind, tuple(shape for _, shape in arrays), size))
+    return operations
 
 
 def by_kind(operations: Sequence[Collective]) -> dict[str, dict[str, int]]:

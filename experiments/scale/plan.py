@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def sections(*, compiled: bool = False) -> dict[str, str]:
     """Return the tables by the names of their markers."""
-    found = {
+    bodies = {
         "measured": measured_text(),
         "check": check_table(),
         "steps": steps_table(),
@@ -86,10 +86,10 @@ def sections(*, compiled: bool = False) -> dict[str, str]:
         "evaluation": evaluation_table(),
     }
     if compiled:
-        found["compiled"] = compiled_text()
+        bodies["compiled"] = compiled_text()
     if SHARDING.exists():
-        found["collectives"] = collectives_table(json.loads(SHARDING.read_text()))
-    return found
+        bodies["collectives"] = collectives_table(json.loads(SHARDING.read_text()))
+    return bodies
 
 
 def measured_text() -> str:

@@ -32,10 +32,12 @@ from dfplan.util.versions import installed_versions
 from experiments.common.markdown import fill_section, table
 from experiments.common.stages import USAGE
 from experiments.scale.formats import compare
-from experiments.scale.synthetic import write_synthetic
+from experiments.scale.synthetic import write_sparse, write_synthetic
 
 RESULT = Path(__file__).with_name("stream.json")
 README = Path(__file__).with_name("README.md")
+SPARSE_GB = 50
+"""Size of shards that take no space on disk, for the memory alone."""
 SMALL_GB = 0.24
 """Size of the shards that are also read into memory: one shard."""
 
@@ -63,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             "small, stream": _resident(small, "stream", args.resident_steps),
             "large, stream": _resident(large, "stream", args.resident_steps),
         }
+        sparse = args.folder / "sparse"
+        write_sparse(small, sparse, SPARSE_GB)
+        name = f"{SPARSE_GB} GB of zeros, stream"
+        record["memory"][name] = _resident(sparse, "stream", args.resident_steps)
     except UserError as error:
         console.print(f"scale: {error}")
         return USAGE

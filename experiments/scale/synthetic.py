@@ -8,11 +8,26 @@ import numpy as np
 
 from dfplan.cli.progress_bar import step_bar
 from dfplan.data.goal_intervals import NO_INTERVALS
-from dfplan.data.shards.layout import FORMAT, MANIFEST, Choices, shard_path
+from dfplan.data.shards.finish import finish
+from dfplan.data.shards.layout import (
+    ACTION,
+    FORMAT,
+    GOAL_INTERVALS,
+    GRID,
+    LENGTH,
+    MANIFEST,
+    STATE,
+    Choices,
+    Manifest,
+    checksum,
+    read_record,
+    shard_path,
+)
 from dfplan.data.shards.one_shard import Piece, write_pieces
-from dfplan.data.shards.write import Plan, finish
+from dfplan.data.shards.plan import Plan
+from dfplan.representation.grid import Grid
 from dfplan.representation.layout import Layout
-from dfplan.util.files import atomic_directory
+from dfplan.util.files import atomic_directory, write_json
 
 STATES = 29
 ACTIONS = 8
@@ -21,6 +36,8 @@ EPISODE_ROWS = 1001
 SHARD_ROWS = EPISODE_ROWS * 1600
 """Rows of a shard, about 0.24 GB."""
 LAYOUT = Layout(STATES, ACTIONS, goal_dims=(0, 1), action_shape=(ACTIONS,))
+HEADER_BYTES = 128
+"""Length of the header of a small NumPy file."""
 ROW_BYTES = 4 * (STATES + ACTIONS)
 
 
@@ -49,6 +66,39 @@ def write_synthetic(directory: Path, gigabytes: float) -> None:
     length = np.full(rows // EPISODE_ROWS, EPISODE_ROWS, np.int64)
     with step_bar("checking shards", rows) as advance:
         finish(plan, length, directory, lambda what, done: advance(done))
+
+
+def write_sparse(small: Path, directory: Path, gigabytes: float) -> None:
+    """Write shards of zeros that take no space on disk, for measurements of memory alone.
+
+    Args:
+        small: Complete shards, whose statistics and shapes are repeated.
+        directory: Directory of the new shards.
+        gigabytes: Size of the new shards.
+    """
+    manifest = read_record(small / MANIFEST, Manifest)
+    shards = max(round(gigabytes * 1e9 / (manifest.rows[0] * ROW_BYTES)), 1)
+    for number in range(shards):
+        folder = shard_path(directory, number)
+        folder.mkdir(parents=True)
+        for name in (STATE, ACTION):
+            source = shard_path(small, 0) / name
+            with source.open("rb") as content, (folder / name).open("wb") as file:
+                file.write(content.read(HEADER_BYTES))
+                file.truncate(source.stat().st_size)
+    columns = manifest.state_sums().columns()
+    rows = manifest.rows[0] * shards
+    dims = list(LAYOUT.goal_dims)
+    low = columns.low[dims].astype(np.float32)
+    high = columns.high[dims].astype(np.float32)
+    grid = Grid.fit((), low=low, high=high, count=rows)
+    assert grid is not None
+    np.save(directory / LENGTH, np.full(rows // EPISODE_ROWS, EPISODE_ROWS, np.int64))
+    np.save(directory / GOAL_INTERVALS, NO_INTERVALS)
+    np.save(directory / GRID, grid.pack())
+    files = {name: checksum(directory / name) for name in manifest.files}
+    manifest = dataclasses.replace(manifest, rows=(manifest.rows[0],) * shards, files=files)
+    write_json(directory / MANIFEST, dataclasses.asdict(manifest))
 
 
 def _episodes(seed: int) -> Iterator[Piece]:

@@ -21,7 +21,6 @@ from experiments.serving.usage import cpu_seconds
 CALM_SHARE = 0.25
 """Time without faults, before those, as a share of the time with faults."""
 EXECUTE = 1
-OUTCOMES = ("requests", "errors")
 
 
 def measure_faults(study: Study) -> None:
@@ -43,11 +42,10 @@ def run(study: Study, count: int, seconds: float) -> dict[str, Any]:
     calm = WARM_SECONDS + CALM_SHARE * seconds
     with running_server(study.run, study.logs) as server:
         robots = make_robots(study.run, count, EXECUTE)
-        start = time.monotonic() + SETTLE_SECONDS
         own_before = time.process_time()
         server_before = cpu_seconds(server.process.pid)
         timings, answers = asyncio.run(
-            _drive_beside_faults(study, server, robots, start, calm=calm, seconds=seconds)
+            _drive_beside_faults(study, server, robots, calm=calm, seconds=seconds)
         )
         if server.process.poll() is not None:
             raise UserError(f"dfplan serve ended during the faults; see {server.log}")
@@ -70,20 +68,23 @@ async def _drive_beside_faults(
     study: Study,
     server: Server,
     robots: Sequence[Any],
-    start: float,
     *,
     calm: float,
     seconds: float,
 ) -> tuple[list[Timings], dict[str, Any]]:
     """Drive the robots; begin the faults, in a process of their own, after the calm time."""
-    driving = asyncio.create_task(drive_all(robots, server.url, start, calm + seconds))
-    await asyncio.sleep(max(start + calm - time.monotonic(), 0.0))
     arguments = [server.url, "--run", study.run, "--seconds", str(seconds)]
     process = await asyncio.create_subprocess_exec(
         *[sys.executable, "-m", "experiments.serving.faulty", *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    output, _ = await process.communicate()
+    assert process.stdout is not None
+    await process.stdout.readline()  # "ready": what it imports costs the robots nothing.
+    start = time.monotonic() + SETTLE_SECONDS
+    driving = asyncio.create_task(drive_all(robots, server.url, start, calm + seconds))
+    await asyncio.sleep(max(start + calm - time.monotonic(), 0.0))
+    output, _ = await process.communicate(b"begin\n")
     return await driving, json.loads(output)
 
 

@@ -1,7 +1,7 @@
 """Clients that misbehave: python -m experiments.serving.faulty URL --seconds SECONDS.
 
-Each fault is one connection. The program prints how often each fault was injected and what the
-server answered, as JSON.
+Each fault is one connection. The program prints "ready", waits for a line, and in the end prints
+how often each fault was injected and what the server answered, as JSON.
 """
 
 import argparse
@@ -59,7 +59,7 @@ async def half_frame(connection: Any, request: Request) -> None:
 
 
 async def slow_sender(connection: Any, request: Request) -> None:
-    """Send a frame in drops, for as long as the server takes it."""
+    """Send a frame very slowly, for as long as the server accepts it."""
     frame = _frame(pack({**request, "padding": bytes(2000)}))
     for i in range(0, len(frame), BYTES_PER_DROP):
         connection.transport.write(frame[i : i + BYTES_PER_DROP])
@@ -156,20 +156,18 @@ FAULTS: dict[str, Fault] = {
 NO_HANDSHAKE = "no handshake"
 
 
-async def inject(url: str, run: str, seconds: float, seed: int = 0) -> dict[str, Any]:
+async def inject(url: str, observation: Request, seconds: float, seed: int = 0) -> dict[str, Any]:
     """Inject faults in random order for a time, several of them at once where they last.
 
     Args:
         url: WebSocket URL of the server.
-        run: Run whose environment gives the observations.
+        observation: Observation that the server accepts.
         seconds: Time in which faults begin.
         seed: Seed of the order.
 
     Returns:
         The count of each fault by what the server answered.
     """
-    (robot,) = make_robots(run, 1, 1)
-    observation = dict(robot.observation)
     answers: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
     rng = random.Random(seed)
     end = time.monotonic() + seconds
@@ -260,7 +258,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", required=True, help="run whose environment gives observations")
     parser.add_argument("--seconds", type=float, required=True, help="time in which faults begin")
     args = parser.parse_args(argv)
-    print(json.dumps(asyncio.run(inject(args.url, args.run, args.seconds))))
+    (robot,) = make_robots(args.run, 1, 1)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    answers = asyncio.run(inject(args.url, dict(robot.observation), args.seconds))
+    print(json.dumps(answers))
     return 0
 
 

@@ -50,18 +50,23 @@ def _parser() -> argparse.ArgumentParser:
         description="A policy server under load and under faults. Finished work is skipped.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"one of {', '.join(STAGES)}")
     parser.add_argument("--run", default=default.run, help="run directory or task name")
     parser.add_argument("--robots", type=int, nargs="+", default=default.robots)
     parser.add_argument(
         "--execute", type=int, nargs="+", default=default.execute, help="actions of each chunk"
     )
     parser.add_argument(
-        "--minutes", type=float, default=default.minutes, help="time under faults; load: a tenth"
+        "--minutes",
+        type=float,
+        default=default.minutes,
+        help="minutes with faults; loads take a tenth",
     )
-    parser.add_argument("--kills", type=int, default=default.kills, help="of a robot's server")
+    parser.add_argument(
+        "--kills", type=int, default=default.kills, help="kills of a robot's server"
+    )
     parser.add_argument("--episodes", type=int, default=default.episodes)
-    parser.add_argument("--seed", type=int, default=default.seed, help="of the first episode")
+    parser.add_argument("--seed", type=int, default=default.seed, help="seed of the first episode")
     parser.add_argument("--dry-run", type=Path, metavar="FOLDER", help="write to this folder")
     return parser
 

@@ -92,10 +92,10 @@ def faults_table(study: Study) -> str:
     if record is None:
         return ""
     rows = [
-        [label, *_phase_cells(record[phase])]
+        [label, str(record["request"]["robots"]), *_phase_cells(record[phase])]
         for phase, label in {"calm": "without faults", "faults": "with faults"}.items()
     ]
-    header = ["", "minutes", "requests", "p50, ms", "p99, ms", "missed, %"]
+    header = ["", "robots", "minutes", "requests", "p50, ms", "p99, ms", "missed, %"]
     header += ["p99 of the median robot, ms", "of the worst, ms"]
     faults = [
         [kind, str(sum(answers.values())), "; ".join(f"{a} ({n})" for a, n in answers.items())]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dfplan.client import connect
-from dfplan.client.agent import as_url
+from dfplan.client.connecting import as_url
 from dfplan.types import UserError
 
 from .stub import DFPLAN, HORIZON, StubServer, trace

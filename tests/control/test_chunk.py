@@ -112,7 +112,7 @@ def test_a_controller_sees_the_states_that_are_expected():
     assert agent.plan is not None
     drift = agent.plan.states[0, 1] - agent.plan.states[0, 0]
     np.testing.assert_allclose(state, drift * np.arange(1, 4)[:, None] / STRIDE, rtol=1e-5)
-    # A robot that is ahead of its plan goes on from there.
+    # A robot that is ahead of its plan continues from there.
     agent.act_chunk(1.0 * drift, GOAL, length=2)
     np.testing.assert_allclose(seen[-1][1][0], drift * (1 + 1 / STRIDE), rtol=1e-5)
 

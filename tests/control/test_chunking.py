@@ -9,7 +9,15 @@ from dfplan.agent import Agent
 from dfplan.control.executor import DelayedExecutor
 from dfplan.planner.plan import Weights
 from dfplan.types import UserError
-from tests.control.test_realtime import EVERY, GOAL, LAYOUT, NORM, STRIDE, LinePlanner
+from tests.control.test_realtime import (
+    EVERY,
+    GOAL,
+    LAYOUT,
+    NORM,
+    STRIDE,
+    GatedExecutor,
+    LinePlanner,
+)
 
 
 class PrefixPlanner(LinePlanner):
@@ -61,7 +69,7 @@ def test_what_is_executed_is_the_committed_prefix(delay, actual):
     actions = drive(make(planner, DelayedExecutor(actual)), actual + 3 * EVERY)
     assert planner.prefixes[0] is None
     np.testing.assert_allclose(planner.prefixes[1].actions[0, :, 0], np.full(delay, 0.2))
-    # Ready early or late, the last plan's actions go on for the longer of both delays.
+    # Ready early or late, the last plan's actions continue for the longer of both delays.
     requested = actual + EVERY
     changes = requested + max(delay, actual)
     np.testing.assert_allclose(actions[actual:changes], 0.2, atol=1e-6)
@@ -101,7 +109,9 @@ def test_a_robot_without_a_plan_commits_nothing_and_others_do():
     goals = np.stack([GOAL, GOAL])
     agent.act(np.zeros((2, 2), np.float32), goals)
     agent.reset(mask=np.array([True, False]))
-    goals = goals + np.array([[0.0], [1.0]])  # the second's goal has moved: it goes on meanwhile
+    goals = goals + np.array(
+        [[0.0], [1.0]]
+    )  # the second's goal has moved: it keeps moving meanwhile
     agent.act(np.zeros((2, 2), np.float32), goals)
     committed = [prefix is not None for prefix in planner.prefixes]
     assert sorted(committed) == [False, False, False, True]
@@ -155,27 +165,34 @@ def test_an_early_plan_of_another_episode_is_not_finished():
     np.testing.assert_allclose(actions, [0.25, 0.3], atol=1e-6)
 
 
-def test_an_early_plan_of_an_episode_that_failed_is_not_finished(monkeypatch):
-    planner = PrefixPlanner(**{"timing.near_tokens": 1})
-    agent = make(planner, ManualExecutor())
-    finished = []
+def test_a_plan_that_is_not_finished_yet_is_not_requested_again():
+    planner = PrefixPlanner(**{"timing.near_tokens": 1, "timing.deadline_ms": 0.0})
+    executor = GatedExecutor()
+    agent = make(planner, executor)
+    actions = drive(agent, 2 * EVERY)  # follows the beginning, however old it is
+    np.testing.assert_allclose(actions, 0.15, atol=1e-6)
+    assert len(planner.drafts) == 1
+    executor.gate.set()
+    drive(agent, 1)
+    assert len(planner.drafts) == 2
 
-    def fail(is_over):
-        raise UserError("the low-level controller fails")
 
-    def finish(call, draft):
-        finished.append(draft)
-        return draft
+def test_a_plan_from_a_state_is_whole_at_once():
+    agent = make(PrefixPlanner(**{"timing.near_tokens": 1}))
+    agent.plan_from(np.zeros(2), GOAL)
+    np.testing.assert_allclose(agent.plan.actions[0, 0], [0.2, 0.0], atol=1e-6)
+    assert agent.elapsed.tolist() == [0]
 
-    monkeypatch.setattr(planner, "finish", finish)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(agent, "_follow_plans", fail)
-        with pytest.raises(UserError):
-            agent.act(np.zeros(2, np.float32), GOAL)
+def test_nothing_is_left_of_a_plan_if_its_first_step_fails():
+    agent = make(PrefixPlanner(**{"timing.near_tokens": 1}), ManualExecutor())
+    follow = agent._follow_plans
+    agent._follow_plans = lambda is_over: 1 / 0  # pyright: ignore
+    with pytest.raises(ZeroDivisionError):
+        agent.act(np.zeros(2, np.float32), GOAL)
+    agent._follow_plans = follow
     agent.reset()
-    drive(agent, 2)
-    assert len(planner.drafts) == 2 and finished == planner.drafts[1:]
+    np.testing.assert_allclose(drive(agent, 2), [0.25, 0.3], atol=1e-6)
 
 
 def test_a_planner_without_stages_is_refused():

@@ -64,11 +64,11 @@ def test_a_plan_next_to_its_floor():
     states = Normalizer(jnp.ones(4), jnp.ones(4))
     actions = Normalizer(jnp.zeros(2), jnp.ones(2))
     weights = Weights(MODEL.init(0), states, actions)
-    result = bench.bench_plan(
-        planner(horizon=9, **{"sampling.steps": 2}), weights, 2, gemm=GEMM, seconds=0.0
-    )
+    settings = {"sampling.steps": 2, "timing.near_tokens": 1}
+    result = bench.bench_plan(planner(horizon=9, **settings), weights, 2, gemm=GEMM, seconds=0.0)
     assert (result["batch"], result["horizon"]) == (2, 9)
     assert 0 < result["p50_ms"] <= result["p99_ms"]
+    assert 0 < result["first_p50_ms"] <= result["first_p99_ms"]
     assert result["floor_ms"] == pytest.approx(1000 * result["gflop"])
     assert result["over_floor"] == pytest.approx(result["p50_ms"] / result["floor_ms"])
     arguments = sum(leaf.nbytes for leaf in jax.tree.leaves(weights.params["denoiser"]))

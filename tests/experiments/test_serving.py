@@ -156,7 +156,7 @@ def test_a_fault_does_to_the_wire_what_it_says(server, monkeypatch, kind, reques
 
 
 def strict(request):
-    """Refuse what is no sensible observation."""
+    """Refuse an invalid observation."""
     observation = request.get("observation")
     good = observation is not None and observation.shape == (4,) and np.abs(observation).max() < 9
     return {"actions": np.zeros((1, 2))} if good else "bad observation"
@@ -168,9 +168,8 @@ def test_faults_are_injected_in_turn_and_counted(server, monkeypatch):
     monkeypatch.setattr(faulty, "PATIENCE_SECONDS", 0.5)
     quick = {kind: faulty.FAULTS[kind] for kind in ("killed", "nan")}
     monkeypatch.setattr(faulty, "FAULTS", quick)
-    monkeypatch.setattr(faulty, "make_robots", lambda *_: [Robot(CountingEnv(), 1, 0)])
     server.policy = strict
-    answers = asyncio.run(faulty.inject(server.url, "any", 0.3))
+    answers = asyncio.run(faulty.inject(server.url, {"observation": np.zeros(4)}, 0.3))
     assert set(answers) == {"killed", "nan", faulty.NO_HANDSHAKE}
     assert set(answers["nan"]) == {"error text, close 1011"}
     assert set(answers[faulty.NO_HANDSHAKE]) == {"no answer within 0 s"}
@@ -245,6 +244,7 @@ def test_the_pages_tables_and_figure_come_from_the_results(tmp_path):
         "load-server-1-1": LOAD,
         "load-processes-1-64": {"left_out": "memory", "needed_mb": 30_000.0},
         "faults": {
+            "request": {"robots": 64},
             "calm": PHASE,
             "faults": PHASE,
             "errors": [],
@@ -270,7 +270,7 @@ def test_the_pages_tables_and_figure_come_from_the_results(tmp_path):
     assert "| 50% |" in text
     assert "| 1 | 1 | one server | 2.5 | 7.2 | 1.5 | 0 | 0.25 | 1,234 | 0.05 |" in text
     assert "| 1 | 64 | a process per robot | – | – | – | – | – | needs 30,000 | – |" in text
-    assert "| with faults | 20.0 | 768,000 | 2.5 | 7.2 | 0.0 | 7.0 | 8.0 |" in text
+    assert "| with faults | 64 | 20.0 | 768,000 | 2.5 | 7.2 | 0.0 | 7.0 | 8.0 |" in text
     assert "| nan | 40 | error text, close 1011 (40) |" in text
     assert "| control steps that fell back, % | 25.0 |" in text
     assert "| longest time without a server, s | 6.0 |" in text

@@ -10,6 +10,7 @@ import pytest
 from dfplan.agent import Agent
 from dfplan.client import connect
 from dfplan.representation.layout import Layout
+from dfplan.serve.settings import RobotSettings
 from dfplan.types import UserError
 from tests.planner.fake import EVERY, FakePlanner
 from tests.serve.conftest import LAYOUT, WEIGHTS, see
@@ -46,11 +47,19 @@ def observations(count, seed=0):
     return map(see, np.random.default_rng(seed).normal(size=(count, 2)))
 
 
-def until_connected(agent):
+def until(condition):
     end = time.monotonic() + 10
-    while not agent.status.connected:
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def until_connected(agent):
+    until(lambda: agent.status.connected)
+
+
+def wait_for_the_reply(agent):
+    until(lambda: agent._pending is None or agent._pending.reply.done())
 
 
 def test_it_acts_as_an_agent_in_its_own_process(serve, robot):
@@ -125,3 +134,32 @@ def test_the_robot_of_the_page_drives_an_episode(serve):
     exec(program, scope)
     assert scope["episode_ended"] and scope["agent"].status.fallbacks == 0
     assert server.count("dfplan_requests_total", outcome="answered") == 300
+
+
+class CommittingPlanner(FakePlanner):
+    """Plans that begin with the committed actions, as those of the diffusion planner do."""
+
+    def plan(self, *args, prefix=None, **kwargs):
+        plan = super().plan(*args, **kwargs)
+        if prefix is None or prefix.actions is None:
+            return plan
+        actions = plan.actions.copy()
+        actions[:, : prefix.steps] = prefix.actions
+        return plan._replace(actions=actions)
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+def test_chunks_join_where_the_server_knows_the_lead(serve, robot, delay):
+    planner = CommittingPlanner(LAYOUT, **{"timing.inference_delay": delay})
+    remote = robot(serve(planner, settings=RobotSettings(action_horizon=6)), execute=3, lead=2)
+    joins = []
+    for step, observation in enumerate(observations(12)):
+        before = remote._chunk
+        remote.act(observation)
+        wait_for_the_reply(remote)
+        if before is not None and remote._chunk is not before:
+            # The actions that the robot executed while this chunk was made.
+            executed = [before.action(s) for s in range(remote._chunk.observed, step)]
+            joins.append(np.array_equal(executed, remote._chunk.actions[:2]))
+    assert len(planner.calls) > 3 and len(joins) == 3
+    assert all(joins) == (delay == 2)

@@ -63,7 +63,7 @@ def test_every_connection_acts_as_an_agent_of_its_own(serve):
 
 
 @pytest.mark.parametrize("reset", ["reset", "endpoint", "session"])
-def test_an_episode_begins_anew(serve, reset):
+def test_a_request_can_begin_an_episode(serve, reset):
     planner = FakePlanner(LAYOUT)
     robot = serve(planner).robot()
     first = robot.ask(see([0.0, 0.0], seed=5, session_id="one"))["actions"]

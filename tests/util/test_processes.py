@@ -32,6 +32,7 @@ def group(monkeypatch):
         monkeypatch.setattr(jax, "process_index", lambda: index)
 
     monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(processes.ocp.multihost, "get_barrier_sync_fn", lambda: lambda **_: None)
     monkeypatch.setattr(processes, "_broadcast", broadcast)
     return become

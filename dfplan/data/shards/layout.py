@@ -43,7 +43,7 @@ class Choices:
 
 @dataclasses.dataclass(frozen=True)
 class ShardRecord:
-    """What is known of one shard.
+    """Metadata of one shard.
 
     Attributes:
         rows: Number of rows.
@@ -60,7 +60,7 @@ class ShardRecord:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """Everything about a dataset's shards but the arrays.
+    """Metadata of all shards of a dataset.
 
     Attributes:
         format: Version of the format.

@@ -26,7 +26,7 @@ BLOCK_ROWS = 2**16
 
 
 class ShardJob(NamedTuple):
-    """What one shard is to hold.
+    """The rows that one shard holds.
 
     Attributes:
         dataset_id: Minari id.

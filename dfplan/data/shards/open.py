@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 from dfplan.data.shards.layout import MANIFEST, Choices, Manifest, is_shards, read_record
+from dfplan.data.shards.plan import Progress
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.data.shards.write import Progress, shards_in_dataset, source_of, write_shards
+from dfplan.data.shards.write import shards_in_dataset, source_of, write_shards
 from dfplan.data.store.root import dataset_path
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
@@ -21,7 +22,7 @@ def open_shards(
     Args:
         dataset_id: Directory of shards; or Minari id of a dataset, whose shards are in its own
             folder and are written there if there are none with these choices.
-        choices: Choices about the states; those that are None do not matter to a directory.
+        choices: Choices about the states; a directory need not match those that are unset.
         progress: See `Progress`.
 
     Raises:

@@ -114,4 +114,6 @@ class ShardedTrajectories:
 def _columns(sums: ColumnSums) -> Columns:
     columns = sums.columns()
     # The extremes of float32 numbers; as such, they give the same results as those of the data.
-    return columns._replace(low=np.float32(columns.low), high=np.float32(columns.high))
+    return columns._replace(
+        low=columns.low.astype(np.float32), high=columns.high.astype(np.float32)
+    )

@@ -1,7 +1,7 @@
 """Survey of a dataset: a first pass that finds the layout of its states.
 
-As `load_trajectories`, it detects the goal's dimensions and the origin, both of which depend on all
-of the data, and checks every number. It does so for a part of the episodes at a time.
+Like `load_trajectories`, it detects the goal's dimensions and the origin, both of which depend on
+all of the data, and checks every number. It does so for a part of the episodes at a time.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from dfplan.representation.origin import origin_of_range
 
 
 class Survey(NamedTuple):
-    """What a part of the episodes shows.
+    """Properties of some of the episodes, from which the layout is derived.
 
     Attributes:
         states: Sums of the states in the precision of the dataset.
@@ -99,20 +99,20 @@ def survey(dataset_id: str, layout: Layout, ids: Sequence[int]) -> Survey:
     return total
 
 
-def derive_layout(found: Survey, dataset_id: str, layout: Layout, choices: Choices) -> Layout:
+def derive_layout(whole: Survey, dataset_id: str, layout: Layout, choices: Choices) -> Layout:
     """Return the layout that the data call for, which `load_trajectories` would return.
 
     Raises:
         UserError: If actions have an offset that is too large for float32.
     """
-    if not found.is_float32_action:
-        check_no_offset(_offsets(found.actions), dataset_id)
+    if not whole.is_float32_action:
+        check_no_offset(_offsets(whole.actions), dataset_id)
     origin = choices.origin
     if origin is None:
-        origin = () if found.is_float32 else _offsets(found.states)
+        origin = () if whole.is_float32 else _offsets(whole.states)
     if layout.append_achieved:
-        assert found.difference is not None and found.tolerance is not None
-        goal_dims = match_goal_dims(found.difference, found.tolerance)
+        assert whole.difference is not None and whole.tolerance is not None
+        goal_dims = match_goal_dims(whole.difference, whole.tolerance)
         if goal_dims is not None:
             layout = dataclasses.replace(layout, goal_dims=goal_dims, append_achieved=False)
             origin = origin[: layout.observation_dim]

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.minari_io import hash_parts, open_dataset
-from dfplan.data.shards import layout as names
+from dfplan.data.minari_io import open_dataset
+from dfplan.data.shards.finish import finish
 from dfplan.data.shards.layout import (
     FORMAT,
     MANIFEST,
@@ -27,69 +27,19 @@ from dfplan.data.shards.layout import (
     read_record,
     shard_path,
 )
-from dfplan.data.shards.mapped import MappedRows
 from dfplan.data.shards.one_shard import ShardJob, write_shard
-from dfplan.data.shards.survey import derive_layout, initial_layout, survey
+from dfplan.data.shards.plan import PLAN, Episodes, Plan, Progress
+from dfplan.data.shards.survey import Survey, derive_layout, initial_layout, survey
 from dfplan.data.store.root import dataset_path
-from dfplan.representation.columns import ColumnSums
-from dfplan.representation.grid import Grid
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
-from dfplan.util.files import atomic_directory, atomic_file, remove_directory, write_json
+from dfplan.util.files import atomic_directory, remove_directory, write_json
 from dfplan.util.locks import exclusive
 
-Progress = Callable[[str, int], None]
-"""Function that is called with what is being done, and the rows for which it is done."""
-PLAN = "unfinished.json"
-"""File that describes shards that are being written, so that another call continues them."""
 DEFAULT_SHARDS = 16
 MAX_SHARDS = 10_000
 MIN_WORKER_ROWS = 1_000_000
-"""Rows that are worth the seconds in which another process starts."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a directory of shards is to hold; another call continues only the same plan.
-
-    Attributes:
-        format: Version of the format.
-        dataset_id: Minari id.
-        source: See `Manifest`.
-        choices: See `Manifest`.
-        layout: See `Manifest`.
-        shards: Number of shards.
-    """
-
-    format: int
-    dataset_id: str
-    source: tuple[int, ...]
-    choices: dict[str, Any]
-    layout: dict[str, Any]
-    shards: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Episodes:
-    """The episodes that have steps.
-
-    Attributes:
-        ids: `[E]`, indices in the dataset.
-        length: `[E]` int64, number of rows of each.
-    """
-
-    ids: np.ndarray
-    length: np.ndarray
-
-    @property
-    def start(self) -> np.ndarray:
-        """`[E]` int64, first row of each."""
-        return np.cumsum(self.length) - self.length
-
-    @property
-    def rows(self) -> int:
-        """Number of rows of all episodes."""
-        return int(self.length.sum())
+"""Rows that justify another process, which takes seconds to start."""
 
 
 def write_shards(
@@ -103,15 +53,15 @@ def write_shards(
 ) -> Manifest:
     """Write a dataset as shards; continue if another call was interrupted.
 
-    Shards that are there already are checked against their checksums, and damaged ones are written
-    again. The files do not depend on interruptions or on the number of workers.
+    Existing shards are checked against their checksums, and damaged ones are written again. The
+    files do not depend on interruptions or on the number of workers.
 
     Args:
         dataset_id: Minari id.
         directory: Directory of the shards: new, empty, or that of an earlier call with the same
             arguments.
         shards: Number of shards.
-        choices: Choices about the states; those that are made by default if None.
+        choices: Choices about the states; None for the defaults.
         workers: Largest number of processes; 1 writes in this one.
         progress: See `Progress`.
 
@@ -182,7 +132,7 @@ def _plan(
     pool: Executor | None,
     progress: Progress,
 ) -> Plan:
-    """Return the plan of the directory, which is written there unless it is already."""
+    """Return the plan of the directory; write it there if it is new."""
     wanted = {
         "dataset_id": dataset_id,
         "source": source_of(dataset_id),
@@ -239,11 +189,7 @@ def _survey(
     tasks = [functools.partial(survey, dataset_id, layout, ids) for ids in chosen]
     rows = [episodes.rows // len(tasks)] * len(tasks)
     results = _run(tasks, rows, pool, functools.partial(progress, "reading"))
-    return derive_layout(functools.reduce(_merge, results), dataset_id, layout, choices)
-
-
-def _merge(a: Any, b: Any) -> Any:
-    return a.merge(b)
+    return derive_layout(functools.reduce(Survey.merge, results), dataset_id, layout, choices)
 
 
 def _jobs(plan: Plan, episodes: Episodes) -> list[ShardJob]:
@@ -269,7 +215,7 @@ def _jobs(plan: Plan, episodes: Episodes) -> list[ShardJob]:
 def _write_all(
     jobs: Sequence[ShardJob], directory: Path, pool: Executor | None, progress: Progress
 ) -> bool:
-    """Write the shards that are absent or damaged; return whether there were any."""
+    """Write the shards that are missing or damaged; return whether there were any."""
     tasks = [
         functools.partial(ensure_shard, job, shard_path(directory, i)) for i, job in enumerate(jobs)
     ]
@@ -278,7 +224,7 @@ def _write_all(
 
 
 def ensure_shard(job: ShardJob, folder: Path) -> bool:
-    """Write a shard unless it is there and intact; return whether it was written."""
+    """Write a shard unless it exists and is intact; return whether it was written."""
     if folder.exists():
         with contextlib.suppress(UserError):
             record = read_record(folder / RECORD, ShardRecord)
@@ -325,70 +271,3 @@ def _run(
         done += rows[futures[future]]
         progress(done)
     return [future.result() for future in futures]
-
-
-def finish(plan: Plan, length: np.ndarray, directory: Path, progress: Progress) -> None:
-    """Write the files in the main folder, once all shards are complete; the manifest comes last.
-
-    Args:
-        plan: What the directory holds.
-        length: `[E]` int64, rows of each episode.
-        directory: Directory of the shards.
-        progress: See `Progress`.
-    """
-    folders = [shard_path(directory, i) for i in range(plan.shards)]
-    records: list[ShardRecord] = [read_record(folder / RECORD, ShardRecord) for folder in folders]
-    states = functools.reduce(_merge, [ColumnSums.from_dict(r.states) for r in records])
-    actions = functools.reduce(
-        _merge, [ColumnSums.from_dict(r.actions) for r in records if r.actions]
-    )
-    layout = Layout.from_dict(plan.layout)
-    fingerprint, bits = _read_all(folders, layout, states, length, progress)
-    intervals = np.concatenate([np.load(folder / names.GOAL_INTERVALS) for folder in folders])
-    arrays = {names.LENGTH: length, names.GOAL_INTERVALS: intervals, names.GRID: bits}
-    for name, array in arrays.items():
-        with atomic_file(directory / name) as new, new.open("wb") as file:
-            np.save(file, array)
-    fields = {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)}
-    del fields["shards"]
-    manifest = Manifest(
-        **fields,
-        fingerprint=fingerprint,
-        rows=tuple(record.rows for record in records),
-        files={name: names.checksum(directory / name) for name in arrays},
-        states=states.to_dict(),
-        actions=actions.to_dict(),
-    )
-    write_json(directory / MANIFEST, dataclasses.asdict(manifest))
-
-
-def _read_all(
-    folders: Sequence[Path],
-    layout: Layout,
-    states: ColumnSums,
-    length: np.ndarray,
-    progress: Progress,
-) -> tuple[str, np.ndarray]:
-    """Return the fingerprint of all arrays and the bits of the goal's grid, in one pass."""
-    dims = list(layout.goal_dims)
-    grid = Grid.fit((), low=states.low[dims], high=states.high[dims], count=states.count)
-    state = MappedRows([folder / names.STATE for folder in folders])
-    action = MappedRows([folder / names.ACTION for folder in folders])
-
-    def visited() -> Iterator[np.ndarray]:
-        """Yield the states, and mark those in the grid."""
-        done = 0
-        for part in state.blocks():
-            yield part
-            if grid is not None:
-                grid.mark(part[:, dims])
-            done += len(part)
-            progress("checking", done)
-
-    digest = hashlib.sha256()
-    hash_parts(digest, visited(), (states.count, layout.state_dim))
-    hash_parts(digest, action.blocks(), (states.count, layout.action_dim))
-    hash_parts(digest, [length], length.shape)
-    if layout.origin:
-        hash_parts(digest, [np.array(layout.origin)], (len(layout.origin),))
-    return digest.hexdigest(), np.zeros(0, np.uint8) if grid is None else grid.pack()

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from dfplan.data.minari_io import load_trajectories
+from dfplan.data.shards import layout
 from dfplan.data.shards import write as write_module
 from dfplan.data.shards.layout import MANIFEST, Choices
+from dfplan.data.shards.plan import PLAN
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.data.shards.write import PLAN, write_shards
+from dfplan.data.shards.write import write_shards
 from dfplan.data.windows import fit_normalizers
 from dfplan.types import UserError
+from dfplan.util.files import write_json
 from dfplan.util.locks import LockedError, exclusive
 
 from .conftest import KINDS, STEPS, make_dataset
@@ -56,6 +59,12 @@ def test_shards_equal_the_dataset_in_memory(home, kind, choices, shards):
     for normalizer, expected in zip(fit_normalizers(data), fit_normalizers(memory), strict=True):
         same(normalizer.mean, expected.mean)
         same(normalizer.std, expected.std)
+    for name in ("state_columns", "action_columns"):
+        columns = getattr(data, name)
+        expected = getattr(memory, name)
+        np.testing.assert_allclose(columns.spread.change, expected.spread.change, rtol=1e-9)
+        same(columns.low, expected.low)
+        same(columns.high, expected.high)
     grid = data.goal_grid()
     expected_grid = memory.goal_grid()
     assert (grid is None) == (expected_grid is None)
@@ -78,7 +87,7 @@ def test_an_interrupted_call_continues_to_the_same_bytes(home, monkeypatch, stag
     name = make_dataset("my/walks-v0", "offset")
     write_shards(name, home / "whole", shards=4)
     calls = []
-    holder = write_module.names if stage == "checksum" else write_module
+    holder = layout if stage == "checksum" else write_module
     original = getattr(holder, stage)
 
     def interrupted(*args):
@@ -131,7 +140,7 @@ def test_other_arguments_are_refused(home, arguments, words, complete):
             for f in dataclasses.fields(write_module.Plan)
             if f.name != "shards"
         }
-        write_module.write_json(home / "out" / PLAN, {**plan, "shards": 3})
+        write_json(home / "out" / PLAN, {**plan, "shards": 3})
         (home / "out" / MANIFEST).unlink()
     before = contents(home / "out")
     with pytest.raises(UserError) as error:

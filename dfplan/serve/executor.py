@@ -1,4 +1,4 @@
-"""Desk: computes requests in threads, as many at once as its bound allows."""
+"""RequestExecutor: computes requests in threads, up to a bound."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class Busy(UserError):
     """A request that was refused because too many are being computed."""
 
 
-class Desk:
+class RequestExecutor:
     """Runs requests off the event loop; most of their time they wait for shared plans.
 
     Args:
