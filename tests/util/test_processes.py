@@ -66,6 +66,9 @@ def test_options_precede_the_launcher(joined, monkeypatch):
     [
         ((None, 2, None), ["--coordinator-address, --process-id"]),
         (("node", 2, 0), ["'node'", "HOST:PORT"]),
+        ((":1", 2, 0), ["':1'", "HOST:PORT"]),
+        (("node:x", 2, 0), ["'node:x'", "HOST:PORT"]),
+        (("node:99999", 1, 0), ["'node:99999'", "65535"]),
         (("node:1", 0, 0), ["--num-processes", "got 0"]),
         (("node:1", 2, 2), ["--process-id 2", "0 to 1"]),
         (("node:1", 2, -1), ["--process-id -1", "0 to 1"]),
