@@ -12,6 +12,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from dfplan.types import UserError, one_line
+from dfplan.util.interrupts import deadly_signals
 
 T = TypeVar("T")
 
@@ -147,7 +148,8 @@ def _initialize(**options: object) -> None:
     if jax.config.values["jax_cpu_collectives_implementation"] is None:
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
-        jax.distributed.initialize(**options)  # pyright: ignore[reportArgumentType]
+        with deadly_signals():  # it may wait for minutes, and nothing has been begun
+            jax.distributed.initialize(**options)  # pyright: ignore[reportArgumentType]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"the processes cannot reach each other: {one_line(error)}") from error
 
