@@ -11,6 +11,7 @@ from dfplan.tasks.make_env import make_env
 from dfplan.tasks.ogbench import OGBenchProtocol
 from dfplan.tasks.registry import Task
 from dfplan_envs.ogbench.cells import UNIT, MazeCells
+from experiments.ogbench.ant_pose import upward
 from experiments.ogbench.reference import route, route_length, tokens_along
 
 LIMIT = 1000
@@ -123,7 +124,7 @@ def drive(robots: Robots, act: Act) -> dict[str, Any]:
                 deviation = after - before - POINT_STEP * actions[row]
                 touched[row] += np.linalg.norm(deviation) > CONTACT
             else:
-                overturned[row] |= _up(after) < 0
+                overturned[row] |= upward(after) < 0
             if info["success"]:
                 success[row] = True
                 active[row] = False
@@ -141,9 +142,3 @@ def drive(robots: Robots, act: Act) -> dict[str, Any]:
     if robots.states.shape[1] == 2:
         return {**result, "wall_contact": float(touched.sum() / steps.sum())}
     return {**result, "overturned_rate": float(overturned.mean())}
-
-
-def _up(state: np.ndarray) -> float:
-    """Return the upward component of an ant's own vertical axis."""
-    _, x, y, _ = state[3:7]
-    return 1 - 2 * (x**2 + y**2)

@@ -19,12 +19,15 @@ from dfplan.tasks.protocols import PROTOCOLS, begin_episode, wrap_env
 from dfplan.tasks.registry import Task
 from experiments.common.records import measure_once
 from experiments.common.trained import Trained
+from experiments.ogbench.ant_pose import upward
 from experiments.ogbench.study import Study, maze_task
 
 LATENCY_CALLS = 100
 LATENCY_SEED = 2000
 """Seed of the episodes whose first plans are timed."""
 METRICS = ("success_rate", "first_reach")
+POINT_DIM = 2
+"""Length of the point's state."""
 
 
 def evaluate(study: Study) -> None:
@@ -52,12 +55,20 @@ def load(study: Study, task: Task, name: str, seed: int) -> Trained:
 
 
 def evaluate_run(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
-    """Return the scores of a trained run, per task of the maze and overall."""
-    values = measure(play_episodes(trained.agent(), task, seeds), task.score)
+    """Return the scores of a trained run, per task of the maze and overall.
+
+    For the ant, also whether it lay on its back at the end of each episode.
+    """
+    episodes = play_episodes(trained.agent(), task, seeds)
+    values = measure(episodes, task.score)
+    per_episode = {name: np.asarray(values[name]).tolist() for name in METRICS}
+    if episodes.states.shape[2] > POINT_DIM:
+        last_state = episodes.states[np.arange(len(seeds)), episodes.length]
+        per_episode["overturned"] = (upward(last_state) < 0).tolist()
     return {
         "episodes": len(seeds),
         "tasks": score_tasks(values, PROTOCOLS.make(task.protocol)),
-        "per_episode": {name: np.asarray(values[name]).tolist() for name in METRICS},
+        "per_episode": per_episode,
     }
 
 

@@ -76,11 +76,24 @@ def _detail_table(results: dict[str, list[dict[str, Any]]]) -> str:
                 number(float(np.mean(means)) if means else None, 0),
                 number(oracle.get("success_steps"), 0),
                 number(100 * oracle["success"], 0) if oracle else EMPTY,
+                _overturned(measured),
             ]
         )
     numbers = [f"task {k + 1}" for k in range(TASKS)]
-    header = ["success by task, %", *numbers, "steps of successes", "oracle's steps", "oracle, %"]
+    oracle_header = ["oracle's steps", "oracle, %"]
+    lost = "lost episodes that end overturned"
+    header = ["success by task, %", *numbers, "steps of successes", *oracle_header, lost]
     return table(header, rows)
+
+
+def _overturned(measured: list[dict[str, Any]]) -> str:
+    """Return how many of the lost episodes end with the ant on its back."""
+    per_episode = [run["per_episode"] for run in measured if "overturned" in run["per_episode"]]
+    if not per_episode:
+        return EMPTY
+    lost = np.concatenate([values["success_rate"] for values in per_episode]) == 0
+    overturned = np.concatenate([values["overturned"] for values in per_episode])
+    return f"{int((lost & overturned).sum())} of {int(lost.sum())}"
 
 
 def _task(run: dict[str, Any], task: str) -> float:

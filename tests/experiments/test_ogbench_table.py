@@ -1,8 +1,10 @@
 """The table of OGBench's mazes, from results that are written here."""
 
 import numpy as np
+import pytest
 
 from experiments.common import records
+from experiments.ogbench.ant_pose import upward
 from experiments.ogbench.study import HERE, Study
 from experiments.ogbench.table import write_table
 
@@ -38,3 +40,25 @@ def test_the_table_averages_training_seeds_and_skips_what_is_missing(tmp_path):
     ]
     assert not any(row.startswith("| antmaze") for row in rows)
     assert (HERE / "README.md").read_text() == page
+
+
+def test_the_table_counts_lost_episodes_in_which_the_ant_ends_on_its_back(tmp_path):
+    name = "antmaze-large-navigate"
+    record = result(np.array([1.0, 0.0, 0.0, 0.0, 1.0]))
+    record["per_episode"]["overturned"] = [True, True, False, True, False]
+    study = Study(results=tmp_path, pages=tmp_path)
+    records.write(study.result(name, 0), record)
+    write_table(study)
+    rows = (tmp_path / "README.md").read_text().splitlines()
+    detail = [row for row in rows if row.startswith(f"| {name}")][1]
+    assert detail.split("|")[-2].strip() == "2 of 3"
+
+
+@pytest.mark.parametrize(
+    ("quaternion", "expected"),
+    [((1, 0, 0, 0), 1), ((0, 1, 0, 0), -1), ((2**-0.5, 0, 2**-0.5, 0), 0), ((0, 0, 0, 1), 1)],
+)
+def test_the_ant_is_upright_if_its_axis_points_up(quaternion, expected):
+    state = np.zeros((2, 29))
+    state[:, 3:7] = quaternion
+    assert upward(state) == pytest.approx([expected] * 2)
