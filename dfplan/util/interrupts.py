@@ -3,10 +3,11 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 TERMINATION = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end a process without cleanup unless it handles them."""
+Handler = Callable[[int, object], None] | signal.Handlers
 
 
 class Interrupted(KeyboardInterrupt):
@@ -42,6 +43,17 @@ def raised_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def deadly_signals() -> Iterator[None]:
+    """Make Ctrl-C, SIGTERM and SIGHUP end the process at once, without cleanup.
+
+    For a wait outside of Python, whose handlers would run only after it. A signal that was ignored
+    before stays ignored.
+    """
+    with _handlers(dict.fromkeys(_heeded(), signal.SIG_DFL)):
+        yield
+
+
+@contextlib.contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], Interrupted | None]]:
     """Make Ctrl-C, SIGTERM and SIGHUP wait; yield a function that returns the received one.
 
@@ -59,14 +71,18 @@ def deferred_interrupts() -> Iterator[Callable[[], Interrupted | None]]:
     def get_interrupt() -> Interrupted | None:
         return received[0] if received else None
 
-    numbers = (signal.SIGINT, *TERMINATION)
-    heeded = [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
-    with _handlers(dict.fromkeys(heeded, handle)):
+    with _handlers(dict.fromkeys(_heeded(), handle)):
         yield get_interrupt
 
 
+def _heeded() -> list[signal.Signals]:
+    """Return the signals that end a process and are not ignored."""
+    numbers = (signal.SIGINT, *TERMINATION)
+    return [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+
+
 @contextlib.contextmanager
-def _handlers(handlers: dict[signal.Signals, Callable[[int, object], None]]) -> Iterator[None]:
+def _handlers(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
     """Install handlers in the context; only in the main thread, as Python allows no others."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -12,6 +12,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from dfplan.types import UserError, one_line
+from dfplan.util.interrupts import deadly_signals
 
 T = TypeVar("T")
 
@@ -20,6 +21,7 @@ LAUNCHERS = {"SLURM_STEP_NUM_TASKS": "slurm", "OMPI_COMM_WORLD_SIZE": "ompi"}
 PATIENCE_S = 7 * 24 * 3600
 """Longest time for which the others wait while process 0 prepares a run."""
 MESSAGE_BYTES = 4096
+MAX_PORT = 65535
 OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
 OPTIONS = ("coordinator-address", "num-processes", "process-id")
 
@@ -48,8 +50,12 @@ def join(address: str | None, count: int | None, index: int | None) -> None:
     if missing:
         raise UserError(f"{', '.join(missing)} missing: several processes need all three options")
     assert address is not None and count is not None and index is not None
-    if ":" not in address:
-        raise UserError(f"--coordinator-address {address!r} has no port; valid: HOST:PORT")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) <= MAX_PORT:
+        raise UserError(
+            f"--coordinator-address {address!r} is not an address; valid: HOST:PORT, with a port "
+            f"from 1 to {MAX_PORT}"
+        )
     if count < 1:
         raise UserError(f"--num-processes must be at least 1, got {count}")
     if not 0 <= index < count:
@@ -142,7 +148,8 @@ def _initialize(**options: object) -> None:
     if jax.config.values["jax_cpu_collectives_implementation"] is None:
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
-        jax.distributed.initialize(**options)  # pyright: ignore[reportArgumentType]
+        with deadly_signals():  # it may wait for minutes, and nothing has been begun
+            jax.distributed.initialize(**options)  # pyright: ignore[reportArgumentType]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"the processes cannot reach each other: {one_line(error)}") from error
 

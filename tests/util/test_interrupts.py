@@ -6,7 +6,13 @@ import threading
 
 import pytest
 
-from dfplan.util.interrupts import Interrupted, deferred_interrupts, exit_code, raised_signals
+from dfplan.util.interrupts import (
+    Interrupted,
+    deadly_signals,
+    deferred_interrupts,
+    exit_code,
+    raised_signals,
+)
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -43,7 +49,14 @@ def test_a_deferred_signal_waits_and_a_second_one_does_not(number):
             os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize("context", [raised_signals, deferred_interrupts])
+def test_deadly_signals_have_no_handlers_for_a_while():
+    with raised_signals():
+        with deadly_signals():
+            assert all(signal.getsignal(number) is signal.SIG_DFL for number in NUMBERS)
+        assert all(callable(signal.getsignal(number)) for number in NUMBERS)
+
+
+@pytest.mark.parametrize("context", [raised_signals, deferred_interrupts, deadly_signals])
 def test_ignored_signals_stay_ignored(context):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with context():

@@ -1,6 +1,7 @@
 """Several processes: how they find each other, and how process 0 leads."""
 
 import contextlib
+import signal
 
 import jax
 import pytest
@@ -66,6 +67,9 @@ def test_options_precede_the_launcher(joined, monkeypatch):
     [
         ((None, 2, None), ["--coordinator-address, --process-id"]),
         (("node", 2, 0), ["'node'", "HOST:PORT"]),
+        ((":1", 2, 0), ["':1'", "HOST:PORT"]),
+        (("node:x", 2, 0), ["'node:x'", "HOST:PORT"]),
+        (("node:99999", 1, 0), ["'node:99999'", "65535"]),
         (("node:1", 0, 0), ["--num-processes", "got 0"]),
         (("node:1", 2, 2), ["--process-id 2", "0 to 1"]),
         (("node:1", 2, -1), ["--process-id -1", "0 to 1"]),
@@ -131,3 +135,15 @@ def test_a_collective_without_the_others_is_one_readable_line(monkeypatch, count
     with pytest.raises(expected, match=text) as error, processes.others_needed():
         raise jax.errors.JaxRuntimeError(text)
     assert "\n" not in str(error.value)
+
+
+def test_ctrl_c_ends_the_wait_for_other_processes(monkeypatch):
+    handlers = []
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    monkeypatch.setattr(
+        jax.distributed,
+        "initialize",
+        lambda **options: handlers.append(signal.getsignal(signal.SIGINT)),
+    )
+    processes.join("node:1", 2, 1)
+    assert handlers == [signal.SIG_DFL]

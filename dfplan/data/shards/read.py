@@ -11,8 +11,10 @@ from dfplan.data.shards.layout import (
     GRID,
     LENGTH,
     MANIFEST,
+    RECORD,
     STATE,
     Manifest,
+    ShardRecord,
     is_intact,
     read_record,
     shard_path,
@@ -44,15 +46,12 @@ class ShardedTrajectories:
         self.dataset_id = dataset_id or str(directory)
         self.manifest: Manifest = read_record(directory / MANIFEST, Manifest)
         if not is_intact(directory, self.manifest.files):
-            raise UserError(
-                f"{directory} is damaged; repair it with the dfplan dataset shard command that "
-                "wrote it"
-            )
+            raise _damaged(directory)
         self.layout = self.manifest.make_layout()
         self.fingerprint = self.manifest.fingerprint
-        folders = [shard_path(directory, i) for i in range(len(self.manifest.rows))]
-        self.state = MappedRows([folder / STATE for folder in folders])
-        self.action = MappedRows([folder / ACTION for folder in folders])
+        self._folders = [shard_path(directory, i) for i in range(len(self.manifest.rows))]
+        self.state = MappedRows([folder / STATE for folder in self._folders])
+        self.action = MappedRows([folder / ACTION for folder in self._folders])
         self.length = self._load(LENGTH)
         self.start = np.cumsum(self.length) - self.length
         self.goal_intervals = self._load(GOAL_INTERVALS)
@@ -98,7 +97,15 @@ class ShardedTrajectories:
         return 4 * len(self.state) * (self.state.columns + self.action.columns)
 
     def load(self) -> Trajectories:
-        """Return the dataset in memory, without rewards."""
+        """Return the dataset in memory, without rewards.
+
+        Raises:
+            UserError: If a shard is damaged. Streams do not check this, which takes as long as
+                reading everything.
+        """
+        for folder in self._folders:
+            if not is_intact(folder, read_record(folder / RECORD, ShardRecord).files):
+                raise _damaged(folder)
         return Trajectories(
             state=np.concatenate(list(self.state.blocks())),
             action=np.concatenate(list(self.action.blocks())),
@@ -109,6 +116,12 @@ class ShardedTrajectories:
             dataset_id=self.dataset_id,
             fingerprint=self.fingerprint,
         )
+
+
+def _damaged(directory: Path) -> UserError:
+    return UserError(
+        f"{directory} is damaged; repair it with the dfplan dataset shard command that wrote it"
+    )
 
 
 def _columns(sums: ColumnSums) -> Columns:

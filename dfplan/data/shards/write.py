@@ -8,6 +8,7 @@ import itertools
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ def _plan(
             before = _plain(getattr(earlier, name))
             if before != _plain(value):
                 raise UserError(
-                    f"{directory} holds shards with {name} {before}, not {_plain(value)}; choose "
+                    f"{directory} was written with {name} {before}, not {_plain(value)}; choose "
                     "another directory, or delete this one"
                 )
         return earlier
@@ -256,7 +257,11 @@ def _run(
     pool: Executor | None,
     progress: Callable[[int], None],
 ) -> list[Any]:
-    """Return the results of tasks, in order."""
+    """Return the results of tasks, in order.
+
+    Raises:
+        UserError: If a process of the pool ends before its task, such as for want of memory.
+    """
     done = 0
     if pool is None:
         results = []
@@ -265,9 +270,15 @@ def _run(
             done += count
             progress(done)
         return results
-    futures: dict[Future, int] = {pool.submit(task): i for i, task in enumerate(tasks)}
-    for future in as_completed(futures):
-        future.result()
-        done += rows[futures[future]]
-        progress(done)
-    return [future.result() for future in futures]
+    try:
+        futures: dict[Future, int] = {pool.submit(task): i for i, task in enumerate(tasks)}
+        for future in as_completed(futures):
+            future.result()
+            done += rows[futures[future]]
+            progress(done)
+        return [future.result() for future in futures]
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a process that was writing shards has been killed, as by a machine out of memory; "
+            "the shards that are complete are kept: run the command again, with fewer --workers"
+        ) from error

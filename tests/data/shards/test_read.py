@@ -65,6 +65,13 @@ def test_damage_is_reported_in_one_line(shards, file, damage):
     assert str(shards) in str(error.value) and "\n" not in str(error.value)
 
 
+def test_other_numbers_in_a_shard_are_not_loaded(shards):
+    path = shards / "shard-00001" / "state.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match="shard-00001"):
+        ShardedTrajectories(shards).load()
+
+
 def test_shards_of_a_dataset_are_written_once_and_found_by_their_layout(home, monkeypatch):
     name = make_dataset("my/walks-v0")
     choices = Choices(goal_dims=(0, 1))

@@ -1,6 +1,9 @@
 """Shards hold what `load_trajectories` returns, bit by bit, whatever happened while writing."""
 
+import contextlib
 import dataclasses
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
@@ -200,3 +203,19 @@ def test_processes_write_the_same_bytes(home, monkeypatch):
     write_shards(name, home / "two", shards=3, workers=2, progress=lambda *step: done.append(step))
     assert contents(home / "one") == contents(home / "two")
     assert max(done)[1] == ROWS
+
+
+class KilledPool(Executor):
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        future.set_exception(BrokenProcessPool())
+        return future
+
+
+def test_a_killed_process_is_reported_and_another_call_continues(home, monkeypatch):
+    name = make_dataset("my/walks-v0")
+    with monkeypatch.context() as patch:
+        patch.setattr(write_module, "_pool", lambda workers: contextlib.nullcontext(KilledPool()))
+        with pytest.raises(UserError, match="killed"):
+            write_shards(name, home / "out", shards=2, workers=2)
+    assert write_shards(name, home / "out", shards=2).rows
