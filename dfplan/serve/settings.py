@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from dfplan.types import UserError
 from dfplan.util.validate import check_integers, check_numbers
 
 MAX_SECONDS = 1e6
@@ -83,4 +84,6 @@ class BatchSettings:
 
     def __post_init__(self):
         check_integers(self, "batch.", minimum=0, names=["size"], maximum=4096)
+        if self.size & (self.size - 1):
+            raise UserError(f"batch.size {self.size} is not valid; needed: a power of two, or 0")
         check_numbers(self, "batch.", ["wait_ms"], high=1000.0)

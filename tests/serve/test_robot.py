@@ -82,6 +82,7 @@ def test_the_action_has_the_horizon_that_was_asked_for_and_is_flat():
         (Limits, {"message_bytes": 10}, "limits.message_bytes"),
         (Limits, {"idle_seconds": 0.0}, "limits.idle_seconds"),
         (BatchSettings, {"size": -1}, "batch.size"),
+        (BatchSettings, {"size": 3}, "batch.size"),
         (BatchSettings, {"wait_ms": float("nan")}, "batch.wait_ms"),
     ],
 )
