@@ -77,7 +77,7 @@ class List:
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """Write a dataset as shards that training can stream from disk: dfplan train --dataset DIR.
+    """Write a dataset as shards that training can stream from disk (dfplan train --dataset DIR).
 
     An interrupted command continues where it ended. Existing shards are checked, and damaged ones
     are written again.
@@ -159,7 +159,8 @@ def _shard(args: Shard) -> int:
         )
     console.print(
         f"{args.out}: {sum(manifest.rows):,} rows in {len(manifest.rows):,} shards, fingerprint "
-        f"{manifest.fingerprint[:12]}; next: dfplan train --dataset {args.out}"
+        f"{manifest.fingerprint[:12]}; next: dfplan train TASK --dataset {args.out} "
+        "--data.source stream --out RUN"
     )
     return 0
 

@@ -63,7 +63,8 @@ class Args:
     Attributes:
         task: Name of a task (see `dfplan tasks`); must precede the options.
         env: Gymnasium id, instead of the task's; none to train without an environment.
-        dataset: Minari id, instead of the task's.
+        dataset: Minari id, or a directory of shards (see `dfplan dataset shard`), instead of the
+            task's.
         env_kwargs: Arguments of gymnasium.make as a JSON object.
         goal_dims: State dimensions that form the goal, for datasets without goals of their own.
         goal_from: Observation dimensions that hold the desired goal, one per goal dimension.

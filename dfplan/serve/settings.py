@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from dfplan.types import UserError
-from dfplan.util.validate import check_integers, check_numbers
+from dfplan.util.validate import check_integers, check_numbers, invalid
 
 MAX_SECONDS = 1e6
 MAX_COUNT = 100_000
@@ -85,5 +84,5 @@ class BatchSettings:
     def __post_init__(self):
         check_integers(self, "batch.", minimum=0, names=["size"], maximum=4096)
         if self.size & (self.size - 1):
-            raise UserError(f"batch.size {self.size} is not valid; needed: a power of two, or 0")
+            raise invalid("batch.size", self.size, "0 or a power of two up to 4096")
         check_numbers(self, "batch.", ["wait_ms"], high=1000.0)

@@ -11,7 +11,7 @@ def test_shard_and_look_at_mistakes(dfplan, run, place):
     done = dfplan("dataset", "shard", NAME, "--out", "shards", "--shards", 3)
     assert (done.code, done.err) == (0, "")
     last = done.out.splitlines()[-1]
-    assert "6,006 rows in 3 shards" in last and "dfplan train --dataset shards" in last
+    assert "6,006 rows in 3 shards" in last and "dfplan train TASK --dataset shards" in last
     again = dfplan("dataset", "shard", NAME, "--out", "shards", "--shards", 3)
     assert again.code == 0 and again.out.splitlines()[-1] == last
     refused = dfplan("dataset", "shard", NAME, "--out", "shards", "--shards", 4)

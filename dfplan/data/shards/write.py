@@ -146,7 +146,7 @@ def _plan(
             before = _plain(getattr(earlier, name))
             if before != _plain(value):
                 raise UserError(
-                    f"{directory} holds shards with {name} {before}, not {_plain(value)}; choose "
+                    f"{directory} was written with {name} {before}, not {_plain(value)}; choose "
                     "another directory, or delete this one"
                 )
         return earlier
