@@ -152,6 +152,11 @@ def _initialize(**options: object) -> None:
             jax.distributed.initialize(**options)  # pyright: ignore[reportArgumentType]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"the processes cannot reach each other: {one_line(error)}") from error
+    except KeyError as error:  # of JAX's detection, such as under Open MPI 5
+        raise UserError(
+            f"the launcher has not set {error.args[0]}, by which JAX finds the other processes; "
+            f"give each process {', '.join(f'--{name}' for name in OPTIONS)}"
+        ) from error
 
 
 def _broadcast(message: dict[str, str]) -> dict[str, str]:

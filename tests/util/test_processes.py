@@ -147,3 +147,14 @@ def test_ctrl_c_ends_the_wait_for_other_processes(monkeypatch):
     )
     processes.join("node:1", 2, 1)
     assert handlers == [signal.SIG_DFL]
+
+
+def test_a_launcher_that_jax_does_not_know_is_named(monkeypatch):
+    def initialize(**options):
+        raise KeyError("OMPI_MCA_orte_hnp_uri")
+
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    with pytest.raises(UserError, match=r"OMPI_MCA_orte_hnp_uri.*--process-id"):
+        processes.join(None, None, None)
