@@ -128,11 +128,12 @@ def test_a_robot_survives_a_server_that_dies_again_and_again(drive, server):
     end = threading.Event()
 
     def kill_and_restart():
-        for _ in range(4):
+        for restarts in range(1, 5):
             time.sleep(0.05)
             server.kill()
             time.sleep(0.03)
             server.start()
+            until(lambda: agent.status.connections > restarts)  # noqa: B023
         end.set()
 
     threading.Thread(target=kill_and_restart).start()
@@ -147,15 +148,15 @@ def test_a_robot_survives_a_server_that_dies_again_and_again(drive, server):
 
 
 def test_an_overdue_reply_makes_the_robot_fall_back_and_is_used_when_it_comes(drive, server):
-    agent = drive(deadline=0.05)
+    agent = drive(deadline=0.4)
     act(agent, 0)
     server.gate.clear()
     begin = time.monotonic()
     assert act(agent, 1) == (0, -1)
-    assert time.monotonic() - begin >= 0.05
+    assert time.monotonic() - begin >= 0.4
     begin = time.monotonic()
     assert act(agent, 2) == (0, -1)
-    assert time.monotonic() - begin < 0.05  # One request costs one deadline.
+    assert time.monotonic() - begin < 0.4  # One request costs one deadline.
     assert agent.status.connected and agent.status.falls_back
     server.gate.set()
     until(lambda: agent._pending.reply.done())
