@@ -64,19 +64,11 @@ class MppiPlanner:
 
     @functools.partial(jax.jit, static_argnames=("self", "denoising"))
     def plan(
-        self,
-        weights,
-        keys,
-        history,
-        goal,
-        initial_plan=None,
-        prefix=None,
-        extra_cost=None,
-        denoising=False,
+        self, weights, keys, history, goal, initial_plan=None, prefix=None, extra_cost=None, **rest
     ):
         """Return the diffusion planner's plan with its states refined, if that lowers the cost."""
         plan = self.diffusion.plan(
-            weights, keys, history, goal, initial_plan, prefix, extra_cost, denoising=denoising
+            weights, keys, history, goal, initial_plan, prefix, extra_cost, **rest
         )
         copies = plan.states[:, None] + self.perturbations(weights, keys, plan.arrival)
         cost = self.cost(copies, goal, weights, extra_cost=extra_cost)
