@@ -10,26 +10,32 @@ from dfplan.representation.layout import Layout
 
 
 class TrainingData(Protocol):
-    """A dataset in memory (`Trajectories`) or on disk (`ShardedTrajectories`).
-
-    Attributes:
-        start: `[E]` int64, first row of each episode.
-        length: `[E]` int64, number of rows of each episode.
-        layout: Layout by which observations became states.
-        dataset_id: Minari id, or directory of shards.
-        fingerprint: SHA-256 of the arrays, the same in memory and on disk.
-    """
+    """A dataset in memory (`Trajectories`) or on disk (`ShardedTrajectories`)."""
 
     @property
-    def start(self) -> np.ndarray: ...  # noqa: D102
+    def start(self) -> np.ndarray:
+        """`[E]` int64, first row of each episode."""
+        ...
+
     @property
-    def length(self) -> np.ndarray: ...  # noqa: D102
+    def length(self) -> np.ndarray:
+        """`[E]` int64, number of rows of each episode."""
+        ...
+
     @property
-    def layout(self) -> Layout: ...  # noqa: D102
+    def layout(self) -> Layout:
+        """Layout by which observations became states."""
+        ...
+
     @property
-    def dataset_id(self) -> str: ...  # noqa: D102
+    def dataset_id(self) -> str:
+        """Minari id, or directory of shards."""
+        ...
+
     @property
-    def fingerprint(self) -> str: ...  # noqa: D102
+    def fingerprint(self) -> str:
+        """SHA-256 of the arrays, the same in memory and on disk."""
+        ...
 
     @property
     def goal_intervals(self) -> np.ndarray:
