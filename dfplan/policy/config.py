@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from dfplan.util.validate import check_integers, check_numbers
+from dfplan.util.validate import check_integers, check_numbers, set_tuple
 
 MAX_HORIZON = 100_000
 TOKENS = 1.5
@@ -54,7 +54,7 @@ class PolicyConfig:
         check_integers(self, "policy.", minimum=1, names=["steps"])
         check_integers(self, "policy.", minimum=1, names=["batch_size"], maximum=1_000_000)
         check_numbers(self, "policy.", ["learning_rate"], high=1000.0, open_low=True)
-        object.__setattr__(self, "relative_dims", tuple(self.relative_dims))
+        set_tuple(self, "relative_dims")
 
     def max_steps(self, stride: int) -> int:
         """Return the horizon in control steps.
