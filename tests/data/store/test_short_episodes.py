@@ -52,14 +52,14 @@ def test_hdf5_reads_one_episode_of_each_form(home, by_hdf5):
     episodes = [episode(3 + seed % 2, seed) for seed in range(CHUNK + 50)]
     write(episodes=episodes)
     check(episodes)
-    assert len(by_hdf5) <= 3
+    assert len(by_hdf5) < len(episodes) / 20
 
 
 def test_entries_of_observations(home, by_hdf5):
     episodes = [episode(4, observations=goals(4, seed)) for seed in range(MANY)]
     write(episodes=episodes, observation_space=GOALS)
     check(episodes)
-    assert len([name for name in by_hdf5 if name.startswith("episode")]) <= 2
+    assert len([name for name in by_hdf5 if name.startswith("episode")]) < len(episodes) / 3
 
 
 def test_forms_that_are_rare_or_do_not_fit_into_headers(home, by_hdf5):
@@ -70,7 +70,8 @@ def test_forms_that_are_rare_or_do_not_fit_into_headers(home, by_hdf5):
     episodes[11] = episode(4, rewards=np.arange(4))
     write(episodes=episodes)
     check(episodes)
-    assert set(by_hdf5) == {"episode_0", "episode_5", "episode_9", "episode_11"} | set(by_hdf5[1:2])
+    assert {"episode_5", "episode_9", "episode_11"} < set(by_hdf5)
+    assert len(by_hdf5) < len(episodes) / 3
 
 
 def test_long_episodes_are_read_by_hdf5(home, by_hdf5):
