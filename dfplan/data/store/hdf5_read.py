@@ -14,7 +14,7 @@ import numpy as np
 from h5py import h5d, h5g, h5l, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
 from dfplan.data.store.episode import STEP_ARRAYS, Episode
-from dfplan.data.store.short_episodes import ShortEpisodes
+from dfplan.data.store.short_read import ShortEpisodes
 from dfplan.types import UserError
 
 DATA_FILE = "main_data.hdf5"
@@ -75,12 +75,12 @@ def read_episodes(
         if len(ids) < MANY:
             yield from map(read, ids)
         else:
-            yield from ShortEpisodes(path, _group_addresses(file, ids), read, reader.count).read(ids)
+            yield from ShortEpisodes(path, group_addresses(file, ids), read, reader.count).read(ids)
 
 
-def _group_addresses(file: h5py.File, ids: Sequence[int]) -> np.ndarray:
+def group_addresses(file: h5py.File, ids: Sequence[int]) -> np.ndarray:
     """Return where each episode's group lies in the file, `[E]` uint64; 0 where there is none."""
-    address = np.zeros(max(ids) + 1, np.uint64)
+    address = np.zeros(max(ids, default=-1) + 1, np.uint64)
     indices = {b"episode_%d" % index: index for index in ids}
 
     def add(name: bytes, link: Any) -> None:

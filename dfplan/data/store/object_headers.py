@@ -1,7 +1,8 @@
-"""HDF5's object headers of version 2: their messages, links and checksums, in NumPy.
+"""HDF5's object headers of version 2 and their checksums, in NumPy.
 
-Source: HDF5 File Format Specification 3.0, sections IV.A.1.b (headers) and IV.A.2.g (links). The
-checksum is Jenkins' lookup3 (burtleburtle.net/bob/c/lookup3.c, `hashlittle`).
+Source: HDF5 File Format Specification 3.0, sections II.A (superblock), IV.A.1.b (headers), IV.A.2.g
+(links) and IV.A.2.m (attributes). The checksum is Jenkins' lookup3 (`hashlittle` in
+burtleburtle.net/bob/c/lookup3.c).
 """
 
 from typing import NamedTuple
@@ -146,9 +147,34 @@ def hard_link(content: bytes, link: Message) -> tuple[str, int]:
     return content[name_start:name_stop].decode(), name_stop
 
 
+def attribute_name(content: bytes, attribute: Message) -> str:
+    """Return the name of an attribute; empty if its message is not of version 3.
+
+    Args:
+        content: Bytes of the block.
+        attribute: Message of the attribute.
+    """
+    if content[attribute.start] != 3:
+        return ""
+    size = int.from_bytes(content[attribute.start + 2 : attribute.start + 4], "little")
+    return content[attribute.start + 9 : attribute.start + 8 + size].decode(errors="replace")
+
+
 def addresses(blocks: np.ndarray, offset: int) -> np.ndarray:
     """Return the addresses `[k]` uint64 at an offset of blocks `[k, n]` uint8."""
     return np.ascontiguousarray(blocks[:, offset : offset + ADDRESS_BYTES]).view("<u8")[:, 0]
+
+
+def set_addresses(blocks: np.ndarray, offset: int, values: np.ndarray) -> None:
+    """Set 64-bit numbers `[k]`, such as addresses, at an offset of blocks `[k, n]` uint8."""
+    stored = np.ascontiguousarray(values, "<u8").view(np.uint8)
+    blocks[:, offset : offset + ADDRESS_BYTES] = stored.reshape(len(blocks), ADDRESS_BYTES)
+
+
+def set_checksums(blocks: np.ndarray) -> None:
+    """Set the checksums at the end of blocks `[k, n]` uint8."""
+    stored = checksums(blocks).astype("<u4").view(np.uint8)
+    blocks[:, -CHECKSUM_BYTES:] = stored.reshape(len(blocks), CHECKSUM_BYTES)
 
 
 def stored_checksums(blocks: np.ndarray) -> np.ndarray:

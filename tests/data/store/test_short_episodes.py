@@ -7,7 +7,7 @@ import pytest
 
 from dfplan.data.minari_io import open_dataset
 from dfplan.data.store import hdf5_read
-from dfplan.data.store.short_episodes import CHUNK
+from dfplan.data.store.short_read import CHUNK
 from dfplan.types import UserError
 
 from .conftest import GOALS, ID, box, episode, write, write_with_minari
