@@ -51,6 +51,17 @@ class ShortEpisode:
         """Return what decides the form of the episode."""
         return (*_signature(self.arrays), *self.attributes)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return _nbytes(self.arrays)
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(_nbytes, value.values()))
+    return value.nbytes
+
 
 def _signature(arrays: dict[str, Any]) -> tuple:
     return tuple(
@@ -88,18 +99,20 @@ class ShortEpisodeWriter:
         self._write = write
         self._forms: dict[tuple, Form | None] = {}
         self._pending: dict[tuple, list[ShortEpisode]] = collections.defaultdict(list)
-        self._pending_episodes = 0
+        self._episodes = 0
+        self._bytes = 0
         self._batches: list[_Batch] = []
 
     def add(self, episode: ShortEpisode) -> None:
         """Add an episode; it may be written later."""
         self._pending[episode.signature()].append(episode)
-        self._pending_episodes += 1
+        self._episodes += 1
+        self._bytes += episode.nbytes
 
     @property
     def is_full(self) -> bool:
         """Whether `flush` should be called."""
-        return self._pending_episodes >= MAX_EPISODES
+        return self._episodes >= MAX_EPISODES or self._bytes >= MAX_BYTES
 
     def flush(self) -> None:
         """Write the arrays of all episodes added so far."""
@@ -111,11 +124,9 @@ class ShortEpisodeWriter:
                 for episode in episodes:
                     self._write(episode)
                 continue
-            size = max(MAX_BYTES // form.nbytes, 1)
-            for start in range(0, len(episodes), size):
-                self._batches.append(self._write_batch(form, episodes[start : start + size]))
+            self._batches.append(self._write_batch(form, episodes))
         self._pending.clear()
-        self._pending_episodes = 0
+        self._episodes = self._bytes = 0
 
     def _write_batch(self, form: Form, episodes: Sequence[ShortEpisode]) -> _Batch:
         names = episodes[0].attributes
