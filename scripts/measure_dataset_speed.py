@@ -100,7 +100,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=16)
     args = parser.parse_args()
     for goals in (False, True):
-        print(f"{args.episodes} episodes of {args.steps} steps {'with' if goals else 'without'} goals")
+        print(
+            f"{args.episodes} episodes of {args.steps} steps {'with' if goals else 'without'} goals"
+        )
         print(HEADER)
         with tempfile.TemporaryDirectory() as home:
             os.environ["MINARI_DATASETS_PATH"] = str(Path(home))

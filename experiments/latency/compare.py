@@ -14,9 +14,9 @@ from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.conditioning_config import GoalConfig
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.sampling_config import SamplingConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import Weights
+from dfplan.planner.sampling_config import SamplingConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import DataConfig, TokenLayout

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from dfplan.representation import origin as origins
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
-from dfplan.representation import origin as origins
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 

@@ -38,9 +38,7 @@ class ShortEpisodes:
             `UserError` if the file cannot hold that many.
     """
 
-    def __init__(
-        self, path: Path, address: np.ndarray, read: Read, count: Callable[[int], None]
-    ):
+    def __init__(self, path: Path, address: np.ndarray, read: Read, count: Callable[[int], None]):
         self._file = np.memmap(path, np.uint8, "r").view(np.ndarray)
         self._address = address
         self._read = read

@@ -8,7 +8,6 @@ the groups replaced.
 
 import collections
 import dataclasses
-import shutil
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
@@ -16,7 +15,6 @@ import numpy as np
 
 from dfplan.data.store.header_forms import Form
 from dfplan.data.store.object_headers import (
-    CHECKSUM_BYTES,
     checksums,
     set_addresses,
     set_checksums,
@@ -134,8 +132,7 @@ class ShortEpisodeWriter:
             form=form,
             offsets=self._write_arrays(form, [episode.arrays for episode in episodes]),
             attributes={
-                name: np.array([episode.attributes[name] for episode in episodes])
-                for name in names
+                name: np.array([episode.attributes[name] for episode in episodes]) for name in names
             },
         )
 
@@ -179,7 +176,9 @@ class ShortEpisodeWriter:
         while piece := self._scratch.read(MAX_BYTES):
             end.append(np.frombuffer(piece, np.uint8)[None])
         for batch in self._batches:
-            groups = _group_blocks(batch.form, _shifted(batch.offsets, start), batch.attributes, end)
+            groups = _group_blocks(
+                batch.form, _shifted(batch.offsets, start), batch.attributes, end
+            )
             for place, block in zip(address[batch.attributes["id"]].tolist(), groups, strict=True):
                 output.seek(place)
                 output.write(block)
