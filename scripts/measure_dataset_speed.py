@@ -69,9 +69,9 @@ class MinariReader:
         self._patch.stop()
 
 
-def cpu_seconds(call: Callable[[], Any]) -> tuple[float, Any]:
+def cpu_seconds(call: Callable[..., Any], *args: Any) -> tuple[float, Any]:
     start = time.process_time()
-    result = call()
+    result = call(*args)
     return time.process_time() - start, result
 
 
@@ -81,14 +81,14 @@ def compare(rows: ColumnarEpisodes) -> Iterator[str]:
     def row(name: str, minaris: float, ours: float) -> str:
         return f"| {name} | {minaris:.2f} | {ours:.2f} | {minaris / ours:.1f} |"
 
-    minaris, _ = cpu_seconds(lambda: write_by_minari(rows, "minari/x-v0"))
-    ours, _ = cpu_seconds(lambda: write_episodes(rows, "dfplan/x-v0", ImportOptions(), "numbers"))
+    minaris, _ = cpu_seconds(write_by_minari, rows, "minari/x-v0")
+    ours, _ = cpu_seconds(write_episodes, rows, "dfplan/x-v0", ImportOptions(), "numbers")
     yield row("write", minaris, ours)
     for name in ("dfplan", "minari"):
         for verb, read in (("train on", load_trajectories), ("show", measure)):
             with MinariReader():
-                minaris, expected = cpu_seconds(lambda: read(f"{name}/x-v0"))
-            ours, result = cpu_seconds(lambda: read(f"{name}/x-v0"))
+                minaris, expected = cpu_seconds(read, f"{name}/x-v0")
+            ours, result = cpu_seconds(read, f"{name}/x-v0")
             if verb == "train on" and result.fingerprint != expected.fingerprint:
                 raise RuntimeError("the readers disagree")
             yield row(f"{verb} what {name} wrote", minaris, ours)

@@ -56,7 +56,7 @@ class Form:
     continuations: tuple[tuple[int, "Form"], ...] = ()
     attributes: dict[str, int] = dataclasses.field(default_factory=dict)
     data: slice | None = None
-    dtype: np.dtype | None = None
+    dtype: np.dtype = np.dtype(np.uint8)
     shape: tuple[int, ...] = ()
 
     @property
@@ -116,7 +116,7 @@ class Form:
         return matches, None
 
     def _find(self, file: np.ndarray, address: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return blocks `[k, n]` at these addresses, and `[k]` bool which of them have this form."""
+        """Return blocks `[k, n]` at these addresses, and `[k]` bool which have this form."""
         size = len(self.content)
         inside = address <= np.uint64(max(len(file) - size, 0))
         blocks = windows(file, np.where(inside, address, self.address), size)
