@@ -19,7 +19,7 @@ from dfplan.data.store.hdf5_read import DATA_FILE, group_addresses
 from dfplan.data.store.header_forms import Form, learn
 from dfplan.data.store.object_headers import first_block
 from dfplan.data.store.output_file import OutputFile
-from dfplan.data.store.short_write import ShortEpisode, ShortEpisodeWriter
+from dfplan.data.store.short_write import ShortEpisode, ShortEpisodeWriter, read_superblock
 from dfplan.types import UserError
 from dfplan.util.interrupts import deferred_interrupts
 
@@ -171,6 +171,7 @@ class EpisodeWriter:
             whole, empty = map(int, group_addresses(file, range(2)))
         image = np.frombuffer(memory.getbuffer(), np.uint8)
         try:
+            read_superblock(memory)
             form = learn(image, whole, episode.arrays)
             size = len(first_block(image, empty).content)
         except ValueError:

@@ -169,7 +169,7 @@ class ShortEpisodeWriter:
         """
         if not self._batches:
             return
-        superblock = _read_superblock(output)
+        superblock = read_superblock(output)
         start = int(superblock[0, END_OFFSET : END_OFFSET + 8].view("<u8")[0])
         end = _End(output, start)
         self._scratch.seek(0)
@@ -229,8 +229,11 @@ def _shifted(offsets: Any, start: int) -> Any:
     return offsets + start
 
 
-def _read_superblock(output: Any) -> np.ndarray:
+def read_superblock(output: Any) -> np.ndarray:
     """Return the superblock of a file, `[1, n]` uint8.
+
+    Args:
+        output: The file, open for reading.
 
     Raises:
         ValueError: If it has another version.

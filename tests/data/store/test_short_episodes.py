@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dfplan.data.minari_io import open_dataset
-from dfplan.data.store import hdf5_read
+from dfplan.data.store import hdf5_read, hdf5_write, short_read
 from dfplan.data.store.short_read import CHUNK
 from dfplan.types import UserError
 
@@ -72,6 +72,28 @@ def test_forms_that_are_rare_or_do_not_fit_into_headers(home, by_hdf5):
     check(episodes)
     assert {"episode_5", "episode_9", "episode_11"} < set(by_hdf5)
     assert len(by_hdf5) < len(episodes) / 3
+
+
+def test_forms_that_differ_in_their_types_alone(home, by_hdf5):
+    episodes = [episode(4, seed, rewards=np.arange(4) + seed) for seed in range(MANY)]
+    episodes[::2] = [episode(4, seed) for seed in range(0, MANY, 2)]
+    write(episodes=episodes)
+    check(episodes)
+
+
+@pytest.mark.parametrize("part", ["learn", "read_superblock", "first_block"])
+def test_files_of_another_version_of_hdf5(home, by_hdf5, monkeypatch, part):
+    """HDF5 then writes and reads every episode."""
+
+    def fail(*args):
+        raise ValueError("another version")
+
+    monkeypatch.setattr(hdf5_write, part, fail)
+    monkeypatch.setattr(short_read, "learn", fail)
+    episodes = [episode(4, seed) for seed in range(MANY)]
+    write(episodes=episodes)
+    check(episodes)
+    assert len(by_hdf5) == MANY
 
 
 def test_long_episodes_are_read_by_hdf5(home, by_hdf5):
