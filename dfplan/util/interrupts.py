@@ -4,10 +4,11 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 TERMINATION = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end a process without cleanup unless it handles them."""
-Handler = Callable[[int, object], None] | signal.Handlers
+Handler = Callable[[int, Any], Any] | int | signal.Handlers
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,6 +51,15 @@ def deadly_signals() -> Iterator[None]:
     before stays ignored.
     """
     with _handlers(dict.fromkeys(_heeded(), signal.SIG_DFL)):
+        yield
+
+
+@contextlib.contextmanager
+def kept_handlers() -> Iterator[None]:
+    """Restore the handlers of Ctrl-C, SIGTERM and SIGHUP, which a library may replace."""
+    numbers = (signal.SIGINT, *TERMINATION)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    with _handlers({number: handler for number, handler in handlers.items() if handler}):
         yield
 
 
