@@ -95,6 +95,8 @@ def describe(record: dict[str, Any]) -> str:
             f"{process['peak_gb']['all']:.2f}",
             f"{process['peak_gb']['own']:.2f}",
             f"{process['first_steps_s']:.0f}",
+            f"{process['steps_per_s']:.1f}",
+            f"{process['read_gb']:.2f}",
             f"{process['cpu_s']:.0f}",
         ]
         for name, process in record["memory"].items()
@@ -104,6 +106,8 @@ def describe(record: dict[str, Any]) -> str:
         "resident, GB",
         "without mapped files, GB",
         "first steps, s",
+        "steps/s",
+        "read from disk, GB",
         "CPU, s",
     )
     return (
