@@ -19,14 +19,14 @@ class RayArgs:
     Attributes:
         ray: Run on a Ray cluster: by default a new one on this machine (extra `ray`).
         ray_address: Address of a running Ray cluster, such as auto or HOST:PORT; implies --ray.
-        ray_cpus: Cores of one job, and its threads.
-        ray_gpus: GPUs of one job, such as 0.5 for two jobs per GPU.
+        job_cpus: Cores of one job, and its threads.
+        job_gpus: GPUs of one job, such as 0.5 for two jobs per GPU.
     """
 
     ray: Flag = False
     ray_address: Text = None
-    ray_cpus: float = 1.0
-    ray_gpus: float = 0.0
+    job_cpus: float = 1.0
+    job_gpus: float = 0.0
 
     @property
     def is_used(self) -> bool:
@@ -40,8 +40,8 @@ class RayArgs:
             UserError: If one is out of range.
         """
         for option, value, minimum in (
-            ("--ray-cpus", self.ray_cpus, "above 0"),
-            ("--ray-gpus", self.ray_gpus, "at least 0"),
+            ("--job-cpus", self.job_cpus, "above 0"),
+            ("--job-gpus", self.job_gpus, "at least 0"),
         ):
             if value < 0 or (value == 0 and minimum == "above 0"):
                 raise UserError(f"{option} must be {minimum}, got {value:g}")
@@ -54,7 +54,7 @@ class RayArgs:
         """
         if not self.is_used:
             return nullcontext(LocalExecutor())
-        return RayExecutor(self.ray_address or "", Resources(self.ray_cpus, self.ray_gpus))
+        return RayExecutor(self.ray_address or "", Resources(self.job_cpus, self.job_gpus))
 
 
 RayOptions = Annotated[RayArgs, tyro.conf.arg(name="")]

@@ -1,8 +1,10 @@
 """`dfplan sweep`."""
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -31,7 +33,7 @@ from dfplan.report.result import format_interval
 from dfplan.tasks.protocols import PROTOCOLS, assign_tasks
 from dfplan.tasks.registry import get_task
 from dfplan.types import UserError
-from dfplan.util.jobs import Job, run_jobs
+from dfplan.util.jobs import Job, run_jobs, thread_limits
 
 RESULTS = "results"
 """Folder in --out with a result per run."""
@@ -46,7 +48,8 @@ class Args:
 
     Settings of `dfplan train`, such as --training.steps 2000, apply to all runs. The run of a task
     and a training seed is DIR/TASK-SEED. The same command continues what was interrupted or has
-    failed, and skips what is done.
+    failed, and skips what is done. Without --ray, the runs follow one another, with --job-cpus
+    threads each.
 
     Attributes:
         tasks: Names of tasks (see `dfplan tasks`); must precede the options.
@@ -111,7 +114,7 @@ def main(argv: Sequence[str]) -> int:
             errors[job.name] = error
         console.print(f"{done} of {total}: {job.name} {f'failed: {error}' if error else 'done'}")
 
-    with args.ray.executor() as executor:
+    with _same_threads(args.ray), args.ray.executor() as executor:
         files = run_jobs(jobs, args.out / RESULTS, executor=executor, ended=ended)
     records = {
         run: json.loads(file.read_bytes())
@@ -133,6 +136,22 @@ def main(argv: Sequence[str]) -> int:
             "them again"
         )
     return 0
+
+
+@contextlib.contextmanager
+def _same_threads(ray: RayArgs) -> Iterator[None]:
+    """Give this process the threads of a job on Ray; JAX heeds them if it has not begun yet."""
+    limits = {} if ray.is_used else thread_limits(ray.job_cpus)
+    before = {name: os.environ.get(name) for name in limits}
+    os.environ.update(limits)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def split_settings(argv: Sequence[str]) -> tuple[list[str], list[str]]:

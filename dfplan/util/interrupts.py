@@ -59,7 +59,7 @@ def kept_handlers() -> Iterator[None]:
     """Restore the handlers of Ctrl-C, SIGTERM and SIGHUP, which a library may replace."""
     numbers = (signal.SIGINT, *TERMINATION)
     handlers = {number: signal.getsignal(number) for number in numbers}
-    with _handlers({number: handler for number, handler in handlers.items() if handler is not None}):
+    with _handlers({n: handler for n, handler in handlers.items() if handler is not None}):
         yield
 
 

@@ -7,7 +7,6 @@ to them. Arguments and results are text and bytes.
 import contextlib
 import importlib
 import logging
-import math
 import os
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple, Self
 
 from dfplan.types import UserError, one_line
 from dfplan.util.interrupts import kept_handlers
-from dfplan.util.jobs import Job, Outcome, attempt
+from dfplan.util.jobs import Job, Outcome, attempt, thread_limits
 from dfplan.util.optional import import_optional
 
 LOCAL = "local"
@@ -33,8 +32,6 @@ GRACE_S = 60.0
 OWN_VARIABLES = ("PYTHONPATH", "MINARI_DATASETS_PATH", "MUJOCO_GL", "XDG_CACHE_HOME")
 PREFIXES = ("DFPLAN_", "JAX_", "XLA_")
 """Environment variables that workers get from this process, by name and by beginning."""
-THREADS = ("PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Variables that limit the threads of a process: XLA's, and those of NumPy's libraries."""
 LAUNCHERS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
 """Variables that are emptied, as jobs are no processes of one training.
 
@@ -167,8 +164,8 @@ class RayExecutor:
             return
         available = self._ray.cluster_resources()
         for name, option, wanted in (
-            ("CPU", "--ray-cpus", self._resources.cpus),
-            ("GPU", "--ray-gpus", self._resources.gpus),
+            ("CPU", "--job-cpus", self._resources.cpus),
+            ("GPU", "--job-gpus", self._resources.gpus),
         ):
             if wanted > available.get(name, 0):
                 raise UserError(
@@ -229,8 +226,7 @@ def worker_environment(jobs: Sequence[Job], cpus: float) -> dict[str, str]:
     modules = [__name__, *(job.function.__module__ for job in jobs)]
     roots = dict.fromkeys(map(_package_root, modules))
     variables["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*paths, *roots]))
-    threads = str(max(1, math.floor(cpus)))
-    return variables | dict.fromkeys(THREADS, threads) | dict.fromkeys(LAUNCHERS, "")
+    return variables | thread_limits(cpus) | dict.fromkeys(LAUNCHERS, "")
 
 
 def _package_root(module: str) -> str:

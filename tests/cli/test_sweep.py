@@ -35,8 +35,8 @@ def test_settings_of_training_have_a_dot():
         ([TASK, "--out", "s", "--training.steps", "0"], ["training.steps", "0"]),
         ([TASK, "--out", "s", "--episodes", "0"], ["--episodes", "0"]),
         (["tmaze", "--out", "s"], ["dataset"]),
-        ([TASK, "--out", "s", "--ray-cpus", "0"], ["--ray-cpus", "above 0", "0"]),
-        ([TASK, "--out", "s", "--ray-gpus", "-1"], ["--ray-gpus", "at least 0", "-1"]),
+        ([TASK, "--out", "s", "--job-cpus", "0"], ["--job-cpus", "above 0", "0"]),
+        ([TASK, "--out", "s", "--job-gpus", "-1"], ["--job-gpus", "at least 0", "-1"]),
     ],
 )
 def test_mistakes_are_found_before_any_training(dfplan, run, place, arguments, words):

@@ -89,7 +89,7 @@ def test_a_cluster_that_loses_a_worker(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             next(running)
         assert mark.read_text() == "saved"
-    with pytest.raises(UserError, match=r"--ray-cpus is 64; this machine has 2"):
+    with pytest.raises(UserError, match=r"--job-cpus is 64; this machine has 2"):
         RayExecutor(resources=Resources(cpus=64)).__enter__()
 
 
