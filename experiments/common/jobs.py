@@ -10,20 +10,19 @@ from dfplan.util.jobs import Executor, Job, LocalExecutor
 from dfplan.util.ray_jobs import RayExecutor
 
 
-def add_ray_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option --ray [ADDRESS], for `open_executor`."""
+def add_ray_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options --ray and --ray-address, for `open_executor`."""
     parser.add_argument(
-        "--ray",
-        nargs="?",
-        const="",
-        metavar="ADDRESS",
-        help="run jobs side by side on a Ray cluster; without an address, on this machine",
+        "--ray", action="store_true", help="run jobs side by side on a Ray cluster on this machine"
     )
+    parser.add_argument("--ray-address", metavar="ADDRESS", help="use this running cluster instead")
 
 
-def open_executor(address: str | None) -> AbstractContextManager[Executor]:
-    """Return a context manager of the executor for the value of --ray."""
-    return nullcontext(LocalExecutor()) if address is None else RayExecutor(address)
+def open_executor(args: argparse.Namespace) -> AbstractContextManager[Executor]:
+    """Return a context manager of the executor that these options choose."""
+    if args.ray or args.ray_address:
+        return RayExecutor(args.ray_address or "")
+    return nullcontext(LocalExecutor())
 
 
 def run_all(jobs: Sequence[Job], executor: Executor) -> None:

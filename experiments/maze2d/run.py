@@ -5,7 +5,7 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 
-from experiments.common.jobs import add_ray_option, open_executor
+from experiments.common.jobs import add_ray_options, open_executor
 from experiments.common.protocol import MAZES
 from experiments.common.stages import run_stages, stage_parser
 from experiments.maze2d.ablate import ablate
@@ -48,12 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, run in {**DEFAULT_STAGES, **OTHER_STAGES}.items():
         stages[name] = functools.partial(run, study)
     for name, run in JOB_STAGES.items():
-        stages[name] = functools.partial(_run_jobs, run, study, args.ray)
+        stages[name] = functools.partial(_run_jobs, run, study, args)
     return run_stages("maze2d", stages, args.stages, default=tuple(DEFAULT_STAGES))
 
 
-def _run_jobs(stage: Callable[..., None], study: Study, address: str | None) -> None:
-    with open_executor(address) as executor:
+def _run_jobs(stage: Callable[..., None], study: Study, args: argparse.Namespace) -> None:
+    with open_executor(args) as executor:
         stage(study, executor)
 
 
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mazes", nargs="+", choices=MAZES, default=MAZES, metavar="MAZE", help="mazes to run on"
     )
-    add_ray_option(parser)
+    add_ray_options(parser)
     parser.add_argument(
         "--only",
         nargs="+",

@@ -158,3 +158,35 @@ def test_a_launcher_that_jax_does_not_know_is_named(monkeypatch):
     monkeypatch.setattr(jax.distributed, "initialize", initialize)
     with pytest.raises(UserError, match=r"OMPI_MCA_orte_hnp_uri.*--process-id"):
         processes.join(None, None, None)
+
+
+def test_a_dead_process_is_noticed_sooner_than_by_default(monkeypatch):
+    options = {}
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    monkeypatch.setattr(jax.distributed, "initialize", lambda **given: options.update(given))
+    processes.join("node:1", 2, 1)
+    assert options["heartbeat_timeout_seconds"] <= 30
+
+
+def test_ctrl_c_ends_a_process_that_waits_for_the_leader(group, monkeypatch, default_signals):
+    handlers = []
+
+    def wait(**_):
+        handlers.append(signal.getsignal(signal.SIGINT))
+
+    monkeypatch.setattr(processes.ocp.multihost, "get_barrier_sync_fn", lambda: wait)
+    for index in range(2):
+        group(index)
+        processes.from_leader(lambda: "")
+    assert handlers == [signal.default_int_handler, signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_leader_that_has_died_is_one_readable_line(group, monkeypatch):
+    def lose(**_):
+        raise jax.errors.JaxRuntimeError("task 0 is unhealthy")
+
+    monkeypatch.setattr(processes.ocp.multihost, "get_barrier_sync_fn", lambda: lose)
+    group(1)
+    with pytest.raises(UserError, match=r"another process has ended .*task 0"):
+        processes.from_leader(lambda: "")
