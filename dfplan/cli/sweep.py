@@ -23,6 +23,7 @@ from dfplan.cli.common import (
 )
 from dfplan.cli.ray_args import RayArgs, RayOptions
 from dfplan.cli.sweep_jobs import train_and_evaluate
+from dfplan.cli.sweep_progress import training_bar
 from dfplan.cli.table import PlainTable
 from dfplan.cli.train import parse_training
 from dfplan.data.minari_io import open_dataset
@@ -100,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
     args = parse(Args, "sweep", own)
     if args.out is None:
         raise UserError("--out is missing: the directory of the runs")
-    _check(args, settings)
+    steps = _check(args, settings)
     runs = [SweptRun(task, seed) for task in args.tasks for seed in args.seeds]
     jobs = [_job(run, args, args.out, settings=settings) for run in runs]
     errors: dict[str, UserError] = {}
@@ -114,7 +115,12 @@ def main(argv: Sequence[str]) -> int:
             errors[job.name] = error
         console.print(f"{done} of {total}: {job.name} {f'failed: {error}' if error else 'done'}")
 
-    with _same_threads(args.ray), args.ray.executor() as executor:
+    console.print(f"{done} of {total} runs are done; results in {args.out}")
+    with (
+        _same_threads(args.ray),
+        args.ray.executor() as executor,
+        _progress(args.ray, {args.out / run.name: steps[run.task] for run in runs}),
+    ):
         files = run_jobs(jobs, args.out / RESULTS, executor=executor, ended=ended)
     records = {
         run: json.loads(file.read_bytes())
@@ -136,6 +142,11 @@ def main(argv: Sequence[str]) -> int:
             "them again"
         )
     return 0
+
+
+def _progress(ray: RayArgs, runs: Mapping[Path, int]) -> contextlib.AbstractContextManager[None]:
+    """Return a context that shows the progress of trainings in other processes."""
+    return training_bar(runs) if ray.is_used else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -166,8 +177,8 @@ def split_settings(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     return own, settings
 
 
-def _check(args: Args, settings: list[str]) -> None:
-    """Check everything that can be wrong before any training begins."""
+def _check(args: Args, settings: list[str]) -> dict[str, int]:
+    """Check what can be wrong before any training begins; return each task's training steps."""
     if not args.tasks:
         raise UserError("give at least one task; see `dfplan tasks`")
     if not args.seeds:
@@ -182,6 +193,7 @@ def _check(args: Args, settings: list[str]) -> None:
     check_seed(args.eval_seed)
     args.ray.check()
     check_outputs(args.json)
+    steps = {}
     for name in args.tasks:
         task = get_task(name)
         assign_tasks(PROTOCOLS.make(task.protocol), args.episodes)
@@ -189,6 +201,8 @@ def _check(args: Args, settings: list[str]) -> None:
         dataset = training.dataset or task.dataset
         if not is_shards(dataset):
             open_dataset(dataset)
+        steps[name] = training.config.training.steps
+    return steps
 
 
 def _training(task: str, preset: str, settings: list[str]) -> list[str]:

@@ -42,7 +42,8 @@ def main() -> None:
             report=report,
         )
     peak = {name: max(sample[name] for sample in samples) for name in samples[0]}
-    (first_step, first_step_s), (last_step, last_step_s) = times[0], times[-1]
+    first_step, first_step_s = times[0]
+    last_step, last_step_s = times[-1]
     record = {
         "first_steps_s": first_step_s,
         "steps_per_s": (last_step - first_step) / max(last_step_s - first_step_s, 1e-9),
