@@ -59,11 +59,11 @@ class Outcome(NamedTuple):
     """The end of a job.
 
     Attributes:
-        index: Number of the job.
+        number: Number of the job.
         result: Its result, or the error in the user's input or in the cluster that ended it.
     """
 
-    index: int
+    number: int
     result: bytes | UserError
 
 
