@@ -13,7 +13,7 @@ from dfplan.cli.progress_bar import step_bar
 from dfplan.cli.runs import open_agent
 from dfplan.cli.table import PlainTable
 from dfplan.evaluation.metrics import METRICS
-from dfplan.report.result import format_interval, format_latency
+from dfplan.report.result import format_interval, format_latency, headline_names
 from dfplan.types import UserError
 
 UNFINISHED = "unfinished"
@@ -91,7 +91,7 @@ def _print(evaluated: Sequence[Evaluated]) -> None:
         console.print(_table(evaluated[0].result))
         return
     metrics = [one.result["metrics"] for one in evaluated]
-    names = [name for name in METRICS if any(run[name] for run in metrics)]
+    names = headline_names({name for run in metrics for name, value in run.items() if value})
     table = PlainTable("run", *(name.replace("_", " ") for name in names))
     for one in evaluated:
         cells = [format_interval(one.result["metrics"][name]) for name in names]

@@ -30,7 +30,7 @@ from dfplan.data.minari_io import open_dataset
 from dfplan.data.shards.layout import is_shards
 from dfplan.evaluation.bootstrap import mean_interval
 from dfplan.evaluation.metrics import METRICS
-from dfplan.report.result import format_interval
+from dfplan.report.result import format_interval, headline_names
 from dfplan.tasks.protocols import PROTOCOLS, assign_tasks
 from dfplan.tasks.registry import get_task
 from dfplan.types import UserError
@@ -239,7 +239,7 @@ def _intervals(runs: Sequence[Mapping[str, list[float]]]) -> dict[str, Any]:
 
 def _table(records: Mapping[SweptRun, Any], summary: Mapping[str, Any]) -> PlainTable:
     """Return a table of all runs and, for each task, of their mean."""
-    names = [name for name in METRICS if any(name in metrics for metrics in summary.values())]
+    names = headline_names({name for metrics in summary.values() for name in metrics})
     table = PlainTable("task", "seed", *(name.replace("_", " ") for name in names))
     for task, metrics in summary.items():
         rows = {str(r.seed): v["result"]["metrics"] for r, v in records.items() if r.task == task}

@@ -1,8 +1,10 @@
 """Several processes that train one run: process 0 leads, and writes the run's files."""
 
+import atexit
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -25,6 +27,8 @@ HEARTBEAT_S = 20
 
 Signs are sent by a thread of their own, also while a process computes.
 """
+LOST = 2
+"""Exit code of a process that has lost another one, that of a `UserError`."""
 MESSAGE_BYTES = 4096
 MAX_PORT = 65535
 OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
@@ -137,6 +141,7 @@ def others_needed() -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1 or OUT_OF_MEMORY in str(error):
             raise
+        atexit.register(_leave_at_once)
         raise UserError(
             f"another process has ended or cannot be reached ({one_line(error)}); "
             "see its own message, and resume with all processes"
@@ -151,6 +156,15 @@ def _interruptible_wait() -> Iterator[None]:
         return
     with deadly_signals():
         yield
+
+
+def _leave_at_once() -> None:
+    """End this process, which has lost another one, before JAX waits for that one at exit."""
+    if jax.distributed.is_initialized():
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(LOST)
 
 
 def _launcher() -> str | None:

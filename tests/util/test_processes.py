@@ -137,6 +137,18 @@ def test_a_collective_without_the_others_is_one_readable_line(monkeypatch, count
     assert "\n" not in str(error.value)
 
 
+def test_a_process_that_has_lost_another_does_not_wait_for_it_at_exit(monkeypatch):
+    codes = []
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(processes.atexit, "register", lambda leave: leave())
+    monkeypatch.setattr(processes.os, "_exit", codes.append)
+    for initialized, expected in ((False, []), (True, [2])):
+        monkeypatch.setattr(jax.distributed, "is_initialized", [initialized].pop)
+        with pytest.raises(UserError), processes.others_needed():
+            raise jax.errors.JaxRuntimeError("Connection reset by peer")
+        assert codes == expected
+
+
 def test_ctrl_c_ends_the_wait_for_other_processes(monkeypatch):
     handlers = []
     monkeypatch.setattr(jax.config, "update", lambda *_: None)
