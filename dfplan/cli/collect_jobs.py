@@ -84,21 +84,25 @@ def _of_policy(
     progress: Callable[[int], None],
 ) -> Iterator[Any]:
     def play(ranges: Sequence[range]) -> Iterator[list[Any]]:
+        is_first = ranges[0].start == 0  # later rounds add what short episodes left over
         jobs = [
             Job(
                 f"episodes-{numbers.start}-{numbers.stop}",
                 policy_job,
                 {"argv": list(argv), "numbers": [numbers.start, numbers.stop]},
+                collection.steps // len(ranges),
             )
             for numbers in ranges
         ]
-        for file in run_jobs(jobs, folder, executor=executor):
+        for file in run_jobs(
+            jobs, folder, executor=executor, progress=progress if is_first else None
+        ):
             yield list(decode(file.read_bytes()))
 
     env = make_env(collection.task.env, collection.task.env_kwargs)
     limit = env.spec.max_episode_steps if env.spec else None
     env.close()
-    yield from policy_episodes(play, steps=collection.steps, time_limit=limit, progress=progress)
+    yield from policy_episodes(play, steps=collection.steps, time_limit=limit)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -65,7 +65,6 @@ def policy_episodes(
     *,
     steps: int,
     time_limit: int | None,
-    progress: Callable[[int], None] | None = None,
 ) -> Iterator[Any]:
     """Yield a policy's episodes until there are `steps` steps; the last one is truncated there.
 
@@ -74,7 +73,6 @@ def policy_episodes(
             again for more, as long as episodes end so early that their steps do not suffice.
         steps: Number of control steps in total.
         time_limit: Largest number of steps of an episode; None if unlimited.
-        progress: Function that is called with the number of steps so far.
     """
     played = 0
     left = steps
@@ -89,8 +87,6 @@ def policy_episodes(
                     episode = truncate(episode, left)
                     left -= len(episode.rewards)
                     yield episode
-                    if progress is not None:
-                        progress(steps - left)
         played = stop
         length = max((steps - left) / played, 1.0)
 

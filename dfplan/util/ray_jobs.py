@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -21,6 +22,8 @@ from dfplan.util.optional import import_optional
 
 LOCAL = "local"
 """Address of a new cluster on this machine, which ends with this process."""
+LOOPBACK = "127.0.0.1"
+"""Interface of a new cluster: Ray runs code for everyone who can reach it."""
 ADDRESS = "RAY_ADDRESS"
 MAX_RETRIES = 3
 """Times that a job runs again after its worker was lost, Ray's own default."""
@@ -93,9 +96,15 @@ class RayExecutor:
         """
         options: dict[str, Any] = {}
         if self._address == LOCAL:
-            options = {"num_cpus": _cores(), "include_dashboard": False}
+            options = {
+                "num_cpus": _cores(),
+                "include_dashboard": False,
+                "_node_ip_address": LOOPBACK,
+            }
         try:
-            with contextlib.chdir(folder), kept_handlers():
+            with contextlib.chdir(folder), kept_handlers(), warnings.catch_warnings():
+                # JAX warns of forks; here each one starts another program at once.
+                warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
                 self._ray.init(
                     self._address,
                     log_to_driver=False,
