@@ -39,7 +39,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
         for evaluation in evaluations:
             note_missing_goal(evaluation)
         evaluated = _evaluate(args, evaluations)
-        _print(evaluated)
+        _print(evaluations, evaluated)
         _write_json(args.json, evaluated)
         for folder, evaluation, one in zip(folders, evaluations, evaluated, strict=False):
             write_result(folder / "result.json", one.result)
@@ -85,7 +85,7 @@ def _evaluate(args: Args, evaluations: Sequence[Evaluation]) -> list[Evaluated]:
         )
 
 
-def _print(evaluated: Sequence[Evaluated]) -> None:
+def _print(evaluations: Sequence[Evaluation], evaluated: Sequence[Evaluated]) -> None:
     """Print the result of one run, or a table of several."""
     if len(evaluated) == 1:
         console.print(_table(evaluated[0].result))
@@ -93,9 +93,8 @@ def _print(evaluated: Sequence[Evaluated]) -> None:
     metrics = [one.result["metrics"] for one in evaluated]
     names = headline_names({name for run in metrics for name, value in run.items() if value})
     table = PlainTable("run", *(name.replace("_", " ") for name in names))
-    for one in evaluated:
-        cells = [format_interval(one.result["metrics"][name]) for name in names]
-        table.add_row(one.result["checkpoint"], *cells)
+    for evaluation, run in zip(evaluations, metrics, strict=True):
+        table.add_row(str(evaluation.args.run), *(format_interval(run[name]) for name in names))
     console.print(table)
 
 
