@@ -37,7 +37,7 @@ def resting():
 
 
 @pytest.mark.parametrize("walks", [walk(EXITS), walk(EXITS[:1]), resting()])
-@pytest.mark.parametrize("rows", [7, 100_000])
+@pytest.mark.parametrize("rows", [PORTAL + 1, 100_000])  # a block ends before a jump
 def test_shards_are_split_as_in_memory(home, monkeypatch, walks, rows):
     monkeypatch.setattr(mapped, "BLOCK_BYTES", 12 * rows)
     make(walks)
