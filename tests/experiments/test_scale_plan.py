@@ -78,11 +78,17 @@ def test_synthetic_shards(tmp_path, monkeypatch):
     assert sparse.goal_grid() is not None
     synthetic.write_repeated(tmp_path / "data", tmp_path / "copies", 2 * data.data_bytes / 1e9)
     copies = ShardedTrajectories(tmp_path / "copies")
-    assert (tmp_path / "copies").exists() and len(copies.state) == 2 * len(data.state)
+    assert len(copies.state) == 2 * len(data.state)
     rows = np.arange(len(data.state))
     np.testing.assert_array_equal(copies.take(rows + len(data.state))[1], data.take(rows)[1])
     formats = compare(tmp_path / "data", rounds=1)
-    process = {"peak_gb": {"all": 1.0, "own": 0.9}, "first_steps_s": 9.6, "cpu_s": 20.0}
+    process = {
+        "peak_gb": {"all": 1.0, "own": 0.9},
+        "first_steps_s": 9.6,
+        "steps_per_s": 2.0,
+        "read_gb": 0.5,
+        "cpu_s": 20.0,
+    }
     speed = {"stream_over_memory": 0.99, "stream_over_memory_by_cpu_time": 1.0}
     record = {
         "formats": formats,
@@ -91,4 +97,7 @@ def test_synthetic_shards(tmp_path, monkeypatch):
         "memory": {"small, memory": process},
     }
     text = describe(record)
-    assert "99% of the speed" in text and "| small, memory | 1.00 | 0.90 | 10 | 20 |" in text
+    assert (
+        "99% of the speed" in text
+        and "| small, memory | 1.00 | 0.90 | 10 | 2.0 | 0.50 | 20 |" in text
+    )
