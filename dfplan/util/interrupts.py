@@ -64,6 +64,18 @@ def kept_handlers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def heeded_ctrl_c() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGINT, also if it was ignored before.
+
+    A process that was started in the background inherits that SIGINT is ignored, although it may be
+    the only way to interrupt it.
+    """
+    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    with _handlers({signal.SIGINT: signal.default_int_handler} if is_ignored else {}):
+        yield
+
+
+@contextlib.contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], Interrupted | None]]:
     """Make Ctrl-C, SIGTERM and SIGHUP wait; yield a function that returns the received one.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from dfplan.types import UserError, one_line
-from dfplan.util.interrupts import kept_handlers
+from dfplan.util.interrupts import heeded_ctrl_c, kept_handlers
 from dfplan.util.jobs import Job, Outcome, attempt, thread_limits
 from dfplan.util.optional import import_optional
 
@@ -198,7 +198,8 @@ def execute(path: str, text: str, folder: str) -> tuple[bytes, str]:
     except OSError as error:
         return b"", f"a worker cannot use {folder}, which all machines have to share: {error}"
     try:
-        result = attempt(_load(path), text, lambda size: None)
+        with heeded_ctrl_c():  # by which Ray interrupts a job
+            result = attempt(_load(path), text, lambda size: None)
     except SystemExit as stop:  # which would end the worker, and have it replaced
         if hasattr(stop, "ray_terminate_msg"):
             raise

@@ -76,8 +76,11 @@ def test_a_cluster_that_loses_a_worker(tmp_path, monkeypatch):
     ]
     handler = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(ray_jobs, "_cores", lambda: 2)
+    ctrl_c = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
     with RayExecutor() as executor:
         assert signal.getsignal(signal.SIGTERM) is handler
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        signal.signal(signal.SIGINT, ctrl_c)
         files = run_jobs(jobs, tmp_path / "ray", executor=executor)
         assert (tmp_path / "mark").exists()
         assert [file.read_bytes() for file in files] == [b"0", b"1", b"4"]
