@@ -121,7 +121,11 @@ def main(argv: Sequence[str]) -> int:
         args.ray.executor() as executor,
         _progress(args.ray, {args.out / run.name: steps[run.task] for run in runs}),
     ):
-        files = run_jobs(jobs, args.out / RESULTS, executor=executor, ended=ended)
+        try:
+            files = run_jobs(jobs, args.out / RESULTS, executor=executor, ended=ended)
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = ("the same command continues the sweep",)
+            raise
     records = {
         run: json.loads(file.read_bytes())
         for run, file in zip(runs, files, strict=True)
