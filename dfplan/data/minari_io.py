@@ -110,7 +110,10 @@ def open_dataset(dataset_id: str) -> Dataset:
 def _download(dataset_id: str) -> None:
     import minari
 
-    missing = f"no local dataset {dataset_id!r}; local: {', '.join(local_ids()) or 'none'}"
+    missing = (
+        f"{dataset_id!r} is no local dataset and no directory of complete shards; local: "
+        f"{', '.join(local_ids()) or 'none'}"
+    )
     missing += _collect_hint(dataset_id)
     if importlib.util.find_spec("huggingface_hub") is None:
         raise UserError(f'{missing}; to download it from Minari: pip install "dfplan[remote]"')

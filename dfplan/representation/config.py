@@ -111,9 +111,5 @@ class DataConfig:
     @property
     def needs_memory(self) -> tuple[str, ...]:
         """Settings that need the whole dataset in memory, as the user would write them."""
-        settings = {
-            "data.stitch": self.stitch,
-            "data.split_at_chance": self.split_at_chance,
-            "data.goal reward": self.goal == "reward",
-        }
+        settings = {"data.stitch": self.stitch, "data.goal reward": self.goal == "reward"}
         return tuple(name for name, is_set in settings.items() if is_set)

@@ -7,13 +7,14 @@ from typing import NamedTuple
 from dfplan.config import Config
 from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories
+from dfplan.data.shards.chance import split_shards_at_chance
 from dfplan.data.shards.layout import Choices, is_shards
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.windows import TrainingArrays
 from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
 from dfplan.runs.check import check_env
-from dfplan.runs.fit import fit_run, learn_policy
+from dfplan.runs.fit import fit_run, learn_policy, learns_policy
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
 from dfplan.runs.source import choose_source, load_source
@@ -87,7 +88,9 @@ def begin_run(
         spec = train_spec(run)
         run.make_planner()
         check_trainable(spec, source)
-        if isinstance(source, TrainingArrays):
+        if learns_policy(config):
+            assert isinstance(source, TrainingArrays)  # `choose_source` has refused others
+            announce(f"first, the low-level policy: {config.policy.steps:,} steps")
             run = learn_policy(run, source, policy_progress)
         run.save(new)
         if pretrained is not None:
@@ -134,9 +137,9 @@ def _load_data(
         rewards=config.data.goal == "reward",
         notice=announce,
     )
-    if isinstance(data, Trajectories) and config.data.split_at_chance:
-        return split_at_chance(data)
-    return data
+    if not config.data.split_at_chance:
+        return data
+    return split_at_chance(data) if isinstance(data, Trajectories) else split_shards_at_chance(data)
 
 
 def _check_no_goal(goal: GoalChoice) -> None:

@@ -58,8 +58,8 @@ def train(
         policy_progress: Function that is called with the number of optimizer steps of the low-level
             policy taken so far. If training learns such a policy, it does so before the first
             training step.
-        announce: Function that is called with a line about where the data are read from, and one
-            about the mesh, if there are several devices.
+        announce: Function that is called with a line about where the data are read from, one when a
+            low-level policy is learned first, and one about the mesh, if there are several devices.
         command: Command line to record in `config.json`.
 
     Returns:

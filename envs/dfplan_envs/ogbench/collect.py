@@ -24,6 +24,8 @@ GIANT_STEPS = 2000
 """Control steps of a "navigate" episode in the giant maze."""
 TELEPORT_REACH = 1.5
 """Reach of a teleporter, in radii."""
+WHOLE = (0, 1)
+"""The only part of undivided data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,19 +48,23 @@ ROBOTS: dict[tuple[int, ...], Robot] = {
 """Robots by the shape of their observations."""
 
 
-def collect_navigate(env_id: str, **options: Any) -> dict[str, Any]:
+def collect_navigate(
+    env_id: str, *, part: tuple[int, int] = WHOLE, **options: Any
+) -> dict[str, Any]:
     """Collect "navigate" data; see `collect`."""
-    return collect(env_id, "navigate", **options)
+    return collect(env_id, "navigate", part=part, **options)
 
 
-def collect_stitch(env_id: str, **options: Any) -> dict[str, Any]:
+def collect_stitch(env_id: str, *, part: tuple[int, int] = WHOLE, **options: Any) -> dict[str, Any]:
     """Collect "stitch" data; see `collect`."""
-    return collect(env_id, "stitch", **options)
+    return collect(env_id, "stitch", part=part, **options)
 
 
-def collect_explore(env_id: str, **options: Any) -> dict[str, Any]:
+def collect_explore(
+    env_id: str, *, part: tuple[int, int] = WHOLE, **options: Any
+) -> dict[str, Any]:
     """Collect "explore" data; see `collect`."""
-    return collect(env_id, "explore", **options)
+    return collect(env_id, "explore", part=part, **options)
 
 
 def collect(
@@ -69,6 +75,7 @@ def collect(
     seed: int = 0,
     env_kwargs: dict[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
+    part: tuple[int, int] = WHOLE,
 ) -> dict[str, Any]:
     """Collect a dataset by OGBench's procedure, or take the original file.
 
@@ -85,6 +92,8 @@ def collect(
         seed: Seed for all random draws.
         env_kwargs: Arguments of `gymnasium.make`.
         progress: Callback that receives the number of steps simulated so far.
+        part: Number of a part, from 0, and the number of parts into which the episodes are divided;
+            only those of the part are simulated.
 
     Returns:
         Arguments of `minari.create_dataset_from_buffers`. The episodes are an iterator, simulated
@@ -105,10 +114,18 @@ def collect(
         raise ValueError(f"{env_id} has no data of the kind {kind!r}; valid: {valid}")
     original = _original(env_id, kind)
     if original.is_file():
-        episodes = _read(original)
+        episodes = _read(original) if part[0] == 0 else iter(())
         source = f"the original file {original.name}"
     else:
-        episodes = _simulate(env.unwrapped, robot, kind, steps=steps, seed=seed, progress=progress)
+        episodes = _simulate(
+            env.unwrapped,
+            robot,
+            kind,
+            steps=steps,
+            seed=seed,
+            progress=progress,
+            part=part,
+        )
         source = f"OGBench's procedure for {kind} data, seed {seed}"
     return {
         "buffer": _buffers(episodes, steps, progress),
@@ -145,8 +162,12 @@ def _simulate(
     steps: int,
     seed: int,
     progress: Callable[[int], None] | None,
+    part: tuple[int, int],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield observations `[n+1, O]` and actions `[n, A]` of each simulated episode."""
+    """Yield observations `[n+1, O]` and actions `[n, A]` of each simulated episode of a part.
+
+    A part has whole batches, as the robots of a batch share matrix products.
+    """
     cells = MazeCells(np.asarray(maze.maze_map))
     procedure = Procedure(
         cells=cells,
@@ -159,8 +180,10 @@ def _simulate(
     if kind == "navigate" and maze._maze_type == "giant":
         length = GIANT_STEPS
     seeds = np.random.SeedSequence(seed).spawn(-(-steps // length))
+    batches = range(0, len(seeds), BATCH)
+    number, count = part
     done = 0
-    for first in range(0, len(seeds), BATCH):
+    for first in batches[len(batches) * number // count : len(batches) * (number + 1) // count]:
         batch = seeds[first : first + BATCH]
         body = robot.make_body(maze.model, cells, len(batch))
 
@@ -170,7 +193,9 @@ def _simulate(
 
         observations, actions = simulate(procedure, body, length, batch, report)
         done += len(batch) * length
-        yield from zip(observations, actions, strict=True)
+        for k, episode in enumerate(zip(observations, actions, strict=True), first):
+            left = steps - k * length  # fewer than the length in the last episode
+            yield episode[0][: left + 1], episode[1][:left]
 
 
 def _teleports(maze: Any) -> Teleports | None:
