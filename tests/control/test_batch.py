@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.control import batch, loop
+from dfplan.control import batch, loop, replanning
 from dfplan.control.batch import BatchPlanner
 from dfplan.control.loop_state import LoopSpec
 from dfplan.planner.plan import History
@@ -132,10 +132,10 @@ def test_early_plans_of_warm_and_fresh_robots_become_those_that_are_made_at_once
     goal = reading[:, :2].copy()
     state = loop.observe(spec, loop.init(spec, np.arange(2)), reading, goal)
     rows = np.arange(2)
-    inputs, state = loop.plan_inputs(spec, state, rows)
-    state = loop.activate(spec, state, inputs, batch_planner.make_plans(inputs, 2))
+    inputs, state = replanning.plan_inputs(spec, state, rows)
+    state = replanning.activate(spec, state, inputs, batch_planner.make_plans(inputs, 2))
     state = loop.observe(spec, state, reading + np.float32([[0], [50]]), goal)
-    inputs, state = loop.plan_inputs(spec, state, rows)
+    inputs, state = replanning.plan_inputs(spec, state, rows)
     assert inputs.is_warm.tolist() == [True, False]
     beginnings, finish = batch_planner.begin_plans(inputs, 2)
     assert beginnings.states.shape == (2, planner.horizon + 1, 4)
