@@ -13,6 +13,7 @@ import numpy as np
 from dfplan.control.loop_state import PlanInputs
 from dfplan.control.replanning import begin_plans, make_plans
 from dfplan.control.rows import choose
+from dfplan.model import plain_params
 from dfplan.planner.call import Draft, PlanCall
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix, committed_steps
@@ -49,7 +50,7 @@ class BatchPlanner:
 
     def __init__(self, planner: Planner, weights: Weights):
         self._planner = planner
-        self._weights = weights
+        self._weights = weights._replace(params=plain_params(weights.params))
         self._compiled: set[tuple] = set()
 
     def make_plans(

@@ -91,7 +91,9 @@ def plan_inputs(
         prefix = _committed_prefix(spec, active_plan, elapsed, present=present, delay=delay)
     initial_plan = None
     is_warm = xp.zeros(len(elapsed), bool)
-    if warm_start and config.warm_start.level:
+    # A compiled program plans both ways in any case.
+    may_be_warm = xp is not np or _follows_plan(state)[rows].any()
+    if warm_start and config.warm_start.level and may_be_warm:
         initial_plan, is_warm = make_initial_plan(
             spec.progress,
             spec.planner.model.schedule,
