@@ -1,6 +1,7 @@
 """Fleet: what all robots of a server share: a run and its compiled programs."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from dfplan.serve.dialects import Dialect, OpenPi
 from dfplan.serve.robot import Robot
 from dfplan.serve.settings import BatchSettings, RobotSettings
 from dfplan.serve.shared_planner import SharedPlanner
+from dfplan.types import one_line
 from dfplan.util.versions import installed_versions
 from dfplan.wire import keys
 
@@ -73,9 +75,22 @@ class Fleet:
         )
 
     def compile(self) -> None:
-        """Compile all that a request may need, so that no request waits for the compiler."""
-        self._chunk_maker = self._make_chunk_program()
+        """Compile all that a request may need, so that no request waits for the compiler.
+
+        Warns if chunks must be made in NumPy, as the low-level controller cannot be compiled.
+        """
         self._new_agent(seed=0).compile()
+        self._chunk_maker = self._make_chunk_program()
+        try:
+            self._new_agent(seed=0).compile()
+        except TypeError as error:  # what JAX raises where NumPy is given its arrays
+            self._chunk_maker = continue_plans
+            name = self._run.config.planner.low_level_controller
+            warnings.warn(
+                f"low-level controller {name!r} cannot be compiled by JAX, so that chunks take "
+                f"longer: {one_line(error)}",
+                stacklevel=2,
+            )
 
     def new_robot(self) -> Robot:
         """Return a robot with the next seed."""
