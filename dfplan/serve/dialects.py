@@ -5,10 +5,11 @@ spec names it, such as "openpi" or "roboarena:action_space=joint_velocity".
 """
 
 import dataclasses
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from dfplan.representation.flatten import as_numbers
 from dfplan.types import check_choice
 from dfplan.util.registry import Registry
 from dfplan.wire import keys
@@ -29,8 +30,8 @@ class Dialect(Protocol):
         reset_reply: Reply to a reset, an encoded message or text.
     """
 
-    executes_chunks: bool
-    reset_reply: bytes | str
+    executes_chunks: ClassVar[bool]
+    reset_reply: ClassVar[bytes | str]
 
     def metadata(self, metadata: dict[str, Any]) -> dict[str, Any]:
         """Return what a robot is told that connects.
@@ -53,9 +54,9 @@ class Dialect(Protocol):
 class OpenPi:
     """openpi's protocol, with vLLM-Omni's `endpoint` and `session_id`, and dfplan's own keys."""
 
-    executes_chunks = False
-    reset_reply = pack({keys.STATUS: keys.RESET_DONE})
-    extensions = (
+    executes_chunks: ClassVar[bool] = False
+    reset_reply: ClassVar[bytes | str] = pack({keys.STATUS: keys.RESET_DONE})
+    extensions: ClassVar[tuple[str, ...]] = (
         "openpi",
         "endpoint: infer, reset",
         "session_id: a new one begins an episode",
@@ -90,8 +91,8 @@ class RoboArena:
     """
 
     action_space: str = "joint_position"
-    executes_chunks = True
-    reset_reply = keys.RESET_DONE
+    executes_chunks: ClassVar[bool] = True
+    reset_reply: ClassVar[bytes | str] = keys.RESET_DONE
 
     def __post_init__(self):
         check_choice("--dialect roboarena: action_space", self.action_space, ACTION_SPACES)
@@ -108,11 +109,16 @@ class RoboArena:
         }
 
     def request(self, message: dict[Any, Any]) -> dict[Any, Any]:
-        """Return the message, with joints and gripper as one observation if it has no other."""
-        parts = [message.get(name) for name in (JOINTS, GRIPPER)]
-        if "observation" in message or any(part is None for part in parts):
+        """Return the message, with joints and gripper as one observation if it has no other.
+
+        Raises:
+            UserError: If they are not numbers.
+        """
+        names = (JOINTS, GRIPPER)
+        if "observation" in message or not all(name in message for name in names):
             return message
-        return {**message, "observation": np.concatenate([np.ravel(part) for part in parts])}
+        parts = [as_numbers(message[name], name, dtype=None).ravel() for name in names]
+        return {**message, "observation": np.concatenate(parts)}
 
     def reply(self, reply: dict[str, Any]) -> np.ndarray:
         """Return the actions alone."""

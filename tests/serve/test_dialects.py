@@ -76,6 +76,14 @@ def test_an_error_is_text_and_ends_the_connection(serve):
         robot.receive()
 
 
+def test_joints_that_are_not_numbers_are_an_error_of_the_robot(serve):
+    server = serve(layout=ARM, dialect=RoboArena())
+    robot = server.robot()
+    robot.send(observe(0, **{"observation/joint_position": [[1.0], [1.0, 2.0]]}))
+    assert "observation/joint_position" in robot.receive()
+    server.wait_for(lambda: server.count("dfplan_requests_total", outcome="invalid") == 1)
+
+
 def test_openpis_reset_is_answered_with_a_message(serve):
     robot = serve().robot()
     robot.send({"endpoint": "reset"})
