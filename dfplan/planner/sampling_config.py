@@ -30,9 +30,10 @@ class SamplingConfig:
         matrix: Scheduling matrix, from `dfplan.diffusion.matrix.MATRICES`: "full_sequence",
             "autoregressive", "pyramid", "trapezoid", "horizon_aware", "custom", or one that another
             package registers. The slope in "pyramid:slope=2" or "trapezoid:slope=2" is the number
-            of denoising steps by which each token trails its neighbor, 1 by default. The alpha in
-            "horizon_aware:alpha=1", 0.6 by default, is the exponent with which the denoising steps
-            of a token grow along the plan.
+            of denoising steps by which each token trails its neighbor, 1 by default. The first in
+            "autoregressive:first=1" is the number of denoising steps of the first token, by default
+            that of all tokens. The alpha in "horizon_aware:alpha=1", 0.6 by default, is the
+            exponent with which the denoising steps of a token grow along the plan.
         custom_matrix: Entries of a custom matrix, row by row: integers from `steps` down to 0,
             one per future token in each row.
         steps: Denoising steps per token, K.
