@@ -1,6 +1,9 @@
 """Collect a policy's episodes in any Gymnasium environment as a local Minari dataset."""
 
+import inspect
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +11,7 @@ import numpy as np
 from dfplan.data.episode_recorder import EpisodeRecorder
 from dfplan.data.policy import make_policy
 from dfplan.data.store.hdf5_write import EpisodeWriter
+from dfplan.data.store.root import dataset_path
 from dfplan.data.store.write import (
     check_new_dataset_id,
     dataset_writer,
@@ -89,7 +93,9 @@ def collect_with(
     Args:
         collector: Function that takes the id and arguments of `collect`, without a dataset id, and
             returns arguments of `minari.create_dataset_from_buffers`: the episodes as `buffer`,
-            `env`, and a description.
+            `env`, and a description. A collector with a parameter `parts` gets the path of a folder
+            that it may create, in which to keep finished work: if the collection is interrupted,
+            the folder stays for the next attempt.
         env_id: Gymnasium id.
         dataset_id: Minari id of a dataset that does not exist yet.
         kwargs: Steps, seed, env_kwargs and progress, as for `collect`.
@@ -97,8 +103,18 @@ def collect_with(
     Raises:
         UserError: As `collect`.
     """
+    parts = _parts_folder(dataset_id)
+    if "parts" in inspect.signature(collector).parameters:
+        kwargs["parts"] = parts
     with new_dataset(dataset_id) as data:
         write_dataset(data, dataset_id, **collector(env_id, **kwargs))
+    shutil.rmtree(parts, ignore_errors=True)
+
+
+def _parts_folder(dataset_id: str) -> Path:
+    """Return the folder for finished work, which is hidden from Minari."""
+    path = dataset_path(dataset_id)
+    return path.with_name(f".{path.name}.parts")
 
 
 def _describe(

@@ -48,8 +48,8 @@ class EpisodeWriter:
 
         Args:
             episode: `minari.data_collector.EpisodeBuffer`, or an object with the same attributes.
-                Its observations and actions are arrays, lists, or dicts of those; its infos are
-                not written.
+                Its observations, actions and infos are arrays, lists, or dicts of those; infos are
+                optional and, like observations, have one row more than actions.
 
         Raises:
             UserError: If an array does not hold numbers, or the lengths differ.
@@ -69,6 +69,8 @@ class EpisodeWriter:
             self._attribute(group, b"seed", episode.seed)
         self._add(group, "observations", episode.observations, rows=steps + 1)
         self._add(group, "actions", episode.actions, rows=steps)
+        if getattr(episode, "infos", None):
+            self._add(group, "infos", episode.infos, rows=steps + 1)
         for name in ("rewards", "terminations", "truncations"):
             self._add(group, name, np.asarray(getattr(episode, name)).reshape(steps), rows=steps)
         self.episodes += 1

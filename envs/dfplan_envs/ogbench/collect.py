@@ -2,21 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from minari.data_collector import EpisodeBuffer
 
 from dfplan_envs.ogbench.ant import AntBatch
 from dfplan_envs.ogbench.body import Body
 from dfplan_envs.ogbench.cells import MazeCells
+from dfplan_envs.ogbench.episodes import Episode, as_buffers, original_file, read_original
 from dfplan_envs.ogbench.point import PointBatch
 from dfplan_envs.ogbench.procedure import Procedure, Teleports, simulate
 
-ORIGINALS = Path("~/.ogbench/data")
-"""Directory to which the `ogbench` package downloads datasets."""
 BATCH = 250
 """Episodes simulated at once; the data do not depend on the number of cores."""
 EPISODE_STEPS = {"navigate": 1000, "stitch": 200, "explore": 500}
@@ -103,15 +100,15 @@ def collect(
     if kind not in robot.action_noise:
         valid = ", ".join(robot.action_noise)
         raise ValueError(f"{env_id} has no data of the kind {kind!r}; valid: {valid}")
-    original = _original(env_id, kind)
+    original = original_file(env_id, kind)
     if original.is_file():
-        episodes = _read(original)
+        episodes = read_original(original)
         source = f"the original file {original.name}"
     else:
         episodes = _simulate(env.unwrapped, robot, kind, steps=steps, seed=seed, progress=progress)
         source = f"OGBench's procedure for {kind} data, seed {seed}"
     return {
-        "buffer": _buffers(episodes, steps, progress),
+        "buffer": as_buffers(episodes, steps, progress),
         "env": env,
         "eval_env": env,
         "algorithm_name": source,
@@ -121,23 +118,6 @@ def collect(
     }
 
 
-def _original(env_id: str, kind: str) -> Path:
-    name, _, version = env_id.rpartition(":")[2].rpartition("-")
-    return (ORIGINALS / f"{name}-{kind}-{version}.npz").expanduser()
-
-
-def _read(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield observations `[n+1, O]` and actions `[n, A]` of each episode of an original file."""
-    with np.load(path) as arrays:
-        observations = arrays["observations"]
-        actions = arrays["actions"]
-        last = np.flatnonzero(arrays["terminals"])
-    first = 0
-    for row in last:
-        yield observations[first : row + 1], actions[first:row]
-        first = row + 1
-
-
 def _simulate(
     maze: Any,
     robot: Robot,
@@ -145,8 +125,8 @@ def _simulate(
     steps: int,
     seed: int,
     progress: Callable[[int], None] | None,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield observations `[n+1, O]` and actions `[n, A]` of each simulated episode."""
+) -> Iterator[Episode]:
+    """Yield the simulated episodes."""
     cells = MazeCells(np.asarray(maze.maze_map))
     procedure = Procedure(
         cells=cells,
@@ -170,7 +150,8 @@ def _simulate(
 
         observations, actions = simulate(procedure, body, length, batch, report)
         done += len(batch) * length
-        yield from zip(observations, actions, strict=True)
+        for rows in zip(observations, actions, strict=True):
+            yield Episode(*rows, states={})
 
 
 def _teleports(maze: Any) -> Teleports | None:
@@ -182,30 +163,3 @@ def _teleports(maze: Any) -> Teleports | None:
         exits=np.array(info["teleport_out_xys"]),
         reach=TELEPORT_REACH * info["teleport_radius"],
     )
-
-
-def _buffers(
-    episodes: Iterator[tuple[np.ndarray, np.ndarray]],
-    steps: int,
-    progress: Callable[[int], None] | None,
-) -> Iterator[EpisodeBuffer]:
-    """Yield Minari's form of episodes, until there are `steps` steps."""
-    left = steps
-    for k, (observations, actions) in enumerate(episodes):
-        length = min(len(actions), left)
-        if not length:
-            break
-        left -= length
-        truncations = np.zeros(length, bool)
-        truncations[-1] = True
-        # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
-        arrays: dict[str, Any] = {
-            "observations": observations[: length + 1].astype(np.float64),
-            "actions": actions[:length].astype(np.float32),
-            "rewards": np.zeros(length),
-            "terminations": np.zeros(length, bool),
-            "truncations": truncations,
-        }
-        yield EpisodeBuffer(id=k, **arrays)
-    if progress is not None:
-        progress(steps)
