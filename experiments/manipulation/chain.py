@@ -63,7 +63,7 @@ def links(trained: Trained, task: Task) -> dict[str, Any]:
     return {
         "plans": plans(trained, task, TUNING),
         "low_level": low_level(trained, task),
-        "grasps": grasps(play(trained.agent(), task, TUNING), trained),
+        "grasps": grasps(play(trained.agent(), task, TUNING)),
     }
 
 
@@ -133,7 +133,7 @@ def record_reference(scene: Scene, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(states), observation[CUBE]
 
 
-def grasps(episodes: Episodes, trained: Trained) -> dict[str, float]:
+def grasps(episodes: Episodes) -> dict[str, float]:
     """Return in how many episodes the cube was lifted, and in how many it then came to the goal."""
     assert episodes.success is not None and episodes.goals is not None
     steps = np.arange(episodes.states.shape[1])[None]

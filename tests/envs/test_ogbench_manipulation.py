@@ -16,6 +16,8 @@ from dfplan_envs.ogbench.manipulation.scene import Scene
 
 SCENE = "ogbench.manipspace:scene-v0"
 """Has a cube, buttons, a drawer and a window."""
+CONTACT = 18
+"""Dimension of the contact force, which OGBench's `set_state` does not compute anew."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,9 @@ def scene():
 
 @pytest.fixture(scope="module")
 def reference():
-    env = gym.make(SCENE, mode="data_collection", terminate_at_goal=False).unwrapped
+    # The checker resets the environment, which keeps its targets until they are drawn again.
+    options = {"mode": "data_collection", "terminate_at_goal": False}
+    env = gym.make(SCENE, disable_env_checker=True, **options).unwrapped
     yield env
     env.close()
 
@@ -71,8 +75,12 @@ def test_replaying_an_episode_gives_its_observations(scene, reference):
     reference.set_state(
         episode.states["qpos"][0], episode.states["qvel"][0], button_states=button_states[0]
     )
+    is_state = np.arange(len(episode.observations[0])) != CONTACT
     np.testing.assert_allclose(
-        reference.compute_observation(), episode.observations[0], rtol=0, atol=1e-9
+        reference.compute_observation()[is_state],
+        episode.observations[0][is_state],
+        rtol=0,
+        atol=1e-9,
     )
     for action in episode.actions:
         reference.step(action)
@@ -103,19 +111,19 @@ def test_an_interrupted_collection_continues_with_the_same_data(scene, tmp_path,
     monkeypatch.setattr(parts, "simulate", record)
     options = {"steps": 20, "seed": 3}
     with pytest.raises(KeyboardInterrupt):
-        collect_with(collect.collect_play, SCENE, "x/s-v0", **options, progress=interrupt)
+        collect_with(collect.collect_play, SCENE, "my/scene-v0", **options, progress=interrupt)
     assert minari.list_local_datasets() == {}
     reports = []
-    collect_with(collect.collect_play, SCENE, "x/s-v0", **options, progress=reports.append)
+    collect_with(collect.collect_play, SCENE, "my/scene-v0", **options, progress=reports.append)
     assert simulated == [0, 1, 2] and reports == [8, 16, 20, 20]
-    episodes = list(minari.load_dataset("x/s-v0"))
+    episodes = list(minari.load_dataset("my/scene-v0"))
     for number, episode in enumerate(episodes):
         expected = simulate(scene, "play", 3, number, steps=len(episode.actions))
         np.testing.assert_array_equal(episode.observations, expected.observations)
         np.testing.assert_array_equal(episode.actions, expected.actions)
         np.testing.assert_array_equal(episode.infos["qpos"], expected.states["qpos"])
     assert [len(episode.actions) for episode in episodes] == [8, 8, 4]
-    assert not list((tmp_path / "data" / "x").glob(".*.parts"))
+    assert not list((tmp_path / "data" / "my").glob(".*.parts"))
 
 
 def test_goal_dimensions_are_what_decides_success(scene):

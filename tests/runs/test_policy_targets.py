@@ -18,13 +18,13 @@ def learn(data, config, **policy):
 
 def test_targets_fix_the_goal_or_what_is_set(tiny_data, tiny_config):
     assert learn(tiny_data, tiny_config).inputs.target_dims == tiny_data.layout.goal_dims == (0, 1)
-    assert learn(tiny_data, tiny_config, target_dims=[3, 1]).inputs.target_dims == (3, 1)
+    assert learn(tiny_data, tiny_config, target_dims=[2, 1]).inputs.target_dims == (2, 1)
 
 
 def test_targets_must_be_planned(tiny_data, tiny_config):
-    config = tiny_config.override({"data.plan_dims": [0, 1, 2]})
-    with pytest.raises(UserError, match=r"policy\.target_dims 3 .*valid: 0, 1, 2"):
-        learn(tiny_data, config, target_dims=[1, 3])
+    config = tiny_config.override({"data.plan_dims": [0, 1]})
+    with pytest.raises(UserError, match=r"policy\.target_dims 2 .*valid: 0, 1"):
+        learn(tiny_data, config, target_dims=[1, 2])
 
 
 def test_targets_must_differ(tiny_config):

@@ -37,9 +37,10 @@ class EpisodeWriter:
         self._output = output
         self._spaces: dict[tuple[int, ...], Any] = {(): h5s.create(h5s.SCALAR)}
         self._types: dict[np.dtype, Any] = {}
-        self._compact = h5p.create(h5p.DATASET_CREATE)
+        self._group = _without_times(h5p.GROUP_CREATE)
+        self._compact = _without_times(h5p.DATASET_CREATE)
         self._compact.set_layout(h5d.COMPACT)
-        self._contiguous = h5p.create(h5p.DATASET_CREATE)
+        self._contiguous = _without_times(h5p.DATASET_CREATE)
         self.episodes = 0
         self.steps = 0
 
@@ -62,7 +63,7 @@ class EpisodeWriter:
         self._output.check()
 
     def _add_episode(self, episode: Any, steps: int) -> None:
-        group = h5g.create(self._file, b"episode_%d" % self.episodes)
+        group = h5g.create(self._file, b"episode_%d" % self.episodes, gcpl=self._group)
         self._attribute(group, b"id", self.episodes)
         self._attribute(group, b"total_steps", steps)
         if episode.seed is not None:
@@ -78,7 +79,7 @@ class EpisodeWriter:
 
     def _add(self, parent: Any, name: str, value: Any, rows: int) -> None:
         if isinstance(value, dict):
-            group = h5g.create(parent, name.encode())
+            group = h5g.create(parent, name.encode(), gcpl=self._group)
             for key, inner in value.items():
                 self._add(group, str(key), inner, rows=rows)
             return
@@ -108,6 +109,13 @@ class EpisodeWriter:
         if space is None:
             space = self._spaces.setdefault(array.shape, h5s.create_simple(array.shape))
         return kind, space
+
+
+def _without_times(kind: Any) -> Any:
+    """Return properties of HDF5 objects that hold no times, so that equal data are equal files."""
+    properties = h5p.create(kind)
+    properties.set_obj_track_times(False)
+    return properties
 
 
 @contextlib.contextmanager
