@@ -20,7 +20,6 @@ from typing import Any
 from dfplan.tasks.global_random import OwnGlobalRandom
 from dfplan.types import UserError
 
-
 RESETS = 2
 """Resets that begin an episode; see `OGBenchProtocol.reset`."""
 

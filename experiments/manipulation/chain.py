@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.control.low_level import make_low_level_controller
+from dfplan.control.low_level import LowLevelController, make_low_level_controller
 from dfplan.evaluation.episodes import Episodes
 from dfplan.runs.run import load_weights
 from dfplan.tasks.registry import Task
@@ -98,12 +98,25 @@ def low_level(trained: Trained, task: Task) -> dict[str, float]:
     run = trained.run
     weights = load_weights(run, trained.directory)
     controller = make_low_level_controller(run.make_planner(), weights, tracker=None, xp=np)
-    stride = run.config.data.stride
-    scene = Scene(task.env, {})
+    seeds = range(SEED, SEED + REFERENCES)
+    return repeat_references(controller, Scene(task.env, {}), run.config.data.stride, seeds)
+
+
+def repeat_references(
+    controller: LowLevelController, scene: Scene, stride: int, seeds: range
+) -> dict[str, float]:
+    """Return how often a controller takes the cube where the scripted policy took it.
+
+    Args:
+        controller: Controller, which is given the scripted policy's states as its plan.
+        scene: Environment.
+        stride: Control steps per token of a plan.
+        seeds: Seeds of the episodes.
+    """
     arrives = []
     errors = []
-    for seed in range(SEED, SEED + REFERENCES):
-        reference, target = record_reference(scene, seed)
+    for seed in seeds:
+        reference = record_reference(scene, seed)
         plan = reference[::stride][None].astype(np.float32)
         observation, _ = scene.reset(seed)
         nearest = np.inf
@@ -111,16 +124,17 @@ def low_level(trained: Trained, task: Task) -> dict[str, float]:
             state = observation[None].astype(np.float32)
             action = controller(plan, None, np.array([step]), state, None)
             observation, _ = scene.step(np.clip(np.asarray(action)[0], -1, 1))
-            nearest = min(nearest, float(np.linalg.norm(observation[CUBE] - target)))
+            offset = np.linalg.norm(observation[CUBE] - reference[-1, CUBE])
+            nearest = min(nearest, float(offset))
             if step + 1 < len(reference):
-                offset = observation[EFFECTOR] - reference[step + 1][EFFECTOR]
-                errors.append(np.linalg.norm(offset) * UNIT)
+                error = observation[EFFECTOR] - reference[step + 1, EFFECTOR]
+                errors.append(np.linalg.norm(error) * UNIT)
         arrives.append(nearest <= REACHED)
     return {"arrive": float(np.mean(arrives)), "effector_error_m": float(np.mean(errors))}
 
 
-def record_reference(scene: Scene, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return states `[T, S]` of a scripted pick and place, and where it puts the cube."""
+def record_reference(scene: Scene, seed: int) -> np.ndarray:
+    """Return the states `[T, S]` of a scripted pick and place."""
     np.random.seed(seed)
     oracle = make_oracles(scene.env, "play")["cube"]
     observation, info = scene.reset(seed)
@@ -130,7 +144,7 @@ def record_reference(scene: Scene, seed: int) -> tuple[np.ndarray, np.ndarray]:
         action = np.clip(oracle.select_action(observation, info), -1, 1)
         observation, info = scene.step(action.astype(np.float32))
         states.append(observation)
-    return np.stack(states), observation[CUBE]
+    return np.stack(states)
 
 
 def grasps(episodes: Episodes) -> dict[str, float]:

@@ -9,7 +9,7 @@ from experiments.common.protocol import TRAINING_SEEDS
 HERE = Path(__file__).parent
 PREFIX = "ogbench-"
 DATA_STEPS = {"cube-single-play": 250_000}
-"""Control steps of the data for each task so far; OGBench's own datasets have a million and more."""
+"""Control steps of the data for each task so far; OGBench's own datasets have a million or more."""
 NAMES = tuple(DATA_STEPS)
 EVALUATION = range(30_000, 30_250)
 """Episode seeds, 50 for each of an environment's five tasks; settings were chosen on seeds from

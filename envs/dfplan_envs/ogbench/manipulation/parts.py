@@ -128,7 +128,7 @@ _worker: tuple[Scene, Request] | None = None
 
 def _begin_worker(request: Request) -> None:
     """Make a worker's environment, and see to it that it ends with its parent alone."""
-    global _worker  # noqa: PLW0603  (a process pool has no other place for a worker's state)
+    global _worker  # A process pool has no other place for a worker's state.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = (Scene(request.env_id, request.env_kwargs), request)
@@ -149,14 +149,10 @@ def _simulate_in_worker(number: int, path: Path) -> None:
 
 def _simulate_part(scene: Scene, request: Request, number: int, path: Path) -> None:
     """Simulate an episode and write its file, complete or not at all."""
-    episode = simulate(
-        scene, request.kind, request.seed, number, steps=request.lengths[number]
-    )
+    episode = simulate(scene, request.kind, request.seed, number, steps=request.lengths[number])
     unfinished = path.with_suffix(".unfinished")
     with unfinished.open("wb") as file:
-        np.savez(
-            file, observations=episode.observations, actions=episode.actions, **episode.states
-        )
+        np.savez(file, observations=episode.observations, actions=episode.actions, **episode.states)
     unfinished.replace(path)
 
 

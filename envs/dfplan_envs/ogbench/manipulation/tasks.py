@@ -57,19 +57,22 @@ class Objects:
 SCENES = {
     "cube-single": Objects(1, 0, False, "move a cube to a place"),
     "cube-double": Objects(2, 0, False, "move two cubes to their places, or stack them"),
-    "cube-triple": Objects(3, 0, False, "move three cubes to their places, or stack them", 3_000_000),
+    "cube-triple": Objects(
+        3, 0, False, "move three cubes to their places, or stack them", 3_000_000
+    ),
     "scene": Objects(1, 2, True, "a cube, a drawer and a window that two buttons lock"),
     "puzzle-3x3": Objects(0, 9, False, "Lights Out with 3 by 3 buttons"),
     "puzzle-4x4": Objects(0, 16, False, "Lights Out with 4 by 4 buttons"),
 }
 PRESET: dict[str, Any] = {
-    # A quarter of a second per token; a window holds a whole pick and place, and a part of the next.
-    "data.stride": 5,
-    "data.tokens": 26,
+    # The scripted policies move from pose to pose in 8 steps or more. A window holds a pick and
+    # place, and a part of the next.
+    "data.stride": 8,
+    "data.tokens": 16,
     "data.goal_decay": 0.0,
     "planner.goal.tolerance": 0.02 * POSITION_SCALE,  # meters; half of OGBench's
     "planner.low_level_controller": "policy",
-    "planner.replan_every": 10,
+    "planner.replan_every": 8,
     # The policy reaches the plan's effector pose on time. Behavior cloning, as all of the data are
     # equally fast.
     "policy.target_dims": list(EFFECTOR),
