@@ -53,6 +53,14 @@ class Objects:
         yaws = [ARM + CUBE * cube + axis for cube in range(self.cubes) for axis in (7, 8)]
         return sorted({*EFFECTOR, *yaws, *self.goal_dims})
 
+    @property
+    def preset(self) -> dict[str, Any]:
+        """Settings that depend on the objects."""
+        preset: dict[str, Any] = {"data.plan_dims": self.plan_dims}
+        if self.cubes > 1:  # One cube is moved after the other.
+            preset["planner.kind"] = "objects:size=3"
+        return preset
+
 
 SCENES = {
     "cube-single": Objects(1, 0, False, "move a cube to a place"),
@@ -70,18 +78,28 @@ PRESET: dict[str, Any] = {
     "data.stride": 8,
     "data.tokens": 16,
     "data.goal_decay": 0.0,
+    "training.steps": 3_000,
     "planner.goal.tolerance": 0.02 * POSITION_SCALE,  # meters; half of OGBench's
     "planner.low_level_controller": "policy",
+    "planner.candidates": 8,
     "planner.replan_every": 8,
+    # Plans differ in height and route; a warm start keeps to the chosen one.
+    "planner.warm_start.level": 0.8,
     # The policy reaches the plan's effector pose on time. Behavior cloning, as all of the data are
     # equally fast.
     "policy.target_dims": list(EFFECTOR),
     "policy.timed": True,
     "policy.sharpness": 0.0,
+    "policy.steps": 6_000,
 }
 
 
+PRETRAINED = ("ogbench-cube-single-play",)
+"""Tasks with a pretrained planner."""
+
+
 def _record(scene: str, kind: str) -> dict[str, Any]:
+    task = f"ogbench-{scene}-{kind}"
     objects = SCENES[scene]
     return {
         "description": f"OGBench's {scene}: {objects.description} (needs ogbench); "
@@ -93,12 +111,12 @@ def _record(scene: str, kind: str) -> dict[str, Any]:
         "collect_steps": objects.steps,
         "policy": "",
         "tracker": "",
-        "checkpoint": "",
+        "checkpoint": f"dfplan_envs:checkpoints/{task}" if task in PRETRAINED else "",
         "goal_dims": objects.goal_dims,
         "positions": [],
         "score": None,
         "protocol": "ogbench",
-        "preset": {**PRESET, "data.plan_dims": objects.plan_dims},
+        "preset": {**PRESET, **objects.preset},
     }
 
 
