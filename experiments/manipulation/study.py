@@ -8,7 +8,7 @@ from experiments.common.protocol import TRAINING_SEEDS
 
 HERE = Path(__file__).parent
 PREFIX = "ogbench-"
-DATA_STEPS = {"cube-single-play": 250_000}
+DATA_STEPS = {"cube-single-play": 100_000}
 """Control steps of the data for each task so far; OGBench's own datasets have a million or more."""
 NAMES = tuple(DATA_STEPS)
 EVALUATION = range(30_000, 30_250)
