@@ -20,9 +20,6 @@ from typing import Any
 from dfplan.tasks.global_random import OwnGlobalRandom
 from dfplan.types import UserError
 
-RESETS = 2
-"""Resets that begin an episode; see `OGBenchProtocol.reset`."""
-
 
 @dataclasses.dataclass(frozen=True)
 class OGBenchProtocol:
@@ -57,11 +54,8 @@ class OGBenchProtocol:
         leaves behind, such as the friction of a drawer that was locked, changes the last bits of
         MuJoCo's solution. After a second one, only the seed matters.
         """
-        for _ in range(RESETS):
-            # `reset(seed=...)` does not seed it.
-            env.unwrapped.action_space.seed(seed)
-            start = env.reset(seed=seed, options={"task_id": task})
-        return start
+        _reset(env, seed, task)
+        return _reset(env, seed, task)
 
     def goal_observation(self, info: Mapping[str, Any]) -> Any:
         """Return `info["goal"]`.
@@ -75,6 +69,11 @@ class OGBenchProtocol:
                 f"info has: {', '.join(map(str, info)) or 'nothing'}"
             )
         return info["goal"]
+
+
+def _reset(env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
+    env.unwrapped.action_space.seed(seed)  # `reset(seed=...)` does not seed it.
+    return env.reset(seed=seed, options={"task_id": task})
 
 
 def _keep_action_space(env: Any) -> None:

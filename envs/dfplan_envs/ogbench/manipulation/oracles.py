@@ -4,7 +4,7 @@ from typing import Any
 
 PLAN_NOISE = {"noise": 0.1, "noise_smoothing": 0.5}
 """Noise of the plans that the policies for "play" data follow."""
-MIN_NORM = {"min_norm": 0.4}
+MIN_NORM = 0.4
 """Least length of an offset that the policies for "noisy" data act on."""
 SCENE_CUBE_STEPS = 100
 """Control steps after which the policy for "noisy" data gives a cube up in the scene."""
@@ -50,8 +50,8 @@ def _markov_oracles(env: Any, buttons: dict[str, Any], is_scene: bool) -> dict[s
 
     cube = {"max_step": SCENE_CUBE_STEPS} if is_scene else {}
     return {
-        "cube": CubeMarkovOracle(env=env, **MIN_NORM, **cube),
-        "button": ButtonMarkovOracle(env=env, **MIN_NORM, **buttons),
-        "drawer": DrawerMarkovOracle(env=env, **MIN_NORM),
-        "window": WindowMarkovOracle(env=env, **MIN_NORM),
+        "cube": CubeMarkovOracle(env=env, min_norm=MIN_NORM, **cube),
+        "button": ButtonMarkovOracle(env=env, min_norm=MIN_NORM, **buttons),
+        "drawer": DrawerMarkovOracle(env=env, min_norm=MIN_NORM),
+        "window": WindowMarkovOracle(env=env, min_norm=MIN_NORM),
     }

@@ -150,9 +150,14 @@ def _simulate_in_worker(number: int, path: Path) -> None:
 def _simulate_part(scene: Scene, request: Request, number: int, path: Path) -> None:
     """Simulate an episode and write its file, complete or not at all."""
     episode = simulate(scene, request.kind, request.seed, number, steps=request.lengths[number])
+    arrays: dict[str, Any] = {
+        "observations": episode.observations,
+        "actions": episode.actions,
+        **episode.states,
+    }
     unfinished = path.with_suffix(".unfinished")
     with unfinished.open("wb") as file:
-        np.savez(file, observations=episode.observations, actions=episode.actions, **episode.states)
+        np.savez(file, **arrays)
     unfinished.replace(path)
 
 

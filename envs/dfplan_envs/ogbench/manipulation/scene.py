@@ -76,6 +76,8 @@ class Scene:
         return self.env.compute_observation(), self._info_once()
 
     def _info_once(self) -> dict[str, Any]:
-        if self._info is None:
-            self._info = self._compute_info()
-        return self._info
+        info = self._info
+        if info is None:
+            info = self._compute_info()
+            self._info = info
+        return info
