@@ -1,12 +1,16 @@
 """Collect a policy's episodes in any Gymnasium environment as a local Minari dataset."""
 
+import inspect
+import shutil
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dfplan.data.episode_recorder import EpisodeRecorder
 from dfplan.data.policy import make_policy
+from dfplan.data.store.root import dataset_path
 from dfplan.data.store.write import (
     check_new_dataset_id,
     dataset_writer,
@@ -92,7 +96,9 @@ def collect_with(
     Args:
         collector: Function that takes the id and arguments of `collect`, without a dataset id, and
             returns arguments of `minari.create_dataset_from_buffers`: the episodes as `buffer`,
-            `env`, and a description.
+            `env`, and a description. A collector with a parameter `folder` gets the path of one
+            that it may create, in which to keep finished work: if the collection is interrupted,
+            the folder stays for the next attempt.
         env_id: Gymnasium id.
         dataset_id: Minari id of a dataset that does not exist yet.
         episodes: As for `collect`.
@@ -101,11 +107,21 @@ def collect_with(
     Raises:
         UserError: As `collect`.
     """
+    folder = _unfinished_folder(dataset_id)
+    if "folder" in inspect.signature(collector).parameters:
+        kwargs["folder"] = folder
     with new_dataset(dataset_id) as data:
         arguments = collector(env_id, **kwargs)
         if episodes is not None:
             arguments["buffer"] = episodes
         write_dataset(data, dataset_id, **arguments)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unfinished_folder(dataset_id: str) -> Path:
+    """Return the folder for finished work, which is hidden from Minari."""
+    path = dataset_path(dataset_id)
+    return path.with_name(f".{path.name}.parts")
 
 
 def _describe(

@@ -113,11 +113,12 @@ def run_episodes(
         size=size,
     )
     records = []
-    for part in chosen:
-        before = part.start - chosen[0].start
-        report = None if progress is None else functools.partial(_report, progress, before)
-        with _opened(make, protocol, count=len(seeds[part])) as envs:
-            records.append(play(envs, seeds[part], tasks[part], progress=report))
+    with _opened(make, protocol, count=len(seeds[chosen[0]])) as envs:
+        for part in chosen:
+            before = part.start - chosen[0].start
+            report = None if progress is None else functools.partial(_report, progress, before)
+            count = len(seeds[part])
+            records.append(play(envs[:count], seeds[part], tasks[part], progress=report))
     return join(records)
 
 
@@ -144,7 +145,10 @@ def _report(progress: Progress, episodes_before: int, over: int, steps: int) -> 
 def _opened(
     make: Callable[[], Any] | Any, protocol: EvaluationProtocol, count: int
 ) -> Iterator[list[Any]]:
-    """Yield new environments and close them afterwards; or the one that was passed, left open."""
+    """Yield new environments and close them afterwards; or the one that was passed, left open.
+
+    They play all slices: some take seconds to make, as they compile a robot's meshes.
+    """
     if not callable(make):
         yield [wrap_env(protocol, make)]
         return

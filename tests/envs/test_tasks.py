@@ -12,6 +12,14 @@ from dfplan_envs.tasks import TASKS
 MAZES = ("umaze", "medium", "large")
 SUFFIXES = ("", "-fixed", "-robotics")
 OGBENCH_MAZES = ("medium", "large", "giant", "teleport")
+OGBENCH_SCENES = (
+    "cube-single",
+    "cube-double",
+    "cube-triple",
+    "scene",
+    "puzzle-3x3",
+    "puzzle-4x4",
+)
 OGBENCH_KINDS = {"pointmaze": ("navigate", "stitch"), "antmaze": ("navigate", "stitch", "explore")}
 
 
@@ -20,6 +28,9 @@ def test_names():
     for robot, kinds in OGBENCH_KINDS.items():
         names = {f"ogbench-{robot}-{maze}-{kind}" for maze in OGBENCH_MAZES for kind in kinds}
         expected |= names - {"ogbench-antmaze-giant-explore"}
+    expected |= {
+        f"ogbench-{scene}-{kind}" for scene in OGBENCH_SCENES for kind in ("play", "noisy")
+    }
     assert set(TASKS) == expected | {"pointmaze", "tmaze"}
     assert json.loads(json.dumps(TASKS)) == TASKS
 

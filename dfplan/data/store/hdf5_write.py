@@ -105,8 +105,8 @@ class EpisodeWriter:
 
         Args:
             episode: `minari.data_collector.EpisodeBuffer`, or an object with the same attributes.
-                Its observations and actions are arrays, lists, or dicts of those; its infos are
-                not written.
+                Its observations, actions and infos are arrays, lists, or dicts of those; infos are
+                optional and, like observations, have one row more than actions.
 
         Raises:
             UserError: If an array does not hold numbers, or the lengths differ.
@@ -127,6 +127,8 @@ class EpisodeWriter:
             "observations": self._checked("observations", episode.observations, steps + 1),
             "actions": self._checked("actions", episode.actions, steps),
         }
+        if getattr(episode, "infos", None):
+            arrays["infos"] = self._checked("infos", episode.infos, steps + 1)
         for name in ("rewards", "terminations", "truncations"):
             array = np.asarray(getattr(episode, name)).reshape(steps)
             arrays[name] = self._checked(name, array, steps)

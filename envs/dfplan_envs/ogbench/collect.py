@@ -2,21 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from minari.data_collector import EpisodeBuffer
 
 from dfplan_envs.ogbench.ant import AntBatch
 from dfplan_envs.ogbench.body import Body
 from dfplan_envs.ogbench.cells import MazeCells
+from dfplan_envs.ogbench.episodes import Episode, as_buffers, original_file, read_original
 from dfplan_envs.ogbench.point import PointBatch
 from dfplan_envs.ogbench.procedure import Procedure, Teleports, simulate
 
-ORIGINALS = Path("~/.ogbench/data")
-"""Directory to which the `ogbench` package downloads datasets."""
 BATCH = 250
 """Episodes simulated at once; the data do not depend on the number of cores."""
 EPISODE_STEPS = {"navigate": 1000, "stitch": 200, "explore": 500}
@@ -112,9 +109,9 @@ def collect(
     if kind not in robot.action_noise:
         valid = ", ".join(robot.action_noise)
         raise ValueError(f"{env_id} has no data of the kind {kind!r}; valid: {valid}")
-    original = _original(env_id, kind)
+    original = original_file(env_id, kind)
     if original.is_file():
-        episodes = _read(original) if part[0] == 0 else iter(())
+        episodes = read_original(original) if part[0] == 0 else iter(())
         source = f"the original file {original.name}"
     else:
         episodes = _simulate(
@@ -128,7 +125,7 @@ def collect(
         )
         source = f"OGBench's procedure for {kind} data, seed {seed}"
     return {
-        "buffer": _buffers(episodes, steps, progress),
+        "buffer": as_buffers(episodes, steps, progress),
         "env": env,
         "eval_env": env,
         "algorithm_name": source,
@@ -136,23 +133,6 @@ def collect(
         "description": f"OGBench's {kind} data of {env_id} (arXiv 2410.20092), from {source}.",
         "requirements": ["dfplan-envs[ogbench]"],
     }
-
-
-def _original(env_id: str, kind: str) -> Path:
-    name, _, version = env_id.rpartition(":")[2].rpartition("-")
-    return (ORIGINALS / f"{name}-{kind}-{version}.npz").expanduser()
-
-
-def _read(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield observations `[n+1, O]` and actions `[n, A]` of each episode of an original file."""
-    with np.load(path) as arrays:
-        observations = arrays["observations"]
-        actions = arrays["actions"]
-        last = np.flatnonzero(arrays["terminals"])
-    first = 0
-    for row in last:
-        yield observations[first : row + 1], actions[first:row]
-        first = row + 1
 
 
 def _simulate(
@@ -163,8 +143,8 @@ def _simulate(
     seed: int,
     progress: Callable[[int], None] | None,
     part: tuple[int, int],
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield observations `[n+1, O]` and actions `[n, A]` of each simulated episode of a part.
+) -> Iterator[Episode]:
+    """Yield the simulated episodes of a part.
 
     A part has whole batches, as the robots of a batch share matrix products.
     """
@@ -195,7 +175,7 @@ def _simulate(
         done += len(batch) * length
         for k, episode in enumerate(zip(observations, actions, strict=True), first):
             left = steps - k * length  # fewer than the length in the last episode
-            yield episode[0][: left + 1], episode[1][:left]
+            yield Episode(episode[0][: left + 1], episode[1][:left], states={})
 
 
 def _teleports(maze: Any) -> Teleports | None:
@@ -207,30 +187,3 @@ def _teleports(maze: Any) -> Teleports | None:
         exits=np.array(info["teleport_out_xys"]),
         reach=TELEPORT_REACH * info["teleport_radius"],
     )
-
-
-def _buffers(
-    episodes: Iterator[tuple[np.ndarray, np.ndarray]],
-    steps: int,
-    progress: Callable[[int], None] | None,
-) -> Iterator[EpisodeBuffer]:
-    """Yield Minari's form of episodes, until there are `steps` steps."""
-    left = steps
-    for k, (observations, actions) in enumerate(episodes):
-        length = min(len(actions), left)
-        if not length:
-            break
-        left -= length
-        truncations = np.zeros(length, bool)
-        truncations[-1] = True
-        # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
-        arrays: dict[str, Any] = {
-            "observations": observations[: length + 1].astype(np.float64),
-            "actions": actions[:length].astype(np.float32),
-            "rewards": np.zeros(length),
-            "terminations": np.zeros(length, bool),
-            "truncations": truncations,
-        }
-        yield EpisodeBuffer(id=k, **arrays)
-    if progress is not None:
-        progress(steps)

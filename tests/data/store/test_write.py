@@ -36,6 +36,12 @@ LARGE = {"observations": np.random.default_rng(0).normal(size=(3001, 3))}
 """More numbers than fit into a header."""
 
 
+def test_infos_have_a_row_per_observation(home):
+    qpos = np.arange(8.0).reshape(4, 2)
+    write(episodes=[episode(3, infos={"qpos": qpos})])
+    same(minari.load_dataset(ID)[0].infos, {"qpos": qpos})
+
+
 @pytest.mark.parametrize(
     ("space", "episodes"),
     [
