@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from dfplan.control.path import PATHS, PathMaker
 from dfplan.planner.plan import Weights
 from dfplan.planner.progress import PlanProgress
 from dfplan.planner.protocol import Planner
@@ -33,6 +34,7 @@ class PolicyController:
         actions: Normalizer of actions.
         progress: Locates robots on plans, in the target dimensions.
         lookahead: Control steps of the plan from the nearest point to the target.
+        make_path: Path through the tokens of a plan.
         xp: Array library.
     """
 
@@ -41,6 +43,7 @@ class PolicyController:
     actions: Normalizer
     progress: PlanProgress
     lookahead: int
+    make_path: PathMaker
     xp: ModuleType
 
     def __call__(self, states, actions, elapsed, state, goal):
@@ -72,7 +75,7 @@ class PolicyController:
         position: Float[XpArray, "B G"],
     ) -> tuple[XpArray, XpArray]:
         """Return the point ahead on the path, and the plan's control steps to it."""
-        path = self.progress.interpolate(plan)
+        path = self.make_path(plan, self.progress.stride, self.xp)
         nearest, _ = self.progress.locate(path, elapsed, position)
         ahead = self.xp.minimum(nearest + self.lookahead, path.shape[1] - 1)
         target = self.xp.take_along_axis(path, ahead[:, None, None], axis=1)[:, 0]
@@ -101,6 +104,7 @@ def make_policy_controller(
     tracker: Tracker | None,
     xp: ModuleType,
     lookahead: int = 0,
+    path: str = "lines",
 ) -> PolicyController:
     """Return a `PolicyController`.
 
@@ -111,10 +115,11 @@ def make_policy_controller(
         xp: `numpy` or `jax.numpy`.
         lookahead: Control steps of the plan to look ahead; 0 for one token, or for the policy's
             horizon if that is shorter.
+        path: Path through the plan's tokens, one of `PATHS`.
 
     Raises:
-        UserError: If the run has no policy, or the lookahead is negative or beyond the policy's
-            horizon.
+        UserError: If the run has no policy, the lookahead is negative or beyond the policy's
+            horizon, or the path is unknown.
     """
     policy = weights.policy
     if policy is None:
@@ -130,6 +135,10 @@ def make_policy_controller(
             f"planner.low_level_controller 'policy' has lookahead {lookahead}; valid: 1 to "
             f"{horizon} control steps, the policy's horizon, or 0 for one token"
         )
+    if path not in PATHS:
+        raise UserError(
+            f"planner.low_level_controller 'policy' has path {path!r}; valid: {', '.join(PATHS)}"
+        )
     dims = policy.inputs.target_dims
     targets = dataclasses.replace(
         layout, state_dim=len(dims), goal_dims=(), plan_dims=(), rest_dims=()
@@ -140,5 +149,6 @@ def make_policy_controller(
         actions=weights.actions,
         progress=PlanProgress(targets, weights.states.take(dims), xp),
         lookahead=lookahead,
+        make_path=PATHS[path],
         xp=xp,
     )

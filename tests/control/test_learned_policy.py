@@ -9,6 +9,7 @@ import pytest
 
 from dfplan.control import learned_policy
 from dfplan.control.low_level import make_low_level_controller
+from dfplan.control.path import make_spline
 from dfplan.planner.plan import Weights
 from dfplan.policy.policy import Policy, PolicyInputs, init_network
 from dfplan.representation.config import DataConfig
@@ -85,6 +86,20 @@ def test_a_timed_policy_keeps_the_clock_of_the_plan(aims, xp):
     np.testing.assert_allclose(early, [[4, 0], [8, 0]])
     np.testing.assert_allclose(late, [[8, 4], [8, 4]])
     assert early_steps.tolist() == [1, 4] and late_steps.tolist() == [1, 2]
+
+
+def test_it_follows_the_path_of_its_name(aims):
+    control = make("policy:lookahead=2,path=spline")
+    control(PLANS, None, np.array([8, 8]), state((8, 0), (8, 0)), None)
+    target, _ = aims.pop()
+    expected = make_spline(PLANS[..., [0, 2]], STRIDE, np)[:, 10]
+    np.testing.assert_allclose(target, expected, atol=1e-6)
+    assert np.abs(expected - [8, 2]).max() > 0.1
+
+
+def test_an_unknown_path():
+    with pytest.raises(UserError, match=r"path 'curve'; valid: lines, spline"):
+        make("policy:path=curve")
 
 
 def test_the_default_lookahead_is_a_token_within_the_horizon():
