@@ -7,9 +7,12 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from dfplan.control.clearance import Clearance
+from dfplan.control.path import PATHS, PathMaker
 from dfplan.planner.plan import Weights
 from dfplan.planner.progress import PlanProgress
 from dfplan.planner.protocol import Planner
+from dfplan.planner.support import DataSupport
 from dfplan.policy.policy import Policy
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array, Tracker, UserError, XpArray
@@ -33,6 +36,8 @@ class PolicyController:
         actions: Normalizer of actions.
         progress: Locates robots on plans, in the target dimensions.
         lookahead: Control steps of the plan from the nearest point to the target.
+        make_path: Path through the tokens of a plan.
+        clearance: Moves paths away from the edge of the data, or None.
         xp: Array library.
     """
 
@@ -41,6 +46,8 @@ class PolicyController:
     actions: Normalizer
     progress: PlanProgress
     lookahead: int
+    make_path: PathMaker
+    clearance: Clearance | None
     xp: ModuleType
 
     def __call__(self, states, actions, elapsed, state, goal):
@@ -72,7 +79,9 @@ class PolicyController:
         position: Float[XpArray, "B G"],
     ) -> tuple[XpArray, XpArray]:
         """Return the point ahead on the path, and the plan's control steps to it."""
-        path = self.progress.interpolate(plan)
+        path = self.make_path(plan, self.progress.stride, self.xp)
+        if self.clearance is not None:
+            path = self.clearance(path)
         nearest, _ = self.progress.locate(path, elapsed, position)
         ahead = self.xp.minimum(nearest + self.lookahead, path.shape[1] - 1)
         target = self.xp.take_along_axis(path, ahead[:, None, None], axis=1)[:, 0]
@@ -101,6 +110,8 @@ def make_policy_controller(
     tracker: Tracker | None,
     xp: ModuleType,
     lookahead: int = 0,
+    path: str = "lines",
+    clearance: float = 0.0,
 ) -> PolicyController:
     """Return a `PolicyController`.
 
@@ -111,10 +122,14 @@ def make_policy_controller(
         xp: `numpy` or `jax.numpy`.
         lookahead: Control steps of the plan to look ahead; 0 for one token, or for the policy's
             horizon if that is shorter.
+        path: Path through the plan's tokens, one of `PATHS`.
+        clearance: Distance that the path keeps from the edge of the data support, in the goal's
+            units; 0 for none.
 
     Raises:
-        UserError: If the run has no policy, or the lookahead is negative or beyond the policy's
-            horizon.
+        UserError: If the run has no policy, the lookahead is negative or beyond the policy's
+            horizon, the path is unknown, or the clearance is negative or the run lacks a data
+            support for it.
     """
     policy = weights.policy
     if policy is None:
@@ -130,6 +145,10 @@ def make_policy_controller(
             f"planner.low_level_controller 'policy' has lookahead {lookahead}; valid: 1 to "
             f"{horizon} control steps, the policy's horizon, or 0 for one token"
         )
+    if path not in PATHS:
+        raise UserError(
+            f"planner.low_level_controller 'policy' has path {path!r}; valid: {', '.join(PATHS)}"
+        )
     dims = policy.inputs.target_dims
     targets = dataclasses.replace(
         layout, state_dim=len(dims), goal_dims=(), plan_dims=(), rest_dims=()
@@ -140,5 +159,27 @@ def make_policy_controller(
         actions=weights.actions,
         progress=PlanProgress(targets, weights.states.take(dims), xp),
         lookahead=lookahead,
+        make_path=PATHS[path],
+        clearance=_make_clearance(weights.support, clearance, xp),
         xp=xp,
     )
+
+
+def _make_clearance(
+    support: DataSupport | None, distance: float, xp: ModuleType
+) -> Clearance | None:
+    """Return the clearance of a distance; None for 0."""
+    if not 0 <= distance < float("inf"):
+        raise UserError(
+            f"planner.low_level_controller 'policy' has clearance {distance}; valid: 0 for "
+            "none, or a distance in the goal's units"
+        )
+    if not distance:
+        return None
+    if support is None:
+        raise UserError(
+            f"planner.low_level_controller 'policy' has clearance {distance}, and this run has no "
+            "data support, as its goals have no dimensions, more than three or constant ones; "
+            "valid here: 0"
+        )
+    return Clearance.fit(support, distance, xp)

@@ -53,14 +53,21 @@ class Trained:
 
     def request(self, task: Task, seeds: range) -> dict[str, Any]:
         """Return everything that the result of an evaluation depends on, except the code."""
-        contents = checkpoints(self.directory) / str(latest_step(self.directory)) / "contents.json"
         return {
             "task": task.name,
             "seeds": [seeds.start, seeds.stop],
-            "weights": hashlib.sha256(contents.read_bytes()).hexdigest()[:16],
+            "weights": self._hash_weights(),
             "tracker": self.run.task.tracker,
             "planner": dataclasses.asdict(self.run.config.planner),
         }
+
+    def _hash_weights(self) -> str:
+        """Return a hash of the newest checkpoint, and of the critic and the policy if any."""
+        contents = checkpoints(self.directory) / str(latest_step(self.directory)) / "contents.json"
+        digest = hashlib.sha256(contents.read_bytes())
+        for path in sorted(self.directory.glob("*.npz")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
 
 
 def is_trained(directory: Path) -> bool:

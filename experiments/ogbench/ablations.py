@@ -21,7 +21,7 @@ from experiments.common.records import measure_once, read
 from experiments.common.trained import Trained
 from experiments.common.training import train_to_end
 from experiments.ogbench import compose  # noqa: F401  (registers its planner)
-from experiments.ogbench.evaluate import evaluate_run, load
+from experiments.ogbench.evaluate import check_settings, evaluate_run, load
 from experiments.ogbench.study import HERE, Study, maze_task
 
 TASK = "pointmaze-giant-stitch"
@@ -153,7 +153,9 @@ def _trained(study: Study, variant: Variant) -> Trained:
     directory = study.runs / "ablations" / variant.run_name
     settings = [text for key, value in variant.training.items() for text in _option(key, value)]
     train_to_end(directory, ["train", task.name, "--out", str(directory), *settings])
-    return Trained.load(directory, variant.planner)
+    trained = Trained.load(directory, variant.planner)
+    check_settings(trained, {**task.preset, **variant.training})
+    return trained
 
 
 def _option(key: str, value: Any) -> list[str]:

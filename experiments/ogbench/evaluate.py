@@ -2,13 +2,14 @@
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.progress_bar import step_bar
+from dfplan.config import flatten
 from dfplan.evaluation.episodes import Episodes
 from dfplan.evaluation.latency import plan_latency
 from dfplan.evaluation.metrics import measure, score_tasks
@@ -17,6 +18,7 @@ from dfplan.evaluation.time_limit import time_limit
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.protocols import PROTOCOLS, begin_episode, wrap_env
 from dfplan.tasks.registry import Task
+from dfplan.types import UserError
 from experiments.common.records import measure_once
 from experiments.common.trained import Trained
 from experiments.ogbench.ant_pose import upward
@@ -25,6 +27,8 @@ from experiments.ogbench.study import Study, maze_task
 LATENCY_CALLS = 100
 LATENCY_SEED = 2000
 """Seed of the episodes whose first plans are timed."""
+PLANNER = "planner."
+"""Prefix of the settings that a trained run can change."""
 METRICS = ("success_rate", "first_reach")
 POINT_DIM = 2
 """Length of the point's state."""
@@ -48,10 +52,34 @@ def _trained_runs(study: Study) -> Iterator[tuple[str, int, Task, Trained]]:
 
 
 def load(study: Study, task: Task, name: str, seed: int) -> Trained:
-    """Return a trained run with the planner settings of the task's current preset."""
-    prefix = "planner."
-    planner = {k.removeprefix(prefix): v for k, v in task.preset.items() if k.startswith(prefix)}
-    return Trained.load(study.run(name, seed), planner)
+    """Return a trained run with the planner settings of the task's current preset.
+
+    Raises:
+        UserError: If it was trained with other settings than those of the preset.
+    """
+    planner = {k.removeprefix(PLANNER): v for k, v in task.preset.items() if k.startswith(PLANNER)}
+    trained = Trained.load(study.run(name, seed), planner)
+    check_settings(trained, task.preset)
+    return trained
+
+
+def check_settings(trained: Trained, expected: Mapping[str, Any]) -> None:
+    """Check that a run was trained with the settings that its training command has now.
+
+    Args:
+        trained: Trained run.
+        expected: Settings of the command; planner settings are not compared.
+
+    Raises:
+        UserError: If a setting differs.
+    """
+    settings = flatten(trained.run.config.to_dict())
+    for name, value in flatten(trained.run.config.override(expected).to_dict()).items():
+        if settings[name] != value and not name.startswith(PLANNER):
+            raise UserError(
+                f"{trained.directory} was trained with {name} {settings[name]}, which is {value} "
+                "now; move the directory away to train it again"
+            )
 
 
 def evaluate_run(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:

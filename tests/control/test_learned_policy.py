@@ -9,7 +9,9 @@ import pytest
 
 from dfplan.control import learned_policy
 from dfplan.control.low_level import make_low_level_controller
+from dfplan.control.path import make_spline
 from dfplan.planner.plan import Weights
+from dfplan.planner.support import DataSupport
 from dfplan.policy.policy import Policy, PolicyInputs, init_network
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
@@ -28,7 +30,7 @@ PLANS[:, 3, 2] = 4.0
 PLANS[:, :, 1] = 100.0  # no target dimension
 
 
-def make(name="policy", timed=False, horizon=6, xp=np, head=0.0):
+def make(name="policy", timed=False, horizon=6, xp=np, head=0.0, support=None):
     inputs = PolicyInputs(
         scale=jnp.ones(2), target_dims=(0, 2), state_dims=(1,), horizon=horizon, timed=timed
     )
@@ -39,7 +41,7 @@ def make(name="policy", timed=False, horizon=6, xp=np, head=0.0):
     planner = SimpleNamespace(
         config=SimpleNamespace(low_level_controller=name), model=SimpleNamespace(layout=layout)
     )
-    weights = Weights({}, STATES, ACTIONS, policy=policy)
+    weights = Weights({}, STATES, ACTIONS, support=support, policy=policy)
     return make_low_level_controller(planner, weights, None, xp)  # pyright: ignore
 
 
@@ -85,6 +87,43 @@ def test_a_timed_policy_keeps_the_clock_of_the_plan(aims, xp):
     np.testing.assert_allclose(early, [[4, 0], [8, 0]])
     np.testing.assert_allclose(late, [[8, 4], [8, 4]])
     assert early_steps.tolist() == [1, 4] and late_steps.tolist() == [1, 2]
+
+
+def test_it_follows_the_path_of_its_name(aims):
+    control = make("policy:lookahead=2,path=spline")
+    control(PLANS, None, np.array([8, 8]), state((8, 0), (8, 0)), None)
+    target, _ = aims.pop()
+    expected = make_spline(PLANS[..., [0, 2]], STRIDE, np)[:, 10]
+    np.testing.assert_allclose(target, expected, atol=1e-6)
+    assert np.abs(expected - [8, 2]).max() > 0.1
+
+
+def test_it_keeps_clear_of_the_edge_of_the_data(aims):
+    visited = np.zeros((20, 10), bool)
+    visited[:, 2:8] = True
+    support = DataSupport(jnp.array([-6.0, -2.0]), jnp.array([1.0, 0.5]), jnp.asarray(visited))
+    control = make("policy:lookahead=2,clearance=1", support=support)
+    control(PLANS, None, np.array([1, 1]), state((1, 0), (1, 0)), None)
+    target, _ = aims.pop()
+    # The plan leads along y = 0; the data lie between y = -1 and y = 2.
+    np.testing.assert_allclose(target[:, 0], 3, atol=0.1)
+    assert (target[:, 1] > 0.05).all()
+
+
+@pytest.mark.parametrize("clearance", ["-1", "nan", "inf"])
+def test_a_clearance_that_is_no_distance(clearance):
+    with pytest.raises(UserError, match=rf"clearance {clearance}(\.0)?; valid: 0 for none"):
+        make(f"policy:clearance={clearance}")
+
+
+def test_a_clearance_without_a_data_support():
+    with pytest.raises(UserError, match=r"clearance 1.*no data support.*valid here: 0"):
+        make("policy:clearance=1")
+
+
+def test_an_unknown_path():
+    with pytest.raises(UserError, match=r"path 'curve'; valid: lines, spline"):
+        make("policy:path=curve")
 
 
 def test_the_default_lookahead_is_a_token_within_the_horizon():

@@ -64,13 +64,15 @@ ANT = MazeFamily(
         # Only the position is planned; the low-level policy moves the joints.
         "data.plan_dims": [0, 1],
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
+        # An ant that touches a wall with its legs may turn over.
+        "planner.low_level_controller": "policy:lookahead=18,path=spline,clearance=1.2",
         # Behavior cloning, as the advantage of one step of a gait is smaller than its error.
         "policy.sharpness": 0.0,
     },
 )
 
 
-PRETRAINED = ("ogbench-pointmaze-giant-stitch",)
+PRETRAINED = ("ogbench-pointmaze-giant-stitch", "ogbench-antmaze-large-navigate")
 """Tasks with a pretrained planner."""
 
 
