@@ -7,12 +7,14 @@ from importlib.metadata import entry_points
 import gymnasium as gym
 import pytest
 
+from dfplan_envs.locomotion.tasks import SCORES
 from dfplan_envs.tasks import TASKS
 
 MAZES = ("umaze", "medium", "large")
 SUFFIXES = ("", "-fixed", "-robotics")
 OGBENCH_MAZES = ("medium", "large", "giant", "teleport")
 OGBENCH_KINDS = {"pointmaze": ("navigate", "stitch"), "antmaze": ("navigate", "stitch", "explore")}
+LOCOMOTION_KINDS = ("medium", "medium-replay", "medium-expert", "expert", "random")
 
 
 def test_names():
@@ -20,6 +22,7 @@ def test_names():
     for robot, kinds in OGBENCH_KINDS.items():
         names = {f"ogbench-{robot}-{maze}-{kind}" for maze in OGBENCH_MAZES for kind in kinds}
         expected |= names - {"ogbench-antmaze-giant-explore"}
+    expected |= {f"{robot}-{kind}" for robot in SCORES for kind in LOCOMOTION_KINDS}
     assert set(TASKS) == expected | {"pointmaze", "tmaze"}
     assert json.loads(json.dumps(TASKS)) == TASKS
 

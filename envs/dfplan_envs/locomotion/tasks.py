@@ -1,0 +1,52 @@
+"""Task records of the locomotion tasks; see `dfplan_envs.tasks`."""
+
+from typing import Any
+
+DESCRIPTIONS = {
+    "medium": "a policy with a third of the expert's return",
+    "medium-replay": "a training up to the medium policy",
+    "medium-expert": "one half medium, one half expert",
+    "expert": "a trained policy",
+    "random": "random actions",
+}
+"""Kinds of data."""
+ENVS = {"hopper": "Hopper-v5", "walker2d": "Walker2d-v5", "halfcheetah": "HalfCheetah-v5"}
+SCORES: dict[str, dict[str, float]] = {
+    "hopper": {"min": 0.0, "max": 1.0},
+}
+"""Mean returns of random actions and of the expert, which normalize scores.
+
+`python -m experiments.locomotion.policies` measures them.
+"""
+REPLAY_STEPS = {"hopper": 100_000}
+"""Control steps of the training up to the medium policy."""
+STEPS = 1_000_000
+"""Control steps of the other datasets, as in D4RL."""
+PRESET: dict[str, Any] = {
+    "data.goal": "reward",
+}
+PRETRAINED: tuple[str, ...] = ()
+"""Tasks with a pretrained planner."""
+
+
+def _record(robot: str, kind: str) -> dict[str, Any]:
+    task = f"{robot}-{kind}"
+    return {
+        "description": f"reward of {ENVS[robot]}, data: {DESCRIPTIONS[kind]}",
+        "env": ENVS[robot],
+        "env_kwargs": {},
+        "dataset": f"dfplan/{task}-v0",
+        "collector": f"dfplan_envs.locomotion.collect:collect_{kind.replace('-', '_')}",
+        "collect_steps": REPLAY_STEPS[robot] if kind == "medium-replay" else STEPS,
+        "policy": "",
+        "tracker": "",
+        "checkpoint": f"dfplan_envs:checkpoints/{task}" if task in PRETRAINED else "",
+        "positions": [],
+        "score": SCORES[robot],
+        "preset": PRESET,
+    }
+
+
+LOCOMOTION_TASKS: dict[str, dict[str, Any]] = {
+    f"{robot}-{kind}": _record(robot, kind) for robot in SCORES for kind in DESCRIPTIONS
+}
