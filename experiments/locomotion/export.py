@@ -19,10 +19,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("task")
     parser.add_argument("file", type=Path)
     args = parser.parse_args(argv)
-    data = load_trajectories(get_task(args.task).dataset, rewards=True)
+    export(args.task, args.file)
+
+
+def export(task: str, file: Path) -> None:
+    """Write the dataset of a task."""
+    data = load_trajectories(get_task(task).dataset, rewards=True)
     arrays: dict[str, Any] = transitions(data)
-    args.file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(args.file, **arrays)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(file, **arrays)
 
 
 def transitions(data: Trajectories) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ from dfplan.tasks.make_env import make_env
 from experiments.common.markdown import cell, table
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.own_env.cases import CASES, Case
-from experiments.own_env.cloning import Cloning
+from experiments.common.cloning import Cloning
 
 
 def main(argv: Sequence[str] | None = None) -> None:
