@@ -83,7 +83,7 @@ def snapshots():
 
 
 @pytest.mark.parametrize(
-    "kind, expected",
+    ("kind", "expected"),
     [
         ("random", [[(None, 60)]]),
         ("medium", [[(2, 60)]]),
@@ -145,7 +145,7 @@ def test_fewer_steps_than_streams():
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    ("options", "words"),
     [({"env_id": "Ant-v5", "steps": 5}, "Ant-v5.*Hopper-v5"), ({"steps": 0}, "steps.*0")],
 )
 def test_what_cannot_be_collected_is_named(options, words):
