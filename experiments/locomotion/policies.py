@@ -1,7 +1,8 @@
 """Choose the policies that ship from a training: python -m experiments.locomotion.policies hopper.
 
-The expert is the snapshot with the highest return, and the medium policy the first with a third of
-that. The file holds the snapshots up to the medium policy, from which medium-replay is collected,
+The expert is the snapshot with the highest return. The medium policy is the last before the average
+return of three snapshots in a row passes a third of that; a single snapshot may do so early, as a
+hopper that stands still is rewarded for not falling. The file holds the snapshots up to the medium policy, from which medium-replay is collected,
 and the expert. Prints the returns that normalize scores, over fresh episodes.
 """
 
@@ -21,6 +22,8 @@ PACKAGE = Path(__file__).parents[2] / "envs/dfplan_envs/locomotion"
 RESULTS = Path(__file__).parent / "policies"
 MEDIUM_SHARE = 1 / 3
 """Return of the medium policy relative to the expert's (Fu et al. 2020, arXiv 2004.07219)."""
+AVERAGED = 3
+"""Snapshots over which the return is averaged to find the medium policy."""
 SEED = 20_000
 EPISODES = 100
 
@@ -61,7 +64,8 @@ def read_snapshots(folder: Path) -> list[Snapshot]:
 def choose(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """Return the snapshots up to the medium policy, and the expert."""
     returns = np.array([snapshot.mean_return for snapshot in snapshots])
-    medium = int(np.argmax(returns >= MEDIUM_SHARE * returns.max()))
+    average = np.convolve(returns, np.ones(AVERAGED) / AVERAGED)[: len(returns)]
+    medium = int(np.argmax(average >= MEDIUM_SHARE * returns.max())) - 1
     return [*snapshots[: medium + 1], snapshots[int(np.argmax(returns))]]
 
 
