@@ -24,6 +24,31 @@ STEPS = 1_000_000
 """Control steps of the other datasets, as in D4RL."""
 PRESET: dict[str, Any] = {
     "data.goal": "reward",
+    # Plans of six states, 0.03 s apart for Hopper; the value stands for all that follows.
+    "data.stride": 4,
+    "data.tokens": 7,
+    "net.width": 64,
+    "net.layers": 3,
+    "training.steps": 6_000,
+    "training.batch_size": 64,
+    "training.objective.two_stream": False,
+    "training.optimizer.name": "adamw",
+    "value.width": 128,
+    "value.steps": 4_000,
+    "value.backup_steps": 4,
+    "value.expectile": 0.7,
+    "planner.sampling.matrix": "full_sequence",
+    "planner.sampling.steps": 4,
+    "planner.candidates": 16,
+    "planner.goal.pessimism": 1.0,
+    # New plans come from other episodes of the data than the one that the robot is following, so
+    # that a robot which replans often falls.
+    "planner.replan_every": 16,
+    # Inverse dynamics with a training of its own; it knows when each state is due.
+    "planner.low_level_controller": "policy",
+    "policy.timed": True,
+    "policy.sharpness": 0.0,
+    "policy.steps": 5_000,
 }
 PRETRAINED: tuple[str, ...] = ()
 """Tasks with a pretrained planner."""
