@@ -163,7 +163,8 @@ def play(agent: BatchAgent, task: Task, layout: Layout, seeds: range) -> np.ndar
 def _scores(task: Task, returns: np.ndarray) -> dict[str, Any]:
     """Return the normalized scores of returns."""
     assert task.score is not None
-    low, high = task.score["min"], task.score["max"]
+    low = task.score["min"]
+    high = task.score["max"]
     scores = 100 * (returns - low) / (high - low)
     return {
         "mean_score": float(scores.mean()),

@@ -2,8 +2,9 @@
 
 The expert is the snapshot with the highest return. The medium policy is the last before the average
 return of three snapshots in a row passes a third of that; a single snapshot may do so early, as a
-hopper that stands still is rewarded for not falling. The file holds the snapshots up to the medium policy, from which medium-replay is collected,
-and the expert. Prints the returns that normalize scores, over fresh episodes.
+hopper that stands still is rewarded for not falling. The file holds the snapshots up to the medium
+policy, from which medium-replay is collected, and the expert. Prints the returns that normalize
+scores, over fresh episodes.
 """
 
 import argparse
