@@ -22,6 +22,8 @@ class GoalConfig:
             it to a twentieth of the spread of the data's goals if it exceeds half of that spread.
         return_quantile: Return that the token asks for where the goal is reward, as a quantile in
             [0, 1]: 0.9 is better than nine of ten returns that the data had from similar states.
+        pessimism: Standard deviations over the critic's members that are subtracted from a plan's
+            expected return, so that plans on which they disagree lose; ignored for goal states.
 
     Raises:
         UserError: If a value is unknown or out of range.
@@ -30,11 +32,13 @@ class GoalConfig:
     conditioning: str = "token"
     tolerance: float = 0.1
     return_quantile: float = 0.9
+    pessimism: float = 0.0
 
     def __post_init__(self):
         check_choice("planner.goal.conditioning", self.conditioning, GOAL_CONDITIONING)
         check_numbers(self, "planner.goal.", ["tolerance"], open_low=True)
         check_numbers(self, "planner.goal.", ["return_quantile"], high=1.0)
+        check_numbers(self, "planner.goal.", ["pessimism"], high=100.0)
 
     @property
     def as_token(self) -> bool:

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 import gymnasium as gym
 import pytest
 
+from dfplan_envs.locomotion.tasks import SCORES
 from dfplan_envs.tasks import TASKS
 
 MAZES = ("umaze", "medium", "large")
@@ -21,6 +22,7 @@ OGBENCH_SCENES = (
     "puzzle-4x4",
 )
 OGBENCH_KINDS = {"pointmaze": ("navigate", "stitch"), "antmaze": ("navigate", "stitch", "explore")}
+LOCOMOTION_KINDS = ("medium", "medium-replay", "medium-expert", "expert", "random")
 
 
 def test_names():
@@ -31,6 +33,7 @@ def test_names():
     expected |= {
         f"ogbench-{scene}-{kind}" for scene in OGBENCH_SCENES for kind in ("play", "noisy")
     }
+    expected |= {f"{robot}-{kind}" for robot in SCORES for kind in LOCOMOTION_KINDS}
     assert set(TASKS) == expected | {"pointmaze", "tmaze"}
     assert json.loads(json.dumps(TASKS)) == TASKS
 
