@@ -92,7 +92,7 @@ class NoiseLevelSampler:
         if self.paradigm == "regression":
             shared = jnp.ones_like(shared)
         current = jax.random.randint(k_current, (rows, 1), 0, tokens, dtype=jnp.int32)
-        token = jnp.arange(tokens, dtype=jnp.int32)
+        token = jnp.arange(tokens, dtype=jnp.int32)[None]
         return jnp.where(token < current, 0.0, jnp.where(token == current, shared, 1.0))
 
 
@@ -194,7 +194,7 @@ def sample_prefix(
             prefix of none is empty.
     """
     length = jax.random.randint(key, (rows, 1), 0, longest + 1, dtype=jnp.int32)
-    after_present = jnp.arange(tokens, dtype=jnp.int32) - first
+    after_present = jnp.arange(tokens, dtype=jnp.int32)[None] - first
     return (length > 0) & (after_present >= 0) & (after_present <= length)
 
 

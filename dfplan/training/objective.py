@@ -49,11 +49,11 @@ class ObjectiveConfig:
             do the work of many. The latter needs two streams and weights that were trained by
             denoising to start from.
         consistency_steps: Steps K of "consistency", whose lower level is lower by 1 / K.
-        history: Noise levels of the history stream; ignored with a single stream, and by
-            "teacher_forcing" and "regression", whose history is clean.
         prefix_tokens: Longest clean prefix, for real-time chunking: the first tokens after the
             present, a random number from 0 to this one in each sequence, are clean, and only those
             after them are learned (arXiv 2512.05964). 0 for none.
+        history: Noise levels of the history stream; ignored with a single stream, and by
+            "teacher_forcing" and "regression", whose history is clean.
 
     Raises:
         UserError: If a value is unknown or out of range, or settings exclude each other.
@@ -64,8 +64,8 @@ class ObjectiveConfig:
     weight: str = "uniform"
     loss: str = "denoising"
     consistency_steps: int = 8
-    history: HistoryNoiseConfig = HistoryNoiseConfig()
     prefix_tokens: int = 0
+    history: HistoryNoiseConfig = HistoryNoiseConfig()
 
     def __post_init__(self):
         check_choice("training.objective.paradigm", self.paradigm, PARADIGMS)

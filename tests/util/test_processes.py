@@ -149,7 +149,7 @@ def test_a_process_that_has_lost_another_does_not_wait_for_it_at_exit(monkeypatc
         assert codes == expected
 
 
-def test_ctrl_c_ends_the_wait_for_other_processes(monkeypatch):
+def test_ctrl_c_ends_the_wait_for_other_processes(monkeypatch, default_signals):
     handlers = []
     monkeypatch.setattr(jax.config, "update", lambda *_: None)
     monkeypatch.setattr(
