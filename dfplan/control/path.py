@@ -34,8 +34,10 @@ def make_spline(
     extended = xp.concatenate([before, plan, after], axis=1)
     velocity = (extended[:, 2:] - extended[:, :-2]) / 2
     t = xp.arange(1, stride + 1, dtype=plan.dtype)[None, None, :, None] / stride
-    start, end = plan[:, :-1, None], plan[:, 1:, None]
-    start_velocity, end_velocity = velocity[:, :-1, None], velocity[:, 1:, None]
+    start = plan[:, :-1, None]
+    end = plan[:, 1:, None]
+    start_velocity = velocity[:, :-1, None]
+    end_velocity = velocity[:, 1:, None]
     steps = (
         start
         + (3 - 2 * t) * t**2 * (end - start)
