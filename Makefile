@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sb3 ogbench openpi robotics demo maze2d ogbench-mazes robustness paradigms test lint docs wheel clean
+.PHONY: help setup sb3 ogbench openpi robotics demo maze2d ogbench-mazes ogbench-manipulation locomotion robustness paradigms test lint docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -70,8 +70,14 @@ maze2d: setup ## collect, train and evaluate on D4RL's mazes (hours); resumes if
 ogbench-mazes: ogbench ## collect, train and evaluate on OGBench's mazes (many hours); resumes
 	@$(BIN)/python -m experiments.ogbench.run
 
+ogbench-manipulation: ogbench ## collect, train and evaluate with OGBench's arm (hours); resumes
+	@$(BIN)/python -m experiments.manipulation.run
+
 paradigms: setup ## roll out training paradigms; one network in three uses (an hour of one core)
 	@$(BIN)/python -m experiments.paradigms.run
+
+locomotion: setup ## collect, train and evaluate on the locomotion tasks (many hours); resumes
+	@$(BIN)/python -m experiments.locomotion.run
 
 robustness: setup ## evaluate maze2d's runs under noise, dropouts and pushes (an hour of one core)
 	@$(BIN)/python -m experiments.robustness.run

@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dfplan.control import loop
 from dfplan.control.batch import BatchPlanner
-from dfplan.control.chunk import Chunk, continue_plans, skip_steps
-from dfplan.control.executor import SynchronousExecutor
+from dfplan.control.chunk import Chunk, ChunkMaker, continue_plans
 from dfplan.control.inputs import (
     as_goals,
     as_mask,
@@ -22,27 +20,24 @@ from dfplan.control.inputs import (
     screen_states,
 )
 from dfplan.control.linear_dynamics import LinearDynamics
-from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
+from dfplan.control.loop_state import LoopSpec
 from dfplan.control.plan_maker import PlanMaker
-from dfplan.control.plan_requests import PlanRequests
 from dfplan.control.plausible_range import PlausibleRange
+from dfplan.control.runner import LoopRunner
 from dfplan.guidance.check_cost import checked_cost
 from dfplan.planner.plan import Plan, Weights, to_global
 from dfplan.planner.protocol import Planner
 from dfplan.representation.flatten import as_numbers
 from dfplan.representation.layout import Layout
-from dfplan.runs.fit import get_dynamics
+from dfplan.runs.follow import load_dynamics, load_tracker
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
-from dfplan.tasks.load import load_function
 from dfplan.types import Cost, Tracker, UserError
 from dfplan.util.compilation_cache import enable_compilation_cache
 from dfplan.util.validate import invalid, is_integer
 
 MAX_STEPS = 1000
 """Largest number of control steps of a chunk, and between two chunks."""
-OVERHEAD_DECAY = 0.9
-"""Share of the last estimate of `act`'s own time that remains in the next one."""
 
 
 class Agent:
@@ -75,6 +70,8 @@ class Agent:
         executor: Executor that runs the planning. By default plans are made in the calling thread,
             or in a thread of their own if `planner.config.timing` sets a deadline or near tokens.
         plan_maker: Maker of the plans, if several agents share one; by default the agent's own.
+        chunk_maker: Maker of chunks, such as a compiled `ChunkProgram`; by default
+            `continue_plans`, in NumPy.
 
     Attributes:
         planner: Planner.
@@ -98,19 +95,17 @@ class Agent:
         seed: int = 0,
         executor: Executor | None = None,
         plan_maker: PlanMaker | None = None,
+        chunk_maker: ChunkMaker = continue_plans,
     ):
         self.planner = planner
         self.weights = weights
         self.layout = layout
-        self._spec = LoopSpec.create(planner, weights, layout, tracker=tracker, dynamics=dynamics)
+        spec = LoopSpec.create(planner, weights, layout, tracker=tracker, dynamics=dynamics)
         self._state_range = PlausibleRange.of(weights.states, layout.origin)
         self._goal_range = self._state_range.take(layout.goal_dims)
-        self._plan_maker = plan_maker or BatchPlanner(planner, weights)
-        self._requests = PlanRequests(executor or self._default_executor())
+        plan_maker = plan_maker or BatchPlanner(planner, weights)
+        self._runner = LoopRunner(spec, plan_maker, chunk_maker, executor)
         self._extra_cost: Cost | None = None
-        self._overhead = 0.0  # seconds that `act` needs once its plans are ready
-        self._unfinished: list[tuple[PlanInputs, Callable[[], Plan]]] = []
-        self._loop: LoopState | None = None  # None from a full reset to the next observation
         self._chunk: np.ndarray | None = None  # actions that `act_chunk` returned last
         self.reset(seed=seed)
 
@@ -157,6 +152,7 @@ class Agent:
         seed: int = 0,
         executor: Executor | None = None,
         plan_maker: PlanMaker | None = None,
+        chunk_maker: ChunkMaker = continue_plans,
     ) -> "Agent":
         """Return the agent of a run that is already loaded.
 
@@ -166,42 +162,43 @@ class Agent:
             seed: PRNG seed of the plans.
             executor: Executor that runs the planning; see the class.
             plan_maker: Maker of the plans; see the class.
+            chunk_maker: Maker of chunks; see the class.
 
         Raises:
             UserError: If the run's tracker is needed and is missing or cannot be loaded, or if
                 states must be filtered and the run has neither dynamics nor its dataset.
         """
-        config = run.config.planner
-        tracker = None
-        if config.low_level_controller == "tracker" and run.task.tracker:
-            tracker = load_function(run.task.tracker)
         return cls(
             run.make_planner(),
             weights,
             run.layout,
-            tracker=tracker,
-            dynamics=get_dynamics(run) if config.sensing.filters else run.dynamics,
+            tracker=load_tracker(run),
+            dynamics=load_dynamics(run),
             seed=seed,
             executor=executor,
             plan_maker=plan_maker,
+            chunk_maker=chunk_maker,
         )
 
     @property
     def plan(self) -> Plan | None:
         """Active plans as NumPy arrays, one row per environment; None after a full reset."""
-        return None if self._loop is None else to_global(self._loop.plan, self.layout)
+        state = self._runner.state
+        return None if state is None else to_global(state.plan, self.layout)
 
     @property
     def elapsed(self) -> np.ndarray:
         """`[B]` control steps since each active plan began; -1 where there is no active plan."""
-        return np.zeros(0, int) if self._loop is None else np.asarray(self._loop.elapsed)
+        state = self._runner.state
+        return np.zeros(0, int) if state is None else np.asarray(state.elapsed)
 
     @property
     def state(self) -> np.ndarray:
         """`[B, S]` states that were last acted on, as observed or as estimated."""
-        if self._loop is None:
+        state = self._runner.state
+        if state is None:
             return np.zeros((0, self.layout.state_dim), self.layout.dtype)
-        return self.layout.to_global(np.asarray(self._loop.state))
+        return self.layout.to_global(np.asarray(state.state))
 
     @property
     def extra_cost(self) -> Cost | None:
@@ -242,14 +239,13 @@ class Agent:
         """
         if seed is not None:
             seed = as_seed(seed)
-        if mask is None or self._loop is None:
-            self._reset_all(seed)
-            return
         self._chunk = None
-        mask = as_mask(mask, len(self._loop.elapsed))
-        seeds = None if seed is None else as_seeds(seed, len(mask))
-        self._loop = loop.reset(self._spec, self._loop, mask, seeds=seeds)
-        self._requests.cancel_stale(self._loop)
+        batch = self._runner.batch
+        if mask is None or batch is None:
+            self._runner.reset(seed)
+            return
+        mask = as_mask(mask, batch)
+        self._runner.reset_rows(mask, None if seed is None else as_seeds(seed, batch))
 
     def act(
         self,
@@ -291,23 +287,11 @@ class Agent:
         starts = as_mask(episode_start, len(reading))
         if starts.any():
             self.reset(None if starts.all() else starts)
-        goal = self.layout.goal(observation) if goal is None else goal
-        goals = as_goals(self.layout, goal, len(reading))
+        goals = self._goals(observation, goal, len(reading))
         is_over = as_mask(episode_over, len(reading))
-
-        state = self._observe(reading, goals)
-        self._request_plans(loop.needs_plan(self._spec, state) & ~is_over)
-        if self.planner.config.timing.deadline_ms and not self._follows_early:
-            self._submit_unfinished()
-            self._activate_plans(self._deadline(time_called))
-        time_planned = time.perf_counter()
-        action = self._follow_plans(is_over)
-        self._submit_unfinished()
+        action = self._step(reading, goals, is_over=is_over, time_called=time_called)
         if is_over.any():
             self.reset(is_over)
-        seconds = time.perf_counter() - time_planned
-        self._overhead = max(seconds, OVERHEAD_DECAY * self._overhead)
-
         return self.layout.env_action(action[0] if is_single else action)
 
     def act_chunk(
@@ -337,16 +321,15 @@ class Agent:
         reading = self.layout.local_state(observation)
         if reading.ndim > 1:
             raise UserError(f"a chunk for {len(reading)} observations; needed: one observation")
+        time_called = time.perf_counter()
+        goals = self._goals(observation, goal, 1)
         reading = self._screen(reading[None])
-        goals = as_goals(self.layout, self.layout.goal(observation) if goal is None else goal, 1)
-        check_goals(self._goal_range, goals)
-        if self._loop is not None and self._chunk is not None:
+        if self._runner.state is not None and self._chunk is not None:
             steps = np.minimum(np.arange(1, executed), len(self._chunk) - 1)
-            self._loop = skip_steps(self._spec, self._loop, reading, self._chunk[None, steps])
+            self._runner.skip_steps(reading, self._chunk[None, steps])
         self._chunk = None  # until this one is complete
-        self.act(observation, goal)
-        assert self._loop is not None
-        actions, states = continue_plans(self._spec, self._loop, length)
+        self._step(reading, goals, is_over=np.zeros(1, bool), time_called=time_called)
+        actions, states = self._runner.continue_plans(length)
         self._chunk = actions[0]
         return Chunk(self.layout.env_action(actions[0]), self.layout.to_global(states[0]))
 
@@ -395,9 +378,12 @@ class Agent:
         reading = as_numbers(state, "the state", self.layout.dtype)[None]
         check_states(self.layout, reading, batch=1)
         goals = as_goals(self.layout, goal, 1)
+        check_goals(self._goal_range, goals)
         self.reset()
-        self._observe(self.layout.to_local(reading), goals)
-        self._request_plans(np.ones(1, bool), denoising=denoising)
+        self._runner.observe(self._screen(self.layout.to_local(reading)), goals)
+        self._runner.request_plans(
+            np.ones(1, bool), extra_cost=self._extra_cost, denoising=denoising
+        )
         self.finish_plans()
 
     def finish_plans(self) -> Plan | None:
@@ -409,9 +395,7 @@ class Agent:
         Returns:
             The active plans, see `plan`.
         """
-        if self._loop is not None:
-            self._submit_unfinished()
-            self._activate_plans(None)
+        self._runner.finish_plans()
         return self.plan
 
     def arrives(self) -> np.ndarray:
@@ -420,10 +404,11 @@ class Agent:
         Raises:
             UserError: If nothing has been planned since the last full reset.
         """
-        if self._loop is None or self._loop.plan is None:
+        state = self._runner.state
+        if state is None:
             raise UserError("there is no plan yet; call act() or plan_from() first")
         length = self.planner.horizon * self.planner.model.layout.stride
-        return np.asarray(self._loop.plan.arrival) <= length
+        return np.asarray(state.plan.arrival) <= length
 
     def compile(self, batch: int = 1) -> None:
         """Compile what `act` runs for `batch` environments, so that it does not have to wait.
@@ -441,132 +426,35 @@ class Agent:
         """
         if not is_integer(batch) or batch < 1:
             raise invalid("batch", batch, "an integer of at least 1")
-        plan = self._plan_maker.compile(batch)
-        reading = np.asarray(plan.states)[:, 0]
-        goal = reading[:, list(self.layout.goal_dims)] if self.layout.goal_dims else None
-        state = loop.init(self._spec, np.zeros(batch, int))
-        state = loop.observe(self._spec, state, reading, goal=goal)
-        inputs, state = loop.plan_inputs(self._spec, state, np.arange(batch))
-        loop.act(self._spec, loop.activate(self._spec, state, inputs, plan=plan))
+        self._runner.compile(batch)
 
-    @property
-    def _follows_early(self) -> bool:
-        """Whether plans are followed as soon as they are begun, and each `act` finishes them."""
-        timing = self.planner.config.timing
-        return timing.near_tokens > 0 and timing.deadline_ms < 0
+    def _step(
+        self,
+        reading: np.ndarray,
+        goals: np.ndarray | None,
+        *,
+        is_over: np.ndarray,
+        time_called: float,
+    ) -> np.ndarray:
+        """Return the actions `[B, A]` for checked goals and unchecked readings."""
+        return self._runner.step(
+            self._screen(reading),
+            goals,
+            is_over=is_over,
+            extra_cost=self._extra_cost,
+            time_called=time_called,
+        )
 
-    def _default_executor(self) -> Executor:
-        timing = self.planner.config.timing
-        if timing.deadline_ms < 0 and not timing.near_tokens:
-            return SynchronousExecutor()
-        return ThreadPoolExecutor(1, thread_name_prefix="dfplan-plans")
-
-    def _reset_all(self, seed: int | Sequence[int] | None) -> None:
-        """Begin new episodes in all environments; the next observation may change their number."""
-        if seed is not None:
-            self._seed = seed
-            self._seeds = np.zeros(0, int)  # set by the next observation, which tells their number
-        elif self._loop is not None:
-            self._seeds = np.asarray(self._loop.seeds)
-            self._plan_counts = np.asarray(self._loop.plan_counts)
-        self._loop = None
-        self._chunk = None
-        self._unfinished = []
-        self._requests.cancel()
-
-    def _observe(self, reading: np.ndarray, goals: np.ndarray | None) -> LoopState:
-        """Activate plans that are ready since the last call, and take in the present."""
-        batch = len(reading)
-        reading = self._screen(reading)
+    def _goals(self, observation: Any, goal: Any, batch: int) -> np.ndarray | None:
+        """Return checked goals `[B, G]`: those given, or the observation's."""
+        goals = as_goals(
+            self.layout, self.layout.goal(observation) if goal is None else goal, batch
+        )
         check_goals(self._goal_range, goals)
-        if self._loop is None:
-            if len(self._seeds) != batch:
-                self._seeds = as_seeds(self._seed, batch)
-                self._plan_counts = np.zeros(batch, int)
-            self._loop = loop.init(self._spec, self._seeds, self._plan_counts)
-        self._activate_plans(None if self._follows_early else time.perf_counter())
-        # Environments may write their next observation into the same arrays.
-        reading = reading.copy()
-        goals = None if goals is None else goals.copy()
-        self._loop = loop.observe(self._spec, self._loop, reading, goal=goals)
-        self._requests.cancel_stale(self._loop)
-        return self._loop
+        return goals
 
     def _screen(self, reading: np.ndarray) -> np.ndarray:
         """Return readings `[B, S]` without outliers, after checking them."""
-        check_states(self.layout, reading, None if self._loop is None else len(self.elapsed))
+        check_states(self.layout, reading, self._runner.batch)
         missing = self.planner.config.sensing.missing
         return screen_states(self._state_range, reading, missing=missing)
-
-    def _request_plans(self, mask: np.ndarray, *, denoising: bool = False) -> None:
-        """Submit the planning for the environments in `mask` to the executor."""
-        assert self._loop is not None
-        for rows, delay in loop.group_by_delay(self._spec, self._loop, mask):
-            inputs, self._loop = loop.plan_inputs(
-                self._spec,
-                self._loop,
-                rows,
-                delay=delay,
-                warm_start=not denoising,
-            )
-            if self.planner.config.timing.near_tokens and not denoising:
-                self._begin_plans(inputs, limit=len(mask))
-                continue
-            self._requests.submit(
-                self._plan_maker.make_plans,
-                inputs,
-                limit=len(mask),
-                extra_cost=self._extra_cost,
-                denoising=denoising,
-            )
-
-    def _begin_plans(self, inputs: PlanInputs, limit: int) -> None:
-        """Begin plans, and follow their first tokens."""
-        assert self._loop is not None
-        beginnings, finish = self._plan_maker.begin_plans(
-            inputs, limit=limit, extra_cost=self._extra_cost
-        )
-        self._loop = loop.activate(self._spec, self._loop, inputs, beginnings, is_whole=False)
-        self._unfinished.append((inputs, finish))
-
-    def _submit_unfinished(self) -> None:
-        """Submit the rest of the plans that were begun to the executor.
-
-        Called once the first action is known, which might otherwise wait on a busy machine.
-        """
-        for inputs, finish in self._unfinished:
-            self._requests.submit(_finish, inputs, finish=finish)
-        self._unfinished = []
-
-    def _activate_plans(self, deadline: float | None) -> None:
-        """Follow requested plans that are ready.
-
-        Args:
-            deadline: Value of `time.perf_counter()` up to which to wait; None for no limit.
-        """
-        assert self._loop is not None
-        try:
-            for inputs, plan in self._requests.pop_ready(deadline):
-                self._loop = loop.activate(self._spec, self._loop, inputs, plan=plan)
-        except BaseException:
-            self._requests.cancel()
-            self._loop = loop.withdraw_requests(self._loop)
-            raise
-
-    def _follow_plans(self, is_over: np.ndarray) -> np.ndarray:
-        """Return the actions `[B, A]` of this control step, arbitrary where the episode is over."""
-        assert self._loop is not None
-        self._loop = loop.hold_without_plan(self._spec, self._loop, ~is_over)
-        action, self._loop = loop.act(self._spec, self._loop)
-        return action
-
-    def _deadline(self, time_called: float) -> float | None:
-        """Return the time up to which `act` may wait for plans; None for no limit."""
-        deadline_ms = self.planner.config.timing.deadline_ms
-        if deadline_ms < 0:
-            return None
-        return time_called + deadline_ms / 1000 - self._overhead
-
-
-def _finish(inputs: PlanInputs, finish: Callable[[], Plan]) -> Plan:
-    return finish()

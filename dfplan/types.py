@@ -107,8 +107,10 @@ class Cost(Protocol):
 Tracker = Callable[..., Any]
 """`track(states [B,T,S], stride, elapsed [B], state [B,S], goal [B,G] | None, **settings)`.
 
-Returns the action `[B, A]` that follows a plan of states, in SI units. Takes NumPy arrays, or JAX
-arrays for `dfplan.control.closed_loop`. States and goals are in the layout's local coordinates.
+Returns the action `[B, A]` that follows a plan of states, in SI units. States and goals are in the
+layout's local coordinates. The arrays are NumPy's. A tracker with a parameter `xp` also gets JAX's
+arrays, and then `xp=jax.numpy`: `dfplan serve` compiles it, and so does
+`dfplan.control.closed_loop`.
 """
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from dfplan.config import Config, flatten
-from dfplan.planner.config import SamplingConfig
+from dfplan.planner.sampling_config import SamplingConfig
 from dfplan.representation.config import DataConfig
 from dfplan.types import UserError
 from dfplan.value.config import ValueConfig

@@ -11,8 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.tree_util import Partial
 
 from dfplan.planner.plan import History, Weights
+from dfplan.planner.prefix import Prefix
+from dfplan.planner.warm_start import InitialPlan
 from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
@@ -94,6 +97,31 @@ def test_plans_are_traced(make_run, name):
             lambda weights, keys, history, goal: planner.plan(weights, keys, history, goal)
         )(weights, keys, history, goal)
     assert not re.search(r"f64\[\d", str(program))
+
+
+@pytest.mark.parametrize("name", ["attention", "gru"])
+def test_plans_that_begin_with_others_and_have_a_cost_are_traced(make_run, name):
+    run = make_run(name)
+    planner = run.make_planner()
+    layout = run.model.layout
+    shape = functools.partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
+
+    def steps(count):
+        actions = shape((2, count, layout.action_dim)) if layout.actions else None
+        return shape((2, count, layout.state_dim)), actions
+
+    with strict():
+        weights, keys, history, goal = plan_arguments(run)
+        initial_plan = InitialPlan(*steps(planner.horizon * layout.stride))
+        prefix = Prefix(*steps(layout.stride + bool(layout.actions)))  # whole tokens of states
+        plan = jax.eval_shape(
+            planner.plan, weights, keys, history, goal, initial_plan, prefix, Partial(far)
+        )
+    assert plan.states.dtype == jnp.float32
+
+
+def far(states, goal):
+    return jnp.abs(states[..., :2] - goal[:, None]).sum(axis=(1, 2))
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -20,6 +20,7 @@ COMMANDS = {
     "dataset": "inspect a dataset and flag problems; list local datasets",
     "train": "train a planner on a dataset",
     "eval": "evaluate a trained planner in its environment",
+    "sweep": "train and evaluate a grid of tasks and training seeds, also on a cluster",
     "serve": "serve a trained planner to robots over a network",
     "plan": "make one plan for a given start and goal",
     "render": "record episodes as video, with plans overlaid",

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -22,6 +23,7 @@ from dfplan.cli.common import (
     write_json,
 )
 from dfplan.cli.progress_bar import detail_bar, step_bar
+from dfplan.cli.show_shards import show_shards
 from dfplan.cli.table import PlainTable
 from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import open_dataset
@@ -29,7 +31,7 @@ from dfplan.data.profile.findings import findings
 from dfplan.data.profile.measure import measure
 from dfplan.data.profile.profile import Dimension, Profile, summary
 from dfplan.data.profile.sample import take_sample
-from dfplan.data.shards.layout import Choices
+from dfplan.data.shards.layout import Choices, is_shards
 from dfplan.data.shards.write import DEFAULT_SHARDS, write_shards
 from dfplan.data.store.listing import list_datasets
 from dfplan.plots.dataset import draw_dataset
@@ -50,7 +52,7 @@ class Show:
     """Show the contents of a dataset, how dfplan reads it, and problems that would hurt training.
 
     Attributes:
-        dataset: Minari id.
+        dataset: Minari id; or a directory of shards, of which the statistics are shown.
         goal_dims: State dimensions that form the goal, as for `dfplan train`.
         stride: Control steps per token, as for `dfplan train --data.stride`.
         json: Also write these facts to this file.
@@ -169,6 +171,8 @@ def _show(args: Show) -> int:
     check_at_least(1, stride=args.stride)
     check_png("--plot", args.plot)
     check_outputs(args.plot)
+    if is_shards(args.dataset):
+        return _show_shards(args)
     total = int(open_dataset(args.dataset).total_steps)
     with step_bar("reading", max(total, 1)) as advance:
         profile = measure(args.dataset, args.goal_dims or None, advance)
@@ -187,6 +191,16 @@ def _show(args: Show) -> int:
     if args.plot and profile.layout:
         draw_dataset(args.plot, profile, take_sample(args.dataset, profile.layout))
         console.print(f"wrote {args.plot}")
+    return 0
+
+
+def _show_shards(args: Show) -> int:
+    if args.plot or args.goal_dims:
+        raise UserError(
+            f"{args.dataset} is a directory of shards; --plot and --goal-dims need the id of the "
+            "dataset"
+        )
+    write_json(args.json, show_shards(Path(args.dataset)))
     return 0
 
 

@@ -1,5 +1,6 @@
 """Helpers of the commands that take a run."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,9 +9,11 @@ from dfplan.agent import Agent
 from dfplan.cli.common import leading_argument, parse
 from dfplan.cli.own_code import trust_run
 from dfplan.planner.config import PlannerConfig
+from dfplan.runs.record import CONFIG
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
 from dfplan.training.checkpoint import CheckpointStore
+from dfplan.training.checkpoint_contents import CONTENTS
 from dfplan.types import UserError
 
 T = TypeVar("T")
@@ -69,3 +72,10 @@ def latest_step(run: Path) -> int | None:
     """Return the training step of a run's newest checkpoint, or None."""
     with CheckpointStore(checkpoints(run)) as store:
         return store.latest()
+
+
+def weights_digest(run: Path) -> str:
+    """Return a digest of a run's settings and newest weights, for what depends on them."""
+    files = [run / CONFIG, checkpoints(run) / str(latest_step(run)) / CONTENTS]
+    contents = [file.read_bytes() for file in files if file.is_file()]
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:16]

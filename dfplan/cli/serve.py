@@ -24,7 +24,7 @@ MAX_PORT = 65535
 
 @dataclasses.dataclass(frozen=True)
 class Args:
-    """Serve a trained planner to robots over websockets, in openpi's protocol.
+    """Serve a trained planner to robots over websockets, in openpi's protocol or RoboArena's.
 
     Every connection is a robot of its own, with a history, an active plan and a random sequence.
     Stops on Ctrl-C or SIGTERM, after answering the requests that have arrived.
@@ -37,6 +37,9 @@ class Args:
         api_key: Key that robots must send in the header `Authorization: Api-Key KEY`. The
             environment variable DFPLAN_API_KEY sets it without showing it to other users.
         goal: Goal of requests that hold none, one number per goal dimension.
+        dialect: Form of the messages: "openpi", "roboarena", or one that another package registers.
+            The action space in "roboarena:action_space=joint_velocity" is what actions are,
+            "joint_position" by default.
         log: Format of the log on standard error: one line of text or of JSON per event.
         trust_code: Import all code that the run names, also from the current directory; by default
             only what installed packages declare.
@@ -47,6 +50,7 @@ class Args:
     port: int = keys.DEFAULT_PORT
     api_key: Text = None
     goal: Numbers = ()
+    dialect: str = "openpi"
     log: Annotated[Literal["text", "json"], tyro.conf.arg(help_behavior_hint="")] = "text"
     trust_code: Flag = False
     robots: RobotSettings = RobotSettings()
@@ -60,6 +64,7 @@ def main(argv: Sequence[str]) -> int:
     for library in LIBRARIES:
         import_optional(library, "serve", "dfplan serve")
     # These modules import the libraries.
+    from dfplan.serve.dialects import make_dialect
     from dfplan.serve.events import EventLog
     from dfplan.serve.fleet import Fleet
     from dfplan.serve.metrics import Metrics
@@ -70,6 +75,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--port must be from 0 to {MAX_PORT}, got {args.port}")
     api_key = args.api_key or os.environ.get(keys.API_KEY_VARIABLE, "")
     check_api_key("--api-key" if args.api_key else keys.API_KEY_VARIABLE, api_key)
+    dialect = make_dialect(args.dialect)
     if not api_key and not is_loopback(args.host):
         warnings.warn(
             f"anyone who reaches {args.host}:{args.port} can use this planner; set --api-key or "
@@ -84,6 +90,7 @@ def main(argv: Sequence[str]) -> int:
         name=resolved.name,
         settings=args.robots,
         goal=args.goal,
+        dialect=dialect,
         batches=args.batch,
         on_batch=metrics.batch.observe,
     )

@@ -35,7 +35,6 @@ from dfplan.cli.runs import latest_step
 from dfplan.config import Config, flatten
 from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
-from dfplan.runs.fit import learns_policy
 from dfplan.runs.presets import make_config
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
@@ -114,7 +113,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _main(argv: Sequence[str]) -> int:
-    args, run = _parse(argv)
+    args, run = parse_training(argv)
     if args.out is None:
         raise UserError("--out is missing: the directory of the run")
     check_at_least(1, stop_step=args.stop_step)
@@ -124,8 +123,6 @@ def _main(argv: Sequence[str]) -> int:
     last: dict[str, float] = {}
     total = min(args.config.training.steps, args.stop_step or args.config.training.steps)
     first_step = latest_step(args.out) or 0 if run else 0
-    if learns_policy(args.config) and not run:
-        console.print(f"first, the low-level policy: {args.config.policy.steps:,} steps")
     start_time = time.perf_counter()
     with detail_bar("training", total, first_step) as advance:
 
@@ -175,7 +172,7 @@ def _quiet_unless_leader() -> Iterator[None]:
         console.quiet = False
 
 
-def _parse(argv: Sequence[str]) -> tuple[Args, Run | None]:
+def parse_training(argv: Sequence[str]) -> tuple[Args, Run | None]:
     """Parse the arguments; the defaults of the settings depend on some of them.
 
     Returns:

@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.control.loop import begin_plans, make_plans
 from dfplan.control.loop_state import PlanInputs
+from dfplan.control.replanning import begin_plans, make_plans
+from dfplan.control.rows import choose
+from dfplan.model import plain_params
 from dfplan.planner.call import Draft, PlanCall
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix, committed_steps
@@ -48,7 +50,7 @@ class BatchPlanner:
 
     def __init__(self, planner: Planner, weights: Weights):
         self._planner = planner
-        self._weights = weights
+        self._weights = weights._replace(params=plain_params(weights.params))
         self._compiled: set[tuple] = set()
 
     def make_plans(
@@ -113,7 +115,7 @@ class BatchPlanner:
                 return plan
             chosen = _take(inputs, others, initial_plan)
             rest = _spread(self._plan(chosen, limit, extra_cost=extra_cost), others)
-            return jax.tree.map(functools.partial(_where, others), rest, plan)
+            return jax.tree.map(functools.partial(choose, others, xp=np), rest, plan)
 
         beginnings = begin_plans(inputs, begin, xp=np)
         return beginnings, lambda: make_plans(self._planner, inputs, finish, xp=np)
@@ -316,11 +318,6 @@ def _spread(plan: Plan, mask: np.ndarray) -> Plan:
 
 def _apply(function: Callable, arguments: tuple) -> Any:
     return function(*arguments)
-
-
-def _where(mask: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the rows of one array where a mask is true, and else those of another."""
-    return np.where(mask.reshape(-1, *(1,) * (one.ndim - 1)), one, other)
 
 
 def _in_threads(function: Callable, arguments: Sequence[tuple]) -> Iterable:

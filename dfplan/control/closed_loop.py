@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
-from dfplan.control import loop
+from dfplan.control import loop, replanning
 from dfplan.control.batch import plan_keys, runs_apart
 from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
 from dfplan.planner.plan import Plan, Weights
@@ -49,11 +49,11 @@ class ClosedLoop:
         step: Dynamics, `step(states [B, S], actions [B, A]) -> states`: a pure function of JAX
             arrays.
         tracker: Tracking function of JAX arrays, if `planner.config.low_level_controller` is
-            "tracker".
+            "tracker"; a parameter `xp` of it is set to `jax.numpy`.
 
     Raises:
         UserError: If the planner needs a tracker and it is missing, or the planner filters its
-            observations, has a deadline, commits a prefix or follows plans early.
+            observations, has a deadline or follows plans early.
     """
 
     planner: Planner
@@ -65,7 +65,6 @@ class ClosedLoop:
         config = self.planner.config
         _check_unset("sensing.observation_noise", config.sensing.observation_noise, ())
         _check_unset("sensing.missing", config.sensing.missing, False)
-        _check_unset("timing.inference_delay", config.timing.inference_delay, 0)
         _check_unset("timing.near_tokens", config.timing.near_tokens, 0)
         _check_unset("timing.deadline_ms", config.timing.deadline_ms, -1)
         if config.low_level_controller == "tracker" and self.tracker is None:
@@ -121,16 +120,23 @@ class ClosedLoop:
             reading = self.step(state.state, action)
             return loop.observe(spec, state, reading, goal=goals), Driven(reading, action)
 
-        def plan_and_follow(state: LoopState, _: None) -> tuple[LoopState, Driven]:
-            inputs, state = loop.plan_inputs(spec, state, every_row)
+        def plan_and_follow(state: LoopState, _: None, *, delay: int) -> tuple[LoopState, Driven]:
+            inputs, state = replanning.plan_inputs(spec, state, every_row, delay=delay)
             plan = self._make_plans(weights, inputs)
-            state = loop.activate(spec, state, inputs, plan=plan)
+            state = replanning.activate(spec, state, inputs, plan=plan)
             return jax.lax.scan(control_step, state, length=replan_every)
 
         state = loop.observe(spec, loop.init(spec, seeds), states, goal=goals)
         # The last plan is followed to its end as well; the surplus is cut off.
         plans = -(-length // replan_every)
-        _, driven = jax.lax.scan(plan_and_follow, state, length=plans)
+        delay = self.planner.config.timing.inference_delay
+        parts = []
+        # The first plans commit nothing, as robots do not execute any before.
+        for count, steps in ((1, 0), (plans - 1, delay)) if delay else ((plans, 0),):
+            follow = functools.partial(plan_and_follow, delay=steps)
+            state, part = jax.lax.scan(follow, state, length=count)
+            parts.append(part)
+        driven = jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
         driven = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:length], driven)
         visited = jnp.concatenate([states[None], driven.states])
         return Driven(visited.swapaxes(0, 1), driven.actions.swapaxes(0, 1))
@@ -146,10 +152,11 @@ class ClosedLoop:
                 inputs.history,
                 goal=inputs.goal,
                 initial_plan=initial_plan,
+                prefix=inputs.prefix,
             )
             return jax.lax.cond(mask.any(), plan, lambda: inputs.active_plan)
 
-        return loop.make_plans(self.planner, inputs, sample, xp=jnp)
+        return replanning.make_plans(self.planner, inputs, sample, xp=jnp)
 
 
 def _check_unset(name: str, value: object, unset: object) -> None:

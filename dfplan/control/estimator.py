@@ -11,7 +11,7 @@ from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import MeasurementNoiseEstimator, MeasurementNoiseState
 from dfplan.diffusion.schedules import Schedule
 from dfplan.diffusion.schedules.schedule import level_at
-from dfplan.planner.config import ESTIMATED
+from dfplan.planner.execution_config import ESTIMATED
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 

@@ -99,6 +99,33 @@ def record_action(
     return buffer._replace(actions=_push(buffer.actions, action, xp))
 
 
+def record_steps(
+    buffer: HistoryBuffer,
+    states: Float[np.ndarray, "B k S"],
+    actions: Float[np.ndarray, "B k A"],
+    level: float,
+) -> HistoryBuffer:
+    """Return the buffer after `k` control steps of robots that have been observed before; in NumPy.
+
+    Args:
+        buffer: History so far.
+        states: States, SI units.
+        actions: Actions that follow the states.
+        level: Noise level declared for the states.
+    """
+    batch, steps, _ = states.shape
+
+    def extend(rows: np.ndarray, new: np.ndarray) -> np.ndarray:
+        return np.concatenate([rows, new.astype(np.float32)], axis=1)[:, steps:]
+
+    return HistoryBuffer(
+        states=extend(buffer.states, states),
+        levels=extend(buffer.levels, np.full((batch, steps), level)),
+        actions=extend(buffer.actions, actions),
+        age=buffer.age + steps,
+    )
+
+
 def history_tokens(
     layout: TokenLayout, tokens: int, buffer: HistoryBuffer, xp: ModuleType = np
 ) -> History:

@@ -1,10 +1,13 @@
 """LinearDynamics: linear dynamics fitted to the dataset."""
 
 import dataclasses
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+
+from dfplan.types import XpArray
 
 MAX_STEPS = 50_000
 """Control steps that are fitted to, spread evenly over the data."""
@@ -93,11 +96,17 @@ class LinearDynamics:
         return np.eye(dim) + self.weights[:, :dim]
 
     def step(
-        self, state: Float[np.ndarray, "B S"], action: Float[np.ndarray, "B A"]
-    ) -> Float[np.ndarray, "B S"]:
-        """Return the expected next states."""
-        inputs = np.concatenate([state, action, np.ones((len(state), 1))], axis=1)
-        return np.clip(state + inputs @ self.weights.T, self.low, self.high)
+        self, state: Float[XpArray, "B S"], action: Float[XpArray, "B A"], xp: ModuleType = np
+    ) -> Float[XpArray, "B S"]:
+        """Return the expected next states.
+
+        Args:
+            state: Normalized states.
+            action: Normalized actions.
+            xp: `numpy` or `jax.numpy`.
+        """
+        inputs = xp.concatenate([state, action, xp.ones((len(state), 1))], axis=1)
+        return xp.clip(state + inputs @ self.weights.T, self.low, self.high)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -9,9 +9,11 @@ from jaxtyping import Bool, Float, Int
 
 from dfplan.control.estimator import FilterState, StateEstimator
 from dfplan.control.history_buffer import HistoryBuffer
+from dfplan.control.inputs import check_actions
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LowLevelController, make_low_level_controller
 from dfplan.control.motion import Motion
+from dfplan.control.rows import Rows
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix
 from dfplan.planner.progress import PlanProgress
@@ -23,9 +25,6 @@ from dfplan.types import Tracker, UserError, XpArray
 NO_PLAN = -1
 """Elapsed steps of a robot that has no plan."""
 
-Rows = np.ndarray | slice
-"""Robots of a batch: indices `[K]` in NumPy; in JAX a slice."""
-
 
 @dataclasses.dataclass(frozen=True)
 class LoopSpec:
@@ -36,7 +35,7 @@ class LoopSpec:
         layout: Observation layout, which bounds the actions.
         controller: Low-level controller.
         estimator: State estimator; None if readings are exact and complete. NumPy only.
-        motion: Dynamics of the data; None if unknown. NumPy only.
+        motion: Dynamics of the data; None if unknown.
         progress: Locates robots on their plans.
         xp: Array library, `numpy` or `jax.numpy`.
     """
@@ -99,6 +98,19 @@ class LoopSpec:
             progress=PlanProgress(planner.model.layout, weights.states, xp),
             xp=xp,
         )
+
+    def check_actions(self, action: np.ndarray, batch: int) -> None:
+        """Check actions that the low-level controller returned.
+
+        Args:
+            action: Actions in NumPy.
+            batch: Number of robots.
+
+        Raises:
+            UserError: If they are not `[batch, A]`, or a number is not finite.
+        """
+        source = f"low-level controller {self.planner.config.low_level_controller!r}"
+        check_actions(source, action, needed=(batch, self.layout.action_dim))
 
 
 class LoopState(NamedTuple):

@@ -7,6 +7,8 @@ the entry-point group `dfplan.low_level_controllers`: each is a factory called a
 """
 
 import dataclasses
+import functools
+import inspect
 from types import ModuleType
 from typing import Protocol
 
@@ -138,6 +140,8 @@ def make_tracker_controller(
             "planner.low_level_controller 'tracker' needs a tracker and this task has none; "
             "valid here: inverse"
         )
+    if xp is not np and takes_library(tracker):
+        tracker = functools.partial(tracker, xp=xp)
     layout = planner.model.layout
     controller = TrackerController(
         tracker=tracker, stride=layout.stride, action_dim=layout.action_dim, xp=xp
@@ -145,6 +149,11 @@ def make_tracker_controller(
     if layout.plan_dims and xp is np:  # JAX may be tracing.
         _check_sees_plans(controller, layout)
     return controller
+
+
+def takes_library(tracker: Tracker) -> bool:
+    """Return whether a tracker has a parameter `xp`, and so can be compiled; see `Tracker`."""
+    return "xp" in inspect.signature(tracker).parameters
 
 
 def _check_sees_plans(controller: TrackerController, layout: TokenLayout) -> None:

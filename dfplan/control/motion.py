@@ -1,5 +1,6 @@
 """Motion: how robots are expected to move, by the linear dynamics of the data."""
 
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from dfplan.control.estimator import AffineMap
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.planner.plan import Weights
+from dfplan.types import XpArray
 
 
 class Motion(NamedTuple):
@@ -29,8 +31,14 @@ class Motion(NamedTuple):
         return cls(dynamics, AffineMap.of(weights.states), AffineMap.of(weights.actions))
 
     def step(
-        self, state: Float[np.ndarray, "B S"], action: Float[np.ndarray, "B A"]
-    ) -> Float[np.ndarray, "B S"]:
-        """Return the states that are expected a control step after these."""
-        following = self.dynamics.step(self.states.encode(state), self.actions.encode(action))
-        return self.states.decode(following).astype(np.float32)
+        self, state: Float[XpArray, "B S"], action: Float[XpArray, "B A"], xp: ModuleType = np
+    ) -> Float[XpArray, "B S"]:
+        """Return the states that are expected a control step after these.
+
+        Args:
+            state: States, SI units.
+            action: Actions, SI units.
+            xp: `numpy` or `jax.numpy`.
+        """
+        following = self.dynamics.step(self.states.encode(state), self.actions.encode(action), xp)
+        return self.states.decode(following).astype(xp.float32)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from dfplan.control.loop import is_stale
 from dfplan.control.loop_state import LoopState, PlanInputs
+from dfplan.control.replanning import is_stale
 from dfplan.planner.plan import Plan
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dfplan.data.minari_io import Trajectories
+from dfplan.representation.layout import Layout
 from dfplan.types import UserError
 
 FAR = 5.0
@@ -37,12 +38,7 @@ def split_at_chance(data: Trajectories) -> Trajectories:
     Raises:
         UserError: If the dataset has no goal dimensions.
     """
-    if not data.layout.goal_dims:
-        raise UserError(
-            "data.split_at_chance judges steps in the goal's dimensions, and this task has none; "
-            "valid here: false"
-        )
-    is_random = find_chance(data.state[:, list(data.layout.goal_dims)], data.last_row)
+    is_random = find_chance(data.state[:, judged_dims(data.layout)], data.last_row)
     if not is_random.any():
         return data
     action = data.action.copy()
@@ -50,6 +46,20 @@ def split_at_chance(data: Trajectories) -> Trajectories:
     start = np.union1d(data.start, np.flatnonzero(is_random) + 1)
     length = np.diff(start, append=len(data.state))
     return dataclasses.replace(data, action=action, start=start, length=length)
+
+
+def judged_dims(layout: Layout) -> list[int]:
+    """Return the state dimensions in which steps are judged: those of the goal.
+
+    Raises:
+        UserError: If there are none.
+    """
+    if not layout.goal_dims:
+        raise UserError(
+            "data.split_at_chance judges steps in the goal's dimensions, and this task has none; "
+            "valid here: false"
+        )
+    return list(layout.goal_dims)
 
 
 def find_chance(
@@ -70,10 +80,25 @@ def find_chance(
         far = FAR * np.quantile(moved[moved > 0], USUAL)
     jumps = rows[moved > far]
     is_random = np.zeros(len(points), bool)
-    for first in range(0, len(jumps), BLOCK):
-        block = jumps[first : first + BLOCK]
-        from_same_place = _distances(points[block], points[jumps]) <= far
-        to_same_place = _distances(points[block + 1], points[jumps + 1]) <= far
+    is_random[jumps] = have_random_outcome(points[jumps], points[jumps + 1], far)
+    return is_random
+
+
+def have_random_outcome(
+    before: Float[np.ndarray, "J G"], after: Float[np.ndarray, "J G"], far: float
+) -> Bool[np.ndarray, "J"]:
+    """Return which jumps had a random outcome.
+
+    Args:
+        before: Where each jump begins.
+        after: Where it ends.
+        far: Length that only jumps exceed, and distance of places that differ.
+    """
+    is_random = np.zeros(len(before), bool)
+    for first in range(0, len(before), BLOCK):
+        block = slice(first, first + BLOCK)
+        from_same_place = _distances(before[block], before) <= far
+        to_same_place = _distances(after[block], after) <= far
         differs = (from_same_place & ~to_same_place).any(axis=1)
         is_random[block] = differs | (from_same_place.sum(axis=1) < MIN_JUMPS)
     return is_random

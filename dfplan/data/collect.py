@@ -1,13 +1,16 @@
 """Collect a policy's episodes in any Gymnasium environment as a local Minari dataset."""
 
-from collections.abc import Callable
+import inspect
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dfplan.data.episode_recorder import EpisodeRecorder
 from dfplan.data.policy import make_policy
-from dfplan.data.store.hdf5_write import EpisodeWriter
+from dfplan.data.store.root import dataset_path
 from dfplan.data.store.write import (
     check_new_dataset_id,
     dataset_writer,
@@ -32,6 +35,7 @@ def collect(
     policy: Callable[..., Any] | None = None,
     env_kwargs: dict[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
+    episodes: Iterable[Any] | None = None,
 ):
     """Run a policy and write its episodes; deterministic given the seed if the policy is.
 
@@ -47,6 +51,8 @@ def collect(
             for uniformly random actions, which need a Box with bounds.
         env_kwargs: Arguments of `gymnasium.make`.
         progress: Function that is called from time to time with the number of steps taken.
+        episodes: The episodes of these arguments, if they are recorded elsewhere; see
+            `dfplan.data.collect_parts`.
 
     Returns:
         The `minari.MinariDataset`.
@@ -69,36 +75,53 @@ def collect(
             space = instance.action_space
             raise UserError(f"action space {space} is not supported; supported: Box with bounds")
         metadata = _describe(dataset_id, instance, policy, seed=seed)
+        if episodes is None:
+            episodes = _record(instance, policy, steps, seed=seed, progress=progress)
         with new_dataset(dataset_id) as data, dataset_writer(data, metadata) as writer:
-            _run(
-                instance,
-                writer,
-                steps=steps,
-                seed=seed,
-                policy=policy,
-                progress=progress or (lambda steps: None),
-            )
+            for episode in episodes:
+                writer.add(episode)
     return minari.load_dataset(dataset_id)
 
 
 def collect_with(
-    collector: Callable[..., dict[str, Any]], env_id: str, dataset_id: str, **kwargs: Any
+    collector: Callable[..., dict[str, Any]],
+    env_id: str,
+    dataset_id: str,
+    *,
+    episodes: Iterable[Any] | None = None,
+    **kwargs: Any,
 ) -> None:
     """Write the episodes that a task's own collector simulates.
 
     Args:
         collector: Function that takes the id and arguments of `collect`, without a dataset id, and
             returns arguments of `minari.create_dataset_from_buffers`: the episodes as `buffer`,
-            `env`, and a description.
+            `env`, and a description. A collector with a parameter `folder` gets the path of one
+            that it may create, in which to keep finished work: if the collection is interrupted,
+            the folder stays for the next attempt.
         env_id: Gymnasium id.
         dataset_id: Minari id of a dataset that does not exist yet.
+        episodes: As for `collect`.
         kwargs: Steps, seed, env_kwargs and progress, as for `collect`.
 
     Raises:
         UserError: As `collect`.
     """
+    folder = _unfinished_folder(dataset_id)
+    if "folder" in inspect.signature(collector).parameters:
+        kwargs["folder"] = folder
     with new_dataset(dataset_id) as data:
-        write_dataset(data, dataset_id, **collector(env_id, **kwargs))
+        arguments = collector(env_id, **kwargs)
+        if episodes is not None:
+            arguments["buffer"] = episodes
+        write_dataset(data, dataset_id, **arguments)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unfinished_folder(dataset_id: str) -> Path:
+    """Return the folder for finished work, which is hidden from Minari."""
+    path = dataset_path(dataset_id)
+    return path.with_name(f".{path.name}.parts")
 
 
 def _describe(
@@ -113,36 +136,66 @@ def _describe(
     )
 
 
-def _run(
+def _record(
     env: Any,
-    writer: EpisodeWriter,
-    *,
-    steps: int,
-    seed: int,
     policy: Callable[..., Any] | None,
-    progress: Callable[[int], None],
-) -> None:
-    seeds = np.random.default_rng(seed)
+    steps: int,
+    *,
+    seed: int,
+    progress: Callable[[int], None] | None,
+) -> Iterator[Any]:
+    """Yield the episodes of a policy, or of random actions, until there are `steps` steps."""
     env.action_space.seed(seed)
-    recorder = None
-    observation = None
+    seeds = episode_seeds(seed)
+    done = 0
 
-    def act_randomly(observation: Any) -> Any:
-        return env.action_space.sample()
-
-    act: Callable[[Any], Any] = act_randomly
-    for step in range(1, steps + 1):
-        if recorder is None:
-            episode_seed = int(seeds.integers(SEEDS))
-            observation, _ = env.reset(seed=episode_seed)
-            recorder = EpisodeRecorder(env.observation_space, observation, seed=episode_seed)
-            if policy is not None:
-                act = make_policy(policy, env, episode_seed)
-        action = recorder.record_action(act(observation))
-        observation, reward, terminated, truncated, _ = env.step(action)
-        recorder.record_step(observation, reward, terminated=terminated, truncated=truncated)
-        if terminated or truncated or step == steps:
-            writer.add(recorder.finish())
-            recorder = None
-        if step % REPORT_EVERY == 0 or step == steps:
+    def count(episode_steps: int) -> None:
+        step = done + episode_steps
+        if progress is not None and (step % REPORT_EVERY == 0 or step == steps):
             progress(step)
+
+    while done < steps:
+        episode = record_episode(env, policy, next(seeds), limit=steps - done, progress=count)
+        done += len(episode.rewards)
+        yield episode
+
+
+def episode_seeds(seed: int) -> Iterator[int]:
+    """Yield the seed of each episode of a dataset."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield int(rng.integers(SEEDS))
+
+
+def record_episode(
+    env: Any,
+    policy: Callable[..., Any] | None,
+    seed: int,
+    *,
+    limit: int,
+    progress: Callable[[int], None] | None = None,
+) -> Any:
+    """Return an episode as Minari's `EpisodeBuffer`, truncated after at most `limit` steps.
+
+    Args:
+        env: Environment.
+        policy: As for `collect`.
+        seed: Seed of the episode.
+        limit: Largest number of steps, at least 1.
+        progress: Function that is called with the number of steps taken.
+
+    Raises:
+        UserError: If the policy fails, or the environment contradicts its spaces.
+    """
+    observation, _ = env.reset(seed=seed)
+    recorder = EpisodeRecorder(env.observation_space, observation, seed=seed)
+    act = None if policy is None else make_policy(policy, env, seed)
+    for step in range(1, limit + 1):
+        action = env.action_space.sample() if act is None else act(observation)
+        observation, reward, terminated, truncated, _ = env.step(recorder.record_action(action))
+        recorder.record_step(observation, reward, terminated=terminated, truncated=truncated)
+        if progress is not None:
+            progress(step)
+        if terminated or truncated:
+            break
+    return recorder.finish()

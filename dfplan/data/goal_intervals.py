@@ -1,6 +1,7 @@
 """Goal intervals: times between goal changes in the data, and the training window they call for."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,15 +12,21 @@ MARGIN = 4 / 3
 DEFAULT_TOKENS = 32
 
 
-def goal_intervals(goal: np.ndarray | None) -> np.ndarray:
-    """Return the control steps `[K]` between consecutive changes of the goal.
+def goal_intervals(goal: np.ndarray | None, start: Sequence[int] | np.ndarray = (0,)) -> np.ndarray:
+    """Return the control steps `[K]` between consecutive changes of the goal in an episode.
 
     Args:
-        goal: `[n+1, G]`, desired goals of one episode, or None.
+        goal: `[N, G]`, desired goals of one or more episodes, or None.
+        start: `[E]`, first row of each episode, ascending.
     """
     if goal is None:
         return NO_INTERVALS
-    return np.diff(np.flatnonzero((goal[1:] != goal[:-1]).any(axis=-1)))
+    changes = np.zeros(len(goal), bool)
+    changes[1:] = (goal[1:] != goal[:-1]).any(axis=-1)
+    changes[np.asarray(start)] = False
+    rows = np.flatnonzero(changes)
+    episode = np.searchsorted(start, rows, side="right")
+    return np.diff(rows)[episode[1:] == episode[:-1]]
 
 
 def window_tokens(intervals: np.ndarray, stride: int) -> int:

@@ -9,6 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.data.episode_rows import (
+    check_no_offset,
+    have_terminated,
+    read_rewards,
+    read_rows,
+)
 from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
 from dfplan.data.store.dataset import Dataset
 from dfplan.data.store.listing import local_ids
@@ -104,7 +110,10 @@ def open_dataset(dataset_id: str) -> Dataset:
 def _download(dataset_id: str) -> None:
     import minari
 
-    missing = f"no local dataset {dataset_id!r}; local: {', '.join(local_ids()) or 'none'}"
+    missing = (
+        f"{dataset_id!r} is no local dataset and no directory of complete shards; local: "
+        f"{', '.join(local_ids()) or 'none'}"
+    )
     missing += _collect_hint(dataset_id)
     if importlib.util.find_spec("huggingface_hub") is None:
         raise UserError(f'{missing}; to download it from Minari: pip install "dfplan[remote]"')
@@ -158,28 +167,27 @@ def load_trajectories(
     episodes = [e for e in dataset.iterate_episodes(step_arrays=step_arrays) if len(e)]
     if not episodes:
         raise UserError(f"dataset {dataset_id!r} has no steps; needed: an episode of at least one")
-    states, actions = zip(*(read_episode(e, layout, dataset_id) for e in episodes), strict=True)
-    offsets = choose_origin([np.asarray(e.actions).reshape(len(e), -1) for e in episodes])
-    check_no_offset(offsets, dataset_id)
-    reward, terminated = _read_rewards(episodes, dataset_id) if rewards else (None, None)
+    rows = read_rows(episodes, layout, dataset_id)
+    first_steps = rows.start - np.arange(len(rows.start))  # an episode has a step less than rows
+    check_no_offset(choose_origin(rows.raw_action, first_steps), dataset_id)
+    state = rows.state
     if layout.append_achieved:
-        joined = np.concatenate(states)
         dim = layout.observation_dim
-        detected_dims = find_goal_dims(joined[:, :dim], joined[:, dim:])
+        detected_dims = find_goal_dims(state[:, :dim], state[:, dim:])
         if detected_dims is not None:
             layout = layout_from_spaces(observation_space, action_space, detected_dims)
-            states = [state[:, :dim] for state in states]
-    origin = choose_origin(states) if origin is None else origin
+            state = state[:, :dim]
+    origin = choose_origin(state, rows.start) if origin is None else origin
     layout = dataclasses.replace(layout, origin=origin)
-    intervals = [goal_intervals(layout.local_goal(e.observations)) for e in episodes]
-    return from_episodes(
-        [layout.to_local(state) for state in states],
-        actions,
+    return _from_rows(
+        layout.to_local(state),
+        rows.action,
+        rows.length,
         layout,
         dataset_id=dataset_id,
-        goal_intervals=np.concatenate(intervals),
-        rewards=reward,
-        terminated=terminated,
+        goal_intervals=goal_intervals(layout.local_goal(rows.observations), rows.start),
+        reward=read_rewards(episodes, dataset_id) if rewards else None,
+        terminated=have_terminated(episodes) if rewards else None,
     )
 
 
@@ -188,7 +196,6 @@ def from_episodes(
     actions: Sequence,
     layout: Layout,
     dataset_id: str,
-    goal_intervals: np.ndarray = NO_INTERVALS,
     rewards: Sequence | None = None,
     terminated: np.ndarray | None = None,
 ) -> Trajectories:
@@ -199,18 +206,34 @@ def from_episodes(
         actions: Actions `[n+1, A]` of each episode; the last row is unused.
         layout: Layout by which observations became states.
         dataset_id: Minari id.
-        goal_intervals: `[K]`, see `Trajectories`.
         rewards: Rewards `[n+1]` of each episode, the last one unused; or None.
         terminated: `[E]` bool, whether each episode terminated; needed with rewards.
     """
-    length = np.array([len(s) for s in states], np.int64)
-    start = np.cumsum(length) - length
-    state = np.concatenate(states)
-    action = np.concatenate(actions)
+    return _from_rows(
+        np.concatenate(states),
+        np.concatenate(actions),
+        np.array([len(state) for state in states], np.int64),
+        layout,
+        dataset_id=dataset_id,
+        reward=None if rewards is None else np.concatenate(rewards),
+        terminated=terminated,
+    )
+
+
+def _from_rows(
+    state: np.ndarray,
+    action: np.ndarray,
+    length: np.ndarray,
+    layout: Layout,
+    *,
+    dataset_id: str,
+    goal_intervals: np.ndarray = NO_INTERVALS,
+    reward: np.ndarray | None = None,
+    terminated: np.ndarray | None = None,
+) -> Trajectories:
+    """Return trajectories with their fingerprint; see `Trajectories`."""
     arrays = [state, action, length]
-    reward = None
-    if rewards is not None:
-        reward = np.concatenate(rewards)
+    if reward is not None:
         arrays += [reward, np.asarray(terminated)]
     if layout.origin:
         arrays.append(np.array(layout.origin))
@@ -220,7 +243,7 @@ def from_episodes(
     return Trajectories(
         state=state,
         action=action,
-        start=start,
+        start=np.cumsum(length) - length,
         length=length,
         goal_intervals=goal_intervals,
         layout=layout,
@@ -243,72 +266,3 @@ def hash_parts(digest: Any, parts: Iterable[np.ndarray], shape: tuple[int, ...])
         if not number:
             digest.update(f"{part.dtype.str}{shape}".encode())
         digest.update(np.ascontiguousarray(part).data.cast("B") if part.size else b"")
-
-
-def _read_rewards(episodes: list, dataset_id: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return rewards `[n+1]` of each episode, and which episodes terminated, `[E]`."""
-    rewards = []
-    for episode in episodes:
-        reward = np.asarray(episode.rewards, np.float32).reshape(len(episode), 1)
-        _check_finite(f"dataset {dataset_id!r}, episode {episode.id}", "reward", reward)
-        rewards.append(np.append(reward[:, 0], np.float32(0)))
-    joined = np.concatenate([reward[:-1] for reward in rewards])
-    if joined.min() == joined.max():
-        raise UserError(
-            f"dataset {dataset_id!r}: every reward is {joined[0]:g}, so there is nothing to "
-            "maximize; plan toward states instead (data.goal 'state') or use another dataset"
-        )
-    return rewards, np.array([bool(np.asarray(e.terminations)[-1]) for e in episodes])
-
-
-def read_episode(episode, layout: Layout, dataset_id: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return checked states `[n+1, S]` and actions `[n+1, A]` of one Minari episode.
-
-    States are in the dataset's coordinates, and float64 where float32 does not hold them exactly.
-    """
-    where = f"dataset {dataset_id!r}, episode {episode.id}"
-    steps = len(episode)
-    with np.errstate(over="ignore"):  # values too large for float32 become inf, which is reported
-        try:
-            state = layout.state(episode.observations, exact=True)
-            action = np.asarray(episode.actions, np.float32).reshape(steps, layout.action_dim)
-        except (UserError, ValueError) as error:
-            raise UserError(f"{where}: {one_line(error)}") from error
-    if len(state) != steps + 1:
-        raise UserError(
-            f"{where}: {len(state)} observations for {steps} steps; needed: {steps + 1}"
-        )
-    with np.errstate(over="ignore"):
-        as_float32 = state.astype(np.float32, copy=False)
-    for name, array in (("state", as_float32), ("action", action)):
-        _check_finite(where, name, array)
-    return state, np.pad(action, ((0, 1), (0, 0)))
-
-
-def check_no_offset(offsets: Sequence[float], dataset_id: str) -> None:
-    """Check that float32 resolves actions, which unlike states have no origin.
-
-    Args:
-        offsets: Offset of each action dimension, as of `choose_origin`.
-        dataset_id: Minari id.
-
-    Raises:
-        UserError: If a dimension has an offset.
-    """
-    for dim, offset in enumerate(offsets):
-        if offset:
-            raise UserError(
-                f"dataset {dataset_id!r}: action dimension {dim} is about {offset:.12g}, too "
-                "large for float32 to resolve its changes; needed: actions without that offset, "
-                "such as displacements"
-            )
-
-
-def _check_finite(where: str, name: str, array: np.ndarray) -> None:
-    bad = ~np.isfinite(array)
-    if bad.any():
-        step, dim = map(int, np.argwhere(bad)[0])
-        raise UserError(
-            f"{where}, step {step}: {name} dimension {dim} is {array[step, dim]}; "
-            f"needed: finite numbers ({int(bad.sum())} in this episode are not)"
-        )

@@ -23,9 +23,20 @@ def full_sequence(tokens: int, steps: int) -> np.ndarray:
     return _staircase(np.zeros(tokens), steps)
 
 
-def autoregressive(tokens: int, steps: int) -> np.ndarray:
-    """Denoise each token to level 0 before the next one moves: next-token prediction."""
-    return pyramid(tokens, steps, slope=steps)
+def autoregressive(tokens: int, steps: int, first: int = 0) -> np.ndarray:
+    """Denoise each token to level 0 before the next one moves: next-token prediction.
+
+    The first token may take fewer steps than the others, `first` of them (0 for as many), as the
+    near future is almost certain: the first action is then ready sooner.
+
+    Raises:
+        UserError: If `first` is not from 0 to `steps`, or the matrix would be too large.
+    """
+    if not 0 <= first <= steps:
+        raise UserError(f"first must be from 0 to {steps}, the denoising steps, got {first}")
+    matrix = pyramid(tokens, steps, slope=steps)
+    reached = np.rint(np.linspace(0, steps, (first or steps) + 1)).astype(int)
+    return np.concatenate([matrix[reached], matrix[steps + 1 :]])
 
 
 def grouped(tokens: int, steps: int, size: int) -> np.ndarray:

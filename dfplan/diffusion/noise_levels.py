@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.types import Array, UserError, check_choice
@@ -178,6 +178,24 @@ class TwoStreamNoiseLevelSampler:
             independent=True,
         )
         return snap_to_levels((order + offset) / tokens, self.num_levels, rounding="uniform")
+
+
+def sample_prefix(
+    key: Array, rows: int, tokens: int, *, first: int, longest: int
+) -> Bool[Array, "B T"]:
+    """Draw the length of a clean prefix for each sequence, and return which tokens are in it.
+
+    Args:
+        key: PRNG key.
+        rows: Number of sequences.
+        tokens: Tokens of a sequence, including the goal's.
+        first: Index of the present, which a prefix begins with.
+        longest: Largest number of tokens after the present; the number is uniform from 0, and a
+            prefix of none is empty.
+    """
+    length = jax.random.randint(key, (rows, 1), 0, longest + 1, dtype=jnp.int32)
+    after_present = jnp.arange(tokens, dtype=jnp.int32) - first
+    return (length > 0) & (after_present >= 0) & (after_present <= length)
 
 
 def sample_goal_level(key: Array, rows: int, clean: float, missing: float) -> Float[Array, "B"]:

@@ -1,6 +1,7 @@
 """Records of evaluation episodes."""
 
 import dataclasses
+import io
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,19 @@ class Episodes:
     length: np.ndarray
     states: np.ndarray
     goals: np.ndarray | None
+
+    def to_bytes(self) -> bytes:
+        """Return the record in NumPy's NPZ format."""
+        arrays = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **{k: v for k, v in arrays.items() if v is not None})
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Episodes":
+        """Return the record that `to_bytes` wrote."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return cls(**{f.name: arrays.get(f.name) for f in dataclasses.fields(cls)})
 
 
 def join(records: list[Episodes]) -> Episodes:

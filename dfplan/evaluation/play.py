@@ -67,6 +67,7 @@ def run_episodes(
     goal_dims: tuple[int, ...] = (),
     protocol: EvaluationProtocol = SeedProtocol(),
     num_envs: int = NUM_ENVS,
+    batch: int | None = None,
 ) -> Episodes:
     """Play one episode per seed, up to `num_envs` side by side if environments can be made.
 
@@ -85,9 +86,10 @@ def run_episodes(
         goal_dims: State dimensions that a goal fixes; needed if the protocol gives goals.
         protocol: Evaluation protocol, which decides how each episode starts.
         num_envs: Largest number of environments at once; no result depends on it.
+        batch: Number of the batch of episodes to play, below `count_batches`; None for all.
 
     Returns:
-        The episodes.
+        The episodes; those of all batches, joined, are the episodes of a call for all.
 
     Raises:
         UserError: If there are no seeds, their number is not a multiple of the number of tasks,
@@ -100,6 +102,7 @@ def run_episodes(
         raise UserError(f"num_envs must be at least 1, got {num_envs}")
     tasks = assign_tasks(protocol, len(seeds))
     slices, size = _slices(len(seeds), num_envs if callable(make) else 1)
+    chosen = slices if batch is None else [slices[batch]]
     play = functools.partial(
         _play,
         agent,
@@ -110,11 +113,18 @@ def run_episodes(
         size=size,
     )
     records = []
-    for part in slices:
-        report = None if progress is None else functools.partial(_report, progress, part.start)
-        with _opened(make, protocol, count=len(seeds[part])) as envs:
-            records.append(play(envs, seeds[part], tasks[part], progress=report))
+    with _opened(make, protocol, count=len(seeds[chosen[0]])) as envs:
+        for part in chosen:
+            before = part.start - chosen[0].start
+            report = None if progress is None else functools.partial(_report, progress, before)
+            count = len(seeds[part])
+            records.append(play(envs[:count], seeds[part], tasks[part], progress=report))
     return join(records)
+
+
+def count_batches(episodes: int, num_envs: int) -> int:
+    """Return the number of batches in which `run_episodes` plays, if environments can be made."""
+    return len(_slices(episodes, num_envs)[0])
 
 
 def _slices(episodes: int, num_envs: int) -> tuple[list[slice], int]:
@@ -135,7 +145,10 @@ def _report(progress: Progress, episodes_before: int, over: int, steps: int) -> 
 def _opened(
     make: Callable[[], Any] | Any, protocol: EvaluationProtocol, count: int
 ) -> Iterator[list[Any]]:
-    """Yield new environments and close them afterwards; or the one that was passed, left open."""
+    """Yield new environments and close them afterwards; or the one that was passed, left open.
+
+    They play all slices: some take seconds to make, as they compile a robot's meshes.
+    """
     if not callable(make):
         yield [wrap_env(protocol, make)]
         return

@@ -20,6 +20,7 @@ from dfplan.export.exported import (
     file_checksum,
     program_name,
 )
+from dfplan.planner.config import TimingConfig
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.runs.run import Run
@@ -65,8 +66,10 @@ def export(
         Size of the directory in bytes.
 
     Raises:
-        UserError: If a batch size is below 1, a platform is unknown, or `out` cannot be used.
+        UserError: If a batch size is below 1, a platform is unknown, `out` cannot be used, or the
+            run's timing is that of an agent.
     """
+    _check_timing(run.config.planner.timing)
     out = Path(out)
     batches = tuple(sorted(set(batches)))
     if not batches or batches[0] < 1:
@@ -96,6 +99,19 @@ def export(
         metadata["files"] = {p.name: file_checksum(p) for p in sorted(part.iterdir())}
         (part / METADATA).write_text(json.dumps(metadata, indent=2) + "\n")
     return folder_size(out)
+
+
+def _check_timing(timing: TimingConfig) -> None:
+    """Check that the settings ask for nothing that only an agent does while the robot moves."""
+    default = TimingConfig()
+    for field in dataclasses.fields(timing):
+        value = getattr(timing, field.name)
+        valid = getattr(default, field.name)
+        if value != valid:
+            raise UserError(
+                f"planner.timing.{field.name} {value} works with an Agent only, as an exported "
+                f"planner returns whole plans and follows none; valid for an export: {valid}"
+            )
 
 
 def named_arrays(weights: Weights) -> dict[str, Array]:

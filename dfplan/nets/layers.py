@@ -117,7 +117,7 @@ class Rotation(NamedTuple):
         """
         xp = position.__array_namespace__()
         rate = np.tile(base ** (-np.arange(dim // 2) / (dim // 2)), 2).astype(np.float32)
-        angle = position.astype(np.float32)[:, None, None] * rate
+        angle = position.astype(np.float32)[:, None, None] * rate[None, None]
         return cls(xp.cos(angle), xp.sin(angle))
 
     def window(self, start: Array, width: int) -> "Rotation":

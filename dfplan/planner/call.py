@@ -112,6 +112,7 @@ class CallSampling:
             present=past[:, -1],
             prefix=call.prefix,
             extra_candidate=self._initial_tokens if self._has_extra else None,
+            pessimism=self._planner.config.goal.pessimism,
         )
 
     def sampler(self, query: Query) -> Sampler:

@@ -25,6 +25,7 @@ class Query:
         present: `[B, S]` present states, SI units.
         prefix: Committed prefix, or None. The tokens are those that follow its whole tokens.
         extra_candidate: `[B, P-q, D]` tokens of one more candidate that is not sampled, or None.
+        pessimism: Pessimism of expected returns, see `Critic.expected_return`.
     """
 
     layout: TokenLayout
@@ -34,6 +35,7 @@ class Query:
     present: Float[Array, "B S"]
     prefix: Prefix | None
     extra_candidate: Float[Array, "B P D"] | None
+    pessimism: float = 0.0
 
     @property
     def committed(self) -> int:
@@ -94,7 +96,7 @@ class Query:
         critic = self.weights.critic
         assert critic is not None
         candidates = self.with_present(tokens)
-        returns = expected_return(critic, self.weights.states, candidates)
+        returns = expected_return(critic, self.weights.states, candidates, self.pessimism)
         return returns.reshape(-1) / critic.scale
 
 

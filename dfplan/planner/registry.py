@@ -5,7 +5,10 @@ from dfplan.util.registry import Registry
 PLANNERS = Registry(
     "planner",
     "dfplan.planners",
-    {"diffusion": "dfplan.planner.diffusion_planner:DiffusionPlanner"},
+    {
+        "diffusion": "dfplan.planner.diffusion_planner:DiffusionPlanner",
+        "objects": "dfplan.planner.objects_planner:ObjectsPlanner",
+    },
 )
 """Called as `planner(model=..., config=..., horizon=..., **parameters)`; see `Planner`."""
 

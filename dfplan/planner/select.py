@@ -60,7 +60,8 @@ def interpolate(
         stride: Control steps per token.
         xp: Array library, `jax.numpy` or `numpy`.
     """
-    fraction = xp.arange(1, stride + 1, dtype=plan.dtype)[:, None] / stride
+    fraction = xp.arange(1, stride + 1, dtype=plan.dtype) / stride
+    fraction = fraction.reshape(*(1,) * (plan.ndim - 1), stride, 1)
     start = plan[..., :-1, None, :]
     end = plan[..., 1:, None, :]
     steps = (start + fraction * (end - start)).reshape(*plan.shape[:-2], -1, plan.shape[-1])

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from dfplan.util.validate import check_integers, check_numbers
+from dfplan.types import UserError
+from dfplan.util.validate import check_integers, check_numbers, set_tuple
 
 MAX_HORIZON = 100_000
 TOKENS = 1.5
@@ -13,10 +14,10 @@ TOKENS = 1.5
 class PolicyConfig:
     """Settings of the low-level policy, learned if `planner.low_level_controller` is "policy".
 
-    A target fixes the same state dimensions as a goal; without goals, it fixes those that are
-    planned.
-
     Attributes:
+        target_dims: State dimensions that a target fixes, which must be planned; empty for those of
+            a goal or, without goals, for all that are planned. An arm that moves objects steers
+            toward poses of its gripper.
         horizon: Maximum distance of a target, in control steps; 0 for one and a half tokens. It
             limits how far ahead on a plan the target can be.
         relative_dims: State dimensions that the policy sees only as the offset of the target, such
@@ -36,6 +37,7 @@ class PolicyConfig:
         UserError: If a value is out of range.
     """
 
+    target_dims: tuple[int, ...] = ()
     horizon: int = 0
     relative_dims: tuple[int, ...] = ()
     timed: bool = False
@@ -54,7 +56,10 @@ class PolicyConfig:
         check_integers(self, "policy.", minimum=1, names=["steps"])
         check_integers(self, "policy.", minimum=1, names=["batch_size"], maximum=1_000_000)
         check_numbers(self, "policy.", ["learning_rate"], high=1000.0, open_low=True)
-        object.__setattr__(self, "relative_dims", tuple(self.relative_dims))
+        for name in ("target_dims", "relative_dims"):
+            set_tuple(self, name)
+        if len(set(self.target_dims)) < len(self.target_dims):
+            raise UserError(f"policy.target_dims {list(self.target_dims)} contains a duplicate")
 
     def max_steps(self, stride: int) -> int:
         """Return the horizon in control steps.

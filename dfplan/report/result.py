@@ -1,7 +1,7 @@
 """Results of `dfplan eval`, as a report shows them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,11 @@ def _check_numbers(name: str, value: Mapping[str, float] | None, keys: Sequence[
     lacking = [key for key in keys if value is not None and key not in value]
     if lacking:
         raise UserError(f"{name!r} lacks {listed(lacking)}")
+
+
+def headline_names(metrics: Collection[str]) -> list[str]:
+    """Return those of some metrics that a table of several results shows."""
+    return [name for name in HEADLINES if name in metrics] or ["raw_return"]
 
 
 def format_interval(value: Mapping[str, float] | None, digits: int = 2) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from dfplan.types import UserError, check_choice
-from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer
+from dfplan.util.validate import check_integers, check_numbers, invalid, is_integer, set_tuple
 
 FRAMES = ("last", "stack")
 GOALS = ("state", "reward")
@@ -96,7 +96,7 @@ class DataConfig:
                 "data.split_at_chance needs goal states; valid with it: data.goal state"
             )
         for name in ("plan_dims", "rest_dims"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            set_tuple(self, name)
         if self.plan_dims and self.goal == "reward":
             raise UserError(
                 f"data.goal 'reward' needs plans of whole states, not of data.plan_dims "
@@ -111,9 +111,5 @@ class DataConfig:
     @property
     def needs_memory(self) -> tuple[str, ...]:
         """Settings that need the whole dataset in memory, as the user would write them."""
-        settings = {
-            "data.stitch": self.stitch,
-            "data.split_at_chance": self.split_at_chance,
-            "data.goal reward": self.goal == "reward",
-        }
+        settings = {"data.stitch": self.stitch, "data.goal reward": self.goal == "reward"}
         return tuple(name for name, is_set in settings.items() if is_set)

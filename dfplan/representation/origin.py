@@ -1,7 +1,5 @@
 """Origin: offsets subtracted from float64 states before they become float32, such as UTM's."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from dfplan.representation.spread import Spread, float32_resolution
@@ -14,26 +12,26 @@ STILL = 1e-4
 """Typical step, in standard deviations, of a dimension that never changes within an episode."""
 
 
-def choose_origin(states: Sequence[np.ndarray]) -> tuple[float, ...]:
+def choose_origin(states: np.ndarray, start: np.ndarray) -> tuple[float, ...]:
     """Return the origin of each state dimension; empty if float32 resolves all of them.
 
     A dimension gets an origin, the center of its range, if float32 numbers are too coarse for its
     typical change per step, and an offset is the reason. All others have the origin 0.
 
     Args:
-        states: States `[n, S]` of each episode, in the precision of the dataset.
+        states: States `[N, S]` of episodes, one after the other, in the precision of the dataset.
+        start: `[E]`, first row of each episode.
     """
-    if all(state.dtype == np.float32 for state in states):
+    if states.dtype == np.float32:
         return ()
-    low = np.min([state.min(axis=0) for state in states], axis=0).astype(np.float64)
-    high = np.max([state.max(axis=0) for state in states], axis=0).astype(np.float64)
+    low = states.min(axis=0).astype(np.float64)
+    high = states.max(axis=0).astype(np.float64)
     dims = np.flatnonzero(_has_offset(low, high))
     if not len(dims):
         return ()
-    columns = np.concatenate([state[:, dims] for state in states]).astype(np.float64, copy=False)
-    is_first = np.zeros(len(columns), bool)
-    is_first[np.cumsum([0, *map(len, states[:-1])])] = True
-    spread = Spread.measure(columns, is_first)
+    is_first = np.zeros(len(states), bool)
+    is_first[start] = True
+    spread = Spread.measure(states[:, dims].astype(np.float64), is_first)
     origin = np.zeros(len(low))
     origin[dims] = origin_of_range(low[dims], high[dims], spread)
     return tuple(origin.tolist()) if origin.any() else ()

@@ -19,6 +19,7 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.check import check_same_networks
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
+from dfplan.types import UserError
 from dfplan.util.registry import parse_spec
 from dfplan.util.versions import installed_versions
 from dfplan.value.dataset import learn_critic
@@ -105,12 +106,22 @@ def learn_policy(
     policy = fit_policy(
         training_arrays,
         run.config.policy,
-        target_dims=run.layout.goal_dims or run.model.layout.planned_dims,
+        target_dims=_target_dims(run),
         stride=run.config.data.stride,
         seed=run.config.training.seed,
         progress=progress,
     )
     return dataclasses.replace(run, policy=policy)
+
+
+def _target_dims(run: Run) -> tuple[int, ...]:
+    """Return the state dimensions that a target of the low-level policy fixes."""
+    planned = run.model.layout.planned_dims
+    for dim in run.config.policy.target_dims:
+        if dim not in planned:
+            valid = ", ".join(map(str, planned))
+            raise UserError(f"policy.target_dims {dim} is not planned; valid: {valid}")
+    return run.config.policy.target_dims or run.layout.goal_dims or planned
 
 
 def get_dynamics(run: Run) -> LinearDynamics:

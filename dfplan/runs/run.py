@@ -19,6 +19,7 @@ from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
 from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories, open_dataset
+from dfplan.data.shards.chance import split_shards_at_chance
 from dfplan.data.shards.layout import is_shards
 from dfplan.data.shards.open import choices_of
 from dfplan.data.shards.read import ShardedTrajectories
@@ -192,8 +193,9 @@ class Run:
         if self.config.data.source != "stream":
             return self.load_data()
         data = load_source(self.config.data, self.task.dataset, choices_of(self.layout))
+        assert isinstance(data, ShardedTrajectories)
         self.check_dataset(data)
-        return data
+        return split_shards_at_chance(data) if self.config.data.split_at_chance else data
 
     def check_sizes(self, dataset_id: str) -> None:
         """Check the number of states and actions of a dataset, before it is read.

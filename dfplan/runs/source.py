@@ -19,6 +19,12 @@ from dfplan.util.registry import parse_spec
 COPIES = 4
 """Copies of the data that loading and normalizing them may hold at once."""
 GIGABYTE = 1e9
+WHY = {
+    "data.stitch": "its graph has an entry per row",
+    "data.goal": "its critic and the quantiles of returns are fitted to all rows at once",
+    "planner.low_level_controller": "its policy is fitted to all rows at once",
+}
+"""Why settings need it, by name."""
 Notice = Callable[[str], None]
 """Function that is called with a line for the user."""
 
@@ -40,7 +46,8 @@ def choose_source(config: Config, dataset_id: str, notice: Notice) -> Config:
     needs = needs_memory(config)
     if config.data.source == "stream" and needs:
         raise UserError(
-            f"{needs[0]} needs the whole dataset in memory; valid with it: data.source memory"
+            f"{needs[0]} needs the whole dataset in memory ({WHY[needs[0].split()[0]]}); valid "
+            "with it: data.source memory"
         )
     if config.data.source != "auto":
         return config

@@ -1,6 +1,7 @@
 """Fleet: what all robots of a server share: a run and its compiled programs."""
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,23 +9,21 @@ import numpy as np
 
 from dfplan import __version__
 from dfplan.agent import Agent
+from dfplan.control.chunk import ChunkMaker, continue_plans
+from dfplan.control.chunk_program import ChunkProgram
 from dfplan.control.inputs import MAX_SEED, as_goals, check_goals
+from dfplan.control.low_level import takes_library
 from dfplan.control.plausible_range import PlausibleRange
 from dfplan.planner.plan import Weights
+from dfplan.runs.follow import load_dynamics, load_tracker
 from dfplan.runs.run import Run
+from dfplan.serve.dialects import Dialect, OpenPi
 from dfplan.serve.robot import Robot
 from dfplan.serve.settings import BatchSettings, RobotSettings
 from dfplan.serve.shared_planner import SharedPlanner
+from dfplan.types import one_line
 from dfplan.util.versions import installed_versions
 from dfplan.wire import keys
-
-DIALECT = (
-    "openpi",
-    "endpoint: infer, reset",
-    "session_id: a new one begins an episode",
-    "reset: true begins an episode",
-)
-"""Protocols and extensions that the server understands; the first two as in vLLM-Omni."""
 
 
 class Fleet:
@@ -36,6 +35,7 @@ class Fleet:
         name: Name of the run, for the metadata.
         settings: What every robot gets.
         goal: Goal of requests without one; empty for none.
+        dialect: Form of the messages.
         batches: How plans share the machine.
         on_batch: Function that is called with the size of each batch of plans.
 
@@ -51,6 +51,7 @@ class Fleet:
         name: str,
         settings: RobotSettings = RobotSettings(),
         goal: Sequence[float] = (),
+        dialect: Dialect = OpenPi(),
         batches: BatchSettings = BatchSettings(),
         on_batch: Callable[[int], object] = lambda size: None,
     ):
@@ -59,6 +60,8 @@ class Fleet:
         self._weights = weights
         self._name = name
         self._settings = dataclasses.replace(settings, action_horizon=horizon)
+        self._dialect = dialect
+        self._chunk_maker: ChunkMaker = continue_plans
         self._count = 0
         self._goal: np.ndarray | None = None
         if goal:
@@ -72,14 +75,28 @@ class Fleet:
         )
 
     def compile(self) -> None:
-        """Compile all that a request may need, so that no request waits for the compiler."""
+        """Compile all that a request may need, so that no request waits for the compiler.
+
+        Warns if chunks must be made in NumPy, as the low-level controller cannot be compiled.
+        """
         self._new_agent(seed=0).compile()
+        self._chunk_maker = self._make_chunk_program()
+        try:
+            self._new_agent(seed=0).compile()
+        except TypeError as error:  # what JAX raises where NumPy is given its arrays
+            self._chunk_maker = continue_plans
+            name = self._run.config.planner.low_level_controller
+            warnings.warn(
+                f"low-level controller {name!r} cannot be compiled by JAX, so that chunks take "
+                f"longer: {one_line(error)}",
+                stacklevel=2,
+            )
 
     def new_robot(self) -> Robot:
         """Return a robot with the next seed."""
         seed = (self._settings.seed + self._count) % (MAX_SEED + 1)
         self._count += 1
-        return Robot(self._new_agent(seed), self._settings, self._goal)
+        return Robot(self._new_agent(seed), self._settings, self._goal, self._dialect)
 
     def close(self) -> None:
         """Stop planning once all requested plans are made."""
@@ -87,11 +104,11 @@ class Fleet:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the server tells a robot that connects."""
+        """What the server tells a robot that connects, in the form of the dialect."""
         run = self._run
         layout = run.layout
         hz = self._settings.control_hz
-        return {
+        metadata = {
             "server": f"dfplan {__version__}",
             "run": self._name,
             "task": run.task.name,
@@ -111,9 +128,30 @@ class Fleet:
                 "may_be_missing": run.config.planner.sensing.missing,
             },
             "replan_every": run.config.planner.replan_every,
-            "dialect": list(DIALECT),
             "versions": installed_versions(),
         }
+        return self._dialect.metadata(metadata)
+
+    def _make_chunk_program(self) -> ChunkMaker:
+        """Return a compiled maker of chunks, or one in NumPy if the tracker needs NumPy."""
+        run = self._run
+        tracker = load_tracker(run)
+        if tracker is not None and not takes_library(tracker):
+            return continue_plans
+        return ChunkProgram(
+            run.make_planner(),
+            self._weights,
+            run.layout,
+            capacity=self._settings.action_horizon,
+            tracker=tracker,
+            dynamics=load_dynamics(run),
+        )
 
     def _new_agent(self, seed: int) -> Agent:
-        return Agent.from_run(self._run, self._weights, seed=seed, plan_maker=self._planner)
+        return Agent.from_run(
+            self._run,
+            self._weights,
+            seed=seed,
+            plan_maker=self._planner,
+            chunk_maker=self._chunk_maker,
+        )

@@ -7,6 +7,7 @@ import numpy as np
 
 from dfplan.representation.flatten import is_dict_shape
 from dfplan.representation.layout import GOAL_KEYS, Layout
+from dfplan.serve.dialects import Dialect, OpenPi
 from dfplan.types import UserError, check_choice, listed
 from dfplan.util.flags import as_flag
 from dfplan.wire import keys
@@ -65,18 +66,20 @@ TEXT = _Field(str, "text")
 NAME = _Field((str, int), "text or an integer")
 
 
-def read_request(message: Any, layout: Layout) -> Request:
+def read_request(message: Any, layout: Layout, dialect: Dialect = OpenPi()) -> Request:
     """Return the request in a decoded message.
 
     Args:
         message: Decoded message.
         layout: Observation layout of the run.
+        dialect: Form of the message.
 
     Raises:
         UserError: If it is not a dict, an entry is not valid, or the observation is missing.
     """
     if not isinstance(message, dict):
         raise UserError(f"the request is of type {type(message).__name__}; needed: a dict")
+    message = dialect.request(message)
     endpoint = _entry(message, keys.ENDPOINT, TEXT) or keys.INFER
     check_choice(keys.ENDPOINT, endpoint, ENDPOINTS)
     is_reset = endpoint == keys.RESET
@@ -96,7 +99,7 @@ def read_request(message: Any, layout: Layout) -> Request:
 def _entry(message: dict[Any, Any], key: str, field: _Field) -> Any:
     """Return an optional entry as a Python value; None if it is missing."""
     value = message.get(key)
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.size == 1):
         value = value.item()
     if value is None or (isinstance(value, field.types) and not isinstance(value, bool)):
         return value

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
+from dfplan.serve.dialects import Dialect, OpenPi
 from dfplan.serve.request import Request, read_request
 from dfplan.serve.settings import RobotSettings
 from dfplan.types import UserError
@@ -22,20 +23,27 @@ class Robot:
         agent: Agent of this robot alone.
         settings: What every robot gets; the action horizon must be set.
         default_goal: Goal `[G]` of requests without one, or None.
+        dialect: Form of the messages.
     """
 
     def __init__(
-        self, agent: Agent, settings: RobotSettings, default_goal: np.ndarray | None = None
+        self,
+        agent: Agent,
+        settings: RobotSettings,
+        default_goal: np.ndarray | None = None,
+        dialect: Dialect = OpenPi(),
     ):
         self._agent = agent
         self._settings = settings
         self._default_goal = default_goal
+        self._dialect = dialect
+        self._executed = settings.execution_horizon  # unless a request says otherwise
         self._session_id: str | int | None = None
         self._is_new = True  # no request has begun an episode yet
         self._last_total_ms: float | None = None
 
-    def answer(self, message: bytes, received: float) -> bytes:
-        """Return the reply to a message.
+    def answer(self, message: bytes, received: float) -> bytes | str:
+        """Return the reply to a message, which some dialects send as text.
 
         Args:
             message: Encoded request.
@@ -44,16 +52,16 @@ class Robot:
         Raises:
             UserError: If the message is not valid, or the agent refuses its observation or goal.
         """
-        request = read_request(unpack(message), self._agent.layout)
+        request = read_request(unpack(message), self._agent.layout, self._dialect)
         self._begin_episode(request)
         if request.endpoint == keys.RESET:
-            return pack({keys.STATUS: keys.RESET_DONE})
+            return self._dialect.reset_reply
         reply = self._act(request)
         now = time.perf_counter()
         reply[keys.SERVER_TIMING] = {keys.INFER_MS: 1000 * (now - received)}
         if self._last_total_ms is not None:
             reply[keys.SERVER_TIMING][keys.PREV_TOTAL_MS] = self._last_total_ms
-        return pack(reply)
+        return pack(self._dialect.reply(reply))
 
     def sent(self, received: float) -> None:
         """Record that the reply to the message received at that time has been sent."""
@@ -72,17 +80,14 @@ class Robot:
     def _act(self, request: Request) -> dict[str, Any]:
         agent = self._agent
         layout = agent.layout
-        settings = self._settings
         goal = self._goal(request)
-        executed = request.executed
+        length = self._length(request)
+        executed = self._executed if request.executed is None else request.executed
         started = time.perf_counter()
-        chunk = agent.act_chunk(
-            request.observation,
-            goal,
-            length=self._length(request),
-            executed=settings.execution_horizon if executed is None else executed,
-        )
+        chunk = agent.act_chunk(request.observation, goal, length=length, executed=executed)
         infer_ms = 1000 * (time.perf_counter() - started)
+        if self._dialect.executes_chunks:
+            self._executed = length
         actions = chunk.actions.reshape(len(chunk.actions), layout.action_dim)
         reply: dict[str, Any] = {
             keys.ACTIONS: np.asarray(actions, np.float32),

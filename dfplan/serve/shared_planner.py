@@ -41,8 +41,9 @@ class SharedPlanner(PlanMaker):
     Calls wait in one queue. A worker takes the first one and those that follow within `wait_ms`, up
     to `size`, and makes their plans in one batch, which `BatchPlanner` pads to sizes that are
     compiled in advance. On a CPU, where each plan is a program of its own, a batch is one plan by
-    default and there is a worker for each core. Plans depend on their own inputs alone, so an agent
-    gets those that it would make by itself: bit for bit on a CPU, elsewhere up to rounding.
+    default: agents then make their plans in their own threads, as many at a time as there are
+    cores. Plans depend on their own inputs alone, so an agent gets those that it would make by
+    itself: bit for bit on a CPU, elsewhere up to rounding.
 
     Args:
         planner: Planner.
@@ -68,12 +69,9 @@ class SharedPlanner(PlanMaker):
         self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._is_open = True
         self._lock = threading.Lock()  # so that no call follows the end of the queue
-        self._workers = [
-            threading.Thread(target=self._work, name=f"dfplan-plans-{i}", daemon=True)
-            for i in range(cores() if self.size == 1 else 1)
-        ]
-        for worker in self._workers:
-            worker.start()
+        self._slots = threading.Semaphore(cores())  # for plans in agents' own threads
+        if self.size > 1:
+            threading.Thread(target=self._work, name="dfplan-plans", daemon=True).start()
 
     def make_plans(
         self,
@@ -119,18 +117,22 @@ class SharedPlanner(PlanMaker):
         return self._planner.compile(max(size, batch))
 
     def close(self) -> None:
-        """Refuse further calls; the workers end once all earlier ones are answered."""
+        """Refuse further calls; the worker ends once all earlier ones are answered."""
         with self._lock:
             self._is_open = False
-            for _ in self._workers:
-                self._queue.put(None)
+            self._queue.put(None)
 
     def _wait(self, call: Call) -> Any:
-        """Return the result of a call, once a worker has made it."""
+        """Return the result of a call, once this thread or the worker has made it."""
         with self._lock:
             if not self._is_open:
                 raise UserError("the server has stopped")
-            self._queue.put(call)
+            if self.size > 1:
+                self._queue.put(call)
+        if self.size > 1:
+            return call.result.result()
+        with self._slots:
+            self._answer([call])
         return call.result.result()
 
     def _make(self, inputs: PlanInputs) -> Callable[[slice], Plan]:

@@ -6,7 +6,8 @@ observation of the goal state. An episode counts as a success if the success fla
 is set. The published numbers are means over 50 episodes per task, so 250 in all.
 
 The environments draw from NumPy's global generator: the noise of starts and goals at the reset, and
-the exits of teleporters at any step.
+the exits of teleporters at any step. Resets also take random actions from the environment's action
+space, which the manipulation suite makes anew, and so without a seed, at every access.
 
 Deviation: OGBench seeds nothing per episode. Here each episode has a seed of its own, so that it
 can be repeated alone; it also seeds the global generator.
@@ -42,15 +43,19 @@ class OGBenchProtocol:
             raise UserError(f"protocol ogbench needs at least 1 task, got {self.task_count}")
 
     def wrap(self, env: Any) -> OwnGlobalRandom:
-        """Return the environment with a global random state of its own."""
+        """Return the environment with a global random state and an action space of its own."""
+        _keep_action_space(env.unwrapped)
         return OwnGlobalRandom(env)
 
     def reset(self, env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode of a task; the same seed gives the same episode."""
-        # Resets take random actions from the environment's own action space, which
-        # `reset(seed=...)` does not seed.
-        env.unwrapped.action_space.seed(seed)
-        return env.reset(seed=seed, options={"task_id": task})
+        """Begin an episode of a task; the same seed gives the same episode.
+
+        It does not depend on earlier episodes of the environment either. A first reset may: what it
+        leaves behind, such as the friction of a drawer that was locked, changes the last bits of
+        MuJoCo's solution. After a second one, only the seed matters.
+        """
+        _reset(env, seed, task)
+        return _reset(env, seed, task)
 
     def goal_observation(self, info: Mapping[str, Any]) -> Any:
         """Return `info["goal"]`.
@@ -64,3 +69,16 @@ class OGBenchProtocol:
                 f"info has: {', '.join(map(str, info)) or 'nothing'}"
             )
         return info["goal"]
+
+
+def _reset(env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
+    env.unwrapped.action_space.seed(seed)  # `reset(seed=...)` does not seed it.
+    return env.reset(seed=seed, options={"task_id": task})
+
+
+def _keep_action_space(env: Any) -> None:
+    """Let an environment that makes its action space anew at every access keep one, to seed it."""
+    space = env.action_space
+    if env.action_space is not space:
+        kind = type(env)
+        env.__class__ = type(kind.__name__, (kind,), {"action_space": space})

@@ -14,6 +14,7 @@ from dfplan.diffusion.noise_levels import (
     HistoryNoiseConfig,
     NoiseLevelSampler,
     TwoStreamNoiseLevelSampler,
+    sample_prefix,
 )
 from dfplan.diffusion.parametrize import WEIGHTS, loss_weight, target, to_eps
 from dfplan.model import Model
@@ -23,6 +24,9 @@ from dfplan.types import Array, PyTree, UserError, check_choice
 from dfplan.util.validate import check_integers
 
 LOSSES = ("denoising", "consistency")
+MAX_PREFIX = 10_000
+PREFIX_STREAM = 2
+"""Number of the PRNG stream of clean prefixes, apart from those of the noise levels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +51,9 @@ class ObjectiveConfig:
         consistency_steps: Steps K of "consistency", whose lower level is lower by 1 / K.
         history: Noise levels of the history stream; ignored with a single stream, and by
             "teacher_forcing" and "regression", whose history is clean.
+        prefix_tokens: Longest clean prefix, for real-time chunking: the first tokens after the
+            present, a random number from 0 to this one in each sequence, are clean, and only those
+            after them are learned (arXiv 2512.05964). 0 for none.
 
     Raises:
         UserError: If a value is unknown or out of range, or settings exclude each other.
@@ -58,6 +65,7 @@ class ObjectiveConfig:
     loss: str = "denoising"
     consistency_steps: int = 8
     history: HistoryNoiseConfig = HistoryNoiseConfig()
+    prefix_tokens: int = 0
 
     def __post_init__(self):
         check_choice("training.objective.paradigm", self.paradigm, PARADIGMS)
@@ -75,6 +83,8 @@ class ObjectiveConfig:
             )
         if self.loss == "consistency":
             self._check_consistency()
+        names = ["prefix_tokens"]
+        check_integers(self, "training.objective.", minimum=0, names=names, maximum=MAX_PREFIX)
 
     def _check_consistency(self) -> None:
         if not self.two_stream:
@@ -216,15 +226,25 @@ def _sample_levels(key: Array, model: Model, config: ObjectiveConfig, batch: Bat
     if not config.two_stream:
         sampler = NoiseLevelSampler(config.paradigm, num_levels)
         level = sampler.sample(key, rows, length, has_goal=has_goal)
-        return Noised(batch.tokens, jnp.where(batch.valid, level, 1.0))
-    k_history, k_target = jax.random.split(key)
-    sampler = config.two_stream_noise_levels(num_levels)
-    history_level = sampler.sample_history(k_history, rows, length, has_goal=has_goal)
-    target_level = sampler.sample_targets(k_target, rows, length)
-    level = jnp.concatenate([history_level, target_level], axis=1)
-    tokens = jnp.concatenate([batch.tokens, batch.tokens], axis=1)
-    valid = jnp.concatenate([batch.valid, batch.valid], axis=1)
-    return Noised(tokens, jnp.where(valid, level, 1.0))
+        streams = 1
+    else:
+        k_history, k_target = jax.random.split(key)
+        sampler = config.two_stream_noise_levels(num_levels)
+        history_level = sampler.sample_history(k_history, rows, length, has_goal=has_goal)
+        target_level = sampler.sample_targets(k_target, rows, length)
+        level = jnp.concatenate([history_level, target_level], axis=1)
+        streams = 2
+    if config.prefix_tokens:
+        is_known = sample_prefix(
+            jax.random.fold_in(key, PREFIX_STREAM),
+            rows,
+            length,
+            first=int(has_goal),
+            longest=config.prefix_tokens,
+        )
+        level = jnp.where(jnp.tile(is_known, streams), 0.0, level)
+    valid = jnp.tile(batch.valid, streams)
+    return Noised(jnp.tile(batch.tokens, (1, streams, 1)), jnp.where(valid, level, 1.0))
 
 
 def _evaluate(

@@ -4,10 +4,11 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 TERMINATION = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end a process without cleanup unless it handles them."""
-Handler = Callable[[int, object], None] | signal.Handlers
+Handler = Callable[[int, Any], Any] | int | signal.Handlers
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,6 +51,27 @@ def deadly_signals() -> Iterator[None]:
     before stays ignored.
     """
     with _handlers(dict.fromkeys(_heeded(), signal.SIG_DFL)):
+        yield
+
+
+@contextlib.contextmanager
+def kept_handlers() -> Iterator[None]:
+    """Restore the handlers of Ctrl-C, SIGTERM and SIGHUP, which a library may replace."""
+    numbers = (signal.SIGINT, *TERMINATION)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    with _handlers({n: handler for n, handler in handlers.items() if handler is not None}):
+        yield
+
+
+@contextlib.contextmanager
+def heeded_ctrl_c() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGINT, also if it was ignored before.
+
+    A process that was started in the background inherits that SIGINT is ignored, although it may be
+    the only way to interrupt it.
+    """
+    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    with _handlers({signal.SIGINT: signal.default_int_handler} if is_ignored else {}):
         yield
 
 

@@ -1,8 +1,10 @@
 """Several processes that train one run: process 0 leads, and writes the run's files."""
 
+import atexit
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -20,6 +22,13 @@ LAUNCHERS = {"SLURM_STEP_NUM_TASKS": "slurm", "OMPI_COMM_WORLD_SIZE": "ompi"}
 """JAX's name of each launcher, by the environment variable with its number of processes."""
 PATIENCE_S = 7 * 24 * 3600
 """Longest time for which the others wait while process 0 prepares a run."""
+HEARTBEAT_S = 20
+"""Time without a sign of life after which a process counts as dead; JAX's own is 100 s.
+
+Signs are sent by a thread of their own, also while a process computes.
+"""
+LOST = 2
+"""Exit code of a process that has lost another one, that of a `UserError`."""
 MESSAGE_BYTES = 4096
 MAX_PORT = 65535
 OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
@@ -85,9 +94,11 @@ def from_leader(action: Callable[[], str]) -> str:
         except BaseException as error:
             reply["error"] = one_line(error)
             failure = error
-    # A barrier first, as it waits as long as needed and a collective does not.
-    ocp.multihost.get_barrier_sync_fn()(key="dfplan", timeout_ms=PATIENCE_S * 1000)
-    reply = _broadcast(reply)
+    with others_needed():
+        # A barrier first, as it waits as long as needed and a collective does not.
+        with _interruptible_wait():
+            ocp.multihost.get_barrier_sync_fn()(key="dfplan", timeout_ms=PATIENCE_S * 1000)
+        reply = _broadcast(reply)
     if failure is not None:
         raise failure
     if "error" in reply:
@@ -130,10 +141,30 @@ def others_needed() -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1 or OUT_OF_MEMORY in str(error):
             raise
+        atexit.register(_leave_at_once)
         raise UserError(
             f"another process has ended or cannot be reached ({one_line(error)}); "
             "see its own message, and resume with all processes"
         ) from error
+
+
+@contextlib.contextmanager
+def _interruptible_wait() -> Iterator[None]:
+    """Let signals end a process that waits for process 0, which has begun nothing yet."""
+    if is_leader():
+        yield
+        return
+    with deadly_signals():
+        yield
+
+
+def _leave_at_once() -> None:
+    """End this process, which has lost another one, before JAX waits for that one at exit."""
+    if jax.distributed.is_initialized():
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(LOST)
 
 
 def _launcher() -> str | None:
@@ -149,7 +180,7 @@ def _initialize(**options: object) -> None:
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         with deadly_signals():  # it may wait for minutes, and nothing has been begun
-            jax.distributed.initialize(**options)  # pyright: ignore[reportArgumentType]
+            jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT_S, **options)  # pyright: ignore[reportArgumentType]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"the processes cannot reach each other: {one_line(error)}") from error
     except KeyError as error:  # of JAX's detection, such as under Open MPI 5

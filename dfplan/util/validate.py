@@ -1,7 +1,8 @@
 """Checks of settings; errors name the setting, its value and the valid ones."""
 
+import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any
 
@@ -89,3 +90,17 @@ def check_numbers(
 def invalid(name: str, value: Any, valid: str) -> UserError:
     """Return the error for a setting that is out of range."""
     return UserError(f"{name} must be {valid}, got {value!r}")
+
+
+@contextlib.contextmanager
+def naming(setting: str) -> Iterator[None]:
+    """Begin the message of any `UserError` with the name of a setting."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{setting}: {error}") from error
+
+
+def set_tuple(config: Any, name: str) -> None:
+    """Turn a sequence in a frozen dataclass into a tuple, so that it stays hashable."""
+    object.__setattr__(config, name, tuple(getattr(config, name)))

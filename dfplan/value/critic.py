@@ -53,11 +53,16 @@ class Critic:
         log = self._evaluate_members("value", state)[..., 1]
         return self.scale * jnp.exp(jnp.clip(log, *LOG_SPREAD_BOUNDS))
 
-    def expected_return(self, states: Float[Array, "*b T S"]) -> Float[Array, "*b"]:
+    def expected_return(
+        self, states: Float[Array, "*b T S"], pessimism: float = 0.0
+    ) -> Float[Array, "*b"]:
         """Return the expected return of plans: discounted rewards plus the value of the last state.
 
         Rewards after a step are weighted by the probability that it does not terminate the episode.
-        The result is the mean over members.
+
+        Args:
+            states: Plans.
+            pessimism: Standard deviations over the members that are subtracted from their mean.
         """
         steps = jnp.concatenate([states[..., :-1, :], states[..., 1:, :]], axis=-1)
         outputs = self._evaluate_members("step", steps)
@@ -66,7 +71,9 @@ class Critic:
         total = self.value(states[..., -1, :])
         for j in reversed(range(steps.shape[-2])):
             total = reward[..., j] + continuation[..., j] * total
-        return total.mean(axis=0)
+        if not pessimism:
+            return total.mean(axis=0)
+        return total.mean(axis=0) - pessimism * total.std(axis=0)
 
     def _evaluate_members(self, name: str, x: Array) -> Array:
         return jax.vmap(lambda nets: apply_mlp(nets, x, prefix=f"{name}/"))(self.nets)

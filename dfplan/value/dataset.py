@@ -45,11 +45,14 @@ def return_quantiles(
 
 
 def expected_return(
-    critic: Critic | None, states: Normalizer, plans: Float[Array, "*b T S"]
+    critic: Critic | None,
+    states: Normalizer,
+    plans: Float[Array, "*b T S"],
+    pessimism: float = 0.0,
 ) -> Float[Array, "*b"]:
-    """Return the expected return of plans, states in SI units."""
+    """Return the expected return of plans, states in SI units; see `Critic.expected_return`."""
     assert critic is not None
-    return critic.expected_return(states.encode_input(plans))
+    return critic.expected_return(states.encode_input(plans), pessimism)
 
 
 def _training_data(

@@ -16,7 +16,7 @@ class Returns(NamedTuple):
     Attributes:
         observed: `[N]`, sum of discount^k r_k from the row's step to the last of its episode.
         bootstrap_weight: `[N]`, discount^n for the n steps left in the episode; 0 if it terminates.
-        last_row: `[N]`, last row of the episode.
+        last_row: `[N]`, last row of the episode, whose value that weight multiplies.
         is_informative: `[N]` bool, false on the last rows of truncated episodes, whose return is
             entirely unknown.
         token_reward: `[N]`, the same sum over the next `stride` steps.
@@ -71,6 +71,27 @@ def compute_returns(
         next_row=next_row,
         terminates=in_terminated & (next_row == last_row),
         is_complete=(steps == stride) | in_terminated,
+    )
+
+
+def back_up(returns: Returns, *, discount: float, steps: int) -> Returns:
+    """Return the returns of all rows, with the value of the state after `steps` steps as the rest.
+
+    Where fewer steps are left in the episode, nothing changes.
+
+    Args:
+        returns: Returns up to the ends of episodes.
+        discount: Discount per control step, that of `returns`.
+        steps: Control steps of observed rewards.
+    """
+    row = np.arange(len(returns.observed))
+    reached = np.minimum(row + steps, returns.last_row)
+    ends = reached == returns.last_row
+    weight = discount ** (reached - row)
+    return returns._replace(
+        observed=returns.observed - np.where(ends, 0.0, weight * returns.observed[reached]),
+        bootstrap_weight=np.where(ends, returns.bootstrap_weight, weight),
+        last_row=reached,
     )
 
 

@@ -5,6 +5,8 @@
 
 from typing import Any
 
+from dfplan_envs.locomotion.tasks import LOCOMOTION_TASKS
+from dfplan_envs.ogbench.manipulation.tasks import MANIPULATION_TASKS
 from dfplan_envs.ogbench.tasks import OGBENCH_TASKS
 
 SCORES: dict[str, dict[str, float]] = {
@@ -122,7 +124,7 @@ def _make_tasks() -> dict[str, dict[str, Any]]:
         "dataset": "dfplan/pointmaze-v0",
         "checkpoint": "",
     }
-    return tasks | {"tmaze": TMAZE} | OGBENCH_TASKS
+    return tasks | {"tmaze": TMAZE} | OGBENCH_TASKS | MANIPULATION_TASKS | LOCOMOTION_TASKS
 
 
 TASKS: dict[str, dict[str, Any]] = _make_tasks()

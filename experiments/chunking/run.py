@@ -5,7 +5,7 @@ Delays are simulated in control steps, so the results do not depend on the machi
 
 import argparse
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,12 @@ REACHER_SETTINGS = {
     "planner.replan_every": 4,
     "planner.goal.tolerance": 0.02,
 }
+PREFIX = {"training.objective.prefix_tokens": 3}
+"""Training with clean prefixes of up to three tokens: 9 control steps, just above the delays."""
+REACHER_RUNS = {"reacher": {}, "reacher-prefix": PREFIX}
 TASKS = {
     "reacher": Motion(rates=(6, 7), period=0.02),
+    "reacher-prefix": Motion(rates=(6, 7), period=0.02),
     "pointmaze-umaze": Motion(rates=(2, 3), period=0.01),
 }
 
@@ -80,7 +84,7 @@ def measure_task(
     """Measure what is not measured yet of a task."""
     run, weights = load(name, runs)
     for delay in delays:
-        for execution in EXECUTIONS if delay else EXECUTIONS[:1]:
+        for execution in _executions(name, delay):
             settings = {"execution": execution, "delay": delay}
             measure_once(
                 out / f"{execution}-{delay}.json",
@@ -91,19 +95,28 @@ def measure_task(
 
 def load(name: str, runs: Path) -> tuple[Run, Weights]:
     """Return the pretrained run of a task, or train that of Reacher."""
-    resolved = resolve_run(train_reacher(runs / name) if name == "reacher" else name)
+    if name in REACHER_RUNS:
+        name = str(train_reacher(runs / name, REACHER_RUNS[name]))
+    resolved = resolve_run(name)
     return resolved.run, resolved.load_weights()
 
 
-def train_reacher(run: Path) -> Path:
+def train_reacher(run: Path, settings: Mapping[str, Any]) -> Path:
     """Train a planner with diffused actions for Reacher, unless the run exists."""
     if REACHER.dataset not in local_ids():
         controller = functools.partial(reacher.Controller, **CONTROLLER)
         collect(REACHER.env, REACHER.dataset, steps=60 * 50, policy=controller)
     if not run.exists():
-        config = make_config(REACHER, "small").override(REACHER_SETTINGS)
+        config = make_config(REACHER, "small").override({**REACHER_SETTINGS, **settings})
         train(REACHER, config, run, goal_dims=(8, 9), goal_value=(0.0, 0.0))
     return run
+
+
+def _executions(name: str, delay: int) -> Sequence[str]:
+    """Return the executions to measure; training with prefixes concerns committed ones."""
+    if not delay:
+        return EXECUTIONS[:1]
+    return ("committed",) if name == "reacher-prefix" else EXECUTIONS
 
 
 def result_table(folder: Path) -> str:

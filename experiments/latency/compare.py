@@ -12,9 +12,11 @@ from dfplan.diffusion.config import DiffusionConfig
 from dfplan.evaluation.bench import bench_training, plan_flops, random_history, timed
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
-from dfplan.planner.config import GoalConfig, PlannerConfig, SamplingConfig
+from dfplan.planner.conditioning_config import GoalConfig
+from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import Weights
+from dfplan.planner.sampling_config import SamplingConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import DataConfig, TokenLayout

@@ -5,6 +5,7 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 
+from experiments.common.jobs import add_ray_options, open_executor
 from experiments.common.protocol import MAZES
 from experiments.common.stages import run_stages, stage_parser
 from experiments.maze2d.ablate import ablate
@@ -20,14 +21,14 @@ from experiments.maze2d.references.measure import measure_references
 from experiments.maze2d.study import Study
 from experiments.maze2d.train import train
 
-DEFAULT_STAGES: dict[str, Callable[[Study], None]] = {
-    "collect": collect,
-    "train": train,
-    "evaluate": evaluate,
+JOB_STAGES = {"collect": collect, "train": train, "evaluate": evaluate}
+"""Stages of independent jobs, which may run on a Ray cluster."""
+DEFAULT_STAGES: dict[str, Callable[..., None]] = {
+    **JOB_STAGES,
     "references": measure_references,
     "table": write_table,
 }
-OTHER_STAGES: dict[str, Callable[[Study], None]] = {
+OTHER_STAGES: dict[str, Callable[..., None]] = {
     "maps": measure_maps,
     "figures": draw_figures,
     "videos": write_videos,
@@ -46,7 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     for name, run in {**DEFAULT_STAGES, **OTHER_STAGES}.items():
         stages[name] = functools.partial(run, study)
+    for name, run in JOB_STAGES.items():
+        stages[name] = functools.partial(_run_jobs, run, study, args)
     return run_stages("maze2d", stages, args.stages, default=tuple(DEFAULT_STAGES))
+
+
+def _run_jobs(stage: Callable[..., None], study: Study, args: argparse.Namespace) -> None:
+    with open_executor(args) as executor:
+        stage(study, executor)
 
 
 def _run_ablations(study: Study, names: Sequence[str]) -> None:
@@ -60,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mazes", nargs="+", choices=MAZES, default=MAZES, metavar="MAZE", help="mazes to run on"
     )
+    add_ray_options(parser)
     parser.add_argument(
         "--only",
         nargs="+",

@@ -1,19 +1,31 @@
 """Train the networks of the table and of the ablations."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dfplan.util.jobs import Executor, Job, LocalExecutor, Report
 from experiments.common.commands import option_list
+from experiments.common.jobs import run_all
 from experiments.common.training import train_to_end
 from experiments.maze2d.study import Study, task_arguments
 
 
-def train(study: Study) -> None:
+def train(study: Study, executor: Executor = LocalExecutor()) -> None:
     """Train one run per maze and training seed, with the default preset and no other setting."""
-    for maze in study.mazes:
-        for seed in study.seeds:
-            train_run(study.run(maze, seed), maze, seed)
+    jobs = []
+    for maze, seed in itertools.product(study.mazes, study.seeds):
+        directory = study.run(maze, seed)
+        arguments = {"directory": str(directory), "maze": maze, "seed": seed}
+        jobs.append(Job(f"train {directory}", train_job, arguments))
+    run_all(jobs, executor)
+
+
+def train_job(arguments: dict[str, Any], report: Report) -> bytes:
+    """Train a run, a job."""
+    train_run(Path(arguments["directory"]), arguments["maze"], arguments["seed"])
+    return b""
 
 
 def train_run(

@@ -19,10 +19,10 @@ from dfplan.representation.layout import Layout
 from dfplan.runs.presets import make_config
 from dfplan.runs.train import resume, train
 from dfplan.tasks.make_env import make_env
+from experiments.common.cloning import Cloning
 from experiments.common.markdown import cell, table
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.own_env.cases import CASES, Case
-from experiments.own_env.cloning import Cloning
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,7 +1,8 @@
-"""Train from shards in a process of its own, and print its memory and start-up time as JSON."""
+"""Train from shards in a process of its own, and print its memory, times and reads as JSON."""
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -22,14 +23,14 @@ def main() -> None:
     parser.add_argument("--source", required=True)
     parser.add_argument("--steps", type=int, required=True)
     args = parser.parse_args()
+    evict(args.directory)
     enable_compilation_cache()  # as the command line does
     config = Config().override(SETTINGS | {"data.source": args.source})
     samples: list[dict[str, float]] = []
-    first_step_s = 0.0
+    times: list[tuple[int, float]] = []
 
     def report(step: int, metrics: dict[str, float]) -> None:
-        nonlocal first_step_s
-        first_step_s = first_step_s or time.perf_counter() - START
+        times.append((step, time.perf_counter() - START))
         samples.append(resident_gigabytes())
 
     with tempfile.TemporaryDirectory() as out:
@@ -41,8 +42,33 @@ def main() -> None:
             report=report,
         )
     peak = {name: max(sample[name] for sample in samples) for name in samples[0]}
-    record = {"first_steps_s": first_step_s, "cpu_s": time.process_time(), "peak_gb": peak}
+    first_step, first_step_s = times[0]
+    last_step, last_step_s = times[-1]
+    record = {
+        "first_steps_s": first_step_s,
+        "steps_per_s": (last_step - first_step) / max(last_step_s - first_step_s, 1e-9),
+        "read_gb": bytes_read() / 1e9,
+        "cpu_s": time.process_time(),
+        "peak_gb": peak,
+    }
     print(json.dumps(record))
+
+
+def evict(directory: Path) -> None:
+    """Remove the files of shards from the system's cache, so that they are read from disk."""
+    for path in directory.rglob("*.npy"):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fdatasync(handle)  # pages that are not yet written cannot be removed
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(handle)
+
+
+def bytes_read() -> int:
+    """Return the bytes that this process has read from disk, as opposed to the cache."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["read_bytes"])
 
 
 def resident_gigabytes() -> dict[str, float]:

@@ -32,7 +32,7 @@ from dfplan.util.versions import installed_versions
 from experiments.common.markdown import fill_section, table
 from experiments.common.stages import USAGE
 from experiments.scale.formats import compare
-from experiments.scale.synthetic import write_sparse, write_synthetic
+from experiments.scale.synthetic import write_repeated, write_synthetic
 
 RESULT = Path(__file__).with_name("stream.json")
 README = Path(__file__).with_name("README.md")
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         }
         console.print(json.dumps(record, indent=2))
         write_start = time.perf_counter()
-        write_synthetic(large, args.gigabytes)
+        write_repeated(small, large, args.gigabytes)
         record["write_s"] = time.perf_counter() - write_start
         record["gigabytes"] = ShardedTrajectories(large).data_bytes / 1e9
         record["memory"] = {
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "large, stream": _resident(large, "stream", args.resident_steps),
         }
         sparse = args.folder / "sparse"
-        write_sparse(small, sparse, SPARSE_GB)
+        write_repeated(small, sparse, SPARSE_GB, sparse=True)
         name = f"{SPARSE_GB} GB of zeros, stream"
         record["memory"][name] = _resident(sparse, "stream", args.resident_steps)
     except UserError as error:
@@ -95,6 +95,8 @@ def describe(record: dict[str, Any]) -> str:
             f"{process['peak_gb']['all']:.2f}",
             f"{process['peak_gb']['own']:.2f}",
             f"{process['first_steps_s']:.0f}",
+            f"{process['steps_per_s']:.1f}",
+            f"{process['read_gb']:.2f}",
             f"{process['cpu_s']:.0f}",
         ]
         for name, process in record["memory"].items()
@@ -104,6 +106,8 @@ def describe(record: dict[str, Any]) -> str:
         "resident, GB",
         "without mapped files, GB",
         "first steps, s",
+        "steps/s",
+        "read from disk, GB",
         "CPU, s",
     )
     return (

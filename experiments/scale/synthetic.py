@@ -1,6 +1,7 @@
 """Shards of random numbers, of any size, for measurements."""
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,7 @@ EPISODE_ROWS = 1001
 SHARD_ROWS = EPISODE_ROWS * 1600
 """Rows of a shard, about 0.24 GB."""
 LAYOUT = Layout(STATES, ACTIONS, goal_dims=(0, 1), action_shape=(ACTIONS,))
+BLOCK_BYTES = 2**24
 HEADER_BYTES = 128
 """Length of the header of a small NumPy file."""
 ROW_BYTES = 4 * (STATES + ACTIONS)
@@ -68,13 +70,14 @@ def write_synthetic(directory: Path, gigabytes: float) -> None:
         finish(plan, length, directory, lambda what, done: advance(done))
 
 
-def write_sparse(small: Path, directory: Path, gigabytes: float) -> None:
-    """Write shards of zeros that take no space on disk, for measurements of memory alone.
+def write_repeated(small: Path, directory: Path, gigabytes: float, *, sparse: bool = False) -> None:
+    """Write copies of a shard, as large data that take little computing to make.
 
     Args:
-        small: Complete shards, whose statistics and shapes are repeated.
+        small: Complete shards, of which the first is repeated.
         directory: Directory of the new shards.
         gigabytes: Size of the new shards.
+        sparse: Whether to write zeros that take no space on disk, for measurements of memory alone.
     """
     manifest = read_record(small / MANIFEST, Manifest)
     shards = max(round(gigabytes * 1e9 / (manifest.rows[0] * ROW_BYTES)), 1)
@@ -83,6 +86,9 @@ def write_sparse(small: Path, directory: Path, gigabytes: float) -> None:
         folder.mkdir(parents=True)
         for name in (STATE, ACTION):
             source = shard_path(small, 0) / name
+            if not sparse:
+                copy_bytes(source, folder / name)
+                continue
             with source.open("rb") as content, (folder / name).open("wb") as file:
                 file.write(content.read(HEADER_BYTES))
                 file.truncate(source.stat().st_size)
@@ -99,6 +105,15 @@ def write_sparse(small: Path, directory: Path, gigabytes: float) -> None:
     files = {name: checksum(directory / name) for name in manifest.files}
     manifest = dataclasses.replace(manifest, rows=(manifest.rows[0],) * shards, files=files)
     write_json(directory / MANIFEST, dataclasses.asdict(manifest))
+
+
+def copy_bytes(source: Path, target: Path) -> None:
+    """Copy a file's bytes; `shutil` may share the file's blocks on disk instead."""
+    with source.open("rb") as content, target.open("wb") as file:
+        while block := content.read(BLOCK_BYTES):
+            file.write(block)
+        file.flush()
+        os.fdatasync(file.fileno())  # so that it does not fill the memory until it is measured
 
 
 def _episodes(seed: int) -> Iterator[Piece]:

@@ -24,13 +24,14 @@ Case = Callable[[Random], None]
 ROWS = 40
 
 
-def columns() -> dict[str, np.ndarray]:
+def columns(episodes: int = 4, rows: int = 10) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
+    count = episodes * rows
     return {
-        "observations": rng.normal(size=(ROWS, 4)).astype(np.float32),
-        "actions": rng.normal(size=(ROWS, 2)).astype(np.float32),
-        "rewards": rng.normal(size=ROWS).astype(np.float32),
-        "terminals": np.arange(ROWS) % 10 == 9,
+        "observations": rng.normal(size=(count, 4)).astype(np.float32),
+        "actions": rng.normal(size=(count, 2)).astype(np.float32),
+        "rewards": rng.normal(size=count).astype(np.float32),
+        "terminals": np.arange(count) % rows == rows - 1,
     }
 
 
@@ -248,14 +249,14 @@ def export(folder: Path) -> Case:
 
 
 def minari(folder: Path) -> Case:
-    """A Minari dataset: its metadata and its HDF5 file, read as for training."""
+    """A Minari dataset of many short episodes: its metadata and HDF5 file, read as for training."""
     from dfplan.data.importers.formats import read_files
     from dfplan.data.importers.write import ImportOptions, write_episodes
     from dfplan.data.minari_io import load_trajectories
 
     os.environ["MINARI_DATASETS_PATH"] = str(folder / "datasets")
     (folder / "datasets").mkdir()
-    np.savez(folder / "source.npz", **columns())
+    np.savez(folder / "source.npz", **columns(episodes=40, rows=5))
     episodes = read_files("numpy", [folder / "source.npz"])
     write_episodes(episodes, "fuzz/walk-v0", ImportOptions(), description="walks")
     content = {p: p.read_bytes() for p in (folder / "datasets").rglob("*") if p.is_file()}

@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dfplan.util.locks import LOCK
+from dfplan.util.places import STAGING
 from scripts.kill.commands import NEW_DATASET, OTHERS, run
 
 
@@ -30,10 +32,20 @@ def damages(folder: Path) -> list[str]:
 
 
 def state(folder: Path) -> str:
-    """Return a digest of all paths, without the random parts of their names, and file sizes."""
-    paths = [f"{p.relative_to(folder)} {p.stat().st_size}" for p in folder.rglob("*")]
-    names = sorted(re.sub(r"[0-9a-f]{8,}|\d{10}\.\w+\.", "*", path) for path in paths)
+    """Return a digest of all paths, without the random parts of their names, and file sizes.
+
+    What a staging directory holds does not count: the next process removes the directory, and looks
+    for nothing in it but its lock.
+    """
+    paths = (path for path in folder.rglob("*") if path.name == LOCK or not _is_staged(path))
+    lines = [f"{path.relative_to(folder)} {path.stat().st_size}" for path in paths]
+    names = sorted(re.sub(r"[0-9a-f]{8,}|\d{10}\.\w+\.", "*", line) for line in lines)
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+
+
+def _is_staged(path: Path) -> bool:
+    """Return whether a path lies in a staging directory."""
+    return any(parent.name.endswith(STAGING) for parent in path.parents)
 
 
 def run_again(argv: list[str], folder: Path, expected: Expected) -> list[str]:

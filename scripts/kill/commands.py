@@ -28,7 +28,7 @@ COMMANDS = {
     "pack": "pack ../base --out packed",
     "export": "export ../base --out exported --platforms cpu",
     "eval": "eval ../base --episodes 1 --max-steps 8 --out eval --json eval.json",
-    "report": "report ../base --results ../eval --max-steps 8 --out report.html",
+    "report": "report ../base --results ../result --max-steps 8 --out report.html",
     "render": "render ../base --max-steps 8 --size 64 --out episode.gif --json r.json",
     "plan": "plan ../base --start 1 1 --goal 1 -1 --json plan.json --png plan.png",
     "predict": f"predict ../base --dataset {DATASET} --windows 4 --planner.candidates 2 "
@@ -52,7 +52,7 @@ def prepare(root: Path) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     warnings.filterwarnings("ignore", message=".*os.fork.*")  # No JAX runs in this process.
-    if (root / "eval").exists():
+    if (root / "result").exists():
         return
     (root / "datasets").mkdir()
     rows = np.random.default_rng(0).normal(size=(300, 6))
@@ -61,7 +61,7 @@ def prepare(root: Path) -> None:
     for command in (
         f"collect {TASK} --steps 1500",
         f"train {TASK} --out base {SMALL}",
-        "eval base --episodes 1 --max-steps 8 --out eval",
+        "eval base --episodes 1 --max-steps 8 --out result",
     ):
         code, output = run(shlex.split(command))
         if code:

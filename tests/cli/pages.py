@@ -135,6 +135,7 @@ class Shell:
         "collect": "--steps",
         "eval": "--episodes",
         "report": "--episodes",
+        "sweep": "--episodes",
         "predict": "--windows",
     }
     RESULTS = range(20_000, 2**31)  # seeds reserved for published results
@@ -162,7 +163,7 @@ class Shell:
                 args[value] = str(min(int(args[value]), limit))
             elif self.DEFAULTS.get(args[0]) == name:
                 args += [name, str(limit)]
-        if args[0] == "train":
+        if args[0] in ("train", "sweep"):
             args += self._train
         if args[0] in ("render", "report"):
             args += ["--max-steps", "12"]

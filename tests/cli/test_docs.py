@@ -36,7 +36,7 @@ DATASETS = ROOT / "docs" / "datasets.md"  # run by test_datasets_page.py, which 
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9.-]*[a-z0-9]")
 OTHER_PROGRAM = re.compile(
     r"(python (-m (?!dfplan)|scripts/)|docker|pip install|#SBATCH|srun --).*"
-    r"|Without `--minutes`|`--ntasks-\S+"
+    r"|Without `--minutes`|`--ntasks-\S+|`ray start [^`]*`"
 )
 NUMBER = re.compile(r"\d+\.\d+")
 

@@ -261,7 +261,7 @@ def test_commands_that_take_a_run(rejected, run, place, args, words):
 
 def test_outputs_are_checked_before_any_work(dfplan, run, place, monkeypatch):
     (place / "file").touch()
-    for target in ("eval.open_agent", "eval.run_episodes", "plan.open_agent"):
+    for target in ("eval_jobs.open_agent", "eval_jobs.run_episodes", "plan.open_agent"):
         monkeypatch.setattr(f"dfplan.cli.{target}", None)
     assert dfplan("eval", run, "--out", "file").code == 2
     (place / "out" / "denoising.gif").mkdir(parents=True)

@@ -105,7 +105,7 @@ def test_train_logs_nowhere_because_a_run_says_so(planted, place):
     (place / "other").mkdir()
     (place / "other" / "config.json").write_text(json.dumps(record))
     assert Run.load("other").config.training.wandb == "evil"
-    args, _ = train._parse(["--init-from", "other", "--out", "new"])
+    args, _ = train.parse_training(["--init-from", "other", "--out", "new"])
     assert args.config.training.wandb == ""
 
 

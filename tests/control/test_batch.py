@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.control import batch, loop
+from dfplan.control import batch, loop, replanning
 from dfplan.control.batch import BatchPlanner
 from dfplan.control.loop_state import LoopSpec
-from dfplan.planner.plan import History
+from dfplan.planner.plan import History, Weights
 from tests.planner.tiny import (
     GOAL,
     LAYOUT,
@@ -24,6 +24,7 @@ MODEL = make_model()
 SEEDS = np.array([3, 4, 5, 3, 4])
 COUNTS = np.array([0, 0, 2, 1, 0])
 ROWS = np.array([0, 1, 0, 1, 0])  # rows of the two robots' histories
+NO_WEIGHTS = Weights(None, None, None)  # pyright: ignore
 HISTORY = History(*(np.asarray(leaf)[ROWS] for leaf in make_history(MODEL)))
 GOALS = np.asarray(GOAL)[ROWS]
 
@@ -83,7 +84,7 @@ def test_cores_share_the_programs_once_the_first_has_compiled(monkeypatch):
     monkeypatch.setattr(batch, "runs_apart", lambda: True)
     monkeypatch.setattr(batch, "cores", lambda: 3)
     slow = Slow()
-    planner = BatchPlanner(slow, None)
+    planner = BatchPlanner(slow, NO_WEIGHTS)
     for rows in (4, 3):  # the first of the four alone, as it compiles
         history = History(*(leaf[:rows] for leaf in HISTORY))
         plans = planner.plan(SEEDS[:rows], COUNTS[:rows], history, GOALS[:rows], limit=rows)
@@ -111,7 +112,7 @@ def test_a_batch_is_padded(monkeypatch, count, limit, size):
 
     monkeypatch.setattr(batch, "runs_apart", lambda: False)
     history = History(*(leaf[:count] for leaf in HISTORY))
-    plans = BatchPlanner(Sizes(), None).plan(
+    plans = BatchPlanner(Sizes(), NO_WEIGHTS).plan(
         SEEDS[:count], COUNTS[:count], history, GOALS[:count], limit=limit
     )
     jax.tree.map(np.testing.assert_array_equal, plans, history)
@@ -132,10 +133,10 @@ def test_early_plans_of_warm_and_fresh_robots_become_those_that_are_made_at_once
     goal = reading[:, :2].copy()
     state = loop.observe(spec, loop.init(spec, np.arange(2)), reading, goal)
     rows = np.arange(2)
-    inputs, state = loop.plan_inputs(spec, state, rows)
-    state = loop.activate(spec, state, inputs, batch_planner.make_plans(inputs, 2))
+    inputs, state = replanning.plan_inputs(spec, state, rows)
+    state = replanning.activate(spec, state, inputs, batch_planner.make_plans(inputs, 2))
     state = loop.observe(spec, state, reading + np.float32([[0], [50]]), goal)
-    inputs, state = loop.plan_inputs(spec, state, rows)
+    inputs, state = replanning.plan_inputs(spec, state, rows)
     assert inputs.is_warm.tolist() == [True, False]
     beginnings, finish = batch_planner.begin_plans(inputs, 2)
     assert beginnings.states.shape == (2, planner.horizon + 1, 4)

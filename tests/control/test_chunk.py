@@ -81,7 +81,7 @@ def test_more_steps_than_the_chunk_has_repeat_its_last_action():
     chunk = agent.act_chunk(np.zeros(2), GOAL, length=2)
     agent.act_chunk(np.ones(2), GOAL, length=2, executed=5)
     assert agent.elapsed == [6] and planner.rows == [1]
-    state = agent._loop
+    state = agent._runner.state
     assert state is not None
     np.testing.assert_array_equal(state.history.actions[0, -2], chunk.actions[1])
 
@@ -167,10 +167,10 @@ def test_a_batch_is_refused():
 def test_bad_input_leaves_the_steps_before_it_as_they_were(reading, goal):
     agent, _ = make()
     agent.act_chunk(np.zeros(2), GOAL, length=3)
-    before = agent._loop
+    before = agent._runner.state
     with pytest.raises(UserError):
         agent.act_chunk(np.array(reading), goal, length=3, executed=3)
-    assert agent._loop is before
+    assert agent._runner.state is before
     agent.act_chunk(np.ones(2), GOAL, length=3, executed=3)
     assert agent.elapsed == [1]  # EVERY steps have passed, and it has replanned
-    assert np.isfinite(agent._loop.history.states).all()  # pyright: ignore
+    assert np.isfinite(agent._runner.state.history.states).all()  # pyright: ignore

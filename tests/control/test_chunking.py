@@ -186,11 +186,12 @@ def test_a_plan_from_a_state_is_whole_at_once():
 
 def test_nothing_is_left_of_a_plan_if_its_first_step_fails():
     agent = make(PrefixPlanner(**{"timing.near_tokens": 1}), ManualExecutor())
-    follow = agent._follow_plans
-    agent._follow_plans = lambda is_over: 1 / 0  # pyright: ignore
+    runner = agent._runner
+    follow = runner._follow_plans
+    runner._follow_plans = lambda is_over: 1 / 0  # pyright: ignore
     with pytest.raises(ZeroDivisionError):
         agent.act(np.zeros(2, np.float32), GOAL)
-    agent._follow_plans = follow
+    runner._follow_plans = follow
     agent.reset()
     np.testing.assert_allclose(drive(agent, 2), [0.25, 0.3], atol=1e-6)
 

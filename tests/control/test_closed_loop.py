@@ -105,10 +105,25 @@ def test_it_starts_warm_as_the_agent_does(monkeypatch):
     np.testing.assert_allclose(driven.states, states, atol=1e-5)
     same = np.abs(other.actions - driven.actions).max(axis=(1, 2)) < 1e-5
     assert 0 < same.sum() < 8
-    monkeypatch.setattr("dfplan.control.loop.is_usable", lambda plan, *_: np.zeros(8, bool))
+    monkeypatch.setattr("dfplan.control.replanning.is_usable", lambda plan, *_: np.zeros(8, bool))
     refused = ClosedLoop(make(**settings, **{"warm_start.level": 0.7}), LAYOUT, step)
     driven = drive(refused, weights, seeds, starts, goals)
     np.testing.assert_allclose(driven.actions, other.actions, atol=1e-5)
+
+
+def test_plans_begin_with_what_is_executed_as_the_agents_do():
+    settings = {"low_level_controller": "diffused", "history.tokens": 3}
+    planner = make(**settings, **{"timing.inference_delay": 2})
+    weights = random_weights(planner.model)
+    states, actions = by_agent(planner, weights)
+    drive = functools.partial(ClosedLoop.drive, length=LENGTH, apart=False)
+    driven = drive(ClosedLoop(planner, LAYOUT, step), weights, SEEDS, STARTS, GOALS)
+    np.testing.assert_allclose(driven.actions, actions, atol=1e-5)
+    np.testing.assert_allclose(driven.states, states, atol=1e-5)
+    free = drive(ClosedLoop(make(**settings), LAYOUT, step), weights, SEEDS, STARTS, GOALS)
+    every = planner.config.replan_every
+    np.testing.assert_allclose(free.actions[:, :every], actions[:, :every], atol=1e-5)
+    assert np.abs(free.actions - actions).max() > 0.1  # it matters later
 
 
 def test_one_episode_after_the_other_is_the_same():
@@ -127,7 +142,6 @@ def test_one_episode_after_the_other_is_the_same():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"timing.inference_delay": 2},
         {"timing.near_tokens": 1},
         {"timing.deadline_ms": 5.0},
         {"sensing.missing": True},

@@ -9,7 +9,7 @@ from dfplan.control.estimator import AffineMap, StateEstimator, as_reading
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import MIN_RESIDUALS
 from dfplan.diffusion.schedules import Cosine
-from dfplan.planner.config import ESTIMATED
+from dfplan.planner.execution_config import ESTIMATED
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
-from dfplan.control import loop
+from dfplan.control import loop, replanning
 from dfplan.control.batch import BatchPlanner
 from dfplan.control.history_buffer import history_tokens
 from dfplan.control.linear_dynamics import LinearDynamics
@@ -171,7 +171,7 @@ def test_an_agent_is_a_python_loop_over_the_functions_none_of_which_changes_its_
     def activate():
         nonlocal state, requests
         for inputs, plan in requests:
-            state = pure(loop.activate, inputs, plan)
+            state = pure(replanning.activate, inputs, plan)
         requests = []
 
     for t in range(11):
@@ -183,8 +183,8 @@ def test_an_agent_is_a_python_loop_over_the_functions_none_of_which_changes_its_
             goal = goal + np.array([[0.0], [0.5]], np.float32)
         activate()
         state = pure(loop.observe, reading, goal)
-        for rows, delay in pure(loop.group_by_delay, pure(loop.needs_plan)):
-            inputs, state = pure(loop.plan_inputs, rows, delay=delay)
+        for rows, delay in pure(replanning.group_by_delay, pure(replanning.needs_plan)):
+            inputs, state = pure(replanning.plan_inputs, rows, delay=delay)
             requests.append((inputs, batch_planner.make_plans(inputs, BATCH)))
         activate()
         state = pure(loop.hold_without_plan, np.ones(BATCH, bool))
@@ -201,13 +201,16 @@ def test_plans_to_another_goal_or_of_another_episode_are_not_activated():
     reading = np.zeros((BATCH, 4), np.float32)
     goal = np.zeros((BATCH, 2), np.float32)
     state = loop.observe(spec, loop.init(spec, np.arange(BATCH)), reading, goal)
-    inputs, requested = loop.plan_inputs(spec, state, np.arange(BATCH))
+    inputs, requested = replanning.plan_inputs(spec, state, np.arange(BATCH))
     plan = batch_planner.make_plans(inputs, BATCH)
-    assert loop.needs_plan(spec, state).all() and not loop.needs_plan(spec, requested).any()
-    assert loop.activate(spec, requested, inputs, plan).elapsed.tolist() == [0, 0]
+    assert (
+        replanning.needs_plan(spec, state).all()
+        and not replanning.needs_plan(spec, requested).any()
+    )
+    assert replanning.activate(spec, requested, inputs, plan).elapsed.tolist() == [0, 0]
     moved = loop.observe(spec, requested, reading, goal + np.array([[0.0], [1.0]]))
-    assert loop.needs_plan(spec, moved).tolist() == [False, True]
-    assert loop.activate(spec, moved, inputs, plan).elapsed.tolist() == [0, NO_PLAN]
+    assert replanning.needs_plan(spec, moved).tolist() == [False, True]
+    assert replanning.activate(spec, moved, inputs, plan).elapsed.tolist() == [0, NO_PLAN]
     again = loop.reset(spec, requested, np.array([True, False]))
-    assert loop.needs_plan(spec, again).tolist() == [True, False]
-    assert loop.activate(spec, again, inputs, plan).elapsed.tolist() == [NO_PLAN, 0]
+    assert replanning.needs_plan(spec, again).tolist() == [True, False]
+    assert replanning.activate(spec, again, inputs, plan).elapsed.tolist() == [NO_PLAN, 0]

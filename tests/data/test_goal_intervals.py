@@ -59,3 +59,8 @@ def test_windows_are_as_long_as_needed_and_no_longer(stride):
 
 def test_a_window_has_at_least_two_tokens():
     assert window_tokens(np.array([1, 2]), 100) == 2
+
+
+def test_intervals_lie_within_episodes():
+    goal = np.concatenate([goals(5, 7, 9), goals(3, 4), goals(2, 6, 8, 1)])
+    assert goal_intervals(goal, start=[0, 21, 28]).tolist() == [7, 6, 8]

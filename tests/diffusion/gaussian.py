@@ -48,8 +48,8 @@ class Exact:
         else:
             gain = posterior(alpha, sigma, jnp)
         mean = jnp.asarray(MEAN, x.dtype)
-        off = x.reshape(len(x), SIZE) - alpha * mean
-        return (mean + off @ gain.T).reshape(x.shape), carry
+        off = x.reshape(len(x), SIZE) - (alpha * mean)[None]
+        return (mean[None] + off @ gain.T).reshape(x.shape), carry
 
     @staticmethod
     def _gain_of_token(t, alpha, sigma):

@@ -50,6 +50,15 @@ def test_slope_0_is_full_sequence_and_slope_k_autoregressive(tokens, steps):
     np.testing.assert_array_equal(pyramid(tokens, steps, steps), autoregressive(tokens, steps))
 
 
+def test_the_first_token_may_take_fewer_steps():
+    assert autoregressive(2, 3, first=1).tolist() == [[3, 3], [0, 3], [0, 2], [0, 1], [0, 0]]
+    assert autoregressive(1, 4, first=2).tolist() == [[4], [2], [0]]
+    np.testing.assert_array_equal(make_matrix("autoregressive:first=3", 5, 3), autoregressive(5, 3))
+    for first in (-1, 4):
+        with pytest.raises(UserError, match=f"0 to 3.*{first}"):
+            make_matrix(f"autoregressive:first={first}", 5, 3)
+
+
 @SIZES
 def test_autoregressive_moves_one_token_at_a_time(tokens, steps):
     matrix = autoregressive(tokens, steps)

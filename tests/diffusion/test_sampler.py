@@ -214,7 +214,7 @@ def causal_with_cache(carry, x, level, start):
     """Evaluate two causal layers with caches; a stale entry of either changes the result."""
     first, second = carry
     position = start + jnp.arange(x.shape[1])
-    mean_of_past = jnp.arange(first.shape[1]) <= position[:, None]
+    mean_of_past = jnp.arange(first.shape[1])[None] <= position[:, None]
     mean_of_past = mean_of_past / (1 + position[:, None])
 
     def read(cache, new):

@@ -160,3 +160,17 @@ def test_other_environments_are_refused():
         collect(env_id("medium"), "explore", steps=10)
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         collect_stitch(env_id("medium"), steps=0)
+
+
+def test_parts_are_the_undivided_data(monkeypatch):
+    monkeypatch.setattr("dfplan_envs.ogbench.collect.BATCH", 2)
+    whole = episodes(collect_stitch, "medium", steps=900, seed=3)
+    parts = [
+        episode
+        for number in range(3)
+        for episode in episodes(collect_stitch, "medium", steps=900, seed=3, part=(number, 3))
+    ]
+    assert [len(e.rewards) for e in parts] == [len(e.rewards) for e in whole] == [200] * 4 + [100]
+    for a, b in zip(parts, whole, strict=True):
+        np.testing.assert_array_equal(a.observations, b.observations)
+        np.testing.assert_array_equal(a.actions, b.actions)

@@ -7,12 +7,22 @@ from importlib.metadata import entry_points
 import gymnasium as gym
 import pytest
 
+from dfplan_envs.locomotion.tasks import SCORES
 from dfplan_envs.tasks import TASKS
 
 MAZES = ("umaze", "medium", "large")
 SUFFIXES = ("", "-fixed", "-robotics")
 OGBENCH_MAZES = ("medium", "large", "giant", "teleport")
+OGBENCH_SCENES = (
+    "cube-single",
+    "cube-double",
+    "cube-triple",
+    "scene",
+    "puzzle-3x3",
+    "puzzle-4x4",
+)
 OGBENCH_KINDS = {"pointmaze": ("navigate", "stitch"), "antmaze": ("navigate", "stitch", "explore")}
+LOCOMOTION_KINDS = ("medium", "medium-replay", "medium-expert", "expert", "random")
 
 
 def test_names():
@@ -20,6 +30,10 @@ def test_names():
     for robot, kinds in OGBENCH_KINDS.items():
         names = {f"ogbench-{robot}-{maze}-{kind}" for maze in OGBENCH_MAZES for kind in kinds}
         expected |= names - {"ogbench-antmaze-giant-explore"}
+    expected |= {
+        f"ogbench-{scene}-{kind}" for scene in OGBENCH_SCENES for kind in ("play", "noisy")
+    }
+    expected |= {f"{robot}-{kind}" for robot in SCORES for kind in LOCOMOTION_KINDS}
     assert set(TASKS) == expected | {"pointmaze", "tmaze"}
     assert json.loads(json.dumps(TASKS)) == TASKS
 

@@ -180,22 +180,22 @@ def test_no_result_depends_on_the_number_of_environments(toys, num_envs, size):
     episodes = play(agent, seeds, ends=ends, num_envs=num_envs)
     for one, other in zip(vars(episodes).values(), vars(together).values(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert [env.seed for env in toys] == list(seeds) and all(env.closed == 1 for env in toys)
+    assert len(toys) == size and all(env.closed == 1 for env in toys)
     # The batch keeps its size, and the agent need not act where no episode is played.
     assert {len(over) for over in agent.over} == {len(seeds) for _, seeds in agent.resets} == {size}
     assert np.sum(np.logical_not([o for over in agent.over for o in over])) == 6 + 3 + 6 + 2 + 6
 
 
-def test_environments_are_opened_slice_by_slice(toys):
-    opened = []
+def test_environments_are_made_once_and_play_all_slices(toys):
+    played = []
 
     class Counted(Toy):
         def reset(self, *, seed):
-            opened.append(sum(not env.closed for env in toys))
+            played.append((toys.index(self), sum(not env.closed for env in toys)))
             return super().reset(seed=seed)
 
     play(Watch(), range(5), env=Counted, num_envs=2)
-    assert opened == [2, 2, 2, 2, 1]
+    assert played == [(0, 2), (1, 2), (0, 2), (1, 2), (0, 2)]
 
 
 def test_a_number_of_environments_that_is_not_positive():

@@ -5,9 +5,9 @@ import numpy as np
 from dfplan.data.minari_io import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
+from experiments.common.cloning import Cloning
 from experiments.common.reacher import Controller
 from experiments.own_env import cases, pusher, run
-from experiments.own_env.cloning import Cloning
 
 
 def test_the_controller_pulls_the_fingertip_to_the_target():

@@ -69,13 +69,26 @@ def test_synthetic_shards(tmp_path, monkeypatch):
     data = ShardedTrajectories(tmp_path / "data")
     assert data.length.tolist() == [synthetic.EPISODE_ROWS] * 2 and data.layout.goal_dims == (0, 1)
     assert np.isfinite(data.load().state).all()
-    synthetic.write_sparse(tmp_path / "data", tmp_path / "sparse", 3 * data.data_bytes / 1e9)
+    synthetic.write_repeated(
+        tmp_path / "data", tmp_path / "sparse", 3 * data.data_bytes / 1e9, sparse=True
+    )
     sparse = ShardedTrajectories(tmp_path / "sparse")
     assert len(sparse.state) == 3 * len(data.state) and len(sparse.length) == 6
     assert not sparse.take(np.array([0, len(sparse.state) - 1]))[0].any()
     assert sparse.goal_grid() is not None
+    synthetic.write_repeated(tmp_path / "data", tmp_path / "copies", 2 * data.data_bytes / 1e9)
+    copies = ShardedTrajectories(tmp_path / "copies")
+    assert len(copies.state) == 2 * len(data.state)
+    rows = np.arange(len(data.state))
+    np.testing.assert_array_equal(copies.take(rows + len(data.state))[1], data.take(rows)[1])
     formats = compare(tmp_path / "data", rounds=1)
-    process = {"peak_gb": {"all": 1.0, "own": 0.9}, "first_steps_s": 9.6, "cpu_s": 20.0}
+    process = {
+        "peak_gb": {"all": 1.0, "own": 0.9},
+        "first_steps_s": 9.6,
+        "steps_per_s": 2.0,
+        "read_gb": 0.5,
+        "cpu_s": 20.0,
+    }
     speed = {"stream_over_memory": 0.99, "stream_over_memory_by_cpu_time": 1.0}
     record = {
         "formats": formats,
@@ -84,4 +97,7 @@ def test_synthetic_shards(tmp_path, monkeypatch):
         "memory": {"small, memory": process},
     }
     text = describe(record)
-    assert "99% of the speed" in text and "| small, memory | 1.00 | 0.90 | 10 | 20 |" in text
+    assert (
+        "99% of the speed" in text
+        and "| small, memory | 1.00 | 0.90 | 10 | 2.0 | 0.50 | 20 |" in text
+    )

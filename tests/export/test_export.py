@@ -15,6 +15,7 @@ import pytest
 from dfplan.agent import Agent
 from dfplan.export import load
 from dfplan.export.write import export
+from dfplan.planner.config import TimingConfig
 from dfplan.planner.plan import History, Weights
 from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
@@ -287,6 +288,19 @@ def test_exports_that_are_refused(job, tmp_path, options, says):
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="not empty"):
         export(run, weights, out)
+
+
+@pytest.mark.parametrize(
+    "timing", [{"inference_delay": 2}, {"near_tokens": 1}, {"deadline_ms": 5.0}], ids=str
+)
+def test_settings_that_only_an_agent_heeds_are_refused(job, tmp_path, timing):
+    run, weights, _ = job
+    ((name, value),) = timing.items()
+    run = run.with_planner({f"timing.{name}": value})
+    valid = getattr(TimingConfig(), name)
+    with pytest.raises(UserError, match=rf"planner.timing.{name} {value} .*valid .*: {valid}"):
+        export(run, weights, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("net", [{}, {"net.kind": "bidirectional"}, {"net.kind": "gru"}], ids=str)

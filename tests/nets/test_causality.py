@@ -38,7 +38,7 @@ def test_padded_keys_influence_nothing(full, tokens):
     x, level = tokens
     padded = jnp.zeros(level.shape, bool).at[0, 2].set(True).at[1, 5:].set(True)
     eye = jnp.eye(x.shape[1], dtype=bool)
-    mask = (causal_mask(x.shape[1]) & ~padded[:, None, :]) | eye
+    mask = (causal_mask(x.shape[1])[None] & ~padded[:, None, :]) | eye[None]
     x2 = jnp.where(padded[..., None], x + 3.0, x)
     level2 = jnp.where(padded, 1.0 - level, level)
     before = full(x, level, mask=mask)

@@ -83,6 +83,8 @@ SETTINGS = {
 }
 SLOW = ("pyramid-0.5", "pyramid-2.5")
 TOLERANCE = 1.0
+STATE_MEAN, STATE_STD = np.asarray(STATES.mean), np.asarray(STATES.std)
+ACTION_MEAN, ACTION_STD = np.asarray(ACTIONS.mean), np.asarray(ACTIONS.std)
 NEAR = jnp.array([[-3.5, -2.5], [-2.0, -2.5]])
 DIFFUSED = make_model(layers=2, frames="stack", actions=True)
 
@@ -135,16 +137,17 @@ def full_pass(
 def known_tokens(planner, keys, history, goal):
     """Return goal and history as the network's input, built one token at a time."""
     model = planner.model
+    history = jax.tree.map(np.asarray, history)
     tokens = np.zeros((BATCH, 1 + HISTORY, model.layout.features))
     level = np.zeros((BATCH, 1 + HISTORY))
     noise = [np.asarray(jax.random.normal(k, tokens.shape[1:])) for k in keys]
     for b in range(BATCH):
-        tokens[b, 0, :2] = (goal[b] - STATES.mean[:2]) / STATES.std[:2]
+        tokens[b, 0, :2] = (goal[b] - STATE_MEAN[:2]) / STATE_STD[:2]
         for h in range(HISTORY):
             level[b, 1 + h] = k = history.level[b, h]
-            token = ((history.frames[b, h] - STATES.mean) / STATES.std).reshape(-1)
+            token = ((history.frames[b, h] - STATE_MEAN) / STATE_STD).reshape(-1)
             if model.layout.actions:
-                action = (history.actions[b, h] - ACTIONS.mean) / ACTIONS.std
+                action = (history.actions[b, h] - ACTION_MEAN) / ACTION_STD
                 token = np.concatenate([token, action.reshape(-1)])
             missing = k >= 1
             tokens[b, 1 + h] = noise[b][1 + h] if missing else np.cos(np.pi / 2 * k) * token
@@ -184,7 +187,7 @@ def check_against_reference(planner):
     result = plan(planner, keys, history)
     tokens = reference(planner, keys, history, GOAL)
     layout = planner.model.layout
-    states = tokens[..., : 4 * layout.frame_count][..., -4:] * STATES.std + STATES.mean
+    states = tokens[..., : 4 * layout.frame_count][..., -4:] * STATE_STD + STATE_MEAN
     np.testing.assert_allclose(result.candidates[:, :, 1:], states, atol=1e-4, rtol=1e-4)
     present = np.broadcast_to(result.history[:, None, -1], (BATCH, CANDIDATES, 4))
     np.testing.assert_array_equal(result.candidates[:, :, 0], present)
@@ -192,7 +195,7 @@ def check_against_reference(planner):
         best = np.stack([tokens[b, result.best[b]] for b in range(BATCH)])
         chunk = best[..., 4 * layout.frame_count :].reshape(BATCH, HORIZON * STRIDE, 2)
         np.testing.assert_allclose(
-            result.actions, chunk * ACTIONS.std + ACTIONS.mean, atol=1e-4, rtol=1e-4
+            result.actions, chunk * ACTION_STD + ACTION_MEAN, atol=1e-4, rtol=1e-4
         )
     else:
         assert result.actions is None
@@ -466,8 +469,9 @@ def test_inverse_actions_are_in_si_units():
     state, later = rng.normal(size=(2, 3, 4)).astype(np.float32)
     gap = np.array([1.0, 2.0, 1.0], np.float32)
     action = planner.inverse_action(weights, state, later, gap)
-    encoded = [(a - STATES.mean) / STATES.std for a in (state, later)]
-    expected = MODEL.inverse(weights.params)(*encoded, gap) * ACTIONS.std + ACTIONS.mean
+    encoded = [(a - STATE_MEAN) / STATE_STD for a in (state, later)]
+    output = np.asarray(MODEL.inverse(weights.params)(*encoded, gap))
+    expected = output * ACTION_STD + ACTION_MEAN
     np.testing.assert_allclose(action, expected, rtol=1e-4, atol=1e-5)
 
 

@@ -3,15 +3,20 @@
 import numpy as np
 import pytest
 
+from dfplan.representation import origin as origins
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
-from dfplan.representation.origin import choose_origin
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
 
 RNG = np.random.default_rng(1)
 WALKS = np.cumsum(0.13 * RNG.normal(size=(20, 100, 2)), axis=1)
 UTM = np.array([500_000.0, 3_900_000.0])
+
+
+def choose_origin(states):
+    """Return the origin of episodes of 100 rows."""
+    return origins.choose_origin(np.concatenate(states), np.arange(0, 2000, 100))
 
 
 @pytest.mark.parametrize("spread", [0, 10, 3000], ids=["room", "yard", "city"])

@@ -45,7 +45,6 @@ def test_the_size_is_that_of_the_arrays(name, tmp_path):
     ("settings", "words"),
     [
         ({"data.stitch": True}, "data.stitch"),
-        ({"data.split_at_chance": True}, "data.split_at_chance"),
         ({"data.goal": "reward"}, "data.goal reward"),
         ({"planner.low_level_controller": "policy"}, "planner.low_level_controller policy"),
     ],

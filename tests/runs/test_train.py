@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from dfplan.runs import begin as begin_module
 from dfplan.runs import train as train_module
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.runs.train import resume, train
@@ -126,7 +127,7 @@ def test_a_policy_is_learned_before_the_first_step(dataset, tiny_config, tmp_pat
     settings = {"policy.width": 4, "policy.steps": 2, "policy.batch_size": 8}
     settings["planner.low_level_controller"] = "policy"
     config = tiny_config.override(settings)
-    monkeypatch.setattr(train_module, "check_trainable", lambda *_: None)
+    monkeypatch.setattr(begin_module, "check_trainable", lambda *_: None)
     saved = []
     monkeypatch.setattr(train_module, "fit", lambda *_, **__: saved.append(Run.load(out).policy))
     out = tmp_path / "run"
@@ -213,7 +214,7 @@ def test_an_existing_run_is_not_touched(dataset, tiny_config, tmp_path, monkeypa
     def fail(*args, **kwargs):
         pytest.fail("data was read")
 
-    monkeypatch.setattr(train_module, "load_source", fail)
+    monkeypatch.setattr(begin_module, "load_source", fail)
     with pytest.raises(UserError, match=r"run.*--resume") as error:
         train(TASK, tiny_config, tmp_path, goal_dims=GOAL)
     assert str(tmp_path) in str(error.value)

@@ -5,6 +5,7 @@ import shutil
 import jax
 import pytest
 
+from dfplan.runs import begin as begin_module
 from dfplan.runs import train as train_module
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.runs.train import resume, train
@@ -61,15 +62,15 @@ def test_a_bucket_is_refused_before_anything_is_read(tiny_config, tmp_path, monk
 
 def test_two_trainings_into_one_directory(dataset, tiny_config, tmp_path, monkeypatch):
     out = tmp_path / "run"
-    load = train_module.load_source
+    load = begin_module.load_source
 
     def load_while_another_begins(*args, **kwargs):
-        monkeypatch.setattr(train_module, "load_source", load)
+        monkeypatch.setattr(begin_module, "load_source", load)
         with pytest.raises(LockedError, match=str(out)):
             train(TASK, tiny_config, out, goal_dims=GOAL)
         return load(*args, **kwargs)
 
-    monkeypatch.setattr(train_module, "load_source", load_while_another_begins)
+    monkeypatch.setattr(begin_module, "load_source", load_while_another_begins)
     train(TASK, tiny_config, out, stop_step=0, goal_dims=GOAL)
     with exclusive(checkpoints(out)), pytest.raises(LockedError, match=str(out)):
         resume(out, stop_step=0)

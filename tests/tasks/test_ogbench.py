@@ -11,6 +11,7 @@ from dfplan.evaluation.metrics import measure, score_tasks
 from dfplan.evaluation.play import run_episodes
 from dfplan.representation.layout import Layout
 from dfplan.tasks.ogbench import OGBenchProtocol
+from dfplan.tasks.protocols import wrap_env
 
 from .goal_env import LIMIT, GoalEnv
 
@@ -104,3 +105,37 @@ def test_a_planner_without_goals_is_not_given_any():
     assert result["success_rate"]["mean"] == 0 and result["raw_return"]["mean"] == -LIMIT
     assert result["tasks"]["task2"]["success_rate"]["mean"] == 0
     assert result["tasks"]["task2"]["success_steps"] is None
+
+
+class Arm(GoalEnv):
+    """As in OGBench's manipulation suite: new action spaces, and a trace of earlier episodes."""
+
+    previous_task = 0
+
+    def __init__(self):
+        pass
+
+    @property
+    def action_space(self):
+        return gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+    def reset(self, options=None, *args, **kwargs):
+        observation, info = super().reset(options, *args, **kwargs)
+        trace = self.previous_task / 1000
+        self.previous_task = self.task
+        return observation + trace, info
+
+
+def test_an_episode_depends_on_its_seed_alone():
+    protocol = OGBenchProtocol()
+    starts = []
+    for earlier in ((), (1,), (3, 2)):
+        env = wrap_env(protocol, Arm())
+        for task in earlier:
+            protocol.reset(env, 5, task)
+        observation, info = protocol.reset(env, 6, 4)
+        starts.append(np.concatenate([observation, info["goal"]]))
+    np.testing.assert_array_equal(starts[0], starts[1])
+    np.testing.assert_array_equal(starts[0], starts[2])
+    other, _ = protocol.reset(wrap_env(protocol, Arm()), 7, 4)
+    assert not np.array_equal(other, starts[0][:4])

@@ -136,6 +136,25 @@ def test_teacher_forcing_has_a_clean_history():
     assert (np.asarray(model.level[:, TOKENS:]) > 0).all()
 
 
+@pytest.mark.parametrize("has_goal", [False, True], ids=["plain", "goal"])
+@pytest.mark.parametrize("two_stream", [False, True])
+def test_a_clean_prefix_is_known_and_not_learned(two_stream, has_goal):
+    valid = np.ones((300, TOKENS), bool)
+    config = ObjectiveConfig("independent", two_stream, prefix_tokens=2)
+    grad, model, _ = output_gradient(config, has_goal, valid)
+    _, without, _ = output_gradient(dataclasses.replace(config, prefix_tokens=0), has_goal, valid)
+    level, free = (np.asarray(m.level).reshape(300, -1, TOKENS) for m in (model, without))
+    states = slice(int(has_goal), None)
+    level = level[..., states]
+    free = free[..., states]
+    length = ((level == 0) & (free > 0))[:, -1].sum(axis=1)  # with the present
+    counts = np.bincount(length, minlength=4)
+    assert counts[1] == 0 and (counts[[0, 2, 3]] > 70).all() and counts[[0, 2, 3]].sum() == 300
+    in_prefix = np.arange(TOKENS - has_goal) < length[:, None]
+    np.testing.assert_array_equal(level, np.where(in_prefix[:, None], 0, free))
+    np.testing.assert_array_equal(grad[:, states] > 0, ~in_prefix & (level[:, -1] > 0))
+
+
 def history_levels(rows=400, **settings):
     """Return the levels of the history stream, without the goal's."""
     valid = np.ones((rows, TOKENS), bool)

@@ -11,6 +11,8 @@ from dfplan.util.interrupts import (
     deadly_signals,
     deferred_interrupts,
     exit_code,
+    heeded_ctrl_c,
+    kept_handlers,
     raised_signals,
 )
 
@@ -84,3 +86,21 @@ def test_other_threads_leave_the_handlers(context):
     thread.start()
     thread.join()
     assert entered == [signal.SIG_DFL]
+
+
+def test_ctrl_c_is_heeded_where_it_was_ignored():
+    with heeded_ctrl_c():
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with heeded_ctrl_c():
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_handlers_that_a_library_replaces_are_kept():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with kept_handlers():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+    kept = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert kept == [signal.default_int_handler, signal.SIG_DFL, signal.SIG_IGN]

@@ -137,6 +137,18 @@ def test_a_collective_without_the_others_is_one_readable_line(monkeypatch, count
     assert "\n" not in str(error.value)
 
 
+def test_a_process_that_has_lost_another_does_not_wait_for_it_at_exit(monkeypatch):
+    codes = []
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(processes.atexit, "register", lambda leave: leave())
+    monkeypatch.setattr(processes.os, "_exit", codes.append)
+    for initialized, expected in ((False, []), (True, [2])):
+        monkeypatch.setattr(jax.distributed, "is_initialized", [initialized].pop)
+        with pytest.raises(UserError), processes.others_needed():
+            raise jax.errors.JaxRuntimeError("Connection reset by peer")
+        assert codes == expected
+
+
 def test_ctrl_c_ends_the_wait_for_other_processes(monkeypatch):
     handlers = []
     monkeypatch.setattr(jax.config, "update", lambda *_: None)
@@ -158,3 +170,35 @@ def test_a_launcher_that_jax_does_not_know_is_named(monkeypatch):
     monkeypatch.setattr(jax.distributed, "initialize", initialize)
     with pytest.raises(UserError, match=r"OMPI_MCA_orte_hnp_uri.*--process-id"):
         processes.join(None, None, None)
+
+
+def test_a_dead_process_is_noticed_sooner_than_by_default(monkeypatch):
+    options = {}
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    monkeypatch.setattr(jax.distributed, "initialize", lambda **given: options.update(given))
+    processes.join("node:1", 2, 1)
+    assert options["heartbeat_timeout_seconds"] <= 30
+
+
+def test_ctrl_c_ends_a_process_that_waits_for_the_leader(group, monkeypatch, default_signals):
+    handlers = []
+
+    def wait(**_):
+        handlers.append(signal.getsignal(signal.SIGINT))
+
+    monkeypatch.setattr(processes.ocp.multihost, "get_barrier_sync_fn", lambda: wait)
+    for index in range(2):
+        group(index)
+        processes.from_leader(lambda: "")
+    assert handlers == [signal.default_int_handler, signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_leader_that_has_died_is_one_readable_line(group, monkeypatch):
+    def lose(**_):
+        raise jax.errors.JaxRuntimeError("task 0 is unhealthy")
+
+    monkeypatch.setattr(processes.ocp.multihost, "get_barrier_sync_fn", lambda: lose)
+    group(1)
+    with pytest.raises(UserError, match=r"another process has ended .*task 0"):
+        processes.from_leader(lambda: "")

@@ -204,7 +204,7 @@ def test_a_forecast_is_not_conditioned_on_reward(job):
 def test_a_tracker_for_other_states_is_refused(monkeypatch, tiny_config, tmp_path):
     shape = (("achieved_goal", (1,)), ("desired_goal", (1,)), ("observation", (1,)))
     data = SimpleNamespace(layout=Layout(3, 1, observation_shape=shape))
-    monkeypatch.setattr("dfplan.runs.train.load_source", lambda *args, **kwargs: data)
+    monkeypatch.setattr("dfplan.runs.begin.load_source", lambda *args, **kwargs: data)
     config = tiny_config.override(
         {"data.goal": "reward", "planner.low_level_controller": "tracker"}
     )

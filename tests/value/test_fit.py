@@ -1,5 +1,7 @@
 """The critic on data with known values, and quantiles of returns with known luck."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -72,6 +74,39 @@ def test_nothing_counts_after_termination():
     # A plan that passes the end, to states whose value must not count.
     plan = jnp.array([2.0, 1.0, 0.0, 3.0, 4.0])[:, None]
     np.testing.assert_allclose(critic.expected_return(plan), 1.9, atol=0.3)
+
+
+def test_an_expectile_of_short_backups_joins_the_best_parts_of_episodes():
+    """Two roads from 0 to 1, and two from there to the end: no episode takes the better of each."""
+    rng = np.random.default_rng(3)
+    good_first = rng.random(200) < 0.5
+    first = np.where(good_first, 2.0, 0.0)
+    second = np.where(good_first, 0.0, 2.0)
+    state = np.tile(np.arange(4.0), (200, 1))
+    reward = np.stack([first, second, np.zeros(200), np.zeros(200)], axis=1)
+    best = 2 + 0.9 * 2
+    mean = fitted(state, reward, 4, True)[0]
+    np.testing.assert_allclose(mean.value(jnp.zeros((1, 1)))[:, 0], 0.5 * best, atol=0.2)
+    config = dataclasses.replace(CONFIG, backup_steps=1, expectile=0.95)
+    stitched = fitted(state, reward, 4, True, config)[0]
+    assert (stitched.value(jnp.zeros((1, 1)))[:, 0] > 0.85 * best).all()
+
+
+def test_pessimism_subtracts_the_disagreement_of_the_members(shrinking):
+    critic = shrinking[0]
+    plan = jnp.array([[1.0], [0.9]])
+    shifted = dataclasses.replace(
+        critic, nets={**critic.nets, "value/2/bias": critic.nets["value/2/bias"].at[0].add(1.0)}
+    )
+    for pessimism in (0.0, 1.5):
+        alone = [
+            dataclasses.replace(
+                shifted, nets={k: v[i : i + 1] for k, v in shifted.nets.items()}
+            ).expected_return(plan)
+            for i in range(2)
+        ]
+        expected = np.mean(alone) - pessimism * np.std(alone)
+        np.testing.assert_allclose(shifted.expected_return(plan, pessimism), expected, rtol=1e-5)
 
 
 def test_quantiles_compare_returns_from_the_same_state():

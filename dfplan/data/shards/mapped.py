@@ -14,6 +14,7 @@ BLOCK_BYTES = 2**24
 RANDOM = "MADV_RANDOM"
 SEQUENTIAL = "MADV_SEQUENTIAL"
 DROP = "MADV_DONTNEED"
+NO_ROWS = np.zeros(0, np.int64)
 
 
 class MappedRows:
@@ -23,12 +24,14 @@ class MappedRows:
 
     Args:
         paths: Files, each `[n, D]`.
+        zero_rows: Sorted numbers of rows that `take` returns as zeros.
 
     Raises:
         UserError: If a file is missing or damaged.
     """
 
-    def __init__(self, paths: Sequence[Path]):
+    def __init__(self, paths: Sequence[Path], zero_rows: np.ndarray = NO_ROWS):
+        self._zero_rows = zero_rows
         files = [_map(path) for path in paths]
         self._maps = [mapping for mapping, _ in files]
         self._arrays = [array for _, array in files]
@@ -52,6 +55,9 @@ class MappedRows:
         for i in np.unique(file).tolist():
             chosen = np.flatnonzero(file == i)
             out[chosen] = self._arrays[i][numbers[chosen] - self._first[i]]
+        if len(self._zero_rows):
+            place = np.searchsorted(self._zero_rows, numbers).clip(max=len(self._zero_rows) - 1)
+            out[self._zero_rows[place] == numbers] = 0.0
         return out.reshape(*rows.shape, self.columns)
 
     def blocks(self) -> Iterator[np.ndarray]:

@@ -8,8 +8,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from dfplan.data.episode_rows import read_episode
 from dfplan.data.goal_intervals import goal_intervals
-from dfplan.data.minari_io import open_dataset, read_episode
+from dfplan.data.minari_io import open_dataset
 from dfplan.data.shards.layout import (
     ACTION,
     GOAL_INTERVALS,

@@ -1,5 +1,6 @@
 """ShardedTrajectories: a dataset whose rows stay on disk."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,28 @@ class ShardedTrajectories:
         self.length = self._load(LENGTH)
         self.start = np.cumsum(self.length) - self.length
         self.goal_intervals = self._load(GOAL_INTERVALS)
+        self.state_sums = self.manifest.state_sums()
+        self.action_sums = self.manifest.action_sums()
         self._check_sizes()
+
+    def divided(
+        self, start: np.ndarray, *, states: ColumnSums, actions: ColumnSums, zero_rows: np.ndarray
+    ) -> "ShardedTrajectories":
+        """Return the same rows in other episodes.
+
+        Args:
+            start: `[E]` int64, first row of each episode.
+            states: Sums of the states.
+            actions: Sums of the actions of all steps.
+            zero_rows: Sorted numbers of rows whose actions become zero.
+        """
+        other = copy.copy(self)
+        other.start = start
+        other.length = np.diff(start, append=len(self.state))
+        other.state_sums = states
+        other.action_sums = actions
+        other.action = MappedRows([folder / ACTION for folder in self._folders], zero_rows)
+        return other
 
     def _load(self, name: str) -> np.ndarray:
         try:
@@ -72,12 +94,12 @@ class ShardedTrajectories:
     @property
     def state_columns(self) -> Columns:
         """Statistics of the states."""
-        return _columns(self.manifest.state_sums())
+        return _columns(self.state_sums)
 
     @property
     def action_columns(self) -> Columns:
         """Statistics of the actions of all steps."""
-        return _columns(self.manifest.action_sums())
+        return _columns(self.action_sums)
 
     def goal_grid(self) -> Grid | None:
         """Return the grid of the states in the goal's dimensions, if there is one."""

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dfplan.data.minari_io import check_no_offset, open_dataset, read_episode
+from dfplan.data.episode_rows import check_no_offset, read_episode
+from dfplan.data.minari_io import open_dataset
 from dfplan.data.shards.layout import Choices
 from dfplan.representation.columns import ColumnSums
 from dfplan.representation.goal_dims import goal_tolerance, largest_difference, match_goal_dims

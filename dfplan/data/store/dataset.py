@@ -104,9 +104,7 @@ class Dataset:
         if self.metadata.data_format == "hdf5" and plain:
             yield from hdf5_read.read_episodes(self._data, *spaces, ids, step_arrays)
             return
-        for record in _minari_storage(self._data, self.metadata).get_episodes(ids):
-            names = [field.name for field in dataclasses.fields(Episode)]
-            yield Episode(**{name: record[name] for name in names})
+        yield from minari_episodes(self._data, self.metadata, ids)
 
 
 @contextlib.contextmanager
@@ -138,13 +136,22 @@ def _count_episodes(data: Path, metadata: Metadata) -> int:
     return sum(entry.name.isdigit() for entry in data.iterdir())
 
 
-def _minari_storage(data: Path, metadata: Metadata) -> Any:
-    """Return Minari's own reader of a format; unlike `minari.load_dataset`, it runs no code."""
+def minari_episodes(data: Path, metadata: Metadata, ids: Sequence[int]) -> Iterator[Episode]:
+    """Yield episodes by Minari's own reader; unlike `minari.load_dataset`, it runs no code.
+
+    Args:
+        data: Folder of the dataset's files.
+        metadata: Metadata of the dataset.
+        ids: Indices of the episodes.
+    """
     from minari.dataset._storages import get_minari_storage
 
-    return get_minari_storage(metadata.data_format)(
+    storage = get_minari_storage(metadata.data_format)(
         data,
         metadata.observation_space,
         metadata.action_space,
         jpeg_encoding=metadata.jpeg_encoding,
     )
+    names = [field.name for field in dataclasses.fields(Episode)]
+    for record in storage.get_episodes(ids):
+        yield Episode(**{name: record[name] for name in names})

@@ -14,11 +14,14 @@ import numpy as np
 from h5py import h5d, h5g, h5l, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
 from dfplan.data.store.episode import STEP_ARRAYS, Episode
+from dfplan.data.store.short_read import ShortEpisodes
 from dfplan.types import UserError
 
 DATA_FILE = "main_data.hdf5"
 MAX_EXPANSION = 100
 """Largest ratio of data to their compressed file; recorded episodes compress by less than 20."""
+MANY = 16
+"""Episodes from which on their addresses are worth looking up."""
 FREE_BYTES = 2**28
 """Size up to which compressed data, or one chunk, may expand from any file."""
 
@@ -56,16 +59,37 @@ def read_episodes(
     Raises:
         UserError: If an array does not hold numbers, or claims more of them than the file can hold.
     """
+    path = data / DATA_FILE
     with _open(data) as file:
-        reader = _ArrayReader((data / DATA_FILE).stat().st_size)
-        for index in ids:
+        reader = _ArrayReader(path.stat().st_size)
+
+        def read(index: int) -> Episode:
             group = _open_group(file.id, f"episode_{index}")
-            yield Episode(
+            return Episode(
                 id=index,
                 observations=reader.read_space(group, "observations", observation_space),
                 actions=reader.read_space(group, "actions", action_space),
                 **{name: reader.read(group, name) for name in step_arrays},
             )
+
+        if len(ids) < MANY:
+            yield from map(read, ids)
+        else:
+            yield from ShortEpisodes(path, group_addresses(file, ids), read, reader.count).read(ids)
+
+
+def group_addresses(file: h5py.File, ids: Sequence[int]) -> np.ndarray:
+    """Return where each episode's group lies in the file, `[E]` uint64; 0 where there is none."""
+    address = np.zeros(max(ids, default=-1) + 1, np.uint64)
+    indices = {b"episode_%d" % index: index for index in ids}
+
+    def add(name: bytes, link: Any) -> None:
+        index = indices.get(name)
+        if index is not None and link.type == h5l.TYPE_HARD:
+            address[index] = link.u
+
+    file.id.links.iterate(add, info=True)
+    return address
 
 
 def _open(data: Path) -> h5py.File:
@@ -117,6 +141,10 @@ class _ArrayReader:
         if array.size:
             dataset.read(h5s.ALL, h5s.ALL, array, kind)
         return array
+
+    def count(self, size: int) -> None:
+        """Check that the file can hold this many bytes more, before they are read."""
+        self._unread -= self._check_bytes("short episodes", (size,), 1, self._unread)
 
     def _find_type(self, dataset: Any) -> tuple[Any, np.dtype]:
         """Return a dataset's type for HDF5 and for NumPy; a file has few, which are cached."""

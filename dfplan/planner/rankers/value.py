@@ -48,7 +48,12 @@ class ValueRanker:
         """Return the candidates' costs; see `Ranker`."""
         return Ranking(
             arrival=never_arrives(candidates, self.layout.stride),
-            cost=-expected_return(weights.critic, weights.states, candidates),
+            cost=-expected_return(
+                weights.critic,
+                weights.states,
+                candidates,
+                pessimism=self.config.goal.pessimism,
+            ),
         )
 
     def is_decided(self, ranking: Ranking, complete: Array) -> Bool[Array, ""]:

@@ -2,21 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from minari.data_collector import EpisodeBuffer
 
 from dfplan_envs.ogbench.ant import AntBatch
 from dfplan_envs.ogbench.body import Body
 from dfplan_envs.ogbench.cells import MazeCells
+from dfplan_envs.ogbench.episodes import Episode, as_buffers, original_file, read_original
 from dfplan_envs.ogbench.point import PointBatch
 from dfplan_envs.ogbench.procedure import Procedure, Teleports, simulate
 
-ORIGINALS = Path("~/.ogbench/data")
-"""Directory to which the `ogbench` package downloads datasets."""
 BATCH = 250
 """Episodes simulated at once; the data do not depend on the number of cores."""
 EPISODE_STEPS = {"navigate": 1000, "stitch": 200, "explore": 500}
@@ -24,6 +21,8 @@ GIANT_STEPS = 2000
 """Control steps of a "navigate" episode in the giant maze."""
 TELEPORT_REACH = 1.5
 """Reach of a teleporter, in radii."""
+WHOLE = (0, 1)
+"""The only part of undivided data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,19 +45,23 @@ ROBOTS: dict[tuple[int, ...], Robot] = {
 """Robots by the shape of their observations."""
 
 
-def collect_navigate(env_id: str, **options: Any) -> dict[str, Any]:
+def collect_navigate(
+    env_id: str, *, part: tuple[int, int] = WHOLE, **options: Any
+) -> dict[str, Any]:
     """Collect "navigate" data; see `collect`."""
-    return collect(env_id, "navigate", **options)
+    return collect(env_id, "navigate", part=part, **options)
 
 
-def collect_stitch(env_id: str, **options: Any) -> dict[str, Any]:
+def collect_stitch(env_id: str, *, part: tuple[int, int] = WHOLE, **options: Any) -> dict[str, Any]:
     """Collect "stitch" data; see `collect`."""
-    return collect(env_id, "stitch", **options)
+    return collect(env_id, "stitch", part=part, **options)
 
 
-def collect_explore(env_id: str, **options: Any) -> dict[str, Any]:
+def collect_explore(
+    env_id: str, *, part: tuple[int, int] = WHOLE, **options: Any
+) -> dict[str, Any]:
     """Collect "explore" data; see `collect`."""
-    return collect(env_id, "explore", **options)
+    return collect(env_id, "explore", part=part, **options)
 
 
 def collect(
@@ -69,6 +72,7 @@ def collect(
     seed: int = 0,
     env_kwargs: dict[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
+    part: tuple[int, int] = WHOLE,
 ) -> dict[str, Any]:
     """Collect a dataset by OGBench's procedure, or take the original file.
 
@@ -85,6 +89,8 @@ def collect(
         seed: Seed for all random draws.
         env_kwargs: Arguments of `gymnasium.make`.
         progress: Callback that receives the number of steps simulated so far.
+        part: Number of a part, from 0, and the number of parts into which the episodes are divided;
+            only those of the part are simulated.
 
     Returns:
         Arguments of `minari.create_dataset_from_buffers`. The episodes are an iterator, simulated
@@ -103,15 +109,23 @@ def collect(
     if kind not in robot.action_noise:
         valid = ", ".join(robot.action_noise)
         raise ValueError(f"{env_id} has no data of the kind {kind!r}; valid: {valid}")
-    original = _original(env_id, kind)
+    original = original_file(env_id, kind)
     if original.is_file():
-        episodes = _read(original)
+        episodes = read_original(original) if part[0] == 0 else iter(())
         source = f"the original file {original.name}"
     else:
-        episodes = _simulate(env.unwrapped, robot, kind, steps=steps, seed=seed, progress=progress)
+        episodes = _simulate(
+            env.unwrapped,
+            robot,
+            kind,
+            steps=steps,
+            seed=seed,
+            progress=progress,
+            part=part,
+        )
         source = f"OGBench's procedure for {kind} data, seed {seed}"
     return {
-        "buffer": _buffers(episodes, steps, progress),
+        "buffer": as_buffers(episodes, steps, progress),
         "env": env,
         "eval_env": env,
         "algorithm_name": source,
@@ -121,23 +135,6 @@ def collect(
     }
 
 
-def _original(env_id: str, kind: str) -> Path:
-    name, _, version = env_id.rpartition(":")[2].rpartition("-")
-    return (ORIGINALS / f"{name}-{kind}-{version}.npz").expanduser()
-
-
-def _read(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield observations `[n+1, O]` and actions `[n, A]` of each episode of an original file."""
-    with np.load(path) as arrays:
-        observations = arrays["observations"]
-        actions = arrays["actions"]
-        last = np.flatnonzero(arrays["terminals"])
-    first = 0
-    for row in last:
-        yield observations[first : row + 1], actions[first:row]
-        first = row + 1
-
-
 def _simulate(
     maze: Any,
     robot: Robot,
@@ -145,8 +142,12 @@ def _simulate(
     steps: int,
     seed: int,
     progress: Callable[[int], None] | None,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield observations `[n+1, O]` and actions `[n, A]` of each simulated episode."""
+    part: tuple[int, int],
+) -> Iterator[Episode]:
+    """Yield the simulated episodes of a part.
+
+    A part has whole batches, as the robots of a batch share matrix products.
+    """
     cells = MazeCells(np.asarray(maze.maze_map))
     procedure = Procedure(
         cells=cells,
@@ -159,8 +160,10 @@ def _simulate(
     if kind == "navigate" and maze._maze_type == "giant":
         length = GIANT_STEPS
     seeds = np.random.SeedSequence(seed).spawn(-(-steps // length))
+    batches = range(0, len(seeds), BATCH)
+    number, count = part
     done = 0
-    for first in range(0, len(seeds), BATCH):
+    for first in batches[len(batches) * number // count : len(batches) * (number + 1) // count]:
         batch = seeds[first : first + BATCH]
         body = robot.make_body(maze.model, cells, len(batch))
 
@@ -170,7 +173,9 @@ def _simulate(
 
         observations, actions = simulate(procedure, body, length, batch, report)
         done += len(batch) * length
-        yield from zip(observations, actions, strict=True)
+        for k, episode in enumerate(zip(observations, actions, strict=True), first):
+            left = steps - k * length  # fewer than the length in the last episode
+            yield Episode(episode[0][: left + 1], episode[1][:left], states={})
 
 
 def _teleports(maze: Any) -> Teleports | None:
@@ -182,30 +187,3 @@ def _teleports(maze: Any) -> Teleports | None:
         exits=np.array(info["teleport_out_xys"]),
         reach=TELEPORT_REACH * info["teleport_radius"],
     )
-
-
-def _buffers(
-    episodes: Iterator[tuple[np.ndarray, np.ndarray]],
-    steps: int,
-    progress: Callable[[int], None] | None,
-) -> Iterator[EpisodeBuffer]:
-    """Yield Minari's form of episodes, until there are `steps` steps."""
-    left = steps
-    for k, (observations, actions) in enumerate(episodes):
-        length = min(len(actions), left)
-        if not length:
-            break
-        left -= length
-        truncations = np.zeros(length, bool)
-        truncations[-1] = True
-        # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
-        arrays: dict[str, Any] = {
-            "observations": observations[: length + 1].astype(np.float64),
-            "actions": actions[:length].astype(np.float32),
-            "rewards": np.zeros(length),
-            "terminations": np.zeros(length, bool),
-            "truncations": truncations,
-        }
-        yield EpisodeBuffer(id=k, **arrays)
-    if progress is not None:
-        progress(steps)

@@ -8,8 +8,10 @@ from importlib.resources import as_file, files
 
 import numpy as np
 
-Layers = tuple[tuple[np.ndarray, np.ndarray], ...]
-"""Kernels `[I, O]` and biases `[O]` of the layers, in order."""
+from dfplan_envs.dense import Layer, apply_layer
+
+Layers = tuple[Layer, ...]
+"""The layers, in order."""
 
 PACKAGE = "dfplan_envs.ogbench"
 WEIGHTS = "walker.npz"
@@ -32,15 +34,6 @@ def walk(layers: Layers, observations: np.ndarray, directions: np.ndarray) -> np
         directions: `[B, 2]` unit vectors.
     """
     x = np.concatenate([observations, directions], axis=-1).astype(np.float32)
-    for kernel, bias in layers[:-1]:
-        x = np.maximum(_product(x, kernel) + bias, 0.0)
-    kernel, bias = layers[-1]
-    return np.tanh(_product(x, kernel) + bias)
-
-
-def _product(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Return `x @ kernel`, independent of the number of rows and of cores to the last bit.
-
-    BLAS, which `@` calls, adds in an order that depends on both.
-    """
-    return np.einsum("bi,io->bo", x, kernel)
+    for layer in layers[:-1]:
+        x = np.maximum(apply_layer(layer, x), 0.0)
+    return np.tanh(apply_layer(layers[-1], x))

@@ -135,7 +135,8 @@ def _index_on_path(xp: ModuleType, distance: Array, radius: float) -> Array:
     within = distance <= radius
     last_within = distance.shape[1] - 1 - within[:, ::-1].argmax(axis=1)
     # Otherwise the first local minimum that is about as near as the nearest sample.
-    padded = xp.pad(distance, ((0, 0), (1, 1)), constant_values=xp.inf)
+    edge = xp.full((len(distance), 1), xp.inf)
+    padded = xp.concatenate([edge, distance, edge], axis=1)
     nearest = (distance <= padded[:, :-2]) & (distance <= padded[:, 2:])
     nearest &= distance <= distance.min(axis=1, keepdims=True) + DISTANCE_TOLERANCE
     return xp.where(within.any(axis=1), last_within, nearest.argmax(axis=1))

@@ -15,6 +15,7 @@ def track(
     state: np.ndarray,
     goal: np.ndarray | None = None,
     *,
+    xp: ModuleType = np,
     kp: float = 12.5,
     kd: float = 1.2,
     lookahead: float = 16,
@@ -34,6 +35,7 @@ def track(
         elapsed: [B] or scalar, control steps since states[:, 0].
         state: [B, 4] current state.
         goal: [B, 2] goal position in meters, or None.
+        xp: `numpy`, or `jax.numpy` to compile the tracker with JAX.
         kp: Position gain, force (100 N) per meter.
         kd: Velocity gain, force (100 N) per meter per second.
         lookahead: Lookahead in control steps.
@@ -46,17 +48,17 @@ def track(
     Raises:
         ValueError: If `states` is not [B, T, 4] or `stride` is not positive.
     """
-    states = check_plan(states, stride)
-    state = np.asarray(state, np.float64)
-    time = (np.broadcast_to(elapsed, len(states)) + lookahead) / stride
-    target = interpolate(states, time, stride * dt)
+    states = check_plan(states, stride, xp)
+    state = xp.asarray(state, dtype=float)
+    time = (xp.broadcast_to(elapsed, len(states)) + lookahead) / stride
+    target = interpolate(states, time, stride * dt, xp)
     if goal is not None:
-        goal = np.asarray(goal, np.float64)
-        near_goal = np.linalg.norm(state[:, :2] - goal, axis=-1, keepdims=True) <= hold_radius
-        goal_at_rest = np.concatenate([goal, np.zeros_like(goal)], axis=-1)
-        target = np.where(near_goal, goal_at_rest, target)
+        goal = xp.asarray(goal, dtype=float)
+        near_goal = xp.linalg.norm(state[:, :2] - goal, axis=-1, keepdims=True) <= hold_radius
+        goal_at_rest = xp.concatenate([goal, xp.zeros_like(goal)], axis=-1)
+        target = xp.where(near_goal, goal_at_rest, target)
     error = target - state
-    return np.clip(kp * error[:, :2] + kd * error[:, 2:], -1.0, 1.0).astype(np.float32)
+    return xp.clip(kp * error[:, :2] + kd * error[:, 2:], -1.0, 1.0).astype(xp.float32)
 
 
 def check_plan(states: Any, stride: int, xp: ModuleType = np) -> Any:
@@ -73,13 +75,14 @@ def check_plan(states: Any, stride: int, xp: ModuleType = np) -> Any:
     return states
 
 
-def interpolate(states: np.ndarray, time: np.ndarray, interval: float) -> np.ndarray:
+def interpolate(states: Any, time: Any, interval: float, xp: ModuleType = np) -> Any:
     """Interpolate plans by cubic Hermite splines, each at its own time.
 
     Args:
         states: [B, T, 4] positions and velocities.
         time: [B] times in tokens, clipped to 0 .. T - 1.
         interval: Seconds between tokens.
+        xp: `numpy` or `jax.numpy`.
 
     Returns:
         [B, 4] positions and velocities.
@@ -87,8 +90,8 @@ def interpolate(states: np.ndarray, time: np.ndarray, interval: float) -> np.nda
     last = states.shape[1] - 1
     if last == 0:
         return states[:, 0]
-    time = np.clip(time, 0, last)
-    left = np.minimum(time.astype(int), last - 1)
+    time = xp.clip(time, 0, last)
+    left = xp.minimum(time.astype(int), last - 1)
     s = (time - left)[:, None]
     rows = np.arange(len(states))
     p0 = states[rows, left, :2]
@@ -100,4 +103,4 @@ def interpolate(states: np.ndarray, time: np.ndarray, interval: float) -> np.nda
     b = 3 * (p1 - p0) - 2 * v0 - v1
     position = ((a * s + b) * s + v0) * s + p0
     velocity = ((3 * a * s + 2 * b) * s + v0) / interval
-    return np.concatenate([position, velocity], axis=-1)
+    return xp.concatenate([position, velocity], axis=-1)

@@ -1,5 +1,7 @@
 """The T-maze's tracker: PointMaze's PD tracker, applied to states without the cue."""
 
+from types import ModuleType
+
 import numpy as np
 
 from dfplan_envs.pointmaze import tracking
@@ -14,6 +16,8 @@ def track(
     elapsed: np.ndarray | int,
     state: np.ndarray,
     goal: np.ndarray | None = None,
+    *,
+    xp: ModuleType = np,
     **settings: float,
 ) -> np.ndarray:
     """Compute the action that steers the ball along a plan, by the plan's clock.
@@ -27,5 +31,6 @@ def track(
         elapsed=elapsed,
         state=state[..., :MOTION_DIMS],
         goal=goal,
+        xp=xp,
         **settings,
     )

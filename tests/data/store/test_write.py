@@ -36,6 +36,12 @@ LARGE = {"observations": np.random.default_rng(0).normal(size=(3001, 3))}
 """More numbers than fit into a header."""
 
 
+def test_infos_have_a_row_per_observation(home):
+    qpos = np.arange(8.0).reshape(4, 2)
+    write(episodes=[episode(3, infos={"qpos": qpos})])
+    same(minari.load_dataset(ID)[0].infos, {"qpos": qpos})
+
+
 @pytest.mark.parametrize(
     ("space", "episodes"),
     [
@@ -133,29 +139,33 @@ def test_a_signal_inside_hdf5_waits_for_its_end(home, monkeypatch, name):
     assert list(home.iterdir()) == [] and len(calls) > 50
 
 
+MIXED = [episode(4, seed) for seed in range(6)] + [episode(1), episode(3000, **LARGE)]
+"""Episodes of every way of writing."""
+
+
 def test_a_writer_killed_at_any_instant_leaves_all_or_nothing(home):
-    count = count_instants(home, lambda: write("ns/whole-v0"))
+    count = count_instants(home, lambda: write("ns/whole-v0", MIXED))
     for number in range(1, count + 1):
         # A separate namespace, as only the first dataset in one describes it.
         dataset_id = f"ns{number}/x-v0"
-        assert kill_at(number, home, lambda dataset_id=dataset_id: write(dataset_id))
+        assert kill_at(number, home, lambda dataset_id=dataset_id: write(dataset_id, MIXED))
         if dataset_id not in minari.list_local_datasets():
-            write(dataset_id)
+            write(dataset_id, MIXED)
             names = {path.name for path in (home / dataset_id).parent.iterdir()}
             assert names == {"x-v0", "namespace_metadata.json"}
-        assert len(list(minari.load_dataset(dataset_id).iterate_episodes())) == 2
+        assert len(list(minari.load_dataset(dataset_id).iterate_episodes())) == 8
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_an_operation_that_fails_at_any_instant_is_one_line(home, code):
-    count = count_instants(home, lambda: write("ns/whole-v0"))
+    count = count_instants(home, lambda: write("ns/whole-v0", MIXED))
     for number in range(1, count + 1):
         dataset_id = f"ns{number}/x-v0"
         with contextlib.suppress(UserError):
-            fail_at(number, home, lambda dataset_id=dataset_id: write(dataset_id), code)
+            fail_at(number, home, lambda dataset_id=dataset_id: write(dataset_id, MIXED), code)
         if not (home / dataset_id).exists():
-            write(dataset_id)
-        assert len(list(minari.load_dataset(dataset_id).iterate_episodes())) == 2
+            write(dataset_id, MIXED)
+        assert len(list(minari.load_dataset(dataset_id).iterate_episodes())) == 8
 
 
 @pytest.mark.parametrize("size", [0, 100, 5_000, 60_000, 300_000])

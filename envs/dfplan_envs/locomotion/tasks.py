@@ -1,0 +1,77 @@
+"""Task records of the locomotion tasks; see `dfplan_envs.tasks`."""
+
+from typing import Any
+
+DESCRIPTIONS = {
+    "medium": "a policy with a third of the expert's return",
+    "medium-replay": "a training up to the medium policy",
+    "medium-expert": "one half medium, one half expert",
+    "expert": "a trained policy",
+    "random": "random actions",
+}
+"""Kinds of data."""
+ENVS = {"hopper": "Hopper-v5", "walker2d": "Walker2d-v5", "halfcheetah": "HalfCheetah-v5"}
+SCORES: dict[str, dict[str, float]] = {
+    "hopper": {"min": 17.133, "max": 3223.457},
+}
+"""Mean returns of random actions and of the expert, which normalize scores.
+
+`python -m experiments.locomotion.policies` measures them.
+"""
+REPLAY_STEPS = {"hopper": 210_000}
+"""Control steps of the training up to the medium policy."""
+STEPS = 1_000_000
+"""Control steps of the other datasets, as in D4RL."""
+PRESET: dict[str, Any] = {
+    "data.goal": "reward",
+    # Plans of six states, 0.03 s apart for Hopper; the value stands for all that follows.
+    "data.stride": 4,
+    "data.tokens": 7,
+    "net.width": 64,
+    "net.layers": 3,
+    "training.steps": 6_000,
+    "training.batch_size": 64,
+    "training.objective.two_stream": False,
+    "training.optimizer.name": "adamw",
+    "value.width": 128,
+    "value.steps": 4_000,
+    "value.backup_steps": 4,
+    "value.expectile": 0.7,
+    "planner.sampling.matrix": "full_sequence",
+    "planner.sampling.steps": 4,
+    "planner.candidates": 16,
+    "planner.goal.pessimism": 1.0,
+    # New plans come from other episodes of the data than the one that the robot is following, so
+    # that a robot which replans often falls.
+    "planner.replan_every": 16,
+    # Inverse dynamics with a training of its own; it knows when each state is due.
+    "planner.low_level_controller": "policy",
+    "policy.timed": True,
+    "policy.sharpness": 0.0,
+    "policy.steps": 5_000,
+}
+PRETRAINED: tuple[str, ...] = ()
+"""Tasks with a pretrained planner."""
+
+
+def _record(robot: str, kind: str) -> dict[str, Any]:
+    task = f"{robot}-{kind}"
+    return {
+        "description": f"reward of {ENVS[robot]}, data: {DESCRIPTIONS[kind]}",
+        "env": ENVS[robot],
+        "env_kwargs": {},
+        "dataset": f"dfplan/{task}-v0",
+        "collector": f"dfplan_envs.locomotion.collect:collect_{kind.replace('-', '_')}",
+        "collect_steps": REPLAY_STEPS[robot] if kind == "medium-replay" else STEPS,
+        "policy": "",
+        "tracker": "",
+        "checkpoint": f"dfplan_envs:checkpoints/{task}" if task in PRETRAINED else "",
+        "positions": [],
+        "score": SCORES[robot],
+        "preset": PRESET,
+    }
+
+
+LOCOMOTION_TASKS: dict[str, dict[str, Any]] = {
+    f"{robot}-{kind}": _record(robot, kind) for robot in SCORES for kind in DESCRIPTIONS
+}

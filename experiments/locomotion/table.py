@@ -1,0 +1,34 @@
+"""The table of the comparison, written to the README between its markers."""
+
+import numpy as np
+
+from dfplan.cli.common import console
+from dfplan.evaluation.bootstrap import interval
+from experiments.common.markdown import EMPTY, cell, table
+from experiments.common.pages import fill_readme
+from experiments.locomotion.evaluate import read_scores
+from experiments.locomotion.study import HERE, METHODS, Study
+
+
+def write_table(study: Study) -> None:
+    """Write the table of what is measured so far, and print it."""
+    text = render(study)
+    fill_readme(study.pages, HERE / "README.md", {"table": text})
+    console.print(text)
+
+
+def render(study: Study) -> str:
+    """Return the table of normalized scores as Markdown."""
+    rows = []
+    for name in study.names:
+        cells = [_cell(read_scores(study, method, name)) for method in METHODS]
+        if any(text != EMPTY for text in cells):
+            rows.append([name, *cells])
+    return table(["normalized score", *METHODS], rows)
+
+
+def _cell(scores: list[list[float]]) -> str:
+    """Return the mean over all episodes of all training seeds, its interval, and their number."""
+    if not scores:
+        return EMPTY
+    return f"{cell(interval(np.concatenate(scores)))}; {len(scores)}"

@@ -1,0 +1,1 @@
+"""OGBench's manipulation suite: planners, their success, and where episodes are lost."""

@@ -1,0 +1,90 @@
+"""The tables of the study, written to the README between its markers."""
+
+from typing import Any
+
+import numpy as np
+
+from dfplan.cli.common import console
+from dfplan.evaluation.bootstrap import interval
+from dfplan.tasks.ogbench import OGBenchProtocol
+from experiments.common import records
+from experiments.common.markdown import number, table
+from experiments.common.pages import fill_readme
+from experiments.common.protocol import TRAINING_SEEDS
+from experiments.manipulation.published import BASELINES, SOURCE
+from experiments.manipulation.study import DATA_STEPS, HERE, NAMES, Study
+
+TASKS = OGBenchProtocol().task_count
+LINKS = (
+    ("plans that arrive, %", "plans", "arrive", 100.0),
+    ("cube's moves in the gripper, %", "plans", "moves_in_gripper", 100.0),
+    ("low level alone, %", "low_level", "arrive", 100.0),
+    ("its error, mm", "low_level", "effector_error_m", 1000.0),
+    ("cube lifted, %", "grasps", "lifted", 100.0),
+    ("success of these, %", "grasps", "success_of_lifted", 100.0),
+)
+"""Title, link, measure and factor of each column."""
+
+
+def write_table(study: Study) -> None:
+    """Write the tables of what is measured so far, and print them."""
+    text = render(study)
+    fill_readme(study.pages, HERE / "README.md", {"table": text})
+    console.print(text)
+
+
+def render(study: Study) -> str:
+    """Return the tables as Markdown."""
+    return "\n\n".join([_success_table(study), _chain_table(study), f"Published: {SOURCE}."])
+
+
+def _read(study: Study, name: str, stage: str) -> list[dict[str, Any]]:
+    """Return the measurements of a task, one per training seed that was measured."""
+    found = [records.read(study.result(name, seed, stage)) for seed in TRAINING_SEEDS]
+    return [record for record in found if record is not None]
+
+
+def _success_table(study: Study) -> str:
+    rows = []
+    for name in NAMES:
+        runs = _read(study, name, "success")
+        if not runs:
+            continue
+        by_task = [
+            float(np.mean([run["tasks"][f"task{k + 1}"]["success_rate"]["mean"] for run in runs]))
+            for k in range(TASKS)
+        ]
+        rows.append(
+            [
+                name,
+                f"**{_success(runs)}**",
+                *(number(100 * rate, 0) for rate in by_task),
+                str(len(runs)),
+                f"{DATA_STEPS[name]:,}",
+                *(number(results.get(name), 0) for results in BASELINES.values()),
+            ]
+        )
+    tasks = [f"task {k + 1}" for k in range(TASKS)]
+    header = ["success, %", "dfplan", *tasks, "training seeds", "steps of data", *BASELINES]
+    return table(header, rows)
+
+
+def _success(runs: list[dict[str, Any]]) -> str:
+    """Return the mean over all episodes of all runs, with its interval."""
+    values = np.concatenate([run["per_episode"]["success_rate"] for run in runs])
+    bounds = interval(100 * values)
+    assert bounds is not None
+    mean, low, high = (f"{bounds[key]:.1f}" for key in ("mean", "ci_low", "ci_high"))
+    return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def _chain_table(study: Study) -> str:
+    rows = []
+    for name in NAMES:
+        runs = _read(study, name, "chain")
+        if runs:
+            means = [np.mean([run[link][measure] for run in runs]) for _, link, measure, _ in LINKS]
+            factors = [factor for *_, factor in LINKS]
+            cells = [number(float(m) * f, 1) for m, f in zip(means, factors, strict=True)]
+            rows.append([name, *cells])
+    return table(["links", *(title for title, *_ in LINKS)], rows)

@@ -1,0 +1,36 @@
+"""Locomotion: which policies ship, and the form in which peers get a dataset."""
+
+import numpy as np
+
+from dfplan.data.minari_io import from_episodes
+from dfplan.representation.layout import Layout
+from dfplan_envs.locomotion.actor import Actor, Snapshot
+from experiments.locomotion.export import transitions
+from experiments.locomotion.policies import choose
+
+LAYER = (np.zeros((1, 1), np.float32), np.zeros(1, np.float32))
+ACTOR = Actor((), LAYER, LAYER)
+
+
+def test_the_medium_policy_is_the_last_below_a_third_of_the_best_return_on_average():
+    returns = [10.0, 320.0, 150.0, 330.0, 450.0, 900.0, 800.0]
+    snapshots = [Snapshot(ACTOR, 10 * (k + 1), value) for k, value in enumerate(returns)]
+    assert [snapshot.steps for snapshot in choose(snapshots)] == [10, 20, 30, 40, 60]
+
+
+def test_peers_get_one_row_per_step():
+    layout = Layout(1, 1, action_low=(-1.0,), action_high=(1.0,))
+    data = from_episodes(
+        [np.arange(3.0)[:, None], 10 + np.arange(2.0)[:, None]],
+        [np.array([[0.1], [0.2], [0.0]]), np.array([[0.3], [0.0]])],
+        layout,
+        "some-v0",
+        rewards=[np.array([1.0, 2.0, 0.0]), np.array([3.0, 0.0])],
+        terminated=np.array([True, False]),
+    )
+    arrays = transitions(data)
+    np.testing.assert_array_equal(arrays["observations"][:, 0], [0, 1, 10])
+    np.testing.assert_allclose(arrays["actions"][:, 0], [0.1, 0.2, 0.3])
+    np.testing.assert_array_equal(arrays["rewards"], [1, 2, 3])
+    np.testing.assert_array_equal(arrays["terminals"], [False, True, False])
+    np.testing.assert_array_equal(arrays["timeouts"], [False, False, True])
