@@ -201,8 +201,11 @@ def _check(args: Args, settings: list[str]) -> dict[str, int]:
     for name in args.tasks:
         task = get_task(name)
         assign_tasks(PROTOCOLS.make(task.protocol), args.episodes)
-        for seed in args.seeds:
-            training, _ = parse_training(_training(name, args.preset, settings, seed=seed))
+        trainings = [
+            parse_training(_training(name, args.preset, settings, seed=seed))[0]
+            for seed in args.seeds
+        ]
+        training = trainings[0]
         dataset = training.dataset or task.dataset
         if not is_shards(dataset):
             open_dataset(dataset)
