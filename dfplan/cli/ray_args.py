@@ -1,6 +1,7 @@
 """Options of the commands that can run on a Ray cluster."""
 
 import dataclasses
+import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
@@ -43,8 +44,9 @@ class RayArgs:
             ("--job-cpus", self.job_cpus, "above 0"),
             ("--job-gpus", self.job_gpus, "at least 0"),
         ):
-            if value < 0 or (value == 0 and minimum == "above 0"):
-                raise UserError(f"{option} must be {minimum}, got {value:g}")
+            is_valid = value > 0 or (value == 0 and minimum == "at least 0")
+            if not is_valid or not math.isfinite(value):
+                raise UserError(f"{option} must be {minimum} and finite, got {value:g}")
 
     def executor(self) -> AbstractContextManager[Executor]:
         """Return a context manager of the executor.

@@ -201,7 +201,11 @@ def _check(args: Args, settings: list[str]) -> dict[str, int]:
     for name in args.tasks:
         task = get_task(name)
         assign_tasks(PROTOCOLS.make(task.protocol), args.episodes)
-        training, _ = parse_training(_training(name, args.preset, settings))
+        trainings = [
+            parse_training(_training(name, args.preset, settings, seed=seed))[0]
+            for seed in args.seeds
+        ]
+        training = trainings[0]
         dataset = training.dataset or task.dataset
         if not is_shards(dataset):
             open_dataset(dataset)
@@ -209,16 +213,16 @@ def _check(args: Args, settings: list[str]) -> dict[str, int]:
     return steps
 
 
-def _training(task: str, preset: str, settings: list[str]) -> list[str]:
-    return [task, "--preset", preset, *settings]
+def _training(task: str, preset: str, settings: list[str], *, seed: int) -> list[str]:
+    return [task, "--preset", preset, *settings, "--training.seed", str(seed)]
 
 
 def _job(run: SweptRun, args: Args, out: Path, settings: list[str]) -> Job:
     directory = str(out / run.name)
-    training = _training(run.task, args.preset, settings)
+    training = _training(run.task, args.preset, settings, seed=run.seed)
     arguments = {
         "out": directory,
-        "train": [*training, "--training.seed", str(run.seed), "--out", directory],
+        "train": [*training, "--out", directory],
         "eval": [directory, "--episodes", str(args.episodes), "--seed", str(args.eval_seed)],
     }
     return Job(run.name, train_and_evaluate, arguments)

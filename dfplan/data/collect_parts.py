@@ -98,7 +98,9 @@ def truncate(episode: Any, steps: int) -> Any:
     arrays = {name: _first(getattr(episode, name), steps) for name in FIELDS[1:]}
     arrays["truncations"] = arrays["truncations"].copy()
     arrays["truncations"][-1] |= not arrays["terminations"][-1]
-    return _buffer(episode.seed, observations=_first(episode.observations, steps + 1), **arrays)
+    for name in ("observations", "infos"):
+        arrays[name] = _first(getattr(episode, name), steps + 1)
+    return _buffer(episode.seed, **arrays)
 
 
 def encode(episodes: Iterable[Any]) -> bytes:
@@ -109,6 +111,8 @@ def encode(episodes: Iterable[Any]) -> bytes:
             arrays[f"{number}/seed"] = np.int64(episode.seed)
         for name in FIELDS:
             arrays |= _flatten(f"{number}/{name}", getattr(episode, name))
+        if episode.infos:
+            arrays |= _flatten(f"{number}/infos", episode.infos)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
@@ -138,6 +142,8 @@ def _flatten(name: str, value: Any) -> dict[str, np.ndarray]:
 
 
 def _first(value: Any, rows: int) -> Any:
+    if value is None:
+        return None
     if isinstance(value, dict):
         return {key: _first(inner, rows) for key, inner in value.items()}
     return value[:rows]

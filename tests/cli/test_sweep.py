@@ -36,6 +36,9 @@ def test_settings_of_training_have_a_dot():
         ([TASK, "--out", "s", "--episodes", "0"], ["--episodes", "0"]),
         (["tmaze", "--out", "s"], ["dataset"]),
         ([TASK, "--out", "s", "--job-cpus", "0"], ["--job-cpus", "above 0", "0"]),
+        ([TASK, "--out", "s", "--seeds", "0", "-1"], ["training.seed", "-1"]),
+        ([TASK, "--out", "s", "--job-cpus", "nan"], ["--job-cpus", "above 0", "nan"]),
+        ([TASK, "--out", "s", "--job-gpus", "inf"], ["--job-gpus", "finite", "inf"]),
         ([TASK, "--out", "s", "--job-gpus", "-1"], ["--job-gpus", "at least 0", "-1"]),
     ],
 )

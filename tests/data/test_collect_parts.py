@@ -84,12 +84,15 @@ def test_episodes_of_dicts_survive():
         rewards=np.ones(3),
         terminations=np.zeros(3, bool),
         truncations=np.array([False, False, True]),
+        infos={"qpos": np.arange(4.0)},
     )
     first, second = decode(encode([episode, dataclasses.replace(episode, seed=5)]))
     assert (first.seed, second.seed) == (None, 5)
     np.testing.assert_array_equal(first.observations["a"], episode.observations["a"])
     assert first.observations["b"]["c"].dtype == np.int8
+    assert second.infos["qpos"].tolist() == [0, 1, 2, 3]
     cut = truncate(first, 2)
+    assert cut.infos["qpos"].tolist() == [0, 1, 2]
     assert len(cut.observations["b"]["c"]) == 3 and cut.truncations.tolist() == [False, True]
     assert not episode.truncations[1]
 

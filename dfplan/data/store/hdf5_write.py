@@ -116,7 +116,7 @@ class EpisodeWriter:
         if steps:
             attributes = {"id": self.episodes, "total_steps": steps}
             if episode.seed is not None:
-                attributes["seed"] = episode.seed
+                attributes["seed"] = int(episode.seed)
             self._add(ShortEpisode(self._arrays(episode, steps), attributes))
             self.episodes += 1
             self.steps += steps
@@ -150,7 +150,8 @@ class EpisodeWriter:
             with _uninterrupted():
                 self._write(episode)
             return
-        self._short.add(episode)
+        arrays = _copied(episode.arrays)  # the caller may reuse its own
+        self._short.add(ShortEpisode(arrays, episode.attributes))
         if self._short.is_full:
             with _uninterrupted():
                 self._short.flush()
@@ -204,6 +205,14 @@ def _is_short(value: Any) -> bool:
     if isinstance(value, dict):
         return all(map(_is_short, value.values()))
     return 0 < value.nbytes <= MAX_COMPACT
+
+
+def _copied(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Return copies of all arrays."""
+    return {
+        name: _copied(value) if isinstance(value, dict) else value.copy()
+        for name, value in arrays.items()
+    }
 
 
 @contextlib.contextmanager

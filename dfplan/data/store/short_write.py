@@ -47,7 +47,8 @@ class ShortEpisode:
 
     def signature(self) -> tuple:
         """Return what decides the form of the episode."""
-        return (*_signature(self.arrays), *self.attributes)
+        kinds = ((name, np.array(number).dtype) for name, number in self.attributes.items())
+        return (*_signature(self.arrays), *kinds)
 
     @property
     def nbytes(self) -> int:
@@ -102,7 +103,7 @@ class ShortEpisodeWriter:
         self._batches: list[_Batch] = []
 
     def add(self, episode: ShortEpisode) -> None:
-        """Add an episode; it may be written later."""
+        """Add an episode, whose arrays are kept; it may be written later."""
         self._pending[episode.signature()].append(episode)
         self._episodes += 1
         self._bytes += episode.nbytes

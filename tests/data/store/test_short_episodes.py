@@ -1,5 +1,7 @@
 """Many short episodes are read at once, equal to what HDF5 reads one by one."""
 
+import dataclasses
+
 import h5py
 import minari
 import numpy as np
@@ -169,3 +171,25 @@ def test_arrays_of_other_shapes(home, shape):
     episodes = [episode(4, observations=each) for each in observations]
     write(episodes=episodes, observation_space=box(*shape))
     check(episodes)
+
+
+def test_a_caller_may_reuse_its_arrays(home):
+    def reused():
+        observations = np.zeros((5, 3))
+        for seed in range(MANY):
+            observations[:] = seed
+            yield episode(4, seed, observations=observations)
+
+    write(episodes=reused())
+    stored = open_dataset(ID).iterate_episodes()
+    assert [each.observations[0, 0] for each in stored] == list(range(MANY))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, int])
+def test_seeds_of_all_integer_types(home, kind):
+    seeds = [kind(number) for number in range(MANY)]
+    seeds[7] = 2**63 + 1
+    episodes = [dataclasses.replace(episode(4), seed=seed) for seed in seeds]
+    write(episodes=episodes)
+    with h5py.File(home / ID / "data" / "main_data.hdf5") as file:
+        assert [file[f"episode_{k}"].attrs["seed"] for k in range(MANY)] == seeds
