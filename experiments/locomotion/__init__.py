@@ -1,1 +1,1 @@
-"""Locomotion: reward tasks on MuJoCo's Hopper, Walker2d and HalfCheetah."""
+"""Locomotion: reward tasks on MuJoCo's Hopper."""

@@ -41,8 +41,7 @@ PRESET: dict[str, Any] = {
     "planner.sampling.steps": 4,
     "planner.candidates": 16,
     "planner.goal.pessimism": 1.0,
-    # New plans come from other episodes of the data than the one that the robot is following, so
-    # that a robot which replans often falls.
+    # Replanning often cost return in experiments/locomotion; the reason is not known.
     "planner.replan_every": 16,
     # Inverse dynamics with a training of its own; it knows when each state is due.
     "planner.low_level_controller": "policy",
