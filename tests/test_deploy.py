@@ -103,10 +103,10 @@ def test_the_container_file_is_well_formed():
         if name in ("ENTRYPOINT", "CMD"):
             assert json.loads(rest)  # the exec form, whose process gets the signals
     users = [rest for name, rest in instructions() if name == "USER"]
-    made = next(rest for name, rest in instructions() if "useradd" in rest)
-    assert users == ["dfplan"] and made.endswith(" dfplan")
+    useradd = next(rest for name, rest in instructions() if "useradd" in rest)
+    assert users == ["dfplan"] and useradd.endswith(" dfplan")
     (cache,) = (rest for name, rest in instructions() if name == "VOLUME")
-    assert f"--home-dir {cache}" in made and ("ENV", f"XDG_CACHE_HOME={cache}") in instructions()
+    assert f"--home-dir {cache}" in useradd and ("ENV", f"XDG_CACHE_HOME={cache}") in instructions()
     (health,) = (rest for name, rest in instructions() if name == "HEALTHCHECK")
     (port,) = (rest for name, rest in instructions() if name == "EXPOSE")
     assert f"127.0.0.1:{port}{keys.HEALTH_PATH}" in health and int(port) == keys.DEFAULT_PORT

@@ -51,7 +51,7 @@ def collected_elsewhere(
     if collection.collector is None and collection.policy is not None:
         return _of_policy(collection, argv, executor, folder=folder, progress=progress)
     console.print(
-        "note: these episodes depend on each other, so that they are collected in this process"
+        "note: these episodes depend on each other, so they are collected in this process"
     )
     return None
 

@@ -214,7 +214,7 @@ def _committed_prefix(
     """Return the control steps of the active plans that are executed in the next `delay` steps.
 
     Planned actions are replayed by the clock: the robot's deviation from its plan remains, and so
-    displaces the states to come. Other controllers drive towards planned states at a pace of their
+    displaces the states to come. Other controllers drive toward planned states at a pace of their
     own, so the robot continues from the state that it is nearest to.
     """
     path = spec.progress.interpolate(plan.states)

@@ -132,7 +132,7 @@ class ObjectsPlanner:
         later: Float[Array, "B S"],
         gap: Float[Array, "B"],
     ) -> Float[Array, "B A"]:
-        """Return the action that leads from `state` towards `later`; see `Planner`."""
+        """Return the action that leads from `state` toward `later`; see `Planner`."""
         return self._planner.inverse_action(weights, state, later, gap)
 
     def _at_goal(

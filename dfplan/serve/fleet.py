@@ -87,7 +87,7 @@ class Fleet:
             self._chunk_maker = continue_plans
             name = self._run.config.planner.low_level_controller
             warnings.warn(
-                f"low-level controller {name!r} cannot be compiled by JAX, so that chunks take "
+                f"low-level controller {name!r} cannot be compiled by JAX, so chunks take "
                 f"longer: {one_line(error)}",
                 stacklevel=2,
             )

@@ -40,8 +40,8 @@ def render(study: Study) -> str:
 
 def _read(study: Study, name: str, stage: str) -> list[dict[str, Any]]:
     """Return the measurements of a task, one per training seed that was measured."""
-    found = [records.read(study.result(name, seed, stage)) for seed in TRAINING_SEEDS]
-    return [record for record in found if record is not None]
+    measured = [records.read(study.result(name, seed, stage)) for seed in TRAINING_SEEDS]
+    return [record for record in measured if record is not None]
 
 
 def _success_table(study: Study) -> str:

@@ -17,13 +17,13 @@ ARRAYS = {
 }
 
 
-def two_attempts(env_id, *, folder, seen):
+def two_attempts(env_id, *, folder, attempts):
     """Fail while the first attempt's episodes are written; continue with what it left."""
-    seen.append(sorted(file.name for file in folder.glob("*")))
+    attempts.append(sorted(file.name for file in folder.glob("*")))
 
     def episodes():
         yield EpisodeBuffer(**ARRAYS)
-        if len(seen) == 1:
+        if len(attempts) == 1:
             folder.mkdir(parents=True)
             (folder / "1").touch()
             raise KeyboardInterrupt
@@ -32,11 +32,11 @@ def two_attempts(env_id, *, folder, seen):
 
 
 def test_the_folder_stays_until_the_dataset_is_complete(minari_home):
-    seen = []
+    attempts = []
     with pytest.raises(KeyboardInterrupt):
-        collect_with(two_attempts, "any", "my/a-v0", seen=seen)
+        collect_with(two_attempts, "any", "my/a-v0", attempts=attempts)
     assert minari.list_local_datasets() == {}
-    collect_with(two_attempts, "any", "my/a-v0", seen=seen)
-    assert seen == [[], ["1"]]
+    collect_with(two_attempts, "any", "my/a-v0", attempts=attempts)
+    assert attempts == [[], ["1"]]
     assert list(minari.list_local_datasets()) == ["my/a-v0"]
     assert {path.name for path in (minari_home / "my").iterdir() if path.is_dir()} == {"a-v0"}

@@ -102,5 +102,5 @@ def test_handlers_that_a_library_replaces_are_kept():
     with kept_handlers():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
-    kept = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    assert kept == [signal.default_int_handler, signal.SIG_DFL, signal.SIG_IGN]
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert handlers == [signal.default_int_handler, signal.SIG_DFL, signal.SIG_IGN]

@@ -175,7 +175,7 @@ def test_a_launcher_that_jax_does_not_know_is_named(monkeypatch):
 def test_a_dead_process_is_noticed_sooner_than_by_default(monkeypatch):
     options = {}
     monkeypatch.setattr(jax.config, "update", lambda *_: None)
-    monkeypatch.setattr(jax.distributed, "initialize", lambda **given: options.update(given))
+    monkeypatch.setattr(jax.distributed, "initialize", lambda **kwargs: options.update(kwargs))
     processes.join("node:1", 2, 1)
     assert options["heartbeat_timeout_seconds"] <= 30
 

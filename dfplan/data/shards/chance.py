@@ -79,13 +79,13 @@ def _steps(data: ShardedTrajectories, dims: list[int]) -> Iterator[Steps]:
 def _shortest_jump(data: ShardedTrajectories, dims: list[int]) -> float:
     """Return the length that only jumps exceed, see `dfplan.data.chance.find_chance`."""
     steps = len(data.state) - len(data.length)
-    kept = steps - math.floor(USUAL * max(steps - 1, 0)) + 1
+    count = steps - math.floor(USUAL * max(steps - 1, 0)) + 1
     longest = np.zeros(0, np.float32)
     moving = 0
     for part in _steps(data, dims):
         length = part.length
         moving += int((length > 0).sum())
-        longest = np.sort(np.concatenate([longest, length]))[-kept:]
+        longest = np.sort(np.concatenate([longest, length]))[-count:]
     far = FAR * _usual(longest, steps)
     if far == 0 and moving:  # The data mostly rest.
         far = FAR * _usual(longest, moving)

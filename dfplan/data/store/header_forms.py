@@ -110,9 +110,9 @@ class Form:
         if name in self.links:
             return matches, addresses(blocks, self.links[name][0])
         for offset, form in self.continuations:
-            inner, found = form.locate(file, form._follow(blocks, offset, matches), name)
-            if found is not None:
-                return matches & inner, found
+            inner, object_address = form.locate(file, form._follow(blocks, offset, matches), name)
+            if object_address is not None:
+                return matches & inner, object_address
         return matches, None
 
     def _find(self, file: np.ndarray, address: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
