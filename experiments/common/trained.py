@@ -8,6 +8,7 @@ from typing import Any
 
 from dfplan.agent import Agent
 from dfplan.cli.runs import latest_step
+from dfplan.config import flatten
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
@@ -75,3 +76,22 @@ def is_trained(directory: Path) -> bool:
     if not (directory / "config.json").is_file():
         return False
     return latest_step(directory) == Run.load(directory).config.training.steps
+
+
+def check_settings(trained: Trained, expected: Mapping[str, Any]) -> None:
+    """Check that a run was trained with the settings that its training command has now.
+
+    Args:
+        trained: Trained run.
+        expected: Settings of the command; planner settings are not compared.
+
+    Raises:
+        UserError: If a setting differs.
+    """
+    settings = flatten(trained.run.config.to_dict())
+    for name, value in flatten(trained.run.config.override(expected).to_dict()).items():
+        if settings[name] != value and not name.startswith("planner."):
+            raise UserError(
+                f"{trained.directory} was trained with {name} {settings[name]}, which is {value} "
+                "now; move the directory away to train it again"
+            )

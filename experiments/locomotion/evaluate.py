@@ -1,11 +1,11 @@
-"""Collect the data, train the planners, and evaluate planners, clones and peers."""
+"""Evaluate planners, clones and peers."""
 
 import functools
 import itertools
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,14 @@ from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import BatchAgent, run_episodes
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
-from dfplan.tasks.registry import Task, get_task
+from dfplan.tasks.registry import Task
 from dfplan.types import UserError
 from experiments.common.cloning import Cloning
-from experiments.common.commands import collect_once
 from experiments.common.records import is_done, measure_once, read, write
+from experiments.common.task_study import TaskStudy
 from experiments.common.trained import Trained
-from experiments.common.training import train_to_end
 from experiments.locomotion.export import export
-from experiments.locomotion.study import HERE, Study
+from experiments.locomotion.study import HERE, PEER_STEPS
 
 CLONING_STEPS = 50_000
 CLONING_BATCH = 256
@@ -33,43 +32,21 @@ PEERS_PYTHON = "PEERS_PYTHON"
 """Environment variable that names the Python of the peers' virtual environment."""
 
 
-def collect(study: Study) -> None:
-    """Collect each task's data with the public command line.
-
-    Raises:
-        SystemExit: If the command fails, with its exit code.
-    """
-    for name in study.names:
-        collect_once(get_task(name).dataset, [name])
-
-
-def train(study: Study) -> None:
-    """Train one run per task and seed, with the task's preset and no other setting.
-
-    Raises:
-        SystemExit: If a command fails or is interrupted, with its exit code.
-    """
-    for name, seed in _cases(study):
-        directory = study.run(name, seed)
-        command = ["train", name, "--training.seed", str(seed), "--out", str(directory)]
-        train_to_end(directory, command)
-
-
-def evaluate(study: Study) -> None:
+def evaluate(study: TaskStudy) -> None:
     """Evaluate every planner; measured ones are skipped."""
-    for name, seed in _cases(study):
-        task = get_task(name)
-        trained = Trained.load(study.run(name, seed), _planner_settings(task))
+    for name, seed in study.cases():
+        task = study.task(name)
+        trained = study.load(name, seed)
         measure_once(
-            study.result("dfplan", name, seed),
+            study.result(name, seed, "dfplan"),
             trained.request(task, study.evaluation),
             functools.partial(_evaluate_planner, trained, task, study.evaluation),
         )
 
 
-def clone(study: Study) -> None:
+def clone(study: TaskStudy) -> None:
     """Train and evaluate behavior cloning with a network of dfplan's experiments."""
-    for name, seed in _cases(study):
+    for name, seed in study.cases():
         request = {
             "task": name,
             "seeds": [study.evaluation.start, study.evaluation.stop],
@@ -77,14 +54,18 @@ def clone(study: Study) -> None:
             "batch": CLONING_BATCH,
         }
         measure_once(
-            study.result("cloning", name, seed),
+            study.result(name, seed, "cloning"),
             request,
-            functools.partial(_evaluate_clone, get_task(name), seed, study.evaluation),
+            functools.partial(_evaluate_clone, study.task(name), seed, study.evaluation),
         )
 
 
-def run_peers(study: Study) -> None:
+def run_peers(study: TaskStudy, steps: int = PEER_STEPS) -> None:
     """Train and evaluate the peers with the Python that `PEERS_PYTHON` names.
+
+    Args:
+        study: The study.
+        steps: Optimizer steps of each peer.
 
     Raises:
         UserError: If the variable is not set.
@@ -93,20 +74,22 @@ def run_peers(study: Study) -> None:
     python = os.environ.get(PEERS_PYTHON)
     if not python:
         raise UserError(f"set {PEERS_PYTHON} to the Python of the peers' virtual environment")
-    for (name, seed), peer in itertools.product(_cases(study), PEERS):
-        _run_peer(study, python, peer, name, seed=seed)
+    for (name, seed), peer in itertools.product(study.cases(), PEERS):
+        _run_peer(study, python, peer, name, seed=seed, steps=steps)
 
 
-def _run_peer(study: Study, python: str, peer: str, name: str, *, seed: int) -> None:
+def _run_peer(
+    study: TaskStudy, python: str, peer: str, name: str, *, seed: int, steps: int
+) -> None:
     """Train and evaluate a peer once."""
-    task = get_task(name)
+    task = study.task(name)
     episodes = study.evaluation
     request = {
         "task": name,
         "seeds": [episodes.start, episodes.stop],
-        "steps": study.peer_steps,
+        "steps": steps,
     }
-    path = study.result(peer, name, seed)
+    path = study.result(name, seed, peer)
     if is_done(path, request):
         return
     data = study.runs / "exported" / f"{name}.npz"
@@ -115,7 +98,7 @@ def _run_peer(study: Study, python: str, peer: str, name: str, *, seed: int) -> 
     out = study.runs / "peers" / f"{peer}-{name}-{seed}.json"
     command = [python, str(HERE / "peers" / "run.py"), peer, str(data), str(task.env)]
     options = {
-        "--steps": study.peer_steps,
+        "--steps": steps,
         "--seed": seed,
         "--episodes": len(episodes),
         "--episode-seed": episodes.start,
@@ -126,16 +109,6 @@ def _run_peer(study: Study, python: str, peer: str, name: str, *, seed: int) -> 
     subprocess.run(command, check=True)
     played = json.loads(out.read_text())
     write(path, {"request": request, **_scores(task, np.array(played["returns"])), **played})
-
-
-def _cases(study: Study) -> Iterator[tuple[str, int]]:
-    return itertools.product(study.names, study.seeds)
-
-
-def _planner_settings(task: Task) -> dict[str, Any]:
-    """Return the planner settings of the task's present preset."""
-    prefix = "planner."
-    return {k.removeprefix(prefix): v for k, v in task.preset.items() if k.startswith(prefix)}
 
 
 def _evaluate_planner(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
@@ -173,8 +146,8 @@ def _scores(task: Task, returns: np.ndarray) -> dict[str, Any]:
     }
 
 
-def read_scores(study: Study, method: str, name: str) -> list[list[float]]:
+def read_scores(study: TaskStudy, method: str, name: str) -> list[list[float]]:
     """Return the scores of a method's episodes, one list per seed that was evaluated."""
-    paths: list[Path] = [study.result(method, name, seed) for seed in study.seeds]
+    paths: list[Path] = [study.result(name, seed, method) for seed in study.seeds]
     records = [read(path) for path in paths]
     return [record["scores"] for record in records if record is not None]

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from dfplan_envs.locomotion.actor import Snapshot, stack_snapshots, unstack_snapshots
+from dfplan_envs.locomotion.tasks import ENVS
 from experiments.locomotion.measure import play
-from experiments.locomotion.train import ROBOTS, RUNS
+from experiments.locomotion.train import RUNS
 
 PACKAGE = Path(__file__).parents[2] / "envs/dfplan_envs/locomotion"
 RESULTS = Path(__file__).parent / "policies"
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.locomotion.policies", description=__doc__
     )
-    parser.add_argument("robot", choices=ROBOTS)
+    parser.add_argument("robot", choices=ENVS)
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the trainings")
     parser.add_argument("--out", type=Path, default=PACKAGE, help="folder of the policies")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the records")
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     snapshots = choose(read_snapshots(args.runs / args.robot))
     # The weights that ship are measured, which are those in half precision.
     *replay, medium, expert = unstack_snapshots(stack_snapshots(snapshots))
-    record = describe(ROBOTS[args.robot], medium=medium, expert=expert)
+    record = describe(ENVS[args.robot], medium=medium, expert=expert)
     medium = medium._replace(mean_return=record["medium"]["mean_return"])
     expert = expert._replace(mean_return=record["expert"]["mean_return"])
     arrays: dict[str, Any] = stack_snapshots([*replay, medium, expert])

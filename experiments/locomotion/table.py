@@ -6,18 +6,19 @@ from dfplan.cli.common import console
 from dfplan.evaluation.bootstrap import interval
 from experiments.common.markdown import EMPTY, cell, table
 from experiments.common.pages import fill_readme
+from experiments.common.task_study import TaskStudy
 from experiments.locomotion.evaluate import read_scores
-from experiments.locomotion.study import HERE, METHODS, Study
+from experiments.locomotion.study import HERE, METHODS
 
 
-def write_table(study: Study) -> None:
+def write_table(study: TaskStudy) -> None:
     """Write the table of what is measured so far, and print it."""
     text = render(study)
     fill_readme(study.pages, HERE / "README.md", {"table": text})
     console.print(text)
 
 
-def render(study: Study) -> str:
+def render(study: TaskStudy) -> str:
     """Return the table of normalized scores as Markdown."""
     rows = []
     for name in study.names:

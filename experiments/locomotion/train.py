@@ -20,9 +20,9 @@ import gymnasium as gym
 import numpy as np
 
 from dfplan_envs.locomotion.actor import Actor, Snapshot, stack_snapshots
+from dfplan_envs.locomotion.tasks import ENVS
 from experiments.locomotion.measure import play
 
-ROBOTS = {"hopper": "Hopper-v5", "walker2d": "Walker2d-v5", "halfcheetah": "HalfCheetah-v5"}
 RUNS = Path("runs/locomotion/policies")
 SNAPSHOT_STEPS = 10_000
 BUFFER_STEPS = 100_000
@@ -52,7 +52,7 @@ def train(robot: str, steps: int, seed: int) -> Iterator[tuple[Snapshot, Any]]:
 
     model: Any = TQC(
         "MlpPolicy",
-        gym.make(ROBOTS[robot]),
+        gym.make(ENVS[robot]),
         seed=seed,
         buffer_size=steps,
         **SETTINGS,
@@ -60,7 +60,7 @@ def train(robot: str, steps: int, seed: int) -> Iterator[tuple[Snapshot, Any]]:
     while model.num_timesteps < steps:
         model.learn(SNAPSHOT_STEPS, reset_num_timesteps=False)
         actor = read_actor(model)
-        returns, _ = play(ROBOTS[robot], actor, episodes=EPISODES, seed=EVALUATION_SEED)
+        returns, _ = play(ENVS[robot], actor, episodes=EPISODES, seed=EVALUATION_SEED)
         yield Snapshot(actor, model.num_timesteps, float(returns.mean())), model
 
 
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.locomotion.train", description=__doc__
     )
-    parser.add_argument("robot", choices=ROBOTS)
+    parser.add_argument("robot", choices=ENVS)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RUNS, help="folder of the trainings")

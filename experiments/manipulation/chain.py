@@ -20,10 +20,11 @@ from dfplan.runs.run import load_weights
 from dfplan.tasks.registry import Task
 from dfplan_envs.ogbench.manipulation.oracles import make_oracles
 from dfplan_envs.ogbench.manipulation.scene import Scene
+from experiments.common.protocol_episodes import play, starts
 from experiments.common.records import measure_once
+from experiments.common.task_study import TaskStudy
 from experiments.common.trained import Trained
-from experiments.manipulation.evaluate import play, starts, trained_runs
-from experiments.manipulation.study import Study
+from experiments.manipulation.evaluate import NUM_ENVS
 
 # ruff: noqa: NPY002  (OGBench's scripted policies draw from NumPy's global generator)
 
@@ -47,10 +48,12 @@ STEPS_TO_SPARE = 10
 """Control steps after a reference's end in which the cube may still arrive."""
 
 
-def measure_chain(study: Study) -> None:
+def measure_chain(study: TaskStudy) -> None:
     """Measure every link for all runs of tasks with one cube."""
-    for name, seed, task, trained in trained_runs(study):
+    for name, seed in study.cases():
         if name.startswith("cube-single"):
+            task = study.task(name)
+            trained = study.load(name, seed)
             measure_once(
                 study.result(name, seed, "chain"),
                 trained.request(task, TUNING),
@@ -63,7 +66,7 @@ def links(trained: Trained, task: Task) -> dict[str, Any]:
     return {
         "plans": plans(trained, task, TUNING),
         "low_level": low_level(trained, task),
-        "grasps": grasps(play(trained.agent(), task, TUNING)),
+        "grasps": grasps(play(trained.agent(), task, TUNING, num_envs=NUM_ENVS)),
     }
 
 

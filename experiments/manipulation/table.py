@@ -11,8 +11,9 @@ from experiments.common import records
 from experiments.common.markdown import number, table
 from experiments.common.pages import fill_readme
 from experiments.common.protocol import TRAINING_SEEDS
+from experiments.common.task_study import TaskStudy
 from experiments.manipulation.published import BASELINES, SOURCE
-from experiments.manipulation.study import DATA_STEPS, HERE, NAMES, Study
+from experiments.manipulation.study import DATA_STEPS, HERE, STUDY
 
 TASKS = OGBenchProtocol().task_count
 LINKS = (
@@ -26,28 +27,28 @@ LINKS = (
 """Title, link, measure and factor of each column."""
 
 
-def write_table(study: Study) -> None:
+def write_table(study: TaskStudy) -> None:
     """Write the tables of what is measured so far, and print them."""
     text = render(study)
     fill_readme(study.pages, HERE / "README.md", {"table": text})
     console.print(text)
 
 
-def render(study: Study) -> str:
+def render(study: TaskStudy) -> str:
     """Return the tables as Markdown."""
     return "\n\n".join([_success_table(study), _chain_table(study), f"Published: {SOURCE}."])
 
 
-def _read(study: Study, name: str, stage: str) -> list[dict[str, Any]]:
+def _read(study: TaskStudy, name: str, kind: str = "") -> list[dict[str, Any]]:
     """Return the measurements of a task, one per training seed that was measured."""
-    measured = [records.read(study.result(name, seed, stage)) for seed in TRAINING_SEEDS]
+    measured = [records.read(study.result(name, seed, kind)) for seed in TRAINING_SEEDS]
     return [record for record in measured if record is not None]
 
 
-def _success_table(study: Study) -> str:
+def _success_table(study: TaskStudy) -> str:
     rows = []
-    for name in NAMES:
-        runs = _read(study, name, "success")
+    for name in STUDY.names:
+        runs = _read(study, name)
         if not runs:
             continue
         by_task = [
@@ -78,9 +79,9 @@ def _success(runs: list[dict[str, Any]]) -> str:
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
-def _chain_table(study: Study) -> str:
+def _chain_table(study: TaskStudy) -> str:
     rows = []
-    for name in NAMES:
+    for name in STUDY.names:
         runs = _read(study, name, "chain")
         if runs:
             means = [np.mean([run[link][measure] for run in runs]) for _, link, measure, _ in LINKS]

@@ -18,11 +18,12 @@ from dfplan.evaluation.bootstrap import interval
 from experiments.common.markdown import cell, number, table
 from experiments.common.pages import fill_readme
 from experiments.common.records import measure_once, read
-from experiments.common.trained import Trained
+from experiments.common.task_study import TaskStudy
+from experiments.common.trained import Trained, check_settings
 from experiments.common.training import train_to_end
 from experiments.ogbench import compose  # noqa: F401  (registers its planner)
-from experiments.ogbench.evaluate import check_settings, evaluate_run, load
-from experiments.ogbench.study import HERE, Study, maze_task
+from experiments.ogbench.evaluate import evaluate_run
+from experiments.ogbench.study import HERE
 
 TASK = "pointmaze-giant-stitch"
 NAVIGATE = "pointmaze-giant-navigate"
@@ -129,26 +130,26 @@ VARIANTS = (
 )
 
 
-def run_ablations(study: Study) -> None:
+def run_ablations(study: TaskStudy) -> None:
     """Train and evaluate all variants, and write the table; finished work is skipped."""
     for variant in VARIANTS:
-        task = maze_task(variant.task)
+        task = study.task(variant.task)
         trained = _trained(study, variant)
         measure_once(
             _result(study, variant),
             trained.request(task, SEEDS),
-            functools.partial(evaluate_run, trained, task, seeds=SEEDS),
+            functools.partial(evaluate_run, trained, task, SEEDS),
         )
     text = render(study)
     fill_readme(study.pages, HERE / "README.md", {"ablations": text})
     console.print(text)
 
 
-def _trained(study: Study, variant: Variant) -> Trained:
+def _trained(study: TaskStudy, variant: Variant) -> Trained:
     """Return the variant's run, trained if need be."""
-    task = maze_task(variant.task)
+    task = study.task(variant.task)
     if not variant.training:
-        trained = load(study, task, variant.task, TRAINING_SEED)
+        trained = study.load(variant.task, TRAINING_SEED)
         return Trained(trained.run.with_planner(variant.planner), trained.directory)
     directory = study.runs / "ablations" / variant.run_name
     settings = [text for key, value in variant.training.items() for text in _option(key, value)]
@@ -167,11 +168,11 @@ def _option(key: str, value: Any) -> list[str]:
     return [f"--{name}", str(value)]
 
 
-def _result(study: Study, variant: Variant) -> Path:
+def _result(study: TaskStudy, variant: Variant) -> Path:
     return study.results / "ablations" / f"{variant.name}.json"
 
 
-def render(study: Study) -> str:
+def render(study: TaskStudy) -> str:
     """Return the table of the variants measured so far."""
     rows = []
     for variant in VARIANTS:

@@ -18,8 +18,9 @@ from dfplan.runs.run import Run
 from dfplan.tasks.make_env import make_env
 from dfplan_envs.ogbench.cells import UNIT
 from experiments.common.figures import new_figure, save_figure
-from experiments.ogbench.evaluate import load, play_episodes
-from experiments.ogbench.study import Study, maze_task
+from experiments.common.protocol_episodes import play
+from experiments.common.task_study import TaskStudy
+from experiments.ogbench.study import STUDY
 
 SEED = 0
 """Training seed of the runs that are shown."""
@@ -29,7 +30,7 @@ DATA_EPISODES = 300
 WALL = "#d9d9d9"
 
 
-def draw_figures(study: Study) -> None:
+def draw_figures(study: TaskStudy) -> None:
     """Draw every task of the study whose run is trained, without selection of episodes."""
     for name in study.names:
         if study.run(name, SEED).is_dir():
@@ -37,12 +38,12 @@ def draw_figures(study: Study) -> None:
             draw_windows(study, name)
 
 
-def draw_episodes(study: Study, name: str) -> None:
+def draw_episodes(study: TaskStudy, name: str) -> None:
     """Draw the first plan and the driven path of the first episode of each of a maze's tasks."""
-    task = maze_task(name)
-    agent = load(study, task, name, SEED).agent()
+    task = study.task(name)
+    agent = study.load(name, SEED).agent()
     first = study.evaluation.start
-    episodes = play_episodes(agent, task, range(first, first + TASKS))
+    episodes = play(agent, task, range(first, first + TASKS))
     cases = [_case(agent, episodes, index) for index in range(TASKS)]
     path = study.pages / "figures" / f"plans-{name}.png"
     draw_plans(path, cases, _wall_painter(name), unit="m")
@@ -67,7 +68,7 @@ def _case(agent: Agent, episodes: Episodes, index: int) -> PlanCase:
     )
 
 
-def draw_windows(study: Study, name: str) -> None:
+def draw_windows(study: TaskStudy, name: str) -> None:
     """Draw training windows, each in a panel, over some of the episodes that they are made from."""
     run = Run.load(study.run(name, SEED))
     data = run.load_data()
@@ -98,7 +99,7 @@ def _positions(tokens: jax.Array, run: Run) -> jax.Array:
 
 def _wall_painter(name: str) -> Callable[..., None]:
     """Return a function that draws the walls of a task's maze."""
-    task = maze_task(name)
+    task = STUDY.task(name)
     env: Any = make_env(task.env, task.env_kwargs)
     walls: Any = np.asarray(env.unwrapped.maze_map)
     env.close()

@@ -1,57 +1,19 @@
 """The study: its tasks and seeds, and the files of its runs, results and pages."""
 
-import dataclasses
 from pathlib import Path
 
-from dfplan.tasks.registry import Task, get_task
 from dfplan_envs.ogbench.tasks import OGBENCH_TASKS
-from experiments.common.protocol import TRAINING_SEEDS
+from experiments.common.task_study import TaskStudy
 
 HERE = Path(__file__).parent
 PREFIX = "ogbench-"
-NAMES = tuple(name.removeprefix(PREFIX) for name in OGBENCH_TASKS)
-EVALUATION = range(30_000, 30_250)
-"""Episode seeds, 50 for each of a maze's five tasks; settings were chosen on seeds from 1,000."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """A comparison, whole or in part.
-
-    Attributes:
-        names: Names of tasks without "ogbench-", such as pointmaze-giant-stitch.
-        seeds: Training seeds.
-        runs: Folder of the trained runs.
-        results: Folder of the measurements, one JSON file per run.
-        pages: Folder of the README.
-        evaluation: Episode seeds.
-    """
-
-    names: tuple[str, ...] = NAMES
-    seeds: tuple[int, ...] = TRAINING_SEEDS
-    runs: Path = Path("runs/ogbench")
-    results: Path = HERE / "results"
-    pages: Path = HERE
-    evaluation: range = EVALUATION
-
-    def dry_run(self, folder: Path, episodes: int) -> "Study":
-        """Return the same study on a few tuning seeds, with all output in `folder`."""
-        seeds = range(1000, 1000 + 5 * episodes)
-        return dataclasses.replace(self, results=folder, pages=folder / "pages", evaluation=seeds)
-
-    def run(self, name: str, seed: int) -> Path:
-        """Return the directory of a trained run."""
-        return self.runs / f"{name}-{seed}"
-
-    def result(self, name: str, seed: int) -> Path:
-        """Return the file of a run's evaluation."""
-        return self.results / f"{name}-{seed}.json"
-
-    def latency(self, name: str, seed: int) -> Path:
-        """Return the file of a run's planning times."""
-        return self.results / "latency" / f"{name}-{seed}.json"
-
-
-def maze_task(name: str) -> Task:
-    """Return the task of a name without "ogbench-"."""
-    return get_task(PREFIX + name)
+STUDY = TaskStudy(
+    names=tuple(name.removeprefix(PREFIX) for name in OGBENCH_TASKS),
+    runs=Path("runs/ogbench"),
+    pages=HERE,
+    results=HERE / "results",
+    evaluation=range(30_000, 30_250),
+    tuning=1000,
+    prefix=PREFIX,
+    starts=5,
+)

@@ -11,28 +11,29 @@ from experiments.common import records
 from experiments.common.markdown import EMPTY, number, table
 from experiments.common.pages import fill_readme
 from experiments.common.protocol import TRAINING_SEEDS
+from experiments.common.task_study import TaskStudy
 from experiments.ogbench.published import PUBLISHED
-from experiments.ogbench.study import HERE, NAMES, Study
+from experiments.ogbench.study import HERE, STUDY
 
 TASKS = OGBenchProtocol().task_count
 BOUND = HERE / "bound.json"
 
 
-def write_table(study: Study) -> None:
+def write_table(study: TaskStudy) -> None:
     """Write the table of the runs evaluated so far, and print it."""
     text = render(study)
     fill_readme(study.pages, HERE / "README.md", {"table": text})
     console.print(text)
 
 
-def render(study: Study) -> str:
+def render(study: TaskStudy) -> str:
     """Return the tables as Markdown."""
-    results = {name: _results(study, name) for name in NAMES}
+    results = {name: _results(study, name) for name in STUDY.names}
     results = {name: measured for name, measured in results.items() if measured}
     return "\n\n".join([_success_table(results), _detail_table(results), _sources()])
 
 
-def _results(study: Study, name: str) -> list[dict[str, Any]]:
+def _results(study: TaskStudy, name: str) -> list[dict[str, Any]]:
     """Return the evaluations of a task, one per training seed that was evaluated."""
     evaluations = [records.read(study.result(name, seed)) for seed in TRAINING_SEEDS]
     return [evaluation for evaluation in evaluations if evaluation is not None]

@@ -17,7 +17,7 @@ from dfplan_envs.ogbench.manipulation.scene import Scene
 SCENE = "ogbench.manipspace:scene-v0"
 """Has a cube, buttons, a drawer and a window."""
 CONTACT = 18
-"""Dimension of the contact force, which OGBench's `set_state` does not compute anew."""
+"""Dimension of the contact force, which OGBench's `set_state` does not compute again."""
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Where episodes of a cube are lost, and the tables of it."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ pytest.importorskip("ogbench")
 
 from dfplan.evaluation.episodes import Episodes
 from experiments.manipulation import chain
-from experiments.manipulation.study import NAMES, Study, suite_task
+from experiments.manipulation.study import STUDY
 from experiments.manipulation.table import render
 
 
@@ -39,7 +40,7 @@ def test_no_success_is_zero():
 
 
 def test_the_tables_show_what_is_measured(tmp_path):
-    study = Study(results=tmp_path)
+    study = dataclasses.replace(STUDY, results=tmp_path)
     assert "|" in render(study) and "**" not in render(study)
     rate = {"success_rate": {"mean": 0.5}}
     success = {
@@ -51,16 +52,16 @@ def test_the_tables_show_what_is_measured(tmp_path):
         "low_level": {"arrive": 0.7, "effector_error_m": 0.004},
         "grasps": {"lifted": 0.6, "success_of_lifted": 0.5},
     }
-    for stage, record in (("success", success), ("chain", links)):
-        path = study.result(NAMES[0], 0, stage)
-        path.parent.mkdir(parents=True)
+    for kind, record in (("", success), ("chain", links)):
+        path = study.result(STUDY.names[0], 0, kind)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record))
     text = render(study)
-    assert f"| {NAMES[0]} | **50.0 (" in text and "| 68 |" in text
-    assert f"| {NAMES[0]} | 90.0 | 80.0 | 70.0 | 4.0 | 60.0 | 50.0 |" in text
+    assert f"| {STUDY.names[0]} | **50.0 (" in text and "| 68 |" in text
+    assert f"| {STUDY.names[0]} | 90.0 | 80.0 | 70.0 | 4.0 | 60.0 | 50.0 |" in text
 
 
 def test_dimensions_are_those_of_the_task():
-    task = suite_task("cube-single-play")
+    task = STUDY.task("cube-single-play")
     assert list(task.goal_dims) == chain.CUBE
     assert task.preset["policy.target_dims"][:3] == chain.EFFECTOR

@@ -11,7 +11,7 @@ from dfplan.runs.presets import make_config
 from experiments.ogbench.ablations import VARIANTS
 from experiments.ogbench.peers.goals import Data, GoalShares, draw_batch
 from experiments.ogbench.peers.hiql import HIQL, act, init, train_until
-from experiments.ogbench.study import maze_task
+from experiments.ogbench.study import STUDY
 
 EPISODES = 100
 LENGTH = 40
@@ -68,7 +68,7 @@ def test_hiql_moves_toward_the_goal():
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=[variant.name for variant in VARIANTS])
 def test_every_variant_has_valid_settings_that_differ_from_the_preset(variant):
-    preset = make_config(maze_task(variant.task))
+    preset = make_config(STUDY.task(variant.task))
     planner = {f"planner.{name}": value for name, value in variant.planner.items()}
     changed = preset.override({**variant.training, **planner})
     assert (changed != preset) == (variant.group != "preset")

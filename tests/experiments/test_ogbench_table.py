@@ -1,11 +1,13 @@
 """The table of OGBench's mazes, from results that are written here."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from experiments.common import records
 from experiments.ogbench.ant_pose import upward
-from experiments.ogbench.study import HERE, Study
+from experiments.ogbench.study import HERE, STUDY
 from experiments.ogbench.table import write_table
 
 
@@ -21,7 +23,7 @@ def result(success):
 
 def test_the_table_averages_training_seeds_and_skips_what_is_missing(tmp_path):
     page = (HERE / "README.md").read_text()
-    study = Study(results=tmp_path, pages=tmp_path)
+    study = dataclasses.replace(STUDY, results=tmp_path, pages=tmp_path)
     name = "pointmaze-giant-stitch"
     records.write(study.result(name, 0), result(np.ones(10)))
     records.write(study.result(name, 2), result(np.repeat([1.0, 0.0], 5)))
@@ -46,7 +48,7 @@ def test_the_table_counts_lost_episodes_in_which_the_ant_ends_on_its_back(tmp_pa
     name = "antmaze-large-navigate"
     record = result(np.array([1.0, 0.0, 0.0, 0.0, 1.0]))
     record["per_episode"]["overturned"] = [True, True, False, True, False]
-    study = Study(results=tmp_path, pages=tmp_path)
+    study = dataclasses.replace(STUDY, results=tmp_path, pages=tmp_path)
     records.write(study.result(name, 0), record)
     write_table(study)
     rows = (tmp_path / "README.md").read_text().splitlines()

@@ -8,8 +8,7 @@ import pytest
 from dfplan.config import Config
 from dfplan.types import UserError
 from experiments.common import trained as module
-from experiments.common.trained import Trained
-from experiments.ogbench.evaluate import check_settings
+from experiments.common.trained import Trained, check_settings
 
 STEP = 3
 

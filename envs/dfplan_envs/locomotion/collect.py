@@ -22,9 +22,10 @@ import numpy as np
 
 from dfplan_envs.locomotion.actor import Snapshot, load_snapshots
 from dfplan_envs.locomotion.simulate import Stage, simulate
+from dfplan_envs.locomotion.tasks import ENVS, SCORES
 
-ROBOTS = {"Hopper-v5": "hopper", "Walker2d-v5": "walker2d", "HalfCheetah-v5": "halfcheetah"}
-"""Robots by the Gymnasium id of their environment."""
+ROBOTS = {ENVS[robot]: robot for robot in SCORES}
+"""Robots whose policies ship, by the Gymnasium id of their environment."""
 
 Runs = list[list[Stage]]
 """Stages of each run of the simulation, one run after another."""
@@ -67,7 +68,7 @@ def collect(
     """Collect a dataset; the same seed gives the same data.
 
     Args:
-        env_id: "Hopper-v5", "Walker2d-v5" or "HalfCheetah-v5".
+        env_id: Id of the environment of one of the `ROBOTS`.
         kind: See the module.
         steps: Total number of control steps, at least 1.
         seed: Seed for all random draws.

@@ -10,7 +10,13 @@ import numpy as np
 from dfplan_envs.ogbench.ant import AntBatch
 from dfplan_envs.ogbench.body import Body
 from dfplan_envs.ogbench.cells import MazeCells
-from dfplan_envs.ogbench.episodes import Episode, as_buffers, original_file, read_original
+from dfplan_envs.ogbench.episodes import (
+    Episode,
+    as_buffers,
+    dataset_arguments,
+    original_file,
+    read_original,
+)
 from dfplan_envs.ogbench.point import PointBatch
 from dfplan_envs.ogbench.procedure import Procedure, Teleports, simulate
 
@@ -124,15 +130,8 @@ def collect(
             part=part,
         )
         source = f"OGBench's procedure for {kind} data, seed {seed}"
-    return {
-        "buffer": as_buffers(episodes, steps, progress),
-        "env": env,
-        "eval_env": env,
-        "algorithm_name": source,
-        "author": "dfplan",
-        "description": f"OGBench's {kind} data of {env_id} (arXiv 2410.20092), from {source}.",
-        "requirements": ["dfplan-envs[ogbench]"],
-    }
+    buffer = as_buffers(episodes, steps, progress)
+    return dataset_arguments(env_id, env, kind, buffer=buffer, source=source)
 
 
 def _simulate(

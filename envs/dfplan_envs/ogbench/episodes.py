@@ -89,3 +89,31 @@ def as_buffers(
         yield EpisodeBuffer(id=k, **arrays)
     if progress is not None:
         progress(steps)
+
+
+def dataset_arguments(
+    env_id: str,
+    env: Any,
+    kind: str,
+    *,
+    buffer: Iterator[EpisodeBuffer],
+    source: str,
+) -> dict[str, Any]:
+    """Return the arguments of `minari.create_dataset_from_buffers`.
+
+    Args:
+        env_id: Id of the environment.
+        env: The environment.
+        kind: Kind of data, such as "navigate".
+        buffer: Episodes.
+        source: Where the episodes come from.
+    """
+    return {
+        "buffer": buffer,
+        "env": env,
+        "eval_env": env,
+        "algorithm_name": source,
+        "author": "dfplan",
+        "description": f"OGBench's {kind} data of {env_id} (arXiv 2410.20092), from {source}.",
+        "requirements": ["dfplan-envs[ogbench]"],
+    }

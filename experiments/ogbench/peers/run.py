@@ -24,7 +24,7 @@ from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.records import measure_once
 from experiments.ogbench.peers.goals import GoalShares, load_data
 from experiments.ogbench.peers.hiql import HIQL, HIQLAgent, State, init, train_until
-from experiments.ogbench.study import EVALUATION, HERE, NAMES, maze_task
+from experiments.ogbench.study import HERE, STUDY
 
 RESULTS = HERE / "results/hiql"
 CHUNK = 2000
@@ -37,12 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train and evaluate HIQL on each task; measured ones are skipped."""
     parser = argparse.ArgumentParser(prog="python -m experiments.ogbench.peers.run")
     parser.add_argument(
-        "tasks", nargs="+", metavar="TASK", choices=NAMES, help="such as antmaze-large-navigate"
+        "tasks",
+        nargs="+",
+        metavar="TASK",
+        choices=STUDY.names,
+        help="such as antmaze-large-navigate",
     )
     parser.add_argument("--seed", type=int, default=0, help="training seed")
     parser.add_argument("--steps", type=int, default=HIQL.steps, help="optimizer steps")
-    parser.add_argument("--episodes", type=int, default=len(EVALUATION))
-    parser.add_argument("--first-seed", type=int, default=EVALUATION.start)
+    parser.add_argument("--episodes", type=int, default=len(STUDY.evaluation))
+    parser.add_argument("--first-seed", type=int, default=STUDY.evaluation.start)
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     args = parser.parse_args(argv)
     enable_compilation_cache()
@@ -55,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(name: str, config: HIQL, *, seed: int, seeds: range, out: Path) -> None:
-    data = load_trajectories(maze_task(name).dataset)
+    data = load_trajectories(STUDY.task(name).dataset)
     request = {
         "task": name,
         "data": data.fingerprint,
@@ -77,7 +81,7 @@ def learn_and_play(
     state = _learn(data, mean, std, config, seed)
     cpu_seconds = time.process_time() - begin
     agent = HIQLAgent(state.networks, mean, std)
-    task = maze_task(name)
+    task = STUDY.task(name)
     episodes = run_episodes(
         agent,
         lambda: make_env(task.env, task.env_kwargs),

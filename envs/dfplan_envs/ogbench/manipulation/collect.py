@@ -7,7 +7,14 @@ from typing import Any
 
 import gymnasium as gym
 
-from dfplan_envs.ogbench.episodes import STATES, Episode, as_buffers, original_file, read_original
+from dfplan_envs.ogbench.episodes import (
+    STATES,
+    Episode,
+    as_buffers,
+    dataset_arguments,
+    original_file,
+    read_original,
+)
 from dfplan_envs.ogbench.manipulation.parts import Request, simulate_all
 
 EPISODE_STEPS = 1000
@@ -70,15 +77,8 @@ def collect(
         request = Request(env_id, env_kwargs or {}, kind, seed, _lengths(steps))
         episodes = _simulate(request, folder, progress or (lambda steps: None))
         source = f"OGBench's procedure for {kind} data, seed {seed}"
-    return {
-        "buffer": as_buffers(episodes, steps, progress),
-        "env": env,
-        "eval_env": env,
-        "algorithm_name": source,
-        "author": "dfplan",
-        "description": f"OGBench's {kind} data of {env_id} (arXiv 2410.20092), from {source}.",
-        "requirements": ["dfplan-envs[ogbench]"],
-    }
+    buffer = as_buffers(episodes, steps, progress)
+    return dataset_arguments(env_id, env, kind, buffer=buffer, source=source)
 
 
 def _lengths(steps: int) -> tuple[int, ...]:
