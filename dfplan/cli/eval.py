@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.cli.common import check_outputs, console, write_result
-from dfplan.cli.eval_jobs import Evaluated, control_steps, evaluate, forget, prepared
+from dfplan.cli.eval_jobs import Evaluated, clear_cache, control_steps, evaluate, prepared
 from dfplan.cli.evaluation import Args, Evaluation, note_missing_goal
 from dfplan.cli.figures import FILES, draw_evaluation
 from dfplan.cli.progress_bar import step_bar
@@ -28,7 +28,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
         list_figures: Whether to print the paths of the figures.
     """
     with contextlib.ExitStack() as stack:
-        stack.callback(forget)
+        stack.callback(clear_cache)
         evaluations = [prepared(one) for one in _split(argv)]
         for evaluation in evaluations:
             stack.callback(evaluation.env.close)

@@ -21,6 +21,7 @@ from dfplan.evaluation.metrics import measure, score_tasks
 from dfplan.evaluation.play import BatchAgent, count_batches, given_goals, run_episodes
 from dfplan.tasks.protocols import assign_tasks, begin_episode, wrap_env
 from dfplan.util.jobs import Executor, Job, Report, run_jobs
+from dfplan.util.readers.json import read_json
 
 PLANNER = "planner"
 LATENCY = "latency"
@@ -72,7 +73,7 @@ class EvaluationJobs(NamedTuple):
             "planner": dataclasses.asdict(evaluation.resolved.run.config.planner),
             "metrics": _metrics(episodes[PLANNER], evaluation),
         }
-        result["metrics"]["latency_ms"] = json.loads(files[-1].read_bytes())
+        result["metrics"]["latency_ms"] = read_json(files[-1])
         if evaluation.protocol.task_count:
             result["tasks"] = score_tasks(measure(episodes[PLANNER]), evaluation.protocol)
         if evaluation.args.baselines:
@@ -211,7 +212,7 @@ def time_plans(arguments: dict[str, Any], report: Report) -> bytes:
 
 @functools.cache
 def prepared(argv: tuple[str, ...]) -> Evaluation:
-    """Return the evaluation of one run, which the jobs of one process share until `forget`.
+    """Return the evaluation of one run, which the jobs of one process share until `clear_cache`.
 
     Raises:
         UserError: As `prepare`.
@@ -225,13 +226,13 @@ def _agent(argv: tuple[str, ...], weights: str) -> Agent:
 
     Args:
         argv: Arguments of `dfplan eval`.
-        weights: Digest of the weights, so that others are loaded anew.
+        weights: Digest of the weights, so that changed ones are loaded again.
     """
     return open_agent(prepared(argv).resolved)
 
 
-def forget() -> None:
-    """Forget the evaluations and agents of this process."""
+def clear_cache() -> None:
+    """Clear the evaluations and agents that this process keeps."""
     prepared.cache_clear()
     _agent.cache_clear()
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from dfplan.tasks.protocols import PROTOCOLS, assign_tasks
 from dfplan.tasks.registry import get_task
 from dfplan.types import UserError
 from dfplan.util.jobs import Job, run_jobs, thread_limits
+from dfplan.util.readers.json import read_json
 
 RESULTS = "results"
 """Folder in --out with a result per run."""
@@ -126,11 +126,7 @@ def main(argv: Sequence[str]) -> int:
         except KeyboardInterrupt as interrupt:
             interrupt.args = ("the same command continues the sweep",)
             raise
-    records = {
-        run: json.loads(file.read_bytes())
-        for run, file in zip(runs, files, strict=True)
-        if file.exists()
-    }
+    records = {run: read_json(file) for run, file in zip(runs, files, strict=True) if file.exists()}
     summary = _summarize(records)
     console.print(_table(records, summary))
     record = {

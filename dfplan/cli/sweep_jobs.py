@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from dfplan.cli import train as train_command
-from dfplan.cli.eval_jobs import evaluate, forget, prepared
+from dfplan.cli.eval_jobs import clear_cache, evaluate, prepared
 from dfplan.evaluation.metrics import measure
 from dfplan.util.jobs import LocalExecutor, Report
 
@@ -33,7 +33,7 @@ def train_and_evaluate(arguments: dict[str, Any], report: Report) -> bytes:
         (evaluated,) = evaluate([evaluation], executor=LocalExecutor())
     finally:
         evaluation.env.close()
-        forget()
+        clear_cache()
         jax.clear_caches()  # the next run compiles other programs
     values = measure(evaluated.episodes, evaluation.task.score)
     per_episode = {name: array.tolist() for name, array in values.items() if array is not None}

@@ -7,7 +7,7 @@ is set. The published numbers are means over 50 episodes per task, so 250 in all
 
 The environments draw from NumPy's global generator: the noise of starts and goals at the reset, and
 the exits of teleporters at any step. Resets also take random actions from the environment's action
-space, which the manipulation suite makes anew, and so without a seed, at every access.
+space, of which the manipulation suite makes a new one, without a seed, at every access.
 
 Deviation: OGBench seeds nothing per episode. Here each episode has a seed of its own, so that it
 can be repeated alone; it also seeds the global generator.
@@ -77,7 +77,7 @@ def _reset(env: Any, seed: int, task: int | None) -> tuple[Any, dict[str, Any]]:
 
 
 def _keep_action_space(env: Any) -> None:
-    """Let an environment that makes its action space anew at every access keep one, to seed it."""
+    """Let an environment that makes a new action space at every access keep one, to seed it."""
     space = env.action_space
     if env.action_space is not space:
         kind = type(env)

@@ -32,9 +32,16 @@ MAX_QUEUED = 1000
 WAIT_S = 1.0
 GRACE_S = 60.0
 """Seconds that interrupted jobs have to save their state."""
-OWN_VARIABLES = ("PYTHONPATH", "MINARI_DATASETS_PATH", "MUJOCO_GL", "XDG_CACHE_HOME")
-PREFIXES = ("DFPLAN_", "JAX_", "XLA_")
-"""Environment variables that workers get from this process, by name and by beginning."""
+OWN_VARIABLES = (
+    "PYTHONPATH",
+    "MINARI_DATASETS_PATH",
+    "MUJOCO_GL",
+    "XDG_CACHE_HOME",
+    "DFPLAN_NO_COMPILATION_CACHE",
+)
+PREFIXES = ("JAX_", "XLA_")
+"""Environment variables that workers get from this process, by name and by beginning. Everyone who
+can reach the cluster can read them, so none may hold a secret."""
 LAUNCHERS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
 """Variables that are emptied, as jobs are no processes of one training.
 

@@ -89,6 +89,11 @@ def test_a_sweep_is_its_trainings_and_evaluations_and_goes_on_where_it_ended(
     other = dfplan(*command[:-1], 0.5)
     assert other.code == 2 and "runs failed" in other.err and "was started with" in other.out
 
+    (damaged, *_) = (place / "s" / "results").glob(f"{TASK}-0-*")
+    damaged.write_text("{")
+    fourth = dfplan(*command)
+    assert fourth.code == 2 and len(fourth.err.splitlines()) == 1 and damaged.name in fourth.err
+
 
 def test_several_runs_are_compared_and_unfinished_work_is_kept(dfplan, run, place, monkeypatch):
     from dfplan.cli import eval_jobs

@@ -23,14 +23,14 @@ def test_workers_find_the_same_modules_and_data(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", "own")
     monkeypatch.setenv("MINARI_DATASETS_PATH", "data")
     monkeypatch.setenv("XLA_FLAGS", "--a")
-    monkeypatch.setenv("SECRET", "b")
+    monkeypatch.setenv("DFPLAN_API_KEY", "b")
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
     variables = worker_environment([job()], cpus=2.5)
     root = str(Path(__file__).parents[2])
     assert variables["PYTHONPATH"].split(os.pathsep) == [str(tmp_path / "own"), root]
     assert variables["MINARI_DATASETS_PATH"] == str(tmp_path / "data")
     assert (variables["XLA_FLAGS"], variables["PJRT_NPROC"]) == ("--a", "2")
-    assert "SECRET" not in variables and not variables["SLURM_STEP_NUM_TASKS"]
+    assert "DFPLAN_API_KEY" not in variables and not variables["SLURM_STEP_NUM_TASKS"]
 
 
 @pytest.mark.parametrize(
