@@ -12,6 +12,7 @@ from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig
 from dfplan.types import UserError
 from dfplan.util.from_json import as_type, field_types
+from dfplan.value.action_config import ActionValueConfig
 from dfplan.value.config import ValueConfig
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ class Config:
         training: Training settings: length, batch size, objective and optimizer.
         planner: Planner settings: how plans are sampled, chosen and followed.
         value: Critic settings, for tasks whose goal is reward.
+        action_value: Settings of the action critic, for the ranker "action_value".
         policy: Settings of the low-level policy, for the low-level controller "policy".
     """
 
@@ -37,6 +39,7 @@ class Config:
     training: TrainingConfig = TrainingConfig()
     planner: PlannerConfig = PlannerConfig()
     value: ValueConfig = ValueConfig()
+    action_value: ActionValueConfig = ActionValueConfig()
     policy: PolicyConfig = PolicyConfig()
 
     def override(self, changes: Mapping[str, Any]) -> "Config":

@@ -33,8 +33,8 @@ from dfplan.cli.common import (
 from dfplan.cli.progress_bar import detail_bar
 from dfplan.cli.runs import latest_step
 from dfplan.config import Config, flatten
-from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
+from dfplan.runs.fit import FitProgress
 from dfplan.runs.presets import make_config
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import Run
@@ -131,11 +131,11 @@ def _main(argv: Sequence[str]) -> int:
             rate = metrics["tokens_per_second"]
             advance(step, f"loss {metrics['loss']:.4f}, {rate:,.0f} tokens/s")
 
-        def report_policy(step: int) -> None:
-            advance(0, f"low-level policy: step {step:,} of {args.config.policy.steps:,}")
+        def report_fit(what: str, step: int, steps: int) -> None:
+            advance(0, f"{what}: step {step:,} of {steps:,}")
 
         try:
-            trained = _train(args, args.out, argv, report, report_policy)
+            trained = _train(args, args.out, argv, report, report_fit)
         except KeyboardInterrupt as interrupt:
             if is_leader():
                 interrupt.args = (_how_to_resume(args.out),)
@@ -203,7 +203,7 @@ def parse_training(argv: Sequence[str]) -> tuple[Args, Run | None]:
 
 
 def _train(
-    args: Args, out: Path, argv: Sequence[str], report: Report, report_policy: Progress
+    args: Args, out: Path, argv: Sequence[str], report: Report, report_fit: FitProgress
 ) -> Run:
     if args.resume:
         return resume(
@@ -224,7 +224,7 @@ def _train(
             init_from=args.init_from,
             stop_step=args.stop_step,
             report=report,
-            policy_progress=report_policy,
+            fit_progress=report_fit,
             announce=console.print,
             command=quoted("train", *argv),
         )

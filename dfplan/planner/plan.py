@@ -11,6 +11,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike, PyTree
+from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
 
 
@@ -23,6 +24,7 @@ class Weights(NamedTuple):
         actions: Normalizer of actions.
         support: Data support in the goal's dimensions, or None.
         critic: Expected return of states and plans where the goal is reward, else None.
+        action_critic: Expected return after an action, or None.
         policy: Learned low-level policy, or None.
     """
 
@@ -31,6 +33,7 @@ class Weights(NamedTuple):
     actions: Normalizer
     support: DataSupport | None = None
     critic: Critic | None = None
+    action_critic: ActionCritic | None = None
     policy: Policy | None = None
 
 

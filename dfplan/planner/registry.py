@@ -19,6 +19,7 @@ RANKERS = Registry(
         "auto": "dfplan.planner.rankers.auto:make_auto_ranker",
         "arrival": "dfplan.planner.rankers.arrival:ArrivalRanker",
         "value": "dfplan.planner.rankers.value:ValueRanker",
+        "action_value": "dfplan.planner.rankers.action_value:ActionValueRanker",
     },
 )
 """Called as `ranker(layout=..., config=..., **parameters)`; see `Ranker`."""

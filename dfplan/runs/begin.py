@@ -11,10 +11,15 @@ from dfplan.data.shards.chance import split_shards_at_chance
 from dfplan.data.shards.layout import Choices, is_shards
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.windows import TrainingArrays
-from dfplan.policy.fit import Progress
 from dfplan.representation.layout import Layout
 from dfplan.runs.check import check_env
-from dfplan.runs.fit import fit_run, learn_policy, learns_policy
+from dfplan.runs.fit import (
+    FitProgress,
+    fit_run,
+    learn_before_training,
+    learns_action_critic,
+    learns_policy,
+)
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
 from dfplan.runs.source import choose_source, load_source
@@ -54,7 +59,7 @@ def begin_run(
     *,
     goal: GoalChoice,
     init_from: Path | str | None,
-    policy_progress: Progress | None,
+    fit_progress: FitProgress | None,
     announce: Announce,
     command: str,
 ) -> Begun:
@@ -66,7 +71,7 @@ def begin_run(
         out: Directory of the run.
         goal: Description of the goal.
         init_from: Run that initializes the weights, or None.
-        policy_progress: Function that is called while a low-level policy is learned, or None.
+        fit_progress: See `dfplan.runs.fit.FitProgress`; None for no reports.
         announce: Function that is called with lines for the user.
         command: Command line to record.
 
@@ -88,14 +93,24 @@ def begin_run(
         spec = train_spec(run)
         run.make_planner()
         check_trainable(spec, source)
-        if learns_policy(config):
+        if learns_action_critic(config) or learns_policy(config):
             assert isinstance(source, TrainingArrays)  # `choose_source` has refused others
-            announce(f"first, the low-level policy: {config.policy.steps:,} steps")
-            run = learn_policy(run, source, policy_progress)
+            announce(f"first, {_describe_learned(config)}")
+            run = learn_before_training(run, data, source, fit_progress)
         run.save(new)
         if pretrained is not None:
             _save_initial_weights(spec, pretrained.load_weights().params, new)
     return Begun(run, source)
+
+
+def _describe_learned(config: Config) -> str:
+    """Return what is learned before the first training step, with its optimizer steps."""
+    learned = []
+    if learns_action_critic(config):
+        learned.append(f"the action values: {config.action_value.steps:,} steps")
+    if learns_policy(config):
+        learned.append(f"the low-level policy: {config.policy.steps:,} steps")
+    return "; ".join(learned)
 
 
 def _check_new(out: Path) -> None:

@@ -14,6 +14,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 from dfplan.util.validate import is_integer
+from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
 
 
@@ -26,6 +27,7 @@ class Fitted(Protocol):
     support: DataSupport | None
     dynamics: LinearDynamics | None
     critic: Critic | None
+    action_critic: ActionCritic | None
     policy: Policy | None
 
 
@@ -48,6 +50,8 @@ def check_fitted(run: Any) -> None:
             raise UserError(f"normalizer.{name}.std has a value of 0 or below; needed: above 0")
     if run.critic is not None:
         run.critic.check_fits(run.layout.state_dim)
+    if run.action_critic is not None:
+        run.action_critic.check_fits(run.layout.state_dim, run.layout.action_dim)
 
 
 def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:

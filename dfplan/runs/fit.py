@@ -1,7 +1,8 @@
-"""Everything that a run fits to its dataset before training: `fit_run` and `learn_policy`."""
+"""What a run fits to its dataset before training: statistics, critics, low-level policy."""
 
 import dataclasses
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,12 +23,16 @@ from dfplan.tasks.registry import Task
 from dfplan.types import UserError
 from dfplan.util.registry import parse_spec
 from dfplan.util.versions import installed_versions
+from dfplan.value.action_fit import fit_action_critic
 from dfplan.value.dataset import learn_critic
 
 MAX_TOLERANCE = 0.5
 """Largest tolerance of arrival, relative to the spread of the data's goals."""
 TOLERANCE = 0.05
 """Tolerance that replaces a larger one, relative to the spread of the data's goals."""
+
+FitProgress = Callable[[str, int, int], None]
+"""Function that is called with what is being learned, the optimizer steps taken and all of them."""
 
 
 def fit_run(
@@ -81,6 +86,54 @@ def fit_run(
         data, states, config.value, stride=config.data.stride, seed=config.training.seed
     )
     return dataclasses.replace(run, critic=critic)
+
+
+def learn_before_training(
+    run: Run,
+    data: TrainingData,
+    training_arrays: TrainingArrays,
+    progress: FitProgress | None = None,
+) -> Run:
+    """Return a run with the action critic and the low-level policy that its planner needs.
+
+    Args:
+        run: Run of `fit_run`.
+        data: Its dataset.
+        training_arrays: Its dataset in the form that training takes.
+        progress: See `FitProgress`.
+
+    Raises:
+        UserError: If settings do not fit the dataset.
+    """
+
+    def report(what: str, steps: int) -> Progress | None:
+        if progress is None:
+            return None
+        return lambda step: progress(what, step, steps)
+
+    if learns_action_critic(run.config):
+        steps = run.config.action_value.steps
+        run = _learn_action_critic(run, data, report("action values", steps))
+    return learn_policy(run, training_arrays, report("low-level policy", run.config.policy.steps))
+
+
+def learns_action_critic(config: Config) -> bool:
+    """Return whether training learns an action critic, for the ranker "action_value"."""
+    return parse_spec(config.planner.ranker)[0] == "action_value"
+
+
+def _learn_action_critic(run: Run, data: TrainingData, progress: Progress | None) -> Run:
+    assert isinstance(data, Trajectories)  # as rewards are learned from data in memory alone
+    critic = fit_action_critic(
+        data,
+        run.config.action_value,
+        states=run.states,
+        actions=run.actions,
+        discount=run.config.value.discount,
+        seed=run.config.training.seed,
+        progress=progress,
+    )
+    return dataclasses.replace(run, action_critic=critic)
 
 
 def learns_policy(config: Config) -> bool:

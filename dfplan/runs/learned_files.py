@@ -1,4 +1,4 @@
-"""NPZ files of what a run learns besides its checkpoints: the critic and the low-level policy.
+"""NPZ files of what a run learns besides its checkpoints: critics and the low-level policy.
 
 They lie next to the run's record, which holds their checksums, so that a replaced or damaged file
 is noticed.
@@ -12,9 +12,14 @@ from typing import Any
 from dfplan.policy.policy import Policy
 from dfplan.util import files
 from dfplan.util.readers import reading
+from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
 
-KINDS = {"value": ("critic", Critic), "policy": ("policy", Policy)}
+KINDS = {
+    "value": ("critic", Critic),
+    "action_value": ("action_critic", ActionCritic),
+    "policy": ("policy", Policy),
+}
 """Attribute of the run and class of its value, by entry of the record and name of the file."""
 
 

@@ -2,6 +2,7 @@
 
 RUN/config.json    what was trained, on what data, with which settings: the record of `Run`
 RUN/value.npz      critic of the states' returns, if plans are conditioned on rewards
+RUN/action_value.npz  critic of actions, if they rank plans
 RUN/policy.npz     low-level policy, if training learned one
 RUN/checkpoints/   Orbax checkpoints
 RUN/metrics.jsonl, RUN/tensorboard/
@@ -46,6 +47,7 @@ from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
+from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
 from dfplan.value.dataset import return_quantiles
 
@@ -71,6 +73,8 @@ class Run:
             `dfplan.runs.fit.get_dynamics`.
         critic: Critic learned from the dataset's rewards, stored in `value.npz`; None unless plans
             are conditioned on rewards.
+        action_critic: Critic of actions learned from the dataset's rewards, stored in
+            `action_value.npz`; None unless `planner.ranker` was "action_value" in training.
         policy: Low-level policy learned from the dataset, stored in `policy.npz`; None unless
             `planner.low_level_controller` was "policy" in training.
     """
@@ -87,6 +91,7 @@ class Run:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     dynamics: LinearDynamics | None = None
     critic: Critic | None = None
+    action_critic: ActionCritic | None = None
     policy: Policy | None = None
 
     @property
@@ -327,6 +332,7 @@ def load_weights(run: Run, directory: Path | str) -> Weights:
         actions=run.actions,
         support=run.support,
         critic=run.critic,
+        action_critic=run.action_critic,
         policy=run.policy,
     )
 

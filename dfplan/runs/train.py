@@ -7,8 +7,8 @@ from pathlib import Path
 from dfplan.config import Config
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.policy.fit import Progress
 from dfplan.runs.begin import Begun, GoalChoice, begin_run, train_spec
+from dfplan.runs.fit import FitProgress
 from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
@@ -31,7 +31,7 @@ def train(
     init_from: Path | str | None = None,
     stop_step: int | None = None,
     report: Report | None = None,
-    policy_progress: Progress | None = None,
+    fit_progress: FitProgress | None = None,
     announce: Announce | None = None,
     command: str = "",
 ) -> Run:
@@ -55,11 +55,12 @@ def train(
             Its normalizers are reused too, and its goal dimensions unless `data.goal` is "reward".
         stop_step: Step to stop at; the run can be resumed later.
         report: Function that is called with the step and its metrics whenever they are logged.
-        policy_progress: Function that is called with the number of optimizer steps of the low-level
-            policy taken so far. If training learns such a policy, it does so before the first
-            training step.
+        fit_progress: Function that is called while a low-level policy or an action critic is
+            learned, with its name, its optimizer steps taken so far, and all of them. If training
+            learns these, it does so before the first training step.
         announce: Function that is called with a line about where the data are read from, one when a
-            low-level policy is learned first, and one about the mesh, if there are several devices.
+            low-level policy or an action critic is learned first, and one about the mesh, if there
+            are several devices.
         command: Command line to record in `config.json`.
 
     Returns:
@@ -81,7 +82,7 @@ def train(
             out,
             goal=GoalChoice(goal_dims, goal_from, goal_value),
             init_from=init_from,
-            policy_progress=policy_progress,
+            fit_progress=fit_progress,
             announce=announce or (lambda line: None),
             command=command,
         )

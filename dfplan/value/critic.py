@@ -1,18 +1,15 @@
 """Critic: values of states and expected returns of plans, from an ensemble of small networks."""
 
 import dataclasses
-import io
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Float
 
 from dfplan.nets.mlp import apply_mlp, mlp_shapes
-from dfplan.types import Array, UserError, listed
-from dfplan.util.readers import read_npz, reading
+from dfplan.types import Array
+from dfplan.value import arrays
 
 LOG_SPREAD_BOUNDS = (-6.0, 3.0)
 """Bounds of the logarithm of a spread, in units of the returns' standard deviation."""
@@ -78,17 +75,9 @@ class Critic:
     def _evaluate_members(self, name: str, x: Array) -> Array:
         return jax.vmap(lambda nets: apply_mlp(nets, x, prefix=f"{name}/"))(self.nets)
 
-    def arrays(self) -> dict[str, Any]:
-        """Return all arrays by name, as NumPy arrays."""
-        values = {k: v for k, v in vars(self).items() if k != "nets"}
-        values |= {f"nets/{k}": v for k, v in self.nets.items()}
-        return {k: np.asarray(v) for k, v in values.items()}
-
     def to_bytes(self) -> bytes:
         """Return the contents of an NPZ file."""
-        file = io.BytesIO()
-        np.savez(file, **self.arrays())
-        return file.getvalue()
+        return arrays.to_bytes(self)
 
     def check_fits(self, state_dim: int) -> None:
         """Check that the arrays form an ensemble for states of that many dimensions.
@@ -99,22 +88,8 @@ class Critic:
         Raises:
             UserError: If an array is missing, of another shape or type, or not finite.
         """
-        arrays = self.arrays()
-        members, width = (*arrays.get("nets/value/0/bias", np.zeros(0)).shape, 0)[:2]
-        expected: dict[str, tuple[int, ...]] = {k: () for k in vars(self) if k != "nets"}
-        for name, shape in _member_shapes(state_dim, width).items():
-            expected[f"nets/{name}"] = (members, *shape)
-        if not members or arrays.keys() != expected.keys():
-            names = sorted(arrays.keys() ^ expected.keys()) or ["nets"]
-            raise UserError(f"the critic lacks or must not have {listed(names)}")
-        for name, shape in expected.items():
-            array = arrays[name]
-            if array.shape != shape or array.dtype != np.float32:
-                raise UserError(
-                    f"the critic's {name} is {array.dtype} {array.shape}; needed: float32 {shape}"
-                )
-            if not np.isfinite(array).all():
-                raise UserError(f"the critic's {name} holds a number that is not finite")
+        members, width = arrays.members_and_width(self, "value/0/bias")
+        arrays.check_arrays(self, _member_shapes(state_dim, width), members)
 
     @classmethod
     def load(cls, path: Path) -> "Critic":
@@ -123,10 +98,7 @@ class Critic:
         Raises:
             UserError: If the file is missing or damaged.
         """
-        arrays = {k: jnp.asarray(v) for k, v in read_npz(path).items()}
-        nets = {k.removeprefix("nets/"): v for k, v in arrays.items() if k.startswith("nets/")}
-        with reading(path, "a critic"):
-            return cls(nets, **{k: v for k, v in arrays.items() if not k.startswith("nets/")})
+        return arrays.load(cls, path)
 
 
 def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:

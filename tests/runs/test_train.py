@@ -132,8 +132,12 @@ def test_a_policy_is_learned_before_the_first_step(dataset, tiny_config, tmp_pat
     monkeypatch.setattr(train_module, "fit", lambda *_, **__: saved.append(Run.load(out).policy))
     out = tmp_path / "run"
     done = []
-    run = train(TASK, config, out, goal_dims=GOAL, policy_progress=done.append)
-    assert done == [1, 2] and run.policy is not None and saved[0] is not None
+    run = train(TASK, config, out, goal_dims=GOAL, fit_progress=lambda *call: done.append(call))
+    assert (
+        done == [("low-level policy", 1, 2), ("low-level policy", 2, 2)]
+        and run.policy is not None
+        and saved[0] is not None
+    )
     assert run.policy.inputs.target_dims == GOAL
 
 

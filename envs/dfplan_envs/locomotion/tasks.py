@@ -24,30 +24,30 @@ STEPS = 1_000_000
 """Control steps of the other datasets, as in D4RL."""
 PRESET: dict[str, Any] = {
     "data.goal": "reward",
-    # Plans of six states, 0.03 s apart for Hopper; the value stands for all that follows.
+    # Plans of four states, 0.03 s apart for Hopper; the action values stand for all that follows.
     "data.stride": 4,
-    "data.tokens": 7,
+    "data.tokens": 5,
     "net.width": 64,
     "net.layers": 3,
-    "training.steps": 6_000,
+    "training.steps": 12_000,
     "training.batch_size": 64,
     "training.objective.two_stream": False,
     "training.optimizer.name": "adamw",
-    "value.width": 128,
-    "value.steps": 4_000,
-    "value.backup_steps": 4,
-    "value.expectile": 0.7,
+    "action_value.steps": 100_000,
     "planner.sampling.matrix": "full_sequence",
     "planner.sampling.steps": 4,
-    "planner.candidates": 16,
+    # Plans are sampled as the data have them; the value of the action toward each one chooses.
+    "planner.goal.conditioning": "none",
     "planner.goal.pessimism": 1.0,
-    # Replanning often cost return in experiments/locomotion; the reason is not known.
-    "planner.replan_every": 16,
+    "planner.candidates": 16,
+    "planner.ranker": "action_value",
+    "planner.replan_every": 1,
     # Inverse dynamics with a training of its own; it knows when each state is due.
     "planner.low_level_controller": "policy",
     "policy.timed": True,
     "policy.sharpness": 0.0,
-    "policy.steps": 5_000,
+    "policy.batch_size": 256,
+    "policy.steps": 15_000,
 }
 PRETRAINED: tuple[str, ...] = ()
 """Tasks with a pretrained planner."""

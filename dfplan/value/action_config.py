@@ -1,0 +1,41 @@
+"""Settings of the action critic."""
+
+import dataclasses
+
+from dfplan.util.validate import check_integers, check_numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class ActionValueConfig:
+    """Settings of the action critic, learned if `planner.ranker` is "action_value".
+
+    Attributes:
+        members: Networks of the action value, at least 2; targets use the value on which they agree
+            least favorably, the mean minus one standard deviation (with two, the lower one).
+        expectile: Expectile of the action values of the data that the value of a state predicts, in
+            [0.5, 1): 0.5 for the mean behavior, more for the better actions of the data (Kostrikov
+            et al. 2021, arXiv 2110.06169).
+        width: Width of each network's two hidden layers.
+        steps: Optimizer steps.
+        batch_size: Transitions per step.
+        learning_rate: Adam's learning rate at the start of a cosine schedule.
+
+    Raises:
+        UserError: If a value is out of range.
+    """
+
+    members: int = 2
+    expectile: float = 0.8
+    width: int = 128
+    steps: int = 100_000
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+
+    def __post_init__(self):
+        prefix = "action_value."
+        check_integers(self, prefix, minimum=2, names=["members"], maximum=100)
+        check_numbers(self, prefix, ["expectile"], low=0.5, high=1.0, open_high=True)
+        check_integers(self, prefix, minimum=1, names=["width"], maximum=16_384)
+        check_integers(self, prefix, minimum=1, names=["steps"])
+        check_integers(self, prefix, minimum=1, names=["batch_size"], maximum=1_000_000)
+        check_numbers(self, prefix, ["learning_rate"], high=1000.0, open_low=True)

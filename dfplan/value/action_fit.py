@@ -1,0 +1,225 @@
+"""Fit the action critic to a dataset by implicit Q-learning (Kostrikov et al. 2021, 2110.06169).
+
+The value of an action is the reward of one step plus the discounted value of the state that
+followed; that of a state is an expectile of the values of the data's actions in it. No action that
+the data lack is ever evaluated, so that errors about such actions cannot spread.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float
+
+from dfplan.data.minari_io import Trajectories
+from dfplan.nets.mlp import apply_mlp, mlp_shapes
+from dfplan.representation.normalizer import Normalizer
+from dfplan.types import Array
+from dfplan.value.action_config import ActionValueConfig
+from dfplan.value.action_critic import ActionCritic, member_shapes, pessimistic, scaled_values
+from dfplan.value.returns import compute_returns
+
+AVERAGING = 0.995
+"""Decay of the averaged action values, which are returned and which the state value learns from."""
+PESSIMISM = 1.0
+"""Standard deviations over the networks by which the targets of the state value are lower."""
+MIN_SCALE = 1e-6
+"""Least standard deviation of returns."""
+REPORTS = 20
+"""Calls of the compiled program, after each of which progress is reported."""
+
+Nets = dict[str, Array]
+
+
+class Steps(NamedTuple):
+    """Control steps of a dataset; states and actions are normalized.
+
+    Attributes:
+        state: `[N, S]`.
+        action: `[N, A]`.
+        next_state: `[N, S]`.
+        target: `[N]`, the reward plus the discounted mean return unless the episode terminates,
+            as the distance from the mean return in units of the standard deviation.
+        discount: `[N]`, discount of the next state's value; 0 if the episode terminates.
+    """
+
+    state: Array
+    action: Array
+    next_state: Array
+    target: Array
+    discount: Array
+
+
+class FitState(NamedTuple):
+    """State of the training, which each optimizer step changes.
+
+    Attributes:
+        step: Number of steps taken, int32.
+        nets: Parameters of the networks "action" and "value".
+        averaged: Moving average of the action values' parameters.
+        opt_state: State of the optimizer.
+    """
+
+    step: Array
+    nets: dict[str, Nets]
+    averaged: Nets
+    opt_state: optax.OptState
+
+
+def fit_action_critic(
+    data: Trajectories,
+    config: ActionValueConfig,
+    *,
+    states: Normalizer,
+    actions: Normalizer,
+    discount: float,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+) -> ActionCritic:
+    """Fit the action critic of a dataset that was loaded with rewards.
+
+    Args:
+        data: Dataset.
+        config: Settings.
+        states: Normalizer of its states.
+        actions: Normalizer of its actions.
+        discount: Discount per control step.
+        seed: PRNG seed for initialization and batches.
+        progress: Function that is called with the number of optimizer steps taken so far.
+    """
+    base, scale = _return_units(data, discount)
+    steps = _make_steps(data, states, actions, discount=discount, base=base, scale=scale)
+    key = jax.random.key(seed)
+    sizes = (steps.state.shape[1], steps.action.shape[1])
+    state = _init_state(jax.random.fold_in(key, 0), config, sizes)
+    chunk = -(-config.steps // REPORTS)
+    for first in range(0, config.steps, chunk):
+        stop = min(first + chunk, config.steps)
+        state = _fit_until(steps, config, state, key=key, stop=jnp.int32(stop))
+        if progress is not None:
+            jax.block_until_ready(state.step)
+            progress(stop)
+    return ActionCritic(state.averaged, jnp.float32(base), jnp.float32(scale))
+
+
+def _return_units(data: Trajectories, discount: float) -> tuple[float, float]:
+    """Return mean and standard deviation of the returns, as far as they are known.
+
+    After a truncated episode, every step counts as giving the mean reward.
+    """
+    assert data.reward is not None and data.terminated is not None
+    returns = compute_returns(
+        data.reward,
+        data.start,
+        data.length,
+        terminated=data.terminated,
+        discount=discount,
+        stride=1,
+    )
+    tail = returns.token_reward[returns.is_complete].mean() / (1 - discount)
+    rough = (returns.observed + returns.bootstrap_weight * tail)[returns.is_informative]
+    return float(rough.mean()), max(float(rough.std()), MIN_SCALE)
+
+
+def _make_steps(
+    data: Trajectories,
+    states: Normalizer,
+    actions: Normalizer,
+    *,
+    discount: float,
+    base: float,
+    scale: float,
+) -> Steps:
+    """Return the control steps of a dataset: all rows but the last of each episode."""
+    assert data.reward is not None and data.terminated is not None
+    last = data.start + data.length - 1
+    ends = np.zeros(len(data.state), bool)
+    ends[np.maximum(last - 1, data.start)[data.terminated]] = True
+    rows = np.delete(np.arange(len(data.state)), last)
+    weight = np.where(ends, 0.0, discount)[rows]
+    target = (data.reward[rows] + weight * base - base) / scale
+    encoded = jnp.asarray(states.encode(data.state))
+    return Steps(
+        state=encoded[rows],
+        action=jnp.asarray(actions.encode(data.action[rows])),
+        next_state=encoded[rows + 1],
+        target=jnp.asarray(target, jnp.float32),
+        discount=jnp.asarray(weight, jnp.float32),
+    )
+
+
+def _init_state(key: Array, config: ActionValueConfig, sizes: tuple[int, int]) -> FitState:
+    """Return the initial state of the training.
+
+    Args:
+        key: PRNG key.
+        config: Settings.
+        sizes: Length of a state and of an action.
+    """
+    k_action, k_value = jax.random.split(key)
+    shapes = member_shapes(sum(sizes), config.width)
+    members = jax.random.split(k_action, config.members)
+    nets = {
+        "action": jax.vmap(lambda k: _init_network(k, shapes))(members),
+        "value": _init_network(k_value, mlp_shapes(sizes[0], config.width, 1)),
+    }
+    return FitState(jnp.int32(0), nets, nets["action"], _optimizer(config).init(nets))
+
+
+def _init_network(key: Array, shapes: dict[str, tuple[int, ...]]) -> Nets:
+    """Initialize a network that keeps the scale of its inputs."""
+    nets = {}
+    for name, shape in shapes.items():
+        key, k = jax.random.split(key)
+        is_bias = name.endswith("bias")
+        gain = 0.0 if is_bias else shape[0] ** -0.5
+        nets[name] = gain * jax.random.normal(k, shape, jnp.float32)
+    return nets
+
+
+def _optimizer(config: ActionValueConfig) -> optax.GradientTransformation:
+    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
+    # A float count, as JAX in 64-bit mode divides integers in double precision.
+    return optax.adam(lambda count: rate(jnp.asarray(count, jnp.float32)))
+
+
+def _loss(
+    nets: dict[str, Nets], averaged: Nets, batch: Steps, *, expectile: float
+) -> Float[Array, ""]:
+    """Return the sum of the losses of state value and action values."""
+    value = apply_mlp(nets["value"], batch.state)[:, 0]
+    goal = pessimistic(scaled_values(averaged, batch.state, batch.action), PESSIMISM)
+    advantage = goal - value
+    weight = jnp.where(advantage > 0, expectile, 1 - expectile)
+    following = jax.lax.stop_gradient(apply_mlp(nets["value"], batch.next_state)[:, 0])
+    target = batch.target + batch.discount * following
+    error = scaled_values(nets["action"], batch.state, batch.action) - target
+    return jnp.mean(weight * advantage**2) + jnp.mean(jnp.sum(error**2, axis=0))
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _fit_until(
+    steps: Steps, config: ActionValueConfig, state: FitState, *, key: Array, stop: Array
+) -> FitState:
+    """Fit up to step `stop`."""
+    optimizer = _optimizer(config)
+    loss = functools.partial(_loss, expectile=config.expectile)
+
+    def advance(state: FitState) -> FitState:
+        batch_key = jax.random.fold_in(jax.random.fold_in(key, 1), state.step)
+        count = len(steps.state)
+        rows = jax.random.randint(batch_key, (config.batch_size,), 0, count, dtype=jnp.int32)
+        batch = jax.tree.map(lambda column: column[rows], steps)
+        grads = jax.grad(loss)(state.nets, state.averaged, batch)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.nets)
+        nets = jax.tree.map(jnp.add, state.nets, updates)
+        averaged = jax.tree.map(
+            lambda a, n: AVERAGING * a + (1 - AVERAGING) * n, state.averaged, nets["action"]
+        )
+        return FitState(state.step + 1, nets, averaged, opt_state)
+
+    return jax.lax.while_loop(lambda state: state.step < stop, advance, state)
