@@ -15,12 +15,6 @@ class ValueConfig:
         members: Networks in the K-fold ensemble, at least 2; each is trained without 1/K of the
             episodes. A return is compared with the prediction of the network that has not seen it,
             and the value of a plan is the mean over all networks.
-        backup_steps: Control steps of observed rewards in a target, after which the value of the
-            state that was reached replaces the rest of the return, so that the best parts of
-            several episodes add up; 0 for all rewards up to the end of the episode.
-        expectile: Expectile of the targets that the value predicts, in [0.5, 1): 0.5 for the mean
-            over the data, more for what the better behavior in the data achieves (Kostrikov et al.
-            2021, arXiv 2110.06169). Where outcomes are random, more than 0.5 counts on luck.
         width: Width of each network's two hidden layers.
         steps: Optimizer steps.
         batch_size: States per step.
@@ -32,8 +26,6 @@ class ValueConfig:
 
     discount: float = 0.99
     members: int = 4
-    backup_steps: int = 0
-    expectile: float = 0.5
     width: int = 64
     steps: int = 2_000
     batch_size: int = 256
@@ -43,8 +35,6 @@ class ValueConfig:
         open_ends = {"open_low": True, "open_high": True}
         check_numbers(self, "value.", ["discount"], high=1.0, **open_ends)
         check_integers(self, "value.", minimum=2, names=["members"], maximum=100)
-        check_integers(self, "value.", minimum=0, names=["backup_steps"], maximum=1_000_000)
-        check_numbers(self, "value.", ["expectile"], low=0.5, high=1.0, open_high=True)
         check_integers(self, "value.", minimum=1, names=["width"], maximum=16_384)
         check_integers(self, "value.", minimum=1, names=["steps"])
         check_integers(self, "value.", minimum=1, names=["batch_size"], maximum=1_000_000)

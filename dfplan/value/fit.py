@@ -14,7 +14,7 @@ from dfplan.nets.mlp import apply_mlp
 from dfplan.types import Array
 from dfplan.value.config import ValueConfig
 from dfplan.value.critic import LOG_SPREAD_BOUNDS, Critic, init_member
-from dfplan.value.returns import Returns, back_up
+from dfplan.value.returns import Returns
 
 AVERAGING = 0.98
 """Decay of the averaged weights, which are returned and predict values after truncation."""
@@ -27,7 +27,7 @@ class TrainingRows(NamedTuple):
 
     Attributes:
         state: `[N, S]`, normalized.
-        last_row: `[N]`, see `Returns`, as are the fields below; of targets, not of episodes.
+        last_row: `[N]`, see `Returns`, as are the fields below.
         next_row: `[N]`.
         observed: `[N]`, scaled.
         bootstrap_weight: `[N]`.
@@ -70,9 +70,8 @@ def fit_critic(
 ) -> Critic:
     """Fit a critic.
 
-    The value of a state is an expectile of the returns from it: the mean, by least squares, if
-    `expectile` is 0.5. After a truncated episode, or after `backup_steps`, the return continues
-    with the value of the state reached, by the averaged weights.
+    The value of a state is the mean of the returns from it, by least squares. After a truncated
+    episode, the return continues with the value of the last state, by the averaged weights.
 
     Args:
         state: Normalized states.
@@ -91,16 +90,13 @@ def fit_critic(
     scale = max(rough_return.std(), MIN_SCALE)
     reward_base = token_rewards.mean()
     reward_scale = max(token_rewards.std(), MIN_SCALE)
-    targets = returns
-    if config.backup_steps:
-        targets = back_up(returns, discount=config.discount, steps=config.backup_steps)
-    observed = (targets.observed + targets.bootstrap_weight * base - base) / scale
+    observed = (returns.observed + returns.bootstrap_weight * base - base) / scale
     rows = TrainingRows(
         state=jnp.asarray(state),
-        last_row=jnp.asarray(targets.last_row),
+        last_row=jnp.asarray(returns.last_row),
         next_row=jnp.asarray(returns.next_row),
         observed=_float(observed),
-        bootstrap_weight=_float(targets.bootstrap_weight),
+        bootstrap_weight=_float(returns.bootstrap_weight),
         is_informative=jnp.asarray(informative),
         token_reward=_float((returns.token_reward - reward_base) / reward_scale),
         terminates=_float(returns.terminates),
@@ -160,8 +156,6 @@ def _loss(
     rows: TrainingRows,
     batch: Array,
     in_training: Array,
-    *,
-    expectile: float,
 ) -> Array:
     """Return the loss of one member.
 
@@ -171,7 +165,6 @@ def _loss(
         rows: Training data.
         batch: `[B]`, rows of the batch.
         in_training: `[B]` bool, whether the rows are not held out from the member.
-        expectile: Expectile of the targets that the value predicts.
     """
     state = rows.state[batch]
     output = apply_mlp(nets, state, prefix="value/")
@@ -187,8 +180,7 @@ def _loss(
     end_loss = optax.sigmoid_binary_cross_entropy(step[..., 1], rows.terminates[batch])
     value_weight = in_training * rows.is_informative[batch]
     step_weight = in_training * rows.is_complete[batch]
-    side = 2 * jnp.where(error < 0, 1 - expectile, expectile)
-    value_loss = _mean(side * error**2 + spread_loss, value_weight)
+    value_loss = _mean(error**2 + spread_loss, value_weight)
     return value_loss + _mean(reward_loss + end_loss, step_weight)
 
 
@@ -208,8 +200,7 @@ def _train(rows: TrainingRows, fold: Array, config: ValueConfig, key: Array) -> 
     optimizer = optax.adamw(
         optax.cosine_decay_schedule(config.learning_rate, config.steps), weight_decay=WEIGHT_DECAY
     )
-    loss = functools.partial(_loss, expectile=config.expectile)
-    member_losses = jax.vmap(loss, (0, 0, None, None, 0))
+    member_losses = jax.vmap(_loss, (0, 0, None, None, 0))
 
     def step(carry, i):
         nets, averaged, optimizer_state = carry

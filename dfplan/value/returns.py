@@ -74,27 +74,6 @@ def compute_returns(
     )
 
 
-def back_up(returns: Returns, *, discount: float, steps: int) -> Returns:
-    """Return the returns of all rows, with the value of the state after `steps` steps as the rest.
-
-    Where fewer steps are left in the episode, nothing changes.
-
-    Args:
-        returns: Returns up to the ends of episodes.
-        discount: Discount per control step, that of `returns`.
-        steps: Control steps of observed rewards.
-    """
-    row = np.arange(len(returns.observed))
-    reached = np.minimum(row + steps, returns.last_row)
-    ends = reached == returns.last_row
-    weight = discount ** (reached - row)
-    return returns._replace(
-        observed=returns.observed - np.where(ends, 0.0, weight * returns.observed[reached]),
-        bootstrap_weight=np.where(ends, returns.bootstrap_weight, weight),
-        last_row=reached,
-    )
-
-
 def _discounted_sum(
     reward: np.ndarray, start: np.ndarray, length: np.ndarray, discount: float
 ) -> np.ndarray:

@@ -76,22 +76,6 @@ def test_nothing_counts_after_termination():
     np.testing.assert_allclose(critic.expected_return(plan), 1.9, atol=0.3)
 
 
-def test_an_expectile_of_short_backups_joins_the_best_parts_of_episodes():
-    """Two roads from 0 to 1, and two from there to the end: no episode takes the better of each."""
-    rng = np.random.default_rng(3)
-    good_first = rng.random(200) < 0.5
-    first = np.where(good_first, 2.0, 0.0)
-    second = np.where(good_first, 0.0, 2.0)
-    state = np.tile(np.arange(4.0), (200, 1))
-    reward = np.stack([first, second, np.zeros(200), np.zeros(200)], axis=1)
-    best = 2 + 0.9 * 2
-    mean = fitted(state, reward, 4, True)[0]
-    np.testing.assert_allclose(mean.value(jnp.zeros((1, 1)))[:, 0], 0.5 * best, atol=0.2)
-    config = dataclasses.replace(CONFIG, backup_steps=1, expectile=0.95)
-    stitched = fitted(state, reward, 4, True, config)[0]
-    assert (stitched.value(jnp.zeros((1, 1)))[:, 0] > 0.85 * best).all()
-
-
 def test_pessimism_subtracts_the_disagreement_of_the_members(shrinking):
     critic = shrinking[0]
     plan = jnp.array([[1.0], [0.9]])

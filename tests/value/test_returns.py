@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.value.returns import back_up, compute_returns
+from dfplan.value.returns import compute_returns
 
 START = np.array([0, 4])
 LENGTH = np.array([4, 3])
@@ -38,15 +38,3 @@ def test_a_token_is_complete_if_fully_observed_or_terminated():
     np.testing.assert_array_equal(
         returns().is_complete, [True, True, True, True, True, False, False]
     )
-
-
-def test_after_some_steps_the_value_of_the_state_reached_replaces_the_rest():
-    backed_up = back_up(returns(), discount=0.5, steps=2)
-    np.testing.assert_allclose(backed_up.observed, [2.0, 3.5, 3.0, 0.0, 6.5, 5.0, 0.0])
-    np.testing.assert_allclose(backed_up.bootstrap_weight, [0.25, 0, 0, 0, 0.25, 0.5, 1.0])
-    np.testing.assert_array_equal(backed_up.last_row, [2, 3, 3, 3, 6, 6, 6])
-
-
-def test_longer_backups_than_episodes_change_nothing():
-    for before, after in zip(returns(), back_up(returns(), discount=0.5, steps=9), strict=True):
-        np.testing.assert_array_equal(before, after)

@@ -1,0 +1,136 @@
+"""Action values on a chain of three states whose best route no episode took."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfplan.data.minari_io import from_episodes
+from dfplan.data.windows import fit_normalizers
+from dfplan.representation.layout import Layout
+from dfplan.types import UserError
+from dfplan.value.action_config import ActionValueConfig
+from dfplan.value.action_critic import ActionCritic
+from dfplan.value.action_fit import fit_action_critic
+
+DISCOUNT = 0.9
+EPISODES = 200
+# All tests share one compiled program.
+CONFIG = ActionValueConfig(expectile=0.9, width=16, steps=1_500, batch_size=64, learning_rate=3e-3)
+
+
+def make_data(terminated: bool):
+    """Return episodes through the states 0, 1 and 2, and their normalizers.
+
+    The action 1 is rewarded with 2 and -1 with 0. An episode takes it in one of the first two
+    states alone. A third step earns 5, whatever the action.
+    """
+    rng = np.random.default_rng(0)
+    first = np.where(rng.random(EPISODES) < 0.5, 1.0, -1.0)
+    actions = np.stack([first, -first, rng.choice([-1.0, 1.0], EPISODES), 0 * first], axis=1)
+    reward = np.where(actions > 0, 2.0, 0.0)
+    reward[:, 2] = 5.0
+    state = np.tile(np.arange(4.0), (EPISODES, 1))
+    data = from_episodes(
+        list(state[..., None].astype(np.float32)),
+        list(actions[..., None].astype(np.float32)),
+        Layout(1, 1, action_low=(-1.0,), action_high=(1.0,)),
+        "chain-v0",
+        rewards=list(reward),
+        terminated=np.full(EPISODES, terminated),
+    )
+    return data, *fit_normalizers(data)
+
+
+def fit(terminated: bool) -> tuple[ActionCritic, list[int]]:
+    data, states, actions = make_data(terminated)
+    done: list[int] = []
+    critic = fit_action_critic(
+        data,
+        CONFIG,
+        states=states,
+        actions=actions,
+        discount=DISCOUNT,
+        seed=0,
+        progress=done.append,
+    )
+    return critic, done
+
+
+@pytest.fixture(scope="module")
+def terminated():
+    return fit(terminated=True)
+
+
+def evaluate(critic: ActionCritic, pessimism: float = 1.0) -> np.ndarray:
+    """Return the values of the actions 1 and -1 in the three states, `[2, 3]`."""
+    _, states, actions = make_data(terminated=True)
+    state = jnp.tile(states.encode(jnp.arange(3.0)[:, None]), (2, 1, 1))
+    action = actions.encode(jnp.array([1.0, -1.0])[:, None, None])
+    action = jnp.broadcast_to(action, (2, 3, 1))
+    return np.asarray(critic.value(state, action, pessimism))
+
+
+def test_the_best_parts_of_several_episodes_add_up(terminated):
+    after = np.array([0.9 * (2 + 0.9 * 5), 0.9 * 5, 5])
+    expected = after + np.array([[2, 2, 0], [0, 0, 0]])
+    np.testing.assert_allclose(evaluate(terminated[0]), expected, atol=0.7)
+    assert (evaluate(terminated[0])[0, :2] > evaluate(terminated[0])[1, :2] + 1.5).all()
+
+
+def test_a_truncated_episode_is_worth_more_than_a_terminated_one(terminated):
+    truncated, _ = fit(terminated=False)
+    assert (evaluate(truncated)[:, 2] > evaluate(terminated[0])[:, 2] + 2).all()
+
+
+def test_pessimism_subtracts_the_disagreement_of_the_networks(terminated):
+    critic = terminated[0]
+    bias = critic.nets["action/2/bias"].at[0].add(1.0)
+    shifted = dataclasses.replace(critic, nets={**critic.nets, "action/2/bias": bias})
+    single = [
+        dataclasses.replace(
+            shifted, nets=jax.tree.map(lambda net, i=i: net[i : i + 1], shifted.nets)
+        )
+        for i in range(2)
+    ]
+    values = [evaluate(critic, 0.0) for critic in single]
+    np.testing.assert_allclose(evaluate(shifted, 0.0), np.mean(values, axis=0), rtol=1e-4)
+    np.testing.assert_allclose(evaluate(shifted, 1.0), np.min(values, axis=0), rtol=1e-4)
+
+
+def test_progress_ends_with_the_last_step(terminated):
+    assert terminated[1][-1] == CONFIG.steps and len(terminated[1]) == 20
+
+
+def test_save_and_load_round_trip(terminated, tmp_path, same_bits):
+    path = tmp_path / "action_value.npz"
+    path.write_bytes(terminated[0].to_bytes())
+    same_bits(ActionCritic.load(path), terminated[0])
+    path.write_bytes(b"PK damaged")
+    with pytest.raises(UserError, match=r"action_value\.npz"):
+        ActionCritic.load(path)
+
+
+@pytest.mark.parametrize("sizes", [(2, 1), (1, 2)])
+def test_a_critic_of_other_states_or_actions_does_not_fit(terminated, sizes):
+    terminated[0].check_fits(1, 1)
+    with pytest.raises(UserError, match=r"\(2, 3, 16\)"):
+        terminated[0].check_fits(*sizes)
+
+
+def test_a_critic_that_lacks_an_array_does_not_fit(terminated):
+    critic = terminated[0]
+    nets = {name: net for name, net in critic.nets.items() if name != "action/1/kernel"}
+    with pytest.raises(UserError, match="action/1/kernel"):
+        dataclasses.replace(critic, nets=nets).check_fits(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "valid"),
+    [("expectile", 1.0, r"\[0.5, 1\)"), ("members", 1, "2"), ("steps", 0, "1"), ("width", 0, "1")],
+)
+def test_settings_out_of_range_are_refused(name, value, valid):
+    with pytest.raises(UserError, match=rf"action_value\.{name} .*{valid}.*{value}"):
+        dataclasses.replace(CONFIG, **{name: value})
