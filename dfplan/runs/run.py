@@ -49,7 +49,7 @@ from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
 from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
-from dfplan.value.dataset import return_quantiles
+from dfplan.value.dataset import advantage_quantiles, return_quantiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +157,11 @@ class Run:
     def training_arrays(self, data: Trajectories) -> TrainingArrays:
         """Return a dataset in the form that training takes."""
         return_quantile = None
-        if self.critic is not None:
+        if self.action_critic is not None:
+            return_quantile = advantage_quantiles(
+                data, self.states, self.actions, critic=self.action_critic
+            )
+        elif self.critic is not None:
             return_quantile = return_quantiles(
                 data,
                 self.states,

@@ -1,4 +1,4 @@
-"""ActionCritic: the value of an action in a state, from an ensemble of small networks."""
+"""ActionCritic: values of actions, from an ensemble of small networks, and of states."""
 
 import dataclasses
 from pathlib import Path
@@ -11,16 +11,18 @@ from dfplan.nets.mlp import apply_mlp, mlp_shapes
 from dfplan.types import Array
 from dfplan.value import arrays
 
-PREFIX = "action/"
+ACTION = "action/"
+STATE = "state/"
+"""Prefixes of the networks' names."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ActionCritic:
-    """An ensemble of K networks that predict the return after an action: action values, or Q.
+    """Expected returns: of actions (Q), by an ensemble of K networks, and of states.
 
     Attributes:
-        nets: Parameters by name, with a leading axis of K.
+        nets: Parameters by name; those of the action values have a leading axis of K.
         base: Mean of the data's returns.
         scale: Standard deviation of the data's returns.
     """
@@ -45,6 +47,19 @@ class ActionCritic:
         values = scaled_values(self.nets, state, action)
         return self.base + self.scale * pessimistic(values, pessimism)
 
+    def advantage(
+        self, state: Float[Array, "*b S"], action: Float[Array, "*b A"], pessimism: float = 1.0
+    ) -> Float[Array, "*b"]:
+        """Return the value of an action minus that of the state, in the data's units.
+
+        Args:
+            state: Normalized states.
+            action: Normalized actions.
+            pessimism: See `value`.
+        """
+        state_value = self.base + self.scale * scaled_state_value(self.nets, state)
+        return self.value(state, action, pessimism) - state_value
+
     def to_bytes(self) -> bytes:
         """Return the contents of an NPZ file."""
         return arrays.to_bytes(self)
@@ -59,8 +74,8 @@ class ActionCritic:
         Raises:
             UserError: If an array is missing, of another shape or type, or not finite.
         """
-        members, width = arrays.members_and_width(self, f"{PREFIX}0/bias")
-        arrays.check_arrays(self, member_shapes(state_dim + action_dim, width), members)
+        members, width = arrays.members_and_width(self, f"{ACTION}0/bias")
+        arrays.check_arrays(self, net_shapes(state_dim, action_dim, width=width, members=members))
 
     @classmethod
     def load(cls, path: Path) -> "ActionCritic":
@@ -72,17 +87,34 @@ class ActionCritic:
         return arrays.load(cls, path)
 
 
-def member_shapes(inputs: int, width: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of one network's parameters by name."""
-    return {PREFIX + name: shape for name, shape in mlp_shapes(inputs, width, 1).items()}
+def net_shapes(
+    state_dim: int, action_dim: int, *, width: int, members: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all networks' parameters by name.
+
+    Args:
+        state_dim: Length of a state.
+        action_dim: Length of an action.
+        width: Width of the hidden layers.
+        members: Number of networks of the action values, K.
+    """
+    action_shapes = mlp_shapes(state_dim + action_dim, width, 1)
+    shapes = {ACTION + name: (members, *shape) for name, shape in action_shapes.items()}
+    return shapes | {STATE + name: s for name, s in mlp_shapes(state_dim, width, 1).items()}
 
 
 def scaled_values(
     nets: dict[str, Array], state: Float[Array, "*b S"], action: Float[Array, "*b A"]
 ) -> Float[Array, "K *b"]:
-    """Return the outputs of all networks, in units of the returns' standard deviation."""
+    """Return the action values of all networks, in units of the returns' standard deviation."""
     pair = jnp.concatenate([state, action], axis=-1)
-    return jax.vmap(lambda net: apply_mlp(net, pair, prefix=PREFIX)[..., 0])(nets)
+    members = {name: net for name, net in nets.items() if name.startswith(ACTION)}
+    return jax.vmap(lambda net: apply_mlp(net, pair, prefix=ACTION)[..., 0])(members)
+
+
+def scaled_state_value(nets: dict[str, Array], state: Float[Array, "*b S"]) -> Float[Array, "*b"]:
+    """Return the value of states, in units of the returns' standard deviation."""
+    return apply_mlp(nets, state, prefix=STATE)[..., 0]
 
 
 def pessimistic(values: Float[Array, "K *b"], pessimism: float) -> Float[Array, "*b"]:

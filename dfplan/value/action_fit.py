@@ -16,15 +16,20 @@ import optax
 from jaxtyping import Float
 
 from dfplan.data.minari_io import Trajectories
-from dfplan.nets.mlp import apply_mlp, mlp_shapes
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array
 from dfplan.value.action_config import ActionValueConfig
-from dfplan.value.action_critic import ActionCritic, member_shapes, pessimistic, scaled_values
+from dfplan.value.action_critic import (
+    ActionCritic,
+    net_shapes,
+    pessimistic,
+    scaled_state_value,
+    scaled_values,
+)
 from dfplan.value.returns import compute_returns
 
 AVERAGING = 0.995
-"""Decay of the averaged action values, which are returned and which the state value learns from."""
+"""Decay of the averaged networks, which are returned; the state value learns from theirs."""
 PESSIMISM = 1.0
 """Standard deviations over the networks by which the targets of the state value are lower."""
 MIN_SCALE = 1e-6
@@ -59,13 +64,13 @@ class FitState(NamedTuple):
 
     Attributes:
         step: Number of steps taken, int32.
-        nets: Parameters of the networks "action" and "value".
-        averaged: Moving average of the action values' parameters.
+        nets: Parameters of the networks.
+        averaged: Moving average of the parameters.
         opt_state: State of the optimizer.
     """
 
     step: Array
-    nets: dict[str, Nets]
+    nets: Nets
     averaged: Nets
     opt_state: optax.OptState
 
@@ -160,25 +165,14 @@ def _init_state(key: Array, config: ActionValueConfig, sizes: tuple[int, int]) -
         config: Settings.
         sizes: Length of a state and of an action.
     """
-    k_action, k_value = jax.random.split(key)
-    shapes = member_shapes(sum(sizes), config.width)
-    members = jax.random.split(k_action, config.members)
-    nets = {
-        "action": jax.vmap(lambda k: _init_network(k, shapes))(members),
-        "value": _init_network(k_value, mlp_shapes(sizes[0], config.width, 1)),
-    }
-    return FitState(jnp.int32(0), nets, nets["action"], _optimizer(config).init(nets))
-
-
-def _init_network(key: Array, shapes: dict[str, tuple[int, ...]]) -> Nets:
-    """Initialize a network that keeps the scale of its inputs."""
     nets = {}
+    shapes = net_shapes(*sizes, width=config.width, members=config.members)
     for name, shape in shapes.items():
         key, k = jax.random.split(key)
-        is_bias = name.endswith("bias")
-        gain = 0.0 if is_bias else shape[0] ** -0.5
+        # Kernels keep the scale of their inputs.
+        gain = 0.0 if name.endswith("bias") else shape[-2] ** -0.5
         nets[name] = gain * jax.random.normal(k, shape, jnp.float32)
-    return nets
+    return FitState(jnp.int32(0), nets, nets, _optimizer(config).init(nets))
 
 
 def _optimizer(config: ActionValueConfig) -> optax.GradientTransformation:
@@ -187,17 +181,15 @@ def _optimizer(config: ActionValueConfig) -> optax.GradientTransformation:
     return optax.adam(lambda count: rate(jnp.asarray(count, jnp.float32)))
 
 
-def _loss(
-    nets: dict[str, Nets], averaged: Nets, batch: Steps, *, expectile: float
-) -> Float[Array, ""]:
+def _loss(nets: Nets, averaged: Nets, batch: Steps, *, expectile: float) -> Float[Array, ""]:
     """Return the sum of the losses of state value and action values."""
-    value = apply_mlp(nets["value"], batch.state)[:, 0]
+    value = scaled_state_value(nets, batch.state)
     goal = pessimistic(scaled_values(averaged, batch.state, batch.action), PESSIMISM)
     advantage = goal - value
     weight = jnp.where(advantage > 0, expectile, 1 - expectile)
-    following = jax.lax.stop_gradient(apply_mlp(nets["value"], batch.next_state)[:, 0])
+    following = jax.lax.stop_gradient(scaled_state_value(nets, batch.next_state))
     target = batch.target + batch.discount * following
-    error = scaled_values(nets["action"], batch.state, batch.action) - target
+    error = scaled_values(nets, batch.state, batch.action) - target
     return jnp.mean(weight * advantage**2) + jnp.mean(jnp.sum(error**2, axis=0))
 
 
@@ -218,7 +210,7 @@ def _fit_until(
         updates, opt_state = optimizer.update(grads, state.opt_state, state.nets)
         nets = jax.tree.map(jnp.add, state.nets, updates)
         averaged = jax.tree.map(
-            lambda a, n: AVERAGING * a + (1 - AVERAGING) * n, state.averaged, nets["action"]
+            lambda a, n: AVERAGING * a + (1 - AVERAGING) * n, state.averaged, nets
         )
         return FitState(state.step + 1, nets, averaged, opt_state)
 

@@ -62,21 +62,20 @@ def members_and_width(critic: Any, bias: str) -> tuple[int, int]:
     return members, width
 
 
-def check_arrays(critic: Any, member_shapes: Mapping[str, tuple[int, ...]], members: int) -> None:
-    """Check that the arrays of a critic form an ensemble of finite numbers.
+def check_arrays(critic: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Check that the arrays of a critic have their shapes and finite numbers.
 
     Args:
         critic: Critic; all fields but `nets` are numbers.
-        member_shapes: Shapes of one network's parameters by name.
-        members: Number of networks.
+        shapes: Shapes of the networks' parameters by name.
 
     Raises:
         UserError: If an array is missing, of another shape or type, or not finite.
     """
     arrays = named_arrays(critic)
     expected: dict[str, tuple[int, ...]] = {name: () for name in vars(critic) if name != "nets"}
-    expected |= {PREFIX + name: (members, *shape) for name, shape in member_shapes.items()}
-    if not members or arrays.keys() != expected.keys():
+    expected |= {PREFIX + name: shape for name, shape in shapes.items()}
+    if not critic.nets or arrays.keys() != expected.keys():
         names = sorted(arrays.keys() ^ expected.keys()) or ["nets"]
         raise UserError(f"the critic lacks or must not have {listed(names)}")
     for name, shape in expected.items():

@@ -89,7 +89,8 @@ class Critic:
             UserError: If an array is missing, of another shape or type, or not finite.
         """
         members, width = arrays.members_and_width(self, "value/0/bias")
-        arrays.check_arrays(self, _member_shapes(state_dim, width), members)
+        shapes = _member_shapes(state_dim, width)
+        arrays.check_arrays(self, {name: (members, *shape) for name, shape in shapes.items()})
 
     @classmethod
     def load(cls, path: Path) -> "Critic":

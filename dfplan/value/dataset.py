@@ -1,11 +1,13 @@
-"""The critic of a dataset, and the quantile of each of its returns."""
+"""The critic of a dataset, and the quantile of each of its returns or advantages."""
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from dfplan.data.minari_io import Trajectories
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array
+from dfplan.value.action_critic import ActionCritic
 from dfplan.value.config import ValueConfig
 from dfplan.value.critic import Critic
 from dfplan.value.fit import assign_folds, conditional_quantiles, fit_critic
@@ -42,6 +44,29 @@ def return_quantiles(
     """
     state, returns, fold = _training_data(data, states, config, stride=stride)
     return conditional_quantiles(critic, state, returns, fold=fold)
+
+
+def advantage_quantiles(
+    data: Trajectories, states: Normalizer, actions: Normalizer, critic: ActionCritic
+) -> Float[np.ndarray, "N"]:
+    """Return the quantile of each row's advantage among those of all actions, 0 to 1.
+
+    The last row of an episode has no action, and gets 0.5.
+
+    Args:
+        data: Dataset.
+        states: Normalizer of its states.
+        actions: Normalizer of its actions.
+        critic: Action critic of the dataset.
+    """
+    advantage = critic.advantage(
+        jnp.asarray(states.encode(data.state)), jnp.asarray(actions.encode(data.action))
+    )
+    last = data.start + data.length - 1
+    ordered = np.sort(np.delete(np.asarray(advantage), last))
+    quantile = np.searchsorted(ordered, np.asarray(advantage)) / max(len(ordered) - 1, 1)
+    quantile[last] = 0.5
+    return np.minimum(quantile, 1.0)
 
 
 def expected_return(

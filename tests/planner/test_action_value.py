@@ -7,12 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dfplan.nets.mlp import mlp_shapes
 from dfplan.planner.rankers.action_value import ActionValueRanker
 from dfplan.policy.policy import Policy, PolicyInputs
 from dfplan.representation.config import DataConfig
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
-from dfplan.value.action_critic import ActionCritic, member_shapes
+from dfplan.value.action_critic import ActionCritic, net_shapes
 
 from .tiny import LAYOUT, STATES, STRIDE, make_model, make_planner, make_weights, planner_config
 
@@ -23,11 +24,9 @@ CONTROLLER = {"low_level_controller": "policy:lookahead=1"}
 TARGETS = (0, 2)
 
 
-def draw(shapes, seed, members=None):
-    """Return random parameters; the policy's and the critic's networks have two hidden layers."""
+def draw(shapes, seed):
     rng = np.random.default_rng(seed)
-    lead = () if members is None else (members,)
-    return {k: jnp.asarray(rng.normal(size=lead + s), jnp.float32) for k, s in shapes.items()}
+    return {name: jnp.asarray(rng.normal(size=s), jnp.float32) for name, s in shapes.items()}
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +34,9 @@ def weights():
     inputs = PolicyInputs(
         scale=jnp.ones(2), target_dims=TARGETS, state_dims=(0, 1, 2, 3), horizon=4, timed=True
     )
-    shapes = {k.removeprefix("action/"): s for k, s in member_shapes(7, 8).items()}
-    shapes |= {"2/kernel": (8, 2), "2/bias": (2,)}
-    critic = ActionCritic(draw(member_shapes(6, 8), 1, members=2), jnp.float32(3), jnp.float32(2))
-    policy = Policy(draw(shapes, 0), inputs)
+    nets = draw(net_shapes(4, 2, width=8, members=2), 1)
+    critic = ActionCritic(nets, base=jnp.float32(3), scale=jnp.float32(2))
+    policy = Policy(draw(mlp_shapes(7, 8, 2), 0), inputs)
     return make_weights(make_model())._replace(policy=policy, action_critic=critic)
 
 

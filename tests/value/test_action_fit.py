@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from dfplan.types import UserError
 from dfplan.value.action_config import ActionValueConfig
 from dfplan.value.action_critic import ActionCritic
 from dfplan.value.action_fit import fit_action_critic
+from dfplan.value.dataset import advantage_quantiles
 
 DISCOUNT = 0.9
 EPISODES = 200
@@ -89,15 +89,23 @@ def test_pessimism_subtracts_the_disagreement_of_the_networks(terminated):
     critic = terminated[0]
     bias = critic.nets["action/2/bias"].at[0].add(1.0)
     shifted = dataclasses.replace(critic, nets={**critic.nets, "action/2/bias": bias})
-    single = [
-        dataclasses.replace(
-            shifted, nets=jax.tree.map(lambda net, i=i: net[i : i + 1], shifted.nets)
-        )
-        for i in range(2)
-    ]
-    values = [evaluate(critic, 0.0) for critic in single]
+
+    def only(i):
+        nets = {k: v[i : i + 1] if k.startswith("action/") else v for k, v in shifted.nets.items()}
+        return dataclasses.replace(shifted, nets=nets)
+
+    values = [evaluate(only(i), 0.0) for i in range(2)]
     np.testing.assert_allclose(evaluate(shifted, 0.0), np.mean(values, axis=0), rtol=1e-4)
     np.testing.assert_allclose(evaluate(shifted, 1.0), np.min(values, axis=0), rtol=1e-4)
+
+
+def test_an_advantage_is_the_value_of_an_action_beyond_that_of_its_state(terminated):
+    data, states, actions = make_data(terminated=True)
+    quantiles = advantage_quantiles(data, states, actions, terminated[0]).reshape(EPISODES, 4)
+    is_good = data.action.reshape(EPISODES, 4) > 0
+    assert quantiles[:, :2][is_good[:, :2]].min() > quantiles[:, :2][~is_good[:, :2]].max()
+    np.testing.assert_array_equal(quantiles[:, 3], 0.5)
+    assert quantiles.min() == 0 and 0.8 < quantiles.max() <= 1
 
 
 def test_progress_ends_with_the_last_step(terminated):
