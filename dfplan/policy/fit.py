@@ -30,6 +30,8 @@ AVERAGING = 0.995
 """Decay of the averaged weights, which are returned and predict the value of next states."""
 MAX_WEIGHT = 20.0
 """Limit of an action's weight, before weights are divided by their mean."""
+MIN_QUANTILE = 1e-3
+"""Least distance of a quantile from 0 and 1, whose normal scores are infinite."""
 MIN_SPREAD = 1e-6
 """Control steps added to the standard deviation of advantages, against division by zero."""
 REPORTS = 20
@@ -172,16 +174,28 @@ def _loss(
     predicted = duration(networks["value"], inputs, batch.state, batch.target)
     error = (1 + after - predicted) / inputs.horizon
     expectile = jnp.where(error < 0, config.expectile, 1 - config.expectile)
-    weight = _weights(before - after, config.sharpness)
+    weight = _weights(_advantage(batch, before - after), config.sharpness)
     features = inputs.timed_features(batch.state, batch.target, batch.steps.astype(jnp.float32))
     action_error = apply_mlp(networks["policy"], features) - batch.action
     policy_loss = jnp.mean(weight * jnp.mean(action_error**2, axis=-1))
     return jnp.mean(expectile * error**2) + policy_loss
 
 
-def _weights(saved: Float[Array, "B"], sharpness: float) -> Float[Array, "B"]:
-    """Return the weights of actions, with a mean of 1, from the control steps that they saved."""
-    advantage = (saved - saved.mean()) / (saved.std() + MIN_SPREAD)
+def _advantage(batch: Transitions, saved: Float[Array, "B"]) -> Float[Array, "B"]:
+    """Return the advantage of actions: their reward's, as a normal score, or else the time saved.
+
+    Args:
+        batch: Transitions.
+        saved: Control steps that the actions saved.
+    """
+    if batch.quantile is None:
+        return saved
+    return jax.scipy.special.ndtri(jnp.clip(batch.quantile, MIN_QUANTILE, 1 - MIN_QUANTILE))
+
+
+def _weights(advantage: Float[Array, "B"], sharpness: float) -> Float[Array, "B"]:
+    """Return the weights of actions, with a mean of 1."""
+    advantage = (advantage - advantage.mean()) / (advantage.std() + MIN_SPREAD)
     weight = jnp.minimum(jnp.exp(sharpness * advantage), MAX_WEIGHT)
     return weight / weight.mean()
 

@@ -21,6 +21,8 @@ class Transitions(NamedTuple):
         next_state: `[B, S]`, one control step after `state`.
         target: `[B, G]`, a later state in the target dimensions.
         steps: `[B]` int32, control steps from `state` to the target, at least 1.
+        quantile: `[B]`, quantile of the return or of the action's advantage; None unless the data
+            hold it.
     """
 
     state: Float[Array, "B S"]
@@ -28,6 +30,7 @@ class Transitions(NamedTuple):
     next_state: Float[Array, "B S"]
     target: Float[Array, "B G"]
     steps: Int[Array, "B"]
+    quantile: Float[Array, "B"] | None = None
 
 
 def sample_transitions(
@@ -48,6 +51,7 @@ def sample_transitions(
     row = jnp.maximum(jnp.minimum(row, last - 1), training_arrays.first[row])
     available = jnp.clip(last - row, 1, inputs.horizon)
     steps = jax.random.randint(k_steps, (batch,), 1, available + 1, dtype=jnp.int32)
+    quantile = training_arrays.return_quantile
     target_dims = np.array(inputs.target_dims, np.int32)
     return Transitions(
         state=states[row],
@@ -55,4 +59,5 @@ def sample_transitions(
         next_state=states[jnp.minimum(row + 1, last)],
         target=states[jnp.minimum(row + steps, last)][:, target_dims],
         steps=steps,
+        quantile=None if quantile is None else quantile[row],
     )

@@ -96,8 +96,7 @@ def begin_run(
         if learns_action_critic(config) or learns_policy(config):
             assert isinstance(source, TrainingArrays)  # `choose_source` has refused others
             announce(f"first, {_describe_learned(config)}")
-            run = learn_before_training(run, data, source, fit_progress)
-            source = run.training_source(data)  # its return quantiles may be those of the critic
+            run, source = learn_before_training(run, data, source, fit_progress)
         run.save(new)
         if pretrained is not None:
             _save_initial_weights(spec, pretrained.load_weights().params, new)

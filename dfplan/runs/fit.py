@@ -93,8 +93,10 @@ def learn_before_training(
     data: TrainingData,
     training_arrays: TrainingArrays,
     progress: FitProgress | None = None,
-) -> Run:
+) -> tuple[Run, TrainingArrays]:
     """Return a run with the action critic and the low-level policy that its planner needs.
+
+    The action critic changes the training's arrays, which are returned too.
 
     Args:
         run: Run of `fit_run`.
@@ -113,8 +115,11 @@ def learn_before_training(
 
     if learns_action_critic(run.config):
         steps = run.config.action_value.steps
+        assert isinstance(data, Trajectories)  # as rewards are learned from data in memory alone
         run = _learn_action_critic(run, data, report("action values", steps))
-    return learn_policy(run, training_arrays, report("low-level policy", run.config.policy.steps))
+        training_arrays = run.training_arrays(data)
+    run = learn_policy(run, training_arrays, report("low-level policy", run.config.policy.steps))
+    return run, training_arrays
 
 
 def learns_action_critic(config: Config) -> bool:
@@ -122,8 +127,7 @@ def learns_action_critic(config: Config) -> bool:
     return parse_spec(config.planner.ranker)[0] == "action_value"
 
 
-def _learn_action_critic(run: Run, data: TrainingData, progress: Progress | None) -> Run:
-    assert isinstance(data, Trajectories)  # as rewards are learned from data in memory alone
+def _learn_action_critic(run: Run, data: Trajectories, progress: Progress | None) -> Run:
     critic = fit_action_critic(
         data,
         run.config.action_value,

@@ -24,7 +24,7 @@ class ActionValueConfig:
         UserError: If a value is out of range.
     """
 
-    members: int = 2
+    members: int = 4
     expectile: float = 0.8
     width: int = 128
     steps: int = 100_000

@@ -92,6 +92,19 @@ def test_it_is_faster_than_the_average_of_the_data(data, policy, arrays):
     assert speed(policy, data) > 1.15 * speed(cloned, data)
 
 
+def test_where_rewards_are_known_the_better_actions_count(arrays):
+    first = np.asarray(arrays.action)[:, 0]
+    rank = first.argsort().argsort() / (len(first) - 1)
+    rewarded = arrays._replace(return_quantile=jnp.asarray(rank, jnp.float32))
+    state = jnp.zeros((1, 3))
+
+    def action(policy):
+        return float(policy.action(state, jnp.zeros((1, 2)), jnp.ones(1))[0, 0])
+
+    cloned = fit(rewarded, sharpness=0.0, steps=200)
+    assert action(fit(rewarded, sharpness=3.0, steps=200)) > action(cloned) + 0.3
+
+
 def test_the_same_seed_gives_the_same_policy(arrays, policy, same_bits):
     reports = []
     again = fit_policy(

@@ -18,7 +18,9 @@ from dfplan.value.dataset import advantage_quantiles
 DISCOUNT = 0.9
 EPISODES = 200
 # All tests share one compiled program.
-CONFIG = ActionValueConfig(expectile=0.9, width=16, steps=1_500, batch_size=64, learning_rate=3e-3)
+CONFIG = ActionValueConfig(
+    members=2, expectile=0.9, width=16, steps=1_500, batch_size=64, learning_rate=3e-3
+)
 
 
 def make_data(terminated: bool):

@@ -24,30 +24,32 @@ STEPS = 1_000_000
 """Control steps of the other datasets, as in D4RL."""
 PRESET: dict[str, Any] = {
     "data.goal": "reward",
-    # Plans of four states, 0.03 s apart for Hopper; the action values stand for all that follows.
+    # Windows of four future states, 0.03 s apart for Hopper; values stand for all that follows.
     "data.stride": 4,
     "data.tokens": 5,
     "net.width": 64,
     "net.layers": 3,
+    "diffusion.schedule": "cosine",
     "training.steps": 12_000,
     "training.batch_size": 64,
     "training.objective.two_stream": False,
     "training.optimizer.name": "adamw",
     "action_value.steps": 100_000,
     "planner.sampling.matrix": "full_sequence",
-    "planner.sampling.steps": 4,
-    # Plans are sampled as the data have them; the value of the action toward each one chooses.
-    "planner.goal.conditioning": "none",
+    "planner.sampling.steps": 2,
+    # The value of the action toward each candidate chooses, at every control step. It depends on
+    # the first token alone, and no token depends on a later one, so that no other is needed.
+    "planner.horizon": 1,
+    "planner.candidates": 64,
     "planner.goal.pessimism": 1.0,
-    "planner.candidates": 16,
     "planner.ranker": "action_value",
     "planner.replan_every": 1,
-    # Inverse dynamics with a training of its own; it knows when each state is due.
+    # The better actions toward each state; the policy knows when the state is due.
     "planner.low_level_controller": "policy",
     "policy.timed": True,
-    "policy.sharpness": 0.0,
+    "policy.sharpness": 3.0,
     "policy.batch_size": 256,
-    "policy.steps": 15_000,
+    "policy.steps": 30_000,
 }
 PRETRAINED: tuple[str, ...] = ()
 """Tasks with a pretrained planner."""
