@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.agent import Agent
 from dfplan.data.minari_io import load_trajectories
 from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import BatchAgent, run_episodes
@@ -40,7 +41,7 @@ def evaluate(study: TaskStudy) -> None:
         measure_once(
             study.result(name, seed, "dfplan"),
             trained.request(task, study.evaluation),
-            functools.partial(_evaluate_planner, trained, task, study.evaluation),
+            functools.partial(_evaluate_trained, trained, task, study.evaluation),
         )
 
 
@@ -111,8 +112,12 @@ def _run_peer(
     write(path, {"request": request, **_scores(task, np.array(played["returns"])), **played})
 
 
-def _evaluate_planner(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
-    agent = trained.agent()
+def _evaluate_trained(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
+    return evaluate_planner(trained.agent(), task, seeds)
+
+
+def evaluate_planner(agent: Agent, task: Task, seeds: range) -> dict[str, Any]:
+    """Return the normalized scores of an agent's episodes."""
     return _scores(task, play(agent, task, agent.layout, seeds))
 
 

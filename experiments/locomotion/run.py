@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
 from experiments.locomotion.evaluate import clone, evaluate, run_peers
+from experiments.locomotion.latency import time_plans
 from experiments.locomotion.study import PEER_STEPS, STUDY
 from experiments.locomotion.table import write_table
 
@@ -14,6 +15,7 @@ DEFAULT_STAGES: dict[str, Stage] = {
     "train": train,
     "evaluate": evaluate,
     "clone": clone,
+    "latency": time_plans,
     "table": write_table,
 }
 STAGES: dict[str, Stage] = {**DEFAULT_STAGES, "peers": run_peers}

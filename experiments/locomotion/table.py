@@ -1,4 +1,4 @@
-"""The table of the comparison, written to the README between its markers."""
+"""The tables of the comparison, written to the README between their markers."""
 
 import numpy as np
 
@@ -7,15 +7,17 @@ from dfplan.evaluation.bootstrap import interval
 from experiments.common.markdown import EMPTY, cell, table
 from experiments.common.pages import fill_readme
 from experiments.common.task_study import TaskStudy
+from experiments.locomotion import latency
 from experiments.locomotion.evaluate import read_scores
 from experiments.locomotion.study import HERE, METHODS
 
 
 def write_table(study: TaskStudy) -> None:
-    """Write the table of what is measured so far, and print it."""
-    text = render(study)
-    fill_readme(study.pages, HERE / "README.md", {"table": text})
-    console.print(text)
+    """Write the tables of what is measured so far, and print them."""
+    sections = {"table": render(study), "latency": latency.render(study)}
+    fill_readme(study.pages, HERE / "README.md", sections)
+    for text in sections.values():
+        console.print(text)
 
 
 def render(study: TaskStudy) -> str:
