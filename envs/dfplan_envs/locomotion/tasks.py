@@ -51,7 +51,7 @@ PRESET: dict[str, Any] = {
     "policy.batch_size": 256,
     "policy.steps": 30_000,
 }
-PRETRAINED: tuple[str, ...] = ()
+PRETRAINED = ("hopper-medium-replay",)
 """Tasks with a pretrained planner."""
 
 
