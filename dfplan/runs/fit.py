@@ -108,10 +108,8 @@ def learn_before_training(
         UserError: If settings do not fit the dataset.
     """
 
-    def report(what: str, steps: int) -> Progress | None:
-        if progress is None:
-            return None
-        return lambda step: progress(what, step, steps)
+    def report(what: str, steps: int) -> Progress:
+        return lambda step: progress(what, step, steps) if progress is not None else None
 
     if learns_action_critic(run.config):
         steps = run.config.action_value.steps

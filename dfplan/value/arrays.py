@@ -1,7 +1,7 @@
 """Files of critics: named arrays, among them the parameters of several networks."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +34,7 @@ def to_bytes(critic: Any) -> bytes:
     return file.getvalue()
 
 
-def load(cls: type[T], path: Path) -> T:
+def load(cls: Callable[..., T], path: Path) -> T:
     """Read a file with the bytes of `to_bytes`.
 
     Args:
