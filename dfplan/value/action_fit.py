@@ -189,7 +189,7 @@ def _loss(nets: Nets, averaged: Nets, batch: Steps, *, expectile: float) -> Floa
     weight = jnp.where(advantage > 0, expectile, 1 - expectile)
     following = jax.lax.stop_gradient(scaled_state_value(nets, batch.next_state))
     target = batch.target + batch.discount * following
-    error = scaled_values(nets, batch.state, batch.action) - target
+    error = scaled_values(nets, batch.state, batch.action) - target[None]
     return jnp.mean(weight * advantage**2) + jnp.mean(jnp.sum(error**2, axis=0))
 
 
