@@ -72,7 +72,11 @@ class ChunkProgram:
         """See `ChunkMaker`."""
         if not 1 < length <= self.capacity:
             return continue_plans(spec, start, length)
-        with jax.enable_x64(True), jax.default_device(self._cpu):
+        with (
+            jax.enable_x64(True),
+            jax.numpy_rank_promotion("allow"),  # as NumPy, whatever the user has set
+            jax.default_device(self._cpu),
+        ):
             actions, states, is_finite = self._program(start, np.int32(length))
         actions = np.asarray(actions)[:, :length]
         if not is_finite:

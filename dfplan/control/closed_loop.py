@@ -95,7 +95,9 @@ class ClosedLoop:
                 of a batch. None does so on a CPU, which computes a batch no faster per episode.
         """
         apart = runs_apart() if apart is None else apart
-        return self._compiled(weights, (seeds, states, goals), length=length, apart=apart)
+        # The control loop and the tracker also run in NumPy, which broadcasts.
+        with jax.numpy_rank_promotion("allow"):
+            return self._compiled(weights, (seeds, states, goals), length=length, apart=apart)
 
     @functools.partial(jax.jit, static_argnames=("self", "length", "apart"))
     def _compiled(self, weights: Weights, episodes: Episodes, length: int, apart: bool) -> Driven:

@@ -1,5 +1,6 @@
 """The compiled program of chunks does what `continue_plans` does in NumPy."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,6 +22,13 @@ WEIGHTS = Weights(
     actions=Normalizer(np.zeros(2, np.float32), np.array([1.0, 0.7], np.float32)),
 )
 CAPACITY = 9
+
+
+@pytest.fixture(autouse=True)
+def rank_promotion_is_an_error():
+    """As for users who set `jax_numpy_rank_promotion` to "raise"."""
+    with jax.numpy_rank_promotion("raise"):
+        yield
 
 
 def dynamics():

@@ -32,6 +32,13 @@ GOALS = np.array([[1.0, 1.0], [-2.0, 0.0]], np.float32)
 NET = NetConfig(width=16, layers=1, heads=2, mlp_ratio=2, fourier_octaves=1)
 
 
+@pytest.fixture(autouse=True)
+def rank_promotion_is_an_error():
+    """As for users who set `jax_numpy_rank_promotion` to "raise"."""
+    with jax.numpy_rank_promotion("raise"):
+        yield
+
+
 def make(**config) -> DiffusionPlanner:
     tokens = TokenLayout.create(LAYOUT, DataConfig(stride=2, actions=True, tokens=6))
     settings = {"sampling.steps": 2, "candidates": 2, "replan_every": 3, **config}
