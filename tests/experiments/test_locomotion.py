@@ -1,12 +1,17 @@
 """Locomotion: which policies ship, and the form in which peers get a dataset."""
 
+import dataclasses
+import json
+
 import numpy as np
 
 from dfplan.data.minari_io import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan_envs.locomotion.actor import Actor, Snapshot
+from experiments.locomotion import latency
 from experiments.locomotion.export import transitions
 from experiments.locomotion.policies import choose
+from experiments.locomotion.study import STUDY
 
 LAYER = (np.zeros((1, 1), np.float32), np.zeros(1, np.float32))
 ACTOR = Actor((), LAYER, LAYER)
@@ -34,3 +39,14 @@ def test_peers_get_one_row_per_step():
     np.testing.assert_array_equal(arrays["rewards"], [1, 2, 3])
     np.testing.assert_array_equal(arrays["terminals"], [False, True, False])
     np.testing.assert_array_equal(arrays["timeouts"], [False, False, True])
+
+
+def test_the_latency_table_has_the_slowest_of_the_training_seeds(tmp_path):
+    name = "hopper-medium"
+    study = dataclasses.replace(STUDY, names=(name,), seeds=(0, 1), results=tmp_path)
+    for seed, p99 in enumerate((7.0, 9.0)):
+        path = study.result(f"{name}-16", seed, "latency")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"p50": 5.0, "p99": p99, "scores": [40.0 + 10 * seed] * 3}))
+    *_, row = latency.render(study, candidates=(4, 16)).splitlines()
+    assert row.startswith("| hopper-medium | 16 | 45.0 (") and row.endswith("| 5.0 | 9.0 |")
