@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from dfplan.planner.subgoals.experience import Experience
 from dfplan.planner.support import DataSupport
 from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
@@ -24,6 +25,7 @@ class Weights(NamedTuple):
         support: Data support in the goal's dimensions, or None.
         critic: Expected return of states and plans where the goal is reward, else None.
         policy: Learned low-level policy, or None.
+        experience: Moves of the data, or None.
     """
 
     params: PyTree
@@ -32,6 +34,7 @@ class Weights(NamedTuple):
     support: DataSupport | None = None
     critic: Critic | None = None
     policy: Policy | None = None
+    experience: Experience | None = None
 
 
 class History(NamedTuple):

@@ -1,6 +1,7 @@
 """Task records of OGBench's manipulation suite; see `dfplan_envs.tasks`."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 ARM = 19
@@ -54,11 +55,29 @@ class Objects:
         return sorted({*EFFECTOR, *yaws, *self.goal_dims})
 
     @property
+    def groups(self) -> list[list[list[int]]]:
+        """State dimensions of each object; cubes are alike, buttons are where the arm knows."""
+        buttons = ARM + CUBE * self.cubes
+        drawer = buttons + BUTTON * self.buttons
+        cubes = [list(range(ARM + CUBE * k, ARM + CUBE * (k + 1))) for k in range(self.cubes)]
+        groups = [cubes] * bool(cubes)
+        for k in range(self.buttons):
+            groups.append([list(range(buttons + BUTTON * k, buttons + BUTTON * (k + 1)))])
+        if self.has_drawer:
+            groups += [[[drawer, drawer + 1]], [[drawer + 2, drawer + 3]]]
+        return groups
+
+    @property
     def preset(self) -> dict[str, Any]:
         """Settings that depend on the objects."""
         preset: dict[str, Any] = {"data.plan_dims": self.plan_dims}
-        if self.cubes > 1:  # One cube is moved after the other.
-            preset["planner.kind"] = "objects:size=3"
+        if len(self.groups) > 1 or self.cubes > 1:  # One object is moved after the other.
+            preset["data.single_moves"] = True
+            preset["data.tokens"] = 13  # as long as a pick and place
+            preset["planner.kind"] = "subgoals"
+            # The arm moves in the same way, whatever is where.
+            groups = itertools.chain.from_iterable(self.groups)
+            preset["policy.relative_dims"] = list(itertools.chain.from_iterable(groups))
         return preset
 
 
@@ -113,6 +132,7 @@ def _record(scene: str, kind: str) -> dict[str, Any]:
         "tracker": "",
         "checkpoint": f"dfplan_envs:checkpoints/{task}" if task in PRETRAINED else "",
         "goal_dims": objects.goal_dims,
+        "objects": objects.groups,
         "positions": [],
         "score": None,
         "protocol": "ogbench",

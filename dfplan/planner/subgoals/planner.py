@@ -1,0 +1,186 @@
+"""SubgoalPlanner: one move of the data after the other, toward a goal for several objects.
+
+No episode of the data may hold the sequence of moves that a goal takes. A search over single moves
+finds the sequence, see `dfplan.planner.subgoals.search`. The diffusion model, which was trained on
+single moves, plans the first one, and sees no other object than those that it changes. Each plan
+searches anew, from where the objects are: the next move begins when the last one has succeeded, and
+one that failed is planned again.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Key
+
+from dfplan.model import Model
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.prefix import Prefix
+from dfplan.planner.subgoals.effects import RADIUS, Effects
+from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.search import Subgoal, find_subgoals
+from dfplan.planner.warm_start import InitialPlan
+from dfplan.representation.objects import View
+from dfplan.types import Array, Cost, UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class SubgoalPlanner:
+    """Plans the first of the moves that lead to the goal. A `Planner`.
+
+    The search runs in NumPy, so that `plan` cannot be part of a larger compiled program.
+
+    Attributes:
+        model: See `DiffusionPlanner`.
+        config: See `DiffusionPlanner`.
+        horizon: See `DiffusionPlanner`.
+        search: Whether to search for the order of moves; otherwise each object is moved straight to
+            its goal, in their order.
+
+    Raises:
+        UserError: If the goal is not a state, the settings ask for near tokens or an inference
+            delay, or as for `DiffusionPlanner`.
+    """
+
+    model: Model
+    config: PlannerConfig
+    horizon: int
+    search: bool = True
+
+    def __post_init__(self):
+        if not self.model.layout.goal_dims:
+            raise UserError("planner.kind 'subgoals' needs a goal that is a state")
+        if self.config.timing.near_tokens or self.config.timing.inference_delay:
+            raise UserError(
+                "planner.kind 'subgoals' searches before it samples; valid with it: "
+                "planner.timing.near_tokens 0 and planner.timing.inference_delay 0"
+            )
+        _ = self._planner  # raises if the settings do not fit
+
+    @functools.cached_property
+    def _planner(self) -> DiffusionPlanner:
+        return DiffusionPlanner(self.model, self.config, self.horizon)
+
+    def plan(
+        self,
+        weights: Weights,
+        keys: Key[Array, "B"],
+        history: History,
+        goal: Float[Array, "B G"] | None,
+        initial_plan: InitialPlan | None = None,
+        prefix: Prefix | None = None,
+        extra_cost: Cost | None = None,
+        denoising: bool = False,
+    ) -> Plan:
+        """Plan for a batch of robots; see `Planner.plan`.
+
+        The arrival is that at the subgoal. A plan to another subgoal than that of its initial plan
+        never arrives, so that it is made from scratch.
+
+        Raises:
+            UserError: If the weights hold no experience.
+        """
+        experience = weights.experience
+        if experience is None:
+            raise UserError(
+                "planner.kind 'subgoals' needs a run that was trained with data.single_moves true"
+            )
+        weights = weights._replace(experience=None)
+        rest: dict[str, Any] = {"extra_cost": extra_cost, "denoising": denoising}
+        if goal is None:
+            return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
+        frames = np.asarray(history.frames)
+        present = frames[:, -1, -1]
+        dims = list(self.model.layout.goal_dims)
+        effects = effects_of(experience, RADIUS * self.config.goal.tolerance)
+        subgoals = [
+            self._subgoal(effects, robot[dims], robot_goal)
+            for robot, robot_goal in zip(present, np.asarray(goal), strict=True)
+        ]
+        views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
+        hidden = np.asarray(weights.states.mean)
+
+        def show(states: Any) -> np.ndarray:
+            return np.stack(
+                [v.show(s, hidden) for v, s in zip(views, np.asarray(states), strict=True)]
+            )
+
+        target = present.copy()
+        target[:, dims] = np.stack([subgoal.goal for subgoal in subgoals])
+        shown = None
+        if initial_plan is not None:
+            shown = initial_plan._replace(states=show(initial_plan.states))
+        plan = self._planner.plan(
+            weights,
+            keys,
+            history._replace(frames=show(frames)),
+            show(target)[:, dims],
+            shown,
+            prefix,
+            **rest,
+        )
+        plan = _restore(plan, views, frames)
+        if shown is None:
+            return plan
+        return self._refuse_others(plan, np.asarray(shown.states)[:, -1], show(target))
+
+    def inverse_action(
+        self,
+        weights: Weights,
+        state: Float[Array, "B S"],
+        later: Float[Array, "B S"],
+        gap: Float[Array, "B"],
+    ) -> Float[Array, "B A"]:
+        """Return the action that leads from `state` toward `later`; see `Planner`."""
+        return self._planner.inverse_action(weights, state, later, gap)
+
+    def _subgoal(
+        self, effects: Effects, present: Float[np.ndarray, "G"], goal: Float[np.ndarray, "G"]
+    ) -> Subgoal:
+        """Return the first subgoal, or that of the next object if no moves are known to help."""
+        tolerance = self.config.goal.tolerance
+        subgoals = find_subgoals(effects, present, goal, tolerance) if self.search else None
+        if subgoals is not None:
+            return subgoals[0] if subgoals else Subgoal((), goal)
+        pairs = zip(effects.split(present), effects.split(goal), strict=True)
+        away = [np.linalg.norm(there - value) > tolerance for value, there in pairs]
+        first = int(np.argmax(away))
+        return Subgoal((first,) if away[first] else (), goal)
+
+    def _refuse_others(
+        self, plan: Plan, end: Float[np.ndarray, "B S"], target: Float[np.ndarray, "B S"]
+    ) -> Plan:
+        """Return plans of which those never arrive whose initial plan was for another subgoal."""
+        dims = list(self.model.layout.goal_dims)
+        distance = np.linalg.norm((end - target)[:, dims], axis=-1)
+        never = np.float32((self.horizon + 2.0) * self.model.layout.stride)
+        is_same = distance <= self.config.goal.tolerance
+        return plan._replace(arrival=np.where(is_same, np.asarray(plan.arrival), never))
+
+
+@functools.lru_cache(maxsize=8)
+def effects_of(experience: Experience, radius: float) -> Effects:
+    """Return the effects of moves, which are prepared once for each experience."""
+    return Effects(experience, radius)
+
+
+def _restore(plan: Plan, views: list[View], frames: Float[np.ndarray, "B H F S"]) -> Plan:
+    """Return plans in which the objects that were not shown stay where they are."""
+    present = frames[:, -1, -1]
+
+    def restore(states: Any, hidden: np.ndarray) -> np.ndarray:
+        states = np.asarray(states)
+        pairs = zip(views, states, hidden, strict=True)
+        return np.stack([view.restore(state, now) for view, state, now in pairs])
+
+    return plan._replace(
+        states=restore(plan.states, present[:, None]),
+        candidates=restore(plan.candidates, present[:, None, None]),
+        denoising=None
+        if plan.denoising is None
+        else restore(plan.denoising, present[:, None, None, None]),
+        history=restore(plan.history, frames[:, :, -1]),
+    )
