@@ -19,12 +19,18 @@ from dfplan.representation.objects import Objects
 
 RADIUS = 1.25
 """Distance up to which values count as the same, in tolerances of the goal."""
+CONTEXT = 0.5
+"""Weight of distances between other objects, whose exact place seldom matters."""
+TOUCH = 2.0
+"""Weight of the offset to the nearest object, as objects that are alike may touch each other."""
 NEAR = 4.0
 """Largest offset to another object that matters, in radii."""
 LEVELS = 4
 """Number of bins, a radius wide, up to which a dimension has levels, such as heights of a stack."""
 RARE = 0.02
 """Share of moves below which a change counts as an accident."""
+SIMILAR = 10
+"""Largest number of similar moves whose outcomes are compared."""
 LANDMARKS = 10
 """Largest number of an object's places in the data where the search may put it."""
 
@@ -43,12 +49,14 @@ class Kind:
         after: Features of the states after the moves, by name.
         first: `[N, D]` values of the objects before each move.
         last: `[N, D]` values of the objects after each move.
+        landmarks: `[L, D]` some of these, far from each other.
     """
 
     before: Mapping[str, Float[np.ndarray, "_ F"]]
     after: Mapping[str, Float[np.ndarray, "N F"]]
     first: Float[np.ndarray, "N D"]
     last: Float[np.ndarray, "N D"]
+    landmarks: Float[np.ndarray, "L D"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,8 +77,20 @@ class Effects:
         return self.experience.objects
 
     def split(self, states: Float[np.ndarray, "*b G"]) -> list[Float[np.ndarray, "*b D"]]:
-        """Return the values of each object."""
-        return [states[..., list(places)] for places in self.objects.places]
+        """Return the values of each object, in units in which distances compare."""
+        scaled = states * self._scale
+        return [scaled[..., list(places)] for places in self.objects.places]
+
+    def join(self, values: Values) -> Float[np.ndarray, "G"]:
+        """Return the goal's dimensions of the values of all objects."""
+        goal = np.zeros(len(self._scale), np.float32)
+        for places, value in zip(self.objects.places, values, strict=True):
+            goal[list(places)] = value
+        return goal / self._scale
+
+    @functools.cached_property
+    def _scale(self) -> Float[np.ndarray, "G"]:
+        return np.asarray(self.experience.scale, np.float32)
 
     @functools.cached_property
     def kinds(self) -> dict[Change, Kind]:
@@ -99,11 +119,27 @@ class Effects:
             rows = self._rows(change)
             during = np.asarray(self.experience.during)[rows]
             final = np.asarray(self.experience.after)[rows]
-            before.append(self.features(self.split(during.reshape(-1, final.shape[1])), change))
-            after.append(self.features(self.split(final), change))
+            before.append(self._all_features(during.reshape(-1, final.shape[1]), change))
+            after.append(self._all_features(final, change))
             first.append(_own(self.split(during[:, 0]), change))
             last.append(_own(self.split(final), change))
-        return Kind(_pool(before), _pool(after), np.concatenate(first), np.concatenate(last))
+        values = np.concatenate(last)
+        return Kind(
+            before=_pool(before),
+            after=_pool(after),
+            first=np.concatenate(first),
+            last=values,
+            landmarks=_spread_out(values, 2 * self.radius),
+        )
+
+    def _all_features(
+        self, states: Float[np.ndarray, "N G"], change: Change
+    ) -> dict[str, Float[np.ndarray, "N F"]]:
+        values = self.split(states)
+        return {
+            aspect: self.features(aspect, [values[k] for k in objects], change)
+            for aspect, objects in self.aspects(change).items()
+        }
 
     def _rows(self, change: Change) -> np.ndarray:
         """Return which moves change these objects and no others."""
@@ -111,33 +147,44 @@ class Effects:
         pattern[list(change)] = True
         return (np.asarray(self.experience.changes) == pattern).all(axis=1)
 
-    def features(self, values: Values, change: Change) -> dict[str, Float[np.ndarray, "*b F"]]:
-        """Return what has to be about the same for two states to be alike, for a change.
+    def aspects(self, change: Change) -> dict[str, tuple[int, ...]]:
+        """Return what has to be known of the states before and after a move, by name.
 
         Args:
-            values: Values of all objects.
-            change: The change.
-        """
-        own = _own(values, change)
-        alike = self.objects.alike(change[0]) if len(change) == 1 else []
-        features = {
-            f"object {number}": np.concatenate([own, value], axis=-1)
-            for number, value in enumerate(values)
-            if number not in change and number not in alike
-        }
-        if not alike:
-            return {"own": own, **features}
-        levels = self.levels[change[0]]
-        nearest = self._nearest_offset(values, change[0], alike)
-        features["own"] = np.delete(own, levels, axis=-1)
-        features["nearest"] = np.concatenate([own[..., levels], nearest], axis=-1)
-        return features
+            change: Objects that the move changes.
 
-    def _nearest_offset(
-        self, values: Values, number: int, alike: list[int]
-    ) -> Float[np.ndarray, "*b D"]:
-        """Return the offset to the nearest object that is alike, up to a limit."""
-        offsets = np.stack([values[other] - values[number] for other in alike])
+        Returns:
+            The objects whose values decide each aspect.
+        """
+        alike = self.objects.alike(change[0]) if len(change) == 1 else []
+        aspects = {"own": change}
+        if alike:
+            aspects["nearest"] = (change[0], *alike)
+        for number in range(len(self.objects.dims)):
+            if number not in change and number not in alike:
+                aspects[f"object {number}"] = (*change, number)
+        return aspects
+
+    def features(self, aspect: str, values: Values, change: Change) -> Float[np.ndarray, "*b F"]:
+        """Return the numbers by which states are compared, of one of the aspects of a move.
+
+        Args:
+            aspect: Name of the aspect.
+            values: Values of the objects that decide it.
+            change: Objects that the move changes.
+        """
+        own = np.concatenate(values[: len(change)], axis=-1)
+        if aspect == "own":
+            is_free = len(change) == 1 and self.objects.alike(change[0])
+            return np.delete(own, self.levels[change[0]], axis=-1) if is_free else own
+        if aspect == "nearest":
+            offset = self._nearest_offset(values)
+            return np.concatenate([own[..., self.levels[change[0]]], TOUCH * offset], axis=-1)
+        return CONTEXT * np.concatenate(values, axis=-1)
+
+    def _nearest_offset(self, values: Values) -> Float[np.ndarray, "*b D"]:
+        """Return the offset from the first object to the nearest other one, up to a limit."""
+        offsets = np.stack([value - values[0] for value in values[1:]])
         nearest = np.linalg.norm(offsets, axis=-1).argmin(axis=0)
         offset = np.take_along_axis(offsets, nearest[None, ..., None], axis=0)[0]
         return offset.clip(-NEAR * self.radius, NEAR * self.radius)
@@ -164,11 +211,6 @@ class Effects:
             for number in range(len(after))
         ]
 
-    @functools.cached_property
-    def landmarks(self) -> list[Float[np.ndarray, "L D"]]:
-        """Places where the data have put each object, far from each other."""
-        return [_spread_out(rest, 2 * self.radius) for rest in self.resting]
-
     def is_settled(self, number: int, value: Float[np.ndarray, "D"]) -> bool:
         """Return whether an object is at a level at which objects rest."""
         levels = self.levels[number]
@@ -181,37 +223,28 @@ class Effects:
         """Yield the values of the objects after a move, one after the other.
 
         A single object may go to its goal or to a landmark. Several objects go where they went in
-        the most similar move of the data, or to their goals if these are there.
+        the most similar moves of the data.
         """
         if len(change) == 1:
             yield goal[change[0]]
-            yield from self.landmarks[change[0]]
+            yield from self.kinds[change].landmarks
             return
         kind = self.kinds[change]
-        nearest = np.linalg.norm(kind.first - _own(values, change), axis=-1).argmin()
-        yield kind.last[nearest]
+        distance = np.linalg.norm(kind.first - _own(values, change), axis=-1)
+        similar = distance.argsort()[:SIMILAR]
+        yield from kind.last[similar[distance[similar] <= 2 * self.radius]]
 
-    def is_possible(self, change: Change, values: Values, after: Values) -> bool:
-        """Return whether the data have made a move like this one.
+    def is_known(self, change: Change, side: str, aspect: str, values: Values) -> bool:
+        """Return whether the data have made such a move in about this state.
 
         Args:
             change: Objects that it changes.
-            values: Values of all objects before the move.
-            after: Values of all objects after it.
+            side: "before" or "after" the move.
+            aspect: One of the move's aspects.
+            values: Values of the objects that decide it.
         """
-        kind = self.kinds[change]
-        moving = {k for k, value in enumerate(values) if not self.is_settled(k, value)}
-        if not moving <= set(change):
-            return False
-        return self._is_known(kind.after, after, change) and (
-            bool(moving) or self._is_known(kind.before, values, change)
-        )
-
-    def _is_known(
-        self, known: Mapping[str, Float[np.ndarray, "_ F"]], values: Values, change: Change
-    ) -> bool:
-        features = self.features(values, change)
-        return all(_is_near(features[name], known[name], self.radius) for name in features)
+        known = getattr(self.kinds[change], side)[aspect]
+        return _is_near(self.features(aspect, values, change), known, self.radius)
 
 
 def _own(values: Values, change: Change) -> Float[np.ndarray, "*b D"]:
@@ -227,12 +260,12 @@ def _is_near(value: Float[np.ndarray, "F"], known: Float[np.ndarray, "N F"], rad
 
 
 def _spread_out(points: Float[np.ndarray, "N D"], distance: float) -> Float[np.ndarray, "L D"]:
-    """Return points at least this far from each other, where others are as near, farthest first."""
-    offset = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    is_usual = (offset <= distance).sum(axis=1) > RARE * len(points)
+    """Return points at least this far from each other, those with the most neighbors first."""
+    is_near = np.linalg.norm(points[:, None] - points[None], axis=-1) <= distance
     chosen: list[int] = []
-    room = np.where(is_usual, np.inf, 0.0)
-    while len(chosen) < LANDMARKS and len(points) and room.max() > distance:
-        chosen.append(int(room.argmax()))
-        room = np.minimum(room, np.where(is_usual, offset[chosen[-1]], 0.0))
+    neighbors = is_near.sum(axis=1)
+    fewest = max(RARE * len(points), 1)
+    while len(chosen) < LANDMARKS and neighbors.max() > fewest:
+        chosen.append(int(neighbors.argmax()))
+        neighbors[is_near[chosen[-1]]] = 0
     return points[chosen]

@@ -30,6 +30,7 @@ class Experience:
         during: `[M, R, G]` states of each move before its end, in its order.
         after: `[M, G]` states after each move.
         changes: `[M, K]` whether it changed each object.
+        scale: `[G]` factors that make distances in the goal's dimensions comparable.
         groups: Objects, see `Objects`.
         goal_dims: State dimensions that a goal fixes.
     """
@@ -37,17 +38,25 @@ class Experience:
     during: Float[np.ndarray, "M R G"]
     after: Float[np.ndarray, "M G"]
     changes: Bool[np.ndarray, "M K"]
+    scale: Float[np.ndarray, "G"]
     groups: Groups = dataclasses.field(metadata=STATIC)
     goal_dims: tuple[int, ...] = dataclasses.field(metadata=STATIC)
 
     @classmethod
-    def of(cls, data: Trajectories, moves: Moves, objects: Objects) -> "Experience":
+    def of(
+        cls,
+        data: Trajectories,
+        moves: Moves,
+        objects: Objects,
+        scale: tuple[float, ...] = (),
+    ) -> "Experience":
         """Return the experience of a dataset; of many moves, those of evenly spaced ones.
 
         Args:
             data: Dataset.
             moves: Its moves.
             objects: Objects of the task.
+            scale: Factors that make distances comparable; empty for ones.
         """
         count = len(moves.end)
         chosen = np.unique(np.linspace(0, count - 1, min(count, MAX_MOVES)).astype(int))
@@ -60,6 +69,7 @@ class Experience:
             during=values[rows],
             after=values[end],
             changes=moves.changes[chosen],
+            scale=np.array(scale or (1.0,) * len(objects.goal_dims), np.float32),
             groups=objects.groups,
             goal_dims=objects.goal_dims,
         )
@@ -75,6 +85,7 @@ class Experience:
             "during": np.asarray(self.during, np.float32),
             "after": np.asarray(self.after, np.float32),
             "changes": np.asarray(self.changes),
+            "scale": np.asarray(self.scale),
             "goal_dims": np.array(self.goal_dims),
             "group": np.array(self.objects.group),
         }
@@ -100,6 +111,7 @@ class Experience:
                 during=arrays["during"],
                 after=arrays["after"],
                 changes=arrays["changes"],
+                scale=arrays["scale"],
                 groups=tuple(tuple(group) for group in groups.values()),
                 goal_dims=tuple(arrays["goal_dims"].tolist()),
             )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Key
 
+from dfplan.data.moves import AT_REST
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner
@@ -41,7 +42,7 @@ class SubgoalPlanner:
             its goal, in their order.
 
     Raises:
-        UserError: If the goal is not a state, the settings ask for near tokens or an inference
+        UserError: If the goal is not a state, there are fewer than two history tokens, the settings ask for near tokens or an inference
             delay, or as for `DiffusionPlanner`.
     """
 
@@ -57,6 +58,11 @@ class SubgoalPlanner:
             raise UserError(
                 "planner.kind 'subgoals' searches before it samples; valid with it: "
                 "planner.timing.near_tokens 0 and planner.timing.inference_delay 0"
+            )
+        if self.config.history.tokens < 2:
+            raise UserError(
+                "planner.kind 'subgoals' sees by the last two tokens which objects move; needed: "
+                "planner.history.tokens of at least 2"
             )
         _ = self._planner  # raises if the settings do not fit
 
@@ -96,9 +102,13 @@ class SubgoalPlanner:
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)
         effects = effects_of(experience, RADIUS * self.config.goal.tolerance)
+        before = frames[:, -2, -1]
+        ends = [None] * len(frames)
+        if initial_plan is not None:
+            ends = np.asarray(initial_plan.states)[:, -1][:, dims]
         subgoals = [
-            self._subgoal(effects, robot[dims], robot_goal)
-            for robot, robot_goal in zip(present, np.asarray(goal), strict=True)
+            self._subgoal(effects, *robot)
+            for robot in zip(before[:, dims], present[:, dims], np.asarray(goal), ends, strict=True)
         ]
         views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
         hidden = np.asarray(weights.states.mean)
@@ -138,17 +148,31 @@ class SubgoalPlanner:
         return self._planner.inverse_action(weights, state, later, gap)
 
     def _subgoal(
-        self, effects: Effects, present: Float[np.ndarray, "G"], goal: Float[np.ndarray, "G"]
+        self,
+        effects: Effects,
+        before: Float[np.ndarray, "G"],
+        present: Float[np.ndarray, "G"],
+        goal: Float[np.ndarray, "G"],
+        pursued: Float[np.ndarray, "G"] | None,
     ) -> Subgoal:
         """Return the first subgoal, or that of the next object if no moves are known to help."""
-        tolerance = self.config.goal.tolerance
-        subgoals = find_subgoals(effects, present, goal, tolerance) if self.search else None
-        if subgoals is not None:
-            return subgoals[0] if subgoals else Subgoal((), goal)
+        moving = self._moving(effects, before, present)
+        if self.search:
+            subgoals = find_subgoals(effects, present, goal, moving, pursued)
+            if subgoals is not None:
+                return subgoals[0] if subgoals else Subgoal((), goal)
         pairs = zip(effects.split(present), effects.split(goal), strict=True)
-        away = [np.linalg.norm(there - value) > tolerance for value, there in pairs]
-        first = int(np.argmax(away))
-        return Subgoal((first,) if away[first] else (), goal)
+        distance = [float(np.linalg.norm(there - value)) for value, there in pairs]
+        away = moving + [k for k, d in enumerate(distance) if d > effects.radius]
+        return Subgoal(tuple(away[:1]), goal)
+
+    def _moving(
+        self, effects: Effects, before: Float[np.ndarray, "G"], present: Float[np.ndarray, "G"]
+    ) -> list[int]:
+        """Return the objects that have moved since the last token, as `find_moves` defines it."""
+        places = effects.objects.places
+        moved = [float(np.linalg.norm((present - before)[list(p)])) for p in places]
+        return [k for k, d in enumerate(moved) if d > AT_REST * self.config.goal.tolerance]
 
     def _refuse_others(
         self, plan: Plan, end: Float[np.ndarray, "B S"], target: Float[np.ndarray, "B S"]

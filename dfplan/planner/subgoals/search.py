@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,8 @@ def find_subgoals(
     effects: Effects,
     present: Float[np.ndarray, "G"],
     goal: Float[np.ndarray, "G"],
-    tolerance: float,
+    moving: Collection[int] = (),
+    pursued: Float[np.ndarray, "G"] | None = None,
 ) -> list[Subgoal] | None:
     """Return the moves to a goal, by A*; None if none are found.
 
@@ -41,10 +43,12 @@ def find_subgoals(
         effects: Effects of moves.
         present: Present state, in the goal's dimensions.
         goal: The goal.
-        tolerance: Distance at which an object counts as at its goal.
+        moving: Objects that have not come to rest, which have to be moved first.
+        pursued: State that the last plan led to, if there is one, to which the search keeps where
+            other states are no better.
     """
-    search = _Search(effects, effects.split(goal), tolerance)
-    start = tuple(search.number(k, value) for k, value in enumerate(effects.split(present)))
+    search = _Search(effects, effects.split(goal), pursued)
+    start = search.start(effects.split(present), moving)
     order = itertools.count()
     open_states = [(search.moves_left(start), next(order), start)]
     cost = {start: 0.0}
@@ -73,20 +77,36 @@ class _Search:
     Args:
         effects: Effects of moves.
         goal: Goal of each object.
-        tolerance: Distance at which an object counts as at its goal.
+        pursued: State that the last plan led to, or None.
     """
 
-    def __init__(self, effects: Effects, goal: Values, tolerance: float):
+    def __init__(self, effects: Effects, goal: Values, pursued: Float[np.ndarray, "G"] | None):
         self._effects = effects
         self._goal = goal
-        self._tolerance = tolerance
+        self._pursued = None if pursued is None else effects.split(pursued)
+        self._moving: dict[int, int] = {}
         self._values = [[value] for value in goal]
         self._most = max(map(len, effects.kinds), default=1)
+        self._aspects = {change: effects.aspects(change) for change in effects.kinds}
+        self._known: dict[tuple, bool] = {}
+
+    def start(self, present: Values, moving: Collection[int]) -> tuple[int, ...]:
+        """Return the present state; objects that move are nowhere yet, not even at their goals."""
+        numbers = []
+        for k, value in enumerate(present):
+            if k in moving or not self._effects.is_settled(k, value):
+                self._moving[k] = len(self._values[k])
+                self._values[k].append(value)
+                numbers.append(self._moving[k])
+            else:
+                numbers.append(self.number(k, value))
+        return tuple(numbers)
 
     def number(self, k: int, value: Float[np.ndarray, "D"]) -> int:
         """Return the number of an object's value, a new one if it differs from all others."""
         for number, known in enumerate(self._values[k]):
-            if np.linalg.norm(known - value) <= self._tolerance:
+            is_same = np.linalg.norm(known - value) <= self._effects.radius
+            if is_same and number != self._moving.get(k):
                 return number
         self._values[k].append(value)
         return len(self._values[k]) - 1
@@ -100,7 +120,7 @@ class _Search:
         effects = self._effects
         values = self._of(state)
         for change in effects.kinds:
-            for outcome in effects.outcomes(change, values, self._goal):
+            for outcome in self._outcomes(change, values):
                 after = list(state)
                 parts = np.split(outcome, np.cumsum([len(values[k]) for k in change])[:-1])
                 for k, part in zip(change, parts, strict=True):
@@ -108,26 +128,47 @@ class _Search:
                 following = tuple(after)
                 if any(after[k] == state[k] for k in change):
                     continue
-                targets = self._of(following)
-                if effects.is_possible(change, values, targets):
+                if self._is_possible(change, state, following):
+                    targets = self._of(following)
                     distance = sum(float(np.linalg.norm(targets[k] - values[k])) for k in change)
                     yield following, change, 1.0 + DISTANCE * distance / effects.radius
+
+    def _outcomes(self, change: Change, values: Values) -> Iterator[Float[np.ndarray, "D"]]:
+        """Yield the values of the objects after a move, one after the other."""
+        if self._pursued is not None:
+            yield np.concatenate([self._pursued[k] for k in change])
+        yield from self._effects.outcomes(change, values, self._goal)
+
+    def _is_possible(
+        self, change: Change, state: tuple[int, ...], following: tuple[int, ...]
+    ) -> bool:
+        """Return whether the data have made a move like this one.
+
+        Objects that have not come to rest have to be moved, from wherever they are.
+        """
+        moving = {k for k, number in self._moving.items() if state[k] == number}
+        if not moving <= set(change) or not self._is_known(change, "after", following):
+            return False
+        return bool(moving) or self._is_known(change, "before", state)
+
+    def _is_known(self, change: Change, side: str, state: tuple[int, ...]) -> bool:
+        for aspect, objects in self._aspects[change].items():
+            key = (change, side, aspect, *(state[k] for k in objects))
+            if key not in self._known:
+                values = [self._values[k][state[k]] for k in objects]
+                self._known[key] = self._effects.is_known(change, side, aspect, values)
+            if not self._known[key]:
+                return False
+        return True
 
     def path(self, state: tuple[int, ...], came_from: dict) -> list[Subgoal]:
         """Return the moves that led to a state."""
         subgoals = []
         while state in came_from:
             before, change = came_from[state]
-            subgoals.append(Subgoal(change, self._joined(state)))
+            subgoals.append(Subgoal(change, self._effects.join(self._of(state))))
             state = before
         return subgoals[::-1]
 
     def _of(self, state: tuple[int, ...]) -> list[Float[np.ndarray, "D"]]:
         return [self._values[k][number] for k, number in enumerate(state)]
-
-    def _joined(self, state: tuple[int, ...]) -> Float[np.ndarray, "G"]:
-        """Return the values of all objects as a goal."""
-        goal = np.zeros(sum(map(len, self._goal)), np.float32)
-        for places, value in zip(self._effects.objects.places, self._of(state), strict=True):
-            goal[list(places)] = value
-        return goal

@@ -11,6 +11,10 @@ EFFECTOR = tuple(range(12, 18))
 """Effector position, cosine and sine of its yaw, and opening of the gripper."""
 POSITION_SCALE = 10.0
 """States hold positions in tenths of a meter."""
+DRAWER_SCALE = 18.0
+"""States hold 18 times the drawer's position in meters."""
+WINDOW_SCALE = 15.0
+"""And 15 times that of the window."""
 CUBE = 9
 """Length of a cube's part of the state: position, quaternion, cosine and sine of its yaw."""
 BUTTON = 4
@@ -55,6 +59,14 @@ class Objects:
         return sorted({*EFFECTOR, *yaws, *self.goal_dims})
 
     @property
+    def goal_scale(self) -> list[float]:
+        """Factors by which OGBench's tolerances become that of a cube, 4 cm."""
+        cubes = [1.0] * 3 * self.cubes + [1.0] * self.buttons
+        return (
+            cubes + [POSITION_SCALE / DRAWER_SCALE, POSITION_SCALE / WINDOW_SCALE] * self.has_drawer
+        )
+
+    @property
     def groups(self) -> list[list[list[int]]]:
         """State dimensions of each object; cubes are alike, buttons are where the arm knows."""
         buttons = ARM + CUBE * self.cubes
@@ -73,8 +85,10 @@ class Objects:
         preset: dict[str, Any] = {"data.plan_dims": self.plan_dims}
         if len(self.groups) > 1 or self.cubes > 1:  # One object is moved after the other.
             preset["data.single_moves"] = True
-            preset["data.tokens"] = 13  # as long as a pick and place
+            preset["data.tokens"] = 14  # as long as a pick and place
+            preset["training.steps"] = 1_500
             preset["planner.kind"] = "subgoals"
+            preset["planner.history.tokens"] = 2
             # The arm moves in the same way, whatever is where.
             groups = itertools.chain.from_iterable(self.groups)
             preset["policy.relative_dims"] = list(itertools.chain.from_iterable(groups))
@@ -132,6 +146,7 @@ def _record(scene: str, kind: str) -> dict[str, Any]:
         "tracker": "",
         "checkpoint": f"dfplan_envs:checkpoints/{task}" if task in PRETRAINED else "",
         "goal_dims": objects.goal_dims,
+        "goal_scale": objects.goal_scale,
         "objects": objects.groups,
         "positions": [],
         "score": None,
