@@ -2,7 +2,7 @@
 
 Data of a robot that plays with objects are a sequence of moves. `find_moves` tells them apart by
 what changes. `isolate_moves` makes an episode of each: it begins where the move before ends, ends
-where the object is at rest again, and shows the objects that change and no others. A network that
+two tokens after the object has come to rest, so that plans let go of it, and shows the objects that change and no others. A network that
 is trained on these learns what a move does to one object, whatever the others are.
 """
 
@@ -16,6 +16,8 @@ from dfplan.data.minari_io import Trajectories
 from dfplan.representation.objects import Objects
 from dfplan.types import UserError
 
+TAIL = 2
+"""Tokens that follow a move in its episode."""
 AT_REST = 0.25
 """Largest distance that an object at rest covers in a token, in tolerances of a goal."""
 
@@ -28,12 +30,14 @@ class Moves:
         begin: `[M]` row at which the last move before was over, or first of the episode.
         first: `[M]` row from which the objects move.
         end: `[M]` row at which they are at rest again.
+        last: `[M]` last row before the next move, or of the episode.
         changes: `[M, K]` whether the move changes each object.
     """
 
     begin: Int[np.ndarray, "M"]
     first: Int[np.ndarray, "M"]
     end: Int[np.ndarray, "M"]
+    last: Int[np.ndarray, "M"]
     changes: Bool[np.ndarray, "M K"]
 
 
@@ -50,15 +54,17 @@ def find_moves(data: Trajectories, objects: Objects, tolerance: float, stride: i
         UserError: If nothing is ever moved.
     """
     values = data.state[:, list(objects.goal_dims)]
-    rows: list[tuple[int, int, int]] = []
+    rows: list[tuple[int, int, int, int]] = []
     changes: list[np.ndarray] = []
     for start, length in zip(data.start.tolist(), data.length.tolist(), strict=True):
         episode = values[start : start + length]
         begin = start
-        for first, end in _stretches(_is_moving(episode, objects, tolerance, stride), stride):
+        stretches = _stretches(_is_moving(episode, objects, tolerance, stride), stride)
+        lasts = [first for first, _ in stretches[1:]] + [length - 1]
+        for (first, end), last in zip(stretches, lasts, strict=False):
             offset = _distances(episode[end] - episode[first], objects)
             if (offset > tolerance).any():
-                rows.append((begin, start + first, start + end))
+                rows.append((begin, start + first, start + end, start + last))
                 changes.append(offset > tolerance)
             begin = start + end
     if not rows:
@@ -66,8 +72,7 @@ def find_moves(data: Trajectories, objects: Objects, tolerance: float, stride: i
             f"data.single_moves needs data in which objects move, and in {data.dataset_id!r} none "
             f"moves farther than planner.goal.tolerance {tolerance:g}"
         )
-    begin, first, end = np.array(rows).T
-    return Moves(begin, first, end, np.stack(changes))
+    return Moves(*np.array(rows).T, np.stack(changes))
 
 
 def _is_moving(
@@ -104,7 +109,11 @@ def _stretches(moving: Bool[np.ndarray, "L"], stride: int) -> list[tuple[int, in
 
 
 def isolate_moves(
-    data: Trajectories, moves: Moves, objects: Objects, hidden: Float[np.ndarray, "S"]
+    data: Trajectories,
+    moves: Moves,
+    objects: Objects,
+    hidden: Float[np.ndarray, "S"],
+    stride: int,
 ) -> Trajectories:
     """Return a dataset with an episode per move; see the module.
 
@@ -113,11 +122,13 @@ def isolate_moves(
         moves: Its moves.
         objects: Objects of the task.
         hidden: Values of the objects that an episode does not show.
+        stride: Control steps of a token.
     """
     state_dim = data.state.shape[1]
     states = []
     actions = []
-    for begin, end, changes in zip(moves.begin, moves.end, moves.changes, strict=True):
+    ends = np.minimum(moves.end + TAIL * stride, moves.last)
+    for begin, end, changes in zip(moves.begin, ends, moves.changes, strict=True):
         view = objects.view(np.flatnonzero(changes).tolist(), state_dim)
         states.append(view.show(data.state[begin : end + 1], hidden))
         action = data.action[begin : end + 1].copy()

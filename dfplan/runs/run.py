@@ -169,7 +169,11 @@ class Run:
             )
         if self.config.data.single_moves:
             data = isolate_moves(
-                data, self.find_moves(data), self.objects, np.asarray(self.states.mean)
+                data,
+                self.find_moves(data),
+                self.objects,
+                hidden=np.asarray(self.states.mean),
+                stride=self.config.data.stride,
             )
         return make_training_arrays(
             data,

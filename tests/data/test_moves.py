@@ -8,7 +8,6 @@ import pytest
 from dfplan.data.moves import isolate_moves
 from dfplan.representation.objects import Objects
 from dfplan.types import UserError
-
 from tests.play_world import BLOCKS, LIGHTS, STEPS, lights_data, moves_of, play
 
 START = [0.0, -3.0, 0.0, 3.0, 0.0, 0.0, 0.0]
@@ -56,7 +55,9 @@ def test_an_episode_of_a_move_shows_its_objects_alone_and_those_alike_in_one_pla
 
 
 def test_data_without_moves_are_refused():
-    still = dataclasses.replace(DATA, state=DATA.state[:1].repeat(30, axis=0), length=np.array([30]))
+    still = dataclasses.replace(
+        DATA, state=DATA.state[:1].repeat(30, axis=0), length=np.array([30])
+    )
     with pytest.raises(UserError, match="tolerance 0.2"):
         moves_of(still, BLOCKS)
 

@@ -31,7 +31,7 @@ RARE = 0.02
 """Share of moves below which a change counts as an accident."""
 SIMILAR = 10
 """Largest number of similar moves whose outcomes are compared."""
-LANDMARKS = 10
+LANDMARKS = 12
 """Largest number of an object's places in the data where the search may put it."""
 
 Values = Sequence[Float[np.ndarray, "*b D"]]
@@ -260,12 +260,16 @@ def _is_near(value: Float[np.ndarray, "F"], known: Float[np.ndarray, "N F"], rad
 
 
 def _spread_out(points: Float[np.ndarray, "N D"], distance: float) -> Float[np.ndarray, "L D"]:
-    """Return points at least this far from each other, those with the most neighbors first."""
-    is_near = np.linalg.norm(points[:, None] - points[None], axis=-1) <= distance
-    chosen: list[int] = []
-    neighbors = is_near.sum(axis=1)
-    fewest = max(RARE * len(points), 1)
-    while len(chosen) < LANDMARKS and neighbors.max() > fewest:
-        chosen.append(int(neighbors.argmax()))
-        neighbors[is_near[chosen[-1]]] = 0
+    """Return usual points at least this far from each other: the most usual one, then the farthest.
+
+    A point is usual if others are near.
+    """
+    offset = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    neighbors = (offset <= distance / 4).sum(axis=1)
+    is_usual = (offset <= distance / 2).sum(axis=1) > max(RARE * len(points), 1)
+    chosen = [int(neighbors.argmax())]
+    room = np.where(is_usual, offset[chosen[0]], 0.0)
+    while len(chosen) < LANDMARKS and room.max() > distance:
+        chosen.append(int(room.argmax()))
+        room = np.minimum(room, offset[chosen[-1]])
     return points[chosen]

@@ -42,8 +42,8 @@ class SubgoalPlanner:
             its goal, in their order.
 
     Raises:
-        UserError: If the goal is not a state, there are fewer than two history tokens, the settings ask for near tokens or an inference
-            delay, or as for `DiffusionPlanner`.
+        UserError: If the goal is not a state, there are fewer than two history tokens, the settings
+            ask for near tokens or an inference delay, or as for `DiffusionPlanner`.
     """
 
     model: Model
@@ -108,7 +108,9 @@ class SubgoalPlanner:
             ends = np.asarray(initial_plan.states)[:, -1][:, dims]
         subgoals = [
             self._subgoal(effects, *robot)
-            for robot in zip(before[:, dims], present[:, dims], np.asarray(goal), ends, strict=True)
+            for robot in zip(
+                before[:, dims], present[:, dims], np.asarray(goal, np.float32), ends, strict=True
+            )
         ]
         views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
         hidden = np.asarray(weights.states.mean)
@@ -157,10 +159,9 @@ class SubgoalPlanner:
     ) -> Subgoal:
         """Return the first subgoal, or that of the next object if no moves are known to help."""
         moving = self._moving(effects, before, present)
-        if self.search:
-            subgoals = find_subgoals(effects, present, goal, moving, pursued)
-            if subgoals is not None:
-                return subgoals[0] if subgoals else Subgoal((), goal)
+        subgoals = _find(effects, present, goal, moving, pursued) if self.search else None
+        if subgoals is not None:
+            return subgoals[0] if subgoals else Subgoal((), goal)
         pairs = zip(effects.split(present), effects.split(goal), strict=True)
         distance = [float(np.linalg.norm(there - value)) for value, there in pairs]
         away = moving + [k for k, d in enumerate(distance) if d > effects.radius]
@@ -183,6 +184,33 @@ class SubgoalPlanner:
         never = np.float32((self.horizon + 2.0) * self.model.layout.stride)
         is_same = distance <= self.config.goal.tolerance
         return plan._replace(arrival=np.where(is_same, np.asarray(plan.arrival), never))
+
+
+def _find(
+    effects: Effects,
+    present: Float[np.ndarray, "G"],
+    goal: Float[np.ndarray, "G"],
+    moving: list[int],
+    pursued: Float[np.ndarray, "G"] | None,
+) -> list[Subgoal] | None:
+    """Return the moves to the goal, which are searched for once where nothing else changes."""
+    key = (present.tobytes(), goal.tobytes(), tuple(moving))
+    subgoals = _find_once(effects, *key)
+    if not subgoals or pursued is None:
+        return subgoals
+    offset = np.abs(subgoals[0].goal - pursued)
+    places = [p for k in subgoals[0].change for p in effects.objects.places[k]]
+    if (offset[places] <= effects.radius).all():
+        return subgoals
+    return find_subgoals(effects, present, goal, moving, pursued)
+
+
+@functools.lru_cache(maxsize=4096)
+def _find_once(
+    effects: Effects, present: bytes, goal: bytes, moving: tuple[int, ...]
+) -> list[Subgoal] | None:
+    values = [np.frombuffer(array, np.float32) for array in (present, goal)]
+    return find_subgoals(effects, *values, moving)
 
 
 @functools.lru_cache(maxsize=8)

@@ -5,15 +5,15 @@ import pytest
 
 from dfplan.planner.subgoals.experience import Experience
 from dfplan.planner.subgoals.search import find_subgoals
-
-from tests.play_world import BLOCKS, LIGHTS, TOLERANCE, blocks_data, effects_of, lights_data
+from tests.play_world import BLOCKS, LIGHTS, blocks_data, effects_of, lights_data
 
 WORLD = effects_of(blocks_data(), BLOCKS)
 ROW = effects_of(lights_data(), LIGHTS)
 
 
-def search(present, goal, world=WORLD):
-    subgoals = find_subgoals(world, np.array(present), np.array(goal), TOLERANCE)
+def search(present, goal, world=WORLD, **options):
+    arrays = [np.array(values, np.float32) for values in (present, goal)]
+    subgoals = find_subgoals(world, *arrays, **options)
     return None if subgoals is None else [(s.change, s.goal) for s in subgoals]
 
 
@@ -57,6 +57,25 @@ def test_a_block_in_the_air_comes_before_all_else():
     steps = search([-1.2, 2.0, 3, 0, 0, 0], [-2, 0, 2, 0, 1, 0])
     assert steps[0][0] == (0,)
     assert {change for change, _ in steps} == {(0,), (1,), (2,)}
+
+
+def test_an_object_in_motion_is_not_at_its_goal_yet():
+    at_goal = [-2, 0, 2, 0, 0, 0]
+    assert search(at_goal, at_goal) == []
+    assert [change for change, _ in search(at_goal, at_goal, moving=[1])] == [(1,)]
+    both = search([-2, 0, 3, 0, 0, 0], at_goal, moving=[0])
+    assert [change for change, _ in both] == [(0,), (1,)]
+
+
+def test_the_search_keeps_to_where_the_last_plan_led():
+    present = [-2, 0, 2, 0, 0, 0]
+    goal = [2, 0, -2, 0, 0, 0]
+    (mover,) = search(present, goal)[0][0]
+    pursued = np.array(present, np.float32)
+    pursued[2 * mover] = -0.3
+    first = search(present, goal, pursued=pursued)[0]
+    assert first[0] == (mover,)
+    np.testing.assert_allclose(first[1][2 * mover], -0.3)
 
 
 def test_presses_that_change_several_lights_are_combined():

@@ -89,6 +89,7 @@ class Objects:
             preset["training.steps"] = 1_500
             preset["planner.kind"] = "subgoals"
             preset["planner.history.tokens"] = 2
+            preset["planner.ranker"] = "arrival:hold=false"
             # The arm moves in the same way, whatever is where.
             groups = itertools.chain.from_iterable(self.groups)
             preset["policy.relative_dims"] = list(itertools.chain.from_iterable(groups))
