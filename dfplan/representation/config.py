@@ -46,9 +46,9 @@ class DataConfig:
             settings `goal_decay`, `goal_horizon` and `start_fraction` then have no effect.
         split_at_chance: Whether episodes are split where a step's outcome was random, so that plans
             do not rely on lucky outcomes; see `dfplan.data.chance`. Needs goals that are states.
-        single_moves: Whether windows show single moves of the task's objects, each up to its end and
-            without the objects that it leaves where they are, for the planner "subgoals"; see
-            `dfplan.data.moves`. The settings `goal_decay` and `goal_horizon` then have no effect.
+        single_moves: Whether windows show single moves of the task's objects, without those that a
+            move leaves where they are, for the planner "subgoals"; see `dfplan.data.moves`. The
+            settings `goal_decay` and `goal_horizon` then have no effect.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.

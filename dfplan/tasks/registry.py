@@ -38,8 +38,8 @@ class Task:
         checkpoint: "package:folder" of the pretrained run that ships with the task; empty without
             one.
         goal_dims: State dimensions that a goal fixes, for observations without a goal Dict.
-        goal_scale: Factors that make distances in the goal's dimensions comparable, where these have
-            different tolerances; empty for ones.
+        goal_scale: Factors that make distances in the goal's dimensions comparable, where their
+            tolerances differ; empty for ones.
         objects: State dimensions of each object that the robot moves, in groups of objects that are
             alike; see `dfplan.representation.objects.Objects`. Empty if there are none.
         positions: State dimensions of the world coordinates x, y and optionally z, in meters, for

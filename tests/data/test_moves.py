@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dfplan.data.moves import isolate_moves
+from dfplan.data.moves import TAIL, isolate_moves
 from dfplan.representation.objects import Objects
 from dfplan.types import UserError
-from tests.play_world import BLOCKS, LIGHTS, STEPS, lights_data, moves_of, play
+from tests.play_world import BLOCKS, LIGHTS, STEPS, STRIDE, lights_data, moves_of, play
 
 START = [0.0, -3.0, 0.0, 3.0, 0.0, 0.0, 0.0]
 MOVES = [[(3, 1.5), (4, 0.0)], [(5, 1.0)], [(6, 3.0)], [(1, 1.5), (2, 1.0)]]
@@ -40,14 +40,16 @@ def test_what_ends_where_it_began_is_no_move_but_ends_the_way_to_the_next():
 
 def test_an_episode_of_a_move_shows_its_objects_alone_and_those_alike_in_one_place():
     moves = moves_of(DATA, BLOCKS)
-    single = isolate_moves(DATA, moves, BLOCKS, HIDDEN)
+    single = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE)
     assert len(single.start) == 4
-    assert single.length.tolist() == (moves.end - moves.begin + 1).tolist()
+    tail = np.minimum(moves.end + TAIL * STRIDE, moves.last) - moves.end
+    assert tail[0] == TAIL * STRIDE
+    assert single.length.tolist() == (moves.end + tail - moves.begin + 1).tolist()
     first, _, door, last = (
         single.state[start : start + length]
         for start, length in zip(single.start, single.length, strict=True)
     )
-    rows = DATA.state[moves.begin[0] : moves.end[0] + 1]
+    rows = DATA.state[moves.begin[0] : moves.end[0] + TAIL * STRIDE + 1]
     np.testing.assert_array_equal(first[:, [0, 1, 2]], rows[:, [0, 3, 4]])
     assert (first[:, 3:] == 9.0).all()
     assert (door[:, 1:6] == 9.0).all() and door[-1, 6] == 3.0
@@ -58,7 +60,7 @@ def test_data_without_moves_are_refused():
     still = dataclasses.replace(
         DATA, state=DATA.state[:1].repeat(30, axis=0), length=np.array([30])
     )
-    with pytest.raises(UserError, match="tolerance 0.2"):
+    with pytest.raises(UserError, match=r"tolerance 0\.2"):
         moves_of(still, BLOCKS)
 
 

@@ -12,6 +12,8 @@ from dfplan.planner.subgoals.effects import Change, Effects, Values
 
 DISTANCE = 1e-3
 """Cost of a radius of distance that an object covers, in moves."""
+KEEP = 0.1
+"""Discount on a move to where the last plan led, in moves."""
 MAX_EXPANDED = 2000
 """States after which the search gives up."""
 
@@ -111,33 +113,39 @@ class _Search:
         self._values[k].append(value)
         return len(self._values[k]) - 1
 
-    def moves_left(self, state: tuple[int, ...]) -> int:
-        """Return the least number of moves that may be left."""
-        return -(-sum(number > 0 for number in state) // self._most)
+    def moves_left(self, state: tuple[int, ...]) -> float:
+        """Return the least cost that may be left."""
+        return (1 - KEEP) * -(-sum(number > 0 for number in state) // self._most)
 
-    def moves(self, state: tuple[int, ...]):
+    def moves(self, state: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Change, float]]:
         """Yield the states that a move leads to, with what it changes and its cost."""
-        effects = self._effects
         values = self._of(state)
-        for change in effects.kinds:
-            for outcome in self._outcomes(change, values):
-                after = list(state)
-                parts = np.split(outcome, np.cumsum([len(values[k]) for k in change])[:-1])
-                for k, part in zip(change, parts, strict=True):
-                    after[k] = self.number(k, part)
-                following = tuple(after)
-                if any(after[k] == state[k] for k in change):
-                    continue
-                if self._is_possible(change, state, following):
-                    targets = self._of(following)
-                    distance = sum(float(np.linalg.norm(targets[k] - values[k])) for k in change)
-                    yield following, change, 1.0 + DISTANCE * distance / effects.radius
+        for change in self._effects.kinds:
+            if self._pursued is not None:
+                kept = np.concatenate([self._pursued[k] for k in change])
+                yield from self._move(change, state, kept, cost=1 - KEEP)
+            for outcome in self._effects.outcomes(change, values, self._goal):
+                yield from self._move(change, state, outcome, cost=1.0)
 
-    def _outcomes(self, change: Change, values: Values) -> Iterator[Float[np.ndarray, "D"]]:
-        """Yield the values of the objects after a move, one after the other."""
-        if self._pursued is not None:
-            yield np.concatenate([self._pursued[k] for k in change])
-        yield from self._effects.outcomes(change, values, self._goal)
+    def _move(
+        self,
+        change: Change,
+        state: tuple[int, ...],
+        outcome: Float[np.ndarray, "D"],
+        cost: float,
+    ) -> Iterator[tuple[tuple[int, ...], Change, float]]:
+        """Yield the state that a move leads to, if it is possible, what it changes and its cost."""
+        values = self._of(state)
+        after = list(state)
+        parts = np.split(outcome, np.cumsum([len(values[k]) for k in change])[:-1])
+        for k, part in zip(change, parts, strict=True):
+            after[k] = self.number(k, part)
+        following = tuple(after)
+        is_change = all(after[k] != state[k] for k in change)
+        if is_change and self._is_possible(change, state, following):
+            targets = self._of(following)
+            distance = sum(float(np.linalg.norm(targets[k] - values[k])) for k in change)
+            yield following, change, cost + DISTANCE * distance / self._effects.radius
 
     def _is_possible(
         self, change: Change, state: tuple[int, ...], following: tuple[int, ...]

@@ -1,6 +1,7 @@
 """The planner plans the first move of the search, and shows the network its objects alone."""
 
 import dataclasses
+import itertools
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +27,8 @@ NEVER = (HORIZON + 2) * STRIDE
 
 def make_experience() -> Experience:
     """Two switches, of which the second one moves only while the first is at 1."""
-    moves = [([0, 1], [1, 1]), ([1, 1], [1, 2]), ([1, 2], [-1, 2]), ([-1, 1], [1, 1])] * 5
+    states = [[-1, 1], [1, 1], [1, 2], [-1, 2], [1, 2], [1, 1], [-1, 1]]
+    moves = list(itertools.pairwise(states)) * 5
     before, after = np.array(moves, np.float32).transpose(1, 0, 2)
     return Experience(
         during=np.repeat(before[:, None], 2, axis=1),
