@@ -198,6 +198,8 @@ def _find(
     subgoals = _find_once(effects, *key)
     if not subgoals or pursued is None:
         return subgoals
+    if (np.abs(present - pursued) <= effects.radius).all():  # The last plan has succeeded.
+        return subgoals
     offset = np.abs(subgoals[0].goal - pursued)
     places = [p for k in subgoals[0].change for p in effects.objects.places[k]]
     if (offset[places] <= effects.radius).all():
