@@ -85,7 +85,9 @@ class Objects:
         preset: dict[str, Any] = {"data.plan_dims": self.plan_dims}
         if len(self.groups) > 1 or self.cubes > 1:  # One object is moved after the other.
             preset["data.single_moves"] = True
-            preset["data.tokens"] = 14  # as long as a pick and place
+            # A window is as long as a pick and place. The gripper is at a handle for 4 steps.
+            preset["data.stride"] = 4 if self.has_drawer else 8
+            preset["data.tokens"] = 26 if self.has_drawer else 14
             preset["training.steps"] = 1_500
             preset["planner.kind"] = "subgoals"
             preset["planner.history.tokens"] = 2
