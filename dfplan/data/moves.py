@@ -27,6 +27,8 @@ class Moves:
     """Moves in the order of the data.
 
     Attributes:
+        earliest: `[M]` row from which the last move before moved its objects, or first of the
+            episode.
         begin: `[M]` row at which the last move before was over, or first of the episode.
         first: `[M]` row from which the objects move.
         end: `[M]` row at which they are at rest again.
@@ -34,6 +36,7 @@ class Moves:
         changes: `[M, K]` whether the move changes each object.
     """
 
+    earliest: Int[np.ndarray, "M"]
     begin: Int[np.ndarray, "M"]
     first: Int[np.ndarray, "M"]
     end: Int[np.ndarray, "M"]
@@ -54,18 +57,19 @@ def find_moves(data: Trajectories, objects: Objects, tolerance: float, stride: i
         UserError: If nothing is ever moved.
     """
     values = data.state[:, list(objects.goal_dims)]
-    rows: list[tuple[int, int, int, int]] = []
+    rows: list[tuple[int, int, int, int, int]] = []
     changes: list[np.ndarray] = []
     for start, length in zip(data.start.tolist(), data.length.tolist(), strict=True):
         episode = values[start : start + length]
-        begin = start
+        earliest = begin = start
         stretches = _stretches(_is_moving(episode, objects, tolerance, stride), stride)
         lasts = [first for first, _ in stretches[1:]] + [length - 1]
         for (first, end), last in zip(stretches, lasts, strict=False):
             offset = _distances(episode[end] - episode[first], objects)
             if (offset > tolerance).any():
-                rows.append((begin, start + first, start + end, start + last))
+                rows.append((earliest, begin, start + first, start + end, start + last))
                 changes.append(offset > tolerance)
+            earliest = start + first
             begin = start + end
     if not rows:
         raise UserError(
@@ -114,6 +118,7 @@ def isolate_moves(
     objects: Objects,
     hidden: Float[np.ndarray, "S"],
     stride: int,
+    lead: int = 0,
 ) -> Trajectories:
     """Return a dataset with an episode per move; see the module.
 
@@ -123,12 +128,15 @@ def isolate_moves(
         objects: Objects of the task.
         hidden: Values of the objects that an episode does not show.
         stride: Control steps of a token.
+        lead: Tokens by which an episode begins before the last move is over. Then plans learn what
+            to do where the robot still holds another object, or believes so.
     """
     state_dim = data.state.shape[1]
     states = []
     actions = []
     ends = np.minimum(moves.end + TAIL * stride, moves.last)
-    for begin, end, changes in zip(moves.begin, ends, moves.changes, strict=True):
+    begins = np.maximum(moves.begin - lead * stride, moves.earliest)
+    for begin, end, changes in zip(begins, ends, moves.changes, strict=True):
         view = objects.view(np.flatnonzero(changes).tolist(), state_dim)
         states.append(view.show(data.state[begin : end + 1], hidden))
         action = data.action[begin : end + 1].copy()

@@ -174,6 +174,7 @@ class Run:
                 self.objects,
                 hidden=np.asarray(self.states.mean),
                 stride=self.config.data.stride,
+                lead=self.config.data.move_lead,
             )
         return make_training_arrays(
             data,

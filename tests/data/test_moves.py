@@ -77,3 +77,17 @@ def test_data_without_moves_are_refused():
 def test_objects_are_checked(groups, names):
     with pytest.raises(UserError, match=names if groups else "objects"):
         Objects(groups, goal_dims=(1, 3))
+
+
+def test_an_episode_may_begin_while_the_move_before_goes_on():
+    moves = moves_of(DATA, BLOCKS)
+    alone = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE)
+    early = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=2)
+    lead = np.minimum(2 * STRIDE, moves.begin - moves.earliest)
+    assert (early.length - alone.length).tolist() == lead.tolist()
+    assert lead[0] == 0 and lead[1] == 2 * STRIDE
+    start = early.start[1]
+    np.testing.assert_array_equal(early.state[start, 0], DATA.state[moves.begin[1] - 2 * STRIDE, 0])
+    assert (early.state[start : start + early.length[1], 1:5] == 9.0).all()
+    most = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=1000)
+    assert most.length[1] - alone.length[1] == moves.begin[1] - moves.first[0]

@@ -88,6 +88,7 @@ class Objects:
             # A window is as long as a pick and place. The gripper is at a handle for 4 steps.
             preset["data.stride"] = 4 if self.has_drawer else 8
             preset["data.tokens"] = 26 if self.has_drawer else 14
+            preset["data.move_lead"] = 6 if self.has_drawer else 0
             preset["training.steps"] = 1_500
             preset["planner.kind"] = "subgoals"
             preset["planner.history.tokens"] = 2
@@ -130,7 +131,7 @@ PRESET: dict[str, Any] = {
 }
 
 
-PRETRAINED = ("ogbench-cube-single-play",)
+PRETRAINED = ("ogbench-cube-single-play", "ogbench-cube-double-play")
 """Tasks with a pretrained planner."""
 
 
