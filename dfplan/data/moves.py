@@ -1,9 +1,10 @@
 """Moves: the stretches of a dataset in which a robot changes an object, or several at once.
 
 Data of a robot that plays with objects are a sequence of moves. `find_moves` tells them apart by
-what changes. `isolate_moves` makes an episode of each: it begins where the move before ends, ends
-two tokens after the object has come to rest, so that plans let go of it, and shows the objects that change and no others. A network that
-is trained on these learns what a move does to one object, whatever the others are.
+what changes. `isolate_moves` makes an episode of each: it begins where the move before ends, or
+some tokens earlier, ends two tokens after the objects have come to rest, so that plans let go of
+them, and shows the objects that change and no others. A network that is trained on these learns
+what a move does to one object, whatever the others are.
 """
 
 import dataclasses

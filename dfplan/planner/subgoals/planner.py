@@ -102,23 +102,13 @@ class SubgoalPlanner:
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)
         effects = effects_of(experience, RADIUS * self.config.goal.tolerance)
-        before = frames[:, -2, -1]
-        ends = [None] * len(frames)
-        if initial_plan is not None:
-            ends = np.asarray(initial_plan.states)[:, -1][:, dims]
-        subgoals = [
-            self._subgoal(effects, *robot)
-            for robot in zip(
-                before[:, dims], present[:, dims], np.asarray(goal, np.float32), ends, strict=True
-            )
-        ]
+        subgoals = self._subgoals(effects, frames, np.asarray(goal, np.float32), initial_plan)
         views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
         hidden = np.asarray(weights.states.mean)
 
         def show(states: Any) -> np.ndarray:
-            return np.stack(
-                [v.show(s, hidden) for v, s in zip(views, np.asarray(states), strict=True)]
-            )
+            pairs = zip(views, np.asarray(states), strict=True)
+            return np.stack([view.show(robot, hidden) for view, robot in pairs])
 
         target = present.copy()
         target[:, dims] = np.stack([subgoal.goal for subgoal in subgoals])
@@ -148,6 +138,22 @@ class SubgoalPlanner:
     ) -> Float[Array, "B A"]:
         """Return the action that leads from `state` toward `later`; see `Planner`."""
         return self._planner.inverse_action(weights, state, later, gap)
+
+    def _subgoals(
+        self,
+        effects: Effects,
+        frames: Float[np.ndarray, "B H F S"],
+        goal: Float[np.ndarray, "B G"],
+        initial_plan: InitialPlan | None,
+    ) -> list[Subgoal]:
+        """Return each robot's first subgoal."""
+        dims = list(self.model.layout.goal_dims)
+        pursued = [None] * len(frames)
+        if initial_plan is not None:
+            pursued = np.asarray(initial_plan.states)[:, -1][:, dims]
+        latest = frames[:, -2:, -1][..., dims]
+        robots = zip(latest[:, 0], latest[:, 1], goal, pursued, strict=True)
+        return [self._subgoal(effects, *robot) for robot in robots]
 
     def _subgoal(
         self,
