@@ -77,7 +77,8 @@ def find_moves(data: Trajectories, objects: Objects, tolerance: float, stride: i
             f"data.single_moves needs data in which objects move, and in {data.dataset_id!r} none "
             f"moves farther than planner.goal.tolerance {tolerance:g}"
         )
-    return Moves(*np.array(rows).T, np.stack(changes))
+    earliest, begin, first, end, last = np.array(rows).T
+    return Moves(earliest, begin, first, end, last, np.stack(changes))
 
 
 def _is_moving(

@@ -103,7 +103,7 @@ class Effects:
             if len(change) > 1:
                 kinds[change] = self._make_kind([change])
             elif change not in kinds:
-                alike = [(number,) for number in self._group(change[0])]
+                alike: list[Change] = [(number,) for number in self._group(*change)]
                 kinds |= dict.fromkeys(alike, self._make_kind(alike))
         return kinds
 

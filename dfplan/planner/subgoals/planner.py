@@ -200,8 +200,7 @@ def _find(
     pursued: Float[np.ndarray, "G"] | None,
 ) -> list[Subgoal] | None:
     """Return the moves to the goal, which are searched for once where nothing else changes."""
-    key = (present.tobytes(), goal.tobytes(), tuple(moving))
-    subgoals = _find_once(effects, *key)
+    subgoals = _find_once(effects, present.tobytes(), goal.tobytes(), tuple(moving))
     if not subgoals or pursued is None:
         return subgoals
     if (np.abs(present - pursued) <= effects.radius).all():  # The last plan has succeeded.
