@@ -216,8 +216,8 @@ def _find(
 def _find_once(
     effects: Effects, present: bytes, goal: bytes, moving: tuple[int, ...]
 ) -> list[Subgoal] | None:
-    values = [np.frombuffer(array, np.float32) for array in (present, goal)]
-    return find_subgoals(effects, *values, moving)
+    present_values = np.frombuffer(present, np.float32)
+    return find_subgoals(effects, present_values, np.frombuffer(goal, np.float32), moving)
 
 
 @functools.lru_cache(maxsize=8)
