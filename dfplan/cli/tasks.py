@@ -1,7 +1,7 @@
 """`dfplan tasks`."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from dfplan.cli.common import File, console, parse, write_json
 from dfplan.data.store.listing import local_ids
@@ -18,9 +18,11 @@ class Args:
     pretrained planner.
 
     Attributes:
+        pretrained: List only the tasks that come with a pretrained planner.
         json: Also write the tasks' full records (environment, dataset, settings) to this file.
     """
 
+    pretrained: bool = False
     json: File = None
 
 
@@ -28,18 +30,25 @@ def main(argv: Sequence[str]) -> int:
     """Print the tasks."""
     args = parse(Args, "tasks", argv)
     tasks = all_tasks()
-    write_json(args.json, {name: task.to_dict() for name, task in tasks.items()})
     if not tasks:
         console.print("no tasks installed; pip install dfplan-envs")
-        return 0
+    pretrained = {name for name, task in tasks.items() if _is_pretrained(task)}
+    if args.pretrained:
+        tasks = {name: task for name, task in tasks.items() if name in pretrained}
+    write_json(args.json, {name: task.to_dict() for name, task in tasks.items()})
+    if tasks:
+        _print_table(tasks, pretrained)
+    return 0
+
+
+def _print_table(tasks: Mapping[str, Task], pretrained: Container[str]) -> None:
     datasets = local_ids()
     width = max(map(len, tasks)) + 2
     console.print(f"{'task':<{width}}data   pretrained  description")
     for name, task in tasks.items():
         data = "local" if task.dataset in datasets else "-"
-        pretrained = "yes" if _is_pretrained(task) else "-"
-        console.print(f"{name:<{width}}{data:<7}{pretrained:<12}{task.description}")
-    return 0
+        planner = "yes" if name in pretrained else "-"
+        console.print(f"{name:<{width}}{data:<7}{planner:<12}{task.description}")
 
 
 def _is_pretrained(task: Task) -> bool:

@@ -92,3 +92,10 @@ def test_a_packed_run_cannot_be_resumed(dfplan, shop):
     done = dfplan("train", "--out", shop, "--resume")
     assert done.code == 2 and done.err.count("\n") == 1
     assert f"{shop}/checkpoints/20" in done.err
+
+
+def test_tasks_can_be_limited_to_pretrained_ones(dfplan, shop, place):
+    done = dfplan("tasks", "--pretrained", "--json", "tasks.json")
+    names = {name for name in TASKS if "umaze" in name}
+    assert {line.split()[0] for line in done.out.splitlines()[1:]} == names
+    assert json.loads((place / "tasks.json").read_text()).keys() == names
