@@ -2,7 +2,7 @@
 
 Data of a robot that plays with objects are a sequence of moves. `find_moves` tells them apart by
 what changes. `isolate_moves` makes an episode of each: it begins where the move before ends, or
-some tokens earlier, ends two tokens after the objects have come to rest, so that plans let go of
+some tokens earlier, ends some tokens after the objects have come to rest, so that plans let go of
 them, and shows the objects that change and no others. A network that is trained on these learns
 what a move does to one object, whatever the others are.
 """
@@ -17,8 +17,6 @@ from dfplan.data.minari_io import Trajectories
 from dfplan.representation.objects import Objects
 from dfplan.types import UserError
 
-TAIL = 2
-"""Tokens that follow a move in its episode."""
 AT_REST = 0.25
 """Largest distance that an object at rest covers in a token, in tolerances of a goal."""
 
@@ -120,7 +118,8 @@ def isolate_moves(
     objects: Objects,
     hidden: Float[np.ndarray, "S"],
     stride: int,
-    lead: int = 0,
+    lead: int,
+    tail: int,
 ) -> Trajectories:
     """Return a dataset with an episode per move; see the module.
 
@@ -132,11 +131,12 @@ def isolate_moves(
         stride: Control steps of a token.
         lead: Tokens by which an episode begins before the last move is over. Then plans learn what
             to do where the robot still holds another object, or believes so.
+        tail: Tokens by which an episode goes on after the objects have come to rest.
     """
     state_dim = data.state.shape[1]
     states = []
     actions = []
-    ends = np.minimum(moves.end + TAIL * stride, moves.last)
+    ends = np.minimum(moves.end + tail * stride, moves.last)
     begins = np.maximum(moves.begin - lead * stride, moves.earliest)
     for begin, end, changes in zip(begins, ends, moves.changes, strict=True):
         view = objects.view(np.flatnonzero(changes).tolist(), state_dim)

@@ -50,6 +50,7 @@ class DataConfig:
             move leaves where they are, for the planner "subgoals"; see `dfplan.data.moves`. The
             settings `goal_decay` and `goal_horizon` then have no effect.
         move_lead: Tokens by which the window of a move may begin before the last move is over.
+        move_tail: Tokens by which it goes on after the move, so that plans let go of an object.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.
@@ -75,6 +76,7 @@ class DataConfig:
     split_at_chance: bool = False
     single_moves: bool = False
     move_lead: int = 0
+    move_tail: int = 2
     goal: str = "state"
     source: str = "auto"
     threads: int = 2
@@ -88,7 +90,7 @@ class DataConfig:
             valid = f"an integer from 2 to {MAX_TOKENS}, or 0 (automatic)"
             raise invalid("data.tokens", self.tokens, valid)
         check_integers(self, "data.", minimum=1, names=["stride"], maximum=MAX_STRIDE)
-        names = ["goal_horizon", "before_start", "move_lead"]
+        names = ["goal_horizon", "before_start", "move_lead", "move_tail"]
         check_integers(self, "data.", minimum=0, names=names, maximum=MAX_TOKENS)
         check_numbers(self, "data.", ["goal_decay"], high=MAX_DECAY)
         check_numbers(self, "data.", ["start_fraction"], high=1.0)

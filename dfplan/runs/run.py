@@ -175,6 +175,7 @@ class Run:
                 hidden=np.asarray(self.states.mean),
                 stride=self.config.data.stride,
                 lead=self.config.data.move_lead,
+                tail=self.config.data.move_tail,
             )
         return make_training_arrays(
             data,

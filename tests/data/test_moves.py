@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dfplan.data.moves import TAIL, isolate_moves
+from dfplan.data.moves import isolate_moves
 from dfplan.representation.objects import Objects
 from dfplan.types import UserError
 from tests.play_world import BLOCKS, LIGHTS, STEPS, STRIDE, lights_data, moves_of, play
@@ -14,6 +14,7 @@ START = [0.0, -3.0, 0.0, 3.0, 0.0, 0.0, 0.0]
 MOVES = [[(3, 1.5), (4, 0.0)], [(5, 1.0)], [(6, 3.0)], [(1, 1.5), (2, 1.0)]]
 DATA = play(BLOCKS, START, MOVES)
 HIDDEN = np.full(7, 9.0)
+TAIL = 2
 
 
 def test_each_move_is_found_with_what_it_changes():
@@ -40,7 +41,7 @@ def test_what_ends_where_it_began_is_no_move_but_ends_the_way_to_the_next():
 
 def test_an_episode_of_a_move_shows_its_objects_alone_and_those_alike_in_one_place():
     moves = moves_of(DATA, BLOCKS)
-    single = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE)
+    single = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=0, tail=TAIL)
     assert len(single.start) == 4
     tail = np.minimum(moves.end + TAIL * STRIDE, moves.last) - moves.end
     assert tail[0] == TAIL * STRIDE
@@ -81,13 +82,13 @@ def test_objects_are_checked(groups, names):
 
 def test_an_episode_may_begin_while_the_move_before_goes_on():
     moves = moves_of(DATA, BLOCKS)
-    alone = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE)
-    early = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=2)
+    alone = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=0, tail=TAIL)
+    early = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=2, tail=TAIL)
     lead = np.minimum(2 * STRIDE, moves.begin - moves.earliest)
     assert (early.length - alone.length).tolist() == lead.tolist()
     assert lead[0] == 0 and lead[1] == 2 * STRIDE
     start = early.start[1]
     np.testing.assert_array_equal(early.state[start, 0], DATA.state[moves.begin[1] - 2 * STRIDE, 0])
     assert (early.state[start : start + early.length[1], 1:5] == 9.0).all()
-    most = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=1000)
+    most = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=1000, tail=TAIL)
     assert most.length[1] - alone.length[1] == moves.begin[1] - moves.first[0]
