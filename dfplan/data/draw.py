@@ -181,12 +181,14 @@ def draw_gap(key: Array, config: DataConfig, batch: int) -> Int[Array, "B"]:
 
 
 def _goal_distance(key: Array, available: Int[Array, "B"], config: DataConfig) -> Int[Array, "B"]:
-    """Draw control steps d to the goal with weight exp(-decay * d / horizon).
+    """Draw control steps d to the goal with weight exp(-decay * d / horizon), or to a move's end.
 
     From 1 to min(available, horizon), where `available` steps are left in the episode.
     """
     horizon = (config.goal_horizon or config.tokens) * config.stride
     max_steps = jnp.minimum(available, horizon)
+    if config.single_moves:
+        return max_steps
     u = jax.random.uniform(key, max_steps.shape, jnp.float32)
     fraction = u * max_steps / horizon
     if config.goal_decay > 0:

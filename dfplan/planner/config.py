@@ -21,10 +21,9 @@ class PlannerConfig:
     """A receding-horizon planner.
 
     Attributes:
-        kind: Planning algorithm, from `dfplan.planner.registry.PLANNERS`: "diffusion", "objects",
-            which moves one object after the other toward a goal for several, or one that another
-            package registers. The size in "objects:size=3" is the number of goal dimensions of
-            each object.
+        kind: Planning algorithm, from `dfplan.planner.registry.PLANNERS`: "diffusion", "subgoals",
+            which makes one move of the data after the other toward a goal for several objects
+            (needs `data.single_moves`), or one that another package registers.
         horizon: Future tokens per plan, P; 0 for the same number as in training.
         candidates: Candidate plans per call, N; the best one is followed.
         ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD

@@ -7,7 +7,7 @@ PLANNERS = Registry(
     "dfplan.planners",
     {
         "diffusion": "dfplan.planner.diffusion_planner:DiffusionPlanner",
-        "objects": "dfplan.planner.objects_planner:ObjectsPlanner",
+        "subgoals": "dfplan.planner.subgoals.planner:SubgoalPlanner",
     },
 )
 """Called as `planner(model=..., config=..., horizon=..., **parameters)`; see `Planner`."""

@@ -46,6 +46,11 @@ class DataConfig:
             settings `goal_decay`, `goal_horizon` and `start_fraction` then have no effect.
         split_at_chance: Whether episodes are split where a step's outcome was random, so that plans
             do not rely on lucky outcomes; see `dfplan.data.chance`. Needs goals that are states.
+        single_moves: Whether windows show single moves of the task's objects, without those that a
+            move leaves where they are, for the planner "subgoals"; see `dfplan.data.moves`. The
+            settings `goal_decay` and `goal_horizon` then have no effect.
+        move_lead: Tokens by which the window of a move may begin before the last move is over.
+        move_tail: Tokens by which it goes on after the move, so that plans let go of an object.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.
@@ -69,6 +74,9 @@ class DataConfig:
     rest_dims: tuple[int, ...] = ()
     stitch: bool = False
     split_at_chance: bool = False
+    single_moves: bool = False
+    move_lead: int = 0
+    move_tail: int = 2
     goal: str = "state"
     source: str = "auto"
     threads: int = 2
@@ -82,7 +90,7 @@ class DataConfig:
             valid = f"an integer from 2 to {MAX_TOKENS}, or 0 (automatic)"
             raise invalid("data.tokens", self.tokens, valid)
         check_integers(self, "data.", minimum=1, names=["stride"], maximum=MAX_STRIDE)
-        names = ["goal_horizon", "before_start"]
+        names = ["goal_horizon", "before_start", "move_lead", "move_tail"]
         check_integers(self, "data.", minimum=0, names=names, maximum=MAX_TOKENS)
         check_numbers(self, "data.", ["goal_decay"], high=MAX_DECAY)
         check_numbers(self, "data.", ["start_fraction"], high=1.0)
@@ -94,6 +102,11 @@ class DataConfig:
         if self.split_at_chance and self.goal != "state":
             raise UserError(
                 "data.split_at_chance needs goal states; valid with it: data.goal state"
+            )
+        if self.single_moves and (self.stitch or self.actions or self.goal != "state"):
+            raise UserError(
+                "data.single_moves needs goals that are states, and tokens without actions; valid "
+                "with it: data.goal state, data.actions false, data.stitch false"
             )
         for name in ("plan_dims", "rest_dims"):
             set_tuple(self, name)
@@ -111,5 +124,9 @@ class DataConfig:
     @property
     def needs_memory(self) -> tuple[str, ...]:
         """Settings that need the whole dataset in memory, as the user would write them."""
-        settings = {"data.stitch": self.stitch, "data.goal reward": self.goal == "reward"}
+        settings = {
+            "data.stitch": self.stitch,
+            "data.single_moves": self.single_moves,
+            "data.goal reward": self.goal == "reward",
+        }
         return tuple(name for name, is_set in settings.items() if is_set)

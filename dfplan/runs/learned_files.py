@@ -1,4 +1,4 @@
-"""NPZ files of what a run learns besides its checkpoints: critics and the low-level policy.
+"""NPZ files of what a run learns besides its checkpoints: critics, low-level policy, and moves.
 
 They lie next to the run's record, which holds their checksums, so that a replaced or damaged file
 is noticed.
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dfplan.planner.subgoals.experience import Experience
 from dfplan.policy.policy import Policy
 from dfplan.util import files
 from dfplan.util.readers import reading
@@ -19,6 +20,7 @@ KINDS = {
     "value": ("critic", Critic),
     "action_value": ("action_critic", ActionCritic),
     "policy": ("policy", Policy),
+    "moves": ("experience", Experience),
 }
 """Attribute of the run and class of its value, by entry of the record and name of the file."""
 

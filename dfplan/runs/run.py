@@ -4,6 +4,7 @@ RUN/config.json    what was trained, on what data, with which settings: the reco
 RUN/value.npz      critic of the states' returns, if plans are conditioned on rewards
 RUN/action_value.npz  critic of actions, if they rank plans
 RUN/policy.npz     low-level policy, if training learned one
+RUN/moves.npz      moves of the data, if windows show single moves
 RUN/checkpoints/   Orbax checkpoints
 RUN/metrics.jsonl, RUN/tensorboard/
 """
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
 from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories, open_dataset
+from dfplan.data.moves import Moves, find_moves, isolate_moves
 from dfplan.data.shards.chance import split_shards_at_chance
 from dfplan.data.shards.layout import is_shards
 from dfplan.data.shards.open import choices_of
@@ -32,10 +35,12 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner, check_planner
 from dfplan.planner.registry import PLANNERS
+from dfplan.planner.subgoals.experience import Experience
 from dfplan.planner.support import DataSupport
 from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.objects import Objects
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs import learned_files
 from dfplan.runs.check import check_dataset, check_env, check_sizes, spaces_goal_dims
@@ -77,6 +82,7 @@ class Run:
             `action_value.npz`; None unless `planner.ranker` was "action_value" in training.
         policy: Low-level policy learned from the dataset, stored in `policy.npz`; None unless
             `planner.low_level_controller` was "policy" in training.
+        experience: Moves of the dataset, stored in `moves.npz`; None unless `data.single_moves`.
     """
 
     task: Task
@@ -93,6 +99,7 @@ class Run:
     critic: Critic | None = None
     action_critic: ActionCritic | None = None
     policy: Policy | None = None
+    experience: Experience | None = None
 
     @property
     def reward_conditioned(self) -> bool:
@@ -169,12 +176,44 @@ class Run:
                 config=self.config.value,
                 stride=self.config.data.stride,
             )
+        if self.config.data.single_moves:
+            data = isolate_moves(
+                data,
+                self.find_moves(data),
+                self.objects,
+                hidden=np.asarray(self.states.mean),
+                stride=self.config.data.stride,
+                lead=self.config.data.move_lead,
+                tail=self.config.data.move_tail,
+            )
         return make_training_arrays(
             data,
             self.config.data,
             states=self.states,
             actions=self.actions,
             return_quantile=return_quantile,
+        )
+
+    @property
+    def objects(self) -> Objects:
+        """Objects of the task.
+
+        Raises:
+            UserError: If it has none, or they do not fit the layout.
+        """
+        return Objects(self.task.objects, self.layout.goal_dims)
+
+    def find_moves(self, data: Trajectories) -> Moves:
+        """Return the moves of a dataset.
+
+        Raises:
+            UserError: As `dfplan.data.moves.find_moves`.
+        """
+        return find_moves(
+            data,
+            self.objects,
+            tolerance=self.config.planner.goal.tolerance,
+            stride=self.config.data.stride,
         )
 
     def load_data(self, dataset_id: str = "") -> Trajectories:
@@ -338,6 +377,7 @@ def load_weights(run: Run, directory: Path | str) -> Weights:
         critic=run.critic,
         action_critic=run.action_critic,
         policy=run.policy,
+        experience=run.experience,
     )
 
 

@@ -21,6 +21,7 @@ COPIES = 4
 GIGABYTE = 1e9
 WHY = {
     "data.stitch": "its graph has an entry per row",
+    "data.single_moves": "its moves are found in all rows at once",
     "data.goal": "its critic and the quantiles of returns are fitted to all rows at once",
     "planner.low_level_controller": "its policy is fitted to all rows at once",
 }

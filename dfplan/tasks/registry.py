@@ -38,6 +38,10 @@ class Task:
         checkpoint: "package:folder" of the pretrained run that ships with the task; empty without
             one.
         goal_dims: State dimensions that a goal fixes, for observations without a goal Dict.
+        goal_scale: Factors that make distances in the goal's dimensions comparable, where their
+            tolerances differ; empty for ones.
+        objects: State dimensions of each object that the robot moves, in groups of objects that are
+            alike; see `dfplan.representation.objects.Objects`. Empty if there are none.
         positions: State dimensions of the world coordinates x, y and optionally z, in meters, for
             videos; empty if the state has none.
         score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.
@@ -56,6 +60,8 @@ class Task:
     tracker: str = ""
     checkpoint: str = ""
     goal_dims: tuple[int, ...] = ()
+    goal_scale: tuple[float, ...] = ()
+    objects: tuple[tuple[tuple[int, ...], ...], ...] = ()
     positions: tuple[int, ...] = ()
     score: Mapping[str, float] | None = None
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -5,7 +5,12 @@ from pathlib import Path
 from experiments.common.task_study import TaskStudy
 
 HERE = Path(__file__).parent
-DATA_STEPS = {"cube-single-play": 100_000}
+DATA_STEPS = {
+    "cube-single-play": 100_000,
+    "cube-double-play": 150_000,
+    "scene-play": 150_000,
+    "puzzle-3x3-play": 100_000,
+}
 """Control steps of the data for each task so far; OGBench's own datasets have a million or more."""
 STUDY = TaskStudy(
     names=tuple(DATA_STEPS),

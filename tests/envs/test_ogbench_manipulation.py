@@ -11,6 +11,7 @@ from dfplan.tasks.ogbench import OGBenchProtocol
 from dfplan.tasks.protocols import wrap_env
 from dfplan.tasks.registry import all_tasks, get_task
 from dfplan_envs.ogbench.manipulation import collect, parts
+from dfplan_envs.ogbench.manipulation.oracles import make_oracles
 from dfplan_envs.ogbench.manipulation.procedure import KINDS, simulate
 from dfplan_envs.ogbench.manipulation.scene import Scene
 
@@ -67,6 +68,10 @@ def test_an_episode_depends_on_its_own_seed_alone(scene, kind):
         np.testing.assert_array_equal(array, again.states[name])
     assert set(first.states) == {"qpos", "qvel", "button_states"}
     assert not np.array_equal(first.observations[0], other.observations[0])
+
+
+def test_an_environment_has_all_its_policies_before_its_first_reset():
+    assert set(make_oracles(Scene(SCENE, {}).env, "play")) == {"cube", "button", "drawer", "window"}
 
 
 def test_replaying_an_episode_gives_its_observations(scene, reference):

@@ -19,6 +19,8 @@ class ArrivalRanker:
     Attributes:
         layout: Token layout.
         config: Planner settings.
+        hold: Whether candidates rest from the arrival of the best one on, so that sampling can end
+            there; otherwise they go on as they were sampled, such as by letting go of an object.
 
     Raises:
         UserError: If the run's goal is reward.
@@ -26,6 +28,7 @@ class ArrivalRanker:
 
     layout: TokenLayout
     config: PlannerConfig
+    hold: bool = True
 
     def __post_init__(self):
         if self.layout.reward_conditioned:
@@ -36,7 +39,7 @@ class ArrivalRanker:
 
     def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
         """Return whether there is a goal to arrive at."""
-        return goal is not None and self.layout.has_goal
+        return self.hold and goal is not None and self.layout.has_goal
 
     def rank(
         self,

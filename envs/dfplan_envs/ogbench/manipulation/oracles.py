@@ -18,7 +18,7 @@ def make_oracles(env: Any, kind: str) -> dict[str, Any]:
         kind: "play" or "noisy".
     """
     is_puzzle = hasattr(env, "_num_rows")
-    is_scene = hasattr(env, "_drawer_site_id")
+    is_scene = hasattr(env, "_drawer_center")
     buttons = {"gripper_always_closed": True} if is_puzzle else {}
     makers = _plan_oracles if kind == "play" else _markov_oracles
     every = makers(env, buttons, is_scene=is_scene)

@@ -92,7 +92,7 @@ def _attempt(scene: Scene, kind: str, seed: int, steps: int) -> Episode:
 
 
 def _stack_range(env: Any) -> tuple[float, float]:
-    if hasattr(env, "_drawer_site_id") or not hasattr(env, "_num_cubes"):
+    if hasattr(env, "_drawer_center") or not hasattr(env, "_num_cubes"):
         return (0.5, 0.5)
     return STACK_PROBABILITY[env._num_cubes]
 
@@ -104,7 +104,7 @@ def _random_share(env: Any) -> float:
 
 def _is_healthy(scene: Scene, episode: Episode) -> bool:
     """Return whether the scene's cube always stayed on the table or in the drawer."""
-    if not hasattr(scene.env, "_drawer_site_id"):
+    if not hasattr(scene.env, "_drawer_center"):
         return True
     _, y, z = episode.states["qpos"][:, CUBE_POSITION].T
     in_drawer = (z >= DRAWER_Z[0]) & (z <= DRAWER_Z[1])

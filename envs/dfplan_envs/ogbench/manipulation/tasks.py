@@ -1,6 +1,7 @@
 """Task records of OGBench's manipulation suite; see `dfplan_envs.tasks`."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 ARM = 19
@@ -10,6 +11,10 @@ EFFECTOR = tuple(range(12, 18))
 """Effector position, cosine and sine of its yaw, and opening of the gripper."""
 POSITION_SCALE = 10.0
 """States hold positions in tenths of a meter."""
+DRAWER_SCALE = 18.0
+"""States hold 18 times the drawer's position in meters."""
+WINDOW_SCALE = 15.0
+"""And 15 times that of the window."""
 CUBE = 9
 """Length of a cube's part of the state: position, quaternion, cosine and sine of its yaw."""
 BUTTON = 4
@@ -54,11 +59,43 @@ class Objects:
         return sorted({*EFFECTOR, *yaws, *self.goal_dims})
 
     @property
+    def goal_scale(self) -> list[float]:
+        """Factors by which OGBench's tolerances become that of a cube, 4 cm."""
+        cubes = [1.0] * 3 * self.cubes + [1.0] * self.buttons
+        return (
+            cubes + [POSITION_SCALE / DRAWER_SCALE, POSITION_SCALE / WINDOW_SCALE] * self.has_drawer
+        )
+
+    @property
+    def groups(self) -> list[list[list[int]]]:
+        """State dimensions of each object; cubes are alike, buttons are where the arm knows."""
+        buttons = ARM + CUBE * self.cubes
+        drawer = buttons + BUTTON * self.buttons
+        cubes = [list(range(ARM + CUBE * k, ARM + CUBE * (k + 1))) for k in range(self.cubes)]
+        groups = [cubes] * bool(cubes)
+        for k in range(self.buttons):
+            groups.append([list(range(buttons + BUTTON * k, buttons + BUTTON * (k + 1)))])
+        if self.has_drawer:
+            groups += [[[drawer, drawer + 1]], [[drawer + 2, drawer + 3]]]
+        return groups
+
+    @property
     def preset(self) -> dict[str, Any]:
         """Settings that depend on the objects."""
         preset: dict[str, Any] = {"data.plan_dims": self.plan_dims}
-        if self.cubes > 1:  # One cube is moved after the other.
-            preset["planner.kind"] = "objects:size=3"
+        if len(self.groups) > 1 or self.cubes > 1:  # One object is moved after the other.
+            preset["data.single_moves"] = True
+            # A window is as long as a pick and place. The gripper is at a handle for 4 steps.
+            preset["data.stride"] = 4 if self.has_drawer else 8
+            preset["data.tokens"] = 26 if self.has_drawer else 14
+            preset["data.move_lead"] = 6 if self.has_drawer else 0
+            preset["training.steps"] = 1_500
+            preset["planner.kind"] = "subgoals"
+            preset["planner.history.tokens"] = 2
+            preset["planner.ranker"] = "arrival:hold=false"
+            # The arm moves in the same way, whatever is where.
+            groups = itertools.chain.from_iterable(self.groups)
+            preset["policy.relative_dims"] = list(itertools.chain.from_iterable(groups))
         return preset
 
 
@@ -94,7 +131,7 @@ PRESET: dict[str, Any] = {
 }
 
 
-PRETRAINED = ("ogbench-cube-single-play",)
+PRETRAINED = ("ogbench-cube-single-play", "ogbench-cube-double-play")
 """Tasks with a pretrained planner."""
 
 
@@ -113,6 +150,8 @@ def _record(scene: str, kind: str) -> dict[str, Any]:
         "tracker": "",
         "checkpoint": f"dfplan_envs:checkpoints/{task}" if task in PRETRAINED else "",
         "goal_dims": objects.goal_dims,
+        "goal_scale": objects.goal_scale,
+        "objects": objects.groups,
         "positions": [],
         "score": None,
         "protocol": "ogbench",

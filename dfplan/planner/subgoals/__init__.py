@@ -1,0 +1,1 @@
+"""Subgoals: a search over what the data's moves do, and a planner that makes one at a time."""

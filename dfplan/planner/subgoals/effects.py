@@ -1,0 +1,275 @@
+"""Effects: which moves are possible, as far as the data tell, and where they lead.
+
+A move counts as possible if the data have made one like it: with its objects, and each of the
+others, at about the same values before the move, and again after it. Objects that are alike may be
+anywhere, so that among them the offset to the nearest one counts: cubes are put neither where
+another one is nor into the air. An object that has not come to rest, such as a cube in the gripper,
+has to be moved before any other.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from dfplan.planner.subgoals.experience import Experience
+from dfplan.representation.objects import Objects
+
+RADIUS = 1.25
+"""Distance up to which values count as the same, in tolerances of the goal."""
+CONTEXT = 0.5
+"""Weight of distances between other objects, whose exact place seldom matters."""
+TOUCH = 2.0
+"""Weight of the offset to the nearest object, as objects that are alike may touch each other."""
+NEAR = 4.0
+"""Largest offset to another object that matters, in radii."""
+LEVELS = 4
+"""Number of bins, a radius wide, up to which a dimension has levels, such as heights of a stack."""
+RARE = 0.02
+"""Share of moves below which a change counts as an accident."""
+SIMILAR = 10
+"""Largest number of similar moves whose outcomes are compared."""
+LANDMARKS = 12
+"""Largest number of an object's places in the data where the search may put it."""
+
+Values = Sequence[Float[np.ndarray, "*b D"]]
+"""Goal dimensions of each object."""
+Change = tuple[int, ...]
+"""Numbers of the objects that a move changes."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Kind:
+    """Moves that change the same objects, or objects that are alike.
+
+    Attributes:
+        before: Features of the states before the end of the moves, by name.
+        after: Features of the states after the moves, by name.
+        first: `[N, D]` values of the objects before each move.
+        last: `[N, D]` values of the objects after each move.
+        landmarks: `[L, D]` some of these, far from each other.
+    """
+
+    before: Mapping[str, Float[np.ndarray, "_ F"]]
+    after: Mapping[str, Float[np.ndarray, "N F"]]
+    first: Float[np.ndarray, "N D"]
+    last: Float[np.ndarray, "N D"]
+    landmarks: Float[np.ndarray, "L D"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Effects:
+    """Effects of the moves of a dataset.
+
+    Attributes:
+        experience: The moves.
+        radius: Distance up to which values count as the same.
+    """
+
+    experience: Experience
+    radius: float
+
+    @functools.cached_property
+    def objects(self) -> Objects:
+        """Objects of the task."""
+        return self.experience.objects
+
+    def split(self, states: Float[np.ndarray, "*b G"]) -> list[Float[np.ndarray, "*b D"]]:
+        """Return the values of each object, in units in which distances compare."""
+        scaled = states * self._scale
+        return [scaled[..., list(places)] for places in self.objects.places]
+
+    def join(self, values: Values) -> Float[np.ndarray, "G"]:
+        """Return the goal's dimensions of the values of all objects."""
+        goal = np.zeros(len(self._scale), np.float32)
+        for places, value in zip(self.objects.places, values, strict=True):
+            goal[list(places)] = value
+        return goal / self._scale
+
+    @functools.cached_property
+    def _scale(self) -> Float[np.ndarray, "G"]:
+        return np.asarray(self.experience.scale, np.float32)
+
+    @functools.cached_property
+    def kinds(self) -> dict[Change, Kind]:
+        """The kinds of moves, by what they change."""
+        patterns, count = np.unique(self.experience.changes, axis=0, return_counts=True)
+        common = patterns[count >= RARE * count.sum()]
+        changes = [tuple(np.flatnonzero(pattern).tolist()) for pattern in common]
+        kinds: dict[Change, Kind] = {}
+        for change in changes:
+            if len(change) > 1:
+                kinds[change] = self._make_kind([change])
+            elif change not in kinds:
+                alike: list[Change] = [(number,) for number in self._group(*change)]
+                kinds |= dict.fromkeys(alike, self._make_kind(alike))
+        return kinds
+
+    def _group(self, number: int) -> list[int]:
+        return sorted([number, *self.objects.alike(number)])
+
+    def _make_kind(self, changes: list[Change]) -> Kind:
+        before = []
+        after = []
+        first = []
+        last = []
+        for change in changes:
+            rows = self._rows(change)
+            during = np.asarray(self.experience.during)[rows]
+            final = np.asarray(self.experience.after)[rows]
+            before.append(self._all_features(during.reshape(-1, final.shape[1]), change))
+            after.append(self._all_features(final, change))
+            first.append(_own(self.split(during[:, 0]), change))
+            last.append(_own(self.split(final), change))
+        values = np.concatenate(last)
+        return Kind(
+            before=_pool(before),
+            after=_pool(after),
+            first=np.concatenate(first),
+            last=values,
+            landmarks=_spread_out(values, 2 * self.radius),
+        )
+
+    def _all_features(
+        self, states: Float[np.ndarray, "N G"], change: Change
+    ) -> dict[str, Float[np.ndarray, "N F"]]:
+        values = self.split(states)
+        return {
+            aspect: self.features(aspect, [values[k] for k in objects], change)
+            for aspect, objects in self.aspects(change).items()
+        }
+
+    def _rows(self, change: Change) -> np.ndarray:
+        """Return which moves change these objects and no others."""
+        pattern = np.zeros(self.experience.changes.shape[1], bool)
+        pattern[list(change)] = True
+        return (np.asarray(self.experience.changes) == pattern).all(axis=1)
+
+    def aspects(self, change: Change) -> dict[str, tuple[int, ...]]:
+        """Return what has to be known of the states before and after a move, by name.
+
+        Args:
+            change: Objects that the move changes.
+
+        Returns:
+            The objects whose values decide each aspect.
+        """
+        alike = self.objects.alike(change[0]) if len(change) == 1 else []
+        aspects = {"own": change}
+        if alike:
+            aspects["nearest"] = (change[0], *alike)
+        for number in range(len(self.objects.dims)):
+            if number not in change and number not in alike:
+                aspects[f"object {number}"] = (*change, number)
+        return aspects
+
+    def features(self, aspect: str, values: Values, change: Change) -> Float[np.ndarray, "*b F"]:
+        """Return the numbers by which states are compared, of one of the aspects of a move.
+
+        Args:
+            aspect: Name of the aspect.
+            values: Values of the objects that decide it.
+            change: Objects that the move changes.
+        """
+        own = np.concatenate(values[: len(change)], axis=-1)
+        if aspect == "own":
+            is_free = len(change) == 1 and self.objects.alike(change[0])
+            return np.delete(own, self.levels[change[0]], axis=-1) if is_free else own
+        if aspect == "nearest":
+            offset = self._nearest_offset(values)
+            return np.concatenate([own[..., self.levels[change[0]]], TOUCH * offset], axis=-1)
+        return CONTEXT * np.concatenate(values, axis=-1)
+
+    def _nearest_offset(self, values: Values) -> Float[np.ndarray, "*b D"]:
+        """Return the offset from the first object to the nearest other one, up to a limit."""
+        offsets = np.stack([value - values[0] for value in values[1:]])
+        nearest = np.linalg.norm(offsets, axis=-1).argmin(axis=0)
+        offset = np.take_along_axis(offsets, nearest[None, ..., None], axis=0)[0]
+        return offset.clip(-NEAR * self.radius, NEAR * self.radius)
+
+    @functools.cached_property
+    def levels(self) -> list[np.ndarray]:
+        """Places of the dimensions in which each object rests at few levels."""
+        return [
+            np.array([d for d in range(rest.shape[1]) if self._has_levels(rest[:, d])], int)
+            for rest in self.resting
+        ]
+
+    def _has_levels(self, rest: Float[np.ndarray, "N"]) -> bool:
+        _, count = np.unique(np.round(rest / self.radius), return_counts=True)
+        return (count >= RARE * count.sum()).sum() <= LEVELS
+
+    @functools.cached_property
+    def resting(self) -> list[Float[np.ndarray, "N D"]]:
+        """Values of each object, or one that is alike, after it was moved."""
+        after = self.split(np.asarray(self.experience.after))
+        changes = np.asarray(self.experience.changes)
+        return [
+            np.concatenate([after[k][changes[:, k]] for k in self._group(number)])
+            for number in range(len(after))
+        ]
+
+    def is_settled(self, number: int, value: Float[np.ndarray, "D"]) -> bool:
+        """Return whether an object is at a level at which objects rest."""
+        levels = self.levels[number]
+        rest = self.resting[number][:, levels]
+        return not len(rest) or _is_near(value[levels], rest, self.radius)
+
+    def outcomes(
+        self, change: Change, values: Values, goal: Values
+    ) -> Iterator[Float[np.ndarray, "D"]]:
+        """Yield the values of the objects after a move, one after the other.
+
+        A single object may go to its goal or to a landmark. Several objects go where they went in
+        the most similar moves of the data.
+        """
+        if len(change) == 1:
+            yield goal[change[0]]
+            yield from self.kinds[change].landmarks
+            return
+        kind = self.kinds[change]
+        distance = np.linalg.norm(kind.first - _own(values, change), axis=-1)
+        similar = distance.argsort()[:SIMILAR]
+        yield from kind.last[similar[distance[similar] <= 2 * self.radius]]
+
+    def is_known(self, change: Change, side: str, aspect: str, values: Values) -> bool:
+        """Return whether the data have made such a move in about this state.
+
+        Args:
+            change: Objects that it changes.
+            side: "before" or "after" the move.
+            aspect: One of the move's aspects.
+            values: Values of the objects that decide it.
+        """
+        known = getattr(self.kinds[change], side)[aspect]
+        return _is_near(self.features(aspect, values, change), known, self.radius)
+
+
+def _own(values: Values, change: Change) -> Float[np.ndarray, "*b D"]:
+    return np.concatenate([values[number] for number in change], axis=-1)
+
+
+def _pool(features: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([f[name] for f in features]) for name in features[0]}
+
+
+def _is_near(value: Float[np.ndarray, "F"], known: Float[np.ndarray, "N F"], radius: float) -> bool:
+    return bool((((known - value) ** 2).sum(axis=-1) <= radius**2).any())
+
+
+def _spread_out(points: Float[np.ndarray, "N D"], distance: float) -> Float[np.ndarray, "L D"]:
+    """Return usual points at least this far from each other: the most usual one, then the farthest.
+
+    A point is usual if others are near.
+    """
+    offset = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    neighbors = (offset <= distance / 4).sum(axis=1)
+    is_usual = (offset <= distance / 2).sum(axis=1) > max(RARE * len(points), 1)
+    chosen = [int(neighbors.argmax())]
+    room = np.where(is_usual, offset[chosen[0]], 0.0)
+    while len(chosen) < LANDMARKS and room.max() > distance:
+        chosen.append(int(room.argmax()))
+        room = np.minimum(room, offset[chosen[-1]])
+    return points[chosen]

@@ -1,0 +1,117 @@
+"""Experience: what the moves of a dataset changed, and what was where meanwhile."""
+
+import dataclasses
+import io
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float
+
+from dfplan.data.minari_io import Trajectories
+from dfplan.data.moves import Moves
+from dfplan.representation.objects import Groups, Objects
+from dfplan.util.readers import read_npz, reading
+
+STATIC = {"static": True}
+SAMPLES = 4
+"""States of a move that are kept, from the first one on, besides the last one."""
+MAX_MOVES = 2000
+"""Moves that are kept, evenly over the data."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Experience:
+    """Moves of a dataset, in the goal's dimensions.
+
+    Attributes:
+        during: `[M, R, G]` states of each move before its end, in its order.
+        after: `[M, G]` states after each move.
+        changes: `[M, K]` whether it changed each object.
+        scale: `[G]` factors that make distances in the goal's dimensions comparable.
+        groups: Objects, see `Objects`.
+        goal_dims: State dimensions that a goal fixes.
+    """
+
+    during: Float[np.ndarray, "M R G"]
+    after: Float[np.ndarray, "M G"]
+    changes: Bool[np.ndarray, "M K"]
+    scale: Float[np.ndarray, "G"]
+    groups: Groups = dataclasses.field(metadata=STATIC)
+    goal_dims: tuple[int, ...] = dataclasses.field(metadata=STATIC)
+
+    @classmethod
+    def of(
+        cls,
+        data: Trajectories,
+        moves: Moves,
+        objects: Objects,
+        scale: tuple[float, ...] = (),
+    ) -> "Experience":
+        """Return the experience of a dataset; of many moves, those of evenly spaced ones.
+
+        Args:
+            data: Dataset.
+            moves: Its moves.
+            objects: Objects of the task.
+            scale: Factors that make distances comparable; empty for ones.
+        """
+        count = len(moves.end)
+        chosen = np.unique(np.linspace(0, count - 1, min(count, MAX_MOVES)).astype(int))
+        values = data.state[:, list(objects.goal_dims)]
+        first = moves.first[chosen]
+        end = moves.end[chosen]
+        steps = np.arange(SAMPLES) / SAMPLES
+        rows = (first[:, None] + steps * (end - first)[:, None]).astype(int)
+        return cls(
+            during=values[rows],
+            after=values[end],
+            changes=moves.changes[chosen],
+            scale=np.array(scale or (1.0,) * len(objects.goal_dims), np.float32),
+            groups=objects.groups,
+            goal_dims=objects.goal_dims,
+        )
+
+    @property
+    def objects(self) -> Objects:
+        """Objects of the task."""
+        return Objects(self.groups, self.goal_dims)
+
+    def to_bytes(self) -> bytes:
+        """Return the contents of an NPZ file."""
+        arrays: dict[str, Any] = {
+            "during": np.asarray(self.during, np.float32),
+            "after": np.asarray(self.after, np.float32),
+            "changes": np.asarray(self.changes),
+            "scale": np.asarray(self.scale),
+            "goal_dims": np.array(self.goal_dims),
+            "group": np.array(self.objects.group),
+        }
+        for number, dims in enumerate(self.objects.dims):
+            arrays[f"object/{number}"] = np.array(dims)
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def load(cls, path: Path) -> "Experience":
+        """Read a file with the bytes of `to_bytes`.
+
+        Raises:
+            UserError: If the file is missing or damaged.
+        """
+        arrays = dict(read_npz(path))
+        with reading(path, "an experience"):
+            groups: dict[int, list[tuple[int, ...]]] = {}
+            for number, group in enumerate(arrays["group"].tolist()):
+                groups.setdefault(group, []).append(tuple(arrays[f"object/{number}"].tolist()))
+            return cls(
+                during=arrays["during"],
+                after=arrays["after"],
+                changes=arrays["changes"],
+                scale=arrays["scale"],
+                groups=tuple(tuple(group) for group in groups.values()),
+                goal_dims=tuple(arrays["goal_dims"].tolist()),
+            )

@@ -1,0 +1,245 @@
+"""SubgoalPlanner: one move of the data after the other, toward a goal for several objects.
+
+No episode of the data may hold the sequence of moves that a goal takes. A search over single moves
+finds the sequence, see `dfplan.planner.subgoals.search`. The diffusion model, which was trained on
+single moves, plans the first one, and sees no other object than those that it changes. Each plan
+searches anew, from where the objects are: the next move begins when the last one has succeeded, and
+one that failed is planned again.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Key
+
+from dfplan.data.moves import AT_REST
+from dfplan.model import Model
+from dfplan.planner.config import PlannerConfig
+from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.plan import History, Plan, Weights
+from dfplan.planner.prefix import Prefix
+from dfplan.planner.subgoals.effects import RADIUS, Effects
+from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.search import Subgoal, find_subgoals
+from dfplan.planner.warm_start import InitialPlan
+from dfplan.representation.objects import View
+from dfplan.types import Array, Cost, UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class SubgoalPlanner:
+    """Plans the first of the moves that lead to the goal. A `Planner`.
+
+    The search runs in NumPy, so that `plan` cannot be part of a larger compiled program.
+
+    Attributes:
+        model: See `DiffusionPlanner`.
+        config: See `DiffusionPlanner`.
+        horizon: See `DiffusionPlanner`.
+        search: Whether to search for the order of moves; otherwise each object is moved straight to
+            its goal, in their order.
+
+    Raises:
+        UserError: If the goal is not a state, there are fewer than two history tokens, the settings
+            ask for near tokens or an inference delay, or as for `DiffusionPlanner`.
+    """
+
+    model: Model
+    config: PlannerConfig
+    horizon: int
+    search: bool = True
+
+    def __post_init__(self):
+        if not self.model.layout.goal_dims:
+            raise UserError("planner.kind 'subgoals' needs a goal that is a state")
+        if self.config.timing.near_tokens or self.config.timing.inference_delay:
+            raise UserError(
+                "planner.kind 'subgoals' searches before it samples; valid with it: "
+                "planner.timing.near_tokens 0 and planner.timing.inference_delay 0"
+            )
+        if self.config.history.tokens < 2:
+            raise UserError(
+                "planner.kind 'subgoals' sees by the last two tokens which objects move; needed: "
+                "planner.history.tokens of at least 2"
+            )
+        _ = self._planner  # raises if the settings do not fit
+
+    @functools.cached_property
+    def _planner(self) -> DiffusionPlanner:
+        return DiffusionPlanner(self.model, self.config, self.horizon)
+
+    def plan(
+        self,
+        weights: Weights,
+        keys: Key[Array, "B"],
+        history: History,
+        goal: Float[Array, "B G"] | None,
+        initial_plan: InitialPlan | None = None,
+        prefix: Prefix | None = None,
+        extra_cost: Cost | None = None,
+        denoising: bool = False,
+    ) -> Plan:
+        """Plan for a batch of robots; see `Planner.plan`.
+
+        The arrival is that at the subgoal. A plan to another subgoal than that of its initial plan
+        never arrives, so that it is made from scratch.
+
+        Raises:
+            UserError: If the weights hold no experience.
+        """
+        experience = weights.experience
+        if experience is None:
+            raise UserError(
+                "planner.kind 'subgoals' needs a run that was trained with data.single_moves true"
+            )
+        weights = weights._replace(experience=None)
+        rest: dict[str, Any] = {"extra_cost": extra_cost, "denoising": denoising}
+        if goal is None:
+            return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
+        frames = np.asarray(history.frames)
+        present = frames[:, -1, -1]
+        dims = list(self.model.layout.goal_dims)
+        effects = effects_of(experience, RADIUS * self.config.goal.tolerance)
+        subgoals = self._subgoals(effects, frames, np.asarray(goal, np.float32), initial_plan)
+        views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
+        hidden = np.asarray(weights.states.mean)
+
+        def show(states: Any) -> np.ndarray:
+            pairs = zip(views, np.asarray(states), strict=True)
+            return np.stack([view.show(robot, hidden) for view, robot in pairs])
+
+        target = present.copy()
+        target[:, dims] = np.stack([subgoal.goal for subgoal in subgoals])
+        shown = None
+        if initial_plan is not None:
+            shown = initial_plan._replace(states=show(initial_plan.states))
+        plan = self._planner.plan(
+            weights,
+            keys,
+            history._replace(frames=show(frames)),
+            show(target)[:, dims],
+            shown,
+            prefix,
+            **rest,
+        )
+        plan = _restore(plan, views, frames)
+        if shown is None:
+            return plan
+        return self._refuse_others(plan, np.asarray(shown.states)[:, -1], show(target))
+
+    def inverse_action(
+        self,
+        weights: Weights,
+        state: Float[Array, "B S"],
+        later: Float[Array, "B S"],
+        gap: Float[Array, "B"],
+    ) -> Float[Array, "B A"]:
+        """Return the action that leads from `state` toward `later`; see `Planner`."""
+        return self._planner.inverse_action(weights, state, later, gap)
+
+    def _subgoals(
+        self,
+        effects: Effects,
+        frames: Float[np.ndarray, "B H F S"],
+        goal: Float[np.ndarray, "B G"],
+        initial_plan: InitialPlan | None,
+    ) -> list[Subgoal]:
+        """Return each robot's first subgoal."""
+        dims = list(self.model.layout.goal_dims)
+        pursued = [None] * len(frames)
+        if initial_plan is not None:
+            pursued = np.asarray(initial_plan.states)[:, -1][:, dims]
+        latest = frames[:, -2:, -1][..., dims]
+        robots = zip(latest[:, 0], latest[:, 1], goal, pursued, strict=True)
+        return [self._subgoal(effects, *robot) for robot in robots]
+
+    def _subgoal(
+        self,
+        effects: Effects,
+        before: Float[np.ndarray, "G"],
+        present: Float[np.ndarray, "G"],
+        goal: Float[np.ndarray, "G"],
+        pursued: Float[np.ndarray, "G"] | None,
+    ) -> Subgoal:
+        """Return the first subgoal, or that of the next object if no moves are known to help."""
+        moving = self._moving(effects, before, present)
+        subgoals = _find(effects, present, goal, moving, pursued) if self.search else None
+        if subgoals is not None:
+            return subgoals[0] if subgoals else Subgoal((), goal)
+        pairs = zip(effects.split(present), effects.split(goal), strict=True)
+        distance = [float(np.linalg.norm(there - value)) for value, there in pairs]
+        away = moving + [k for k, d in enumerate(distance) if d > effects.radius]
+        return Subgoal(tuple(away[:1]), goal)
+
+    def _moving(
+        self, effects: Effects, before: Float[np.ndarray, "G"], present: Float[np.ndarray, "G"]
+    ) -> list[int]:
+        """Return the objects that have moved since the last token, as `find_moves` defines it."""
+        places = effects.objects.places
+        moved = [float(np.linalg.norm((present - before)[list(p)])) for p in places]
+        return [k for k, d in enumerate(moved) if d > AT_REST * self.config.goal.tolerance]
+
+    def _refuse_others(
+        self, plan: Plan, end: Float[np.ndarray, "B S"], target: Float[np.ndarray, "B S"]
+    ) -> Plan:
+        """Return plans of which those never arrive whose initial plan was for another subgoal."""
+        dims = list(self.model.layout.goal_dims)
+        distance = np.linalg.norm((end - target)[:, dims], axis=-1)
+        never = np.float32((self.horizon + 2.0) * self.model.layout.stride)
+        is_same = distance <= self.config.goal.tolerance
+        return plan._replace(arrival=np.where(is_same, np.asarray(plan.arrival), never))
+
+
+def _find(
+    effects: Effects,
+    present: Float[np.ndarray, "G"],
+    goal: Float[np.ndarray, "G"],
+    moving: list[int],
+    pursued: Float[np.ndarray, "G"] | None,
+) -> list[Subgoal] | None:
+    """Return the moves to the goal, which are searched for once where nothing else changes."""
+    subgoals = _find_once(effects, present.tobytes(), goal.tobytes(), tuple(moving))
+    if not subgoals or pursued is None:
+        return subgoals
+    if (np.abs(present - pursued) <= effects.radius).all():  # The last plan has succeeded.
+        return subgoals
+    offset = np.abs(subgoals[0].goal - pursued)
+    places = [p for k in subgoals[0].change for p in effects.objects.places[k]]
+    if (offset[places] <= effects.radius).all():
+        return subgoals
+    return find_subgoals(effects, present, goal, moving, pursued)
+
+
+@functools.lru_cache(maxsize=4096)
+def _find_once(
+    effects: Effects, present: bytes, goal: bytes, moving: tuple[int, ...]
+) -> list[Subgoal] | None:
+    present_values = np.frombuffer(present, np.float32)
+    return find_subgoals(effects, present_values, np.frombuffer(goal, np.float32), moving)
+
+
+@functools.lru_cache(maxsize=8)
+def effects_of(experience: Experience, radius: float) -> Effects:
+    """Return the effects of moves, which are prepared once for each experience."""
+    return Effects(experience, radius)
+
+
+def _restore(plan: Plan, views: list[View], frames: Float[np.ndarray, "B H F S"]) -> Plan:
+    """Return plans in which the objects that were not shown stay where they are."""
+    present = frames[:, -1, -1]
+
+    def restore(states: Any, hidden: np.ndarray) -> np.ndarray:
+        states = np.asarray(states)
+        pairs = zip(views, states, hidden, strict=True)
+        return np.stack([view.restore(state, now) for view, state, now in pairs])
+
+    return plan._replace(
+        states=restore(plan.states, present[:, None]),
+        candidates=restore(plan.candidates, present[:, None, None]),
+        denoising=None
+        if plan.denoising is None
+        else restore(plan.denoising, present[:, None, None, None]),
+        history=restore(plan.history, frames[:, :, -1]),
+    )

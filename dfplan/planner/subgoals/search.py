@@ -1,0 +1,182 @@
+"""Search: the shortest sequence of possible moves to a goal, and its first move."""
+
+import heapq
+import itertools
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from dfplan.planner.subgoals.effects import Change, Effects, Values
+
+DISTANCE = 1e-3
+"""Cost of a radius of distance that an object covers, in moves."""
+KEEP = 0.1
+"""Discount on a move to where the last plan led, in moves."""
+MAX_EXPANDED = 2000
+"""States after which the search gives up."""
+
+
+class Subgoal(NamedTuple):
+    """What a move is to do.
+
+    Attributes:
+        change: Objects that it changes.
+        goal: `[G]` the goal's dimensions of all objects after it.
+    """
+
+    change: Change
+    goal: Float[np.ndarray, "G"]
+
+
+def find_subgoals(
+    effects: Effects,
+    present: Float[np.ndarray, "G"],
+    goal: Float[np.ndarray, "G"],
+    moving: Collection[int] = (),
+    pursued: Float[np.ndarray, "G"] | None = None,
+) -> list[Subgoal] | None:
+    """Return the moves to a goal, by A*; None if none are found.
+
+    Fewer moves are better, then shorter ones.
+
+    Args:
+        effects: Effects of moves.
+        present: Present state, in the goal's dimensions.
+        goal: The goal.
+        moving: Objects that have not come to rest, which have to be moved first.
+        pursued: State that the last plan led to, if there is one, to which the search keeps where
+            other states are no better.
+    """
+    search = _Search(effects, effects.split(goal), pursued)
+    start = search.start(effects.split(present), moving)
+    order = itertools.count()
+    open_states = [(search.moves_left(start), next(order), start)]
+    cost = {start: 0.0}
+    came_from: dict[tuple[int, ...], tuple[tuple[int, ...], Change]] = {}
+    closed: set[tuple[int, ...]] = set()
+    while open_states and len(closed) < MAX_EXPANDED:
+        _, _, state = heapq.heappop(open_states)
+        if state in closed:
+            continue
+        closed.add(state)
+        if not any(state):
+            return search.path(state, came_from)
+        for following, change, step in search.moves(state):
+            total = cost[state] + step
+            if total < cost.get(following, np.inf):
+                cost[following] = total
+                came_from[following] = (state, change)
+                estimate = total + search.moves_left(following)
+                heapq.heappush(open_states, (estimate, next(order), following))
+    return None
+
+
+class _Search:
+    """Numbers the values of each object; number 0 is its goal.
+
+    Args:
+        effects: Effects of moves.
+        goal: Goal of each object.
+        pursued: State that the last plan led to, or None.
+    """
+
+    def __init__(self, effects: Effects, goal: Values, pursued: Float[np.ndarray, "G"] | None):
+        self._effects = effects
+        self._goal = goal
+        self._pursued = None if pursued is None else effects.split(pursued)
+        self._moving: dict[int, int] = {}
+        self._values = [[value] for value in goal]
+        self._most = max(map(len, effects.kinds), default=1)
+        self._aspects = {change: effects.aspects(change) for change in effects.kinds}
+        self._known: dict[tuple, bool] = {}
+
+    def start(self, present: Values, moving: Collection[int]) -> tuple[int, ...]:
+        """Return the present state; objects that move are nowhere yet, not even at their goals."""
+        numbers = []
+        for k, value in enumerate(present):
+            if k in moving or not self._effects.is_settled(k, value):
+                self._moving[k] = len(self._values[k])
+                self._values[k].append(value)
+                numbers.append(self._moving[k])
+            else:
+                numbers.append(self.number(k, value))
+        return tuple(numbers)
+
+    def number(self, k: int, value: Float[np.ndarray, "D"]) -> int:
+        """Return the number of an object's value, a new one if it differs from all others."""
+        for number, known in enumerate(self._values[k]):
+            is_same = np.linalg.norm(known - value) <= self._effects.radius
+            if is_same and number != self._moving.get(k):
+                return number
+        self._values[k].append(value)
+        return len(self._values[k]) - 1
+
+    def moves_left(self, state: tuple[int, ...]) -> float:
+        """Return the least cost that may be left."""
+        return (1 - KEEP) * -(-sum(number > 0 for number in state) // self._most)
+
+    def moves(self, state: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Change, float]]:
+        """Yield the states that a move leads to, with what it changes and its cost."""
+        values = self._of(state)
+        for change in self._effects.kinds:
+            if self._pursued is not None:
+                kept = np.concatenate([self._pursued[k] for k in change])
+                yield from self._move(change, state, kept, cost=1 - KEEP)
+            for outcome in self._effects.outcomes(change, values, self._goal):
+                yield from self._move(change, state, outcome, cost=1.0)
+
+    def _move(
+        self,
+        change: Change,
+        state: tuple[int, ...],
+        outcome: Float[np.ndarray, "D"],
+        cost: float,
+    ) -> Iterator[tuple[tuple[int, ...], Change, float]]:
+        """Yield the state that a move leads to, if it is possible, what it changes and its cost."""
+        values = self._of(state)
+        after = list(state)
+        parts = np.split(outcome, np.cumsum([len(values[k]) for k in change])[:-1])
+        for k, part in zip(change, parts, strict=True):
+            after[k] = self.number(k, part)
+        following = tuple(after)
+        is_change = all(after[k] != state[k] for k in change)
+        if is_change and self._is_possible(change, state, following):
+            targets = self._of(following)
+            distance = sum(float(np.linalg.norm(targets[k] - values[k])) for k in change)
+            yield following, change, cost + DISTANCE * distance / self._effects.radius
+
+    def _is_possible(
+        self, change: Change, state: tuple[int, ...], following: tuple[int, ...]
+    ) -> bool:
+        """Return whether the data have made a move like this one.
+
+        Objects that have not come to rest have to be moved, from wherever they are.
+        """
+        moving = {k for k, number in self._moving.items() if state[k] == number}
+        if not moving <= set(change) or not self._is_known(change, "after", following):
+            return False
+        return bool(moving) or self._is_known(change, "before", state)
+
+    def _is_known(self, change: Change, side: str, state: tuple[int, ...]) -> bool:
+        for aspect, objects in self._aspects[change].items():
+            key = (change, side, aspect, *(state[k] for k in objects))
+            if key not in self._known:
+                values = [self._values[k][state[k]] for k in objects]
+                self._known[key] = self._effects.is_known(change, side, aspect, values)
+            if not self._known[key]:
+                return False
+        return True
+
+    def path(self, state: tuple[int, ...], came_from: dict) -> list[Subgoal]:
+        """Return the moves that led to a state."""
+        subgoals = []
+        while state in came_from:
+            before, change = came_from[state]
+            subgoals.append(Subgoal(change, self._effects.join(self._of(state))))
+            state = before
+        return subgoals[::-1]
+
+    def _of(self, state: tuple[int, ...]) -> list[Float[np.ndarray, "D"]]:
+        return [self._values[k][number] for k, number in enumerate(state)]
