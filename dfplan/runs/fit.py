@@ -12,7 +12,7 @@ from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.training_data import TrainingData
 from dfplan.data.windows import TrainingArrays, fit_normalizers
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
 from dfplan.policy.fit import Progress, fit_policy
 from dfplan.representation.layout import Layout
@@ -84,7 +84,7 @@ def fit_run(
         assert isinstance(data, Trajectories)  # as moves are found in data in memory alone
         moves = run.find_moves(data)
         run = dataclasses.replace(
-            run, experience=Experience.of(data, moves, run.objects, task.goal_scale)
+            run, moves=ObservedMoves.of(data, moves, run.objects, task.goal_scale)
         )
     if not run.reward_conditioned:
         return run

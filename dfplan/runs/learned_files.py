@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.policy.policy import Policy
 from dfplan.util import files
 from dfplan.util.readers import reading
@@ -20,7 +20,7 @@ KINDS = {
     "value": ("critic", Critic),
     "action_value": ("action_critic", ActionCritic),
     "policy": ("policy", Policy),
-    "moves": ("experience", Experience),
+    "moves": ("moves", ObservedMoves),
 }
 """Attribute of the run and class of its value, by entry of the record and name of the file."""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.representation.objects import Objects
 
 RADIUS = 1.25
@@ -64,17 +64,17 @@ class Effects:
     """Effects of the moves of a dataset.
 
     Attributes:
-        experience: The moves.
+        moves: The moves.
         radius: Distance up to which values count as the same.
     """
 
-    experience: Experience
+    moves: ObservedMoves
     radius: float
 
     @functools.cached_property
     def objects(self) -> Objects:
         """Objects of the task."""
-        return self.experience.objects
+        return self.moves.objects
 
     def split(self, states: Float[np.ndarray, "*b G"]) -> list[Float[np.ndarray, "*b D"]]:
         """Return the values of each object, in units in which distances compare."""
@@ -90,12 +90,12 @@ class Effects:
 
     @functools.cached_property
     def _scale(self) -> Float[np.ndarray, "G"]:
-        return np.asarray(self.experience.scale, np.float32)
+        return np.asarray(self.moves.scale, np.float32)
 
     @functools.cached_property
     def kinds(self) -> dict[Change, Kind]:
         """The kinds of moves, by what they change."""
-        patterns, count = np.unique(self.experience.changes, axis=0, return_counts=True)
+        patterns, count = np.unique(self.moves.changes, axis=0, return_counts=True)
         common = patterns[count >= RARE * count.sum()]
         changes = [tuple(np.flatnonzero(pattern).tolist()) for pattern in common]
         kinds: dict[Change, Kind] = {}
@@ -117,8 +117,8 @@ class Effects:
         last = []
         for change in changes:
             rows = self._rows(change)
-            during = np.asarray(self.experience.during)[rows]
-            final = np.asarray(self.experience.after)[rows]
+            during = np.asarray(self.moves.during)[rows]
+            final = np.asarray(self.moves.after)[rows]
             before.append(self._all_features(during.reshape(-1, final.shape[1]), change))
             after.append(self._all_features(final, change))
             first.append(_own(self.split(during[:, 0]), change))
@@ -143,9 +143,9 @@ class Effects:
 
     def _rows(self, change: Change) -> np.ndarray:
         """Return which moves change these objects and no others."""
-        pattern = np.zeros(self.experience.changes.shape[1], bool)
+        pattern = np.zeros(self.moves.changes.shape[1], bool)
         pattern[list(change)] = True
-        return (np.asarray(self.experience.changes) == pattern).all(axis=1)
+        return (np.asarray(self.moves.changes) == pattern).all(axis=1)
 
     def aspects(self, change: Change) -> dict[str, tuple[int, ...]]:
         """Return what has to be known of the states before and after a move, by name.
@@ -204,8 +204,8 @@ class Effects:
     @functools.cached_property
     def resting(self) -> list[Float[np.ndarray, "N D"]]:
         """Values of each object, or one that is alike, after it was moved."""
-        after = self.split(np.asarray(self.experience.after))
-        changes = np.asarray(self.experience.changes)
+        after = self.split(np.asarray(self.moves.after))
+        changes = np.asarray(self.moves.changes)
         return [
             np.concatenate([after[k][changes[:, k]] for k in self._group(number)])
             for number in range(len(after))

@@ -21,7 +21,7 @@ from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix
 from dfplan.planner.subgoals.effects import RADIUS, Effects
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.subgoals.search import Subgoal, find_subgoals
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.representation.objects import View
@@ -89,12 +89,12 @@ class SubgoalPlanner:
         Raises:
             UserError: If the weights hold no experience.
         """
-        experience = weights.experience
+        experience = weights.moves
         if experience is None:
             raise UserError(
                 "planner.kind 'subgoals' needs a run that was trained with data.single_moves true"
             )
-        weights = weights._replace(experience=None)
+        weights = weights._replace(moves=None)
         rest: dict[str, Any] = {"extra_cost": extra_cost, "denoising": denoising}
         if goal is None:
             return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
@@ -221,7 +221,7 @@ def _find_once(
 
 
 @functools.lru_cache(maxsize=8)
-def effects_of(experience: Experience, radius: float) -> Effects:
+def effects_of(experience: ObservedMoves, radius: float) -> Effects:
     """Return the effects of moves, which are prepared once for each experience."""
     return Effects(experience, radius)
 

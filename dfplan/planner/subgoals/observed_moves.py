@@ -1,4 +1,4 @@
-"""Experience: what the moves of a dataset changed, and what was where meanwhile."""
+"""ObservedMoves: what the moves of a dataset changed, and what was where meanwhile."""
 
 import dataclasses
 import io
@@ -23,7 +23,7 @@ MAX_MOVES = 2000
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
-class Experience:
+class ObservedMoves:
     """Moves of a dataset, in the goal's dimensions.
 
     Attributes:
@@ -49,7 +49,7 @@ class Experience:
         moves: Moves,
         objects: Objects,
         scale: tuple[float, ...] = (),
-    ) -> "Experience":
+    ) -> "ObservedMoves":
         """Return the experience of a dataset; of many moves, those of evenly spaced ones.
 
         Args:
@@ -96,7 +96,7 @@ class Experience:
         return file.getvalue()
 
     @classmethod
-    def load(cls, path: Path) -> "Experience":
+    def load(cls, path: Path) -> "ObservedMoves":
         """Read a file with the bytes of `to_bytes`.
 
         Raises:
