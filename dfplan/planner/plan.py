@@ -25,9 +25,9 @@ class Weights(NamedTuple):
         actions: Normalizer of actions.
         support: Data support in the goal's dimensions, or None.
         critic: Expected return of states and plans where the goal is reward, else None.
-        action_critic: Expected return after an action, or None.
+        action_critic: Expected return after an action for the ranker "action_value", or None.
         policy: Learned low-level policy, or None.
-        moves: Moves of the data, or None.
+        moves: Moves of the data for the planner "subgoals", or None.
     """
 
     params: PyTree

@@ -1,4 +1,4 @@
-"""NPZ files of what a run learns besides its checkpoints: critics, low-level policy, and moves.
+"""NPZ files of what a run learns besides its checkpoints: critics, low-level policy and moves.
 
 They lie next to the run's record, which holds their checksums, so that a replaced or damaged file
 is noticed.

@@ -2,9 +2,9 @@
 
 RUN/config.json    what was trained, on what data, with which settings: the record of `Run`
 RUN/value.npz      critic of the states' returns, if plans are conditioned on rewards
-RUN/action_value.npz  critic of actions, if they rank plans
+RUN/action_value.npz  critic of actions, if planner.ranker was "action_value"
 RUN/policy.npz     low-level policy, if training learned one
-RUN/moves.npz      moves of the data, if windows show single moves
+RUN/moves.npz      moves of the data, if data.single_moves was set
 RUN/checkpoints/   Orbax checkpoints
 RUN/metrics.jsonl, RUN/tensorboard/
 """
@@ -199,7 +199,7 @@ class Run:
         """Objects of the task.
 
         Raises:
-            UserError: If it has none, or they do not fit the layout.
+            UserError: If the task declares none, or they do not fit the layout.
         """
         return Objects(self.task.objects, self.layout.goal_dims)
 
