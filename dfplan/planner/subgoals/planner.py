@@ -11,6 +11,7 @@ import dataclasses
 import functools
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float, Key
 
@@ -23,6 +24,7 @@ from dfplan.planner.prefix import Prefix
 from dfplan.planner.subgoals.effects import RADIUS, Effects
 from dfplan.planner.subgoals.experience import Experience
 from dfplan.planner.subgoals.search import Subgoal, find_subgoals
+from dfplan.planner.subgoals.shown_cost import ShownCost
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.representation.objects import View
 from dfplan.types import Array, Cost, UserError
@@ -87,8 +89,14 @@ class SubgoalPlanner:
         never arrives, so that it is made from scratch.
 
         Raises:
-            UserError: If the weights hold no experience.
+            UserError: If the weights hold no experience, or the call is part of a larger compiled
+                program.
         """
+        if isinstance(history.frames, jax.core.Tracer):
+            raise UserError(
+                "planner.kind 'subgoals' searches in NumPy, outside of compiled programs; valid "
+                "there: diffusion"
+            )
         experience = weights.experience
         if experience is None:
             raise UserError(
@@ -98,11 +106,12 @@ class SubgoalPlanner:
         rest: dict[str, Any] = {"extra_cost": extra_cost, "denoising": denoising}
         if goal is None:
             return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
+        goal = np.asarray(goal, np.float32)
         frames = np.asarray(history.frames)
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)
         effects = effects_of(experience, RADIUS * self.config.goal.tolerance)
-        subgoals = self._subgoals(effects, frames, np.asarray(goal, np.float32), initial_plan)
+        subgoals = self._subgoals(effects, frames, goal, initial_plan)
         views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
         hidden = np.asarray(weights.states.mean)
 
@@ -110,6 +119,8 @@ class SubgoalPlanner:
             pairs = zip(views, np.asarray(states), strict=True)
             return np.stack([view.show(robot, hidden) for view, robot in pairs])
 
+        if extra_cost is not None:
+            rest["extra_cost"] = ShownCost.of(extra_cost, views, present, goal)
         target = present.copy()
         target[:, dims] = np.stack([subgoal.goal for subgoal in subgoals])
         shown = None
