@@ -83,9 +83,9 @@ def fit_run(
     if config.data.single_moves:
         assert isinstance(data, Trajectories)  # as moves are found in data in memory alone
         moves = run.find_moves(data)
-        run = dataclasses.replace(
-            run, experience=Experience.of(data, moves, run.objects, task.goal_scale)
-        )
+        experience = Experience.of(data, moves, run.objects, task.goal_scale)
+        experience.check_fits(data.layout.state_dim, data.layout.goal_dims)
+        run = dataclasses.replace(run, experience=experience)
     if not run.reward_conditioned:
         return run
     assert isinstance(data, Trajectories)  # as rewards are learned from data in memory alone
