@@ -11,8 +11,8 @@ import dataclasses
 import functools
 from typing import Any
 
-import jax
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Float, Key
 
 from dfplan.data.moves import AT_REST
@@ -92,7 +92,7 @@ class SubgoalPlanner:
             UserError: If the weights hold no experience, or the call is part of a larger compiled
                 program.
         """
-        if isinstance(history.frames, jax.core.Tracer):
+        if isinstance(history.frames, Tracer):
             raise UserError(
                 "planner.kind 'subgoals' searches in NumPy, outside of compiled programs; valid "
                 "there: diffusion"
@@ -106,12 +106,12 @@ class SubgoalPlanner:
         rest: dict[str, Any] = {"extra_cost": extra_cost, "denoising": denoising}
         if goal is None:
             return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
-        goal = np.asarray(goal, np.float32)
+        goals = np.asarray(goal, np.float32)
         frames = np.asarray(history.frames)
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)
         effects = effects_of(experience, RADIUS * self.config.goal.tolerance)
-        subgoals = self._subgoals(effects, frames, goal, initial_plan)
+        subgoals = self._subgoals(effects, frames, goals, initial_plan)
         views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
         hidden = np.asarray(weights.states.mean)
 
@@ -120,7 +120,7 @@ class SubgoalPlanner:
             return np.stack([view.show(robot, hidden) for view, robot in pairs])
 
         if extra_cost is not None:
-            rest["extra_cost"] = ShownCost.of(extra_cost, views, present, goal)
+            rest["extra_cost"] = ShownCost.of(extra_cost, views, present, goals)
         target = present.copy()
         target[:, dims] = np.stack([subgoal.goal for subgoal in subgoals])
         shown = None
