@@ -5,7 +5,7 @@ import numpy as np
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves, find_moves
 from dfplan.planner.subgoals.effects import Effects
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.representation.layout import Layout
 from dfplan.representation.objects import Objects
 
@@ -96,4 +96,4 @@ def moves_of(data: Trajectories, objects: Objects) -> Moves:
 
 
 def effects_of(data: Trajectories, objects: Objects) -> Effects:
-    return Effects(Experience.of(data, moves_of(data, objects), objects), RADIUS)
+    return Effects(ObservedMoves.of(data, moves_of(data, objects), objects), RADIUS)

@@ -18,7 +18,7 @@ class Args:
     pretrained planner.
 
     Attributes:
-        pretrained: List only the tasks that come with a pretrained planner.
+        pretrained: List only the tasks with a pretrained planner.
         json: Also write the tasks' full records (environment, dataset, settings) to this file.
     """
 

@@ -74,7 +74,7 @@ class ChunkProgram:
             return continue_plans(spec, start, length)
         with (
             jax.enable_x64(True),
-            jax.numpy_rank_promotion("allow"),  # as NumPy, whatever the user has set
+            jax.numpy_rank_promotion("allow"),  # as in NumPy, whatever the user has set
             jax.default_device(self._cpu),
         ):
             actions, states, is_finite = self._program(start, np.int32(length))

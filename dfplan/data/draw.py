@@ -181,9 +181,10 @@ def draw_gap(key: Array, config: DataConfig, batch: int) -> Int[Array, "B"]:
 
 
 def _goal_distance(key: Array, available: Int[Array, "B"], config: DataConfig) -> Int[Array, "B"]:
-    """Draw control steps d to the goal with weight exp(-decay * d / horizon), or to a move's end.
+    """Draw the number d of control steps to the goal with weight exp(-decay * d / horizon).
 
-    From 1 to min(available, horizon), where `available` steps are left in the episode.
+    From 1 to min(available, horizon), where `available` steps are left in the episode. The goal of
+    a single move is the largest of these.
     """
     horizon = (config.goal_horizon or config.tokens) * config.stride
     max_steps = jnp.minimum(available, horizon)

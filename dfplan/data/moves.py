@@ -1,10 +1,11 @@
-"""Moves: the stretches of a dataset in which a robot changes an object, or several at once.
+"""Moves: parts of an episode in which a robot changes an object, or several at once.
 
-Data of a robot that plays with objects are a sequence of moves. `find_moves` tells them apart by
-what changes. `isolate_moves` makes an episode of each: it begins where the move before ends, or
-some tokens earlier, ends some tokens after the objects have come to rest, so that plans let go of
-them, and shows the objects that change and no others. A network that is trained on these learns
-what a move does to one object, whatever the others are.
+The objects of a move begin to change together, and the move is over when all of them are at rest.
+Data of a robot that handles objects are a sequence of moves, which `find_moves` tells apart.
+`isolate_moves` makes an episode of each. That episode begins where the previous move is over, or
+some tokens earlier. It ends some tokens after the move, so that plans also let go of the object. It
+shows only the objects that the move changes, so that a network that is trained on it learns a move
+independently of where the other objects are.
 """
 
 import dataclasses
@@ -18,20 +19,20 @@ from dfplan.representation.objects import Objects
 from dfplan.types import UserError
 
 AT_REST = 0.25
-"""Largest distance that an object at rest covers in a token, in tolerances of a goal."""
+"""Largest distance that an object at rest covers within a token, in tolerances of the goal."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Moves:
-    """Moves in the order of the data.
+    """Rows of moves, in the order of the data.
 
     Attributes:
-        earliest: `[M]` row from which the last move before moved its objects, or first of the
-            episode.
-        begin: `[M]` row at which the last move before was over, or first of the episode.
-        first: `[M]` row from which the objects move.
+        earliest: `[M]` row from which the objects of the previous move changed, or the episode's
+            first row.
+        begin: `[M]` row at which the previous move was over, or the episode's first row.
+        first: `[M]` row from which the objects of the move change.
         end: `[M]` row at which they are at rest again.
-        last: `[M]` last row before the next move, or of the episode.
+        last: `[M]` row from which the objects of the next move change, or the episode's last row.
         changes: `[M, K]` whether the move changes each object.
     """
 
@@ -49,11 +50,12 @@ def find_moves(data: Trajectories, objects: Objects, tolerance: float, stride: i
     Args:
         data: Dataset.
         objects: Objects of the task.
-        tolerance: Tolerance of a goal: an object that ends nearer to where it began has not moved.
-        stride: Control steps of a token: an object that comes to rest for fewer is still moved.
+        tolerance: Tolerance of the goal. An object that ends within it of where it began is
+            unchanged.
+        stride: Control steps per token. A shorter rest does not end a move.
 
     Raises:
-        UserError: If nothing is ever moved.
+        UserError: If no object is ever moved.
     """
     values = data.state[:, list(objects.goal_dims)]
     rows: list[tuple[int, int, int, int, int]] = []
@@ -101,7 +103,7 @@ def _distances(offset: Float[np.ndarray, "*b G"], objects: Objects) -> Float[np.
 def _stretches(moving: Bool[np.ndarray, "L"], stride: int) -> list[tuple[int, int]]:
     """Return the first and last row of each stretch in which objects move.
 
-    Shorter pauses than a token do not end a stretch.
+    A pause that is shorter than a token does not end a stretch.
     """
     rows = np.flatnonzero(moving)
     if not len(rows):
@@ -121,17 +123,17 @@ def isolate_moves(
     lead: int,
     tail: int,
 ) -> Trajectories:
-    """Return a dataset with an episode per move; see the module.
+    """Return a dataset with one episode per move; see the module.
 
     Args:
         data: Dataset.
         moves: Its moves.
         objects: Objects of the task.
-        hidden: Values of the objects that an episode does not show.
-        stride: Control steps of a token.
-        lead: Tokens by which an episode begins before the last move is over. Then plans learn what
-            to do where the robot still holds another object, or believes so.
-        tail: Tokens by which an episode goes on after the objects have come to rest.
+        hidden: State that supplies the values of the objects that an episode does not show.
+        stride: Control steps per token.
+        lead: Tokens by which an episode begins before the previous move is over, at most as long as
+            that move. These tokens show the gripper while it still holds another object.
+        tail: Tokens by which an episode goes on after the move, at most up to the next move.
     """
     state_dim = data.state.shape[1]
     states = []

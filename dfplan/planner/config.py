@@ -22,15 +22,15 @@ class PlannerConfig:
 
     Attributes:
         kind: Planning algorithm, from `dfplan.planner.registry.PLANNERS`: "diffusion", "subgoals",
-            which makes one move of the data after the other toward a goal for several objects
-            (needs `data.single_moves`), or one that another package registers.
+            which searches for a sequence of single moves to a goal for several objects (needs
+            `data.single_moves`), or one that another package registers.
         horizon: Future tokens per plan, P; 0 for the same number as in training.
         candidates: Candidate plans per call, N; the best one is followed.
         ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD
-            penalty), "value" (highest expected return of the plan), "action_value" (highest
-            expected return after the first action toward the plan; settings: `action_value`),
-            "auto" (value where the goal is reward, else arrival), or one that another package
-            registers.
+            penalty; with "arrival:hold=false", plans go on after their arrival), "value" (highest
+            expected return of the plan), "action_value" (highest expected return after the first
+            action toward the plan; settings: `action_value`), "auto" ("value" where the goal is
+            reward, else "arrival"), or one that another package registers.
         replan_every: Control steps between plans (the execution horizon).
         ood_penalty: Out-of-distribution penalty, in control steps per step that a candidate spends
             off the data support in the goal's dimensions; 0 turns it off. Ignored where the goal

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
 from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
@@ -25,9 +25,9 @@ class Weights(NamedTuple):
         actions: Normalizer of actions.
         support: Data support in the goal's dimensions, or None.
         critic: Expected return of states and plans where the goal is reward, else None.
-        action_critic: Expected return after an action, or None.
+        action_critic: Expected return after an action for the ranker "action_value", or None.
         policy: Learned low-level policy, or None.
-        experience: Moves of the data, or None.
+        moves: Moves of the data for the planner "subgoals", or None.
     """
 
     params: PyTree
@@ -37,7 +37,7 @@ class Weights(NamedTuple):
     critic: Critic | None = None
     action_critic: ActionCritic | None = None
     policy: Policy | None = None
-    experience: Experience | None = None
+    moves: ObservedMoves | None = None
 
 
 class History(NamedTuple):

@@ -25,8 +25,8 @@ class PolicyConfig:
         timed: Whether the control steps left until a target is due are an input, so that the policy
             keeps the plan's clock; otherwise it reaches each target as soon as it can.
         sharpness: Exponent of an action's weight per standard deviation of its advantage; 0 clones
-            the data's behavior. Large values suit robots whose value is easy to learn. Advantages
-            are those in reward where the goal is reward, else the time saved.
+            the data's behavior. Large values suit robots whose value is easy to learn. The
+            advantage is in reward where the goal is reward, and otherwise the time saved.
         expectile: Expectile of the negative duration that the value predicts, in [0.5, 1): 0.5 for
             the mean over the data, more to weight faster episodes.
         width: Width of the two hidden layers.

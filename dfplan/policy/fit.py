@@ -182,7 +182,7 @@ def _loss(
 
 
 def _advantage(batch: Transitions, saved: Float[Array, "B"]) -> Float[Array, "B"]:
-    """Return the advantage of actions: their reward's, as a normal score, or else the time saved.
+    """Return the advantage of actions: in reward, as a normal score, or else the time saved.
 
     Args:
         batch: Transitions.
@@ -194,7 +194,7 @@ def _advantage(batch: Transitions, saved: Float[Array, "B"]) -> Float[Array, "B"
 
 
 def _weights(advantage: Float[Array, "B"], sharpness: float) -> Float[Array, "B"]:
-    """Return the weights of actions, with a mean of 1."""
+    """Return the weights of actions by their advantage, with a mean of 1."""
     advantage = (advantage - advantage.mean()) / (advantage.std() + MIN_SPREAD)
     weight = jnp.minimum(jnp.exp(sharpness * advantage), MAX_WEIGHT)
     return weight / weight.mean()

@@ -21,8 +21,8 @@ class Transitions(NamedTuple):
         next_state: `[B, S]`, one control step after `state`.
         target: `[B, G]`, a later state in the target dimensions.
         steps: `[B]` int32, control steps from `state` to the target, at least 1.
-        quantile: `[B]`, quantile of the return or of the action's advantage; None unless the data
-            hold it.
+        quantile: `[B]`, quantile of the return or of the action's advantage; None where the goal is
+            not reward.
     """
 
     state: Float[Array, "B S"]

@@ -46,11 +46,13 @@ class DataConfig:
             settings `goal_decay`, `goal_horizon` and `start_fraction` then have no effect.
         split_at_chance: Whether episodes are split where a step's outcome was random, so that plans
             do not rely on lucky outcomes; see `dfplan.data.chance`. Needs goals that are states.
-        single_moves: Whether windows show single moves of the task's objects, without those that a
-            move leaves where they are, for the planner "subgoals"; see `dfplan.data.moves`. The
-            settings `goal_decay` and `goal_horizon` then have no effect.
-        move_lead: Tokens by which the window of a move may begin before the last move is over.
-        move_tail: Tokens by which it goes on after the move, so that plans let go of an object.
+        single_moves: Whether each window shows a single move and only the objects that it changes,
+            for the planner "subgoals". A move is a part of an episode in which objects change until
+            all are at rest again; see `dfplan.data.moves`. Needs a task that declares its objects.
+            The goal is the end of the move, so `goal_decay` has no effect.
+        move_lead: Tokens by which windows may begin before the previous move is over.
+        move_tail: Tokens by which windows may end after the move, so that plans also let go of the
+            object.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.
@@ -105,8 +107,9 @@ class DataConfig:
             )
         if self.single_moves and (self.stitch or self.actions or self.goal != "state"):
             raise UserError(
-                "data.single_moves needs goals that are states, and tokens without actions; valid "
-                "with it: data.goal state, data.actions false, data.stitch false"
+                "data.single_moves needs goals that are states, tokens without actions and windows "
+                "within an episode; valid with it: data.goal state, data.actions false, "
+                "data.stitch false"
             )
         for name in ("plan_dims", "rest_dims"):
             set_tuple(self, name)

@@ -104,7 +104,7 @@ def begin_run(
 
 
 def _describe_learned(config: Config) -> str:
-    """Return what is learned before the first training step, with its optimizer steps."""
+    """Name what is learned before the first training step, with its optimizer steps."""
     learned = []
     if learns_action_critic(config):
         learned.append(f"the action values: {config.action_value.steps:,} steps")

@@ -8,7 +8,7 @@ import numpy as np
 
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.nets.mlp import mlp_shapes
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
 from dfplan.policy.config import MAX_HORIZON
 from dfplan.policy.policy import Policy
@@ -31,7 +31,7 @@ class Fitted(Protocol):
     critic: Critic | None
     action_critic: ActionCritic | None
     policy: Policy | None
-    experience: Experience | None
+    moves: ObservedMoves | None
 
 
 def check_fitted(run: Any) -> None:
@@ -58,9 +58,9 @@ def check_fitted(run: Any) -> None:
     if run.action_critic is not None:
         with _naming("action_value.npz"):
             run.action_critic.check_fits(states, run.layout.action_dim)
-    if run.experience is not None:
+    if run.moves is not None:
         with _naming("moves.npz"):
-            run.experience.check_fits(states, run.layout.goal_dims)
+            run.moves.check_fits(states, run.layout.goal_dims)
 
 
 @contextlib.contextmanager

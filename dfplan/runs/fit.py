@@ -12,7 +12,7 @@ from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.training_data import TrainingData
 from dfplan.data.windows import TrainingArrays, fit_normalizers
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
 from dfplan.policy.fit import Progress, fit_policy
 from dfplan.representation.layout import Layout
@@ -33,7 +33,7 @@ TOLERANCE = 0.05
 """Tolerance that replaces a larger one, relative to the spread of the data's goals."""
 
 FitProgress = Callable[[str, int, int], None]
-"""Function that is called with what is being learned, the optimizer steps taken and all of them."""
+"""Function of the name of what is learned, the optimizer steps taken, and their total number."""
 
 
 def fit_run(
@@ -81,14 +81,14 @@ def fit_run(
         dynamics=_fit_dynamics(data, states, actions),
     )
     if config.data.single_moves:
-        assert isinstance(data, Trajectories)  # as moves are found in data in memory alone
+        assert isinstance(data, Trajectories)  # moves are only found in data in memory
         moves = run.find_moves(data)
-        experience = Experience.of(data, moves, run.objects, task.goal_scale)
-        experience.check_fits(data.layout.state_dim, data.layout.goal_dims)
-        run = dataclasses.replace(run, experience=experience)
+        observed = ObservedMoves.of(data, moves, run.objects, task.goal_scale)
+        observed.check_fits(data.layout.state_dim, data.layout.goal_dims)
+        run = dataclasses.replace(run, moves=observed)
     if not run.reward_conditioned:
         return run
-    assert isinstance(data, Trajectories)  # as rewards are learned from data in memory alone
+    assert isinstance(data, Trajectories)  # rewards are only learned from data in memory
     critic = learn_critic(
         data, states, config.value, stride=config.data.stride, seed=config.training.seed
     )
@@ -103,7 +103,7 @@ def learn_before_training(
 ) -> tuple[Run, TrainingArrays]:
     """Return a run with the action critic and the low-level policy that its planner needs.
 
-    The action critic changes the training's arrays, which are returned too.
+    The action critic changes the training arrays, so they are returned too.
 
     Args:
         run: Run of `fit_run`.
@@ -120,7 +120,7 @@ def learn_before_training(
 
     if learns_action_critic(run.config):
         steps = run.config.action_value.steps
-        assert isinstance(data, Trajectories)  # as rewards are learned from data in memory alone
+        assert isinstance(data, Trajectories)  # rewards are only learned from data in memory
         run = _learn_action_critic(run, data, report("action values", steps))
         training_arrays = run.training_arrays(data)
     run = learn_policy(run, training_arrays, report("low-level policy", run.config.policy.steps))

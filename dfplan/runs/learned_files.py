@@ -1,4 +1,4 @@
-"""NPZ files of what a run learns besides its checkpoints: critics, low-level policy, and moves.
+"""NPZ files of what a run learns besides its checkpoints: critics, low-level policy and moves.
 
 They lie next to the run's record, which holds their checksums, so that a replaced or damaged file
 is noticed.
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.policy.policy import Policy
 from dfplan.types import UserError
 from dfplan.util import files
@@ -21,7 +21,7 @@ KINDS = {
     "value": ("critic", Critic),
     "action_value": ("action_critic", ActionCritic),
     "policy": ("policy", Policy),
-    "moves": ("experience", Experience),
+    "moves": ("moves", ObservedMoves),
 }
 """Attribute of the run and class of its value, by entry of the record and name of the file."""
 

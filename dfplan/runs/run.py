@@ -2,9 +2,9 @@
 
 RUN/config.json    what was trained, on what data, with which settings: the record of `Run`
 RUN/value.npz      critic of the states' returns, if plans are conditioned on rewards
-RUN/action_value.npz  critic of actions, if they rank plans
+RUN/action_value.npz  critic of actions, if planner.ranker was "action_value"
 RUN/policy.npz     low-level policy, if training learned one
-RUN/moves.npz      moves of the data, if windows show single moves
+RUN/moves.npz      moves of the data, if data.single_moves was set
 RUN/checkpoints/   Orbax checkpoints
 RUN/metrics.jsonl, RUN/tensorboard/
 """
@@ -35,7 +35,7 @@ from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner, check_planner
 from dfplan.planner.registry import PLANNERS
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
 from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
@@ -82,7 +82,7 @@ class Run:
             `action_value.npz`; None unless `planner.ranker` was "action_value" in training.
         policy: Low-level policy learned from the dataset, stored in `policy.npz`; None unless
             `planner.low_level_controller` was "policy" in training.
-        experience: Moves of the dataset, stored in `moves.npz`; None unless `data.single_moves`.
+        moves: Moves of the dataset, stored in `moves.npz`; None unless `data.single_moves`.
     """
 
     task: Task
@@ -99,7 +99,7 @@ class Run:
     critic: Critic | None = None
     action_critic: ActionCritic | None = None
     policy: Policy | None = None
-    experience: Experience | None = None
+    moves: ObservedMoves | None = None
 
     @property
     def reward_conditioned(self) -> bool:
@@ -199,7 +199,7 @@ class Run:
         """Objects of the task.
 
         Raises:
-            UserError: If it has none, or they do not fit the layout.
+            UserError: If the task declares none, or they do not fit the layout.
         """
         return Objects(self.task.objects, self.layout.goal_dims)
 
@@ -377,7 +377,7 @@ def load_weights(run: Run, directory: Path | str) -> Weights:
         critic=run.critic,
         action_critic=run.action_critic,
         policy=run.policy,
-        experience=run.experience,
+        moves=run.moves,
     )
 
 

@@ -56,8 +56,7 @@ def train(
         stop_step: Step to stop at; the run can be resumed later.
         report: Function that is called with the step and its metrics whenever they are logged.
         fit_progress: Function that is called while a low-level policy or an action critic is
-            learned, with its name, its optimizer steps taken so far, and all of them. If training
-            learns these, it does so before the first training step.
+            learned, before the first training step; see `dfplan.runs.fit.FitProgress`.
         announce: Function that is called with a line about where the data are read from, one when a
             low-level policy or an action critic is learned first, and one about the mesh, if there
             are several devices.

@@ -7,7 +7,7 @@ is set. The published numbers are means over 50 episodes per task, so 250 in all
 
 The environments draw from NumPy's global generator: the noise of starts and goals at the reset, and
 the exits of teleporters at any step. Resets also take random actions from the environment's action
-space, of which the manipulation suite makes a new one, without a seed, at every access.
+space. The manipulation suite makes a new space, without a seed, at every access.
 
 Deviation: OGBench seeds nothing per episode. Here each episode has a seed of its own, so that it
 can be repeated alone; it also seeds the global generator.

@@ -38,10 +38,10 @@ class Task:
         checkpoint: "package:folder" of the pretrained run that ships with the task; empty without
             one.
         goal_dims: State dimensions that a goal fixes, for observations without a goal Dict.
-        goal_scale: Factors that make distances in the goal's dimensions comparable, where their
-            tolerances differ; empty for ones.
+        goal_scale: Factors of the goal's dimensions that make their distances comparable in the
+            search of the planner "subgoals"; empty for ones.
         objects: State dimensions of each object that the robot moves, in groups of objects that are
-            alike; see `dfplan.representation.objects.Objects`. Empty if there are none.
+            alike, for `data.single_moves`; see `dfplan.representation.objects.Objects`.
         positions: State dimensions of the world coordinates x, y and optionally z, in meters, for
             videos; empty if the state has none.
         score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.

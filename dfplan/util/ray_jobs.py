@@ -40,8 +40,8 @@ OWN_VARIABLES = (
     "DFPLAN_NO_COMPILATION_CACHE",
 )
 PREFIXES = ("JAX_", "XLA_")
-"""Environment variables that workers get from this process, by name and by beginning. Everyone who
-can reach the cluster can read them, so none may hold a secret."""
+"""Environment variables that workers get from this process, by name and by prefix. Everyone who can
+reach the cluster can read them, so none may hold a secret."""
 LAUNCHERS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
 """Variables that are emptied, as jobs are no processes of one training.
 

@@ -10,11 +10,11 @@ class ActionValueConfig:
     """Settings of the action critic, learned if `planner.ranker` is "action_value".
 
     Attributes:
-        members: Networks of the action value, at least 2; targets use the value on which they agree
-            least favorably, the mean minus one standard deviation (with two, the lower one).
-        expectile: Expectile of the action values of the data that the value of a state predicts, in
-            [0.5, 1): 0.5 for the mean behavior, more for the better actions of the data (Kostrikov
-            et al. 2021, arXiv 2110.06169).
+        members: Networks of the action value, at least 2. Targets use their mean minus one standard
+            deviation, which is the lower value of two networks.
+        expectile: Expectile in [0.5, 1) of the data's action values in a state, which the value of
+            the state predicts: 0.5 for the mean behavior, more for the better actions of the data
+            (Kostrikov et al. 2021, arXiv 2110.06169).
         width: Width of each network's two hidden layers.
         steps: Optimizer steps.
         batch_size: Transitions per step.

@@ -1,8 +1,8 @@
 """Fit the action critic to a dataset by implicit Q-learning (Kostrikov et al. 2021, 2110.06169).
 
-The value of an action is the reward of one step plus the discounted value of the state that
-followed; that of a state is an expectile of the values of the data's actions in it. No action that
-the data lack is ever evaluated, so that errors about such actions cannot spread.
+The value of an action is the reward of one step plus the discounted value of the next state. The
+value of a state is an expectile of the values of the data's actions in it. No action that the data
+lack is ever evaluated, so that errors about such actions cannot spread.
 """
 
 import functools
@@ -29,9 +29,9 @@ from dfplan.value.action_critic import (
 from dfplan.value.returns import compute_returns
 
 AVERAGING = 0.995
-"""Decay of the averaged networks, which are returned; the state value learns from theirs."""
+"""Decay of the averaged networks, which are returned and give the targets of the state value."""
 PESSIMISM = 1.0
-"""Standard deviations over the networks by which the targets of the state value are lower."""
+"""Standard deviations over the networks that are subtracted in the targets of the state value."""
 MIN_SCALE = 1e-6
 """Least standard deviation of returns."""
 REPORTS = 20
@@ -47,8 +47,8 @@ class Steps(NamedTuple):
         state: `[N, S]`.
         action: `[N, A]`.
         next_state: `[N, S]`.
-        target: `[N]`, the reward plus the discounted mean return unless the episode terminates,
-            as the distance from the mean return in units of the standard deviation.
+        target: `[N]`, the reward plus, unless the episode terminates, the discounted mean return;
+            as the offset from the mean return, in units of the returns' standard deviation.
         discount: `[N]`, discount of the next state's value; 0 if the episode terminates.
     """
 

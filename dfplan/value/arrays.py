@@ -1,4 +1,4 @@
-"""Files of critics: named arrays, among them the parameters of several networks."""
+"""Files of critics, which hold named arrays, such as the parameters of their networks."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -67,7 +67,7 @@ def check_arrays(critic: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Check that the arrays of a critic have their shapes and finite numbers.
 
     Args:
-        critic: Critic; all fields but `nets` are numbers.
+        critic: Critic; all fields except `nets` are numbers.
         shapes: Shapes of the networks' parameters by name.
 
     Raises:
@@ -78,7 +78,7 @@ def check_arrays(critic: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
     expected |= {PREFIX + name: shape for name, shape in shapes.items()}
     if not critic.nets or arrays.keys() != expected.keys():
         names = sorted(arrays.keys() ^ expected.keys()) or ["nets"]
-        raise UserError(f"the critic lacks or must not have {listed(names)}")
+        raise UserError(f"the critic lacks these arrays or must not have them: {listed(names)}")
     for name, shape in expected.items():
         array = arrays[name]
         if array.shape != shape or array.dtype != np.float32:

@@ -50,7 +50,7 @@ def return_quantiles(
 def advantage_quantiles(
     data: Trajectories, states: Normalizer, actions: Normalizer, critic: ActionCritic
 ) -> Float[np.ndarray, "N"]:
-    """Return the quantile of each row's advantage among those of all actions, 0 to 1.
+    """Return the quantile of each row's advantage among those of all actions, in [0, 1].
 
     Equal advantages share the middle of their quantiles. The last row of an episode has no action,
     and gets 0.5.

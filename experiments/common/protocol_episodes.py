@@ -1,4 +1,4 @@
-"""Episodes of a task by its evaluation protocol: played, scored, and their first plans timed."""
+"""Play, score and time the episodes of a task by its evaluation protocol."""
 
 import functools
 from collections.abc import Callable
@@ -31,8 +31,8 @@ def evaluate(study: TaskStudy, evaluate_run: Callable[..., dict[str, Any]]) -> N
 
     Args:
         study: The study.
-        evaluate_run: Function of a trained run, its task and the episode seeds that returns what
-            to store.
+        evaluate_run: Function of a trained run, its task and the episode seeds that returns the
+            contents of the result file.
     """
     for name, seed in study.cases():
         task = study.task(name)
@@ -69,7 +69,7 @@ def play(agent: Agent, task: Task, seeds: range, num_envs: int = NUM_ENVS) -> Ep
 
 
 def score(episodes: Episodes, task: Task) -> dict[str, Any]:
-    """Return the scores for each start and goal pair of a task and overall, and of each episode."""
+    """Return the scores of each start and goal pair of a task, of all, and of each episode."""
     values = measure(episodes, task.score)
     return {
         "episodes": len(episodes.seeds),
@@ -79,7 +79,7 @@ def score(episodes: Episodes, task: Task) -> dict[str, Any]:
 
 
 def starts(agent: Agent, task: Task, seeds: range) -> tuple[list[Any], np.ndarray]:
-    """Return the first observations and the goals `[E, G]` of episodes, each of the next pair."""
+    """Return the first observations and the goals `[E, G]` of episodes, with pairs in turn."""
     protocol = PROTOCOLS.make(task.protocol)
     env = wrap_env(protocol, make_env(task.env, task.env_kwargs))
     observations = []
@@ -106,7 +106,7 @@ def time_plans(study: TaskStudy) -> None:
 
 
 def _time_run(trained: Trained, task: Task) -> dict[str, Any]:
-    """Return the planning times of the first plans of episodes, which are the longest plans."""
+    """Return the planning times of the first plan of each episode, the longest one."""
     agent = trained.agent()
     observations, goals = starts(agent, task, LATENCY)
     return {"plan_ms": plan_latency(agent, observations, len(LATENCY), goals=goals)}

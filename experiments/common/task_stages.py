@@ -1,4 +1,4 @@
-"""Stages of a study of several tasks: its command line, its data and its trainings."""
+"""Stages of a study of several tasks: command line, data collection and training."""
 
 import argparse
 import dataclasses
@@ -72,8 +72,8 @@ def collect(study: TaskStudy, steps: Mapping[str, int] | None = None) -> None:
 
     Args:
         study: The study.
-        steps: Control steps of each dataset, by the task's short name; the task's own number where
-            there is none.
+        steps: Control steps of each dataset, by the task's short name; other tasks keep their own
+            number.
 
     Raises:
         SystemExit: If the command fails, with its exit code.

@@ -24,8 +24,8 @@ class TaskStudy:
         results: Folder of the measurements, one JSON file each.
         evaluation: Episode seeds.
         tuning: First of the episode seeds that settings were chosen on.
-        prefix: What the tasks' names begin with besides, such as "ogbench-".
-        starts: Number of a task's start and goal pairs, which are evaluated in turn.
+        prefix: Prefix that turns a short name into the task's name, such as "ogbench-".
+        starts: Number of start and goal pairs of a task, which are evaluated in turn.
         seeds: Training seeds.
     """
 
@@ -67,7 +67,7 @@ class TaskStudy:
         Args:
             name: Short name of the task.
             seed: Training seed.
-            kind: What was measured, or the method, such as "latency"; empty for the evaluation.
+            kind: Method or kind of measurement, such as "latency"; empty for the evaluation.
         """
         return self.results / kind / f"{name}-{seed}.json"
 
@@ -75,7 +75,7 @@ class TaskStudy:
         """Return a trained run with the planner settings of its task's current preset.
 
         Raises:
-            UserError: If it was trained with other settings than those of the preset.
+            UserError: If it was trained with settings other than those of the preset.
         """
         preset = self.task(name).preset
         planner = {k.removeprefix(PLANNER): v for k, v in preset.items() if k.startswith(PLANNER)}

@@ -63,7 +63,7 @@ class Trained:
         }
 
     def _hash_weights(self) -> str:
-        """Return a hash of the newest checkpoint, and of the critic and the policy if any."""
+        """Return a hash of the newest checkpoint and of everything else that the run learned."""
         contents = checkpoints(self.directory) / str(latest_step(self.directory)) / "contents.json"
         digest = hashlib.sha256(contents.read_bytes())
         for path in sorted(self.directory.glob("*.npz")):

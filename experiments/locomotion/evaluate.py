@@ -1,4 +1,4 @@
-"""Evaluate planners, clones and peers."""
+"""Evaluate planners, behavior cloning and peers."""
 
 import functools
 import itertools

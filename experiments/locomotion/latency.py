@@ -1,4 +1,4 @@
-"""Return against latency: the planner with fewer or more candidates, on one robot."""
+"""Return against latency: the planner with several numbers of candidates, for one robot."""
 
 import functools
 from collections.abc import Sequence

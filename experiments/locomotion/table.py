@@ -13,7 +13,7 @@ from experiments.locomotion.study import HERE, METHODS
 
 
 def write_table(study: TaskStudy) -> None:
-    """Write the tables of what is measured so far, and print them."""
+    """Write the tables of all measurements so far, and print them."""
     sections = {"table": render(study), "latency": latency.render(study)}
     fill_readme(study.pages, HERE / "README.md", sections)
     for text in sections.values():

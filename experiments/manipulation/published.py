@@ -11,7 +11,7 @@ RESULTS = {
     "puzzle-3x3-play": (2, 6, 95, 1, 3, 12),
     "puzzle-4x4-play": (0, 13, 26, 0, 0, 7),
 }
-"""Of these methods, by the task's name without "ogbench-"; trained on a million steps or more."""
+"""Results of these methods by short task name; trained on a million control steps or more."""
 BASELINES: dict[str, dict[str, float]] = {
     method: {name: results[k] for name, results in RESULTS.items()}
     for k, method in enumerate(METHODS)

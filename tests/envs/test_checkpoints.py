@@ -30,7 +30,7 @@ def test_every_named_maze_of_d4rl_has_a_pretrained_planner():
 def test_checkpoint_is_readable_without_its_environment(name):
     _, directory, _ = resolve_run(name)
     run = Run.load(directory)
-    assert (run.experience is not None) == run.config.data.single_moves
+    assert (run.moves is not None) == run.config.data.single_moves
     assert (run.critic is not None) == run.reward_conditioned
 
 

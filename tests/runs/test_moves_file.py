@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.runs.fit import fit_run
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
@@ -26,16 +26,16 @@ def run(tiny_config, tiny_data):
     return fit(tiny_config, tiny_data)
 
 
-def experience_of(run: Run) -> Experience:
-    assert run.experience is not None
-    return run.experience
+def moves_of(run: Run) -> ObservedMoves:
+    assert run.moves is not None
+    return run.moves
 
 
 def test_a_run_saves_its_moves(run, tmp_path):
     run.save(tmp_path)
-    loaded = Run.load(tmp_path).experience
+    loaded = Run.load(tmp_path).moves
     assert loaded is not None and loaded.objects == run.objects
-    np.testing.assert_array_equal(loaded.during, experience_of(run).during)
+    np.testing.assert_array_equal(loaded.during, moves_of(run).during)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"damaged"])
@@ -63,8 +63,8 @@ def test_a_damaged_file_is_named_first(run, tmp_path, content):
     ],
 )
 def test_moves_that_do_not_fit_are_refused(run, tmp_path, change, names):
-    other = dataclasses.replace(experience_of(run), **change)
-    dataclasses.replace(run, experience=other).save(tmp_path)
+    other = dataclasses.replace(moves_of(run), **change)
+    dataclasses.replace(run, moves=other).save(tmp_path)
     with pytest.raises(UserError, match=rf"moves\.npz: .*{names}"):
         Run.load(tmp_path)
 

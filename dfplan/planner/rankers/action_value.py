@@ -1,4 +1,4 @@
-"""ActionValueRanker: the candidate toward which the best action leads wins."""
+"""ActionValueRanker: prefers the candidate whose first action has the highest value."""
 
 import dataclasses
 
@@ -17,10 +17,10 @@ from dfplan.util.registry import parse_spec
 class ActionValueRanker:
     """Ranks candidates by the value of the action that the robot would take toward each of them.
 
-    That action is the low-level policy's, toward the candidate's first future token. Both it and
-    the present state are of a kind that the data hold, while a critic of whole plans has to judge
-    sampled states. Choosing among actions of the data's behavior by their value is the policy of
-    IDQL (Hansen-Estruch et al. 2023, arXiv 2304.10573).
+    That action is the low-level policy's, toward the candidate's first future token. The critic
+    judges it in the observed state, while a critic of whole plans has to judge sampled states. To
+    sample actions as in the data and choose one by its value is the policy of IDQL
+    (Hansen-Estruch et al. 2023, arXiv 2304.10573).
 
     Attributes:
         layout: Token layout.
@@ -42,7 +42,7 @@ class ActionValueRanker:
         controller = parse_spec(self.config.low_level_controller)[0]
         if controller != "policy":
             raise UserError(
-                "planner.ranker 'action_value' values the actions of a low-level policy, and "
+                "planner.ranker 'action_value' evaluates the actions of a low-level policy, and "
                 f"planner.low_level_controller is {controller!r}; valid with it: policy"
             )
 
@@ -56,7 +56,7 @@ class ActionValueRanker:
         goal: Float[Array, "B G"] | None,
         weights: Weights,
     ) -> Ranking:
-        """Return the candidates' costs, the negative values of their actions; see `Ranker`.
+        """Return the candidates' costs, the negated values of their first actions; see `Ranker`.
 
         Raises:
             UserError: If the run has no action critic or no policy.

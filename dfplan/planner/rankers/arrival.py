@@ -19,8 +19,8 @@ class ArrivalRanker:
     Attributes:
         layout: Token layout.
         config: Planner settings.
-        hold: Whether candidates rest from the arrival of the best one on, so that sampling can end
-            there; otherwise they go on as they were sampled, such as by letting go of an object.
+        hold: Whether candidates stay at the goal after they arrive, so that sampling can end once
+            the best one has; otherwise they go on as sampled, for instance to let go of an object.
 
     Raises:
         UserError: If the run's goal is reward.

@@ -1,1 +1,1 @@
-"""Subgoals: a search over what the data's moves do, and a planner that makes one at a time."""
+"""Subgoals: a search over the effects of single moves, and a planner that makes them in turn."""

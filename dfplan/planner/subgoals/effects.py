@@ -1,10 +1,10 @@
-"""Effects: which moves are possible, as far as the data tell, and where they lead.
+"""Effects: which moves are possible, and where they lead, learned from the moves of the data.
 
-A move counts as possible if the data have made one like it: with its objects, and each of the
-others, at about the same values before the move, and again after it. Objects that are alike may be
-anywhere, so that among them the offset to the nearest one counts: cubes are put neither where
-another one is nor into the air. An object that has not come to rest, such as a cube in the gripper,
-has to be moved before any other.
+A move counts as possible if the data hold a similar one: the objects that it changes had about the
+same values, before and after, and so had each of the other objects, one at a time. Objects that are
+alike are compared by the offset to the nearest one instead of by their values, since they may be
+anywhere. So no cube is put where another one is, or into the air. An object that has not come to
+rest, such as a cube in the gripper, has to be moved before any other.
 """
 
 import dataclasses
@@ -14,25 +14,25 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.representation.objects import Objects
 
 RADIUS = 1.25
-"""Distance up to which values count as the same, in tolerances of the goal."""
+"""`Effects.radius` in tolerances of the goal."""
 CONTEXT = 0.5
-"""Weight of distances between other objects, whose exact place seldom matters."""
+"""Weight of aspects with an object that stays where it is, since its exact place seldom matters."""
 TOUCH = 2.0
-"""Weight of the offset to the nearest object, as objects that are alike may touch each other."""
+"""Weight of the offset to the nearest object; above 1, as objects that touch are close."""
 NEAR = 4.0
-"""Largest offset to another object that matters, in radii."""
+"""Largest offset to another object that matters, as a multiple of `Effects.radius`."""
 LEVELS = 4
-"""Number of bins, a radius wide, up to which a dimension has levels, such as heights of a stack."""
+"""Largest number of levels of a dimension, such as heights in a stack, in bins a radius wide."""
 RARE = 0.02
-"""Share of moves below which a change counts as an accident."""
+"""Share of moves below which a combination of changed objects counts as an accident."""
 SIMILAR = 10
-"""Largest number of similar moves whose outcomes are compared."""
+"""Largest number of similar moves whose outcomes are tried."""
 LANDMARKS = 12
-"""Largest number of an object's places in the data where the search may put it."""
+"""Largest number of landmarks, places in the data where the search may put an object aside."""
 
 Values = Sequence[Float[np.ndarray, "*b D"]]
 """Goal dimensions of each object."""
@@ -45,11 +45,11 @@ class Kind:
     """Moves that change the same objects, or objects that are alike.
 
     Attributes:
-        before: Features of the states before the end of the moves, by name.
-        after: Features of the states after the moves, by name.
+        before: Features of the states before the end of each move, by aspect.
+        after: Features of the states after each move, by aspect; see `Effects.aspects`.
         first: `[N, D]` values of the objects before each move.
         last: `[N, D]` values of the objects after each move.
-        landmarks: `[L, D]` some of these, far from each other.
+        landmarks: `[L, D]` frequent ones of these, far from each other.
     """
 
     before: Mapping[str, Float[np.ndarray, "_ F"]]
@@ -64,25 +64,25 @@ class Effects:
     """Effects of the moves of a dataset.
 
     Attributes:
-        experience: The moves.
-        radius: Distance up to which values count as the same.
+        moves: Moves of the dataset.
+        radius: Distance up to which values count as equal, in the units of `split`.
     """
 
-    experience: Experience
+    moves: ObservedMoves
     radius: float
 
     @functools.cached_property
     def objects(self) -> Objects:
         """Objects of the task."""
-        return self.experience.objects
+        return self.moves.objects
 
     def split(self, states: Float[np.ndarray, "*b G"]) -> list[Float[np.ndarray, "*b D"]]:
-        """Return the values of each object, in units in which distances compare."""
+        """Return the values of each object, scaled so that distances are comparable."""
         scaled = states * self._scale
         return [scaled[..., list(places)] for places in self.objects.places]
 
     def join(self, values: Values) -> Float[np.ndarray, "G"]:
-        """Return the goal's dimensions of the values of all objects."""
+        """Return the goal's dimensions from the values of all objects; the inverse of `split`."""
         goal = np.zeros(len(self._scale), np.float32)
         for places, value in zip(self.objects.places, values, strict=True):
             goal[list(places)] = value
@@ -90,12 +90,12 @@ class Effects:
 
     @functools.cached_property
     def _scale(self) -> Float[np.ndarray, "G"]:
-        return np.asarray(self.experience.scale, np.float32)
+        return np.asarray(self.moves.scale, np.float32)
 
     @functools.cached_property
     def kinds(self) -> dict[Change, Kind]:
         """The kinds of moves, by what they change."""
-        patterns, count = np.unique(self.experience.changes, axis=0, return_counts=True)
+        patterns, count = np.unique(self.moves.changes, axis=0, return_counts=True)
         common = patterns[count >= RARE * count.sum()]
         changes = [tuple(np.flatnonzero(pattern).tolist()) for pattern in common]
         kinds: dict[Change, Kind] = {}
@@ -117,8 +117,8 @@ class Effects:
         last = []
         for change in changes:
             rows = self._rows(change)
-            during = np.asarray(self.experience.during)[rows]
-            final = np.asarray(self.experience.after)[rows]
+            during = np.asarray(self.moves.during)[rows]
+            final = np.asarray(self.moves.after)[rows]
             before.append(self._all_features(during.reshape(-1, final.shape[1]), change))
             after.append(self._all_features(final, change))
             first.append(_own(self.split(during[:, 0]), change))
@@ -143,12 +143,15 @@ class Effects:
 
     def _rows(self, change: Change) -> np.ndarray:
         """Return which moves change these objects and no others."""
-        pattern = np.zeros(self.experience.changes.shape[1], bool)
+        pattern = np.zeros(self.moves.changes.shape[1], bool)
         pattern[list(change)] = True
-        return (np.asarray(self.experience.changes) == pattern).all(axis=1)
+        return (np.asarray(self.moves.changes) == pattern).all(axis=1)
 
     def aspects(self, change: Change) -> dict[str, tuple[int, ...]]:
-        """Return what has to be known of the states before and after a move, by name.
+        """Return the aspects by which the states before and after a move are compared, by name.
+
+        Aspects are the objects that the move changes, each object that it leaves where it is
+        together with these, and the nearest object that is alike.
 
         Args:
             change: Objects that the move changes.
@@ -166,7 +169,7 @@ class Effects:
         return aspects
 
     def features(self, aspect: str, values: Values, change: Change) -> Float[np.ndarray, "*b F"]:
-        """Return the numbers by which states are compared, of one of the aspects of a move.
+        """Return the numbers by which states are compared in one aspect of a move.
 
         Args:
             aspect: Name of the aspect.
@@ -191,7 +194,7 @@ class Effects:
 
     @functools.cached_property
     def levels(self) -> list[np.ndarray]:
-        """Places of the dimensions in which each object rests at few levels."""
+        """Indices of each object's values that take few levels where the object rests."""
         return [
             np.array([d for d in range(rest.shape[1]) if self._has_levels(rest[:, d])], int)
             for rest in self.resting
@@ -203,9 +206,9 @@ class Effects:
 
     @functools.cached_property
     def resting(self) -> list[Float[np.ndarray, "N D"]]:
-        """Values of each object, or one that is alike, after it was moved."""
-        after = self.split(np.asarray(self.experience.after))
-        changes = np.asarray(self.experience.changes)
+        """Values of each object, and of those that are alike, after they were moved."""
+        after = self.split(np.asarray(self.moves.after))
+        changes = np.asarray(self.moves.changes)
         return [
             np.concatenate([after[k][changes[:, k]] for k in self._group(number)])
             for number in range(len(after))
@@ -220,10 +223,10 @@ class Effects:
     def outcomes(
         self, change: Change, values: Values, goal: Values
     ) -> Iterator[Float[np.ndarray, "D"]]:
-        """Yield the values of the objects after a move, one after the other.
+        """Yield the possible values of the changed objects after a move.
 
-        A single object may go to its goal or to a landmark. Several objects go where they went in
-        the most similar moves of the data.
+        A single object may go to its goal or to a landmark. Several objects take the values that
+        they had after the most similar moves of the data.
         """
         if len(change) == 1:
             yield goal[change[0]]
@@ -235,7 +238,7 @@ class Effects:
         yield from kind.last[similar[distance[similar] <= 2 * self.radius]]
 
     def is_known(self, change: Change, side: str, aspect: str, values: Values) -> bool:
-        """Return whether the data have made such a move in about this state.
+        """Return whether the data hold such a move in a similar state.
 
         Args:
             change: Objects that it changes.
@@ -260,15 +263,15 @@ def _is_near(value: Float[np.ndarray, "F"], known: Float[np.ndarray, "N F"], rad
 
 
 def _spread_out(points: Float[np.ndarray, "N D"], distance: float) -> Float[np.ndarray, "L D"]:
-    """Return usual points at least this far from each other: the most usual one, then the farthest.
+    """Return frequent points at least this far apart: the most frequent one, then the farthest.
 
-    A point is usual if others are near.
+    A point is frequent if enough others are near.
     """
     offset = np.linalg.norm(points[:, None] - points[None], axis=-1)
     neighbors = (offset <= distance / 4).sum(axis=1)
-    is_usual = (offset <= distance / 2).sum(axis=1) > max(RARE * len(points), 1)
+    is_frequent = (offset <= distance / 2).sum(axis=1) > max(RARE * len(points), 1)
     chosen = [int(neighbors.argmax())]
-    room = np.where(is_usual, offset[chosen[0]], 0.0)
+    room = np.where(is_frequent, offset[chosen[0]], 0.0)
     while len(chosen) < LANDMARKS and room.max() > distance:
         chosen.append(int(room.argmax()))
         room = np.minimum(room, offset[chosen[-1]])

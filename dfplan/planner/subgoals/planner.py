@@ -1,10 +1,10 @@
-"""SubgoalPlanner: one move of the data after the other, toward a goal for several objects.
+"""SubgoalPlanner: reaches a goal for several objects by a sequence of single moves.
 
-No episode of the data may hold the sequence of moves that a goal takes. A search over single moves
-finds the sequence, see `dfplan.planner.subgoals.search`. The diffusion model, which was trained on
-single moves, plans the first one, and sees no other object than those that it changes. Each plan
-searches anew, from where the objects are: the next move begins when the last one has succeeded, and
-one that failed is planned again.
+A goal may take a sequence of moves that no episode of the data holds. A search over single moves
+finds the sequence, see `dfplan.planner.subgoals.search`. The diffusion model was trained on single
+moves. It plans the first move of the sequence, and sees only the objects that this move changes.
+Every plan begins with a new search from the present state. So the next move begins when the
+previous one has succeeded, and a move that failed is planned again.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix
 from dfplan.planner.subgoals.effects import RADIUS, Effects
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.subgoals.search import Subgoal, find_subgoals
 from dfplan.planner.subgoals.shown_cost import ShownCost
 from dfplan.planner.warm_start import InitialPlan
@@ -40,12 +40,12 @@ class SubgoalPlanner:
         model: See `DiffusionPlanner`.
         config: See `DiffusionPlanner`.
         horizon: See `DiffusionPlanner`.
-        search: Whether to search for the order of moves; otherwise each object is moved straight to
-            its goal, in their order.
+        search: Whether to search for the sequence of moves; otherwise the objects are moved
+            straight to their goals, in the order of `Task.objects`.
 
     Raises:
         UserError: If the goal is not a state, there are fewer than two history tokens, the settings
-            ask for near tokens or an inference delay, or as for `DiffusionPlanner`.
+            ask for near tokens or an inference delay, or `DiffusionPlanner` refuses the settings.
     """
 
     model: Model
@@ -58,13 +58,13 @@ class SubgoalPlanner:
             raise UserError("planner.kind 'subgoals' needs a goal that is a state")
         if self.config.timing.near_tokens or self.config.timing.inference_delay:
             raise UserError(
-                "planner.kind 'subgoals' searches before it samples; valid with it: "
+                "planner.kind 'subgoals' plans in one piece and without a delay; valid with it: "
                 "planner.timing.near_tokens 0 and planner.timing.inference_delay 0"
             )
         if self.config.history.tokens < 2:
             raise UserError(
-                "planner.kind 'subgoals' sees by the last two tokens which objects move; needed: "
-                "planner.history.tokens of at least 2"
+                "planner.kind 'subgoals' compares the last two history tokens to see which objects "
+                f"move; planner.history.tokens is {self.config.history.tokens}; needed: at least 2"
             )
         _ = self._planner  # raises if the settings do not fit
 
@@ -85,11 +85,12 @@ class SubgoalPlanner:
     ) -> Plan:
         """Plan for a batch of robots; see `Planner.plan`.
 
-        The arrival is that at the subgoal. A plan to another subgoal than that of its initial plan
-        never arrives, so that it is made from scratch.
+        The arrival is the time at which the plan reaches the subgoal. If the initial plan leads to
+        another subgoal, the arrival is later than any plan's end, so that the caller plans again
+        from scratch.
 
         Raises:
-            UserError: If the weights hold no experience, or the call is part of a larger compiled
+            UserError: If the weights hold no moves, or the call is part of a larger compiled
                 program.
         """
         if isinstance(history.frames, Tracer):
@@ -97,12 +98,12 @@ class SubgoalPlanner:
                 "planner.kind 'subgoals' searches in NumPy, outside of compiled programs; valid "
                 "there: diffusion"
             )
-        experience = weights.experience
-        if experience is None:
+        moves = weights.moves
+        if moves is None:
             raise UserError(
                 "planner.kind 'subgoals' needs a run that was trained with data.single_moves true"
             )
-        weights = weights._replace(experience=None)
+        weights = weights._replace(moves=None)
         rest: dict[str, Any] = {"extra_cost": extra_cost, "denoising": denoising}
         if goal is None:
             return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
@@ -110,7 +111,7 @@ class SubgoalPlanner:
         frames = np.asarray(history.frames)
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)
-        effects = effects_of(experience, RADIUS * self.config.goal.tolerance)
+        effects = effects_of(moves, RADIUS * self.config.goal.tolerance)
         subgoals = self._subgoals(effects, frames, goals, initial_plan)
         views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
         hidden = np.asarray(weights.states.mean)
@@ -174,7 +175,7 @@ class SubgoalPlanner:
         goal: Float[np.ndarray, "G"],
         pursued: Float[np.ndarray, "G"] | None,
     ) -> Subgoal:
-        """Return the first subgoal, or that of the next object if no moves are known to help."""
+        """Return the first subgoal; without a sequence of moves, the next object's goal."""
         moving = self._moving(effects, before, present)
         subgoals = _find(effects, present, goal, moving, pursued) if self.search else None
         if subgoals is not None:
@@ -187,7 +188,7 @@ class SubgoalPlanner:
     def _moving(
         self, effects: Effects, before: Float[np.ndarray, "G"], present: Float[np.ndarray, "G"]
     ) -> list[int]:
-        """Return the objects that have moved since the last token, as `find_moves` defines it."""
+        """Return the objects that moved within the last token, by the threshold of `find_moves`."""
         places = effects.objects.places
         moved = [float(np.linalg.norm((present - before)[list(p)])) for p in places]
         return [k for k, d in enumerate(moved) if d > AT_REST * self.config.goal.tolerance]
@@ -195,7 +196,7 @@ class SubgoalPlanner:
     def _refuse_others(
         self, plan: Plan, end: Float[np.ndarray, "B S"], target: Float[np.ndarray, "B S"]
     ) -> Plan:
-        """Return plans of which those never arrive whose initial plan was for another subgoal."""
+        """Return plans that never arrive where the initial plan led to another subgoal."""
         dims = list(self.model.layout.goal_dims)
         distance = np.linalg.norm((end - target)[:, dims], axis=-1)
         never = np.float32((self.horizon + 2.0) * self.model.layout.stride)
@@ -210,11 +211,11 @@ def _find(
     moving: list[int],
     pursued: Float[np.ndarray, "G"] | None,
 ) -> list[Subgoal] | None:
-    """Return the moves to the goal, which are searched for once where nothing else changes."""
+    """Return the moves to the goal; the search is cached as long as its inputs stay equal."""
     subgoals = _find_once(effects, present.tobytes(), goal.tobytes(), tuple(moving))
     if not subgoals or pursued is None:
         return subgoals
-    if (np.abs(present - pursued) <= effects.radius).all():  # The last plan has succeeded.
+    if (np.abs(present - pursued) <= effects.radius).all():  # The previous move has succeeded.
         return subgoals
     offset = np.abs(subgoals[0].goal - pursued)
     places = [p for k in subgoals[0].change for p in effects.objects.places[k]]
@@ -232,13 +233,13 @@ def _find_once(
 
 
 @functools.lru_cache(maxsize=8)
-def effects_of(experience: Experience, radius: float) -> Effects:
-    """Return the effects of moves, which are prepared once for each experience."""
-    return Effects(experience, radius)
+def effects_of(moves: ObservedMoves, radius: float) -> Effects:
+    """Return the effects of moves, which are prepared once for each run."""
+    return Effects(moves, radius)
 
 
 def _restore(plan: Plan, views: list[View], frames: Float[np.ndarray, "B H F S"]) -> Plan:
-    """Return plans in which the objects that were not shown stay where they are."""
+    """Return plans of whole states, in which hidden objects stay where they are."""
     present = frames[:, -1, -1]
 
     def restore(states: Any, hidden: np.ndarray) -> np.ndarray:

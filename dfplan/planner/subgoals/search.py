@@ -1,4 +1,4 @@
-"""Search: the shortest sequence of possible moves to a goal, and its first move."""
+"""Search: the shortest sequence of possible moves to a goal."""
 
 import heapq
 import itertools
@@ -11,19 +11,19 @@ from jaxtyping import Float
 from dfplan.planner.subgoals.effects import Change, Effects, Values
 
 DISTANCE = 1e-3
-"""Cost of a radius of distance that an object covers, in moves."""
+"""Cost of moving an object by one `Effects.radius`; a move costs 1."""
 KEEP = 0.1
-"""Discount on a move to where the last plan led, in moves."""
+"""Discount on a move to the subgoal of the previous plan; a move costs 1."""
 MAX_EXPANDED = 2000
-"""States after which the search gives up."""
+"""Number of expanded states after which the search gives up."""
 
 
 class Subgoal(NamedTuple):
-    """What a move is to do.
+    """The intended result of a move.
 
     Attributes:
-        change: Objects that it changes.
-        goal: `[G]` the goal's dimensions of all objects after it.
+        change: Numbers of the objects that the move changes.
+        goal: `[G]` goal dimensions of all objects after the move.
     """
 
     change: Change
@@ -37,17 +37,17 @@ def find_subgoals(
     moving: Collection[int] = (),
     pursued: Float[np.ndarray, "G"] | None = None,
 ) -> list[Subgoal] | None:
-    """Return the moves to a goal, by A*; None if none are found.
+    """Return the sequence of moves to a goal, by A*; None if there is none.
 
-    Fewer moves are better, then shorter ones.
+    Of two sequences, the one with fewer moves is better; of equally many moves, the shorter ones.
 
     Args:
         effects: Effects of moves.
         present: Present state, in the goal's dimensions.
         goal: The goal.
         moving: Objects that have not come to rest, which have to be moved first.
-        pursued: State that the last plan led to, if there is one, to which the search keeps where
-            other states are no better.
+        pursued: Subgoal of the previous plan, or None; the search prefers it to other subgoals that
+            are equally good, so that plans do not alternate between them.
     """
     search = _Search(effects, effects.split(goal), pursued)
     start = search.start(effects.split(present), moving)
@@ -74,12 +74,14 @@ def find_subgoals(
 
 
 class _Search:
-    """Numbers the values of each object; number 0 is its goal.
+    """A search whose states are tuples of numbers, one for each object.
+
+    A number stands for a value that the object may have; number 0 stands for its goal.
 
     Args:
         effects: Effects of moves.
         goal: Goal of each object.
-        pursued: State that the last plan led to, or None.
+        pursued: Subgoal of the previous plan, or None.
     """
 
     def __init__(self, effects: Effects, goal: Values, pursued: Float[np.ndarray, "G"] | None):
@@ -93,7 +95,7 @@ class _Search:
         self._known: dict[tuple, bool] = {}
 
     def start(self, present: Values, moving: Collection[int]) -> tuple[int, ...]:
-        """Return the present state; objects that move are nowhere yet, not even at their goals."""
+        """Return the present state; an object that still moves never counts as at its goal."""
         numbers = []
         for k, value in enumerate(present):
             if k in moving or not self._effects.is_settled(k, value):
@@ -105,7 +107,7 @@ class _Search:
         return tuple(numbers)
 
     def number(self, k: int, value: Float[np.ndarray, "D"]) -> int:
-        """Return the number of an object's value, a new one if it differs from all others."""
+        """Return the number of an object's value: a known one within the radius, or a new one."""
         for number, known in enumerate(self._values[k]):
             is_same = np.linalg.norm(known - value) <= self._effects.radius
             if is_same and number != self._moving.get(k):
@@ -114,11 +116,11 @@ class _Search:
         return len(self._values[k]) - 1
 
     def moves_left(self, state: tuple[int, ...]) -> float:
-        """Return the least cost that may be left."""
+        """Return a lower bound of the remaining cost, the heuristic of A*."""
         return (1 - KEEP) * -(-sum(number > 0 for number in state) // self._most)
 
     def moves(self, state: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Change, float]]:
-        """Yield the states that a move leads to, with what it changes and its cost."""
+        """Yield the state after each possible move, the objects that it changes and its cost."""
         values = self._of(state)
         for change in self._effects.kinds:
             if self._pursued is not None:
@@ -134,7 +136,7 @@ class _Search:
         outcome: Float[np.ndarray, "D"],
         cost: float,
     ) -> Iterator[tuple[tuple[int, ...], Change, float]]:
-        """Yield the state that a move leads to, if it is possible, what it changes and its cost."""
+        """Yield the state after a move, what it changes and its cost, if the move is possible."""
         values = self._of(state)
         after = list(state)
         parts = np.split(outcome, np.cumsum([len(values[k]) for k in change])[:-1])
@@ -150,7 +152,7 @@ class _Search:
     def _is_possible(
         self, change: Change, state: tuple[int, ...], following: tuple[int, ...]
     ) -> bool:
-        """Return whether the data have made a move like this one.
+        """Return whether the data hold a similar move.
 
         Objects that have not come to rest have to be moved, from wherever they are.
         """

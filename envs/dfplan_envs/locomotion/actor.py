@@ -96,7 +96,7 @@ def load_snapshots(robot: str) -> list[Snapshot]:
     expert.
 
     Args:
-        robot: Robot whose policies ship, such as "hopper".
+        robot: Name of a robot with shipped policies, such as "hopper".
     """
     with as_file(files(PACKAGE) / f"{robot}.npz") as path, np.load(path) as file:
         return unstack_snapshots(dict(file))

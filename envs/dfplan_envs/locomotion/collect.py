@@ -25,7 +25,7 @@ from dfplan_envs.locomotion.simulate import Stage, simulate
 from dfplan_envs.locomotion.tasks import ENVS, SCORES
 
 ROBOTS = {ENVS[robot]: robot for robot in SCORES}
-"""Robots whose policies ship, by the Gymnasium id of their environment."""
+"""Robots with shipped policies, by the Gymnasium id of their environment."""
 
 Runs = list[list[Stage]]
 """Stages of each run of the simulation, one run after another."""
@@ -68,7 +68,7 @@ def collect(
     """Collect a dataset; the same seed gives the same data.
 
     Args:
-        env_id: Id of the environment of one of the `ROBOTS`.
+        env_id: Gymnasium id, a key of `ROBOTS`.
         kind: See the module.
         steps: Total number of control steps, at least 1.
         seed: Seed for all random draws.

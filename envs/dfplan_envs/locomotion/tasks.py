@@ -24,7 +24,7 @@ STEPS = 1_000_000
 """Control steps of the other datasets, as in D4RL."""
 PRESET: dict[str, Any] = {
     "data.goal": "reward",
-    # Windows of four future states, 0.03 s apart for Hopper; values stand for all that follows.
+    # Windows of four future states, 0.03 s apart for Hopper; values cover all that follows.
     "data.stride": 4,
     "data.tokens": 5,
     "net.width": 64,
@@ -37,14 +37,14 @@ PRESET: dict[str, Any] = {
     "action_value.steps": 100_000,
     "planner.sampling.matrix": "full_sequence",
     "planner.sampling.steps": 2,
-    # The value of the action toward each candidate chooses, at every control step. It depends on
-    # the first token alone, and no token depends on a later one, so that no other is needed.
+    # Candidates are ranked by the value of the action toward their first token, and no token
+    # depends on a later one. So one future token is enough.
     "planner.horizon": 1,
     "planner.candidates": 64,
     "planner.goal.pessimism": 1.0,
     "planner.ranker": "action_value",
     "planner.replan_every": 1,
-    # The better actions toward each state; the policy knows when the state is due.
+    # The policy prefers better actions toward each state, and knows when the state is due.
     "planner.low_level_controller": "policy",
     "policy.timed": True,
     "policy.sharpness": 3.0,

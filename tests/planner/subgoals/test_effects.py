@@ -3,7 +3,7 @@
 import numpy as np
 
 from dfplan.planner.subgoals.effects import Effects, _spread_out
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.subgoals.search import DISTANCE, _Search
 from tests.play_world import BLOCKS, LIGHTS, RADIUS, blocks_data, effects_of, lights_data
 
@@ -23,7 +23,7 @@ def test_a_change_that_is_rare_is_an_accident():
     changes = np.zeros((200, 2), bool)
     changes[np.arange(200), np.arange(200) % 2] = True
     changes[0] = True
-    experience = Experience(
+    observed = ObservedMoves(
         during=np.zeros((200, 4, 2), np.float32),
         after=np.ones((200, 2), np.float32),
         changes=changes,
@@ -31,7 +31,7 @@ def test_a_change_that_is_rare_is_an_accident():
         groups=(((0,),), ((1,),)),
         goal_dims=(0, 1),
     )
-    assert sorted(Effects(experience, RADIUS).kinds) == [(0,), (1,)]
+    assert sorted(Effects(observed, RADIUS).kinds) == [(0,), (1,)]
 
 
 def test_landmarks_are_usual_and_apart():

@@ -10,7 +10,7 @@ import pytest
 
 from dfplan.planner.plan import History
 from dfplan.planner.protocol import check_planner
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.subgoals.planner import SubgoalPlanner
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import UserError
@@ -26,12 +26,12 @@ GOAL = np.array([[-1.0, 2.0]], np.float32)
 NEVER = (HORIZON + 2) * STRIDE
 
 
-def make_experience() -> Experience:
+def make_moves() -> ObservedMoves:
     """Two switches, of which the second one moves only while the first is at 1."""
     states = [[-1, 1], [1, 1], [1, 2], [-1, 2], [1, 2], [1, 1], [-1, 1]]
     moves = list(itertools.pairwise(states)) * 5
     before, after = np.array(moves, np.float32).transpose(1, 0, 2)
-    return Experience(
+    return ObservedMoves(
         during=np.repeat(before[:, None], 2, axis=1),
         after=after,
         changes=before != after,
@@ -41,7 +41,7 @@ def make_experience() -> Experience:
     )
 
 
-WEIGHTS = ALONE._replace(experience=make_experience())
+WEIGHTS = ALONE._replace(moves=make_moves())
 
 
 def history(*states) -> History:
@@ -111,7 +111,7 @@ def test_settings_are_checked(settings, names):
         SubgoalPlanner(planner.model, planner.config, HORIZON)
 
 
-def test_weights_need_experience():
+def test_weights_need_moves():
     with pytest.raises(UserError, match=r"single_moves"):
         PLANNER.plan(ALONE, KEYS, history(PRESENT), GOAL)
 

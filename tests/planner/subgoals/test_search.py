@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.planner.subgoals.experience import Experience
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.subgoals.search import find_subgoals
 from tests.play_world import BLOCKS, LIGHTS, blocks_data, effects_of, lights_data
 
@@ -93,11 +93,11 @@ def test_presses_that_change_several_lights_are_combined():
     assert search(goal, goal, ROW) == []
 
 
-def test_experience_survives_its_file(tmp_path):
+def test_observed_moves_survive_its_file(tmp_path):
     path = tmp_path / "moves.npz"
-    path.write_bytes(WORLD.experience.to_bytes())
-    loaded = Experience.load(path)
-    assert loaded.objects == WORLD.experience.objects
-    np.testing.assert_array_equal(loaded.during, WORLD.experience.during)
-    np.testing.assert_array_equal(loaded.after, WORLD.experience.after)
-    np.testing.assert_array_equal(loaded.changes, WORLD.experience.changes)
+    path.write_bytes(WORLD.moves.to_bytes())
+    loaded = ObservedMoves.load(path)
+    assert loaded.objects == WORLD.moves.objects
+    np.testing.assert_array_equal(loaded.during, WORLD.moves.during)
+    np.testing.assert_array_equal(loaded.after, WORLD.moves.after)
+    np.testing.assert_array_equal(loaded.changes, WORLD.moves.changes)

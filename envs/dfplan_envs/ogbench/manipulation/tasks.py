@@ -14,7 +14,7 @@ POSITION_SCALE = 10.0
 DRAWER_SCALE = 18.0
 """States hold 18 times the drawer's position in meters."""
 WINDOW_SCALE = 15.0
-"""And 15 times that of the window."""
+"""States hold 15 times the window's position in meters."""
 CUBE = 9
 """Length of a cube's part of the state: position, quaternion, cosine and sine of its yaw."""
 BUTTON = 4
@@ -60,7 +60,7 @@ class Objects:
 
     @property
     def goal_scale(self) -> list[float]:
-        """Factors by which OGBench's tolerances become that of a cube, 4 cm."""
+        """Factors that turn OGBench's tolerance of each goal dimension into a cube's, 4 cm."""
         cubes = [1.0] * 3 * self.cubes + [1.0] * self.buttons
         return (
             cubes + [POSITION_SCALE / DRAWER_SCALE, POSITION_SCALE / WINDOW_SCALE] * self.has_drawer
@@ -68,7 +68,7 @@ class Objects:
 
     @property
     def groups(self) -> list[list[list[int]]]:
-        """State dimensions of each object; cubes are alike, buttons are where the arm knows."""
+        """State dimensions of each object; cubes are alike, and each button is its own group."""
         buttons = ARM + CUBE * self.cubes
         drawer = buttons + BUTTON * self.buttons
         cubes = [list(range(ARM + CUBE * k, ARM + CUBE * (k + 1))) for k in range(self.cubes)]
@@ -83,9 +83,9 @@ class Objects:
     def preset(self) -> dict[str, Any]:
         """Settings that depend on the objects."""
         preset: dict[str, Any] = {"data.plan_dims": self.plan_dims}
-        if len(self.groups) > 1 or self.cubes > 1:  # One object is moved after the other.
+        if len(self.groups) > 1 or self.cubes > 1:  # Goals take several moves.
             preset["data.single_moves"] = True
-            # A window is as long as a pick and place. The gripper is at a handle for 4 steps.
+            # A window holds a pick and place. Handles are grasped for only 4 control steps.
             preset["data.stride"] = 4 if self.has_drawer else 8
             preset["data.tokens"] = 26 if self.has_drawer else 14
             preset["data.move_lead"] = 6 if self.has_drawer else 0
@@ -93,7 +93,7 @@ class Objects:
             preset["planner.kind"] = "subgoals"
             preset["planner.history.tokens"] = 2
             preset["planner.ranker"] = "arrival:hold=false"
-            # The arm moves in the same way, whatever is where.
+            # The arm moves in the same way, wherever the objects are.
             groups = itertools.chain.from_iterable(self.groups)
             preset["policy.relative_dims"] = list(itertools.chain.from_iterable(groups))
         return preset

@@ -1,4 +1,4 @@
-"""Experience: what the moves of a dataset changed, and what was where meanwhile."""
+"""ObservedMoves: what each move of a dataset changed, and where the objects were."""
 
 import dataclasses
 import io
@@ -19,20 +19,20 @@ from dfplan.util.validate import is_integer
 
 STATIC = {"static": True}
 SAMPLES = 4
-"""States of a move that are kept, from the first one on, besides the last one."""
+"""States stored of each move, evenly spaced from its first row, besides the state after it."""
 MAX_MOVES = 2000
-"""Moves that are kept, evenly over the data."""
+"""Largest number of moves that are stored, evenly spaced over the data."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
-class Experience:
-    """Moves of a dataset, in the goal's dimensions.
+class ObservedMoves:
+    """Moves of a dataset, see `dfplan.data.moves`, in the goal's dimensions.
 
     Attributes:
-        during: `[M, R, G]` states of each move before its end, in its order.
-        after: `[M, G]` states after each move.
-        changes: `[M, K]` whether it changed each object.
+        during: `[M, R, G]` states of each move before its end, in order of time.
+        after: `[M, G]` state after each move.
+        changes: `[M, K]` whether each move changed each object.
         scale: `[G]` factors that make distances in the goal's dimensions comparable.
         groups: Objects, see `Objects`.
         goal_dims: State dimensions that a goal fixes.
@@ -52,12 +52,12 @@ class Experience:
         moves: Moves,
         objects: Objects,
         scale: tuple[float, ...] = (),
-    ) -> "Experience":
-        """Return the experience of a dataset; of many moves, those of evenly spaced ones.
+    ) -> "ObservedMoves":
+        """Return the moves of a dataset; if they are many, evenly spaced ones among them.
 
         Args:
             data: Dataset.
-            moves: Its moves.
+            moves: Rows of its moves.
             objects: Objects of the task.
             scale: Factors that make distances comparable; empty for ones.
         """
@@ -132,14 +132,14 @@ class Experience:
         return file.getvalue()
 
     @classmethod
-    def load(cls, path: Path) -> "Experience":
+    def load(cls, path: Path) -> "ObservedMoves":
         """Read a file with the bytes of `to_bytes`.
 
         Raises:
             UserError: If the file is missing or damaged.
         """
         arrays = dict(read_npz(path))
-        with reading(path, "an experience"):
+        with reading(path, "moves"):
             groups: dict[int, list[tuple[int, ...]]] = {}
             for number, group in enumerate(arrays["group"].tolist()):
                 groups.setdefault(group, []).append(tuple(arrays[f"object/{number}"].tolist()))
