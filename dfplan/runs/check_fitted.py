@@ -1,5 +1,6 @@
 """Check of the arrays in a run's `config.json`, which anyone can edit."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.nets.mlp import mlp_shapes
+from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
 from dfplan.policy.config import MAX_HORIZON
 from dfplan.policy.policy import Policy
@@ -29,6 +31,7 @@ class Fitted(Protocol):
     critic: Critic | None
     action_critic: ActionCritic | None
     policy: Policy | None
+    moves: ObservedMoves | None
 
 
 def check_fitted(run: Any) -> None:
@@ -48,10 +51,25 @@ def check_fitted(run: Any) -> None:
     for name, normalizer in (("states", run.states), ("actions", run.actions)):
         if not (np.asarray(normalizer.std) > 0).all():
             raise UserError(f"normalizer.{name}.std has a value of 0 or below; needed: above 0")
+    states = run.layout.state_dim
     if run.critic is not None:
-        run.critic.check_fits(run.layout.state_dim)
+        with _naming("value.npz"):
+            run.critic.check_fits(states)
     if run.action_critic is not None:
-        run.action_critic.check_fits(run.layout.state_dim, run.layout.action_dim)
+        with _naming("action_value.npz"):
+            run.action_critic.check_fits(states, run.layout.action_dim)
+    if run.moves is not None:
+        with _naming("moves.npz"):
+            run.moves.check_fits(states, run.layout.goal_dims)
+
+
+@contextlib.contextmanager
+def _naming(file: str) -> Iterator[None]:
+    """Name the file in any `UserError` that is raised inside the context."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
 
 
 def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:

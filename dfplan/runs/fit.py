@@ -83,9 +83,9 @@ def fit_run(
     if config.data.single_moves:
         assert isinstance(data, Trajectories)  # moves are only found in data in memory
         moves = run.find_moves(data)
-        run = dataclasses.replace(
-            run, moves=ObservedMoves.of(data, moves, run.objects, task.goal_scale)
-        )
+        observed = ObservedMoves.of(data, moves, run.objects, task.goal_scale)
+        observed.check_fits(data.layout.state_dim, data.layout.goal_dims)
+        run = dataclasses.replace(run, moves=observed)
     if not run.reward_conditioned:
         return run
     assert isinstance(data, Trajectories)  # rewards are only learned from data in memory

@@ -11,6 +11,7 @@ from typing import Any
 
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.policy.policy import Policy
+from dfplan.types import UserError
 from dfplan.util import files
 from dfplan.util.readers import reading
 from dfplan.value.action_critic import ActionCritic
@@ -65,7 +66,7 @@ def load(entries: Mapping[str, Any], directory: Path | str) -> dict[str, Any]:
     for entry, (attribute, cls) in KINDS.items():
         if entries.get(entry):
             path = _path(directory, entry)
-            _check(path, attribute, entries[entry]["checksum"])
+            _check(path, entries[entry]["checksum"])
             learned[attribute] = cls.load(path)
     return learned
 
@@ -74,8 +75,8 @@ def _path(directory: Path | str, entry: str) -> Path:
     return Path(directory) / f"{entry}.npz"
 
 
-def _check(path: Path, kind: str, checksum: int) -> None:
-    with reading(path, f"a {kind}"):
+def _check(path: Path, checksum: int) -> None:
+    with reading(path):
         content = path.read_bytes()
     if zlib.crc32(content) != checksum:
-        raise ValueError(f"{path.name} has changed since it was written")
+        raise UserError(f"{path} has changed since it was written")

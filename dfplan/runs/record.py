@@ -60,7 +60,8 @@ def open_record(directory: Path | str) -> Iterator[dict[str, Any]]:
             yield record
     except UserError as error:
         text = str(error)
-        raise UserError(text if text.startswith(str(path)) else f"{path}: {text}") from error
+        names_file = text.startswith(str(path.parent))
+        raise UserError(text if names_file else f"{path}: {text}") from error
 
 
 def _checksum(record: dict[str, Any]) -> int:

@@ -44,9 +44,10 @@ def load(cls: Callable[..., T], path: Path) -> T:
     Raises:
         UserError: If the file is missing or damaged.
     """
-    arrays = {name: jnp.asarray(array) for name, array in read_npz(path).items()}
-    nets = {k.removeprefix(PREFIX): v for k, v in arrays.items() if k.startswith(PREFIX)}
+    content = read_npz(path)
     with reading(path, "a critic"):
+        arrays = {name: jnp.asarray(array) for name, array in content.items()}
+        nets = {k.removeprefix(PREFIX): v for k, v in arrays.items() if k.startswith(PREFIX)}
         return cls(nets=nets, **{k: v for k, v in arrays.items() if not k.startswith(PREFIX)})
 
 

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import scipy.stats
 from jaxtyping import Float
 
 from dfplan.data.minari_io import Trajectories
@@ -51,7 +52,8 @@ def advantage_quantiles(
 ) -> Float[np.ndarray, "N"]:
     """Return the quantile of each row's advantage among those of all actions, in [0, 1].
 
-    The last row of an episode has no action; its quantile is 0.5.
+    Equal advantages share the middle of their quantiles. The last row of an episode has no action,
+    and gets 0.5.
 
     Args:
         data: Dataset.
@@ -63,10 +65,12 @@ def advantage_quantiles(
         jnp.asarray(states.encode(data.state)), jnp.asarray(actions.encode(data.action))
     )
     last = data.start + data.length - 1
-    ordered = np.sort(np.delete(np.asarray(advantage), last))
-    quantile = np.searchsorted(ordered, np.asarray(advantage)) / max(len(ordered) - 1, 1)
-    quantile[last] = 0.5
-    return np.minimum(quantile, 1.0)
+    rows = np.delete(np.arange(len(data.state)), last)
+    quantile = np.full(len(data.state), 0.5)
+    if len(rows) > 1:
+        rank = scipy.stats.rankdata(np.asarray(advantage)[rows])  # from 1 on
+        quantile[rows] = (rank - 1) / (len(rows) - 1)
+    return quantile
 
 
 def expected_return(

@@ -92,3 +92,47 @@ def test_an_episode_may_begin_while_the_move_before_goes_on():
     assert (early.state[start : start + early.length[1], 1:5] == 9.0).all()
     most = isolate_moves(DATA, moves, BLOCKS, HIDDEN, STRIDE, lead=1000, tail=TAIL)
     assert most.length[1] - alone.length[1] == moves.begin[1] - moves.first[0]
+
+
+def test_an_episode_ends_with_the_data_of_its_move_and_without_an_action():
+    acting = dataclasses.replace(DATA, action=np.ones_like(DATA.action))
+    moves = moves_of(DATA, BLOCKS)
+    single = isolate_moves(acting, moves, BLOCKS, HIDDEN, STRIDE, lead=0, tail=1000)
+    assert single.length.tolist() == (moves.last - moves.begin + 1).tolist()
+    last = single.start + single.length - 1
+    assert (single.action[last] == 0).all() and single.action.sum() == len(single.action) - 4
+    assert (acting.action == 1).all()
+
+
+@pytest.mark.parametrize("rows", [1, STRIDE, STRIDE + 1])
+def test_episodes_shorter_than_a_token_hold_no_move(rows):
+    data = dataclasses.replace(
+        DATA,
+        state=np.concatenate([DATA.state[:rows], DATA.state]),
+        start=np.array([0, rows]),
+        length=np.array([rows, len(DATA.state)]),
+    )
+    moves = moves_of(data, BLOCKS)
+    assert (moves.first - rows).tolist() == moves_of(DATA, BLOCKS).first.tolist()
+    assert moves.begin[0] == moves.earliest[0] == rows
+
+
+def test_a_move_may_go_on_to_the_end_of_the_data():
+    end = int(moves_of(DATA, BLOCKS).end[-1])
+    rows = end - 2  # before the last block has come to rest
+    data = dataclasses.replace(DATA, state=DATA.state[:rows], length=np.array([rows]))
+    moves = moves_of(data, BLOCKS)
+    assert moves.end[-1] == moves.last[-1] == rows - 1
+    single = isolate_moves(data, moves, BLOCKS, HIDDEN, STRIDE, lead=0, tail=TAIL)
+    assert single.length[-1] == moves.end[-1] - moves.begin[-1] + 1
+    assert single.length.sum() == len(single.state) == len(single.action)
+
+
+@pytest.mark.parametrize(("pause", "count"), [(0, 1), (2 * STRIDE, 1), (2 * STRIDE + 1, 2)])
+def test_a_longer_pause_divides_a_move(pause, count):
+    still = [np.zeros(4), np.full(pause, 4.0), np.full(6, 8.0)]
+    path = np.concatenate([still[0], np.arange(1, 5), still[1], np.arange(5, 9), still[2]])
+    state = np.tile(np.array(START, np.float32), (len(path), 1))
+    state[:, 1] += path
+    data = dataclasses.replace(DATA, state=state, length=np.array([len(state)]))
+    assert len(moves_of(data, BLOCKS).end) == count

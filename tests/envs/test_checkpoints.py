@@ -9,7 +9,7 @@ from dfplan.agent import Agent
 from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import run_episodes
 from dfplan.runs.resolve import resolve_run
-from dfplan.runs.run import load_weights
+from dfplan.runs.run import Run, load_weights
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.protocols import PROTOCOLS
 from dfplan_envs.tasks import TASKS
@@ -24,6 +24,14 @@ MIN_SCORE = 26.3
 def test_every_named_maze_of_d4rl_has_a_pretrained_planner():
     others = {name for name in set(TASKS) - set(PRETRAINED) if name.startswith("pointmaze")}
     assert others == {"pointmaze"}
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_checkpoint_is_readable_without_its_environment(name):
+    _, directory, _ = resolve_run(name)
+    run = Run.load(directory)
+    assert (run.moves is not None) == run.config.data.single_moves
+    assert (run.critic is not None) == run.reward_conditioned
 
 
 @pytest.fixture(params=PRETRAINED)

@@ -11,8 +11,8 @@ from dfplan.data.windows import fit_normalizers
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
 from dfplan.value.action_config import ActionValueConfig
-from dfplan.value.action_critic import ActionCritic
-from dfplan.value.action_fit import fit_action_critic
+from dfplan.value.action_critic import ActionCritic, net_shapes
+from dfplan.value.action_fit import MIN_SCALE, _make_steps, _return_units, fit_action_critic
 from dfplan.value.dataset import advantage_quantiles
 
 DISCOUNT = 0.9
@@ -87,6 +87,50 @@ def test_a_truncated_episode_is_worth_more_than_a_terminated_one(terminated):
     assert (evaluate(truncated)[:, 2] > evaluate(terminated[0])[:, 2] + 2).all()
 
 
+def test_only_the_last_step_of_a_terminated_episode_has_nothing_after_it():
+    data, states, actions = make_data(terminated=True)
+    terminated = np.arange(EPISODES) % 3 == 0
+    data = dataclasses.replace(data, terminated=terminated)
+    steps = _make_steps(data, states, actions, discount=DISCOUNT, base=7.0, scale=2.0)
+    discount = np.full((EPISODES, 3), DISCOUNT)
+    discount[terminated, 2] = 0.0
+    np.testing.assert_allclose(steps.discount, discount.ravel())
+    assert data.reward is not None
+    reward = data.reward.reshape(EPISODES, 4)[:, :3]
+    target = (reward + discount * 7.0 - 7.0) / 2.0
+    np.testing.assert_allclose(steps.target, target.ravel(), rtol=1e-6)
+    following = data.state.reshape(EPISODES, 4, 1)[:, 1:].reshape(-1, 1)
+    np.testing.assert_allclose(steps.next_state, states.encode(following), rtol=1e-6)
+
+
+def test_after_a_truncated_episode_every_step_gives_the_mean_reward():
+    data, _, _ = make_data(terminated=False)
+    data = dataclasses.replace(data, reward=np.ones_like(data.reward))
+    base, scale = _return_units(data, DISCOUNT)
+    np.testing.assert_allclose(base, 1 / (1 - DISCOUNT))
+    assert scale == MIN_SCALE
+    ended = dataclasses.replace(data, terminated=np.ones(EPISODES, bool))
+    base, _ = _return_units(ended, DISCOUNT)
+    np.testing.assert_allclose(base, np.mean([2.71, 1.9, 1.0, 0.0]))
+
+
+@pytest.mark.parametrize("count", [1, EPISODES])
+def test_equal_advantages_share_the_middle_quantile(count):
+    data, states, actions = make_data(terminated=True)
+    rows = 2 if count == 1 else len(data.state)
+    data = dataclasses.replace(
+        data,
+        state=data.state[:rows],
+        action=data.action[:rows],
+        start=data.start[:count],
+        length=np.array([2]) if count == 1 else data.length,
+    )
+    shapes = net_shapes(1, 1, width=2, members=2)
+    nets = {name: jnp.zeros(shape, jnp.float32) for name, shape in shapes.items()}
+    critic = ActionCritic(nets, jnp.float32(0), jnp.float32(1))
+    np.testing.assert_array_equal(advantage_quantiles(data, states, actions, critic), 0.5)
+
+
 def test_pessimism_subtracts_the_disagreement_of_the_networks(terminated):
     critic = terminated[0]
     bias = critic.nets["action/2/bias"].at[0].add(1.0)
@@ -107,7 +151,8 @@ def test_an_advantage_is_the_value_of_an_action_beyond_that_of_its_state(termina
     is_good = data.action.reshape(EPISODES, 4) > 0
     assert quantiles[:, :2][is_good[:, :2]].min() > quantiles[:, :2][~is_good[:, :2]].max()
     np.testing.assert_array_equal(quantiles[:, 3], 0.5)
-    assert quantiles.min() == 0 and 0.8 < quantiles.max() <= 1
+    assert quantiles.min() < 0.1 and quantiles.max() > 0.9
+    np.testing.assert_allclose(quantiles.mean(), 0.5)  # as ties share the middle
 
 
 def test_progress_ends_with_the_last_step(terminated):

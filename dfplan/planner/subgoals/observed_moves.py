@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from jaxtyping import Bool, Float
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves
 from dfplan.representation.objects import Groups, Objects
+from dfplan.types import UserError
 from dfplan.util.readers import read_npz, reading
+from dfplan.util.validate import is_integer
 
 STATIC = {"static": True}
 SAMPLES = 4
@@ -78,6 +81,39 @@ class ObservedMoves:
     def objects(self) -> Objects:
         """Objects of the task."""
         return Objects(self.groups, self.goal_dims)
+
+    def check_fits(self, state_dim: int, goal_dims: tuple[int, ...]) -> None:
+        """Check that the arrays hold moves of objects of these states.
+
+        Args:
+            state_dim: Length of a state.
+            goal_dims: State dimensions that a goal fixes.
+
+        Raises:
+            UserError: If an array has another shape or type, or is not finite, or if the objects
+                are not those of such states and goals.
+        """
+        if self.goal_dims != goal_dims:
+            raise UserError(f"goal_dims is {self.goal_dims}; needed: {goal_dims}, as the layout")
+        dims = self.objects.dims
+        for dim in itertools.chain(*dims):
+            if not is_integer(dim) or not 0 <= dim < state_dim:
+                raise UserError(f"an object has the dimension {dim}; valid: 0 to {state_dim - 1}")
+        count = len(self.after)
+        size = len(goal_dims)
+        for name, kinds, shape in (
+            ("during", "f", (count, SAMPLES, size)),
+            ("after", "f", (count, size)),
+            ("changes", "b", (count, len(dims))),
+            ("scale", "f", (size,)),
+        ):
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype.kind != kinds:
+                raise UserError(f"{name} is {array.dtype} {array.shape}; needed: {shape}")
+            if not np.isfinite(array).all():
+                raise UserError(f"{name} holds a number that is not finite")
+        if not (self.scale > 0).all():
+            raise UserError("scale has a value of 0 or below; needed: above 0")
 
     def to_bytes(self) -> bytes:
         """Return the contents of an NPZ file."""

@@ -12,6 +12,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Float, Key
 
 from dfplan.data.moves import AT_REST
@@ -23,6 +24,7 @@ from dfplan.planner.prefix import Prefix
 from dfplan.planner.subgoals.effects import RADIUS, Effects
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.subgoals.search import Subgoal, find_subgoals
+from dfplan.planner.subgoals.shown_cost import ShownCost
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.representation.objects import View
 from dfplan.types import Array, Cost, UserError
@@ -88,8 +90,14 @@ class SubgoalPlanner:
         from scratch.
 
         Raises:
-            UserError: If the weights hold no moves.
+            UserError: If the weights hold no moves, or the call is part of a larger compiled
+                program.
         """
+        if isinstance(history.frames, Tracer):
+            raise UserError(
+                "planner.kind 'subgoals' searches in NumPy, outside of compiled programs; valid "
+                "there: diffusion"
+            )
         moves = weights.moves
         if moves is None:
             raise UserError(
@@ -99,11 +107,12 @@ class SubgoalPlanner:
         rest: dict[str, Any] = {"extra_cost": extra_cost, "denoising": denoising}
         if goal is None:
             return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
+        goals = np.asarray(goal, np.float32)
         frames = np.asarray(history.frames)
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)
         effects = effects_of(moves, RADIUS * self.config.goal.tolerance)
-        subgoals = self._subgoals(effects, frames, np.asarray(goal, np.float32), initial_plan)
+        subgoals = self._subgoals(effects, frames, goals, initial_plan)
         views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
         hidden = np.asarray(weights.states.mean)
 
@@ -111,6 +120,8 @@ class SubgoalPlanner:
             pairs = zip(views, np.asarray(states), strict=True)
             return np.stack([view.show(robot, hidden) for view, robot in pairs])
 
+        if extra_cost is not None:
+            rest["extra_cost"] = ShownCost.of(extra_cost, views, present, goals)
         target = present.copy()
         target[:, dims] = np.stack([subgoal.goal for subgoal in subgoals])
         shown = None

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -113,3 +114,8 @@ def test_settings_are_checked(settings, names):
 def test_weights_need_moves():
     with pytest.raises(UserError, match=r"single_moves"):
         PLANNER.plan(ALONE, KEYS, history(PRESENT), GOAL)
+
+
+def test_a_compiled_program_cannot_hold_the_search():
+    with pytest.raises(UserError, match=r"'subgoals'.*valid there: diffusion"):
+        jax.jit(lambda past: PLANNER.plan(WEIGHTS, KEYS, past, GOAL))(history(PRESENT))

@@ -70,6 +70,11 @@ def test_an_object_in_motion_is_not_at_its_goal_yet():
     assert [change for change, _ in both] == [(0,), (1,)]
 
 
+def test_two_objects_in_motion_need_a_move_of_both():
+    at_goal = np.array([-2, 0, 2, 0, 0, 0], np.float32)
+    assert find_subgoals(WORLD, at_goal, at_goal, moving=[0, 1]) is None
+
+
 def test_the_search_keeps_to_where_the_last_plan_led():
     present = [-2, 0, 2, 0, 0, 0]
     goal = [2, 0, -2, 0, 0, 0]
