@@ -76,4 +76,4 @@ def test_checkpoint_solves_its_task(name):
         assert score is not None and score.mean() > MIN_SCORE
         return
     reached = metrics["reach_rate"]
-    assert reached is not None and reached.all()
+    assert reached is not None and reached.mean() >= MIN_SUCCESS.get(name, 1.0)
