@@ -17,6 +17,7 @@ from dfplan.cli.common import console
 from dfplan.evaluation.episodes import Episodes
 from dfplan.planner.diffusion_planner import as_diffusion_planner
 from dfplan.plots.denoising import animate_denoising
+from dfplan.plots.mujoco_frames import follow_robot
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.scene import agent_plot_dims, axis_names, draw_function, goal_point, plot_points
 from dfplan.plots.video_frames import video_frames
@@ -193,7 +194,8 @@ def _record_video(
     number = assign_tasks(protocol, len(episodes.seeds))[e]
     try:
         with off_screen(), print_warnings():
-            frames = _frames(agent, make, int(episodes.seeds[e]), protocol=protocol, task=number)
+            seed = int(episodes.seeds[e])
+            frames = _frames(agent, make, seed, protocol=protocol, task=number, record=task)
     # Without a display, driver or package, renderers raise many kinds of exceptions.
     except Exception as error:
         console.print(f"note: no {path.name}, as {task.env} does not render: {one_line(error)}")
@@ -208,10 +210,13 @@ def _frames(
     seed: int,
     protocol: EvaluationProtocol,
     task: int | None,
+    record: Task,
 ) -> list[Any]:
     with contextlib.closing(make(render_mode="rgb_array")) as env:
         if "rgb_array" not in env.metadata.get("render_modes", []):
             raise UserError("it has no render mode rgb_array")
+        if not record.positions:
+            follow_robot(env)
         fps = env.metadata.get("render_fps") or VIDEO_FPS
         every = max(round(fps / VIDEO_FPS), 1)
 

@@ -10,6 +10,8 @@ from dfplan.cli.common import console
 
 LINES = 10
 """Number of lines that are printed in total without a terminal."""
+QUIET_S = 20.0
+"""Seconds after which a line is also printed before the first step is done."""
 
 
 @contextlib.contextmanager
@@ -46,9 +48,13 @@ def detail_bar(title: str, total: int, start: int = 0) -> Iterator[Callable[[int
 def _line_printer(title: str, total: int, start: int) -> Callable[[int, str], None]:
     start_time = time.perf_counter()
     printed = start * LINES // total
+    last_time = start_time
 
     def advance(done: int, detail: str) -> None:
-        nonlocal printed
+        nonlocal printed, last_time
+        if done <= start and detail and time.perf_counter() - last_time > QUIET_S:
+            last_time = time.perf_counter()
+            console.print(f"{title}: {detail}")
         if done * LINES // total > printed:
             printed = done * LINES // total
             left = (time.perf_counter() - start_time) / (done - start) * (total - done)

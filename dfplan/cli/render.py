@@ -29,7 +29,7 @@ from dfplan.cli.runs import open_agent, parse_with_run
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
-from dfplan.plots.mujoco_frames import MujocoRenderer, mujoco_viewer
+from dfplan.plots.mujoco_frames import MujocoRenderer, follow_robot, mujoco_viewer
 from dfplan.plots.scene import agent_plot_dims, draw_function
 from dfplan.plots.video_frames import Renderer, video_frames
 from dfplan.plots.write_video import check_video, write_video
@@ -206,6 +206,7 @@ def _choose_renderer(
         return matplotlib, DRAWN_BY_MATPLOTLIB
     console.print(
         f"note: frames of {task.env} show no plan: that needs MuJoCo, and the state dimensions "
-        "that are positions, --positions X Y or X Y Z"
+        "that are positions in the world, --positions X Y or X Y Z"
     )
+    follow_robot(env)
     return environment, "rendered by the environment"

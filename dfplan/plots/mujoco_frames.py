@@ -3,6 +3,7 @@
 MuJoCo is reached through the environment's own renderer and never imported.
 """
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,7 @@ SPHERE = 2
 """MuJoCo's mjtGeom of a sphere."""
 CAPSULE = 3
 """MuJoCo's mjtGeom of a capsule."""
+FREE_CAMERA = -1
 THICKNESS = 0.004
 """Radius of a plan's line, as a fraction of the scene's extent."""
 MAX_CANDIDATES = 8
@@ -31,6 +33,17 @@ def mujoco_viewer(env: Any) -> Any:
     """Return the MuJoCo viewer of an environment that has rendered a frame; else None."""
     viewer = getattr(getattr(env.unwrapped, "mujoco_renderer", None), "viewer", None)
     return viewer if hasattr(viewer, "add_marker") else None
+
+
+def follow_robot(env: Any) -> None:
+    """Render from the model's camera "track", if it has one and the environment names no camera.
+
+    Gymnasium's default camera looks at where the robot begins, which a hopper soon leaves.
+    """
+    renderer = getattr(env.unwrapped, "mujoco_renderer", None)
+    if getattr(renderer, "camera_id", None) == FREE_CAMERA:
+        with contextlib.suppress(KeyError):  # what MuJoCo raises for an unknown name
+            renderer.camera_id = env.unwrapped.model.camera("track").id
 
 
 class MujocoRenderer:

@@ -59,6 +59,15 @@ def test_results_name_the_versions_that_they_depend_on(tmp_path):
     assert {"python", "jax", "flax", "gymnasium", "mujoco"} <= set(result["versions"])
 
 
+def test_long_preparations_print_lines_without_a_terminal(capsys, monkeypatch):
+    times = iter([0.0, 5.0, 25.0, 25.0, 30.0])
+    monkeypatch.setattr("dfplan.cli.progress_bar.time.perf_counter", lambda: next(times))
+    with detail_bar("training", 1000) as advance:
+        for step in (1, 2, 3):
+            advance(0, f"policy: step {step} of 9")
+    assert capsys.readouterr().out.splitlines() == ["training: policy: step 2 of 9"]
+
+
 def test_progress_lines_without_a_terminal(capsys, monkeypatch):
     times = iter([0.0, 10.0, 20.0, 30.0])
     monkeypatch.setattr("dfplan.cli.progress_bar.time.perf_counter", lambda: next(times))

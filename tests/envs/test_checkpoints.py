@@ -20,6 +20,9 @@ MAX_SIZE = 10e6
 MIN_SCORE = 26.3
 """Normalized score of behavior cloning on hopper-medium-replay (experiments/locomotion)."""
 
+MIN_SUCCESS = {"ogbench-cube-double-play": 0.2}
+"""Share of five episodes that succeed, where it is not all of them (experiments/manipulation)."""
+
 
 def test_every_named_maze_of_d4rl_has_a_pretrained_planner():
     others = {name for name in set(TASKS) - set(PRETRAINED) if name.startswith("pointmaze")}
