@@ -41,7 +41,7 @@ def follow_robot(env: Any) -> None:
     Gymnasium's default camera looks at where the robot begins, which a hopper soon leaves.
     """
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
-    if getattr(renderer, "camera_id", None) == FREE_CAMERA:
+    if renderer is not None and renderer.camera_id == FREE_CAMERA:
         with contextlib.suppress(KeyError):  # what MuJoCo raises for an unknown name
             renderer.camera_id = env.unwrapped.model.camera("track").id
 
