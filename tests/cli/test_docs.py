@@ -100,5 +100,5 @@ def test_the_results_in_the_readme_are_those_of_the_table():
     _, _, results = README.read_text().partition("[start:results]")
     numbers = NUMBER.findall(results.partition("[end:results]")[0])
     table = ROOT / "experiments" / "maze2d" / "table.md"
-    assert len(numbers) > 30
+    assert len(numbers) >= 30
     assert set(numbers) <= set(NUMBER.findall(table.read_text()))
