@@ -133,7 +133,7 @@ def isolate_moves(
         stride: Control steps per token.
         lead: Tokens by which an episode begins before the previous move is over, at most as long as
             that move. These tokens show the gripper while it still holds another object.
-        tail: Tokens by which an episode goes on after the move, at most up to the next move.
+        tail: Tokens by which an episode continues after the move, at most up to the next move.
     """
     state_dim = data.state.shape[1]
     states = []

@@ -18,7 +18,7 @@ class ActionValueRanker:
     """Ranks candidates by the value of the action that the robot would take toward each of them.
 
     That action is the low-level policy's, toward the candidate's first future token. The critic
-    judges it in the observed state, while a critic of whole plans has to judge sampled states. To
+    values it in the observed state, while a critic of whole plans has to value sampled states. To
     sample actions as in the data and choose one by its value is the policy of IDQL
     (Hansen-Estruch et al. 2023, arXiv 2304.10573).
 

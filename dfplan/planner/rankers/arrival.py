@@ -20,7 +20,7 @@ class ArrivalRanker:
         layout: Token layout.
         config: Planner settings.
         hold: Whether candidates stay at the goal after they arrive, so that sampling can end once
-            the best one has; otherwise they go on as sampled, for instance to let go of an object.
+            the best one has; otherwise they continue as sampled, for example to release an object.
 
     Raises:
         UserError: If the run's goal is reward.

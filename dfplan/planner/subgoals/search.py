@@ -37,7 +37,7 @@ def find_subgoals(
     moving: Collection[int] = (),
     pursued: Float[np.ndarray, "G"] | None = None,
 ) -> list[Subgoal] | None:
-    """Return the sequence of moves to a goal, by A*; None if there is none.
+    """Return the sequence of moves to a goal, by A*; None if no sequence exists.
 
     Of two sequences, the one with fewer moves is better; of equally many moves, the shorter ones.
 
