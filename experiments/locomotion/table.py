@@ -7,14 +7,18 @@ from dfplan.evaluation.bootstrap import interval
 from experiments.common.markdown import EMPTY, cell, table
 from experiments.common.pages import fill_readme
 from experiments.common.task_study import TaskStudy
-from experiments.locomotion import latency
+from experiments.locomotion import latency, perturbed
 from experiments.locomotion.evaluate import read_scores
 from experiments.locomotion.study import HERE, METHODS
 
 
 def write_table(study: TaskStudy) -> None:
     """Write the tables of all measurements so far, and print them."""
-    sections = {"table": render(study), "latency": latency.render(study)}
+    sections = {
+        "table": render(study),
+        "latency": latency.render(study),
+        "perturbed": perturbed.render(study),
+    }
     fill_readme(study.pages, HERE / "README.md", sections)
     for text in sections.values():
         console.print(text)
