@@ -13,6 +13,7 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.data.minari_io import load_trajectories
+from dfplan.evaluation.episodes import Episodes
 from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import BatchAgent, run_episodes
 from dfplan.representation.layout import Layout
@@ -146,16 +147,26 @@ def play(
     perturbations: Sequence[Perturbation] = (),
 ) -> np.ndarray:
     """Return the return of each episode."""
+    returns = measure(play_episodes(agent, task, layout, seeds, perturbations))["raw_return"]
+    assert returns is not None
+    return returns
+
+
+def play_episodes(
+    agent: BatchAgent,
+    task: Task,
+    layout: Layout,
+    seeds: range,
+    perturbations: Sequence[Perturbation] = (),
+) -> Episodes:
+    """Play one episode per seed, side by side."""
 
     def make() -> Any:
         return perturbed(make_env(task.env, task.env_kwargs), perturbations)
 
-    episodes = run_episodes(
+    return run_episodes(
         agent, make, np.asarray(seeds), state=layout.state, goal=layout.goal, num_envs=len(seeds)
     )
-    returns = measure(episodes)["raw_return"]
-    assert returns is not None
-    return returns
 
 
 def score(task: Task, returns: np.ndarray) -> dict[str, Any]:

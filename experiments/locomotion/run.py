@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
+from experiments.locomotion.calibration import calibrate, draw
 from experiments.locomotion.evaluate import clone, evaluate, run_peers
 from experiments.locomotion.latency import time_plans
 from experiments.locomotion.perturbed import perturb
@@ -20,6 +21,8 @@ DEFAULT_STAGES: dict[str, Stage] = {
     "weighted": clone_weighted,
     "latency": time_plans,
     "perturb": perturb,
+    "calibrate": calibrate,
+    "figure": draw,
     "table": write_table,
 }
 STAGES: dict[str, Stage] = {**DEFAULT_STAGES, "peers": run_peers}
