@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from dfplan.agent import Agent
 from dfplan.evaluation.episodes import Episodes
@@ -65,9 +65,10 @@ def calibrate(study: TaskStudy) -> None:
 def _measure(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
     agent = Predictions(trained.agent())
     episodes = play_episodes(agent, task, trained.run.layout, seeds)
-    env = make_env(task.env, task.env_kwargs)
+    env: Any = make_env(task.env, task.env_kwargs)
     limit = env.spec.max_episode_steps
     env.close()
+    assert limit is not None
     discount = trained.run.config.value.discount
     return summarize(*pairs(agent.values(), episodes, limit=limit, discount=discount))
 
@@ -104,7 +105,7 @@ def summarize(predicted: np.ndarray, received: np.ndarray) -> dict[str, Any]:
         "received": [float(received[rows].mean()) for rows in bins],
         "mean_predicted": float(predicted.mean()),
         "mean_received": float(received.mean()),
-        "rank_correlation": float(spearmanr(predicted, received).statistic),
+        "rank_correlation": float(np.corrcoef(rankdata(predicted), rankdata(received))[0, 1]),
         "steps": len(predicted),
     }
 
