@@ -13,13 +13,14 @@ DESCRIPTIONS = {
 ENVS = {"hopper": "Hopper-v5", "walker2d": "Walker2d-v5", "halfcheetah": "HalfCheetah-v5"}
 SCORES: dict[str, dict[str, float]] = {
     "hopper": {"min": 17.133, "max": 3223.457},
+    "walker2d": {"min": 1.649, "max": 3184.425},
     "halfcheetah": {"min": -284.707, "max": 5555.415},
 }
 """Mean returns of random actions and of the expert, which normalize scores.
 
 `python -m experiments.locomotion.policies` measures them.
 """
-REPLAY_STEPS = {"hopper": 210_000, "halfcheetah": 60_000}
+REPLAY_STEPS = {"hopper": 210_000, "halfcheetah": 60_000, "walker2d": 230_000}
 """Control steps of the training up to the medium policy."""
 STEPS = 1_000_000
 """Control steps of the other datasets, as in D4RL."""
