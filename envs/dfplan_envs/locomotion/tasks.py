@@ -54,7 +54,7 @@ PRESET: dict[str, Any] = {
     "policy.batch_size": 256,
     "policy.steps": 30_000,
 }
-PRETRAINED = ("hopper-medium-replay",)
+PRETRAINED = ("hopper-medium-replay", "walker2d-medium-expert", "halfcheetah-medium-expert")
 """Tasks with a pretrained planner."""
 
 
