@@ -29,7 +29,7 @@ def test_the_mean_weights_tasks_alike_and_needs_all_of_them(tmp_path):
         values = [text.strip() for text in line.split("|")[1:-1]]
         return values[0], dict(zip(columns[1:], values[1:], strict=True))
 
-    empty = {method: "–" for method in METHODS}
+    empty = dict.fromkeys(METHODS, "–")
     assert cells(hopper) == ("hopper-medium", empty | {"dfplan": "10.0; 2"})
     assert cells(walker) == ("walker2d-medium", empty | {"dfplan": "40.0; 1", "cloning": "5.0; 1"})
     assert cells(mean) == ("mean of 2", empty | {"dfplan": "25.0"})
