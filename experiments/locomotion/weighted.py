@@ -35,7 +35,7 @@ def clone_weighted(study: TaskStudy) -> None:
         trained = study.load(name, seed)
         request = trained.request(task, study.evaluation)
         measure_once(
-            study.result(name, seed, "weighted cloning"),
+            study.result(name, seed, "weighted"),
             {**request, "steps": CLONING_STEPS, "batch": CLONING_BATCH},
             functools.partial(_evaluate, trained, task, seed, study.evaluation),
         )
