@@ -8,7 +8,7 @@ from typing import Any
 from dfplan.cli.common import check_outputs, console, write_result
 from dfplan.cli.eval_jobs import Evaluated, clear_cache, control_steps, evaluate, prepared
 from dfplan.cli.evaluation import Args, Evaluation, note_missing_goal
-from dfplan.cli.figures import FILES, draw_evaluation
+from dfplan.cli.figures import FILES, draw_evaluation, off_screen
 from dfplan.cli.progress_bar import step_bar
 from dfplan.cli.runs import open_agent
 from dfplan.cli.table import PlainTable
@@ -28,6 +28,7 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
         list_figures: Whether to print the paths of the figures.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(off_screen())
         stack.callback(clear_cache)
         evaluations = [prepared(one) for one in _split(argv)]
         for evaluation in evaluations:
