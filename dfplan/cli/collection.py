@@ -18,6 +18,7 @@ from dfplan.cli.own_code import load_own_function
 from dfplan.cli.ray_args import RayArgs, RayOptions
 from dfplan.tasks.load import load_function
 from dfplan.tasks.registry import Task
+from dfplan.types import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +85,11 @@ def prepare(argv: Sequence[str]) -> Collection:
     args.ray.check()
     policy = None
     collector = None
+    if args.policy and ":" not in args.policy:
+        default = "the task's controller" if task.collector or task.policy else "random actions"
+        raise UserError(
+            f"--policy {args.policy!r} is not 'module:function'; leave it out for {default}"
+        )
     if args.policy:
         policy = load_own_function(args.policy)
     elif task.collector:

@@ -8,7 +8,7 @@ from typing import Any
 from dfplan.cli.common import check_outputs, console, write_result
 from dfplan.cli.eval_jobs import Evaluated, clear_cache, control_steps, evaluate, prepared
 from dfplan.cli.evaluation import Args, Evaluation, note_missing_goal
-from dfplan.cli.figures import FILES, draw_evaluation
+from dfplan.cli.figures import FILES, draw_evaluation, off_screen
 from dfplan.cli.progress_bar import step_bar
 from dfplan.cli.runs import open_agent
 from dfplan.cli.table import PlainTable
@@ -20,6 +20,7 @@ UNFINISHED = "unfinished"
 """Folder in --out that keeps finished work of an unfinished evaluation."""
 
 
+@off_screen()
 def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     """Evaluate runs.
 

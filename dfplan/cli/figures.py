@@ -1,6 +1,7 @@
 """The figures that `dfplan eval --out` and `dfplan plan --png` write."""
 
 import contextlib
+import ctypes.util
 import itertools
 import os
 import re
@@ -248,9 +249,13 @@ def print_warnings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def off_screen() -> Iterator[None]:
-    """Let MuJoCo render through EGL if there is no display and MUJOCO_GL is not set."""
+    """Let MuJoCo render through EGL if there is no display and MUJOCO_GL is not set.
+
+    MuJoCo chooses its renderer when it is imported, so this must be entered before an environment
+    is made. If EGL is not installed, nothing changes, as importing MuJoCo would then fail.
+    """
     headless = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
-    if not headless or "MUJOCO_GL" in os.environ:
+    if not headless or "MUJOCO_GL" in os.environ or not ctypes.util.find_library("EGL"):
         yield
         return
     os.environ["MUJOCO_GL"] = "egl"

@@ -4,12 +4,37 @@ import os
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from dfplan.cli import eval as eval_command
 from dfplan.cli import figures
 from dfplan.tasks.registry import Task
+from dfplan.types import UserError
 
 
-def test_a_video_is_rendered_off_screen(monkeypatch, tmp_path):
+@pytest.fixture
+def headless(monkeypatch):
+    """A Linux machine without a display, with EGL."""
+    for name in ("MUJOCO_GL", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: f"lib{name}.so.1")
+
+
+def test_eval_chooses_the_renderer_before_it_makes_environments(headless, monkeypatch):
+    backends = []
+
+    def prepare(argv):
+        backends.append(os.environ.get("MUJOCO_GL"))
+        raise UserError("stop here")
+
+    monkeypatch.setattr(eval_command, "prepared", prepare)
+    with pytest.raises(UserError, match="stop here"):
+        eval_command.main(["run"])
+    assert backends == ["egl"] and "MUJOCO_GL" not in os.environ
+
+
+def test_a_video_is_rendered_off_screen(headless, tmp_path):
     """Without a display, MuJoCo must be told so before its environment is made."""
     backends = []
 
@@ -17,9 +42,6 @@ def test_a_video_is_rendered_off_screen(monkeypatch, tmp_path):
         backends.append(os.environ.get("MUJOCO_GL"))
         raise RuntimeError("no display")
 
-    for name in ("MUJOCO_GL", "DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("sys.platform", "linux")
     episodes = SimpleNamespace(seeds=np.array([3]))
     path = tmp_path / "episode.gif"
     task = Task("Walk-v0", "walk-v0")

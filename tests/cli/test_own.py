@@ -87,6 +87,9 @@ def test_three_commands_from_an_environment_to_an_agent(dfplan, place):
         failed = dfplan(*collect, bad)
         assert (failed.code, failed.err.count("\n")) == (2, 1)
         assert repr(bad) in failed.err and "module:function" in failed.err
+    failed = dfplan(*collect, "random")
+    assert failed.code == 2
+    assert "'random'" in failed.err and "leave it out for random actions" in failed.err
     assert dfplan(*collect, "own_policy_1:Policy").code == 0
     assert dfplan(*collect, "own_policy_1:Policy").code == 2  # The id is taken.
     train = ["train", *names, "--out", "run", "--goal-dims", 0, 1]

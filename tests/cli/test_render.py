@@ -69,6 +69,10 @@ def test_off_screen_restores_the_environment_variables(monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    with off_screen():
+        assert "MUJOCO_GL" not in os.environ
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: f"lib{name}.so.1")
     with off_screen():
         assert os.environ["MUJOCO_GL"] == "egl"
     assert "MUJOCO_GL" not in os.environ
