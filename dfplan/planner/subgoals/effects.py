@@ -220,6 +220,13 @@ class Effects:
         rest = self.resting[number][:, levels]
         return not len(rest) or _is_near(value[levels], rest, self.radius)
 
+    def has_switched(self, number: int, value: Float[np.ndarray, "D"]) -> bool:
+        """Return whether all values of an object are at levels, such as those of a light.
+
+        Such an object has come to rest, even if it changed a moment ago.
+        """
+        return len(self.levels[number]) == len(value) and self.is_settled(number, value)
+
     def outcomes(
         self, change: Change, values: Values, goal: Values
     ) -> Iterator[Float[np.ndarray, "D"]]:

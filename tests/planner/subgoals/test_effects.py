@@ -34,6 +34,17 @@ def test_a_change_that_is_rare_is_an_accident():
     assert sorted(Effects(observed, RADIUS).kinds) == [(0,), (1,)]
 
 
+def test_lights_switch_and_blocks_and_moving_doors_do_not():
+    row = effects_of(lights_data(), LIGHTS)
+    world = effects_of(blocks_data(), BLOCKS)
+    assert row.has_switched(0, np.array([1.0], np.float32))
+    assert not row.has_switched(0, np.array([0.5], np.float32))
+    assert not world.has_switched(0, np.array([2.0, 0.0], np.float32))
+    door = 3
+    assert world.has_switched(door, np.array([3.0], np.float32))
+    assert not world.has_switched(door, np.array([1.5], np.float32))
+
+
 def test_landmarks_are_usual_and_apart():
     points = np.array([[0.0]] * 60 + [[0.3]] * 50 + [[5.0]] * 60 + [[20.0]])
     assert _spread_out(points, 1.0).ravel().tolist() == [0.0, 5.0]
