@@ -20,6 +20,7 @@ UNFINISHED = "unfinished"
 """Folder in --out that keeps finished work of an unfinished evaluation."""
 
 
+@off_screen()
 def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
     """Evaluate runs.
 
@@ -28,7 +29,6 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
         list_figures: Whether to print the paths of the figures.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(off_screen())
         stack.callback(clear_cache)
         evaluations = [prepared(one) for one in _split(argv)]
         for evaluation in evaluations:

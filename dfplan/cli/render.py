@@ -82,6 +82,7 @@ class Args:
     planner: PlannerConfig = PlannerConfig()
 
 
+@off_screen()
 def main(argv: Sequence[str]) -> int:
     """Record a run."""
     args, resolved = parse_with_run(Args, "render", argv)
@@ -133,7 +134,7 @@ def record_episodes(
     Returns:
         Frames, frames per second, and a phrase that names the renderer.
     """
-    with off_screen(), print_warnings(), contextlib.ExitStack() as stack:
+    with print_warnings(), contextlib.ExitStack() as stack:
         env, renders = _open_env(task)
         stack.enter_context(contextlib.closing(env))
         make_renderer, drawn = _choose_renderer(agent, env, task, size=size, renders=renders)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import Agent
+from dfplan.plots.renderer_viewer import renderer_viewer
 from dfplan.plots.style import CANDIDATE, DRIVEN, PLAN
 from dfplan.types import ArrayLike
 
@@ -32,7 +33,7 @@ Marker = dict[str, Any]
 def mujoco_viewer(env: Any) -> Any:
     """Return the MuJoCo viewer of an environment that has rendered a frame; else None."""
     viewer = getattr(getattr(env.unwrapped, "mujoco_renderer", None), "viewer", None)
-    return viewer if hasattr(viewer, "add_marker") else None
+    return viewer if hasattr(viewer, "add_marker") else renderer_viewer(env.unwrapped)
 
 
 def follow_robot(env: Any) -> None:

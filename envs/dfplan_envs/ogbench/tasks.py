@@ -72,7 +72,11 @@ ANT = MazeFamily(
 )
 
 
-PRETRAINED = ("ogbench-pointmaze-giant-stitch", "ogbench-antmaze-large-navigate")
+PRETRAINED = (
+    "ogbench-pointmaze-giant-stitch",
+    "ogbench-antmaze-large-navigate",
+    "ogbench-antmaze-giant-stitch",
+)
 """Tasks with a pretrained planner."""
 
 

@@ -1,0 +1,92 @@
+"""Count how often the ant turns over: python -m experiments.ogbench.overturned TASK.
+
+An ant on its back stays there. How many steps it walks before that, in the data and under
+low-level controllers, tells whether a controller is to blame.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from dfplan.cli.common import console
+from dfplan.data.minari_io import load_trajectories
+from dfplan.tasks.registry import Task
+from dfplan.util.compilation_cache import enable_compilation_cache
+from experiments.common.markdown import table
+from experiments.common.protocol_episodes import play, score
+from experiments.common.trained import Trained
+from experiments.ogbench.ant_pose import upward
+from experiments.ogbench.study import STUDY
+
+COLUMNS = ("driven by", "success, %", "episodes", "overturned", "upright steps per overturned ant")
+NAMES = [name for name in STUDY.names if name.startswith("antmaze")]
+
+
+class Tally(NamedTuple):
+    """Overturned ants of several episodes.
+
+    Attributes:
+        episodes: Number of episodes.
+        overturned: Number of episodes in which the ant turns over.
+        upright: Control steps of all episodes before the ant turns over.
+    """
+
+    episodes: int
+    overturned: int
+    upright: int
+
+    @classmethod
+    def of(cls, episodes: Iterable[Float[np.ndarray, "L S"]]) -> "Tally":
+        """Count in the states of each episode."""
+        is_over = [upward(states) < 0 for states in episodes]
+        upright = [int(over.argmax()) if over.any() else len(over) - 1 for over in is_over]
+        return cls(len(is_over), sum(int(over.any()) for over in is_over), sum(upright))
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the last cells of a row of the table."""
+        steps = f"{self.upright / self.overturned:,.0f}" if self.overturned else "–"
+        return str(self.episodes), str(self.overturned), steps
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Count in a task's data, and in episodes with each controller; print a table."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.ogbench.overturned")
+    parser.add_argument("task", metavar="TASK", choices=NAMES, help=", ".join(NAMES))
+    parser.add_argument("--seed", type=int, default=0, help="training seed")
+    parser.add_argument("--controllers", nargs="*", help="low-level controllers; the run's own")
+    parser.add_argument("--episodes", type=int, default=150)
+    parser.add_argument("--first-seed", type=int, default=STUDY.tuning)
+    args = parser.parse_args(argv)
+    enable_compilation_cache()
+    task = STUDY.task(args.task)
+    trained = STUDY.load(args.task, args.seed)
+    seeds = range(args.first_seed, args.first_seed + args.episodes)
+    controllers = args.controllers or [trained.run.config.planner.low_level_controller]
+    rows = [("the data", "–", *count_data(task).cells())]
+    rows += [(f"`{name}`", *count_driven(trained, task, name, seeds)) for name in controllers]
+    console.print(table(COLUMNS, rows))
+    return 0
+
+
+def count_data(task: Task) -> Tally:
+    """Return the tally of a task's dataset."""
+    data = load_trajectories(task.dataset)
+    rows = zip(data.start.tolist(), data.length.tolist(), strict=True)
+    return Tally.of(data.state[start : start + length] for start, length in rows)
+
+
+def count_driven(trained: Trained, task: Task, controller: str, seeds: range) -> tuple[str, ...]:
+    """Return the success in percent and the tally's cells of episodes with a controller."""
+    agent = trained.agent(low_level_controller=controller)
+    episodes = play(agent, task, seeds)
+    success = score(episodes, task)["per_episode"]["success_rate"]
+    rows = zip(episodes.states, episodes.length.tolist(), strict=True)
+    tally = Tally.of(states[: length + 1] for states, length in rows)
+    return f"{100 * np.mean(success):.1f}", *tally.cells()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
