@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,20 @@ WIDTH = 256
 LEARNING_RATE = 1e-3
 
 
+class Examples(NamedTuple):
+    """What a regressor is fitted to.
+
+    Attributes:
+        states: `[N, S]`, normalized.
+        actions: `[N, A]`, normalized.
+        weights: `[N]`.
+    """
+
+    states: jax.Array
+    actions: jax.Array
+    weights: jax.Array
+
+
 class Cloning:
     """A trained regressor with the interface of `dfplan.evaluation.play.run_episodes`.
 
@@ -24,16 +39,27 @@ class Cloning:
         steps: Optimizer steps.
         batch: Transitions per step.
         seed: PRNG seed for initialization and batches.
+        weights: `[N]` weights of the data's control steps, of all rows but each episode's last;
+            None for equal weights.
     """
 
-    def __init__(self, data: Trajectories, *, steps: int, batch: int, seed: int):
+    def __init__(
+        self,
+        data: Trajectories,
+        *,
+        steps: int,
+        batch: int,
+        seed: int,
+        weights: np.ndarray | None = None,
+    ):
         self._layout = data.layout
         self._states, self._actions = fit_normalizers(data)
-        # The last state of each episode has no action.
-        rows = np.delete(np.arange(len(data.state)), data.start + data.length - 1)
+        rows = control_steps(data)
         states = self._states.encode(data.state[rows])
         actions = self._actions.encode(data.action[rows])
-        self._net = _fit(states, actions, steps=steps, batch=batch, seed=seed)
+        weights = np.ones(len(rows)) if weights is None else weights
+        examples = Examples(states, actions, jnp.asarray(weights, jnp.float32))
+        self._net = _fit(examples, steps=steps, batch=batch, seed=seed)
 
     def reset(self, mask=None, *, seed=None) -> None:
         """Do nothing, as cloning has no state."""
@@ -50,10 +76,16 @@ class Cloning:
         return self._layout.clip_action(np.asarray(self._actions.decode(self._net(state))))
 
 
+def control_steps(data: Trajectories) -> np.ndarray:
+    """Return the rows with an action: all but the last of each episode."""
+    return np.delete(np.arange(len(data.state)), data.start + data.length - 1)
+
+
 def _fit(
-    states: jax.Array, actions: jax.Array, *, steps: int, batch: int, seed: int
+    examples: Examples, *, steps: int, batch: int, seed: int
 ) -> Callable[[jax.Array], jax.Array]:
-    """Fit a regressor by squared error, with Adam on a cosine schedule."""
+    """Fit a regressor by weighted squared error, with Adam on a cosine schedule."""
+    states, actions, weights = examples
     rngs = nnx.Rngs(seed)
     net = nnx.Sequential(
         nnx.Linear(states.shape[1], WIDTH, rngs=rngs),
@@ -67,7 +99,8 @@ def _fit(
     key = jax.random.key(seed)
 
     def loss(params, rows):
-        return jnp.mean((nnx.merge(graph, params)(states[rows]) - actions[rows]) ** 2)
+        error = nnx.merge(graph, params)(states[rows]) - actions[rows]
+        return jnp.mean(weights[rows, None] * error**2)
 
     def step(carry, i):
         params, opt = carry

@@ -1,1 +1,1 @@
-"""Locomotion: reward tasks on MuJoCo's Hopper."""
+"""Locomotion: reward tasks on MuJoCo's Hopper, Walker2d and HalfCheetah."""

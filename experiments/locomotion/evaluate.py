@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.data.minari_io import load_trajectories
+from dfplan.evaluation.episodes import Episodes
 from dfplan.evaluation.metrics import measure
 from dfplan.evaluation.play import BatchAgent, run_episodes
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
+from dfplan.tasks.perturb import Perturbation, perturbed
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
 from experiments.common.cloning import Cloning
@@ -48,17 +50,28 @@ def evaluate(study: TaskStudy) -> None:
 def clone(study: TaskStudy) -> None:
     """Train and evaluate behavior cloning with a network of dfplan's experiments."""
     for name, seed in study.cases():
-        request = {
-            "task": name,
-            "seeds": [study.evaluation.start, study.evaluation.stop],
-            "steps": CLONING_STEPS,
-            "batch": CLONING_BATCH,
-        }
+        task = study.task(name)
         measure_once(
             study.result(name, seed, "cloning"),
-            request,
-            functools.partial(_evaluate_clone, study.task(name), seed, study.evaluation),
+            clone_request(task, study.evaluation),
+            functools.partial(_evaluate_clone, task, seed, study.evaluation),
         )
+
+
+def clone_request(task: Task, seeds: range) -> dict[str, Any]:
+    """Return what the scores of behavior cloning depend on, except the code."""
+    return {
+        "task": task.name,
+        "seeds": [seeds.start, seeds.stop],
+        "steps": CLONING_STEPS,
+        "batch": CLONING_BATCH,
+    }
+
+
+def make_clone(task: Task, seed: int) -> tuple[Cloning, Layout]:
+    """Train behavior cloning on the data of a task; also return the layout of the data."""
+    data = load_trajectories(task.dataset)
+    return Cloning(data, steps=CLONING_STEPS, batch=CLONING_BATCH, seed=seed), data.layout
 
 
 def run_peers(study: TaskStudy, steps: int = PEER_STEPS) -> None:
@@ -109,7 +122,7 @@ def _run_peer(
         command += [option, str(value)]
     subprocess.run(command, check=True)
     played = json.loads(out.read_text())
-    write(path, {"request": request, **_scores(task, np.array(played["returns"])), **played})
+    write(path, {"request": request, **score(task, np.array(played["returns"])), **played})
 
 
 def _evaluate_trained(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
@@ -118,27 +131,45 @@ def _evaluate_trained(trained: Trained, task: Task, seeds: range) -> dict[str, A
 
 def evaluate_planner(agent: Agent, task: Task, seeds: range) -> dict[str, Any]:
     """Return the normalized scores of an agent's episodes."""
-    return _scores(task, play(agent, task, agent.layout, seeds))
+    return score(task, play(agent, task, agent.layout, seeds))
 
 
 def _evaluate_clone(task: Task, seed: int, seeds: range) -> dict[str, Any]:
-    data = load_trajectories(task.dataset)
-    agent = Cloning(data, steps=CLONING_STEPS, batch=CLONING_BATCH, seed=seed)
-    return _scores(task, play(agent, task, data.layout, seeds))
+    agent, layout = make_clone(task, seed)
+    return score(task, play(agent, task, layout, seeds))
 
 
-def play(agent: BatchAgent, task: Task, layout: Layout, seeds: range) -> np.ndarray:
+def play(
+    agent: BatchAgent,
+    task: Task,
+    layout: Layout,
+    seeds: range,
+    perturbations: Sequence[Perturbation] = (),
+) -> np.ndarray:
     """Return the return of each episode."""
-    make: Callable[[], Any] = functools.partial(make_env, task.env, task.env_kwargs)
-    episodes = run_episodes(
-        agent, make, np.asarray(seeds), state=layout.state, goal=layout.goal, num_envs=len(seeds)
-    )
-    returns = measure(episodes)["raw_return"]
+    returns = measure(play_episodes(agent, task, layout, seeds, perturbations))["raw_return"]
     assert returns is not None
     return returns
 
 
-def _scores(task: Task, returns: np.ndarray) -> dict[str, Any]:
+def play_episodes(
+    agent: BatchAgent,
+    task: Task,
+    layout: Layout,
+    seeds: range,
+    perturbations: Sequence[Perturbation] = (),
+) -> Episodes:
+    """Play one episode per seed, side by side."""
+
+    def make() -> Any:
+        return perturbed(make_env(task.env, task.env_kwargs), perturbations)
+
+    return run_episodes(
+        agent, make, np.asarray(seeds), state=layout.state, goal=layout.goal, num_envs=len(seeds)
+    )
+
+
+def score(task: Task, returns: np.ndarray) -> dict[str, Any]:
     """Return the normalized scores of returns."""
     assert task.score is not None
     low = task.score["min"]

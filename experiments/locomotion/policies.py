@@ -1,10 +1,10 @@
 """Choose the policies that ship from a training: python -m experiments.locomotion.policies hopper.
 
-The expert is the snapshot with the highest return. The medium policy is the last before the average
-return of three snapshots in a row passes a third of that; a single snapshot may do so early, as a
-hopper that stands still is rewarded for not falling. The file holds the snapshots up to the medium
-policy, from which medium-replay is collected, and the expert. Prints the returns that normalize
-scores, over fresh episodes.
+The expert is the snapshot with the highest return. The medium policy is one of the last three
+before the average return of three snapshots in a row passes a third of that: the one that comes
+closest to a third. A single snapshot may pass it early, as a hopper that stands still is rewarded
+for not falling. The file holds the snapshots up to the medium policy, from which medium-replay is
+collected, and the expert. Prints the returns that normalize scores, over fresh episodes.
 """
 
 import argparse
@@ -67,7 +67,10 @@ def choose(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """Return the snapshots up to the medium policy, and the expert."""
     returns = np.array([snapshot.mean_return for snapshot in snapshots])
     average = np.convolve(returns, np.ones(AVERAGED) / AVERAGED)[: len(returns)]
-    medium = int(np.argmax(average >= MEDIUM_SHARE * returns.max())) - 1
+    goal = MEDIUM_SHARE * returns.max()
+    passed = int(np.argmax(average >= goal))
+    last = np.arange(max(passed - AVERAGED, 0), passed)
+    medium = int(last[np.argmin(np.abs(returns[last] - goal))])
     return [*snapshots[: medium + 1], snapshots[int(np.argmax(returns))]]
 
 

@@ -5,17 +5,24 @@ import sys
 from collections.abc import Sequence
 
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
+from experiments.locomotion.calibration import calibrate, draw
 from experiments.locomotion.evaluate import clone, evaluate, run_peers
 from experiments.locomotion.latency import time_plans
+from experiments.locomotion.perturbed import perturb
 from experiments.locomotion.study import PEER_STEPS, STUDY
 from experiments.locomotion.table import write_table
+from experiments.locomotion.weighted import clone_weighted
 
 DEFAULT_STAGES: dict[str, Stage] = {
     "collect": collect,
     "train": train,
     "evaluate": evaluate,
     "clone": clone,
+    "weighted": clone_weighted,
     "latency": time_plans,
+    "perturb": perturb,
+    "calibrate": calibrate,
+    "figure": draw,
     "table": write_table,
 }
 STAGES: dict[str, Stage] = {**DEFAULT_STAGES, "peers": run_peers}

@@ -7,8 +7,8 @@ from experiments.common.task_study import TaskStudy
 
 HERE = Path(__file__).parent
 KINDS = ("medium-replay", "medium", "medium-expert")
-METHODS = ("dfplan", "cloning", "bc", "td3+bc", "iql")
-"""The planner, dfplan's own behavior cloning, and the peers of d3rlpy."""
+METHODS = ("dfplan", "weighted", "cloning", "bc", "td3+bc", "iql")
+"""The planner, policies without a planner, and the peers of d3rlpy."""
 PEER_STEPS = 500_000
 """Optimizer steps of the peers."""
 STUDY = TaskStudy(

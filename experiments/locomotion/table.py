@@ -4,29 +4,43 @@ import numpy as np
 
 from dfplan.cli.common import console
 from dfplan.evaluation.bootstrap import interval
-from experiments.common.markdown import EMPTY, cell, table
+from experiments.common.markdown import EMPTY, cell, number, table
 from experiments.common.pages import fill_readme
 from experiments.common.task_study import TaskStudy
-from experiments.locomotion import latency
+from experiments.locomotion import latency, perturbed
 from experiments.locomotion.evaluate import read_scores
 from experiments.locomotion.study import HERE, METHODS
 
 
 def write_table(study: TaskStudy) -> None:
     """Write the tables of all measurements so far, and print them."""
-    sections = {"table": render(study), "latency": latency.render(study)}
+    sections = {
+        "table": render(study),
+        "latency": latency.render(study),
+        "perturbed": perturbed.render(study),
+    }
     fill_readme(study.pages, HERE / "README.md", sections)
     for text in sections.values():
         console.print(text)
 
 
 def render(study: TaskStudy) -> str:
-    """Return the table of normalized scores as Markdown."""
+    """Return the table of normalized scores as Markdown.
+
+    The last row holds the mean over all tasks, of the methods that were measured on all of them.
+    """
+    scores = {
+        (name, method): read_scores(study, method, name)
+        for name in study.names
+        for method in METHODS
+    }
     rows = []
     for name in study.names:
-        cells = [_cell(read_scores(study, method, name)) for method in METHODS]
+        cells = [_cell(scores[name, method]) for method in METHODS]
         if any(text != EMPTY for text in cells):
             rows.append([name, *cells])
+    means = [_mean([scores[name, method] for name in study.names]) for method in METHODS]
+    rows.append([f"mean of {len(study.names)}", *map(number, means)])
     return table(["normalized score", *METHODS], rows)
 
 
@@ -35,3 +49,10 @@ def _cell(scores: list[list[float]]) -> str:
     if not scores:
         return EMPTY
     return f"{cell(interval(np.concatenate(scores)))}; {len(scores)}"
+
+
+def _mean(scores: list[list[list[float]]]) -> float | None:
+    """Return the mean over tasks of a method's mean scores; None if a task is not measured."""
+    if not all(scores):
+        return None
+    return float(np.mean([np.concatenate(task).mean() for task in scores]))

@@ -1,1 +1,1 @@
-"""Locomotion: D4RL-style datasets of Gymnasium's Hopper."""
+"""Locomotion: D4RL-style datasets of Gymnasium's Hopper, Walker2d and HalfCheetah."""

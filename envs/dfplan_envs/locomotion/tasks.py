@@ -13,18 +13,21 @@ DESCRIPTIONS = {
 ENVS = {"hopper": "Hopper-v5", "walker2d": "Walker2d-v5", "halfcheetah": "HalfCheetah-v5"}
 SCORES: dict[str, dict[str, float]] = {
     "hopper": {"min": 17.133, "max": 3223.457},
+    "walker2d": {"min": 1.649, "max": 3184.425},
+    "halfcheetah": {"min": -284.707, "max": 5555.415},
 }
 """Mean returns of random actions and of the expert, which normalize scores.
 
 `python -m experiments.locomotion.policies` measures them.
 """
-REPLAY_STEPS = {"hopper": 210_000}
+REPLAY_STEPS = {"hopper": 210_000, "halfcheetah": 60_000, "walker2d": 230_000}
 """Control steps of the training up to the medium policy."""
 STEPS = 1_000_000
 """Control steps of the other datasets, as in D4RL."""
 PRESET: dict[str, Any] = {
     "data.goal": "reward",
-    # Windows of four future states, 0.03 s apart for Hopper; values cover all that follows.
+    # Windows of four future states, 0.03 s apart for Hopper and Walker2d, and 0.2 s for
+    # HalfCheetah; values cover all that follows.
     "data.stride": 4,
     "data.tokens": 5,
     "net.width": 64,
@@ -51,7 +54,7 @@ PRESET: dict[str, Any] = {
     "policy.batch_size": 256,
     "policy.steps": 30_000,
 }
-PRETRAINED = ("hopper-medium-replay",)
+PRETRAINED = ("hopper-medium-replay", "walker2d-medium-expert", "halfcheetah-medium-expert")
 """Tasks with a pretrained planner."""
 
 

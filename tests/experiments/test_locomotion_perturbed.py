@@ -1,0 +1,105 @@
+"""Locomotion under perturbations: what each method observes, and the table."""
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+
+from dfplan.tasks.registry import get_task
+from experiments.locomotion import perturbed
+from experiments.locomotion.perturbed import CONDITIONS, HoldLast
+from experiments.locomotion.study import STUDY
+
+NAN = np.nan
+
+
+class Recorder:
+    """An agent that records its observations."""
+
+    def __init__(self):
+        self.observations = []
+
+    def reset(self, mask=None, *, seed=None):
+        pass
+
+    def act(self, observation, goal=None, *, episode_over=None):
+        self.observations.append(observation)
+        return observation[:, :1]
+
+
+def test_missing_numbers_keep_the_last_observed_value():
+    recorder = Recorder()
+    agent = HoldLast(recorder)
+    agent.reset(seed=[0, 1])
+    for observation in ([[1, 2], [3, 4]], [[NAN, 5], [NAN, NAN]], [[NAN, NAN], [6, NAN]]):
+        agent.act(np.array(observation, float))
+    assert np.stack(recorder.observations).tolist() == [
+        [[1, 2], [3, 4]],
+        [[1, 5], [3, 4]],
+        [[1, 5], [6, 4]],
+    ]
+
+
+def test_new_episodes_do_not_see_the_values_of_earlier_ones():
+    recorder = Recorder()
+    agent = HoldLast(recorder)
+    agent.act(np.array([[1.0]]))
+    agent.reset(seed=[1])
+    agent.act(np.array([[NAN]]))
+    assert np.isnan(recorder.observations[-1]).all()
+
+
+class Run:
+    """A run that ignores planner settings."""
+
+    def with_planner(self, settings):
+        return self
+
+
+@dataclasses.dataclass
+class Planner:
+    """A trained run without weights."""
+
+    run: Run
+
+    def request(self, task, seeds):
+        return {}
+
+    def agent(self):
+        return Recorder()
+
+
+def test_only_a_planner_that_is_told_of_them_sees_missing_numbers():
+    task = get_task("hopper-medium")
+    condition = CONDITIONS["dropout"]
+    planner: Any = Planner(Run())
+    methods = perturbed._methods(planner, task, range(2), condition, clone=Recorder)
+    holds = {method.name: isinstance(method.make(), HoldLast) for method in methods}
+    assert holds == {"dfplan": True, "declared": False, "cloning": True}
+
+
+def write_scores(study, name, scores):
+    for key, values in scores.items():
+        path = study.result(f"{name}-{key}", 0, "perturbed")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"scores": values}))
+
+
+def test_the_table_compares_each_method_with_its_own_clean_score(tmp_path):
+    name = "hopper-medium-replay"
+    study = dataclasses.replace(STUDY, names=(name,), seeds=(0,), results=tmp_path)
+    write_scores(
+        study,
+        name,
+        {
+            "clean-dfplan": [40.0, 40.0],
+            "clean-cloning": [20.0, 20.0],
+            "noise-dfplan": [20.0, 20.0],
+            "noise-declared": [30.0, 30.0],
+            "noise-cloning": [5.0, 5.0],
+        },
+    )
+    *_, clean, noise = perturbed.render(study).splitlines()
+    assert clean.endswith("| no perturbation | 40.0; 100% | – | 20.0; 100% |")
+    assert noise.endswith("| 20.0; 50% | 30.0; 75% | 5.0; 25% |")
