@@ -10,6 +10,7 @@ DATA_STEPS = {
     "cube-double-play": 150_000,
     "scene-play": 150_000,
     "puzzle-3x3-play": 100_000,
+    "puzzle-4x4-play": 300_000,
 }
 """Control steps of the data for each task so far; OGBench's own datasets have a million or more."""
 STUDY = TaskStudy(

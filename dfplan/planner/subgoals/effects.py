@@ -220,6 +220,13 @@ class Effects:
         rest = self.resting[number][:, levels]
         return not len(rest) or _is_near(value[levels], rest, self.radius)
 
+    def has_switched(self, number: int, value: Float[np.ndarray, "D"]) -> bool:
+        """Return whether all values of an object are at levels, such as those of a light.
+
+        Such an object has come to rest, even if it changed a moment ago.
+        """
+        return len(self.levels[number]) == len(value) and self.is_settled(number, value)
+
     def outcomes(
         self, change: Change, values: Values, goal: Values
     ) -> Iterator[Float[np.ndarray, "D"]]:
@@ -227,15 +234,17 @@ class Effects:
 
         A single object may go to its goal or to a landmark. Several objects take the values that
         they had after the most similar moves of the data.
+
+        Args:
+            change: Objects that the move changes.
+            values: Their values before the move.
+            goal: Goals of all objects.
         """
         if len(change) == 1:
             yield goal[change[0]]
             yield from self.kinds[change].landmarks
-            return
-        kind = self.kinds[change]
-        distance = np.linalg.norm(kind.first - _own(values, change), axis=-1)
-        similar = distance.argsort()[:SIMILAR]
-        yield from kind.last[similar[distance[similar] <= 2 * self.radius]]
+        else:
+            yield from _observed_outcomes(self, change, np.concatenate(values).tobytes())
 
     def is_known(self, change: Change, side: str, aspect: str, values: Values) -> bool:
         """Return whether the data hold such a move in a similar state.
@@ -246,8 +255,34 @@ class Effects:
             aspect: One of the move's aspects.
             values: Values of the objects that decide it.
         """
-        known = getattr(self.kinds[change], side)[aspect]
-        return _is_near(self.features(aspect, values, change), known, self.radius)
+        return _is_known(self, change, side, aspect, tuple([value.tobytes() for value in values]))
+
+
+# Searches for different goals and from different states ask the same questions, above all where
+# values are discrete, such as those of lights.
+
+
+@functools.lru_cache(maxsize=100_000)
+def _is_known(
+    effects: Effects, change: Change, side: str, aspect: str, values: tuple[bytes, ...]
+) -> bool:
+    """Return `Effects.is_known` from the bytes of the values."""
+    known = getattr(effects.kinds[change], side)[aspect]
+    arrays = [np.frombuffer(value, np.float32) for value in values]
+    return _is_near(effects.features(aspect, arrays, change), known, effects.radius)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _observed_outcomes(
+    effects: Effects, change: Change, before: bytes
+) -> list[Float[np.ndarray, "D"]]:
+    """Return the different values of objects after similar moves, from the bytes before them."""
+    kind = effects.kinds[change]
+    distance = np.linalg.norm(kind.first - np.frombuffer(before, np.float32), axis=-1)
+    similar = distance.argsort()[:SIMILAR]
+    similar = similar[distance[similar] <= 2 * effects.radius]
+    outcomes, first = np.unique(kind.last[similar], axis=0, return_index=True)
+    return list(outcomes[first.argsort()])
 
 
 def _own(values: Values, change: Change) -> Float[np.ndarray, "*b D"]:

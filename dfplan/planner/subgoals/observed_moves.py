@@ -20,7 +20,7 @@ from dfplan.util.validate import is_integer
 STATIC = {"static": True}
 SAMPLES = 4
 """States stored of each move, evenly spaced from its first row, besides the state after it."""
-MAX_MOVES = 2000
+MAX_MOVES = 10_000
 """Largest number of moves that are stored, evenly spaced over the data."""
 
 

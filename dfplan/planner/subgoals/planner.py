@@ -188,10 +188,19 @@ class SubgoalPlanner:
     def _moving(
         self, effects: Effects, before: Float[np.ndarray, "G"], present: Float[np.ndarray, "G"]
     ) -> list[int]:
-        """Return the objects that moved within the last token, by the threshold of `find_moves`."""
+        """Return the objects that moved within the last token, by the threshold of `find_moves`.
+
+        Objects that have switched to another level do not count.
+        """
         places = effects.objects.places
         moved = [float(np.linalg.norm((present - before)[list(p)])) for p in places]
-        return [k for k, d in enumerate(moved) if d > AT_REST * self.config.goal.tolerance]
+        values = effects.split(present)
+        return [
+            k
+            for k, distance in enumerate(moved)
+            if distance > AT_REST * self.config.goal.tolerance
+            and not effects.has_switched(k, values[k])
+        ]
 
     def _refuse_others(
         self, plan: Plan, end: Float[np.ndarray, "B S"], target: Float[np.ndarray, "B S"]

@@ -14,8 +14,12 @@ DISTANCE = 1e-3
 """Cost of moving an object by one `Effects.radius`; a move costs 1."""
 KEEP = 0.1
 """Discount on a move to the subgoal of the previous plan; a move costs 1."""
-MAX_EXPANDED = 2000
+MAX_EXPANDED = 5000
 """Number of expanded states after which the search gives up."""
+
+
+Question = tuple[str, tuple[int, ...], dict[tuple[int, ...], bool]]
+"""Name of an aspect, the objects that decide it besides the changed ones, and its known answers."""
 
 
 class Subgoal(NamedTuple):
@@ -91,8 +95,10 @@ class _Search:
         self._moving: dict[int, int] = {}
         self._values = [[value] for value in goal]
         self._most = max(map(len, effects.kinds), default=1)
-        self._aspects = {change: effects.aspects(change) for change in effects.kinds}
-        self._known: dict[tuple, bool] = {}
+        self._known: dict[tuple[Change, str, tuple[int, ...]], list[Question]] = {}
+        self._known_outcomes: dict[
+            tuple[Change, tuple[int, ...]], dict[tuple[int, ...], float]
+        ] = {}
 
     def start(self, present: Values, moving: Collection[int]) -> tuple[int, ...]:
         """Return the present state; an object that still moves never counts as at its goal."""
@@ -121,33 +127,54 @@ class _Search:
 
     def moves(self, state: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Change, float]]:
         """Yield the state after each possible move, the objects that it changes and its cost."""
-        values = self._of(state)
         for change in self._effects.kinds:
-            if self._pursued is not None:
-                kept = np.concatenate([self._pursued[k] for k in change])
-                yield from self._move(change, state, kept, cost=1 - KEEP)
-            for outcome in self._effects.outcomes(change, values, self._goal):
-                yield from self._move(change, state, outcome, cost=1.0)
+            for numbers, cost in self._outcomes(change, tuple([state[k] for k in change])).items():
+                after = list(state)
+                for k, number in zip(change, numbers, strict=True):
+                    after[k] = number
+                following = tuple(after)
+                if self._is_possible(change, state, following):
+                    yield following, change, cost
 
-    def _move(
-        self,
-        change: Change,
-        state: tuple[int, ...],
-        outcome: Float[np.ndarray, "D"],
-        cost: float,
-    ) -> Iterator[tuple[tuple[int, ...], Change, float]]:
-        """Yield the state after a move, what it changes and its cost, if the move is possible."""
-        values = self._of(state)
-        after = list(state)
-        parts = np.split(outcome, np.cumsum([len(values[k]) for k in change])[:-1])
-        for k, part in zip(change, parts, strict=True):
-            after[k] = self.number(k, part)
-        following = tuple(after)
-        is_change = all(after[k] != state[k] for k in change)
-        if is_change and self._is_possible(change, state, following):
-            targets = self._of(following)
-            distance = sum(float(np.linalg.norm(targets[k] - values[k])) for k in change)
-            yield following, change, cost + DISTANCE * distance / self._effects.radius
+    def _outcomes(self, change: Change, before: tuple[int, ...]) -> dict[tuple[int, ...], float]:
+        """Return where a move may take the objects that it changes, and its cost, by number.
+
+        This depends on no other object, so it is computed once for all states in which these
+        objects are where they are.
+
+        Args:
+            change: Objects that the move changes.
+            before: Their numbers before the move.
+        """
+        known = self._known_outcomes.get((change, before))
+        if known is None:
+            values = [self._values[k][n] for k, n in zip(change, before, strict=True)]
+            known = self._known_outcomes[change, before] = {}
+            for outcome, cost in self._priced(change, values):
+                numbers = self._numbers(change, outcome)
+                if all(a != b for a, b in zip(numbers, before, strict=True)):
+                    targets = [self._values[k][n] for k, n in zip(change, numbers, strict=True)]
+                    known.setdefault(numbers, cost + self._distance_cost(values, targets))
+        return known
+
+    def _priced(
+        self, change: Change, values: Values
+    ) -> Iterator[tuple[Float[np.ndarray, "D"], float]]:
+        """Yield the possible values after a move, with its cost apart from the distance."""
+        if self._pursued is not None:
+            yield np.concatenate([self._pursued[k] for k in change]), 1 - KEEP
+        for outcome in self._effects.outcomes(change, values, self._goal):
+            yield outcome, 1.0
+
+    def _numbers(self, change: Change, outcome: Float[np.ndarray, "D"]) -> tuple[int, ...]:
+        ends = np.cumsum([len(self._goal[k]) for k in change])
+        parts = np.split(outcome, ends[:-1])
+        return tuple([self.number(k, part) for k, part in zip(change, parts, strict=True)])
+
+    def _distance_cost(self, values: Values, targets: Values) -> float:
+        pairs = zip(values, targets, strict=True)
+        distance = sum(float(np.linalg.norm(target - value)) for value, target in pairs)
+        return DISTANCE * distance / self._effects.radius
 
     def _is_possible(
         self, change: Change, state: tuple[int, ...], following: tuple[int, ...]
@@ -162,14 +189,27 @@ class _Search:
         return bool(moving) or self._is_known(change, "before", state)
 
     def _is_known(self, change: Change, side: str, state: tuple[int, ...]) -> bool:
-        for aspect, objects in self._aspects[change].items():
-            key = (change, side, aspect, *(state[k] for k in objects))
-            if key not in self._known:
-                values = [self._values[k][state[k]] for k in objects]
-                self._known[key] = self._effects.is_known(change, side, aspect, values)
-            if not self._known[key]:
+        own = tuple([state[k] for k in change])
+        for aspect, others, answers in self._questions(change, side, own):
+            numbers = tuple([state[k] for k in others])
+            answer = answers.get(numbers)
+            if answer is None:
+                pairs = zip((*change, *others), (*own, *numbers), strict=True)
+                values = [self._values[k][number] for k, number in pairs]
+                answer = self._effects.is_known(change, side, aspect, values)
+                answers[numbers] = answer
+            if not answer:
                 return False
         return True
+
+    def _questions(self, change: Change, side: str, own: tuple[int, ...]) -> list[Question]:
+        """Return the aspects of a move of objects at these numbers, and what is known of them."""
+        questions = self._known.get((change, side, own))
+        if questions is None:
+            aspects = self._effects.aspects(change).items()
+            questions = [(aspect, objects[len(change) :], {}) for aspect, objects in aspects]
+            self._known[change, side, own] = questions
+        return questions
 
     def path(self, state: tuple[int, ...], came_from: dict) -> list[Subgoal]:
         """Return the moves that led to a state."""

@@ -13,7 +13,7 @@ def test_several_objects_go_where_similar_moves_led_and_nowhere_else():
 
     def outcomes(*lights):
         values = [np.array([light], np.float32) for light in lights]
-        return [outcome.tolist() for outcome in row.outcomes((0, 1), values, values)]
+        return [outcome.tolist() for outcome in row.outcomes((0, 1), values[:2], values)]
 
     assert outcomes(0.0, 1.0, 0.0) and set(map(tuple, outcomes(0.0, 1.0, 0.0))) == {(1.0, 0.0)}
     assert outcomes(5.0, 5.0, 0.0) == []
@@ -32,6 +32,17 @@ def test_a_change_that_is_rare_is_an_accident():
         goal_dims=(0, 1),
     )
     assert sorted(Effects(observed, RADIUS).kinds) == [(0,), (1,)]
+
+
+def test_lights_switch_and_blocks_and_moving_doors_do_not():
+    row = effects_of(lights_data(), LIGHTS)
+    world = effects_of(blocks_data(), BLOCKS)
+    assert row.has_switched(0, np.array([1.0], np.float32))
+    assert not row.has_switched(0, np.array([0.5], np.float32))
+    assert not world.has_switched(0, np.array([2.0, 0.0], np.float32))
+    door = 3
+    assert world.has_switched(door, np.array([3.0], np.float32))
+    assert not world.has_switched(door, np.array([1.5], np.float32))
 
 
 def test_landmarks_are_usual_and_apart():

@@ -81,6 +81,12 @@ def test_the_first_move_is_planned_without_the_other_objects():
     np.testing.assert_array_equal(plan.history[0], np.asarray(history(unlocked).frames)[0, :, 0])
 
 
+def test_a_switch_that_has_just_been_pressed_is_not_moved_again():
+    unlocked = np.array([1.0, 1.0, 0.5, 0.0], np.float32)
+    plan = PLANNER.plan(WEIGHTS, KEYS, history(PRESENT, unlocked), GOAL)
+    assert (np.asarray(plan.states)[..., 0] == 1.0).all()  # It is hidden, as the other one moves.
+
+
 def test_without_a_search_the_first_object_goes_straight_to_its_goal():
     straight = dataclasses.replace(PLANNER, search=False)
     plan = straight.plan(WEIGHTS, KEYS, history(PRESENT), GOAL)

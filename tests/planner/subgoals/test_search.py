@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from dfplan.planner.subgoals.effects import Effects
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.subgoals.search import find_subgoals
-from tests.play_world import BLOCKS, LIGHTS, blocks_data, effects_of, lights_data
+from tests.play_world import BLOCKS, LIGHTS, RADIUS, blocks_data, effects_of, lights_data
 
 WORLD = effects_of(blocks_data(), BLOCKS)
 ROW = effects_of(lights_data(), LIGHTS)
@@ -91,6 +92,49 @@ def test_presses_that_change_several_lights_are_combined():
     changes = {change for change, _ in search([0, 0, 0], goal, ROW)}
     assert changes == {(1, 2), (2,)}
     assert search(goal, goal, ROW) == []
+
+
+def test_a_grid_of_lights_takes_the_fewest_presses():
+    """In this grid, each press changes a light and those beside it, as in a well-known puzzle."""
+    side = 4
+    count = side**2
+    cell = np.arange(count)
+    steps = np.abs(cell[:, None] // side - cell // side) + np.abs(
+        cell[:, None] % side - cell % side
+    )
+    changed = steps <= 1
+    rng = np.random.default_rng(0)
+    before = rng.integers(0, 2, (2000, count))
+    presses = rng.integers(0, count, 2000)
+    grid = Effects(
+        ObservedMoves(
+            during=np.repeat(before[:, None], 4, axis=1).astype(np.float32),
+            after=(before ^ changed[presses]).astype(np.float32),
+            changes=changed[presses],
+            scale=np.ones(count, np.float32),
+            groups=tuple(((k,),) for k in range(count)),
+            goal_dims=tuple(range(count)),
+        ),
+        RADIUS,
+    )
+    choices = (np.arange(2**count)[:, None] >> cell) & 1
+    results = choices @ changed.astype(int) % 2
+    dark = np.zeros(count)
+    for chosen in (results[0b1000010000100001], results[0b0101001000010010]):
+        fewest = choices[(results == chosen).all(axis=1)].sum(axis=1).min()
+        found = search(dark, chosen, grid)
+        assert len(found) == fewest > 3
+        np.testing.assert_array_equal(found[-1][1], chosen)
+
+
+def test_a_search_does_not_depend_on_earlier_ones():
+    first = search([-2, 0, 2, 0, 0, 0], [2, 0, -2, 0, 0, 3])
+    search([-2, 0, 2, 0, 1, 0], [3, 0, -3, 0, 1, 3])
+    again = search([-2, 0, 2, 0, 0, 0], [2, 0, -2, 0, 0, 3])
+    fresh = search([-2, 0, 2, 0, 0, 0], [2, 0, -2, 0, 0, 3], effects_of(blocks_data(), BLOCKS))
+    for other in (again, fresh):
+        assert [change for change, _ in other] == [change for change, _ in first]
+        np.testing.assert_array_equal([goal for _, goal in other], [goal for _, goal in first])
 
 
 def test_observed_moves_survive_its_file(tmp_path):
