@@ -85,13 +85,13 @@ class Objects:
         preset: dict[str, Any] = {"data.plan_dims": self.plan_dims}
         if len(self.groups) > 1 or self.cubes > 1:  # Goals take several moves.
             preset["data.single_moves"] = True
-            # A button is pressed, and a handle grasped, for only 4 control steps. With longer
-            # tokens, plans go from above a button to above it and miss that it is pressed.
-            preset["data.stride"] = 4 if self.buttons else 8
-            # A window holds a press, or a pick and place.
-            preset["data.tokens"] = 26 if self.has_drawer else 16 if self.buttons else 14
-            preset["data.move_lead"] = 6 if self.has_drawer else 0
-            preset["training.steps"] = 2_000 if self.buttons and not self.has_drawer else 1_500
+            # Grasps and presses take 4 control steps or more. With longer tokens, plans go from
+            # above a button to above it and miss that it is pressed.
+            preset["data.stride"] = 4
+            # A window holds a press, or a pick and place with the way to it.
+            preset["data.tokens"] = 26 if self.cubes else 16
+            preset["data.move_lead"] = 6 if self.cubes else 0
+            preset["training.steps"] = 1_500 if self.cubes else 2_000
             preset["planner.kind"] = "subgoals"
             preset["planner.history.tokens"] = 2
             preset["planner.ranker"] = "arrival:hold=false"
