@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 DATA_STEPS = {
     "cube-single-play": 100_000,
     "cube-double-play": 150_000,
+    "cube-triple-play": 200_000,
     "scene-play": 150_000,
     "puzzle-3x3-play": 100_000,
     "puzzle-4x4-play": 300_000,
