@@ -23,7 +23,7 @@ MIN_SCORE = {
     "halfcheetah-medium-expert": 46.2,
 }
 """Normalized scores of behavior cloning, of its best training (experiments/locomotion)."""
-MIN_SUCCESS = {"ogbench-cube-double-play": 0.2}
+MIN_SUCCESS = {"ogbench-cube-double-play": 0.8}
 """Share of five episodes that succeed, where it is not all of them (experiments/manipulation)."""
 
 
