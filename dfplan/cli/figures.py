@@ -251,8 +251,8 @@ def print_warnings() -> Iterator[None]:
 def off_screen() -> Iterator[None]:
     """Let MuJoCo render through EGL if there is no display and MUJOCO_GL is not set.
 
-    MuJoCo chooses its renderer when it is imported, so this must be entered before an environment
-    is made. If EGL is not installed, nothing changes, as importing MuJoCo would then fail.
+    MuJoCo chooses its renderer when it is imported, so enter this before an environment is made.
+    Without EGL, nothing changes, as importing MuJoCo fails if it is told to use a missing library.
     """
     headless = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
     if not headless or "MUJOCO_GL" in os.environ or not ctypes.util.find_library("EGL"):

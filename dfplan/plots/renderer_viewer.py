@@ -1,7 +1,7 @@
 """Markers in the frames of environments that render with `mujoco.Renderer`.
 
-Gymnasium's viewers take markers, and `mujoco.Renderer`, which OGBench's environments use, does not.
-MuJoCo itself is never imported: it is the package of the environment's own renderer.
+Gymnasium's viewers take markers, but `mujoco.Renderer`, which OGBench's environments use, does not.
+dfplan does not need MuJoCo, so it is not imported here but taken from the renderer's own package.
 """
 
 import sys
@@ -16,7 +16,7 @@ class RendererViewer:
     """Adds markers to the next frame of a `mujoco.Renderer`, as Gymnasium's viewers do.
 
     Args:
-        renderer: Renderer, whose method `render` is replaced.
+        renderer: Renderer, whose `render` method is replaced.
     """
 
     def __init__(self, renderer: Any):

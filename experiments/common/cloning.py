@@ -18,12 +18,12 @@ LEARNING_RATE = 1e-3
 
 
 class Examples(NamedTuple):
-    """What a regressor is fitted to.
+    """Training data of a regressor.
 
     Attributes:
-        states: `[N, S]`, normalized.
-        actions: `[N, A]`, normalized.
-        weights: `[N]`.
+        states: Normalized states, `[N, S]`.
+        actions: Normalized actions, `[N, A]`.
+        weights: Weights of the squared errors, `[N]`.
     """
 
     states: jax.Array
@@ -39,8 +39,8 @@ class Cloning:
         steps: Optimizer steps.
         batch: Transitions per step.
         seed: PRNG seed for initialization and batches.
-        weights: `[N]` weights of the data's control steps, of all rows but each episode's last;
-            None for equal weights.
+        weights: `[N]` weights of the data's control steps (see `control_steps`); None for equal
+            weights.
     """
 
     def __init__(

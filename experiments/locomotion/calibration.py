@@ -1,4 +1,4 @@
-"""Value calibration: the return that a plan promises, against the return that followed."""
+"""Value calibration: the predicted returns of plans, compared with the returns that followed."""
 
 import functools
 from typing import Any
@@ -18,11 +18,11 @@ from experiments.locomotion.evaluate import play_episodes
 
 BINS = 20
 NEGLIGIBLE = 0.01
-"""Share of the present reward's weight below which later rewards are left out."""
+"""Discount factor below which later rewards can be neglected."""
 
 
 class Predictions:
-    """An agent that records the expected return of each plan that it follows.
+    """An agent that records the predicted return of each plan that it follows.
 
     Args:
         agent: Agent that acts.
@@ -46,12 +46,12 @@ class Predictions:
         return action
 
     def values(self) -> np.ndarray:
-        """Return the expected return at each control step, `[E, L]`."""
+        """Return the predicted return at each control step, `[E, L]`."""
         return np.stack(self._values, axis=1)
 
 
 def calibrate(study: TaskStudy) -> None:
-    """Compare the expected with the received returns of every planner; skips finished work."""
+    """Compare the predicted and received returns of every planner; skips finished work."""
     for name, seed in study.cases():
         task = study.task(name)
         trained = study.load(name, seed)
@@ -81,8 +81,8 @@ def pairs(
     Args:
         predicted: `[E, L]` predictions.
         episodes: Episodes.
-        limit: Control steps after which an episode is truncated; its last steps are left out, as
-            long as rewards after the end would count.
+        limit: Control steps after which an episode is truncated. The last steps of such an
+            episode are left out, as rewards after its end would count toward their returns.
         discount: Discount per control step.
     """
     received = np.zeros_like(episodes.reward)
@@ -97,7 +97,7 @@ def pairs(
 
 
 def summarize(predicted: np.ndarray, received: np.ndarray) -> dict[str, Any]:
-    """Return the means of `BINS` bins of equal size, and how predictions relate to returns."""
+    """Return the means of `BINS` bins of equal size, the overall means, and the correlation."""
     order = np.argsort(predicted)
     bins = np.array_split(order, BINS)
     return {
@@ -111,7 +111,7 @@ def summarize(predicted: np.ndarray, received: np.ndarray) -> dict[str, Any]:
 
 
 def draw(study: TaskStudy) -> None:
-    """Draw the calibration of all planners that were measured."""
+    """Draw the calibration of every measured planner."""
     records = [
         (name, record)
         for name in study.names

@@ -1,4 +1,4 @@
-"""Scores under perturbations: the planner, told of them and not told, beside behavior cloning."""
+"""Scores under perturbations, of behavior cloning and of planners that are told of them or not."""
 
 import dataclasses
 import functools
@@ -28,7 +28,7 @@ class Condition:
     Attributes:
         label: Row label.
         perturb: Perturbation, as on the command line; empty for none.
-        declared: Planner settings that tell the planner of it; empty if there are none.
+        declared: Planner settings that declare the perturbation; empty if there are none.
     """
 
     label: str
@@ -51,7 +51,7 @@ CONDITIONS = {
     ),
 }
 METHODS = {"dfplan": "dfplan", "declared": "dfplan, declared", "cloning": "cloning"}
-"""Methods, and their titles in the table."""
+"""Methods, and their column titles."""
 
 
 class Method(NamedTuple):
@@ -69,7 +69,7 @@ class Method(NamedTuple):
 
 
 class HoldLast:
-    """An agent that takes missing numbers to be what they were when last observed.
+    """An agent that replaces missing numbers by those observed last.
 
     Args:
         agent: Agent that acts.

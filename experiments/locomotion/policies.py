@@ -1,10 +1,11 @@
 """Choose the policies that ship from a training: python -m experiments.locomotion.policies hopper.
 
-The expert is the snapshot with the highest return. The medium policy is one of the last three
-before the average return of three snapshots in a row passes a third of that: the one that comes
-closest to a third. A single snapshot may pass it early, as a hopper that stands still is rewarded
-for not falling. The file holds the snapshots up to the medium policy, from which medium-replay is
-collected, and the expert. Prints the returns that normalize scores, over fresh episodes.
+The expert is the snapshot with the highest return. The medium policy is one of the three snapshots
+before the one at which the average return of three in a row first reaches a third of the expert's:
+the one whose return is closest to that third. An average is used since a single snapshot may reach
+it early, as a hopper that stands still is rewarded for not falling. The file holds the snapshots up
+to the medium policy, from which medium-replay is collected, and the expert. Prints the returns that
+normalize scores, over fresh episodes.
 """
 
 import argparse

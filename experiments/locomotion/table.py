@@ -27,7 +27,7 @@ def write_table(study: TaskStudy) -> None:
 def render(study: TaskStudy) -> str:
     """Return the table of normalized scores as Markdown.
 
-    The last row holds the mean over all tasks, of the methods that were measured on all of them.
+    The last row holds each method's mean over all tasks, if it was measured on all of them.
     """
     scores = {
         (name, method): read_scores(study, method, name)

@@ -37,14 +37,15 @@ SETTINGS: dict[str, Any] = {
     "gradient_steps": UPDATES,
 }
 NETWORKS = {
-    # Less than a quarter of the usual cost: networks of 256 and 25 quantiles on batches of 256.
+    # With the batches above, less than a quarter of the usual cost, which is that of width 256, 25
+    # quantiles and batches of 256.
     "net_arch": {"pi": list(ACTOR_WIDTHS), "qf": [128, 128]},
     "n_quantiles": 10,
 }
 DROPPED_QUANTILES = {"hopper": 2, "walker2d": 1, "halfcheetah": 0}
-"""Quantiles of each critic that targets leave out, in proportion to those of the TQC paper."""
+"""Number of top quantiles of each critic that targets leave out, in proportion to the TQC paper."""
 LAYER_NORM = {"hopper": False, "walker2d": True, "halfcheetah": False}
-"""Whether critics normalize their layers."""
+"""Whether the critics have layer normalization."""
 EPISODES = 10
 EVALUATION_SEED = 10_000
 

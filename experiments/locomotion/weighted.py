@@ -1,8 +1,8 @@
 """Weighted cloning: the planner's own action values without the planner.
 
 Behavior cloning whose actions are weighted by their advantage, as in the policy of IQL (Kostrikov
-et al. 2021, arXiv 2110.06169), with the action critic of a trained run. Compared with the run, it
-tells what planning adds to the action values.
+et al. 2021, arXiv 2110.06169), with the action critic of a trained run. The run's planner compared
+with it shows what planning adds to the action values.
 """
 
 import functools
@@ -22,7 +22,7 @@ from experiments.locomotion.evaluate import CLONING_BATCH, CLONING_STEPS, play, 
 
 INVERSE_TEMPERATURE = 3.0
 RETURN_RANGE = 1000.0
-"""Difference of the highest and the lowest return of an episode, to which IQL scales rewards."""
+"""Difference between the highest and the lowest episode return after IQL's scaling of rewards."""
 MAX_WEIGHT = 100.0
 CHUNK = 50_000
 """Control steps whose advantages are computed at once."""

@@ -1,7 +1,7 @@
 """Count how often the ant turns over: python -m experiments.ogbench.overturned TASK.
 
-An ant on its back stays there. How many steps it walks before that, in the data and under
-low-level controllers, tells whether a controller is to blame.
+An ant on its back stays there. The number of steps before that, compared between the data and
+low-level controllers, shows whether a controller is to blame.
 """
 
 import argparse
@@ -26,7 +26,7 @@ NAMES = [name for name in STUDY.names if name.startswith("antmaze")]
 
 
 class Tally(NamedTuple):
-    """Overturned ants of several episodes.
+    """Number of overturned ants in several episodes, and of steps before.
 
     Attributes:
         episodes: Number of episodes.
@@ -40,7 +40,7 @@ class Tally(NamedTuple):
 
     @classmethod
     def of(cls, episodes: Iterable[Float[np.ndarray, "L S"]]) -> "Tally":
-        """Count in the states of each episode."""
+        """Count over the states of each episode."""
         is_over = [upward(states) < 0 for states in episodes]
         upright = [int(over.argmax()) if over.any() else len(over) - 1 for over in is_over]
         return cls(len(is_over), sum(int(over.any()) for over in is_over), sum(upright))
@@ -52,11 +52,13 @@ class Tally(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Count in a task's data, and in episodes with each controller; print a table."""
+    """Print a table of the counts in a task's data and in episodes with each controller."""
     parser = argparse.ArgumentParser(prog="python -m experiments.ogbench.overturned")
     parser.add_argument("task", metavar="TASK", choices=NAMES, help=", ".join(NAMES))
     parser.add_argument("--seed", type=int, default=0, help="training seed")
-    parser.add_argument("--controllers", nargs="*", help="low-level controllers; the run's own")
+    parser.add_argument(
+        "--controllers", nargs="*", help="low-level controllers (default: the run's own)"
+    )
     parser.add_argument("--episodes", type=int, default=150)
     parser.add_argument("--first-seed", type=int, default=STUDY.tuning)
     args = parser.parse_args(argv)

@@ -14,7 +14,7 @@ from dfplan.types import UserError
 
 @pytest.fixture
 def headless(monkeypatch):
-    """A Linux machine without a display, with EGL."""
+    """Imitate a Linux machine that has EGL but no display."""
     for name in ("MUJOCO_GL", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")

@@ -22,7 +22,7 @@ MIN_SCORE = {
     "walker2d-medium-expert": 71.3,
     "halfcheetah-medium-expert": 46.2,
 }
-"""Normalized scores of behavior cloning, of its best training (experiments/locomotion)."""
+"""Normalized scores of behavior cloning's best training (experiments/locomotion)."""
 MIN_SUCCESS = {"ogbench-cube-double-play": 0.8}
 """Share of five episodes that succeed, where it is not all of them (experiments/manipulation)."""
 

@@ -1,4 +1,4 @@
-"""Value calibration: which control steps are compared, and the received returns."""
+"""Value calibration: the control steps that are compared, and the received returns."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from dfplan.evaluation.episodes import Episodes
 from experiments.locomotion.calibration import BINS, pairs, summarize
 
 DISCOUNT = 0.1
-"""With it, rewards two steps ahead have a hundredth of the weight."""
+"""Discount with which a reward two steps ahead has a hundredth of the present one's weight."""
 
 
 def make_episodes(length, steps=4):

@@ -70,7 +70,7 @@ class Planner:
         return Recorder()
 
 
-def test_only_a_planner_that_is_told_of_them_sees_missing_numbers():
+def test_only_a_planner_that_is_told_of_missing_numbers_sees_them():
     task = get_task("hopper-medium")
     condition = CONDITIONS["dropout"]
     planner: Any = Planner(Run())

@@ -1,4 +1,4 @@
-"""The table of the comparison: cells, and the mean over all tasks."""
+"""The table that compares methods: its cells, and the mean over all tasks."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""How often ants turn over is counted up to the moment at which they do."""
+"""Counts of overturned ants, and of the steps before they turn over."""
 
 import numpy as np
 

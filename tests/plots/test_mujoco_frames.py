@@ -55,7 +55,7 @@ def marker(height: float) -> dict:
     return {"type": 2, "size": np.full(3, 0.1), "pos": np.array([0, 0, height]), "rgba": np.ones(4)}
 
 
-def test_markers_are_drawn_once_by_a_renderer_that_has_no_markers_itself(scene_env):
+def test_markers_are_drawn_once_by_a_renderer_without_markers_of_its_own(scene_env):
     viewer = mujoco_viewer(scene_env)
     assert mujoco_viewer(scene_env) is viewer
     viewer.add_marker(**marker(1.0))
@@ -64,7 +64,7 @@ def test_markers_are_drawn_once_by_a_renderer_that_has_no_markers_itself(scene_e
     assert len(scene_env.renderer.render()) == 1
 
 
-def test_markers_beyond_the_scene_s_room_are_left_out(scene_env):
+def test_markers_that_do_not_fit_into_the_scene_are_left_out(scene_env):
     viewer = mujoco_viewer(scene_env)
     for height in range(9):
         viewer.add_marker(**marker(float(height)))

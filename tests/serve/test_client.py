@@ -133,7 +133,7 @@ def test_the_robot_of_the_page_drives_an_episode(serve):
         program = program.replace(old, new)
     exec(program, scope)
     assert scope["episode_ended"] and scope["agent"].status.fallbacks == 0
-    # An answer is counted after it was sent.
+    # The server counts an answer only after sending it, so the last count may come late.
     server.wait_for(lambda: server.count("dfplan_requests_total", outcome="answered") == 300)
 
 

@@ -221,9 +221,9 @@ class Effects:
         return not len(rest) or _is_near(value[levels], rest, self.radius)
 
     def has_switched(self, number: int, value: Float[np.ndarray, "D"]) -> bool:
-        """Return whether all values of an object are at levels, such as those of a light.
+        """Return whether an object, such as a light, takes only few values and now has one of them.
 
-        Such an object has come to rest, even if it changed a moment ago.
+        Such an object is at rest, even if it changed a moment ago.
         """
         return len(self.levels[number]) == len(value) and self.is_settled(number, value)
 
@@ -258,15 +258,16 @@ class Effects:
         return _is_known(self, change, side, aspect, tuple([value.tobytes() for value in values]))
 
 
-# Searches for different goals and from different states ask the same questions, above all where
-# values are discrete, such as those of lights.
+# The two functions below are cached, as searches for different goals and from different states
+# repeat their calls, above all for objects with discrete values, such as lights. Values are passed
+# as bytes, which can be hashed.
 
 
 @functools.lru_cache(maxsize=100_000)
 def _is_known(
     effects: Effects, change: Change, side: str, aspect: str, values: tuple[bytes, ...]
 ) -> bool:
-    """Return `Effects.is_known` from the bytes of the values."""
+    """Return the answer of `Effects.is_known`; takes the bytes of the float32 values."""
     known = getattr(effects.kinds[change], side)[aspect]
     arrays = [np.frombuffer(value, np.float32) for value in values]
     return _is_near(effects.features(aspect, arrays, change), known, effects.radius)
@@ -276,7 +277,13 @@ def _is_known(
 def _observed_outcomes(
     effects: Effects, change: Change, before: bytes
 ) -> list[Float[np.ndarray, "D"]]:
-    """Return the different values of objects after similar moves, from the bytes before them."""
+    """Return the distinct values of objects after the most similar moves of the data.
+
+    Args:
+        effects: Effects of moves.
+        change: Objects that the move changes.
+        before: Bytes of their float32 values before the move.
+    """
     kind = effects.kinds[change]
     distance = np.linalg.norm(kind.first - np.frombuffer(before, np.float32), axis=-1)
     similar = distance.argsort()[:SIMILAR]

@@ -190,7 +190,7 @@ class SubgoalPlanner:
     ) -> list[int]:
         """Return the objects that moved within the last token, by the threshold of `find_moves`.
 
-        Objects that have switched to another level do not count.
+        Objects that switch between a few values, such as lights, do not count once they have.
         """
         places = effects.objects.places
         moved = [float(np.linalg.norm((present - before)[list(p)])) for p in places]

@@ -19,7 +19,10 @@ MAX_EXPANDED = 5000
 
 
 Question = tuple[str, tuple[int, ...], dict[tuple[int, ...], bool]]
-"""Name of an aspect, the objects that decide it besides the changed ones, and its known answers."""
+"""Name of an aspect, the objects that decide it besides the changed ones, and answers so far.
+
+Answers are those of `Effects.is_known`, by the numbers of these objects' values.
+"""
 
 
 class Subgoal(NamedTuple):
@@ -137,10 +140,10 @@ class _Search:
                     yield following, change, cost
 
     def _outcomes(self, change: Change, before: tuple[int, ...]) -> dict[tuple[int, ...], float]:
-        """Return where a move may take the objects that it changes, and its cost, by number.
+        """Return the numbers that the changed objects may have after a move, with its cost.
 
-        This depends on no other object, so it is computed once for all states in which these
-        objects are where they are.
+        Other objects do not matter here, so the result is computed once for all states that differ
+        in the other objects alone.
 
         Args:
             change: Objects that the move changes.
@@ -160,7 +163,7 @@ class _Search:
     def _priced(
         self, change: Change, values: Values
     ) -> Iterator[tuple[Float[np.ndarray, "D"], float]]:
-        """Yield the possible values after a move, with its cost apart from the distance."""
+        """Yield the possible values after a move, with its cost without that of the distance."""
         if self._pursued is not None:
             yield np.concatenate([self._pursued[k] for k in change]), 1 - KEEP
         for outcome in self._effects.outcomes(change, values, self._goal):
@@ -203,7 +206,7 @@ class _Search:
         return True
 
     def _questions(self, change: Change, side: str, own: tuple[int, ...]) -> list[Question]:
-        """Return the aspects of a move of objects at these numbers, and what is known of them."""
+        """Return the aspects of a move whose changed objects have these numbers."""
         questions = self._known.get((change, side, own))
         if questions is None:
             aspects = self._effects.aspects(change).items()

@@ -4,7 +4,7 @@ The policies are those of one training per robot, see `dfplan_envs.locomotion.ac
 act with their own noise, as in D4RL:
 
 - random: uniformly random actions.
-- medium: the first policy with about a third of the expert's return.
+- medium: a policy with about a third of the expert's return.
 - medium-replay: what the training had collected up to the medium policy. The replay buffer itself
   is too large to ship, so its collection is repeated: random actions first, and then the policies
   of the training in order, each for as many steps as lay between it and the next. With another

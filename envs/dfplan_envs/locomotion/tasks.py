@@ -3,7 +3,7 @@
 from typing import Any
 
 DESCRIPTIONS = {
-    "medium": "a policy with a third of the expert's return",
+    "medium": "a policy with about a third of the expert's return",
     "medium-replay": "a training up to the medium policy",
     "medium-expert": "one half medium, one half expert",
     "expert": "a trained policy",
@@ -26,7 +26,7 @@ STEPS = 1_000_000
 """Control steps of the other datasets, as in D4RL."""
 PRESET: dict[str, Any] = {
     "data.goal": "reward",
-    # Windows of four future states, 0.03 s apart for Hopper and Walker2d, and 0.2 s for
+    # Windows of four future states, 0.03 s apart for Hopper and Walker2d, and 0.2 s apart for
     # HalfCheetah; values cover all that follows.
     "data.stride": 4,
     "data.tokens": 5,

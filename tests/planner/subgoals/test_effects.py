@@ -34,7 +34,7 @@ def test_a_change_that_is_rare_is_an_accident():
     assert sorted(Effects(observed, RADIUS).kinds) == [(0,), (1,)]
 
 
-def test_lights_switch_and_blocks_and_moving_doors_do_not():
+def test_lights_have_switched_but_blocks_and_moving_doors_have_not():
     row = effects_of(lights_data(), LIGHTS)
     world = effects_of(blocks_data(), BLOCKS)
     assert row.has_switched(0, np.array([1.0], np.float32))

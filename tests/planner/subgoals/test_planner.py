@@ -84,7 +84,8 @@ def test_the_first_move_is_planned_without_the_other_objects():
 def test_a_switch_that_has_just_been_pressed_is_not_moved_again():
     unlocked = np.array([1.0, 1.0, 0.5, 0.0], np.float32)
     plan = PLANNER.plan(WEIGHTS, KEYS, history(PRESENT, unlocked), GOAL)
-    assert (np.asarray(plan.states)[..., 0] == 1.0).all()  # It is hidden, as the other one moves.
+    # The switch keeps its value throughout the plan, which moves the other object.
+    assert (np.asarray(plan.states)[..., 0] == 1.0).all()
 
 
 def test_without_a_search_the_first_object_goes_straight_to_its_goal():

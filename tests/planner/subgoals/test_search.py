@@ -95,7 +95,7 @@ def test_presses_that_change_several_lights_are_combined():
 
 
 def test_a_grid_of_lights_takes_the_fewest_presses():
-    """In this grid, each press changes a light and those beside it, as in a well-known puzzle."""
+    """Each press changes a light and those beside it, as in the puzzle Lights Out."""
     side = 4
     count = side**2
     cell = np.arange(count)
