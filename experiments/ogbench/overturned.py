@@ -94,7 +94,7 @@ def count(
     task = STUDY.task(name)
     trained = STUDY.load(name, training_seed)
     own = trained.run.config.planner.low_level_controller
-    rows = [("the data", "–", *count_data(task).cells())]
+    rows: list[tuple[str, ...]] = [("the data", "–", *count_data(task).cells())]
     for controller in controllers or [own]:
         rows.append((f"`{controller}`", *count_driven(trained, task, controller, seeds)))
     return rows
