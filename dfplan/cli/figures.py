@@ -262,4 +262,4 @@ def off_screen() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ["MUJOCO_GL"]
+        os.environ.pop("MUJOCO_GL", None)

@@ -5,6 +5,7 @@ low-level controllers, shows whether a controller is to blame.
 """
 
 import argparse
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -14,9 +15,11 @@ from jaxtyping import Float
 from dfplan.cli.common import console
 from dfplan.data.minari_io import load_trajectories
 from dfplan.tasks.registry import Task
+from dfplan.types import UserError
 from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.markdown import table
 from experiments.common.protocol_episodes import play, score
+from experiments.common.stages import USAGE
 from experiments.common.trained import Trained
 from experiments.ogbench.ant_pose import upward
 from experiments.ogbench.study import STUDY
@@ -62,15 +65,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--episodes", type=int, default=150)
     parser.add_argument("--first-seed", type=int, default=STUDY.tuning)
     args = parser.parse_args(argv)
-    enable_compilation_cache()
-    task = STUDY.task(args.task)
-    trained = STUDY.load(args.task, args.seed)
+    if args.episodes < 1:
+        parser.error(f"--episodes is {args.episodes}; needed: at least 1")
     seeds = range(args.first_seed, args.first_seed + args.episodes)
-    controllers = args.controllers or [trained.run.config.planner.low_level_controller]
-    rows = [("the data", "–", *count_data(task).cells())]
-    rows += [(f"`{name}`", *count_driven(trained, task, name, seeds)) for name in controllers]
+    enable_compilation_cache()
+    try:
+        rows = count(args.task, args.seed, args.controllers, seeds)
+    except UserError as error:
+        print(f"overturned: error: {error}", file=sys.stderr)
+        return USAGE
     console.print(table(COLUMNS, rows))
     return 0
+
+
+def count(
+    name: str, training_seed: int, controllers: Sequence[str] | None, seeds: range
+) -> list[tuple[str, ...]]:
+    """Return the rows of the table.
+
+    Args:
+        name: Short name of the task.
+        training_seed: Training seed of the run.
+        controllers: Low-level controllers; the run's own if there are none.
+        seeds: Episode seeds.
+
+    Raises:
+        UserError: If the run is not fully trained, the dataset is missing, or a controller is
+            unknown.
+    """
+    task = STUDY.task(name)
+    trained = STUDY.load(name, training_seed)
+    own = trained.run.config.planner.low_level_controller
+    rows: list[tuple[str, ...]] = [("the data", "–", *count_data(task).cells())]
+    for controller in controllers or [own]:
+        rows.append((f"`{controller}`", *count_driven(trained, task, controller, seeds)))
+    return rows
 
 
 def count_data(task: Task) -> Tally:

@@ -25,6 +25,8 @@ ACTOR = Actor((), LAYER, LAYER)
         ([10.0, 240.0, 150.0, 330.0, 450.0, 900.0, 800.0], [10, 20, 30, 40, 60]),
         # A fall of the return just before.
         ([10.0, 100.0, 280.0, 150.0, 600.0, 900.0, 800.0], [10, 20, 30, 60]),
+        # The return with which the average passes is closest, and does not count.
+        ([10.0, 210.0, 400.0, 310.0, 900.0], [10, 20, 50]),
     ],
 )
 def test_the_medium_policy_comes_closest_to_a_third_where_the_average_passes_it(returns, steps):

@@ -1,7 +1,10 @@
 """Counts of overturned ants, and of the steps before they turn over."""
 
 import numpy as np
+import pytest
 
+from experiments.common.stages import USAGE
+from experiments.ogbench import overturned
 from experiments.ogbench.overturned import Tally
 
 UPRIGHT = [1.0, 0.0, 0.0, 0.0]
@@ -21,3 +24,18 @@ def test_steps_after_an_ant_has_turned_over_are_not_counted():
     assert tally == Tally(episodes=3, overturned=1, upright=4 + 3 + 4)
     assert tally.cells() == ("3", "1", "11")
     assert Tally.of([walks]).cells() == ("1", "0", "–")
+
+
+def test_a_run_that_is_not_trained_is_named_in_one_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(overturned, "enable_compilation_cache", lambda: None)
+    assert overturned.main(["antmaze-giant-stitch", "--seed", "7"]) == USAGE
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "antmaze-giant-stitch-7" in error
+
+
+def test_no_episodes_are_refused(capsys):
+    with pytest.raises(SystemExit) as raised:
+        overturned.main(["antmaze-giant-stitch", "--episodes", "0"])
+    assert raised.value.code == USAGE
+    assert "--episodes is 0" in capsys.readouterr().err

@@ -64,6 +64,16 @@ def test_markers_are_drawn_once_by_a_renderer_without_markers_of_its_own(scene_e
     assert len(scene_env.renderer.render()) == 1
 
 
+def test_markers_are_turned(scene_env):
+    viewer = mujoco_viewer(scene_env)
+    turned = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    viewer.add_marker(**marker(1.0))
+    viewer.add_marker(**marker(2.0), mat=turned.ravel())
+    scene_env.renderer.render()
+    np.testing.assert_array_equal(viewer.scn.geoms[1].mat, np.eye(3))
+    np.testing.assert_array_equal(viewer.scn.geoms[2].mat, turned)
+
+
 def test_markers_that_do_not_fit_into_the_scene_are_left_out(scene_env):
     viewer = mujoco_viewer(scene_env)
     for height in range(9):

@@ -9,9 +9,10 @@ rest, such as a cube in the gripper, has to be moved before any other.
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+import scipy.spatial
 from jaxtyping import Float
 
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
@@ -78,7 +79,7 @@ class Effects:
 
     def split(self, states: Float[np.ndarray, "*b G"]) -> list[Float[np.ndarray, "*b D"]]:
         """Return the values of each object, scaled so that distances are comparable."""
-        scaled = states * self._scale
+        scaled = np.asarray(states, np.float32) * self._scale
         return [scaled[..., list(places)] for places in self.objects.places]
 
     def join(self, values: Values) -> Float[np.ndarray, "G"]:
@@ -244,7 +245,7 @@ class Effects:
             yield goal[change[0]]
             yield from self.kinds[change].landmarks
         else:
-            yield from _observed_outcomes(self, change, np.concatenate(values).tobytes())
+            yield from self._cached_outcomes(change, np.concatenate(values).tobytes())
 
     def is_known(self, change: Change, side: str, aspect: str, values: Values) -> bool:
         """Return whether the data hold such a move in a similar state.
@@ -255,15 +256,21 @@ class Effects:
             aspect: One of the move's aspects.
             values: Values of the objects that decide it.
         """
-        return _is_known(self, change, side, aspect, tuple([value.tobytes() for value in values]))
+        key = tuple([value.tobytes() for value in values])
+        return self._cached_is_known(change, side, aspect, key)
+
+    # Searches for different goals and from different states ask the same questions, above all where
+    # values are discrete, such as those of lights. The answers are dropped with the effects.
+
+    @functools.cached_property
+    def _cached_is_known(self) -> Callable[[Change, str, str, tuple[bytes, ...]], bool]:
+        return functools.lru_cache(maxsize=100_000)(functools.partial(_is_known, self))
+
+    @functools.cached_property
+    def _cached_outcomes(self) -> Callable[[Change, bytes], list[Float[np.ndarray, "D"]]]:
+        return functools.lru_cache(maxsize=10_000)(functools.partial(_observed_outcomes, self))
 
 
-# The two functions below are cached, as searches for different goals and from different states
-# repeat their calls, above all for objects with discrete values, such as lights. Values are passed
-# as bytes, which can be hashed.
-
-
-@functools.lru_cache(maxsize=100_000)
 def _is_known(
     effects: Effects, change: Change, side: str, aspect: str, values: tuple[bytes, ...]
 ) -> bool:
@@ -273,7 +280,6 @@ def _is_known(
     return _is_near(effects.features(aspect, arrays, change), known, effects.radius)
 
 
-@functools.lru_cache(maxsize=10_000)
 def _observed_outcomes(
     effects: Effects, change: Change, before: bytes
 ) -> list[Float[np.ndarray, "D"]]:
@@ -309,12 +315,14 @@ def _spread_out(points: Float[np.ndarray, "N D"], distance: float) -> Float[np.n
 
     A point is frequent if enough others are near.
     """
-    offset = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    neighbors = (offset <= distance / 4).sum(axis=1)
-    is_frequent = (offset <= distance / 2).sum(axis=1) > max(RARE * len(points), 1)
+    tree = scipy.spatial.KDTree(points)
+    neighbors = tree.query_ball_point(points, distance / 4, return_length=True)
+    is_frequent = tree.query_ball_point(points, distance / 2, return_length=True) > max(
+        RARE * len(points), 1
+    )
     chosen = [int(neighbors.argmax())]
-    room = np.where(is_frequent, offset[chosen[0]], 0.0)
+    room = np.where(is_frequent, np.linalg.norm(points - points[chosen[0]], axis=-1), 0.0)
     while len(chosen) < LANDMARKS and room.max() > distance:
         chosen.append(int(room.argmax()))
-        room = np.minimum(room, offset[chosen[-1]])
+        room = np.minimum(room, np.linalg.norm(points - points[chosen[-1]], axis=-1))
     return points[chosen]

@@ -108,7 +108,7 @@ class SubgoalPlanner:
         if goal is None:
             return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
         goals = np.asarray(goal, np.float32)
-        frames = np.asarray(history.frames)
+        frames = np.asarray(history.frames, np.float32)
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)
         effects = effects_of(moves, RADIUS * self.config.goal.tolerance)
@@ -162,7 +162,7 @@ class SubgoalPlanner:
         dims = list(self.model.layout.goal_dims)
         pursued = [None] * len(frames)
         if initial_plan is not None:
-            pursued = np.asarray(initial_plan.states)[:, -1][:, dims]
+            pursued = np.asarray(initial_plan.states, np.float32)[:, -1][:, dims]
         latest = frames[:, -2:, -1][..., dims]
         robots = zip(latest[:, 0], latest[:, 1], goal, pursued, strict=True)
         return [self._subgoal(effects, *robot) for robot in robots]

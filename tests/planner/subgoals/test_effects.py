@@ -1,9 +1,11 @@
 """What counts as a kind of move, where an object may be put, and what a move costs."""
 
+import tracemalloc
+
 import numpy as np
 
 from dfplan.planner.subgoals.effects import Effects, _spread_out
-from dfplan.planner.subgoals.observed_moves import ObservedMoves
+from dfplan.planner.subgoals.observed_moves import MAX_MOVES, ObservedMoves
 from dfplan.planner.subgoals.search import DISTANCE, _Search
 from tests.play_world import BLOCKS, LIGHTS, RADIUS, blocks_data, effects_of, lights_data
 
@@ -43,6 +45,17 @@ def test_lights_have_switched_but_blocks_and_moving_doors_have_not():
     door = 3
     assert world.has_switched(door, np.array([3.0], np.float32))
     assert not world.has_switched(door, np.array([1.5], np.float32))
+
+
+def test_landmarks_of_many_moves_take_little_memory():
+    points = np.random.default_rng(0).uniform(-1, 1, (MAX_MOVES, 3)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        _spread_out(points, 0.5)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 * points.nbytes
 
 
 def test_landmarks_are_usual_and_apart():

@@ -84,8 +84,18 @@ def test_the_first_move_is_planned_without_the_other_objects():
 def test_a_switch_that_has_just_been_pressed_is_not_moved_again():
     unlocked = np.array([1.0, 1.0, 0.5, 0.0], np.float32)
     plan = PLANNER.plan(WEIGHTS, KEYS, history(PRESENT, unlocked), GOAL)
+    states = np.asarray(plan.states)
     # The switch keeps its value throughout the plan, which moves the other object.
-    assert (np.asarray(plan.states)[..., 0] == 1.0).all()
+    assert (states[..., 0] == 1.0).all()
+    assert (states[:, 1:, 1] != 1.0).all()
+
+
+def test_double_precision_states_are_planned_alike():
+    single = history(PRESENT)
+    double = single._replace(frames=np.asarray(single.frames, np.float64))
+    plan = PLANNER.plan(WEIGHTS, KEYS, double, GOAL.astype(np.float64))
+    expected = PLANNER.plan(WEIGHTS, KEYS, single, GOAL)
+    np.testing.assert_array_equal(plan.states, expected.states)
 
 
 def test_without_a_search_the_first_object_goes_straight_to_its_goal():

@@ -1,5 +1,9 @@
 """The search finds sequences of moves that no episode shows, and none that the data rule out."""
 
+import gc
+import weakref
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -135,6 +139,30 @@ def test_a_search_does_not_depend_on_earlier_ones():
     for other in (again, fresh):
         assert [change for change, _ in other] == [change for change, _ in first]
         np.testing.assert_array_equal([goal for _, goal in other], [goal for _, goal in first])
+
+
+def test_double_precision_and_lists_are_answered_alike():
+    for world, present, goal in (
+        (WORLD, [-2, 0, 2, 0, 0, 0], [2, 0, -2, 0, 0, 3]),
+        (ROW, [0, 0, 0], [1, 0, 1]),
+    ):
+        single = search(present, goal, world)
+        for convert in (list, np.float64):
+            arrays: list[Any] = [convert(present), convert(goal)]
+            subgoals = find_subgoals(world, *arrays)
+            assert subgoals is not None and len(subgoals) == len(single) > 0
+            for subgoal, (change, values) in zip(subgoals, single, strict=True):
+                assert subgoal.change == change
+                np.testing.assert_array_equal(subgoal.goal, values)
+
+
+def test_a_search_does_not_keep_the_data_alive():
+    world = effects_of(lights_data(), LIGHTS)
+    assert search([0, 0, 0], [1, 0, 1], world)
+    reference = weakref.ref(world)
+    del world
+    gc.collect()
+    assert reference() is None
 
 
 def test_observed_moves_survive_its_file(tmp_path):
