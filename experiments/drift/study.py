@@ -1,0 +1,155 @@
+"""What is measured: robots, paradigms, rollouts and seeds, and the files of runs and results."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dfplan_envs.locomotion.tasks import ENVS
+from experiments.common.paradigms import ONE_STREAM, TWO_STREAMS, Paradigm, Rollout
+from experiments.common.protocol import TUNING
+
+HERE = Path(__file__).parent
+QUIET = "-quiet"
+SOURCES = ("hopper", "walker2d", f"hopper{QUIET}", f"walker2d{QUIET}")
+"""Robots that can fall; with `QUIET`, the expert that collects the data acts without noise."""
+WINDOW = 16
+"""Tokens per training window, one for each control step of 8 ms."""
+WINDOWS = 16
+"""Length of a rollout, in training windows."""
+STEPS = {"training": 300_000, "held out": 100_000}
+"""Control steps of the datasets."""
+EVALUATION = 31_000
+"""Seed of the held-out data; fixed before any result was looked at."""
+COMMON: dict[str, Any] = {
+    "net.width": 64,
+    "data.tokens": WINDOW,
+    "training.steps": 3_000,
+    "training.save_every": 3_000,
+}
+"""Settings of all paradigms, on top of the default preset."""
+
+
+def _paradigm(label: str, name: str, settings: Mapping[str, Any]) -> Paradigm:
+    return Paradigm(label, {**COMMON, "training.objective.paradigm": name, **settings})
+
+
+PARADIGMS = {
+    "forcing": _paradigm("Diffusion Forcing", "independent", TWO_STREAMS),
+    "next-token": _paradigm("next-token diffusion", "teacher_forcing", TWO_STREAMS),
+    "regression": _paradigm(
+        "next-token regression", "regression", {**TWO_STREAMS, "planner.sampling.steps": 1}
+    ),
+    "full": _paradigm(
+        "full-sequence diffusion",
+        "shared",
+        {**ONE_STREAM, "net.kind": "bidirectional", "planner.sampling.matrix": "full_sequence"},
+    ),
+}
+DENOISING_STEPS = 5
+"""Denoising steps per token of every paradigm except regression, which has one."""
+BY_TOKEN = {
+    "sampling.matrix": "autoregressive",
+    "history.tokens": WINDOW // 2,
+    "horizon": 1,
+    "sampling.steps": DENOISING_STEPS,
+}
+BY_WINDOW = {
+    "sampling.matrix": "full_sequence",
+    "history.tokens": 1,
+    "horizon": 0,
+    "sampling.steps": DENOISING_STEPS,
+}
+
+
+def _stabilized(level: float) -> Rollout:
+    label = f"Diffusion Forcing, history declared at level {level:g}"
+    return Rollout(label, "forcing", {**BY_TOKEN, "history.level": level})
+
+
+ROLLOUTS = {
+    "forcing-0": Rollout("Diffusion Forcing, history declared clean", "forcing", BY_TOKEN),
+    **{f"forcing-{level:g}": _stabilized(level) for level in (0.02, 0.05, 0.1)},
+    "next-token": Rollout("next-token diffusion", "next-token", BY_TOKEN),
+    "regression": Rollout("next-token regression", "regression", {**BY_TOKEN, "sampling.steps": 1}),
+    "full": Rollout("full-sequence diffusion, window after window", "full", BY_WINDOW),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """The experiment, whole or in part.
+
+    Attributes:
+        sources: Sources of data, from `SOURCES`.
+        paradigms: Names of the paradigms to train and roll out.
+        seeds: Training seeds.
+        runs: Folder of the trained runs and of the measurements.
+        pages: Folder of table.json, the figure and the README.
+        held_out_seed: Seed of the held-out data.
+        rollouts: Number of trajectories that are continued with each network.
+        windows: Length of a rollout, in training windows.
+    """
+
+    sources: tuple[str, ...] = SOURCES
+    paradigms: tuple[str, ...] = tuple(PARADIGMS)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    runs: Path = Path("runs/drift")
+    results: Path = Path("runs/drift")
+    pages: Path = HERE
+    held_out_seed: int = EVALUATION
+    rollouts: int = 256
+    windows: int = WINDOWS
+
+    def dry_run(self, folder: Path, rollouts: int) -> "Study":
+        """Return the same study on tuning data, with few rollouts and all output in `folder`."""
+        return dataclasses.replace(
+            self,
+            results=folder,
+            pages=folder / "pages",
+            held_out_seed=TUNING.start,
+            rollouts=rollouts,
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a rollout."""
+        return self.windows * WINDOW
+
+    def cases(self) -> Iterator[tuple[str, str, int]]:
+        """Yield the source, the paradigm and the training seed of every run."""
+        return itertools.product(self.sources, self.paradigms, self.seeds)
+
+    def run(self, source: str, paradigm: str, seed: int) -> Path:
+        """Return the directory of a trained run."""
+        return self.runs / f"{source}-{paradigm}-{seed}"
+
+    def result(self, source: str, name: str, seed: int) -> Path:
+        """Return the file of a measurement.
+
+        Args:
+            source: Source of data.
+            name: Name from `ROLLOUTS`, or of the held-out data.
+            seed: Training seed.
+        """
+        return self.results / "rollouts" / f"{source}-{name}-{seed}.json"
+
+    def held_out(self, source: str) -> str:
+        """Return the Minari id of the data whose trajectories are continued."""
+        return dataset(source, self.held_out_seed)
+
+
+def dataset(source: str, seed: int) -> str:
+    """Return the Minari id of the data that is collected with a seed."""
+    return f"drift/{source}-{seed}-v0"
+
+
+def robot(source: str) -> str:
+    """Return the robot of a source of data."""
+    return source.removesuffix(QUIET)
+
+
+def env_id(source: str) -> str:
+    """Return the Gymnasium id of the robot of a source of data."""
+    return ENVS[robot(source)]
