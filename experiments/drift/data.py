@@ -4,66 +4,50 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from minari.data_collector import EpisodeBuffer
 
 from dfplan.cli.common import console
 from dfplan.data.store.listing import local_ids
-from dfplan_envs.locomotion.actor import LOG_STD_BOUNDS, Actor, load_snapshots
-from dfplan_envs.locomotion.simulate import Stage, simulate
+from dfplan_envs.locomotion.collect import collect_expert
 from experiments.common.commands import run_command
 from experiments.drift.physics import Physics
-from experiments.drift.study import QUIET, STEPS, Study, dataset, env_id, robot
+from experiments.drift.study import (
+    FEW,
+    FEW_STEPS,
+    HELD_OUT_STEPS,
+    STEPS,
+    Study,
+    dataset,
+    env_id,
+)
 
 
 def prepare(study: Study) -> None:
     """Collect training data and held-out data, whose episodes are others."""
     for source in study.sources:
-        _collect(source, seed=0, steps=STEPS["training"])
-        _collect(source, seed=study.held_out_seed, steps=STEPS["held out"])
+        _collect(dataset(source, 0), source, 0, FEW_STEPS if source.endswith(FEW) else STEPS)
+        _collect(study.held_out(source), source, study.held_out_seed, HELD_OUT_STEPS)
 
 
-def _collect(source: str, seed: int, steps: int) -> None:
+def _collect(target: str, source: str, seed: int, steps: int) -> None:
     """Collect a dataset, unless it exists."""
-    target = dataset(source, seed)
     if target in local_ids():
         console.print(f"{target}: already collected")
         return
     physics = Physics(env_id(source))
-    episodes = _simulate(source, seed, steps)
-    tokens = [
-        join_actions(physics.replay(episode.seed, episode.actions), episode.actions)
-        for episode in episodes
-    ]
+    actions = []
+    tokens = []
+    for episode in collect_expert(env_id(source), steps=steps, seed=seed)["buffer"]:
+        actions.append(episode.actions)
+        tokens.append(join_actions(physics.replay(episode.seed, actions[-1]), actions[-1]))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "tokens.npz"
         np.savez(
             path,
             observations=np.concatenate(tokens),
-            actions=np.concatenate([episode.actions for episode in episodes]),
-            episode_lengths=[len(episode.actions) for episode in episodes],
+            actions=np.concatenate(actions),
+            episode_lengths=[len(each) for each in actions],
         )
         run_command(["import", "numpy", str(path), "--dataset", target])
-
-
-def _simulate(source: str, seed: int, steps: int) -> list[EpisodeBuffer]:
-    """Return the episodes of the robot's expert."""
-    actor = load_snapshots(robot(source))[-1].actor
-    if source.endswith(QUIET):
-        actor = silence(actor)
-    episodes = simulate(
-        env_id(source),
-        [Stage(actor, steps)],
-        seed=np.random.SeedSequence(seed).spawn(1)[0],
-        env_kwargs={},
-        progress=lambda done: None,
-    )
-    return list(episodes)
-
-
-def silence(actor: Actor) -> Actor:
-    """Return an actor that takes the mean actions of another one."""
-    kernel, bias = actor.log_std
-    return actor._replace(log_std=(np.zeros_like(kernel), np.full_like(bias, LOG_STD_BOUNDS[0])))
 
 
 def join_actions(states: np.ndarray, actions: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ def have_fallen(tokens: np.ndarray, reference: Reference, physics: Physics) -> n
 def _is_regular(states: np.ndarray, reference: Reference) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         near = np.abs(states - reference.mean) <= STRANGE * reference.std
-    return near.all(axis=-1)
+    return np.asarray(near.all(axis=-1))
 
 
 def energy_distances(states: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -91,7 +91,9 @@ def _falls(data: Trajectories, reference: Reference, physics: Physics, windows: 
 def _measure_data(study: Study, source: str) -> dict[str, Any]:
     truth = _load_truth(study, source)
     present = np.asarray(truth.windows.history.frames)[:, -1:, -1]
-    tokens = np.concatenate([present, truth.windows.future], axis=1)
+    future = truth.windows.future
+    assert future is not None
+    tokens = np.concatenate([present, future], axis=1)
     return {
         "by_window": measure_windows(tokens, WINDOW, truth.reference, truth.physics),
         "fallen": truth.fallen,

@@ -11,14 +11,16 @@ from experiments.common.paradigms import ONE_STREAM, TWO_STREAMS, Paradigm, Roll
 from experiments.common.protocol import TUNING
 
 HERE = Path(__file__).parent
-QUIET = "-quiet"
-SOURCES = ("hopper", "walker2d", f"hopper{QUIET}", f"walker2d{QUIET}")
-"""Robots that can fall; with `QUIET`, the expert that collects the data acts without noise."""
+FEW = "-few"
+SOURCES = ("hopper", "walker2d", f"hopper{FEW}", f"walker2d{FEW}")
+"""Robots that can fall; with `FEW`, networks are trained on few episodes."""
 WINDOW = 16
 """Tokens per training window, one for each control step of 8 ms."""
 WINDOWS = 16
 """Length of a rollout, in training windows."""
-STEPS = {"training": 300_000, "held out": 100_000}
+STEPS = 300_000
+FEW_STEPS = 10_000
+HELD_OUT_STEPS = 100_000
 """Control steps of the datasets."""
 EVALUATION = 31_000
 """Seed of the held-out data; fixed before any result was looked at."""
@@ -137,7 +139,7 @@ class Study:
 
     def held_out(self, source: str) -> str:
         """Return the Minari id of the data whose trajectories are continued."""
-        return dataset(source, self.held_out_seed)
+        return dataset(robot(source), self.held_out_seed)
 
 
 def dataset(source: str, seed: int) -> str:
@@ -147,7 +149,7 @@ def dataset(source: str, seed: int) -> str:
 
 def robot(source: str) -> str:
     """Return the robot of a source of data."""
-    return source.removesuffix(QUIET)
+    return source.removesuffix(FEW)
 
 
 def env_id(source: str) -> str:
