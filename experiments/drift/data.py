@@ -11,8 +11,6 @@ from dfplan_envs.locomotion.collect import collect_expert
 from experiments.common.commands import run_command
 from experiments.drift.physics import Physics
 from experiments.drift.study import (
-    FEW,
-    FEW_STEPS,
     HELD_OUT_STEPS,
     STEPS,
     Study,
@@ -23,20 +21,20 @@ from experiments.drift.study import (
 
 def prepare(study: Study) -> None:
     """Collect training data and held-out data, whose episodes are others."""
-    for source in study.sources:
-        _collect(dataset(source, 0), source, 0, FEW_STEPS if source.endswith(FEW) else STEPS)
-        _collect(study.held_out(source), source, study.held_out_seed, HELD_OUT_STEPS)
+    for robot in study.robots:
+        _collect(dataset(robot, 0), robot, 0, STEPS)
+        _collect(study.held_out(robot), robot, study.held_out_seed, HELD_OUT_STEPS)
 
 
-def _collect(target: str, source: str, seed: int, steps: int) -> None:
+def _collect(target: str, robot: str, seed: int, steps: int) -> None:
     """Collect a dataset, unless it exists."""
     if target in local_ids():
         console.print(f"{target}: already collected")
         return
-    physics = Physics(env_id(source))
+    physics = Physics(env_id(robot))
     actions = []
     tokens = []
-    for episode in collect_expert(env_id(source), steps=steps, seed=seed)["buffer"]:
+    for episode in collect_expert(env_id(robot), steps=steps, seed=seed)["buffer"]:
         actions.append(episode.actions)
         tokens.append(join_actions(physics.replay(episode.seed, actions[-1]), actions[-1]))
     with TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ import numpy as np
 from dfplan.plots.style import DRIVEN, INK, PLAN, name_axes
 from experiments.common.figures import new_figure, save_figure
 from experiments.drift.rollouts import DATA
-from experiments.drift.study import ROLLOUTS, SOURCES, Study
+from experiments.drift.study import ROBOTS, ROLLOUTS, Study
 from experiments.drift.table import gather
 
 STYLES = {
@@ -31,14 +31,14 @@ PANELS = {
 
 def draw_figure(study: Study) -> None:
     """Draw the measured rollouts."""
-    figure = new_figure(14, 3.2 * len(SOURCES))
-    panels = figure.subplots(len(SOURCES), len(PANELS), sharex=True)
-    for source, row in zip(SOURCES, panels, strict=True):
-        gathered = gather(study, source)
+    figure = new_figure(14, 3.2 * len(ROBOTS))
+    panels = figure.subplots(len(ROBOTS), len(PANELS), sharex=True)
+    for robot, row in zip(ROBOTS, panels, strict=True):
+        gathered = gather(study, robot)
         for (measure, (factor, title)), axes in zip(PANELS.items(), row, strict=True):
             for name, measured in gathered.items():
                 _draw_curve(axes, name, measured[measure], factor)
-            name_axes(axes, ("training windows", title), source)
+            name_axes(axes, ("training windows", title), robot)
     _add_legend(figure, panels[0, 0])
     save_figure(figure, study.pages / "drift.png")
 

@@ -19,7 +19,7 @@ DATA = "data"
 
 
 class Truth(NamedTuple):
-    """The held-out data of a source.
+    """The held-out data of a robot.
 
     Attributes:
         windows: Histories that are continued, and what followed them.
@@ -37,33 +37,33 @@ class Truth(NamedTuple):
 
 def roll_out(study: Study) -> None:
     """Measure every kind of rollout with every network, and the held-out data itself."""
-    for source in study.sources:
+    for robot in study.robots:
         request = {
-            "held_out": study.held_out(source),
+            "held_out": study.held_out(robot),
             "rollouts": study.rollouts,
             "windows": study.windows,
         }
         measure_once(
-            study.result(source, DATA, 0),
+            study.result(robot, DATA, 0),
             request,
-            functools.partial(_measure_data, study, source),
+            functools.partial(_measure_data, study, robot),
         )
         for name, rollout in ROLLOUTS.items():
             for seed in study.seeds if rollout.paradigm in study.paradigms else ():
-                trained = Trained.load(study.run(source, rollout.paradigm, seed), rollout.planner)
+                trained = Trained.load(study.run(robot, rollout.paradigm, seed), rollout.planner)
                 measure_once(
-                    study.result(source, name, seed),
+                    study.result(robot, name, seed),
                     {**trained.request(trained.run.task, range(seed, seed + 1)), **request},
-                    functools.partial(_measure_rollouts, study, source, trained),
+                    functools.partial(_measure_rollouts, study, robot, trained),
                 )
 
 
 @functools.lru_cache(maxsize=1)
-def _load_truth(study: Study, source: str) -> Truth:
+def _load_truth(study: Study, robot: str) -> Truth:
     """Draw histories uniformly from all moments that the data continue for a whole rollout."""
-    run = Trained.load(study.run(source, study.paradigms[0], study.seeds[0])).run
+    run = Trained.load(study.run(robot, study.paradigms[0], study.seeds[0])).run
     settings = {name: BY_TOKEN[name] for name in ("history.tokens", "horizon")}
-    data = run.load_data(study.held_out(source))
+    data = run.load_data(study.held_out(robot))
     windows = held_out(
         data,
         run.with_planner(settings).make_planner(),
@@ -71,7 +71,7 @@ def _load_truth(study: Study, source: str) -> Truth:
         seed=study.held_out_seed,
         tokens=study.tokens,
     )
-    physics = Physics(env_id(source))
+    physics = Physics(env_id(robot))
     is_last = np.zeros(len(data.state), bool)
     is_last[data.start + data.length - 1] = True
     reference = make_reference(data.state, is_last, physics)
@@ -88,8 +88,8 @@ def _falls(data: Trajectories, reference: Reference, physics: Physics, windows: 
     return (before_fall / moves.sum()).tolist()
 
 
-def _measure_data(study: Study, source: str) -> dict[str, Any]:
-    truth = _load_truth(study, source)
+def _measure_data(study: Study, robot: str) -> dict[str, Any]:
+    truth = _load_truth(study, robot)
     present = np.asarray(truth.windows.history.frames)[:, -1:, -1]
     future = truth.windows.future
     assert future is not None
@@ -101,8 +101,8 @@ def _measure_data(study: Study, source: str) -> dict[str, Any]:
     }
 
 
-def _measure_rollouts(study: Study, source: str, trained: Trained) -> dict[str, Any]:
-    truth = _load_truth(study, source)
+def _measure_rollouts(study: Study, robot: str, trained: Trained) -> dict[str, Any]:
+    truth = _load_truth(study, robot)
     tokens = continue_histories(
         trained, truth.windows.history, seed=study.held_out_seed, tokens=study.tokens
     )

@@ -9,7 +9,7 @@ from experiments.common.stages import run_stages, stage_parser
 from experiments.drift.data import prepare
 from experiments.drift.figure import draw_figure
 from experiments.drift.rollouts import roll_out
-from experiments.drift.study import PARADIGMS, SOURCES, Study
+from experiments.drift.study import PARADIGMS, ROBOTS, Study
 from experiments.drift.table import write_table
 from experiments.drift.train import train
 
@@ -25,7 +25,7 @@ STAGES: dict[str, Callable[[Study], None]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run stages; finished work is skipped."""
     args = _parser().parse_args(argv)
-    study = Study(tuple(args.sources), tuple(args.only), tuple(args.seeds))
+    study = Study(tuple(args.robots), tuple(args.only), tuple(args.seeds))
     if args.dry_run:
         study = study.dry_run(args.dry_run, args.episodes)
     stages = {name: functools.partial(stage, study) for name, stage in STAGES.items()}
@@ -38,9 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         tuple(STAGES),
         "Open-loop rollouts of Hopper and Walker2d over many training windows.",
     )
-    parser.add_argument(
-        "--sources", nargs="+", choices=SOURCES, default=SOURCES, help="sources of data"
-    )
+    parser.add_argument("--robots", nargs="+", choices=ROBOTS, default=ROBOTS, help="robots")
     parser.add_argument(
         "--only",
         nargs="+",

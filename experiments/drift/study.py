@@ -11,15 +11,13 @@ from experiments.common.paradigms import ONE_STREAM, TWO_STREAMS, Paradigm, Roll
 from experiments.common.protocol import TUNING
 
 HERE = Path(__file__).parent
-FEW = "-few"
-SOURCES = ("hopper", "walker2d", f"hopper{FEW}", f"walker2d{FEW}")
-"""Robots that can fall; with `FEW`, networks are trained on few episodes."""
+ROBOTS = ("hopper", "walker2d")
+"""Robots that can fall."""
 WINDOW = 16
 """Tokens per training window, one for each control step of 8 ms."""
 WINDOWS = 16
 """Length of a rollout, in training windows."""
 STEPS = 300_000
-FEW_STEPS = 10_000
 HELD_OUT_STEPS = 100_000
 """Control steps of the datasets."""
 EVALUATION = 31_000
@@ -84,7 +82,7 @@ class Study:
     """The experiment, whole or in part.
 
     Attributes:
-        sources: Sources of data, from `SOURCES`.
+        robots: Robots, from `ROBOTS`.
         paradigms: Names of the paradigms to train and roll out.
         seeds: Training seeds.
         runs: Folder of the trained runs and of the measurements.
@@ -94,7 +92,7 @@ class Study:
         windows: Length of a rollout, in training windows.
     """
 
-    sources: tuple[str, ...] = SOURCES
+    robots: tuple[str, ...] = ROBOTS
     paradigms: tuple[str, ...] = tuple(PARADIGMS)
     seeds: tuple[int, ...] = (0, 1, 2)
     runs: Path = Path("runs/drift")
@@ -120,38 +118,33 @@ class Study:
         return self.windows * WINDOW
 
     def cases(self) -> Iterator[tuple[str, str, int]]:
-        """Yield the source, the paradigm and the training seed of every run."""
-        return itertools.product(self.sources, self.paradigms, self.seeds)
+        """Yield the robot, the paradigm and the training seed of every run."""
+        return itertools.product(self.robots, self.paradigms, self.seeds)
 
-    def run(self, source: str, paradigm: str, seed: int) -> Path:
+    def run(self, robot: str, paradigm: str, seed: int) -> Path:
         """Return the directory of a trained run."""
-        return self.runs / f"{source}-{paradigm}-{seed}"
+        return self.runs / f"{robot}-{paradigm}-{seed}"
 
-    def result(self, source: str, name: str, seed: int) -> Path:
+    def result(self, robot: str, name: str, seed: int) -> Path:
         """Return the file of a measurement.
 
         Args:
-            source: Source of data.
+            robot: Robot.
             name: Name from `ROLLOUTS`, or of the held-out data.
             seed: Training seed.
         """
-        return self.results / "rollouts" / f"{source}-{name}-{seed}.json"
+        return self.results / "rollouts" / f"{robot}-{name}-{seed}.json"
 
-    def held_out(self, source: str) -> str:
+    def held_out(self, robot: str) -> str:
         """Return the Minari id of the data whose trajectories are continued."""
-        return dataset(robot(source), self.held_out_seed)
+        return dataset(robot, self.held_out_seed)
 
 
-def dataset(source: str, seed: int) -> str:
-    """Return the Minari id of the data that is collected with a seed."""
-    return f"drift/{source}-{seed}-v0"
+def dataset(robot: str, seed: int) -> str:
+    """Return the Minari id of a robot's data that is collected with a seed."""
+    return f"drift/{robot}-{seed}-v0"
 
 
-def robot(source: str) -> str:
-    """Return the robot of a source of data."""
-    return source.removesuffix(FEW)
-
-
-def env_id(source: str) -> str:
-    """Return the Gymnasium id of the robot of a source of data."""
-    return ENVS[robot(source)]
+def env_id(robot: str) -> str:
+    """Return the Gymnasium id of a robot."""
+    return ENVS[robot]

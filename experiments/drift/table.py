@@ -11,7 +11,7 @@ from experiments.common.markdown import EMPTY, cell, table
 from experiments.common.pages import fill_readme
 from experiments.drift.measures import MEASURES
 from experiments.drift.rollouts import DATA
-from experiments.drift.study import HERE, ROLLOUTS, SOURCES, Study
+from experiments.drift.study import HERE, ROBOTS, ROLLOUTS, Study
 
 COLUMNS = (
     ("plausible", 0, 100.0, 1, "plausible moves, %: first window"),
@@ -28,25 +28,25 @@ COLUMNS = (
 
 def write_table(study: Study) -> None:
     """Write the tables of what is measured so far, and print them."""
-    gathered = {source: gather(study, source) for source in SOURCES}
-    sections = {source: render(gathered[source]) for source in SOURCES}
+    gathered = {robot: gather(study, robot) for robot in ROBOTS}
+    sections = {robot: render(gathered[robot]) for robot in ROBOTS}
     write_json(study.pages / "table.json", gathered)
     fill_readme(study.pages, HERE / "README.md", sections)
-    for source, text in sections.items():
-        console.print(f"{source}\n{text}\n", soft_wrap=True)
+    for robot, text in sections.items():
+        console.print(f"{robot}\n{text}\n", soft_wrap=True)
 
 
-def gather(study: Study, source: str) -> dict[str, Any]:
+def gather(study: Study, robot: str) -> dict[str, Any]:
     """Return each measure of each rollout in each window, with intervals, and the data's own."""
     gathered: dict[str, Any] = {}
     for name in ROLLOUTS:
-        values = values_by_window(study, source, name)
+        values = values_by_window(study, robot, name)
         if values is not None:
             gathered[name] = {
                 "training_seeds": len(values["fallen"]),
                 **{measure: _intervals(values[measure]) for measure in MEASURES},
             }
-    data = records.read(study.result(source, DATA, 0))
+    data = records.read(study.result(robot, DATA, 0))
     if data is not None:
         by_window = {m: _intervals(np.array([data["by_window"][m]])) for m in MEASURES}
         by_window["fallen"] = [
@@ -56,9 +56,9 @@ def gather(study: Study, source: str) -> dict[str, Any]:
     return gathered
 
 
-def values_by_window(study: Study, source: str, name: str) -> dict[str, np.ndarray] | None:
+def values_by_window(study: Study, robot: str, name: str) -> dict[str, np.ndarray] | None:
     """Return each measure of a rollout, `[seeds, rollouts, windows]`, or None if unmeasured."""
-    read = [records.read(study.result(source, name, seed)) for seed in study.seeds]
+    read = [records.read(study.result(robot, name, seed)) for seed in study.seeds]
     runs = [record["by_window"] for record in read if record is not None]
     if not runs:
         return None
@@ -74,7 +74,7 @@ def _intervals(values: np.ndarray) -> list[dict[str, float]]:
 
 
 def render(gathered: dict[str, Any]) -> str:
-    """Return the table of a source as Markdown."""
+    """Return the table of a robot as Markdown."""
     rows = []
     for name, row in gathered.items():
         label = "the held-out data itself" if name == DATA else ROLLOUTS[name].label

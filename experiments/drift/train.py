@@ -7,14 +7,14 @@ from experiments.drift.study import PARADIGMS, Study, dataset
 
 def train(study: Study) -> None:
     """Train the networks that are not trained yet."""
-    for source, name, seed in study.cases():
-        directory = study.run(source, name, seed)
-        command = train_command(source, name, seed)
+    for robot, name, seed in study.cases():
+        directory = study.run(robot, name, seed)
+        command = train_command(robot, name, seed)
         train_to_end(directory, [*command, "--out", str(directory)])
 
 
-def train_command(source: str, name: str, seed: int) -> list[str]:
+def train_command(robot: str, name: str, seed: int) -> list[str]:
     """Return the arguments of `dfplan` that train a paradigm's network, without its directory."""
     settings = {**PARADIGMS[name].settings, "training.seed": seed}
-    data = ["--dataset", dataset(source, 0), "--env", "none", "--preset", "default"]
+    data = ["--dataset", dataset(robot, 0), "--env", "none", "--preset", "default"]
     return ["train", *data, *option_list(settings)]

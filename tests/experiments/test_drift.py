@@ -16,7 +16,7 @@ from experiments.drift.measures import (
     step_errors,
 )
 from experiments.drift.physics import Physics
-from experiments.drift.study import PARADIGMS, ROLLOUTS, WINDOW, env_id, robot
+from experiments.drift.study import PARADIGMS, ROLLOUTS, WINDOW, env_id
 from experiments.drift.train import train_command
 
 STEPS = 40
@@ -117,13 +117,13 @@ def test_a_token_holds_the_action_that_led_to_its_state():
 
 @pytest.mark.parametrize("name", PARADIGMS)
 def test_paradigms_differ_only_in_the_noise_levels_they_draw(name):
-    command = train_command("hopper-few", name, 1)
+    command = train_command("hopper", name, 1)
     args, _ = parse_training([*command[1:], "--out", "runs/any"])
     assert args.config == Config().override({**PARADIGMS[name].settings, "training.seed": 1})
     training = args.config.training
     tokens = (2 if training.objective.two_stream else 1) * training.batch_size
     assert (tokens, training.steps, args.config.net.width) == (64, 3_000, 64)
-    assert robot("hopper-few") == "hopper" and args.dataset == "drift/hopper-few-0-v0"
+    assert args.dataset == "drift/hopper-0-v0"
 
 
 @pytest.mark.parametrize("rollout", ROLLOUTS.values(), ids=ROLLOUTS)

@@ -2,6 +2,7 @@
 
 import warnings
 from types import SimpleNamespace
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -63,13 +64,14 @@ def test_ghosts_fade_and_stay_where_they_were_planned(monkeypatch):
     viewer = SimpleNamespace(add_marker=lambda **marker: markers.append(marker))
     monkeypatch.setattr(body_ghosts, "mujoco_viewer", lambda env: viewer)
     with gym.make("Hopper-v5") as env:
+        robot: Any = env.unwrapped
         observation, _ = env.reset(seed=0)
         states = np.tile(observation, (4, 1))
         states[:, 5] = 1.0  # m/s along the track
         states[-1, 0] = np.nan
         plan = SimpleNamespace(candidates=states[None, None], best=[0])
         layout = SimpleNamespace(stride=4)
-        agent = SimpleNamespace(
+        agent: Any = SimpleNamespace(
             plan=plan, planner=SimpleNamespace(model=SimpleNamespace(layout=layout))
         )
         monkeypatch.setattr(env.unwrapped, "render", lambda: np.zeros((2, 2, 3), np.uint8))
@@ -78,8 +80,8 @@ def test_ghosts_fade_and_stay_where_they_were_planned(monkeypatch):
         render(observation)
         torso = np.array([marker["pos"][0] for marker in markers[::4]])
         assert len(markers) == 2 * 4  # four geoms; the state that is not finite has no ghost
-        np.testing.assert_allclose(np.diff(torso), 4 * env.unwrapped.dt, rtol=1e-6)
+        np.testing.assert_allclose(np.diff(torso), 4 * robot.dt, rtol=1e-6)
         assert markers[0]["rgba"][3] > markers[4]["rgba"][3]
-        env.unwrapped.data.qpos[0] += 1.0  # the robot moves on while it follows the same plan
+        robot.data.qpos[0] += 1.0  # the robot moves on while it follows the same plan
         render(observation)
         assert markers[8]["pos"][0] == markers[0]["pos"][0]
