@@ -7,23 +7,24 @@ import numpy as np
 from dfplan.plots.style import DRIVEN, INK, PLAN, name_axes
 from experiments.common.figures import new_figure, save_figure
 from experiments.drift.rollouts import DATA
-from experiments.drift.study import ROBOTS, ROLLOUTS, Study
+from experiments.drift.study import LEVEL, ROBOTS, ROLLOUTS, Study
 from experiments.drift.table import gather
 
+STEPS = (5, 2)
+"""Denoising steps of the rows of panels; regression, which has one, is in all of them."""
 STYLES = {
+    f"forcing-{LEVEL}": {"color": PLAN},
     "forcing-0": {"color": "#56B4E9"},
-    "forcing-0.02": {"color": PLAN},
-    "forcing-0.05": {"color": PLAN, "linestyle": "--"},
-    "forcing-0.1": {"color": PLAN, "linestyle": ":"},
     "next-token": {"color": "#009E73"},
-    "regression": {"color": DRIVEN},
     "full": {"color": "#CC79A7"},
+    "regression": {"color": DRIVEN},
     DATA: {"color": INK, "linewidth": 1.0, "linestyle": "--"},
 }
+"""Style of each kind of rollout."""
 PANELS = {
     "plausible": (100, "plausible moves, %"),
     "error": (1, "error of a step, std"),
-    "distance": (1, "energy distance to the data"),
+    "distance": (1, "distance to the data"),
     "fallen": (100, "fallen, %"),
 }
 """Factor and title of each measure."""
@@ -31,37 +32,47 @@ PANELS = {
 
 def draw_figure(study: Study) -> None:
     """Draw the measured rollouts."""
-    figure = new_figure(14, 3.2 * len(ROBOTS))
-    panels = figure.subplots(len(ROBOTS), len(PANELS), sharex=True)
-    for robot, row in zip(ROBOTS, panels, strict=True):
+    rows = [(robot, steps) for robot in ROBOTS for steps in STEPS]
+    figure = new_figure(14, 2.7 * len(rows))
+    panels = figure.subplots(len(rows), len(PANELS), sharex=True, squeeze=False)
+    for (robot, steps), row in zip(rows, panels, strict=True):
         gathered = gather(study, robot)
         for (measure, (factor, title)), axes in zip(PANELS.items(), row, strict=True):
-            for name, measured in gathered.items():
-                _draw_curve(axes, name, measured[measure], factor)
-            name_axes(axes, ("training windows", title), robot)
+            for kind in STYLES:
+                name = _row_name(kind, steps)
+                if name in gathered:
+                    _draw_curve(
+                        axes, kind, gathered[name][measure], label=_label(name), factor=factor
+                    )
+            name_axes(axes, ("training windows", title), f"{robot}, {steps} denoising steps")
     _add_legend(figure, panels[0, 0])
     save_figure(figure, study.pages / "drift.png")
 
 
-def _draw_curve(axes: Any, name: str, intervals: list[dict[str, float]], factor: float) -> None:
+def _row_name(kind: str, steps: int) -> str:
+    if kind == DATA:
+        return DATA
+    return f"{kind}-{1 if kind == 'regression' else steps}"
+
+
+def _label(name: str) -> str:
+    return "held-out data" if name == DATA else ROLLOUTS[name].label
+
+
+def _draw_curve(
+    axes: Any, kind: str, intervals: list[dict[str, float]], *, label: str, factor: float
+) -> None:
     low, mean, high = (
         factor * np.array([interval[key] for interval in intervals])
         for key in ("ci_low", "mean", "ci_high")
     )
     x = 1 + np.arange(len(mean))
-    label = "held-out data" if name == DATA else ROLLOUTS[name].label
-    axes.fill_between(x, low, high, color=STYLES[name]["color"], alpha=0.15, linewidth=0)
-    axes.plot(x, mean, label=label, **STYLES[name])
+    axes.fill_between(x, low, high, color=STYLES[kind]["color"], alpha=0.15, linewidth=0)
+    axes.plot(x, mean, label=label, **STYLES[kind])
 
 
 def _add_legend(figure: Any, axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=4,
-        fontsize=8,
-        frameon=False,
-        labelcolor=INK,
+        handles, labels, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK
     )

@@ -47,34 +47,41 @@ PARADIGMS = {
         {**ONE_STREAM, "net.kind": "bidirectional", "planner.sampling.matrix": "full_sequence"},
     ),
 }
-DENOISING_STEPS = 5
-"""Denoising steps per token of every paradigm except regression, which has one."""
-BY_TOKEN = {
-    "sampling.matrix": "autoregressive",
-    "history.tokens": WINDOW // 2,
-    "horizon": 1,
-    "sampling.steps": DENOISING_STEPS,
+BY_TOKEN = {"sampling.matrix": "autoregressive", "history.tokens": WINDOW // 2, "horizon": 1}
+BY_WINDOW = {"sampling.matrix": "full_sequence", "history.tokens": 1, "horizon": 0}
+LEVEL = 0.05
+"""Noise level that Diffusion Forcing's history is declared to have, chosen on tuning data."""
+OTHER_LEVELS = (0.02, 0.1)
+"""Levels that are measured with two denoising steps only."""
+
+
+def _forcing(level: float, steps: int) -> Rollout:
+    label = f"Diffusion Forcing, history declared {f'at {level:g}' if level else 'clean'}"
+    settings = {**BY_TOKEN, "history.level": level, "sampling.steps": steps}
+    return Rollout(label, "forcing", settings)
+
+
+def _others(steps: int) -> dict[str, Rollout]:
+    by_token = {**BY_TOKEN, "sampling.steps": steps}
+    by_window = {**BY_WINDOW, "sampling.steps": steps}
+    return {
+        f"next-token-{steps}": Rollout("next-token diffusion", "next-token", by_token),
+        f"full-{steps}": Rollout("full-sequence diffusion", "full", by_window),
+    }
+
+
+ROLLOUTS: dict[str, Rollout] = {
+    **{f"forcing-{LEVEL}-{k}": _forcing(LEVEL, k) for k in (5, 2, 1)},
+    **{f"forcing-0-{k}": _forcing(0.0, k) for k in (5, 2, 1)},
+    **{f"forcing-{level:g}-2": _forcing(level, 2) for level in OTHER_LEVELS},
+    **_others(5),
+    **_others(2),
+    **_others(1),
+    "regression-1": Rollout(
+        "next-token regression", "regression", {**BY_TOKEN, "sampling.steps": 1}
+    ),
 }
-BY_WINDOW = {
-    "sampling.matrix": "full_sequence",
-    "history.tokens": 1,
-    "horizon": 0,
-    "sampling.steps": DENOISING_STEPS,
-}
-
-
-def _stabilized(level: float) -> Rollout:
-    label = f"Diffusion Forcing, history declared at level {level:g}"
-    return Rollout(label, "forcing", {**BY_TOKEN, "history.level": level})
-
-
-ROLLOUTS = {
-    "forcing-0": Rollout("Diffusion Forcing, history declared clean", "forcing", BY_TOKEN),
-    **{f"forcing-{level:g}": _stabilized(level) for level in (0.02, 0.05, 0.1)},
-    "next-token": Rollout("next-token diffusion", "next-token", BY_TOKEN),
-    "regression": Rollout("next-token regression", "regression", {**BY_TOKEN, "sampling.steps": 1}),
-    "full": Rollout("full-sequence diffusion, window after window", "full", BY_WINDOW),
-}
+"""Ways to roll out; the number at the end of a name is that of denoising steps per token."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +92,8 @@ class Study:
         robots: Robots, from `ROBOTS`.
         paradigms: Names of the paradigms to train and roll out.
         seeds: Training seeds.
-        runs: Folder of the trained runs and of the measurements.
+        runs: Folder of the trained runs.
+        results: Folder of the measurements.
         pages: Folder of table.json, the figure and the README.
         held_out_seed: Seed of the held-out data.
         rollouts: Number of trajectories that are continued with each network.
@@ -99,7 +107,7 @@ class Study:
     results: Path = Path("runs/drift")
     pages: Path = HERE
     held_out_seed: int = EVALUATION
-    rollouts: int = 256
+    rollouts: int = 128
     windows: int = WINDOWS
 
     def dry_run(self, folder: Path, rollouts: int) -> "Study":

@@ -73,15 +73,26 @@ def _intervals(values: np.ndarray) -> list[dict[str, float]]:
     ]
 
 
+def _order(name: str) -> tuple[int, int]:
+    """Return the sorting key of a row: by denoising steps, most first, and the data last."""
+    if name == DATA:
+        return (0, 0)
+    return (-ROLLOUTS[name].planner["sampling.steps"], list(ROLLOUTS).index(name))
+
+
 def render(gathered: dict[str, Any]) -> str:
     """Return the table of a robot as Markdown."""
     rows = []
-    for name, row in gathered.items():
-        label = "the held-out data itself" if name == DATA else ROLLOUTS[name].label
-        line = [label, str(row.get("training_seeds", EMPTY))]
+    for name in sorted(gathered, key=_order):
+        row = gathered[name]
+        line = ["the held-out data itself", EMPTY, EMPTY]
+        if name != DATA:
+            rollout = ROLLOUTS[name]
+            steps = str(rollout.planner["sampling.steps"])
+            line = [rollout.label, steps, str(row["training_seeds"])]
         for measure, window, factor, digits, _ in COLUMNS:
             value = {key: factor * x for key, x in row[measure][window].items()}
             line.append(cell(value, digits))
         rows.append(line)
-    header = ["", "training seeds", *(column[-1] for column in COLUMNS)]
+    header = ["", "denoising steps", "training seeds", *(column[-1] for column in COLUMNS)]
     return table(header, rows) if rows else "Not measured yet."

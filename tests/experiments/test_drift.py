@@ -131,4 +131,4 @@ def test_rollouts_stay_within_the_training_window(rollout):
     changed = {f"planner.{name}": value for name, value in rollout.planner.items()}
     config = Config().override({**PARADIGMS[rollout.paradigm].settings, **changed})
     assert config.planner.history.tokens + config.planner.horizon <= WINDOW
-    assert (config.planner.sampling.steps == 1) == (rollout.paradigm == "regression")
+    assert config.planner.sampling.steps == 1 or rollout.paradigm != "regression"
