@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from dfplan.plots.style import DRIVEN, INK, PLAN, name_axes
+from experiments.common import records
 from experiments.common.figures import new_figure, save_figure
 from experiments.drift.rollouts import DATA
 from experiments.drift.study import LEVEL, ROBOTS, ROLLOUTS, Study
-from experiments.drift.table import gather
+from experiments.drift.table import TABLE
 
 STEPS = (5, 2)
 """Denoising steps of the rows of panels; regression, which has one, is in all of them."""
@@ -31,12 +32,13 @@ PANELS = {
 
 
 def draw_figure(study: Study) -> None:
-    """Draw the measured rollouts."""
+    """Draw the rollouts of table.json."""
+    tables = records.read(study.pages / TABLE) or {}
     rows = [(robot, steps) for robot in ROBOTS for steps in STEPS]
     figure = new_figure(14, 2.7 * len(rows))
     panels = figure.subplots(len(rows), len(PANELS), sharex=True, squeeze=False)
     for (robot, steps), row in zip(rows, panels, strict=True):
-        gathered = gather(study, robot)
+        gathered = tables.get(robot, {})
         for (measure, (factor, title)), axes in zip(PANELS.items(), row, strict=True):
             for kind in STYLES:
                 name = _row_name(kind, steps)

@@ -13,6 +13,7 @@ from experiments.drift.measures import MEASURES
 from experiments.drift.rollouts import DATA
 from experiments.drift.study import HERE, ROBOTS, ROLLOUTS, Study
 
+TABLE = "table.json"
 COLUMNS = (
     ("plausible", 0, 100.0, 1, "plausible moves, %: first window"),
     ("plausible", -1, 100.0, 1, "last window"),
@@ -30,7 +31,7 @@ def write_table(study: Study) -> None:
     """Write the tables of what is measured so far, and print them."""
     gathered = {robot: gather(study, robot) for robot in ROBOTS}
     sections = {robot: render(gathered[robot]) for robot in ROBOTS}
-    write_json(study.pages / "table.json", gathered)
+    write_json(study.pages / TABLE, gathered)
     fill_readme(study.pages, HERE / "README.md", sections)
     for robot, text in sections.items():
         console.print(f"{robot}\n{text}\n", soft_wrap=True)
