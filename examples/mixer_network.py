@@ -12,6 +12,7 @@ from dfplan.nets.layers import rms_norm
 from dfplan.nets.network import NETWORKS
 from dfplan.planner.plan import History, Weights
 from dfplan.representation.layout import Layout
+from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.training.step import TrainSpec, init_state, train_until
@@ -92,7 +93,7 @@ def main(steps: int = 300):
     data = straight_walks()
     run = fit_run(Task("walk-v0", "walks-v0"), config, data)
     spec = TrainSpec(run.model, run.config.data, run.config.training)
-    arrays = run.training_arrays(data)
+    arrays = prepare_arrays(run, data)
     state, _ = train_until(spec, arrays, init_state(spec), jnp.int32(steps - 50))
     state, metrics = train_until(spec, arrays, state, jnp.int32(steps))
     history = History(

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dfplan.config import Config
-from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories
-from dfplan.data.shards.chance import split_shards_at_chance
 from dfplan.data.shards.layout import Choices, is_shards
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.windows import TrainingArrays
 from dfplan.representation.layout import Layout
 from dfplan.runs.check import check_env
+from dfplan.runs.data import prepare_source, split_episodes
 from dfplan.runs.fit import (
     FitProgress,
     fit_run,
@@ -87,7 +86,7 @@ def begin_run(
         data = _load_data(task, config, goal=goal, pretrained=pretrained, announce=announce)
         task = _check_env(task, data.layout)
         run = _new_run(task, config, data, command=command, pretrained=pretrained)
-        source = run.training_source(data)
+        source = prepare_source(run, data)
         if config.training.wandb:
             import_optional("wandb", "wandb", "training.wandb")
         spec = train_spec(run)
@@ -152,9 +151,7 @@ def _load_data(
         rewards=config.data.goal == "reward",
         notice=announce,
     )
-    if not config.data.split_at_chance:
-        return data
-    return split_at_chance(data) if isinstance(data, Trajectories) else split_shards_at_chance(data)
+    return split_episodes(data, config.data)
 
 
 def _check_no_goal(goal: GoalChoice) -> None:

@@ -19,6 +19,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.narrow import describe_narrow, is_narrow
 from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.check import check_same_networks
+from dfplan.runs.data import load_data, moves_of, prepare_arrays
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
@@ -82,7 +83,7 @@ def fit_run(
     )
     if config.data.single_moves:
         assert isinstance(data, Trajectories)  # moves are only found in data in memory
-        moves = run.find_moves(data)
+        moves = moves_of(run, data)
         observed = ObservedMoves.of(data, moves, run.objects, task.goal_scale)
         observed.check_fits(data.layout.state_dim, data.layout.goal_dims)
         run = dataclasses.replace(run, moves=observed)
@@ -122,7 +123,7 @@ def learn_before_training(
         steps = run.config.action_value.steps
         assert isinstance(data, Trajectories)  # rewards are only learned from data in memory
         run = _learn_action_critic(run, data, report("action values", steps))
-        training_arrays = run.training_arrays(data)
+        training_arrays = prepare_arrays(run, data)
     run = learn_policy(run, training_arrays, report("low-level policy", run.config.policy.steps))
     return run, training_arrays
 
@@ -195,7 +196,7 @@ def get_dynamics(run: Run) -> LinearDynamics:
     """
     if run.dynamics is not None:
         return run.dynamics
-    return _fit_dynamics(run.load_data(), run.states, run.actions)
+    return _fit_dynamics(load_data(run), run.states, run.actions)
 
 
 def _warn_of_narrow(layout: Layout, states: Normalizer, actions: Normalizer) -> None:

@@ -8,6 +8,7 @@ from dfplan.config import Config
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.runs.begin import Begun, GoalChoice, begin_run, train_spec
+from dfplan.runs.data import load_training_data, prepare_source
 from dfplan.runs.fit import FitProgress
 from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.registry import Task
@@ -132,7 +133,7 @@ def resume(
     with _locked(out):
         lead(lambda: _check_resumable(run, out))
         spec = train_spec(run, fsdp_devices)
-        source = run.training_source(_load_same_data(run, out))
+        source = prepare_source(run, _load_same_data(run, out))
         fit(
             spec,
             source,
@@ -155,11 +156,11 @@ def _locked(out: Path) -> Iterator[None]:
 def _join(out: Path) -> Begun:
     """Return the run that process 0 has written, with this process's copy of the dataset."""
     run = Run.load(out)
-    return Begun(run, run.training_source(_load_same_data(run, out)))
+    return Begun(run, prepare_source(run, _load_same_data(run, out)))
 
 
 def _load_same_data(run: Run, out: Path) -> Trajectories | ShardedTrajectories:
-    data = run.load_training_data()
+    data = load_training_data(run)
     if data.fingerprint != run.fingerprint:
         raise UserError(
             f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "
