@@ -1,6 +1,6 @@
 """Planner and Ranker: the interfaces of planners and of the rankers that they use."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Key
 
@@ -15,9 +15,9 @@ from dfplan.util.signature import check_call
 PLAN_ARGUMENTS = ("weights", "keys", "history")
 PLAN_OPTIONS = ("goal", "initial_plan", "prefix", "extra_cost", "denoising")
 INVERSE_ARGUMENTS = ("weights", "state", "later", "gap")
-RANKER_ARGUMENTS = {
+RANKER_ARGUMENTS = {"rank": ("candidates", "goal", "weights")}
+EARLY_RANKER_ARGUMENTS = {
     "can_end_early": ("goal",),
-    "rank": ("candidates", "goal", "weights"),
     "is_decided": ("ranking", "complete"),
     "hold_at_arrival": ("candidates", "goal", "weights"),
 }
@@ -99,13 +99,6 @@ class Ranker(Protocol):
     Implementations are frozen dataclasses registered in `dfplan.planner.registry.RANKERS`.
     """
 
-    def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
-        """Return whether a winner can be certain before all tokens are sampled.
-
-        If not, `is_decided` and `hold_at_arrival` are never called.
-        """
-        ...
-
     def rank(
         self,
         candidates: Float[Array, "B N T S"],
@@ -119,6 +112,15 @@ class Ranker(Protocol):
             goal: Goals in SI units, or None.
             weights: Trained weights, with the data support and the critic.
         """
+        ...
+
+
+@runtime_checkable
+class EarlyRanker(Ranker, Protocol):
+    """A ranker that may know the winner before all tokens are sampled, which ends the sampling."""
+
+    def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
+        """Return whether it can; if not, the other two methods are never called."""
         ...
 
     def is_decided(self, ranking: Ranking, complete: Array) -> Bool[Array, ""]:
@@ -165,12 +167,15 @@ def check_planner(planner: Any) -> Planner:
 
 
 def check_ranker(ranker: Any) -> Ranker:
-    """Check that an object implements `Ranker`, and return it.
+    """Check that an object implements `Ranker` or `EarlyRanker`, and return it.
 
     Raises:
         UserError: If it lacks a method, or a method does not take the documented arguments.
     """
-    for name, arguments in RANKER_ARGUMENTS.items():
+    methods = dict(RANKER_ARGUMENTS)
+    if hasattr(ranker, "can_end_early"):
+        methods.update(EARLY_RANKER_ARGUMENTS)
+    for name, arguments in methods.items():
         _check_method("ranker", ranker, name, arguments)
     return ranker
 

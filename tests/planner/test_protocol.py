@@ -74,16 +74,7 @@ class Ranker:
     def __init__(self, layout, config):
         pass
 
-    def can_end_early(self, goal):
-        return False
-
     def rank(self, candidates, goal, weights):
-        pass
-
-    def is_decided(self, ranking, complete):
-        pass
-
-    def hold_at_arrival(self, candidates, goal, weights):
         pass
 
 
@@ -93,6 +84,7 @@ class Ranker:
         ({"rank": None}, "no method 'rank'"),
         ({"rank": lambda self, candidates: None}, "rank takes (candidates)"),
         ({"__init__": lambda self, layout: None}, "unexpected keyword argument 'config'"),
+        ({"can_end_early": lambda self, goal: True}, "no method 'is_decided'"),
     ],
 )
 def test_rankers_that_do_not_fit(registered, attributes, words):
