@@ -3,7 +3,7 @@
 DIR/export.json    observation layout, contents of a plan, settings, versions, checksums
 DIR/weights.npz    arguments of the programs
 DIR/plan-1.bin     planner for one robot, StableHLO in `jax.export`'s format; plan-8.bin for eight
-DIR/inverse-1.bin  inverse dynamics, if the run acts by them
+DIR/action-1.bin   low-level policy or inverse dynamics, if the run acts by one of them
 
 `dfplan.export.write` writes them, and `dfplan.export.read` reads them.
 """
@@ -76,14 +76,15 @@ class ExportedPlanner:
             `planner`.
         weights: Weights by name.
         plans: Planning programs by batch size.
-        inverses: Inverse-dynamics programs by batch size; may be empty.
+        actions: Programs of the low-level controller by batch size; empty unless it is the
+            low-level policy or inverse dynamics.
     """
 
     layout: Layout
     metadata: Mapping[str, Any]
     weights: Mapping[str, Array]
     plans: Mapping[int, Program]
-    inverses: Mapping[int, Program]
+    actions: Mapping[int, Program]
 
     def plan(
         self, observation: Any, goal: np.ndarray | None = None, *, seed: int = 0, count: int = 0
@@ -159,8 +160,10 @@ class ExportedPlanner:
             candidates=self.layout.to_global(plan.candidates),
         )
 
-    def inverse_action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    def action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Return the environment's actions `[B, ...]` that lead from states to later states.
+
+        They are those of the run's low-level policy or inverse dynamics.
 
         Args:
             state: `[B, S]` states.
@@ -168,18 +171,19 @@ class ExportedPlanner:
             gap: `[B]` control steps between the two.
 
         Raises:
-            UserError: If the planner does not act by inverse dynamics, or the batch is too large.
+            UserError: If the planner has neither, or the batch is too large.
         """
-        if not self.inverses:
+        if not self.actions:
             controller = self.metadata["planner"]["low_level_controller"]
             raise UserError(
-                f"this planner acts by {controller!r}; it was exported without 'inverse'"
+                f"this planner's low-level controller is {controller!r}; only those with "
+                "'policy' or 'inverse' return actions"
             )
         arguments = [self.layout.to_local(array) for array in (state, later)]
         arguments.append(np.asarray(gap, np.float32))
-        action = self._call(self.inverses, arguments)["action"]
+        action = self._call(self.actions, arguments)["action"]
         needed = (len(action), self.layout.action_dim)
-        check_actions("the exported inverse dynamics", action, needed=needed)
+        check_actions("the exported low-level controller", action, needed=needed)
         return self.layout.env_action(action)
 
     def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:

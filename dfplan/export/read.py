@@ -45,7 +45,7 @@ TYPES = {
 }
 COUNTS = ("horizon", "stride", "frames", "history")
 MAX_COUNT = 10**6
-KINDS = {"plan", "inverse"}
+KINDS = {"plan", "action"}
 CUSTOM_CALLS = re.compile(
     r"(mhlo|chlo|stablehlo)\.\w+"
     r"|(cu|hip)_threefry2x32_ffi"
@@ -92,7 +92,7 @@ def load(directory: Path | str) -> ExportedPlanner:
         metadata,
         weights=weights,
         plans=programs("plan"),
-        inverses=programs("inverse"),
+        actions=programs("action"),
     )
 
 
@@ -142,7 +142,7 @@ def _argument_shapes(
 ) -> list[jax.ShapeDtypeStruct]:
     """Return the arguments of a program after the weights; see `dfplan.export.write`."""
     state = (batch, layout.state_dim)
-    if kind == "inverse":
+    if kind == "action":
         return [_floats(*state), _floats(*state), _floats(batch)]
     tokens = (batch, metadata["history"])
     shapes = [

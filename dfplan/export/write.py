@@ -1,6 +1,7 @@
 """Export of a run's compiled planner to files that need neither Flax nor the run."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.control.learned_policy import policy_of, steer
 from dfplan.export.exported import (
     FORMAT,
     METADATA,
@@ -26,8 +28,13 @@ from dfplan.planner.protocol import Planner
 from dfplan.runs.run import Run
 from dfplan.types import Array, UserError, check_choice
 from dfplan.util.files import atomic_directory, folder_size
+from dfplan.util.registry import parse_spec
 
 DEFAULT_PLATFORMS = ("cpu", "cuda")
+
+
+ActionFunction = Callable[..., Array]
+"""Function of a planner, weights, states, later states and control steps, to actions."""
 
 
 class ProgramSpec(NamedTuple):
@@ -81,8 +88,9 @@ def export(
     planner = run.make_planner()
     arrays = named_arrays(weights)
     makers = {"plan": _plan_program}
-    if run.config.planner.low_level_controller == "inverse":
-        makers["inverse"] = _inverse_program
+    controller, _ = parse_spec(run.config.planner.low_level_controller)
+    if controller in ACTIONS:
+        makers["action"] = functools.partial(_action_program, ACTIONS[controller])
     with atomic_directory(out) as part:
         for kind, make in makers.items():
             for batch in batches:
@@ -156,15 +164,35 @@ def _plan_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec
     return ProgramSpec(program, [jax.ShapeDtypeStruct((batch, 2), jnp.uint32), *shapes])
 
 
-def _inverse_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec:
-    """Return the inverse dynamics; the arguments are weights, states, later states and gaps."""
+def _action_program(
+    act: ActionFunction, planner: Planner, weights: Weights, batch: int
+) -> ProgramSpec:
+    """Return the program that acts; its arguments are weights, states, later states and gaps."""
     build_weights = _weights_builder(weights)
     states = _floats(batch, planner.model.layout.state_dim)
 
     def program(arrays, state, later, gap):
-        return {"action": planner.inverse_action(build_weights(arrays), state, later, gap)}
+        return {"action": act(planner, build_weights(arrays), state, later, gap)}
 
     return ProgramSpec(program, [states, states, _floats(batch)])
+
+
+def _act_by_inverse(
+    planner: Planner, weights: Weights, state: Array, later: Array, gap: Array
+) -> Array:
+    return planner.inverse_action(weights, state, later, gap)
+
+
+def _act_by_policy(
+    planner: Planner, weights: Weights, state: Array, later: Array, gap: Array
+) -> Array:
+    policy = policy_of(weights)
+    target = later[:, jnp.array(policy.inputs.target_dims)]
+    return steer(policy, weights.states, weights.actions, state, target, steps=gap)
+
+
+ACTIONS: dict[str, ActionFunction] = {"inverse": _act_by_inverse, "policy": _act_by_policy}
+"""Low-level controllers with learned actions, by name."""
 
 
 def _floats(*shape: int) -> jax.ShapeDtypeStruct:
