@@ -57,7 +57,8 @@ class Args:
 
     The defaults of the settings below depend on the task and the preset given on the command line.
     A run that is interrupted (Ctrl-C, SIGTERM, SIGHUP) saves its state; `--resume` continues it bit
-    for bit.
+    for bit. An interruption before the first training step, while action values or a low-level
+    policy are learned, leaves nothing behind.
 
     Attributes:
         task: Name of a task (see `dfplan tasks`); must precede the options.
