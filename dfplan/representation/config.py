@@ -32,8 +32,8 @@ class DataConfig:
         start_fraction: Share of windows that begin at an episode's first step, like a plan after a
             reset; the others begin anywhere.
         before_start: Maximum number of tokens by which windows of `start_fraction` begin before
-            their episode. These tokens are missing, as in a planner's history early in an episode, for
-            which one less than `planner.history.tokens` is enough.
+            their episode. These tokens are missing, as in a planner's history early in an episode,
+            for which one less than `planner.history.tokens` is enough.
         plan_dims: State dimensions that are planned, including those of goals; empty for all. For a
             robot with many joints, a plan of its position can be enough, as low-level controllers
             see the whole present state. All other dimensions of planned states are NaN.
