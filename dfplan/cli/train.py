@@ -62,7 +62,7 @@ class Args:
 
     Attributes:
         task: Name of a task (see `dfplan tasks`); must precede the options.
-        env: Gymnasium id, instead of the task's; none to train without an environment.
+        env: Gymnasium id, instead of the task's, or "none" to train without an environment.
         dataset: Minari id, or a directory of shards (see `dfplan dataset shard`), instead of the
             task's.
         env_kwargs: Arguments of gymnasium.make as a JSON object.

@@ -26,7 +26,7 @@ class PolicyController:
     """Steers toward a point of the plan ahead of the robot, by the low-level policy.
 
     A timed policy gets the plan's next token and the control steps until it is due, like inverse
-    dynamics. Any other policy follows the plan's path, not its clock: the target is a point some
+    dynamics. Any other policy follows the plan's path, not its timing: the target is a point some
     steps ahead of the path's point nearest to the robot. A robot that is faster than its plan
     therefore never waits, and one that is slower does not cut corners to catch up.
 

@@ -23,7 +23,7 @@ class PolicyConfig:
         relative_dims: State dimensions that the policy sees only as the offset of the target, such
             as x and y of a robot whose dynamics are the same everywhere.
         timed: Whether the control steps left until a target is due are an input, so that the policy
-            keeps the plan's clock; otherwise it reaches each target as soon as it can.
+            keeps the plan's timing; otherwise it reaches each target as soon as it can.
         sharpness: Exponent of an action's weight per standard deviation of its advantage; 0 clones
             the data's behavior. Large values suit robots whose value is easy to learn. The
             advantage is in reward where the goal is reward, and otherwise the time saved.
