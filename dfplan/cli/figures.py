@@ -140,14 +140,17 @@ def _draw_cases(
     cases: list[PlanCase],
     reset_options: dict[str, Any] | None = None,
 ) -> None:
-    """Draw plans in their environment.
+    """Draw plans in their environment, or without a background if the task has none.
 
     The reset options move an environment that draws itself to the start and goal of the plan.
     """
-    with contextlib.closing(make_env(task.env, task.env_kwargs)) as env:
-        draw = draw_function(env)
-        if draw and reset_options:
-            _reset(env, reset_options)
+    with contextlib.ExitStack() as stack:
+        draw = None
+        if task.env:
+            env = stack.enter_context(contextlib.closing(make_env(task.env, task.env_kwargs)))
+            draw = draw_function(env)
+            if draw and reset_options:
+                _reset(env, reset_options)
         unit, names = _axes(agent, draw)
         draw_plans(path, cases, draw, unit=unit, names=names)
 

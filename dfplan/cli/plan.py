@@ -41,7 +41,7 @@ class Args:
         trust_code: Import all code that the run names (environment, tracker, policy), also from
             the current directory; by default only what installed packages declare.
         json: Write the plan and its candidates to this file.
-        png: Draw the plan to this PNG file; needs the run's environment.
+        png: Draw the plan to this PNG file.
     """
 
     run: RunDir
