@@ -43,6 +43,7 @@ from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
+from dfplan.util.validate import naming
 from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
 
@@ -128,10 +129,8 @@ class Run:
                 "and pure noise, which training.objective.paradigm 'regression' never trains; "
                 "valid here: 1"
             )
-        try:
+        with naming("planner.low_level_controller"):
             LOW_LEVEL_CONTROLLERS.check(config.low_level_controller, filled=4)
-        except UserError as error:
-            raise UserError(f"planner.low_level_controller: {error}") from error
         horizon = config.horizon or tokens - config.history.tokens
         planner = PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
         return check_planner(planner)
