@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +17,7 @@ from dfplan.model import Model
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Weights
 from dfplan.training.step import TrainSpec, init_state, train_step, train_until
+from dfplan.util.threads import cores
 
 ROWS = 10_000
 """Rows of the random dataset that training is timed on, and of the matrix product."""
@@ -180,10 +180,9 @@ def machine(gemm: float) -> dict[str, Any]:
         gemm: FLOP/s of matrix products, see `gemm_rate`.
     """
     device = jax.devices()[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "device": f"{device.platform} {device.device_kind}".strip(),
-        "cores": cores,
+        "cores": cores(),
         "jax": jax.__version__,
         "gemm_gflops": gemm / 1e9,
     }
