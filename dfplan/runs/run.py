@@ -35,7 +35,7 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.objects import Objects
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs import learned_files
-from dfplan.runs.check import check_dataset, check_env, check_sizes, spaces_goal_dims
+from dfplan.runs.check import check_dataset, check_env, check_sizes
 from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.check_scale import check_scale
 from dfplan.runs.record import encode_record, open_record, write_record
@@ -96,11 +96,6 @@ class Run:
     def reward_conditioned(self) -> bool:
         """Whether plans are conditioned on rewards instead of a goal state."""
         return self.config.data.goal == "reward"
-
-    @property
-    def goal_dims(self) -> tuple[int, ...] | None:
-        """Goal dimensions for reading the spaces of a dataset or environment; None detects them."""
-        return spaces_goal_dims(self.layout)
 
     @property
     def model(self) -> Model:
