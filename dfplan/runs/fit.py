@@ -12,9 +12,10 @@ from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.training_data import TrainingData
 from dfplan.data.windows import TrainingArrays, fit_normalizers
+from dfplan.nets.mlp_fit import Progress
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
-from dfplan.policy.fit import Progress, fit_policy
+from dfplan.policy.fit import fit_policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.narrow import describe_narrow, is_narrow
 from dfplan.representation.normalizer import Normalizer
