@@ -5,7 +5,8 @@ from typing import Any
 
 from dfplan.config import Config, flatten
 from dfplan.data.training_data import TrainingData
-from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.layout import Layout
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.types import UserError
 
 

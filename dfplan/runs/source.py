@@ -12,7 +12,7 @@ from dfplan.data.shards.layout import Choices, is_shards
 from dfplan.data.shards.open import open_shards
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.representation.config import DataConfig
-from dfplan.representation.layout import layout_from_spaces
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.types import UserError
 from dfplan.util.registry import parse_spec
 
