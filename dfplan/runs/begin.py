@@ -17,8 +17,6 @@ from dfplan.runs.fit import (
     FitProgress,
     fit_run,
     learn_before_training,
-    learns_action_critic,
-    learns_policy,
 )
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
@@ -85,7 +83,7 @@ def begin_run(
         spec = train_spec(run)
         run.make_planner()
         check_trainable(spec, source)
-        if learns_action_critic(config) or learns_policy(config):
+        if config.planner.uses_action_critic or config.planner.uses_policy:
             assert isinstance(source, TrainingArrays)  # `choose_source` has refused others
             announce(f"first, {_describe_learned(config)}")
             run, source = learn_before_training(run, data, source, fit_progress)
@@ -98,9 +96,9 @@ def begin_run(
 def _describe_learned(config: Config) -> str:
     """Name what is learned before the first training step, with its optimizer steps."""
     learned = []
-    if learns_action_critic(config):
+    if config.planner.uses_action_critic:
         learned.append(f"the action values: {config.action_value.steps:,} steps")
-    if learns_policy(config):
+    if config.planner.uses_policy:
         learned.append(f"the low-level policy: {config.policy.steps:,} steps")
     return "; ".join(learned)
 

@@ -24,7 +24,6 @@ from dfplan.runs.data import load_data, moves_of, prepare_arrays
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
-from dfplan.util.registry import parse_spec
 from dfplan.util.versions import installed_versions
 from dfplan.value.action_fit import fit_action_critic
 from dfplan.value.dataset import learn_critic
@@ -120,18 +119,13 @@ def learn_before_training(
     def report(what: str, steps: int) -> Progress:
         return lambda step: progress(what, step, steps) if progress is not None else None
 
-    if learns_action_critic(run.config):
+    if run.config.planner.uses_action_critic:
         steps = run.config.action_value.steps
         assert isinstance(data, Trajectories)  # rewards are only learned from data in memory
         run = _learn_action_critic(run, data, report("action values", steps))
         training_arrays = prepare_arrays(run, data)
     run = learn_policy(run, training_arrays, report("low-level policy", run.config.policy.steps))
     return run, training_arrays
-
-
-def learns_action_critic(config: Config) -> bool:
-    """Return whether training learns an action critic, for the ranker "action_value"."""
-    return parse_spec(config.planner.ranker)[0] == "action_value"
 
 
 def _learn_action_critic(run: Run, data: Trajectories, progress: Progress | None) -> Run:
@@ -147,11 +141,6 @@ def _learn_action_critic(run: Run, data: Trajectories, progress: Progress | None
     return dataclasses.replace(run, action_critic=critic)
 
 
-def learns_policy(config: Config) -> bool:
-    """Return whether training learns a low-level policy, for the controller "policy"."""
-    return parse_spec(config.planner.low_level_controller)[0] == "policy"
-
-
 def learn_policy(
     run: Run, training_arrays: TrainingArrays, progress: Progress | None = None
 ) -> Run:
@@ -165,7 +154,7 @@ def learn_policy(
     Raises:
         UserError: If the policy's settings do not fit the dataset.
     """
-    if not learns_policy(run.config):
+    if not run.config.planner.uses_policy:
         return run
     policy = fit_policy(
         training_arrays,
