@@ -24,7 +24,9 @@ from dfplan.export.exported import (
     file_checksum,
     program_name,
 )
+from dfplan.model import Model
 from dfplan.planner.config import TimingConfig
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.runs.run import Run
@@ -36,7 +38,7 @@ DEFAULT_PLATFORMS = ("cpu", "cuda")
 
 
 ActionFunction = Callable[..., Array]
-"""Function of a planner, weights, states, later states and control steps, to actions."""
+"""Function of a model, weights, states, later states and control steps, to actions."""
 
 
 def export(
@@ -80,7 +82,7 @@ def export(
     programs = {"plan": _plan_program(planner, weights)}
     controller, _ = parse_spec(run.config.planner.low_level_controller)
     if controller in ACTIONS:
-        programs["action"] = _action_program(ACTIONS[controller], planner, weights)
+        programs["action"] = _action_program(ACTIONS[controller], planner.model, weights)
     metadata = _metadata(
         run, planner, batches=batches, platforms=platforms, programs=list(programs)
     )
@@ -139,31 +141,23 @@ def _plan_program(planner: Planner, weights: Weights) -> Program:
     return program
 
 
-def _action_program(act: ActionFunction, planner: Planner, weights: Weights) -> Program:
+def _action_program(act: ActionFunction, model: Model, weights: Weights) -> Program:
     """Return the program that acts; for its arguments see `argument_shapes`."""
     build_weights = _weights_builder(weights)
 
     def program(arrays, state, later, gap):
-        return {"action": act(planner, build_weights(arrays), state, later, gap)}
+        return {"action": act(model, build_weights(arrays), state, later, gap)}
 
     return program
 
 
-def _act_by_inverse(
-    planner: Planner, weights: Weights, state: Array, later: Array, gap: Array
-) -> Array:
-    return planner.inverse_action(weights, state, later, gap)
-
-
-def _act_by_policy(
-    planner: Planner, weights: Weights, state: Array, later: Array, gap: Array
-) -> Array:
+def _act_by_policy(model: Model, weights: Weights, state: Array, later: Array, gap: Array) -> Array:
     policy = policy_of(weights)
     target = later[:, jnp.array(policy.inputs.target_dims)]
     return steer(policy, weights.states, weights.actions, state, target, steps=gap)
 
 
-ACTIONS: dict[str, ActionFunction] = {"inverse": _act_by_inverse, "policy": _act_by_policy}
+ACTIONS: dict[str, ActionFunction] = {"inverse": inverse_action, "policy": _act_by_policy}
 """Low-level controllers with learned actions, by name."""
 
 
