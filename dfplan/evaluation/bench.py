@@ -12,7 +12,8 @@ import numpy as np
 
 from dfplan.control.batch import BatchPlanner, runs_apart
 from dfplan.control.loop_state import PlanInputs
-from dfplan.data.windows import TrainingArrays
+from dfplan.data.draw import RowIndex
+from dfplan.data.windows import Rest, TrainingArrays
 from dfplan.evaluation.flops import count_flops, plan_flops
 from dfplan.model import Model
 from dfplan.planner.diffusion_planner import DiffusionPlanner
@@ -215,11 +216,12 @@ def random_training_arrays(model: Model) -> TrainingArrays:
     return TrainingArrays(
         state=state,
         action=action,
-        first=jnp.zeros_like(row),
-        last=jnp.full_like(row, ROWS - 1),
-        begin=row[: -layout.stride],
-        rest=state[0],
-        idle=action[0],
+        row_index=RowIndex(
+            first=jnp.zeros_like(row),
+            last=jnp.full_like(row, ROWS - 1),
+            begin=row[: -layout.stride],
+        ),
+        rest=Rest(state[0], action[0]),
         return_quantile=row / ROWS,
     )
 

@@ -114,7 +114,7 @@ def _offset_scale(
     training_arrays: TrainingArrays, target_dims: tuple[int, ...], horizon: int
 ) -> Array:
     """Return the root mean square offset over half the horizon, `[G]`."""
-    last = np.asarray(training_arrays.last)
+    last = np.asarray(training_arrays.row_index.last)
     rows = np.arange(len(last))
     later = np.minimum(rows + max(horizon // 2, 1), last)
     points = np.asarray(training_arrays.state)[:, list(target_dims)]
