@@ -101,8 +101,7 @@ def main(steps: int = 300):
     )
     weights = Weights(params=state.ema, states=run.states, actions=run.actions, support=run.support)
     keys = jax.random.split(jax.random.key(0), 1)
-    goal = jnp.ones((1, 2))
-    plan = run.make_planner().plan(weights, keys, history=history, goal=goal)
+    plan = run.make_planner().plan(weights, keys, history=history, goal=jnp.ones((1, 2)))
     print(f"loss {metrics['loss']:.3f}; the plan ends at {plan.states[0, -1]}")
     return run.model.denoiser(state.params), float(metrics["loss"]), np.asarray(plan.states[0])
 

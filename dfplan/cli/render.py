@@ -24,7 +24,7 @@ from dfplan.cli.common import (
     console,
     write_json,
 )
-from dfplan.cli.figures import off_screen, print_warnings
+from dfplan.cli.rendering import off_screen, print_warnings
 from dfplan.cli.runs import open_agent, parse_with_run
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from dfplan.control.inputs import as_goals, as_seeds, check_actions, check_goals, screen_states
@@ -34,6 +35,37 @@ Program = Callable[..., Any]
 def program_name(kind: str, batch: int) -> str:
     """Return the file name of a program for a batch of that many robots."""
     return f"{kind}-{batch}.bin"
+
+
+def argument_shapes(
+    kind: str, batch: int, metadata: Mapping[str, Any], layout: Layout
+) -> list[jax.ShapeDtypeStruct]:
+    """Return the shapes of a program's arguments after the weights.
+
+    Those of "plan" are raw key data, frames, actions, levels and, if there are goals, the goal;
+    those of "action" are states, later states, and the control steps between the two.
+
+    Args:
+        kind: "plan" or "action".
+        batch: Number of robots.
+        metadata: Contents of export.json.
+        layout: Layout of the observations.
+    """
+    state = (batch, layout.state_dim)
+    if kind == "action":
+        return [_floats(*state), _floats(*state), _floats(batch)]
+    tokens = (batch, metadata["history"])
+    shapes = [
+        jax.ShapeDtypeStruct((batch, 2), jnp.uint32),
+        _floats(*tokens, metadata["frames"], layout.state_dim),
+        _floats(*tokens, metadata["stride"], layout.action_dim),
+        _floats(*tokens),
+    ]
+    return shapes + ([_floats(batch, layout.goal_dim)] if layout.goal_dim else [])
+
+
+def _floats(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
 def file_checksum(path: Path) -> str:

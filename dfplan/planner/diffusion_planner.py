@@ -15,6 +15,7 @@ from dfplan.diffusion.sampler import Sample
 from dfplan.model import Model
 from dfplan.planner.call import CallSampling, Draft, PlanCall
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix, check_delay
 from dfplan.planner.protocol import EarlyRanker, Planner, Ranker, check_ranker
@@ -230,7 +231,6 @@ class DiffusionPlanner:
             return None
         return ranker if ranker.can_end_early(goal) else None
 
-    @functools.partial(jax.jit, static_argnames=("self",))
     def inverse_action(
         self,
         weights: Weights,
@@ -238,17 +238,8 @@ class DiffusionPlanner:
         later: Float[Array, "B S"],
         gap: Float[Array, "B"],
     ) -> Float[Array, "B A"]:
-        """Return the action that leads from `state` towards `later`, by the inverse dynamics.
-
-        Args:
-            weights: Trained weights.
-            state: Present states in SI units.
-            later: States to reach, in SI units.
-            gap: Control steps from `state` to `later`.
-        """
-        net = self.model.inverse(weights.params)
-        present = weights.states.encode_input(state)
-        return weights.actions.decode(net(present, weights.states.encode_input(later), gap))
+        """See `dfplan.planner.inverse.inverse_action`."""
+        return inverse_action(self.model, weights, state, later=later, gap=gap)
 
 
 def as_diffusion_planner(planner: Planner) -> DiffusionPlanner:

@@ -14,7 +14,6 @@ from dfplan.util.signature import check_call
 
 PLAN_ARGUMENTS = ("weights", "keys", "history")
 PLAN_OPTIONS = ("goal", "initial_plan", "prefix", "extra_cost", "denoising")
-INVERSE_ARGUMENTS = ("weights", "state", "later", "gap")
 RANKER_ARGUMENTS = {"rank": ("candidates", "goal", "weights")}
 EARLY_RANKER_ARGUMENTS = {
     "can_end_early": ("goal",),
@@ -70,25 +69,6 @@ class Planner(Protocol):
             extra_cost: Cost of a plan's states at every control step, in control steps, on top of
                 the ranker's.
             denoising: Whether to return every sampling step.
-        """
-        ...
-
-    def inverse_action(
-        self,
-        weights: Weights,
-        state: Float[Array, "B S"],
-        later: Float[Array, "B S"],
-        gap: Float[Array, "B"],
-    ) -> Float[Array, "B A"]:
-        """Return the action that leads from `state` towards `later`.
-
-        Called only where `config.low_level_controller` is "inverse".
-
-        Args:
-            weights: Trained weights.
-            state: Present states in SI units.
-            later: States to reach, in SI units.
-            gap: Control steps from `state` to `later`.
         """
         ...
 
@@ -158,8 +138,6 @@ def check_planner(planner: Any) -> Planner:
         if not hasattr(planner, name):
             raise UserError(f"planner {_name(planner)} has no attribute {name!r}; see Planner")
     _check_method("planner", planner, "plan", PLAN_ARGUMENTS, PLAN_OPTIONS)
-    if planner.config.low_level_controller == "inverse":
-        _check_method("planner", planner, "inverse_action", INVERSE_ARGUMENTS)
     if planner.config.timing.near_tokens:
         _check_method("planner", planner, "begin", ("call",))
         _check_method("planner", planner, "finish", ("call", "draft"))

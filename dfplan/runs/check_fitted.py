@@ -1,6 +1,5 @@
 """Check of the arrays in a run's `config.json`, which anyone can edit."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -15,7 +14,7 @@ from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
-from dfplan.util.validate import is_integer
+from dfplan.util.validate import is_integer, naming
 from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
 
@@ -53,23 +52,14 @@ def check_fitted(run: Any) -> None:
             raise UserError(f"normalizer.{name}.std has a value of 0 or below; needed: above 0")
     states = run.layout.state_dim
     if run.critic is not None:
-        with _naming("value.npz"):
+        with naming("value.npz"):
             run.critic.check_fits(states)
     if run.action_critic is not None:
-        with _naming("action_value.npz"):
+        with naming("action_value.npz"):
             run.action_critic.check_fits(states, run.layout.action_dim)
     if run.moves is not None:
-        with _naming("moves.npz"):
+        with naming("moves.npz"):
             run.moves.check_fits(states, run.layout.goal_dims)
-
-
-@contextlib.contextmanager
-def _naming(file: str) -> Iterator[None]:
-    """Name the file in any `UserError` that is raised inside the context."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from error
 
 
 def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:

@@ -81,7 +81,7 @@ def prepare_source(
 
 
 def prepare_arrays(run: Run, data: Trajectories) -> TrainingArrays:
-    """Return a dataset in memory in the form that training takes; see `training_source`."""
+    """Return a dataset in memory in the form that training takes; see `prepare_source`."""
     quantile = _quantiles(run, data)
     return make_training_arrays(
         _isolate_moves(run, data) if run.config.data.single_moves else data,

@@ -12,9 +12,10 @@ from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.training_data import TrainingData
 from dfplan.data.windows import TrainingArrays, fit_normalizers
+from dfplan.nets.mlp_fit import Progress
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
-from dfplan.policy.fit import Progress, fit_policy
+from dfplan.policy.fit import fit_policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.narrow import describe_narrow, is_narrow
 from dfplan.representation.normalizer import Normalizer
@@ -23,7 +24,6 @@ from dfplan.runs.data import load_data, moves_of, prepare_arrays
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
-from dfplan.util.registry import parse_spec
 from dfplan.util.versions import installed_versions
 from dfplan.value.action_fit import fit_action_critic
 from dfplan.value.dataset import learn_critic
@@ -119,18 +119,13 @@ def learn_before_training(
     def report(what: str, steps: int) -> Progress:
         return lambda step: progress(what, step, steps) if progress is not None else None
 
-    if learns_action_critic(run.config):
+    if run.config.planner.uses_action_critic:
         steps = run.config.action_value.steps
         assert isinstance(data, Trajectories)  # rewards are only learned from data in memory
         run = _learn_action_critic(run, data, report("action values", steps))
         training_arrays = prepare_arrays(run, data)
     run = learn_policy(run, training_arrays, report("low-level policy", run.config.policy.steps))
     return run, training_arrays
-
-
-def learns_action_critic(config: Config) -> bool:
-    """Return whether training learns an action critic, for the ranker "action_value"."""
-    return parse_spec(config.planner.ranker)[0] == "action_value"
 
 
 def _learn_action_critic(run: Run, data: Trajectories, progress: Progress | None) -> Run:
@@ -146,11 +141,6 @@ def _learn_action_critic(run: Run, data: Trajectories, progress: Progress | None
     return dataclasses.replace(run, action_critic=critic)
 
 
-def learns_policy(config: Config) -> bool:
-    """Return whether training learns a low-level policy, for the controller "policy"."""
-    return parse_spec(config.planner.low_level_controller)[0] == "policy"
-
-
 def learn_policy(
     run: Run, training_arrays: TrainingArrays, progress: Progress | None = None
 ) -> Run:
@@ -164,7 +154,7 @@ def learn_policy(
     Raises:
         UserError: If the policy's settings do not fit the dataset.
     """
-    if not learns_policy(run.config):
+    if not run.config.planner.uses_policy:
         return run
     policy = fit_policy(
         training_arrays,

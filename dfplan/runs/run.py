@@ -35,7 +35,7 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.objects import Objects
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs import learned_files
-from dfplan.runs.check import check_dataset, check_env, check_sizes, spaces_goal_dims
+from dfplan.runs.check import check_dataset, check_env, check_sizes
 from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.check_scale import check_scale
 from dfplan.runs.record import encode_record, open_record, write_record
@@ -43,6 +43,7 @@ from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
+from dfplan.util.validate import naming
 from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
 
@@ -97,11 +98,6 @@ class Run:
         return self.config.data.goal == "reward"
 
     @property
-    def goal_dims(self) -> tuple[int, ...] | None:
-        """Goal dimensions for reading the spaces of a dataset or environment; None detects them."""
-        return spaces_goal_dims(self.layout)
-
-    @property
     def model(self) -> Model:
         """Networks, without their weights."""
         tokens = TokenLayout.create(self.layout, self.config.data)
@@ -128,10 +124,8 @@ class Run:
                 "and pure noise, which training.objective.paradigm 'regression' never trains; "
                 "valid here: 1"
             )
-        try:
+        with naming("planner.low_level_controller"):
             LOW_LEVEL_CONTROLLERS.check(config.low_level_controller, filled=4)
-        except UserError as error:
-            raise UserError(f"planner.low_level_controller: {error}") from error
         horizon = config.horizon or tokens - config.history.tokens
         planner = PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
         return check_planner(planner)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dfplan.config import Config
 from dfplan.data.minari_io import Trajectories
+from dfplan.data.shards.layout import Choices
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.runs.begin import Begun, GoalChoice, begin_run, train_spec
+from dfplan.runs.begin import Begun, begin_run, train_spec
 from dfplan.runs.data import load_training_data, prepare_source
 from dfplan.runs.fit import FitProgress
 from dfplan.runs.run import Run, checkpoints
@@ -80,7 +81,7 @@ def train(
             task,
             config,
             out,
-            goal=GoalChoice(goal_dims, goal_from, goal_value),
+            choices=Choices(goal_dims, goal_from, goal_value),
             init_from=init_from,
             fit_progress=fit_progress,
             announce=announce or (lambda line: None),

@@ -18,6 +18,7 @@ from dfplan.export import load
 from dfplan.export.write import export
 from dfplan.nets.mlp import mlp_shapes
 from dfplan.planner.config import TimingConfig
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Weights
 from dfplan.policy.policy import Policy, PolicyInputs
 from dfplan.runs.fit import fit_run
@@ -109,7 +110,7 @@ def test_a_smaller_batch_uses_the_larger_program(planner):
 def test_inverse_dynamics(job, planner):
     run, weights, _ = job
     gap = np.array([1.0, 2.0], np.float32)
-    expected = run.make_planner().inverse_action(weights, STATE, STATE + 0.1, gap)
+    expected = inverse_action(run.model, weights, STATE, STATE + 0.1, gap)
     action = planner.action(STATE, STATE + 0.1, gap)
     np.testing.assert_allclose(action, run.layout.clip_action(np.asarray(expected)), atol=1e-5)
 

@@ -31,9 +31,6 @@ class Planner:
     def plan(self, weights, keys, history, goal, initial_plan, prefix, extra_cost, denoising):
         pass
 
-    def inverse_action(self, weights, state, later, gap):
-        pass
-
 
 def test_planners():
     planner = Planner()
@@ -47,8 +44,6 @@ def test_planners():
         ({"plan": None}, "no method 'plan'"),
         ({"plan": lambda self, weights, keys: None}, "plan takes"),
         ({"plan": lambda self, weights, keys, history, goal: None}, "initial_plan"),
-        ({"inverse_action": None}, "no method 'inverse_action'"),
-        ({"inverse_action": lambda self, state: None}, "inverse_action takes (state)"),
     ],
 )
 def test_planners_that_do_not_fit(attributes, words):
