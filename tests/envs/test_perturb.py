@@ -133,7 +133,7 @@ def test_bursts_have_the_given_length_and_period():
 
 
 @pytest.mark.parametrize(
-    "name, value", [("obs_dropout", 0.5), ("sensor_dropout", 0.5), ("obs_burst", 4)]
+    ("name", "value"), [("obs_dropout", 0.5), ("sensor_dropout", 0.5), ("obs_burst", 4)]
 )
 def test_a_part_of_an_observation_can_be_missing(name, value):
     """Numbers of equal probability or burst length are missing together, unlike single sensors."""
