@@ -10,23 +10,30 @@ from experiments.manipulation.evaluate import NUM_ENVS
 
 EPISODES = 50
 """Episodes of each algorithm, 10 per task of the environment."""
-ALGORITHMS: dict[str, Algorithm] = {
-    "gcbc": GCBC(Settings(steps=50_000)),
-    "gciql": GCIQL(Settings(steps=50_000)),
-    "hiql": HIQL(Settings(steps=50_000)),
-}
+ALGORITHMS: dict[str, type[Algorithm]] = {"gcbc": GCBC, "gciql": GCIQL, "hiql": HIQL}
 """Algorithms by the folder of their results."""
+MEASURED = ("gcbc", "gciql")
+"""Algorithms that run if none is named."""
+STEPS = 30_000
+"""Optimizer steps; OGBench takes a million, of batches four times as large."""
 
 
-def measure_peers(study: TaskStudy) -> None:
-    """Train and evaluate every algorithm on each task's data; skips finished work."""
+def measure_peers(study: TaskStudy, names: tuple[str, ...] = MEASURED, steps: int = STEPS) -> None:
+    """Train and evaluate algorithms on each task's data; skips finished work.
+
+    Args:
+        study: The study.
+        names: Algorithms, keys of `ALGORITHMS`.
+        steps: Optimizer steps of each.
+    """
+    settings = Settings(steps=steps)
     for name, seed in study.cases():
-        for algorithm in ALGORITHMS.values():
+        for algorithm in names:
             measure_peer(
                 study,
                 name,
                 seed,
-                algorithm,
+                ALGORITHMS[algorithm](settings),
                 seeds=study.evaluation[:EPISODES],
                 num_envs=NUM_ENVS,
             )

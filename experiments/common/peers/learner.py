@@ -45,6 +45,8 @@ class Settings:
 class Algorithm(Protocol):
     """An algorithm with its settings; hashable, as it is an argument of compiled programs."""
 
+    def __init__(self, settings: Settings) -> None: ...
+
     @property
     def settings(self) -> Settings:
         """Settings that all algorithms have."""

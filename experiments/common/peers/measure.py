@@ -131,9 +131,7 @@ class PeerAgent:
         std: `[S]` standard deviation of the states.
     """
 
-    def __init__(
-        self, algorithm: Algorithm, networks: Networks, mean: np.ndarray, std: np.ndarray
-    ):
+    def __init__(self, algorithm: Algorithm, networks: Networks, mean: np.ndarray, std: np.ndarray):
         self._algorithm = algorithm
         self._networks = networks
         self._mean = mean
