@@ -1,6 +1,7 @@
 """What a run fits to its dataset before training: statistics, critics, low-level policy."""
 
 import dataclasses
+import itertools
 import warnings
 from collections.abc import Callable
 
@@ -78,7 +79,7 @@ def fit_run(
         fingerprint=data.fingerprint,
         command=command,
         versions=installed_versions(),
-        dynamics=_fit_dynamics(data, states, actions),
+        dynamics=_fit_dynamics(task, data, states, actions),
     )
     if config.data.single_moves:
         assert isinstance(data, Trajectories)  # moves are only found in data in memory
@@ -195,7 +196,7 @@ def get_dynamics(run: Run) -> LinearDynamics:
     """
     if run.dynamics is not None:
         return run.dynamics
-    return _fit_dynamics(run.load_data(), run.states, run.actions)
+    return _fit_dynamics(run.task, run.load_data(), run.states, run.actions)
 
 
 def _warn_of_narrow(layout: Layout, states: Normalizer, actions: Normalizer) -> None:
@@ -235,7 +236,9 @@ def _fit_support(data: TrainingData, states: Normalizer) -> DataSupport | None:
     return DataSupport.from_grid(data.goal_grid())
 
 
-def _fit_dynamics(data: TrainingData, states: Normalizer, actions: Normalizer) -> LinearDynamics:
+def _fit_dynamics(
+    task: Task, data: TrainingData, states: Normalizer, actions: Normalizer
+) -> LinearDynamics:
     rows = fitted_rows(data.start, data.length)
     current, action = data.take(rows)
     following, _ = data.take(rows + 1)
@@ -250,4 +253,5 @@ def _fit_dynamics(data: TrainingData, states: Normalizer, actions: Normalizer) -
         following=encoded[count : 2 * count],
         low=encoded[-2],
         high=encoded[-1],
+        objects=list(itertools.chain.from_iterable(task.objects)),
     )
