@@ -8,6 +8,7 @@ from experiments.common.protocol_episodes import time_plans
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
 from experiments.manipulation.chain import measure_chain
 from experiments.manipulation.evaluate import evaluate_study
+from experiments.manipulation.losses import describe_losses
 from experiments.manipulation.peers import ALGORITHMS, MEASURED, STEPS, measure_peers
 from experiments.manipulation.perturbed import perturb
 from experiments.manipulation.study import DATA_STEPS, STUDY
@@ -18,6 +19,7 @@ DEFAULT_STAGES: dict[str, Stage] = {
     "train": train,
     "evaluate": evaluate_study,
     "chain": measure_chain,
+    "losses": describe_losses,
     "perturb": perturb,
     "table": write_table,
 }
