@@ -13,6 +13,7 @@ from experiments.manipulation.peers import ALGORITHMS, MEASURED, STEPS, measure_
 from experiments.manipulation.perturbed import perturb
 from experiments.manipulation.study import DATA_STEPS, STUDY
 from experiments.manipulation.table import write_table
+from experiments.manipulation.tracking import measure_tracking
 
 DEFAULT_STAGES: dict[str, Stage] = {
     "collect": functools.partial(collect, steps=DATA_STEPS),
@@ -21,6 +22,7 @@ DEFAULT_STAGES: dict[str, Stage] = {
     "chain": measure_chain,
     "losses": describe_losses,
     "perturb": perturb,
+    "tracking": measure_tracking,
     "table": write_table,
 }
 STAGES: dict[str, Stage] = {**DEFAULT_STAGES, "latency": time_plans, "peers": measure_peers}

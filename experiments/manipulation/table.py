@@ -12,7 +12,7 @@ from experiments.common.markdown import EMPTY, number, table
 from experiments.common.pages import fill_readme
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.common.task_study import TaskStudy
-from experiments.manipulation import perturbed
+from experiments.manipulation import perturbed, tracking
 from experiments.manipulation.peers import MEASURED
 from experiments.manipulation.published import BASELINES, SOURCE
 from experiments.manipulation.study import DATA_STEPS, HERE, STUDY
@@ -32,6 +32,7 @@ LINKS = (
 def write_table(study: TaskStudy) -> None:
     """Write the tables of what is measured so far, and print them."""
     sections = {"table": render(study), "perturbed": perturbed.render(study)}
+    sections["tracking"] = tracking.render(study)
     fill_readme(study.pages, HERE / "README.md", sections)
     for text in sections.values():
         console.print(text)
