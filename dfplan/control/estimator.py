@@ -223,7 +223,7 @@ class StateEstimator:
             noise = self.noise.predict(noise, state.reading, z)
         objects = []
         for tracker, own in zip(self.trackers, state.objects, strict=True):
-            is_read = np.isfinite(state.reading[:, tracker.dims]).any(axis=1)
+            is_read = np.any(np.isfinite(state.reading[:, tracker.dims]), axis=1)
             belief = state.belief
             objects.append(tracker.predict(own, belief.mean, belief.variance, z, is_read))
         belief = predict(self.dynamics, state.belief, z)

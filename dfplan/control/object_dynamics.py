@@ -78,4 +78,4 @@ class ObjectDynamics:
 
 def moves(change: Float[np.ndarray, "*b D"]) -> Bool[np.ndarray, "*b"]:
     """Return where an object moves, from the change of its normalized dimensions in a step."""
-    return (np.abs(change) > MOVES).any(axis=-1)
+    return np.any(np.abs(change) > MOVES, axis=-1)

@@ -45,9 +45,11 @@ def evaluate(study: TaskStudy, evaluate_run: Callable[..., dict[str, Any]]) -> N
         )
 
 
-def play(agent: Agent, task: Task, seeds: range, num_envs: int = NUM_ENVS) -> Episodes:
+def play(
+    agent: Agent, task: Task, seeds: range, num_envs: int = NUM_ENVS, batch: int | None = None
+) -> Episodes:
     """Play one episode per seed by the task's protocol; see `play_episodes`."""
-    return play_episodes(agent, agent.layout, task, seeds, num_envs=num_envs)
+    return play_episodes(agent, agent.layout, task, seeds, num_envs=num_envs, batch=batch)
 
 
 def play_episodes(
@@ -57,6 +59,7 @@ def play_episodes(
     seeds: range,
     *,
     num_envs: int = NUM_ENVS,
+    batch: int | None = None,
     wrap: Callable[[Any], Any] = lambda env: env,
 ) -> Episodes:
     """Play one episode per seed by the task's protocol.
@@ -67,6 +70,7 @@ def play_episodes(
         task: The task.
         seeds: Episode seeds.
         num_envs: Largest number of environments at once.
+        batch: Number of the batch of episodes to play; None for all. See `run_episodes`.
         wrap: Function that wraps each environment, such as in perturbations.
     """
     max_steps = time_limit(make_env(task.env, task.env_kwargs))
@@ -80,6 +84,7 @@ def play_episodes(
             goal_dims=layout.goal_dims,
             protocol=PROTOCOLS.make(task.protocol),
             num_envs=num_envs,
+            batch=batch,
             progress=lambda over, steps: advance(over * max_steps + steps),
         )
 

@@ -1,19 +1,19 @@
 """What lost episodes end like: they are played again, and described cube by cube."""
 
 import functools
+import itertools
 from typing import Any
 
 import numpy as np
 
-from dfplan.agent import Agent
-from dfplan.evaluation.play import given_goals
-from dfplan.tasks.make_env import make_env
-from dfplan.tasks.protocols import PROTOCOLS, begin_episode, wrap_env
+from dfplan.tasks.protocols import PROTOCOLS
 from dfplan.tasks.registry import Task
 from dfplan_envs.ogbench.manipulation.tasks import ARM, CUBE, EFFECTOR, POSITION_SCALE
+from experiments.common.protocol_episodes import play
 from experiments.common.records import measure_once, read
 from experiments.common.task_study import TaskStudy
 from experiments.common.trained import Trained
+from experiments.manipulation.evaluate import NUM_ENVS
 
 REACHED = 0.04
 """OGBench's tolerance in meters."""
@@ -42,39 +42,30 @@ def describe_losses(study: TaskStudy) -> None:
 
 
 def _describe_all(trained: Trained, task: Task, seeds: range, lost: list[int]) -> dict[str, Any]:
-    """Return the descriptions of the episodes with these numbers."""
+    """Return the descriptions of the episodes with these numbers.
+
+    They are played in the batches of the evaluation, as rounding depends on the batch.
+    """
     agent = trained.agent()
-    protocol: Any = PROTOCOLS.make(task.protocol)
-    env = wrap_env(protocol, make_env(task.env, task.env_kwargs))
-    per_task = len(seeds) // protocol.task_count
+    assert len(seeds) % NUM_ENVS == 0
+    per_task = len(seeds) // PROTOCOLS.make(task.protocol).task_count
     episodes = []
-    for number in lost:
-        states, goal, is_success = _replay(
-            agent, env, protocol, seeds[number], task=number // per_task + 1
-        )
-        description = describe(states, goal)
-        start = {"seed": seeds[number], "task": number // per_task + 1, "success": is_success}
-        episodes.append({**start, "steps": len(states) - 1, "cubes": description})
-    env.close()
+    for batch, numbers in itertools.groupby(lost, lambda number: number // NUM_ENVS):
+        played = play(agent, task, seeds, num_envs=NUM_ENVS, batch=batch)
+        assert played.success is not None and played.goals is not None
+        for number in numbers:
+            row = number % NUM_ENVS
+            steps = int(played.length[row])
+            episodes.append(
+                {
+                    "seed": int(played.seeds[row]),
+                    "task": number // per_task + 1,
+                    "success": bool(played.success[row, steps]),
+                    "steps": steps,
+                    "cubes": describe(played.states[row, : steps + 1], played.goals[row]),
+                }
+            )
     return {"episodes": episodes}
-
-
-def _replay(
-    agent: Agent, env: Any, protocol: Any, seed: int, *, task: int
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return the states `[T, S]` of an episode, its goal and whether it ended with success."""
-    observation, info = begin_episode(protocol, env, seed, task)
-    layout = agent.layout
-    goals = given_goals(protocol, [info], state=layout.state, goal_dims=layout.goal_dims)
-    assert goals is not None
-    agent.reset(seed=[seed])
-    states = [layout.state(observation)]
-    while True:
-        action = agent.act(observation, goals[0])
-        observation, _, terminated, truncated, info = env.step(action)
-        states.append(layout.state(observation))
-        if terminated or truncated:
-            return np.array(states), goals[0], bool(info["success"])
 
 
 def describe(states: np.ndarray, goal: np.ndarray) -> list[dict[str, Any]]:

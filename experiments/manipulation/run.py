@@ -8,6 +8,7 @@ from experiments.common.protocol_episodes import time_plans
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
 from experiments.manipulation.chain import measure_chain
 from experiments.manipulation.evaluate import evaluate_study
+from experiments.manipulation.film import film
 from experiments.manipulation.losses import describe_losses
 from experiments.manipulation.peers import ALGORITHMS, MEASURED, STEPS, measure_peers
 from experiments.manipulation.perturbed import perturb
@@ -25,7 +26,12 @@ DEFAULT_STAGES: dict[str, Stage] = {
     "tracking": measure_tracking,
     "table": write_table,
 }
-STAGES: dict[str, Stage] = {**DEFAULT_STAGES, "latency": time_plans, "peers": measure_peers}
+STAGES: dict[str, Stage] = {
+    **DEFAULT_STAGES,
+    "latency": time_plans,
+    "peers": measure_peers,
+    "film": film,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -93,8 +93,10 @@ def _learn_once(
     networks = _learn(algorithm, data, key)
     seconds = time.process_time() - begin
     file.parent.mkdir(parents=True, exist_ok=True)
-    leaves = {str(k): np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(networks))}
-    np.savez(file, request=np.array(json.dumps(request)), seconds=np.array(seconds), **leaves)
+    arrays: dict[str, Any] = {
+        str(k): np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(networks))
+    }
+    np.savez(file, request=np.array(json.dumps(request)), seconds=np.array(seconds), **arrays)
     return networks, seconds
 
 

@@ -63,9 +63,8 @@ def to_world(positions: np.ndarray) -> np.ndarray:
 
 def _turned(cosine: float, sine: float) -> np.ndarray:
     """Return the rotation by a yaw angle, as MuJoCo's nine numbers."""
-    length = max(float(np.hypot(cosine, sine)), 1e-6)
-    cosine, sine = cosine / length, sine / length
-    return np.array([cosine, -sine, 0.0, sine, cosine, 0.0, 0.0, 0.0, 1.0])
+    x, y = np.array([cosine, sine]) / max(float(np.hypot(cosine, sine)), 1e-6)
+    return np.array([x, -y, 0.0, y, x, 0.0, 0.0, 0.0, 1.0])
 
 
 def one_cube(states: np.ndarray) -> Iterator[dict[str, Any]]:
