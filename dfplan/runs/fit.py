@@ -239,6 +239,11 @@ def _fit_support(data: TrainingData, states: Normalizer) -> DataSupport | None:
 def _fit_dynamics(
     task: Task, data: TrainingData, states: Normalizer, actions: Normalizer
 ) -> LinearDynamics:
+    objects = list(itertools.chain.from_iterable(task.objects))
+    size = data.layout.state_dim
+    for dim in itertools.chain.from_iterable(objects):
+        if not 0 <= dim < size:
+            raise UserError(f"Task.objects has state dimension {dim}; valid: 0 to {size - 1}")
     rows = fitted_rows(data.start, data.length)
     current, action = data.take(rows)
     following, _ = data.take(rows + 1)
@@ -253,5 +258,5 @@ def _fit_dynamics(
         following=encoded[count : 2 * count],
         low=encoded[-2],
         high=encoded[-1],
-        objects=list(itertools.chain.from_iterable(task.objects)),
+        objects=objects,
     )

@@ -177,3 +177,14 @@ def test_nothing_overflows_while_an_object_is_hidden_for_long():
 
 def rms(error):
     return np.sqrt((error**2).mean())
+
+
+def test_what_is_not_known_of_the_robot_is_not_known_of_a_carried_object():
+    own = ObjectDynamics((OBJECT,), np.array([[0.5, 0.0, 0.0, 0.0]]), np.full((1, 1), 0.25))
+    tracker = ObjectTracker(own, low=np.full(1, -5.0), high=np.full(1, 5.0))
+    state = tracker.observe(tracker.init(1), np.zeros((1, 1)), np.full((1, 1), 1e-6))
+    state = state._replace(probability=np.array([[0.0, 1.0]]))
+    _, before = tracker.estimate(state)
+    variance = np.array([[2.0, 0.0]])
+    state = tracker.predict(state, np.zeros((1, 2)), variance, np.zeros((1, 1)), np.zeros(1, bool))
+    np.testing.assert_allclose(tracker.estimate(state)[1], before + 0.25 * 2.0 + 0.25)

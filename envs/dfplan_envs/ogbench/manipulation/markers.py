@@ -21,7 +21,7 @@ GHOSTS = 4
 """Ghosts of a cube that moves, the last of them at the plan's end."""
 DOT = 0.005
 """Radius in meters of the dots on the gripper's path."""
-COLOR = (0.0, 0.45, 0.7)
+COLOR = (0.0, 0.75, 0.5)
 
 
 def cube_markers(states: np.ndarray, cubes: int) -> Iterator[dict[str, Any]]:
