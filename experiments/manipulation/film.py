@@ -25,7 +25,7 @@ FPS = 10.0
 
 
 def film(study: TaskStudy) -> None:
-    """Record the first evaluation episode of the task with the planner that ships.
+    """Record an episode of the task with the planner that ships.
 
     Without a display, MuJoCo needs the environment variable MUJOCO_GL=egl.
     """
