@@ -33,6 +33,7 @@ from dfplan.plots.mujoco_frames import MujocoRenderer, follow_robot, mujoco_view
 from dfplan.plots.scene import agent_plot_dims, draw_function
 from dfplan.plots.video_frames import Renderer, video_frames
 from dfplan.plots.write_video import check_video, write_video
+from dfplan.tasks.load import load_function
 from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol
 from dfplan.tasks.registry import Task
@@ -126,7 +127,7 @@ def record_episodes(
 
     Args:
         agent: Agent that acts.
-        task: Task to record, whose `positions` determine where plans are drawn.
+        task: Task to record, whose `positions` and `markers` determine how plans are drawn.
         seeds: Seeds of the episodes.
         size: Longest side of frames that matplotlib draws, in pixels.
         seconds: Maximum length of the video of an episode.
@@ -192,7 +193,8 @@ def _choose_renderer(
         positions = agent_plot_dims(agent)
 
     def mujoco() -> Renderer:
-        return MujocoRenderer(agent, env, positions)
+        markers = load_function(task.markers) if task.markers else None
+        return MujocoRenderer(agent, env, positions, markers)
 
     def matplotlib() -> Renderer:
         return MatplotlibRenderer(agent, env, size, caption=DRAWN_BY_MATPLOTLIB)
@@ -200,7 +202,7 @@ def _choose_renderer(
     def environment() -> Renderer:
         return lambda state: env.render()
 
-    if mujoco_viewer(env) and len(positions) > 1:
+    if mujoco_viewer(env) and (len(positions) > 1 or task.markers):
         return mujoco, "rendered by MuJoCo"
     # An environment's own render mode does not tell whether it can render on this machine.
     if not renders or (draw_function(env) and not mujoco_viewer(env)):

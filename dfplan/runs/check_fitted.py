@@ -80,8 +80,25 @@ def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
         yield "dynamics.covariance", run.dynamics.covariance, (states, states)
         yield "dynamics.low", run.dynamics.low, (states,)
         yield "dynamics.high", run.dynamics.high, (states,)
+        for number, own in enumerate(run.dynamics.objects):
+            name = f"dynamics.objects.{number}"
+            size = len(own.dims)
+            _check_dims(name, own.dims, states)
+            yield f"{name}.weights", own.weights, (size, states + actions + 1)
+            yield f"{name}.covariance", own.covariance, (size, size)
     if run.policy is not None:
         yield from _expected_of_policy(run.policy, states, actions)
+
+
+def _check_dims(name: str, dims: tuple[int, ...], states: int) -> None:
+    """Check that something is about dimensions of the state.
+
+    Raises:
+        UserError: If a dimension is not one of the state.
+    """
+    for dim in dims:
+        if not is_integer(dim) or not 0 <= dim < states:
+            raise UserError(f"{name} sees state dimension {dim}; valid: 0 to {states - 1}")
 
 
 def _expected_of_policy(
@@ -93,9 +110,7 @@ def _expected_of_policy(
         UserError: If its inputs cannot be those of a policy.
     """
     inputs = policy.inputs
-    for dim in (*inputs.state_dims, *inputs.target_dims):
-        if not is_integer(dim) or not 0 <= dim < states:
-            raise UserError(f"policy sees state dimension {dim}; valid: 0 to {states - 1}")
+    _check_dims("policy", (*inputs.state_dims, *inputs.target_dims), states)
     if not 1 <= inputs.horizon <= MAX_HORIZON:
         raise UserError(f"policy.horizon is {inputs.horizon}; valid: 1 to {MAX_HORIZON}")
     if not (np.asarray(inputs.scale) > 0).all():

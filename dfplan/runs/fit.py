@@ -1,6 +1,7 @@
 """What a run fits to its dataset before training: statistics, critics, low-level policy."""
 
 import dataclasses
+import itertools
 import warnings
 from collections.abc import Callable
 
@@ -79,7 +80,7 @@ def fit_run(
         fingerprint=data.fingerprint,
         command=command,
         versions=installed_versions(),
-        dynamics=_fit_dynamics(data, states, actions),
+        dynamics=_fit_dynamics(task, data, states, actions),
     )
     if config.data.single_moves:
         assert isinstance(data, Trajectories)  # moves are only found in data in memory
@@ -186,7 +187,7 @@ def get_dynamics(run: Run) -> LinearDynamics:
     """
     if run.dynamics is not None:
         return run.dynamics
-    return _fit_dynamics(load_data(run), run.states, run.actions)
+    return _fit_dynamics(run.task, load_data(run), run.states, run.actions)
 
 
 def _warn_of_narrow(layout: Layout, states: Normalizer, actions: Normalizer) -> None:
@@ -226,7 +227,14 @@ def _fit_support(data: TrainingData, states: Normalizer) -> DataSupport | None:
     return DataSupport.from_grid(data.goal_grid())
 
 
-def _fit_dynamics(data: TrainingData, states: Normalizer, actions: Normalizer) -> LinearDynamics:
+def _fit_dynamics(
+    task: Task, data: TrainingData, states: Normalizer, actions: Normalizer
+) -> LinearDynamics:
+    objects = list(itertools.chain.from_iterable(task.objects))
+    size = data.layout.state_dim
+    for dim in itertools.chain.from_iterable(objects):
+        if not 0 <= dim < size:
+            raise UserError(f"Task.objects has state dimension {dim}; valid: 0 to {size - 1}")
     rows = fitted_rows(data.start, data.length)
     current, action = data.take(rows)
     following, _ = data.take(rows + 1)
@@ -241,4 +249,5 @@ def _fit_dynamics(data: TrainingData, states: Normalizer, actions: Normalizer) -
         following=encoded[count : 2 * count],
         low=encoded[-2],
         high=encoded[-1],
+        objects=objects,
     )

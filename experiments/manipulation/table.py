@@ -8,10 +8,12 @@ from dfplan.cli.common import console
 from dfplan.evaluation.bootstrap import interval
 from dfplan.tasks.ogbench import OGBenchProtocol
 from experiments.common import records
-from experiments.common.markdown import number, table
+from experiments.common.markdown import EMPTY, number, table
 from experiments.common.pages import fill_readme
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.common.task_study import TaskStudy
+from experiments.manipulation import perturbed, tracking
+from experiments.manipulation.peers import MEASURED
 from experiments.manipulation.published import BASELINES, SOURCE
 from experiments.manipulation.study import DATA_STEPS, HERE, STUDY
 
@@ -29,9 +31,11 @@ LINKS = (
 
 def write_table(study: TaskStudy) -> None:
     """Write the tables of what is measured so far, and print them."""
-    text = render(study)
-    fill_readme(study.pages, HERE / "README.md", {"table": text})
-    console.print(text)
+    sections = {"table": render(study), "perturbed": perturbed.render(study)}
+    sections["tracking"] = tracking.render(study)
+    fill_readme(study.pages, HERE / "README.md", sections)
+    for text in sections.values():
+        console.print(text)
 
 
 def render(study: TaskStudy) -> str:
@@ -62,12 +66,24 @@ def _success_table(study: TaskStudy) -> str:
                 *(number(100 * rate, 0) for rate in by_task),
                 str(len(runs)),
                 f"{DATA_STEPS[name]:,}",
+                *(_peer(study, name, peer) for peer in MEASURED),
                 *(number(results.get(name), 0) for results in BASELINES.values()),
             ]
         )
     tasks = [f"task {k + 1}" for k in range(TASKS)]
-    header = ["success, %", "dfplan", *tasks, "training seeds", "steps of data", *BASELINES]
+    peers = [f"{peer.upper()} here" for peer in MEASURED]
+    header = ["success, %", "dfplan", *tasks, "training seeds", "steps of data", *peers, *BASELINES]
     return table(header, rows)
+
+
+def _peer(study: TaskStudy, name: str, peer: str) -> str:
+    """Return the success of an algorithm that was trained here, and its optimizer steps."""
+    runs = _read(study, name, peer)
+    if not runs:
+        return EMPTY
+    steps = runs[0]["request"]["algorithm"]["settings"]["steps"]
+    mean = np.mean([run["per_episode"]["success_rate"] for run in runs])
+    return f"{100 * mean:.0f} ({steps:,} steps)"
 
 
 def _success(runs: list[dict[str, Any]]) -> str:

@@ -133,6 +133,9 @@ PRESET: dict[str, Any] = {
 }
 
 
+MARKERS_MODULE = "dfplan_envs.ogbench.manipulation.markers"
+MARKERS = ("", "one_cube", "two_cubes", "three_cubes")
+"""Functions that draw a plan, by the number of cubes."""
 PRETRAINED = ("ogbench-cube-single-play", "ogbench-cube-double-play")
 """Tasks with a pretrained planner."""
 
@@ -155,6 +158,7 @@ def _record(scene: str, kind: str) -> dict[str, Any]:
         "goal_scale": objects.goal_scale,
         "objects": objects.groups,
         "positions": [],
+        "markers": f"{MARKERS_MODULE}:{MARKERS[objects.cubes]}" if objects.cubes else "",
         "score": None,
         "protocol": "ogbench",
         "preset": {**PRESET, **objects.preset},
