@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sb3 ogbench openpi robotics demo maze2d ogbench-mazes ogbench-manipulation locomotion robustness paradigms test lint docs wheel clean
+.PHONY: help setup sb3 ogbench openpi robotics demo maze2d ogbench-mazes ogbench-manipulation locomotion drift robustness paradigms test lint docs wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -75,6 +75,9 @@ ogbench-manipulation: ogbench ## collect, train and evaluate with OGBench's arm 
 
 paradigms: setup ## roll out training paradigms; one network in three uses (an hour of one core)
 	@$(BIN)/python -m experiments.paradigms.run
+
+drift: setup ## roll out training paradigms on Hopper and Walker2d (an hour of one core); resumes
+	@$(BIN)/python -m experiments.drift.run
 
 locomotion: setup ## collect, train and evaluate on the locomotion tasks (many hours); resumes
 	@$(BIN)/python -m experiments.locomotion.run

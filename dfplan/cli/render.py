@@ -28,6 +28,7 @@ from dfplan.cli.rendering import off_screen, print_warnings
 from dfplan.cli.runs import open_agent, parse_with_run
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
+from dfplan.plots.body_ghosts import BodyPoses, BodyRenderer, has_body_states
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
 from dfplan.plots.mujoco_frames import MujocoRenderer, follow_robot, mujoco_viewer
 from dfplan.plots.scene import agent_plot_dims, draw_function
@@ -48,8 +49,10 @@ DRAWN_BY_MATPLOTLIB = "drawn with matplotlib"
 class Args:
     """Record episodes as video, with the active plan, its candidates and the path driven.
 
-    MuJoCo environments are rendered by MuJoCo, with the plan drawn into the scene. Without a
-    display, MuJoCo uses EGL unless MUJOCO_GL is set. If it cannot render, matplotlib draws.
+    MuJoCo environments are rendered by MuJoCo, with the plan drawn into the scene: as a line where
+    positions in the world are known, else as the planned body, if an observation holds the
+    positions and velocities of all joints. Without a display, MuJoCo uses EGL unless MUJOCO_GL is
+    set. If it cannot render, matplotlib draws.
 
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
@@ -196,6 +199,9 @@ def _choose_renderer(
         markers = load_function(task.markers) if task.markers else None
         return MujocoRenderer(agent, env, positions, markers)
 
+    def bodies() -> Renderer:
+        return BodyRenderer(agent, env, BodyPoses(env))
+
     def matplotlib() -> Renderer:
         return MatplotlibRenderer(agent, env, size, caption=DRAWN_BY_MATPLOTLIB)
 
@@ -204,6 +210,8 @@ def _choose_renderer(
 
     if mujoco_viewer(env) and (len(positions) > 1 or task.markers):
         return mujoco, "rendered by MuJoCo"
+    if mujoco_viewer(env) and has_body_states(env):
+        return bodies, "rendered by MuJoCo, with the planned body"
     # An environment's own render mode does not tell whether it can render on this machine.
     if not renders or (draw_function(env) and not mujoco_viewer(env)):
         return matplotlib, DRAWN_BY_MATPLOTLIB

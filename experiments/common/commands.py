@@ -35,9 +35,12 @@ def collect_once(dataset: str, arguments: list[str]) -> None:
 
 
 def option_list(settings: Mapping[str, Any]) -> list[str]:
-    """Return dotted settings as command-line options; True becomes a bare flag."""
+    """Return dotted settings as command-line options; booleans become flags without a value."""
     options = []
     for name, value in settings.items():
-        option = f"--{name.replace('_', '-')}"
-        options += [option] if value is True else [option, str(value)]
+        group, dot, field = name.replace("_", "-").rpartition(".")
+        if isinstance(value, bool):
+            options.append(f"--{group}{dot}{'' if value else 'no-'}{field}")
+        else:
+            options += [f"--{group}{dot}{field}", str(value)]
     return options

@@ -59,7 +59,6 @@ def _errors(trained: Trained, task: Task) -> dict[str, Any]:
     """Return the root mean squared error in meters, by model, condition and case."""
     run = trained.run
     data = load_data(run)
-    assert isinstance(data, Trajectories)
     rows = np.stack([start + np.arange(STEPS + 1) for start in data.start[-EPISODES:]], axis=1)
     dynamics = get_dynamics(run)
     noise = positions(task, run.layout.state_dim, NOISE)

@@ -3,23 +3,19 @@
 import functools
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from dfplan.forecast.sample import sample_futures
 from dfplan.forecast.windows import ForecastWindows, held_out
-from dfplan.planner.diffusion_planner import as_diffusion_planner
-from dfplan.planner.plan import History
 from dfplan.runs.data import load_data
-from dfplan.runs.run import Run, load_weights
+from dfplan.runs.run import Run
 from dfplan.tasks.registry import get_task
 from dfplan_envs.pointmaze.maps import Maze
+from experiments.common.continuations import continue_histories
 from experiments.common.environment import load_environment
 from experiments.common.records import measure_once
 from experiments.common.trained import Trained
 from experiments.paradigms.measures import MEASURES, Dynamics, check_states, fit
-from experiments.paradigms.study import BY_TOKEN, ROLLOUTS, SOURCE, WINDOW, Rollout, Study
+from experiments.paradigms.study import BY_TOKEN, ROLLOUTS, SOURCE, WINDOW, Study
 
 DATA = "data"
 """Name of the held-out data's own record."""
@@ -50,7 +46,7 @@ def roll_out(study: Study) -> None:
 
 
 def _measure_rollouts(study: Study, name: str, seed: int, trained: Trained) -> dict[str, Any]:
-    states = sample(study, trained, ROLLOUTS[name])
+    states = sample(study, trained)
     path = study.states(name, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, states=states)
@@ -77,24 +73,11 @@ def _measure_windows(states: np.ndarray, limits: Dynamics) -> dict[str, list]:
     }
 
 
-def sample(study: Study, trained: Trained, rollout: Rollout) -> np.ndarray:
+def sample(study: Study, trained: Trained) -> np.ndarray:
     """Return the states `[R, P+1, S]` of one rollout per window, the observed present first."""
-    run = trained.run.with_planner({"candidates": 1})
-    windows = observed_windows(study, run)
-    planner = as_diffusion_planner(run.make_planner())
-    history: History = jax.tree.map(
-        lambda a: a[:, -planner.config.history.tokens :], windows.history
-    )
-    level = jnp.full(history.level.shape, planner.config.history.level)
-    after = sample_futures(
-        planner,
-        load_weights(run, trained.directory),
-        history=history._replace(level=level),
-        seed=study.evaluation.start,
-        tokens=max(study.lengths) * WINDOW,
-    )
-    present = np.asarray(history.frames)[:, -1:, -1]
-    return np.concatenate([present, after[:, 0]], axis=1)
+    windows = observed_windows(study, trained.run.with_planner({"candidates": 1}))
+    tokens = max(study.lengths) * WINDOW
+    return continue_histories(trained, windows.history, seed=study.evaluation.start, tokens=tokens)
 
 
 def observed_windows(study: Study, run: Run) -> ForecastWindows:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.common.paradigms import ONE_STREAM, TWO_STREAMS, Paradigm, Rollout
 from experiments.common.protocol import TRAINING_SEEDS, TUNING
 
 HERE = Path(__file__).parent
@@ -18,34 +19,6 @@ EVALUATION = range(33_000, 33_100)
 """Episode seeds; the first is also the seed of the held-out data. Fixed before any was used."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Paradigm:
-    """A training paradigm, defined by the noise levels that training draws.
-
-    Attributes:
-        label: Name in words.
-        settings: Dotted settings of training and network.
-    """
-
-    label: str
-    settings: Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Rollout:
-    """A way to continue a trajectory indefinitely with a network.
-
-    Attributes:
-        label: Row label.
-        paradigm: Paradigm of the networks.
-        planner: Planner settings; a horizon of 0 fills the window.
-    """
-
-    label: str
-    paradigm: str
-    planner: Mapping[str, Any]
-
-
 COMMON: dict[str, Any] = {
     "net.width": 64,
     "data.stride": 12,
@@ -54,9 +27,6 @@ COMMON: dict[str, Any] = {
     "training.save_every": 1_200,
 }
 """Settings of all paradigms, on top of the default preset."""
-TWO_STREAMS = {"training.objective.two_stream": True, "training.batch_size": 32}
-ONE_STREAM = {"training.objective.two_stream": False, "training.batch_size": 64}
-"""Two streams of 32 sequences and one of 64 have the same number of tokens and cost the same."""
 
 
 def _paradigm(label: str, name: str, settings: Mapping[str, Any]) -> Paradigm:
