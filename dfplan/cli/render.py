@@ -28,7 +28,7 @@ from dfplan.cli.rendering import off_screen, print_warnings
 from dfplan.cli.runs import open_agent, parse_with_run
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
-from dfplan.plots.body_ghosts import BodyPoses, BodyRenderer, has_body_states
+from dfplan.plots.body_ghosts import BodyGhosts, has_body_states
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
 from dfplan.plots.mujoco_frames import MujocoRenderer, follow_robot, mujoco_viewer
 from dfplan.plots.scene import agent_plot_dims, draw_function
@@ -200,7 +200,9 @@ def _choose_renderer(
         return MujocoRenderer(agent, env, positions, markers)
 
     def bodies() -> Renderer:
-        return BodyRenderer(agent, env, BodyPoses(env))
+        follow_robot(env)
+        ghosts = BodyGhosts(env, agent.planner.model.layout.stride)
+        return MujocoRenderer(agent, env, positions=(), markers=ghosts)
 
     def matplotlib() -> Renderer:
         return MatplotlibRenderer(agent, env, size, caption=DRAWN_BY_MATPLOTLIB)
