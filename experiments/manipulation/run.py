@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from experiments.common.protocol_episodes import time_plans
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
 from experiments.manipulation.chain import measure_chain
+from experiments.manipulation.contacts import measure_contacts
 from experiments.manipulation.evaluate import evaluate_study
 from experiments.manipulation.study import DATA_STEPS, STUDY
 from experiments.manipulation.table import write_table
@@ -16,6 +17,7 @@ DEFAULT_STAGES: dict[str, Stage] = {
     "train": train,
     "evaluate": evaluate_study,
     "chain": measure_chain,
+    "contacts": measure_contacts,
     "table": write_table,
 }
 STAGES: dict[str, Stage] = {**DEFAULT_STAGES, "latency": time_plans}
