@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from experiments.common.protocol_episodes import time_plans
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
 from experiments.manipulation.chain import measure_chain
+from experiments.manipulation.contacts import measure_contacts
 from experiments.manipulation.evaluate import evaluate_study
 from experiments.manipulation.film import film
 from experiments.manipulation.losses import describe_losses
@@ -21,6 +22,7 @@ DEFAULT_STAGES: dict[str, Stage] = {
     "train": train,
     "evaluate": evaluate_study,
     "chain": measure_chain,
+    "contacts": measure_contacts,
     "losses": describe_losses,
     "perturb": perturb,
     "tracking": measure_tracking,

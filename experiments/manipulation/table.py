@@ -27,6 +27,12 @@ LINKS = (
     ("success of these, %", "grasps", "success_of_lifted", 100.0),
 )
 """Title, link, measure and factor of each column."""
+CONTACTS = (
+    ("off the mean of the data: data, cm", "data_median_m", 100.0),
+    ("plans, cm", "plan_median_m", 100.0),
+    ("plans more than 4 cm off, %", "plan_beyond_4_cm", 100.0),
+)
+"""Title, measure and factor of each column."""
 
 
 def write_table(study: TaskStudy) -> None:
@@ -40,7 +46,8 @@ def write_table(study: TaskStudy) -> None:
 
 def render(study: TaskStudy) -> str:
     """Return the tables as Markdown."""
-    return "\n\n".join([_success_table(study), _chain_table(study), f"Published: {SOURCE}."])
+    tables = [_success_table(study), _chain_table(study), _contacts_table(study)]
+    return "\n\n".join([*tables, f"Published: {SOURCE}."])
 
 
 def _read(study: TaskStudy, name: str, kind: str = "") -> list[dict[str, Any]]:
@@ -105,3 +112,13 @@ def _chain_table(study: TaskStudy) -> str:
             cells = [number(float(m) * f, 1) for m, f in zip(means, factors, strict=True)]
             rows.append([name, *cells])
     return table(["links", *(title for title, *_ in LINKS)], rows)
+
+
+def _contacts_table(study: TaskStudy) -> str:
+    rows = []
+    for name in STUDY.names:
+        for record in _read(study, name, "contacts"):
+            for move, contacts in record["contacts"].items():
+                values = [contacts[measure] * factor for _, measure, factor in CONTACTS]
+                rows.append([move, *(number(value, 1) for value in values)])
+    return table(["handles of the scene", *(title for title, *_ in CONTACTS)], rows)
