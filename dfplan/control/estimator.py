@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from dfplan.control.kalman import Belief, predict, update
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import MeasurementNoiseEstimator, MeasurementNoiseState
-from dfplan.control.object_tracker import ObjectTracker, TrackerState
+from dfplan.control.object_filter import ObjectFilter, ObjectFilterState
 from dfplan.diffusion.schedules import Schedule
 from dfplan.diffusion.schedules.schedule import level_at
 from dfplan.planner.execution_config import ESTIMATED
@@ -29,14 +29,14 @@ class FilterState(NamedTuple):
         reading: `[B, S]` latest readings, NaN where missing.
         max_variance: `[B, S]` largest noise variance assumed so far.
         noise: State of the noise estimator; None if all noise is declared.
-        objects: States of the trackers of objects.
+        objects: States of the filters of objects.
     """
 
     belief: Belief
     reading: Float[np.ndarray, "B S"]
     max_variance: Float[np.ndarray, "B S"]
     noise: MeasurementNoiseState | None
-    objects: tuple[TrackerState, ...] = ()
+    objects: tuple[ObjectFilterState, ...] = ()
 
 
 class AffineMap(NamedTuple):
@@ -65,7 +65,7 @@ class AffineMap(NamedTuple):
 class StateEstimator:
     """A Kalman filter over readings at every control step; pure functions of a `FilterState`.
 
-    Objects that the robot handles have trackers of their own, whose estimates replace the filter's.
+    Objects that the robot handles have filters of their own, whose estimates replace the filter's.
 
     Attributes:
         dynamics: Dynamics fitted to the data.
@@ -125,14 +125,14 @@ class StateEstimator:
         )
 
     @functools.cached_property
-    def trackers(self) -> tuple[ObjectTracker, ...]:
-        """Trackers of the objects."""
+    def object_filters(self) -> tuple[ObjectFilter, ...]:
+        """Filters of the objects."""
         dynamics = self.dynamics
         bounds = [
             (dynamics.low[list(o.dims)], dynamics.high[list(o.dims)]) for o in dynamics.objects
         ]
         pairs = zip(dynamics.objects, bounds, strict=True)
-        return tuple([ObjectTracker(own, low, high) for own, (low, high) in pairs])
+        return tuple([ObjectFilter(own, low, high) for own, (low, high) in pairs])
 
     def init(self, batch: int) -> FilterState:
         """Return the state for `batch` robots before any reading."""
@@ -142,7 +142,7 @@ class StateEstimator:
             reading=np.full((batch, dim), np.nan),
             max_variance=np.tile(self.declared, (batch, 1)),
             noise=None if self.noise is None else self.noise.init(batch),
-            objects=tuple([tracker.init(batch) for tracker in self.trackers]),
+            objects=tuple([object_filter.init(batch) for object_filter in self.object_filters]),
         )
 
     def reset(self, state: FilterState, mask: Bool[np.ndarray, "B"]) -> FilterState:
@@ -153,8 +153,8 @@ class StateEstimator:
         noise = state.noise
         if self.noise is not None and noise is not None:
             noise = self.noise.reset(noise, mask)
-        pairs = zip(self.trackers, state.objects, strict=True)
-        objects = tuple([tracker.reset(own, mask) for tracker, own in pairs])
+        pairs = zip(self.object_filters, state.objects, strict=True)
+        objects = tuple([object_filter.reset(own, mask) for object_filter, own in pairs])
         return state._replace(belief=Belief(mean, covariance), noise=noise, objects=objects)
 
     def observe(
@@ -193,25 +193,25 @@ class StateEstimator:
     def _update(
         self,
         belief: Belief,
-        objects: tuple[TrackerState, ...],
+        objects: tuple[ObjectFilterState, ...],
         z: Float[np.ndarray, "B S"],
         variance: Float[np.ndarray, "B S"],
-    ) -> tuple[Belief, Float[np.ndarray, "B S"], tuple[TrackerState, ...]]:
-        """Return the belief with the objects' own means, all variances, and the trackers' states.
+    ) -> tuple[Belief, Float[np.ndarray, "B S"], tuple[ObjectFilterState, ...]]:
+        """Return the belief with the objects' own means, all variances, and the filters' states.
 
         Args:
             belief: Belief after the readings.
-            objects: States of the trackers before them.
+            objects: States of their filters before them.
             z: Normalized readings.
             variance: Their noise variances.
         """
         mean = belief.mean.copy()
         posterior = belief.variance
         updated = []
-        for tracker, own in zip(self.trackers, objects, strict=True):
-            dims = tracker.dims
-            own = tracker.observe(own, z[:, dims], variance[:, dims])
-            mean[:, dims], posterior[:, dims] = tracker.estimate(own)
+        for object_filter, own in zip(self.object_filters, objects, strict=True):
+            dims = object_filter.dims
+            own = object_filter.observe(own, z[:, dims], variance[:, dims])
+            mean[:, dims], posterior[:, dims] = object_filter.estimate(own)
             updated.append(own)
         return belief._replace(mean=mean), posterior, tuple(updated)
 
@@ -222,10 +222,10 @@ class StateEstimator:
         if self.noise is not None and noise is not None:
             noise = self.noise.predict(noise, state.reading, z)
         objects = []
-        for tracker, own in zip(self.trackers, state.objects, strict=True):
-            is_read = np.any(np.isfinite(state.reading[:, tracker.dims]), axis=1)
+        for object_filter, own in zip(self.object_filters, state.objects, strict=True):
+            is_read = np.any(np.isfinite(state.reading[:, object_filter.dims]), axis=1)
             belief = state.belief
-            objects.append(tracker.predict(own, belief.mean, belief.variance, z, is_read))
+            objects.append(object_filter.predict(own, belief.mean, belief.variance, z, is_read))
         belief = predict(self.dynamics, state.belief, z)
         return state._replace(belief=belief, noise=noise, objects=tuple(objects))
 

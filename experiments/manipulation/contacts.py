@@ -18,6 +18,7 @@ from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History
+from dfplan.runs.data import load_data, moves_of
 from dfplan.runs.run import Run, load_weights
 from experiments.common.records import measure_once
 from experiments.common.task_study import TaskStudy
@@ -92,8 +93,8 @@ def measure_contacts(study: TaskStudy) -> None:
 def contacts(trained: Trained) -> dict[str, Any]:
     """Return the distances for each handle and direction."""
     run = trained.run
-    data = run.load_data()
-    moves = run.find_moves(data)
+    data = load_data(run)
+    moves = moves_of(run, data)
     distances = {
         f"{verb} {name}": _distances(trained, data, moves, handle, sign * handle.opening)
         for name, handle in HANDLES.items()

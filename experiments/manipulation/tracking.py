@@ -32,7 +32,7 @@ RESTS = 0.01
 UNIT = 0.1
 """Meters per unit of a position in the state."""
 SEED = 0
-MODELS = {"linear": "linear dynamics", "tracked": "trackers"}
+MODELS = {"linear": "linear dynamics", "tracked": "object filters"}
 """Ways to estimate, and their column titles."""
 CASES = {
     ("noise", "rest"): "noise of 1 cm, at rest",

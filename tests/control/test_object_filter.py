@@ -11,7 +11,7 @@ import pytest
 from dfplan.control.estimator import StateEstimator
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.object_dynamics import ObjectDynamics
-from dfplan.control.object_tracker import ObjectTracker
+from dfplan.control.object_filter import ObjectFilter
 from dfplan.representation.normalizer import Normalizer
 
 ROBOT = 0
@@ -162,14 +162,14 @@ def test_a_new_episode_forgets_where_the_object_was():
 
 def test_nothing_overflows_while_an_object_is_hidden_for_long():
     own = ObjectDynamics((OBJECT,), np.array([[0.0, 1.0, SPEED, 0.0]]), np.eye(1))
-    tracker = ObjectTracker(own, low=np.full(1, -5.0), high=np.full(1, 5.0))
-    state = tracker.init(1)
+    object_filter = ObjectFilter(own, low=np.full(1, -5.0), high=np.full(1, 5.0))
+    state = object_filter.init(1)
     for _ in range(2000):
-        state = tracker.observe(state, np.full((1, 1), np.nan), np.zeros((1, 1)))
+        state = object_filter.observe(state, np.full((1, 1), np.nan), np.zeros((1, 1)))
         ones = np.ones((1, 2))
-        state = tracker.predict(state, ones, ones, np.ones((1, 1)), np.zeros(1, bool))
-    state = tracker.observe(state, np.ones((1, 1)), np.zeros((1, 1)))
-    mean, variance = tracker.estimate(state)
+        state = object_filter.predict(state, ones, ones, np.ones((1, 1)), np.zeros(1, bool))
+    state = object_filter.observe(state, np.ones((1, 1)), np.zeros((1, 1)))
+    mean, variance = object_filter.estimate(state)
     assert np.isfinite(state.covariance).all() and np.isfinite(state.probability).all()
     np.testing.assert_allclose(mean, 1.0, atol=0.01)
     assert 0 < variance[0, 0] < 1e-3
@@ -181,10 +181,12 @@ def rms(error):
 
 def test_what_is_not_known_of_the_robot_is_not_known_of_a_carried_object():
     own = ObjectDynamics((OBJECT,), np.array([[0.5, 0.0, 0.0, 0.0]]), np.full((1, 1), 0.25))
-    tracker = ObjectTracker(own, low=np.full(1, -5.0), high=np.full(1, 5.0))
-    state = tracker.observe(tracker.init(1), np.zeros((1, 1)), np.full((1, 1), 1e-6))
+    object_filter = ObjectFilter(own, low=np.full(1, -5.0), high=np.full(1, 5.0))
+    state = object_filter.observe(object_filter.init(1), np.zeros((1, 1)), np.full((1, 1), 1e-6))
     state = state._replace(probability=np.array([[0.0, 1.0]]))
-    _, before = tracker.estimate(state)
+    _, before = object_filter.estimate(state)
     variance = np.array([[2.0, 0.0]])
-    state = tracker.predict(state, np.zeros((1, 2)), variance, np.zeros((1, 1)), np.zeros(1, bool))
-    np.testing.assert_allclose(tracker.estimate(state)[1], before + 0.25 * 2.0 + 0.25)
+    state = object_filter.predict(
+        state, np.zeros((1, 2)), variance, np.zeros((1, 1)), np.zeros(1, bool)
+    )
+    np.testing.assert_allclose(object_filter.estimate(state)[1], before + 0.25 * 2.0 + 0.25)

@@ -1,4 +1,4 @@
-"""ObjectTracker: an object's state from readings that are noisy or missing.
+"""ObjectFilter: an object's state from readings that are noisy or missing.
 
 The object either rests or moves by its own dynamics, such as in a gripper. Two Kalman filters, one
 for each mode, run side by side and exchange their beliefs (interacting multiple models, Blom &
@@ -31,7 +31,7 @@ PLAUSIBLE = 0.999
 moved by somebody else, or by the robot while it was not seen."""
 
 
-class TrackerState(NamedTuple):
+class ObjectFilterState(NamedTuple):
     """Belief about an object for `B` robots; normalized units.
 
     Attributes:
@@ -46,8 +46,8 @@ class TrackerState(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class ObjectTracker:
-    """Tracks one object; pure functions of a `TrackerState`.
+class ObjectFilter:
+    """Estimates one object; pure functions of a `ObjectFilterState`.
 
     Attributes:
         dynamics: How the object moves while it moves.
@@ -64,25 +64,25 @@ class ObjectTracker:
         """State dimensions of the object."""
         return list(self.dynamics.dims)
 
-    def init(self, batch: int) -> TrackerState:
+    def init(self, batch: int) -> ObjectFilterState:
         """Return the state before any reading: the data's mean and deviation, normalized."""
         count = len(self.dims)
-        return TrackerState(
+        return ObjectFilterState(
             mean=np.zeros((batch, 2, count)),
             covariance=np.tile(np.eye(count), (batch, 2, 1, 1)),
             probability=np.full((batch, 2), 0.5),
         )
 
-    def reset(self, state: TrackerState, mask: Bool[np.ndarray, "B"]) -> TrackerState:
+    def reset(self, state: ObjectFilterState, mask: Bool[np.ndarray, "B"]) -> ObjectFilterState:
         """Begin an episode for the robots in `mask`."""
         return _choose(mask, self.init(len(mask)), state)
 
     def observe(
         self,
-        state: TrackerState,
+        state: ObjectFilterState,
         reading: Float[np.ndarray, "B D"],
         variance: Float[np.ndarray, "B D"],
-    ) -> TrackerState:
+    ) -> ObjectFilterState:
         """Return the state after readings of the object.
 
         Args:
@@ -100,7 +100,7 @@ class ObjectTracker:
         return state_after
 
     def estimate(
-        self, state: TrackerState
+        self, state: ObjectFilterState
     ) -> tuple[Float[np.ndarray, "B D"], Float[np.ndarray, "B D"]]:
         """Return the mean and the variance of the object in its more probable mode."""
         mode = state.probability.argmax(axis=1)
@@ -110,16 +110,16 @@ class ObjectTracker:
 
     def predict(
         self,
-        state: TrackerState,
+        state: ObjectFilterState,
         robot: Float[np.ndarray, "B S"],
         variance: Float[np.ndarray, "B S"],
         action: Float[np.ndarray, "B A"],
         is_read: Bool[np.ndarray, "B"],
-    ) -> TrackerState:
+    ) -> ObjectFilterState:
         """Return the belief one control step later, before its reading.
 
         Args:
-            state: State of the tracker.
+            state: State of the filter.
             robot: Means of all dimensions of the state.
             variance: Their variances.
             action: Normalized actions.
@@ -146,15 +146,17 @@ class ObjectTracker:
         return state._replace(mean=np.clip(mean, self.low, self.high), covariance=covariance)
 
 
-def _choose(mask: Bool[np.ndarray, "B"], one: TrackerState, other: TrackerState) -> TrackerState:
+def _choose(
+    mask: Bool[np.ndarray, "B"], one: ObjectFilterState, other: ObjectFilterState
+) -> ObjectFilterState:
     """Return one state for the robots in a mask, and the other one for the rest."""
     pairs = zip(one, other, strict=True)
-    return TrackerState(*[choose(mask, *pair, xp=np) for pair in pairs])
+    return ObjectFilterState(*[choose(mask, *pair, xp=np) for pair in pairs])
 
 
 def _update(
-    state: TrackerState, reading: Float[np.ndarray, "B D"], variance: Float[np.ndarray, "B D"]
-) -> tuple[TrackerState, Float[np.ndarray, "B 2"]]:
+    state: ObjectFilterState, reading: Float[np.ndarray, "B D"], variance: Float[np.ndarray, "B D"]
+) -> tuple[ObjectFilterState, Float[np.ndarray, "B 2"]]:
     """Return the state after readings, and each mode's squared normalized error before them."""
     is_read = np.isfinite(reading)[:, None]
     noise = np.where(is_read, np.maximum(variance, EXACT)[:, None], 1.0)
@@ -168,7 +170,7 @@ def _update(
     log_likelihood = -0.5 * (surprise + np.linalg.slogdet(size)[1])
     likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
     probability = state.probability * likelihood
-    after = TrackerState(
+    after = ObjectFilterState(
         mean=state.mean + np.einsum("bmij,bmj->bmi", gain, innovation),
         covariance=(covariance + covariance.swapaxes(-1, -2)) / 2,
         probability=probability / probability.sum(axis=1, keepdims=True),
@@ -176,7 +178,7 @@ def _update(
     return after, surprise
 
 
-def _exchange(state: TrackerState) -> TrackerState:
+def _exchange(state: ObjectFilterState) -> ObjectFilterState:
     """Return the beliefs about objects that may have begun or ceased to move."""
     switch = np.full((2, 2), SWITCH) + (1 - 2 * SWITCH) * np.eye(2)
     joint = state.probability[:, :, None] * switch
@@ -185,7 +187,7 @@ def _exchange(state: TrackerState) -> TrackerState:
     mean = np.einsum("bij,bid->bjd", share, state.mean)
     offset = state.mean[:, :, None] - mean[:, None]
     spread = offset[..., :, None] * offset[..., None, :] + state.covariance[:, :, None]
-    return TrackerState(mean, np.einsum("bij,bijde->bjde", share, spread), probability)
+    return ObjectFilterState(mean, np.einsum("bij,bijde->bjde", share, spread), probability)
 
 
 @functools.cache
