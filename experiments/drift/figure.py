@@ -46,7 +46,8 @@ def draw_figure(study: Study) -> None:
                     _draw_curve(
                         axes, kind, gathered[name][measure], label=_label(name), factor=factor
                     )
-            name_axes(axes, ("training windows", title), f"{robot}, {steps} denoising steps")
+            name_axes(axes, ("training windows", title), "")
+            axes.set_title(f"{robot}, {steps} denoising steps", fontsize=9, color=INK)
     _add_legend(figure, panels[0, 0])
     save_figure(figure, study.pages / "drift.png")
 
