@@ -24,6 +24,9 @@ MAX_MESSAGE = 600
 
 MAX_LISTED = 30
 
+MAX_SHOWN = 60
+"""Maximum length of a value in an error message."""
+
 
 class UserError(Exception):
     """An error in the user's input, with one line that says what is valid instead.
@@ -66,6 +69,15 @@ def listed(names: Collection[str]) -> str:
 def one_line(error: BaseException) -> str:
     """Return an error's message, shortened to one line that fits into a `UserError`."""
     return shorten(" ".join(str(error).split()), 200) or type(error).__name__
+
+
+def short_repr(value: Any) -> str:
+    """Return the representation of a value, shortened to fit into a `UserError`."""
+    try:
+        text = " ".join(repr(value).split())
+    except (ValueError, RecursionError):  # Python does not print integers of thousands of digits
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 class Denoiser(Protocol):

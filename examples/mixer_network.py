@@ -12,6 +12,7 @@ from dfplan.nets.layers import rms_norm
 from dfplan.nets.network import NETWORKS
 from dfplan.planner.plan import History, Weights
 from dfplan.representation.layout import Layout
+from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.training.step import TrainSpec, init_state, train_until
@@ -92,7 +93,7 @@ def main(steps: int = 300):
     data = straight_walks()
     run = fit_run(Task("walk-v0", "walks-v0"), config, data)
     spec = TrainSpec(run.model, run.config.data, run.config.training)
-    arrays = run.training_arrays(data)
+    arrays = prepare_arrays(run, data)
     state, _ = train_until(spec, arrays, init_state(spec), jnp.int32(steps - 50))
     state, metrics = train_until(spec, arrays, state, jnp.int32(steps))
     history = History(
@@ -100,8 +101,7 @@ def main(steps: int = 300):
     )
     weights = Weights(params=state.ema, states=run.states, actions=run.actions, support=run.support)
     keys = jax.random.split(jax.random.key(0), 1)
-    goal = jnp.ones((1, 2))
-    plan = run.make_planner().plan(weights, keys, history=history, goal=goal)
+    plan = run.make_planner().plan(weights, keys, history=history, goal=jnp.ones((1, 2)))
     print(f"loss {metrics['loss']:.3f}; the plan ends at {plan.states[0, -1]}")
     return run.model.denoiser(state.params), float(metrics["loss"]), np.asarray(plan.states[0])
 

@@ -37,10 +37,6 @@ class MppiPlanner:
         """The planner whose plans are refined."""
         return DiffusionPlanner(self.model, self.config, self.horizon)
 
-    def inverse_action(self, weights, state, later, gap):
-        """Return the diffusion planner's action."""
-        return self.diffusion.inverse_action(weights, state, later=later, gap=gap)
-
     def cost(self, paths, goal, weights, extra_cost):
         """Return costs `[B, K]`: the ranker's (OOD penalty included), smoothness, and extra."""
         positions = [d for d in range(paths.shape[-1]) if d not in self.model.layout.rest_dims]

@@ -11,8 +11,9 @@ from gymnasium.vector import SyncVectorEnv
 
 from dfplan.agent import Agent
 from dfplan.planner.plan import Weights
-from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.rollout import rollout
 from dfplan.types import UserError
 from tests.planner.fake import FakePlanner

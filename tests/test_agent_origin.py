@@ -79,12 +79,12 @@ def test_an_exported_planner_is_global_too():
     metadata = {"history": 2, "frames": 1, "stride": 2, "planner": history}
     weights = {"states/mean": np.zeros(2), "states/std": np.ones(2)}
     planner = ExportedPlanner(
-        far(BOX), metadata, weights=weights, plans={2: program}, inverses={2: inverse}
+        far(BOX), metadata, weights=weights, plans={2: program}, actions={2: inverse}
     )
     plan = planner.plan(STATES + ORIGIN, GOALS + ORIGIN)
     np.testing.assert_array_equal(arguments["frames"][:, -1, 0], STATES.astype(np.float32))
     np.testing.assert_array_equal(arguments["goal"], GOALS.astype(np.float32))
     np.testing.assert_array_equal(plan.states[:, 0], STATES + ORIGIN)
     np.testing.assert_array_equal(plan.candidates[:, 0, 0], STATES + ORIGIN)
-    step = planner.inverse_action(STATES + ORIGIN, STATES + ORIGIN + 0.125, np.ones(2))
+    step = planner.action(STATES + ORIGIN, STATES + ORIGIN + 0.125, np.ones(2))
     np.testing.assert_array_equal(step, np.full((2, 2), 0.125))

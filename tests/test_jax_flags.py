@@ -16,6 +16,7 @@ from jax.tree_util import Partial
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.prefix import Prefix
 from dfplan.planner.warm_start import InitialPlan
+from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.training.checkpoint import CheckpointStore
@@ -127,7 +128,7 @@ def far(states, goal):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_training_steps_are_traced(make_run, tiny_data, name):
     run = make_run(name)
-    arrays = run.training_arrays(tiny_data)
+    arrays = prepare_arrays(run, tiny_data)
     spec = spec_of(run)
     with strict():
         state = jax.eval_shape(lambda: init_state(spec))
@@ -150,7 +151,7 @@ def test_checkpoints_of_one_mode_load_in_the_other(tmp_path, same_bits):
 def test_training_and_plans_have_the_same_results(make_run, tiny_data):
     run = make_run("attention")
     spec = spec_of(run)
-    arrays = run.training_arrays(tiny_data)
+    arrays = prepare_arrays(run, tiny_data)
     planner = run.make_planner()
     history = History(
         frames=np.full((2, 2, 1, 3), 0.3, np.float32),

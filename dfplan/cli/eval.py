@@ -8,8 +8,9 @@ from typing import Any
 from dfplan.cli.common import check_outputs, console, write_result
 from dfplan.cli.eval_jobs import Evaluated, clear_cache, control_steps, evaluate, prepared
 from dfplan.cli.evaluation import Args, Evaluation, note_missing_goal
-from dfplan.cli.figures import FILES, draw_evaluation, off_screen
+from dfplan.cli.figures import FILES, draw_evaluation
 from dfplan.cli.progress_bar import step_bar
+from dfplan.cli.rendering import off_screen
 from dfplan.cli.runs import open_agent
 from dfplan.cli.table import PlainTable
 from dfplan.evaluation.metrics import METRICS

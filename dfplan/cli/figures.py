@@ -1,13 +1,8 @@
 """The figures that `dfplan eval --out` and `dfplan plan --png` write."""
 
 import contextlib
-import ctypes.util
 import itertools
-import os
-import re
-import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +10,7 @@ import numpy as np
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
+from dfplan.cli.rendering import off_screen, print_warnings
 from dfplan.evaluation.episodes import Episodes
 from dfplan.planner.diffusion_planner import as_diffusion_planner
 from dfplan.plots.denoising import animate_denoising
@@ -32,7 +28,6 @@ PANELS = 6
 MAX_FRAMES = 240
 VIDEO_FPS = 25
 FILES = ("plans.png", "denoising.gif", "episode.gif")
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def draw_evaluation(
@@ -140,14 +135,17 @@ def _draw_cases(
     cases: list[PlanCase],
     reset_options: dict[str, Any] | None = None,
 ) -> None:
-    """Draw plans in their environment.
+    """Draw plans in their environment, or without a background if the task has none.
 
     The reset options move an environment that draws itself to the start and goal of the plan.
     """
-    with contextlib.closing(make_env(task.env, task.env_kwargs)) as env:
-        draw = draw_function(env)
-        if draw and reset_options:
-            _reset(env, reset_options)
+    with contextlib.ExitStack() as stack:
+        draw = None
+        if task.env:
+            env = stack.enter_context(contextlib.closing(make_env(task.env, task.env_kwargs)))
+            draw = draw_function(env)
+            if draw and reset_options:
+                _reset(env, reset_options)
         unit, names = _axes(agent, draw)
         draw_plans(path, cases, draw, unit=unit, names=names)
 
@@ -235,31 +233,3 @@ def _frames(
             task=task,
         )
         return list(itertools.islice(frames, MAX_FRAMES))
-
-
-@contextlib.contextmanager
-def print_warnings() -> Iterator[None]:
-    """Print each distinct warning as one plain line, without Gymnasium's colors and file names."""
-    with warnings.catch_warnings(record=True) as caught:
-        yield
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
-        plain = " ".join(ANSI.sub("", text).removeprefix("WARN: ").split())
-        console.print(f"note: {plain}")
-
-
-@contextlib.contextmanager
-def off_screen() -> Iterator[None]:
-    """Let MuJoCo render through EGL if there is no display and MUJOCO_GL is not set.
-
-    MuJoCo chooses its renderer when it is imported, so enter this before an environment is made.
-    Without EGL, nothing changes, as importing MuJoCo fails if it is told to use a missing library.
-    """
-    headless = sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
-    if not headless or "MUJOCO_GL" in os.environ or not ctypes.util.find_library("EGL"):
-        yield
-        return
-    os.environ["MUJOCO_GL"] = "egl"
-    try:
-        yield
-    finally:
-        os.environ.pop("MUJOCO_GL", None)

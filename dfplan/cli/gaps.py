@@ -17,6 +17,7 @@ from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import Weights
 from dfplan.report.result import format_interval
 from dfplan.representation.layout import Layout
+from dfplan.runs.data import load_data
 from dfplan.runs.run import Run
 
 DIFFUSION = "diffusion"
@@ -50,7 +51,7 @@ class Filler:
 
     def hold_out(self, dataset: str, gap: int) -> HeldOutGaps:
         """Draw held-out gaps of a number of tokens from a dataset."""
-        data = self.run.load_data(dataset)
+        data = load_data(self.run, dataset)
         stride = self.planner.model.layout.stride
         tokens = self.run.config.data.tokens
         return hold_out(data, stride, tokens, gap, count=self.windows, seed=self.seed)

@@ -40,6 +40,7 @@ from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_plan
 from dfplan.planner.plan import Weights
 from dfplan.plots.forecast import draw_forecasts
 from dfplan.representation.layout import Layout
+from dfplan.runs.data import load_data
 from dfplan.runs.resolve import ResolvedRun
 from dfplan.runs.run import Run
 from dfplan.types import UserError
@@ -155,8 +156,8 @@ def _forecast(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
     """Forecast, print the measured errors, draw, and return the record."""
     assert args.dataset is not None
     run = resolved.run
-    data = run.load_data(args.dataset)
-    calibration_data = run.load_data(args.calibration) if args.calibration else None
+    data = load_data(run, args.dataset)
+    calibration_data = load_data(run, args.calibration) if args.calibration else None
     planner = as_diffusion_planner(run.make_planner())
     tokens = args.tokens or planner.horizon
     check_forecast(planner, tokens)

@@ -24,16 +24,17 @@ from dfplan.cli.common import (
     console,
     write_json,
 )
-from dfplan.cli.figures import off_screen, print_warnings
+from dfplan.cli.rendering import off_screen, print_warnings
 from dfplan.cli.runs import open_agent, parse_with_run
 from dfplan.evaluation.time_limit import limit_steps, time_limit
 from dfplan.planner.config import PlannerConfig
-from dfplan.plots.body_ghosts import BodyPoses, BodyRenderer, has_body_states
+from dfplan.plots.body_ghosts import BodyGhosts, has_body_states
 from dfplan.plots.matplotlib_frames import MatplotlibRenderer
 from dfplan.plots.mujoco_frames import MujocoRenderer, follow_robot, mujoco_viewer
 from dfplan.plots.scene import agent_plot_dims, draw_function
 from dfplan.plots.video_frames import Renderer, video_frames
 from dfplan.plots.write_video import check_video, write_video
+from dfplan.tasks.load import load_function
 from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol
 from dfplan.tasks.registry import Task
@@ -129,7 +130,7 @@ def record_episodes(
 
     Args:
         agent: Agent that acts.
-        task: Task to record, whose `positions` determine where plans are drawn.
+        task: Task to record, whose `positions` and `markers` determine how plans are drawn.
         seeds: Seeds of the episodes.
         size: Longest side of frames that matplotlib draws, in pixels.
         seconds: Maximum length of the video of an episode.
@@ -195,10 +196,13 @@ def _choose_renderer(
         positions = agent_plot_dims(agent)
 
     def mujoco() -> Renderer:
-        return MujocoRenderer(agent, env, positions)
+        markers = load_function(task.markers) if task.markers else None
+        return MujocoRenderer(agent, env, positions, markers)
 
     def bodies() -> Renderer:
-        return BodyRenderer(agent, env, BodyPoses(env))
+        follow_robot(env)
+        ghosts = BodyGhosts(env, agent.planner.model.layout.stride)
+        return MujocoRenderer(agent, env, positions=(), markers=ghosts)
 
     def matplotlib() -> Renderer:
         return MatplotlibRenderer(agent, env, size, caption=DRAWN_BY_MATPLOTLIB)
@@ -206,7 +210,7 @@ def _choose_renderer(
     def environment() -> Renderer:
         return lambda state: env.render()
 
-    if mujoco_viewer(env) and len(positions) > 1:
+    if mujoco_viewer(env) and (len(positions) > 1 or task.markers):
         return mujoco, "rendered by MuJoCo"
     if mujoco_viewer(env) and has_body_states(env):
         return bodies, "rendered by MuJoCo, with the planned body"

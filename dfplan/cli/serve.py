@@ -26,7 +26,7 @@ MAX_PORT = 65535
 class Args:
     """Serve a trained planner to robots over websockets, in openpi's protocol or RoboArena's.
 
-    Every connection is a robot of its own, with a history, an active plan and a random sequence.
+    Every connection is a robot with its own history, plan and random seed.
     Stops on Ctrl-C or SIGTERM, after answering the requests that have arrived.
 
     Attributes:
@@ -38,8 +38,8 @@ class Args:
             environment variable DFPLAN_API_KEY sets it without showing it to other users.
         goal: Goal of requests that hold none, one number per goal dimension.
         dialect: Form of the messages: "openpi", "roboarena", or one that another package registers.
-            The action space in "roboarena:action_space=joint_velocity" is what actions are,
-            "joint_position" by default.
+            "roboarena:action_space=joint_velocity" declares what actions are, "joint_position" by
+            default.
         log: Format of the log on standard error: one line of text or of JSON per event.
         trust_code: Import all code that the run names, also from the current directory; by default
             only what installed packages declare.

@@ -2,8 +2,7 @@
 
 import contextlib
 import dataclasses
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -33,8 +32,10 @@ from dfplan.report.result import format_interval, headline_names
 from dfplan.tasks.protocols import PROTOCOLS, assign_tasks
 from dfplan.tasks.registry import get_task
 from dfplan.types import UserError
-from dfplan.util.jobs import Job, run_jobs, thread_limits
+from dfplan.util.jobs import Job, run_jobs
 from dfplan.util.readers.json import read_json
+from dfplan.util.threads import thread_limits
+from dfplan.util.variables import environment_variables
 
 RESULTS = "results"
 """Folder in --out with a result per run."""
@@ -149,20 +150,9 @@ def _progress(ray: RayArgs, runs: Mapping[Path, int]) -> contextlib.AbstractCont
     return training_bar(runs) if ray.is_used else contextlib.nullcontext()
 
 
-@contextlib.contextmanager
-def _same_threads(ray: RayArgs) -> Iterator[None]:
+def _same_threads(ray: RayArgs) -> contextlib.AbstractContextManager[None]:
     """Give this process the threads of a job on Ray; JAX heeds them if it has not begun yet."""
-    limits = {} if ray.is_used else thread_limits(ray.job_cpus)
-    before = {name: os.environ.get(name) for name in limits}
-    os.environ.update(limits)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return environment_variables({} if ray.is_used else thread_limits(ray.job_cpus))
 
 
 def split_settings(argv: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -57,11 +57,12 @@ class Args:
 
     The defaults of the settings below depend on the task and the preset given on the command line.
     A run that is interrupted (Ctrl-C, SIGTERM, SIGHUP) saves its state; `--resume` continues it bit
-    for bit.
+    for bit. An interruption before the first training step, while action values or a low-level
+    policy are learned, leaves nothing behind.
 
     Attributes:
         task: Name of a task (see `dfplan tasks`); must precede the options.
-        env: Gymnasium id, instead of the task's; none to train without an environment.
+        env: Gymnasium id, instead of the task's, or "none" to train without an environment.
         dataset: Minari id, or a directory of shards (see `dfplan dataset shard`), instead of the
             task's.
         env_kwargs: Arguments of gymnasium.make as a JSON object.

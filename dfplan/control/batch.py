@@ -1,7 +1,6 @@
 """BatchPlanner: batched planning, in parallel threads on a CPU, as one padded program elsewhere."""
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from dfplan.planner.prefix import Prefix, committed_steps
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost
+from dfplan.util.threads import cores
 
 CALL_OPTIONS = ("goal", "initial_plan", "prefix", "extra_cost")
 
@@ -326,13 +326,6 @@ def _in_threads(function: Callable, arguments: Sequence[tuple]) -> Iterable:
         return map(function, arguments)
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(function, arguments))
-
-
-def cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; respects taskset and the like
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @jax.jit

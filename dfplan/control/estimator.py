@@ -1,6 +1,7 @@
 """StateEstimator: robots' states from readings that are noisy or missing."""
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Float
 from dfplan.control.kalman import Belief, predict, update
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.measurement_noise import MeasurementNoiseEstimator, MeasurementNoiseState
+from dfplan.control.object_filter import ObjectFilter, ObjectFilterState
 from dfplan.diffusion.schedules import Schedule
 from dfplan.diffusion.schedules.schedule import level_at
 from dfplan.planner.execution_config import ESTIMATED
@@ -27,12 +29,14 @@ class FilterState(NamedTuple):
         reading: `[B, S]` latest readings, NaN where missing.
         max_variance: `[B, S]` largest noise variance assumed so far.
         noise: State of the noise estimator; None if all noise is declared.
+        objects: States of the filters of objects.
     """
 
     belief: Belief
     reading: Float[np.ndarray, "B S"]
     max_variance: Float[np.ndarray, "B S"]
     noise: MeasurementNoiseState | None
+    objects: tuple[ObjectFilterState, ...] = ()
 
 
 class AffineMap(NamedTuple):
@@ -60,6 +64,8 @@ class AffineMap(NamedTuple):
 @dataclasses.dataclass(frozen=True)
 class StateEstimator:
     """A Kalman filter over readings at every control step; pure functions of a `FilterState`.
+
+    Objects that the robot handles have filters of their own, whose estimates replace the filter's.
 
     Attributes:
         dynamics: Dynamics fitted to the data.
@@ -118,6 +124,16 @@ class StateEstimator:
             noise=noise,
         )
 
+    @functools.cached_property
+    def object_filters(self) -> tuple[ObjectFilter, ...]:
+        """Filters of the objects."""
+        dynamics = self.dynamics
+        bounds = [
+            (dynamics.low[list(o.dims)], dynamics.high[list(o.dims)]) for o in dynamics.objects
+        ]
+        pairs = zip(dynamics.objects, bounds, strict=True)
+        return tuple([ObjectFilter(own, low, high) for own, (low, high) in pairs])
+
     def init(self, batch: int) -> FilterState:
         """Return the state for `batch` robots before any reading."""
         dim = len(self.declared)
@@ -126,6 +142,7 @@ class StateEstimator:
             reading=np.full((batch, dim), np.nan),
             max_variance=np.tile(self.declared, (batch, 1)),
             noise=None if self.noise is None else self.noise.init(batch),
+            objects=tuple([object_filter.init(batch) for object_filter in self.object_filters]),
         )
 
     def reset(self, state: FilterState, mask: Bool[np.ndarray, "B"]) -> FilterState:
@@ -136,7 +153,9 @@ class StateEstimator:
         noise = state.noise
         if self.noise is not None and noise is not None:
             noise = self.noise.reset(noise, mask)
-        return state._replace(belief=Belief(mean, covariance), noise=noise)
+        pairs = zip(self.object_filters, state.objects, strict=True)
+        objects = tuple([object_filter.reset(own, mask) for object_filter, own in pairs])
+        return state._replace(belief=Belief(mean, covariance), noise=noise, objects=objects)
 
     def observe(
         self, state: FilterState, reading: Float[np.ndarray, "B S"]
@@ -153,7 +172,7 @@ class StateEstimator:
         """
         z = self.states.encode(reading)
         variance = self.declared
-        belief, _, max_variance, noise = state
+        belief, _, max_variance, noise, objects = state
         if self.noise is not None and noise is not None:
             estimated, noise = self.noise.observe(noise, z)
             variance = np.where(self.is_estimated, estimated, self.declared)
@@ -163,13 +182,38 @@ class StateEstimator:
             widened = belief.covariance + increase[:, :, None] * np.eye(len(self.declared))
             belief = belief._replace(covariance=widened)
         variance = np.broadcast_to(variance, z.shape)
-        belief = update(belief, z, variance)
+        belief, posterior, objects = self._update(update(belief, z, variance), objects, z, variance)
         mean = self.states.decode(belief.mean).astype(np.float32)
         is_exact = (variance == 0) & np.isfinite(reading)
-        deviation = np.where(is_exact, 0.0, np.sqrt(belief.variance))
+        deviation = np.where(is_exact, 0.0, np.sqrt(posterior))
         filtered = np.where(is_exact, reading, mean)
-        state = FilterState(belief=belief, reading=z, max_variance=max_variance, noise=noise)
+        state = FilterState(belief, z, max_variance, noise=noise, objects=objects)
         return filtered, deviation, state
+
+    def _update(
+        self,
+        belief: Belief,
+        objects: tuple[ObjectFilterState, ...],
+        z: Float[np.ndarray, "B S"],
+        variance: Float[np.ndarray, "B S"],
+    ) -> tuple[Belief, Float[np.ndarray, "B S"], tuple[ObjectFilterState, ...]]:
+        """Return the belief with the objects' own means, all variances, and the filters' states.
+
+        Args:
+            belief: Belief after the readings.
+            objects: States of their filters before them.
+            z: Normalized readings.
+            variance: Their noise variances.
+        """
+        mean = belief.mean.copy()
+        posterior = belief.variance
+        updated = []
+        for object_filter, own in zip(self.object_filters, objects, strict=True):
+            dims = object_filter.dims
+            own = object_filter.observe(own, z[:, dims], variance[:, dims])
+            mean[:, dims], posterior[:, dims] = object_filter.estimate(own)
+            updated.append(own)
+        return belief._replace(mean=mean), posterior, tuple(updated)
 
     def predict(self, state: FilterState, action: Float[np.ndarray, "B A"]) -> FilterState:
         """Take in the actions that follow, in SI units."""
@@ -177,7 +221,13 @@ class StateEstimator:
         noise = state.noise
         if self.noise is not None and noise is not None:
             noise = self.noise.predict(noise, state.reading, z)
-        return state._replace(belief=predict(self.dynamics, state.belief, z), noise=noise)
+        objects = []
+        for object_filter, own in zip(self.object_filters, state.objects, strict=True):
+            is_read = np.any(np.isfinite(state.reading[:, object_filter.dims]), axis=1)
+            belief = state.belief
+            objects.append(object_filter.predict(own, belief.mean, belief.variance, z, is_read))
+        belief = predict(self.dynamics, state.belief, z)
+        return state._replace(belief=belief, noise=noise, objects=tuple(objects))
 
 
 def as_reading(

@@ -7,12 +7,10 @@ import numpy as np
 from dfplan.control.plausible_range import PlausibleRange
 from dfplan.representation.flatten import as_numbers
 from dfplan.representation.layout import Layout
-from dfplan.types import UserError, one_line
+from dfplan.types import UserError, one_line, short_repr
 
 MAX_SEED = 2**32 - 1
 """Largest seed; JAX's keys are made of 32 bits."""
-MAX_SHOWN = 60
-"""Characters of a value in an error."""
 MISSING_HINT = "; if values may be missing, set planner.sensing.missing true"
 
 
@@ -55,7 +53,7 @@ def as_mask(mask: Any, batch: int) -> np.ndarray:
     if array.shape != (batch,):
         raise UserError(f"the mask has shape {array.shape}; needed: {(batch,)}")
     if array.dtype.kind not in "biu" or not np.isin(array, (0, 1)).all():
-        raise UserError(f"the mask is {_short(mask)}; needed: {batch} booleans")
+        raise UserError(f"the mask is {short_repr(mask)}; needed: {batch} booleans")
     return array.astype(bool)
 
 
@@ -69,8 +67,8 @@ def as_seed(seed: Any) -> int | list[int]:
     is_integer = array.dtype.kind in "iu" and array.ndim <= 1
     if not is_integer or (array < 0).any() or (array > MAX_SEED).any():
         raise UserError(
-            f"seed {_short(seed)} is not valid; needed: an integer from 0 to {MAX_SEED}, or one "
-            "per environment"
+            f"seed {short_repr(seed)} is not valid; needed: an integer from 0 to {MAX_SEED}, or "
+            "one per environment"
         )
     return array.tolist()
 
@@ -197,9 +195,3 @@ def _as_array(value: Any, what: str) -> np.ndarray:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{what} is not an array: {one_line(error)}") from error
-
-
-def _short(value: Any) -> str:
-    """Return the representation of a value, shortened to fit into an error."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -46,7 +46,7 @@ def predict(dynamics: LinearDynamics, belief: Belief, action: Float[np.ndarray, 
     """Return the belief one control step later, before its reading."""
     transition = dynamics.transition
     covariance = transition @ belief.covariance @ transition.T + dynamics.covariance
-    return Belief(dynamics.step(belief.mean, action), _bounded(covariance))
+    return Belief(dynamics.step(belief.mean, action), bounded(covariance))
 
 
 def update(
@@ -74,7 +74,7 @@ def update(
     return Belief(mean, (covariance + covariance.swapaxes(1, 2)) / 2)
 
 
-def _bounded(covariance: Float[np.ndarray, "B S S"]) -> Float[np.ndarray, "B S S"]:
+def bounded(covariance: Float[np.ndarray, "B S S"]) -> Float[np.ndarray, "B S S"]:
     """Scale dimensions with a variance above `MAX_VARIANCE` down to it; correlations stay."""
     variance = np.diagonal(covariance, axis1=1, axis2=2)
     if (variance <= MAX_VARIANCE).all():

@@ -26,7 +26,7 @@ class PolicyController:
     """Steers toward a point of the plan ahead of the robot, by the low-level policy.
 
     A timed policy gets the plan's next token and the control steps until it is due, like inverse
-    dynamics. Any other policy follows the plan's path, not its clock: the target is a point some
+    dynamics. Any other policy follows the plan's path, not its timing: the target is a point some
     steps ahead of the path's point nearest to the robot. A robot that is faster than its plan
     therefore never waits, and one that is slower does not cut corners to catch up.
 
@@ -57,7 +57,7 @@ class PolicyController:
         aim = self._at_its_time if self.policy.inputs.timed else self._ahead
         target, steps = aim(plan, elapsed, state[:, dims])
         steps = steps.astype(self.xp.float32)
-        action = _action(self.policy, self.states, self.actions, state, target, steps=steps)
+        action = steer(self.policy, self.states, self.actions, state, target, steps=steps)
         return self.xp.asarray(action)
 
     def _at_its_time(
@@ -89,7 +89,7 @@ class PolicyController:
 
 
 @jax.jit
-def _action(
+def steer(
     policy: Policy,
     states: Normalizer,
     actions: Normalizer,
@@ -98,10 +98,33 @@ def _action(
     *,
     steps: Float[Array, "B"],
 ) -> Float[Array, "B A"]:
-    """Return actions in SI units."""
+    """Return the actions of a low-level policy, in SI units.
+
+    Args:
+        policy: Low-level policy.
+        states: Normalizer of states.
+        actions: Normalizer of actions.
+        state: Present states in SI units.
+        target: Values to reach in the policy's target dimensions, in SI units.
+        steps: Control steps until the targets are due.
+    """
     targets = states.take(policy.inputs.target_dims)
     action = policy.action(states.encode_input(state), targets.encode_input(target), steps)
     return actions.decode(action)
+
+
+def policy_of(weights: Weights) -> Policy:
+    """Return the low-level policy of trained weights.
+
+    Raises:
+        UserError: If there is none.
+    """
+    if weights.policy is None:
+        raise UserError(
+            "planner.low_level_controller 'policy' needs a policy, and this run has none, as it "
+            "was trained with another controller; valid here: inverse"
+        )
+    return weights.policy
 
 
 def make_policy_controller(
@@ -131,12 +154,7 @@ def make_policy_controller(
             horizon, the path is unknown, or the clearance is negative or the run lacks a data
             support for it.
     """
-    policy = weights.policy
-    if policy is None:
-        raise UserError(
-            "planner.low_level_controller 'policy' needs a policy, and this run has none, as it "
-            "was trained with another controller; valid here: inverse"
-        )
+    policy = policy_of(weights)
     layout = planner.model.layout
     horizon = policy.inputs.horizon
     lookahead = lookahead or min(max(round(LOOKAHEAD * layout.stride), 1), horizon)

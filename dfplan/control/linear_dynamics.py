@@ -1,18 +1,22 @@
 """LinearDynamics: linear dynamics fitted to the dataset."""
 
 import dataclasses
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from dfplan.control.object_dynamics import ObjectDynamics
 from dfplan.types import XpArray
 
 MAX_STEPS = 50_000
 """Control steps that are fitted to, spread evenly over the data."""
 MIN_VARIANCE = 1e-8
 """Variance added to that of the residual, normalized units, as readings are float32."""
+ARRAYS = ("weights", "covariance", "low", "high")
+"""Attributes that are arrays."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +31,14 @@ class LinearDynamics:
         covariance: `[S, S]` covariance of the residual, Q.
         low: `[S]` smallest value of each state dimension in the data.
         high: `[S]` largest value of each state dimension in the data.
+        objects: How objects that the robot handles move while they do; empty without any.
     """
 
     weights: Float[np.ndarray, "S F"]
     covariance: Float[np.ndarray, "S S"]
     low: Float[np.ndarray, "S"]
     high: Float[np.ndarray, "S"]
+    objects: tuple[ObjectDynamics, ...] = ()
 
     @classmethod
     def fit(
@@ -65,6 +71,7 @@ class LinearDynamics:
         following: np.ndarray,
         low: np.ndarray,
         high: np.ndarray,
+        objects: Sequence[Sequence[int]] = (),
     ) -> "LinearDynamics":
         """Fit least squares to single control steps.
 
@@ -74,6 +81,7 @@ class LinearDynamics:
             following: `[N, S]` normalized states that the actions led to.
             low: `[S]` smallest value of each state dimension in the data.
             high: `[S]` largest value of each state dimension in the data.
+            objects: State dimensions of each object that the robot handles.
         """
         current = np.asarray(current, np.float64)
         change = np.asarray(following, np.float64) - current
@@ -87,6 +95,13 @@ class LinearDynamics:
             covariance=covariance,
             low=np.asarray(low, np.float64),
             high=np.asarray(high, np.float64),
+            objects=tuple(
+                [
+                    dynamics
+                    for dims in objects
+                    if (dynamics := ObjectDynamics.fit(dims, current, action, following))
+                ]
+            ),
         )
 
     @property
@@ -110,12 +125,15 @@ class LinearDynamics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {f.name: getattr(self, f.name).tolist() for f in dataclasses.fields(self)}
+        arrays = {name: getattr(self, name).tolist() for name in ARRAYS}
+        return {**arrays, "objects": [dynamics.to_dict() for dynamics in self.objects]}
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> "LinearDynamics":
         """Return the dynamics of a JSON form; the inverse of `to_dict`."""
-        return cls(*(np.asarray(d[f.name], np.float64) for f in dataclasses.fields(cls)))
+        arrays = {name: np.asarray(d[name], np.float64) for name in ARRAYS}
+        objects = tuple([ObjectDynamics.from_dict(entry) for entry in d.get("objects", ())])
+        return cls(**arrays, objects=objects)
 
 
 def fitted_rows(start: np.ndarray, length: np.ndarray) -> np.ndarray:

@@ -15,6 +15,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, Int
 
+from dfplan.model import Model
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import Weights
 from dfplan.planner.protocol import Planner
 from dfplan.representation.tokens import TokenLayout
@@ -92,23 +94,23 @@ class InverseController:
     Past the plan's end, its last state stays the target.
 
     Attributes:
-        planner: Planner with the inverse dynamics.
+        model: Networks, with the inverse dynamics.
         weights: Trained weights.
         xp: Array library.
     """
 
-    planner: Planner
+    model: Model
     weights: Weights
     xp: ModuleType
 
     def __call__(self, states, actions, elapsed, state, goal):
         """See `LowLevelController`."""
         xp = self.xp
-        stride = self.planner.model.layout.stride
+        stride = self.model.layout.stride
         token = xp.minimum(elapsed // stride + 1, states.shape[1] - 1)
         gap = (stride - elapsed % stride).astype(xp.float32)
         target = xp.take_along_axis(states, token[:, None, None], axis=1)[:, 0]
-        return xp.asarray(self.planner.inverse_action(self.weights, state, target, gap))
+        return xp.asarray(inverse_action(self.model, self.weights, state, target, gap))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +180,7 @@ def make_inverse_controller(
     planner: Planner, weights: Weights, tracker: Tracker | None, xp: ModuleType
 ) -> LowLevelController:
     """Return an `InverseController`."""
-    return InverseController(planner, weights, xp)
+    return InverseController(planner.model, weights, xp)
 
 
 def make_diffused_controller(

@@ -1,4 +1,4 @@
-"""Paths through the tokens of a plan, for controllers that follow a path instead of its clock."""
+"""Paths through a plan's tokens, for controllers that follow its path instead of its timing."""
 
 from collections.abc import Callable
 from types import ModuleType

@@ -18,7 +18,7 @@ from dfplan.data.store.write import (
     new_dataset,
     write_dataset,
 )
-from dfplan.representation.layout import layout_from_spaces
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.tasks.make_env import open_env
 from dfplan.types import Environment, UserError
 

@@ -22,8 +22,9 @@ from dfplan.data.store.root import datasets_root, is_dataset_id
 from dfplan.representation.columns import Columns
 from dfplan.representation.goal_dims import find_goal_dims
 from dfplan.representation.grid import Grid
-from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.layout import Layout
 from dfplan.representation.origin import choose_origin
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.tasks.registry import all_tasks
 from dfplan.types import UserError, one_line
 

@@ -78,11 +78,8 @@ class TrainingArrays(NamedTuple):
     Attributes:
         state: `[N, S]`, normalized.
         action: `[N, A]`, normalized.
-        first: `[N]` int32, first row of each row's episode.
-        last: `[N]` int32, last row of each row's episode.
-        begin: `[M]` int32, rows at which a window may start.
-        rest: `[S]`, a zero state, normalized.
-        idle: `[A]`, a zero action, normalized.
+        row_index: Rows of each row's episode, and rows at which a window may begin.
+        rest: A zero state and a zero action, normalized.
         return_quantile: `[N]`, quantile of the return from each row, 0 to 1; None unless plans are
             conditioned on rewards.
         stitch: Graph from which windows are stitched; None unless `data.stitch`.
@@ -90,18 +87,10 @@ class TrainingArrays(NamedTuple):
 
     state: Array
     action: Array
-    first: Array
-    last: Array
-    begin: Array
-    rest: Array
-    idle: Array
+    row_index: RowIndex
+    rest: Rest
     return_quantile: Array | None = None
     stitch: StitchGraph | None = None
-
-    @property
-    def window_index(self) -> RowIndex:
-        """Rows at which a window may begin."""
-        return RowIndex(first=self.first, last=self.last, begin=self.begin)
 
     def read(self, rows: WindowRows) -> WindowValues:
         """Return the values of these rows."""
@@ -170,16 +159,16 @@ def make_training_arrays(
     rows = np.arange(len(data.state))
     begin = rows[last - rows >= config.stride]
     check_stride(data, config.stride)
-    rest = Rest.encode(states, actions)
     quantile = None if return_quantile is None else jnp.asarray(return_quantile, jnp.float32)
     return TrainingArrays(
         state=states.encode(data.state),
         action=actions.encode(data.action),
-        first=jnp.asarray(first, jnp.int32),
-        last=jnp.asarray(last, jnp.int32),
-        begin=jnp.asarray(begin, jnp.int32),
-        rest=rest.state,
-        idle=rest.action,
+        row_index=RowIndex(
+            first=jnp.asarray(first, jnp.int32),
+            last=jnp.asarray(last, jnp.int32),
+            begin=jnp.asarray(begin, jnp.int32),
+        ),
+        rest=Rest.encode(states, actions),
         return_quantile=quantile,
         stitch=_stitch_graph(data, config, last) if config.stitch else None,
     )
@@ -227,9 +216,9 @@ def sample_batch(
     """
     if training_arrays.stitch is not None:
         return _stitched_batch(key, training_arrays, layout, config, batch=batch)
-    draw = draw_batch(key, training_arrays.window_index, layout, config=config, batch=batch)
+    draw = draw_batch(key, training_arrays.row_index, layout, config=config, batch=batch)
     values = training_arrays.read(locate_rows(draw, layout, config))
-    return assemble(draw, values, _rest(training_arrays), layout=layout, config=config)
+    return assemble(draw, values, training_arrays.rest, layout=layout, config=config)
 
 
 def assemble(
@@ -274,10 +263,6 @@ def assemble(
     return _with_goal(goal, tokens, valid, transition=transition)
 
 
-def _rest(training_arrays: TrainingArrays) -> Rest:
-    return Rest(state=training_arrays.rest, action=training_arrays.idle)
-
-
 def _stitched_batch(
     key: Array, training_arrays: TrainingArrays, layout: TokenLayout, config: DataConfig, batch: int
 ) -> Batch:
@@ -289,7 +274,7 @@ def _stitched_batch(
     )
     goal = training_arrays.state[windows.goal_row]
     frames = training_arrays.state[windows.rows][:, :, None]
-    at_goal = _at_rest(goal, _rest(training_arrays), config)
+    at_goal = _at_rest(goal, training_arrays.rest, config)
     frames = jnp.where(windows.reached[..., None, None], at_goal, frames)
     goal = layout.place_goal(goal[:, jnp.asarray(layout.goal_dims, jnp.int32)])[:, None]
     return _with_goal(

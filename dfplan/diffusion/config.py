@@ -4,8 +4,8 @@ import dataclasses
 
 from dfplan.diffusion.parametrize import PARAMETRIZATIONS
 from dfplan.diffusion.schedules import SCHEDULES, Schedule
-from dfplan.types import UserError, check_choice
-from dfplan.util.validate import check_integers
+from dfplan.types import check_choice
+from dfplan.util.validate import check_integers, naming
 
 MAX_LEVELS = 1_000_000
 """Largest number of noise levels; float32 cannot distinguish more."""
@@ -30,10 +30,8 @@ class DiffusionConfig:
     num_levels: int = 0
 
     def __post_init__(self):
-        try:
+        with naming("diffusion.schedule"):
             self.make_schedule()
-        except UserError as error:
-            raise UserError(f"diffusion.schedule: {error}") from error
         check_choice("diffusion.parametrization", self.parametrization, PARAMETRIZATIONS)
         check_integers(self, "diffusion.", minimum=0, names=["num_levels"], maximum=MAX_LEVELS)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from dfplan.types import UserError
 from dfplan.util.registry import Registry, parse_spec
+from dfplan.util.validate import naming
 
 ROUNDING = 1e-9
 MAX_ALPHA = 100.0
@@ -141,10 +142,8 @@ def make_matrix(
         )
     if parse_spec(spec)[0] == CUSTOM:
         return MATRICES.make(spec, tokens, steps, entries=custom_matrix)
-    try:
+    with naming(f"scheduling matrix {spec!r}"):
         return check_matrix(MATRICES.make(spec, tokens, steps), tokens, steps)
-    except UserError as error:
-        raise UserError(f"scheduling matrix {spec!r}: {error}") from error
 
 
 def without_first(matrix: np.ndarray, tokens: int) -> np.ndarray:

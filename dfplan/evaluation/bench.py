@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +12,14 @@ import numpy as np
 
 from dfplan.control.batch import BatchPlanner, runs_apart
 from dfplan.control.loop_state import PlanInputs
-from dfplan.data.windows import TrainingArrays
+from dfplan.data.draw import RowIndex
+from dfplan.data.windows import Rest, TrainingArrays
+from dfplan.evaluation.flops import count_flops, plan_flops
 from dfplan.model import Model
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Weights
 from dfplan.training.step import TrainSpec, init_state, train_step, train_until
+from dfplan.util.threads import cores
 
 ROWS = 10_000
 """Rows of the random dataset that training is timed on, and of the matrix product."""
@@ -130,31 +132,8 @@ def bench_training(spec: TrainSpec, gemm: float, seconds: float) -> dict[str, fl
         "tokens": spec.data.tokens,
         "ms_per_step": ms,
         "tokens_per_second": 1000 * spec.tokens_per_step / ms,
-        **_relative_to_floor(ms, _flops(lowered), gemm),
+        **_relative_to_floor(ms, count_flops(lowered), gemm),
     }
-
-
-def plan_flops(planner: DiffusionPlanner, batch: int, guided: bool = False) -> float:
-    """Return the FLOPs of the network evaluations in plans sampled to the end of the horizon.
-
-    XLA counts the FLOPs of one evaluation; it would count the body of a loop only once.
-
-    Args:
-        planner: Planner.
-        batch: Number of robots.
-        guided: Whether a gradient guides the sampling. It is counted too, and needs all tokens to
-            the end of the horizon at every step.
-    """
-    matrix = planner.config.sampling.make_matrix(planner.horizon)
-    prefix = planner.config.history.tokens + planner.model.layout.has_goal
-    capacity = prefix + planner.horizon
-    rows = batch * planner.config.candidates
-    prefill = _extend_flops(planner.model, batch, prefix, capacity=capacity)
-    return prefill + sum(
-        len(phase.start)
-        * _extend_flops(planner.model, rows, phase.width, capacity=capacity, gradient=guided)
-        for phase in planner.windows(matrix, guided)
-    )
 
 
 def timed(call: Callable[[], Any], seconds: float) -> np.ndarray:
@@ -180,10 +159,9 @@ def machine(gemm: float) -> dict[str, Any]:
         gemm: FLOP/s of matrix products, see `gemm_rate`.
     """
     device = jax.devices()[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "device": f"{device.platform} {device.device_kind}".strip(),
-        "cores": cores,
+        "cores": cores(),
         "jax": jax.__version__,
         "gemm_gflops": gemm / 1e9,
     }
@@ -238,11 +216,12 @@ def random_training_arrays(model: Model) -> TrainingArrays:
     return TrainingArrays(
         state=state,
         action=action,
-        first=jnp.zeros_like(row),
-        last=jnp.full_like(row, ROWS - 1),
-        begin=row[: -layout.stride],
-        rest=state[0],
-        idle=action[0],
+        row_index=RowIndex(
+            first=jnp.zeros_like(row),
+            last=jnp.full_like(row, ROWS - 1),
+            begin=row[: -layout.stride],
+        ),
+        rest=Rest(state[0], action[0]),
         return_quantile=row / ROWS,
     )
 
@@ -250,42 +229,6 @@ def random_training_arrays(model: Model) -> TrainingArrays:
 def _relative_to_floor(ms: float, flops: float, gemm: float) -> dict[str, float]:
     floor_ms = 1000 * flops / gemm
     return {"gflop": flops / 1e9, "floor_ms": floor_ms, "over_floor": ms / floor_ms}
-
-
-def _extend_flops(
-    model: Model, rows: int, width: int, capacity: int, gradient: bool = False
-) -> float:
-    """Return the FLOPs of one evaluation, without the modulation: a plan computes that only once.
-
-    Args:
-        model: Model.
-        rows: Batch size of the evaluation.
-        width: Tokens that are evaluated.
-        capacity: Tokens that the cache has room for.
-        gradient: Whether to count the gradient with respect to the tokens too.
-    """
-
-    def extend(params, x, level, modulation):
-        net = model.denoiser(params)
-        cache = net.init_cache(rows, capacity)
-        return net.extend(cache, x, level, start=jnp.int32(0), modulation=lambda _: modulation)[0]
-
-    def extend_with_gradient(*args):
-        return jax.value_and_grad(lambda *args: jnp.sum(extend(*args)), argnums=1)(*args)
-
-    def precompute(params, level):
-        return model.denoiser(params).precompute_modulation(jnp.zeros(1))(level)
-
-    params = jax.eval_shape(lambda: model.init(0))
-    x = jax.ShapeDtypeStruct((rows, width, model.layout.features), jnp.float32)
-    level = jax.ShapeDtypeStruct((rows, width), jnp.float32)
-    modulation = jax.eval_shape(precompute, params, level)
-    function = extend_with_gradient if gradient else extend
-    return _flops(jax.jit(function).lower(params, x, level, modulation))
-
-
-def _flops(lowered: Any) -> float:
-    return float(lowered.cost_analysis()["flops"])
 
 
 def _memory_mb(planner: DiffusionPlanner, weights: Weights, history: History) -> float | None:

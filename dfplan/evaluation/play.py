@@ -85,7 +85,8 @@ def run_episodes(
         progress: See `Progress`.
         goal_dims: State dimensions that a goal fixes; needed if the protocol gives goals.
         protocol: Evaluation protocol, which decides how each episode starts.
-        num_envs: Largest number of environments at once; no result depends on it.
+        num_envs: Largest number of environments at once. Actions depend on it by rounding alone,
+            which contacts can amplify.
         batch: Number of the batch of episodes to play, below `count_batches`; None for all.
 
     Returns:

@@ -3,7 +3,7 @@
 DIR/export.json    observation layout, contents of a plan, settings, versions, checksums
 DIR/weights.npz    arguments of the programs
 DIR/plan-1.bin     planner for one robot, StableHLO in `jax.export`'s format; plan-8.bin for eight
-DIR/inverse-1.bin  inverse dynamics, if the run acts by them
+DIR/action-1.bin   low-level policy or inverse dynamics, if the run acts by one of them
 
 `dfplan.export.write` writes them, and `dfplan.export.read` reads them.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from dfplan.control.inputs import as_goals, as_seeds, check_actions, check_goals, screen_states
@@ -34,6 +35,37 @@ Program = Callable[..., Any]
 def program_name(kind: str, batch: int) -> str:
     """Return the file name of a program for a batch of that many robots."""
     return f"{kind}-{batch}.bin"
+
+
+def argument_shapes(
+    kind: str, batch: int, metadata: Mapping[str, Any], layout: Layout
+) -> list[jax.ShapeDtypeStruct]:
+    """Return the shapes of a program's arguments after the weights.
+
+    Those of "plan" are raw key data, frames, actions, levels and, if there are goals, the goal;
+    those of "action" are states, later states, and the control steps between the two.
+
+    Args:
+        kind: "plan" or "action".
+        batch: Number of robots.
+        metadata: Contents of export.json.
+        layout: Layout of the observations.
+    """
+    state = (batch, layout.state_dim)
+    if kind == "action":
+        return [_floats(*state), _floats(*state), _floats(batch)]
+    tokens = (batch, metadata["history"])
+    shapes = [
+        jax.ShapeDtypeStruct((batch, 2), jnp.uint32),
+        _floats(*tokens, metadata["frames"], layout.state_dim),
+        _floats(*tokens, metadata["stride"], layout.action_dim),
+        _floats(*tokens),
+    ]
+    return shapes + ([_floats(batch, layout.goal_dim)] if layout.goal_dim else [])
+
+
+def _floats(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
 def file_checksum(path: Path) -> str:
@@ -76,14 +108,15 @@ class ExportedPlanner:
             `planner`.
         weights: Weights by name.
         plans: Planning programs by batch size.
-        inverses: Inverse-dynamics programs by batch size; may be empty.
+        actions: Programs of the low-level controller by batch size; empty unless it is the
+            low-level policy or inverse dynamics.
     """
 
     layout: Layout
     metadata: Mapping[str, Any]
     weights: Mapping[str, Array]
     plans: Mapping[int, Program]
-    inverses: Mapping[int, Program]
+    actions: Mapping[int, Program]
 
     def plan(
         self, observation: Any, goal: np.ndarray | None = None, *, seed: int = 0, count: int = 0
@@ -159,8 +192,10 @@ class ExportedPlanner:
             candidates=self.layout.to_global(plan.candidates),
         )
 
-    def inverse_action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    def action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Return the environment's actions `[B, ...]` that lead from states to later states.
+
+        They are those of the run's low-level policy or inverse dynamics.
 
         Args:
             state: `[B, S]` states.
@@ -168,18 +203,19 @@ class ExportedPlanner:
             gap: `[B]` control steps between the two.
 
         Raises:
-            UserError: If the planner does not act by inverse dynamics, or the batch is too large.
+            UserError: If the planner has neither, or the batch is too large.
         """
-        if not self.inverses:
+        if not self.actions:
             controller = self.metadata["planner"]["low_level_controller"]
             raise UserError(
-                f"this planner acts by {controller!r}; it was exported without 'inverse'"
+                f"this planner's low-level controller is {controller!r}; only those with "
+                "'policy' or 'inverse' return actions"
             )
         arguments = [self.layout.to_local(array) for array in (state, later)]
         arguments.append(np.asarray(gap, np.float32))
-        action = self._call(self.inverses, arguments)["action"]
+        action = self._call(self.actions, arguments)["action"]
         needed = (len(action), self.layout.action_dim)
-        check_actions("the exported inverse dynamics", action, needed=needed)
+        check_actions("the exported low-level controller", action, needed=needed)
         return self.layout.env_action(action)
 
     def _broadcast_goal(self, goal: np.ndarray | None, batch: int) -> np.ndarray:

@@ -23,6 +23,7 @@ from dfplan.export.exported import (
     WEIGHTS,
     ExportedPlanner,
     Program,
+    argument_shapes,
     file_checksum,
     program_name,
 )
@@ -45,7 +46,7 @@ TYPES = {
 }
 COUNTS = ("horizon", "stride", "frames", "history")
 MAX_COUNT = 10**6
-KINDS = {"plan", "inverse"}
+KINDS = {"plan", "action"}
 CUSTOM_CALLS = re.compile(
     r"(mhlo|chlo|stablehlo)\.\w+"
     r"|(cu|hip)_threefry2x32_ffi"
@@ -84,7 +85,7 @@ def load(directory: Path | str) -> ExportedPlanner:
         if kind not in metadata["programs"]:
             return {}
         paths = {n: folder / program_name(kind, n) for n in metadata["batch_sizes"]}
-        shapes = {n: _argument_shapes(kind, n, metadata, layout=layout) for n in paths}
+        shapes = {n: argument_shapes(kind, n, metadata, layout=layout) for n in paths}
         return {n: _load_program(path, (weights, *shapes[n])) for n, path in paths.items()}
 
     return ExportedPlanner(
@@ -92,7 +93,7 @@ def load(directory: Path | str) -> ExportedPlanner:
         metadata,
         weights=weights,
         plans=programs("plan"),
-        inverses=programs("inverse"),
+        actions=programs("action"),
     )
 
 
@@ -135,27 +136,6 @@ def _check_files(folder: Path, metadata: Mapping[str, Any]) -> None:
             checksum = file_checksum(path)
         if checksum != metadata["files"].get(name):
             raise UserError(f"{path} is damaged: it has changed since it was exported")
-
-
-def _argument_shapes(
-    kind: str, batch: int, metadata: Mapping[str, Any], layout: Layout
-) -> list[jax.ShapeDtypeStruct]:
-    """Return the arguments of a program after the weights; see `dfplan.export.write`."""
-    state = (batch, layout.state_dim)
-    if kind == "inverse":
-        return [_floats(*state), _floats(*state), _floats(batch)]
-    tokens = (batch, metadata["history"])
-    shapes = [
-        jax.ShapeDtypeStruct((batch, 2), jnp.uint32),
-        _floats(*tokens, metadata["frames"], layout.state_dim),
-        _floats(*tokens, metadata["stride"], layout.action_dim),
-        _floats(*tokens),
-    ]
-    return shapes + ([_floats(batch, layout.goal_dim)] if layout.goal_dim else [])
-
-
-def _floats(*shape: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
 def _load_program(path: Path, arguments: tuple[Any, ...]) -> Program:

@@ -1,45 +1,44 @@
 """Export of a run's compiled planner to files that need neither Flax nor the run."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.control.learned_policy import policy_of, steer
 from dfplan.export.exported import (
     FORMAT,
     METADATA,
     PLATFORMS,
     WEIGHTS,
     ExportedPlan,
+    Program,
+    argument_shapes,
     file_checksum,
     program_name,
 )
+from dfplan.model import Model
 from dfplan.planner.config import TimingConfig
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.runs.run import Run
 from dfplan.types import Array, UserError, check_choice
 from dfplan.util.files import atomic_directory, folder_size
+from dfplan.util.registry import parse_spec
 
 DEFAULT_PLATFORMS = ("cpu", "cuda")
 
 
-class ProgramSpec(NamedTuple):
-    """A function to compile.
-
-    Attributes:
-        function: Function of the named arrays of the weights and further arguments.
-        shapes: Shapes and types of the further arguments.
-    """
-
-    function: Callable[..., dict[str, Array]]
-    shapes: list[jax.ShapeDtypeStruct]
+ActionFunction = Callable[..., Array]
+"""Function of a model, weights, states, later states and control steps, to actions."""
 
 
 def export(
@@ -80,22 +79,20 @@ def export(
         raise UserError(f"no platform to export for; valid: {', '.join(PLATFORMS)}")
     planner = run.make_planner()
     arrays = named_arrays(weights)
-    makers = {"plan": _plan_program}
-    if run.config.planner.low_level_controller == "inverse":
-        makers["inverse"] = _inverse_program
+    programs = {"plan": _plan_program(planner, weights)}
+    controller, _ = parse_spec(run.config.planner.low_level_controller)
+    if controller in ACTIONS:
+        programs["action"] = _action_program(ACTIONS[controller], planner.model, weights)
+    metadata = _metadata(
+        run, planner, batches=batches, platforms=platforms, programs=list(programs)
+    )
     with atomic_directory(out) as part:
-        for kind, make in makers.items():
-            for batch in batches:
-                program = make(planner, weights, batch)
-                compiled = jax.export.export(jax.jit(program.function), platforms=platforms)(
-                    arrays, *program.shapes
-                )
-                (part / program_name(kind, batch)).write_bytes(compiled.serialize())
+        for (kind, program), batch in itertools.product(programs.items(), batches):
+            shapes = argument_shapes(kind, batch, metadata, layout=run.layout)
+            compiled = jax.export.export(jax.jit(program), platforms=platforms)(arrays, *shapes)
+            (part / program_name(kind, batch)).write_bytes(compiled.serialize())
         numpy_arrays: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
         np.savez(part / WEIGHTS, **numpy_arrays)
-        metadata = _metadata(
-            run, planner, batches=batches, platforms=platforms, programs=list(makers)
-        )
         metadata["files"] = {p.name: file_checksum(p) for p in sorted(part.iterdir())}
         (part / METADATA).write_text(json.dumps(metadata, indent=2) + "\n")
     return folder_size(out)
@@ -131,14 +128,9 @@ def _weights_builder(weights: Weights) -> Callable[[dict[str, Array]], Weights]:
     return build
 
 
-def _plan_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec:
-    """Return the program that plans.
-
-    Its arguments are weights, raw key data, frames, actions, levels and the goal, if any.
-    """
+def _plan_program(planner: Planner, weights: Weights) -> Program:
+    """Return the program that plans; for its arguments see `argument_shapes`."""
     build_weights = _weights_builder(weights)
-    layout = planner.model.layout
-    tokens = planner.config.history.tokens
 
     def program(arrays, key_data, frames, actions, level, goal=None):
         keys = jax.random.wrap_key_data(key_data)
@@ -146,29 +138,27 @@ def _plan_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec
         fields = {name: getattr(plan, name) for name in ExportedPlan._fields}
         return {name: array for name, array in fields.items() if array is not None}
 
-    shapes = [
-        _floats(batch, tokens, layout.frame_count, layout.state_dim),
-        _floats(batch, tokens, layout.stride, layout.action_dim),
-        _floats(batch, tokens),
-    ]
-    if layout.goal_dims:
-        shapes.append(_floats(batch, len(layout.goal_dims)))
-    return ProgramSpec(program, [jax.ShapeDtypeStruct((batch, 2), jnp.uint32), *shapes])
+    return program
 
 
-def _inverse_program(planner: Planner, weights: Weights, batch: int) -> ProgramSpec:
-    """Return the inverse dynamics; the arguments are weights, states, later states and gaps."""
+def _action_program(act: ActionFunction, model: Model, weights: Weights) -> Program:
+    """Return the program that acts; for its arguments see `argument_shapes`."""
     build_weights = _weights_builder(weights)
-    states = _floats(batch, planner.model.layout.state_dim)
 
     def program(arrays, state, later, gap):
-        return {"action": planner.inverse_action(build_weights(arrays), state, later, gap)}
+        return {"action": act(model, build_weights(arrays), state, later, gap)}
 
-    return ProgramSpec(program, [states, states, _floats(batch)])
+    return program
 
 
-def _floats(*shape: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, jnp.float32)
+def _act_by_policy(model: Model, weights: Weights, state: Array, later: Array, gap: Array) -> Array:
+    policy = policy_of(weights)
+    target = later[:, jnp.array(policy.inputs.target_dims)]
+    return steer(policy, weights.states, weights.actions, state, target, steps=gap)
+
+
+ACTIONS: dict[str, ActionFunction] = {"inverse": inverse_action, "policy": _act_by_policy}
+"""Low-level controllers with learned actions, by name."""
 
 
 def _metadata(

@@ -8,7 +8,7 @@ from dfplan.nets.layers import PRODUCTS
 from dfplan.nets.network import NETWORKS, Network
 from dfplan.types import UserError, check_choice
 from dfplan.util.registry import parse_spec
-from dfplan.util.validate import check_integers
+from dfplan.util.validate import check_integers, naming
 
 MAX_PARAMETERS = 10**10
 BOUNDS = (
@@ -52,10 +52,8 @@ class NetConfig:
     dtype: str = "float32"
 
     def __post_init__(self):
-        try:
+        with naming("net.kind"):
             NETWORKS.check(self.kind, filled=3, named=("rngs",))
-        except UserError as error:
-            raise UserError(f"net.kind: {error}") from error
         check_choice("net.dtype", self.dtype, PRODUCTS)
         for name, low, high in BOUNDS:
             check_integers(self, "net.", minimum=low, names=[name], maximum=high)

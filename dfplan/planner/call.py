@@ -18,6 +18,7 @@ from dfplan.guidance.history import history_guidance
 from dfplan.planner.context import ContextEncoder
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.prefix import Prefix, keep_known
+from dfplan.planner.protocol import EarlyRanker
 from dfplan.planner.query import Query, decode_states
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost, Denoiser, PyTree
@@ -120,7 +121,7 @@ class CallSampling:
         planner = self._planner
         call = self._call
         is_guided = planner.is_guided(call.goal, call.extra_cost)
-        can_end_early = planner.can_end_early(call.goal, call.extra_cost)
+        early_ranker = planner.early_ranker(call.goal, call.extra_cost)
         denoise = self._denoiser()
         if is_guided:
             denoise = self._guide(denoise, query)
@@ -137,7 +138,7 @@ class CallSampling:
             solver=planner.config.sampling.make_solver(),
             keys=self._step_keys,
             windows=planner.windows(self._matrix, is_guided),
-            stop=self._stop(query) if can_end_early else None,
+            stop=None if early_ranker is None else _make_stop(early_ranker, query),
         )
 
     def begin(self, sampler: Sampler, carry: PyTree) -> SamplerState:
@@ -172,18 +173,6 @@ class CallSampling:
             return matrix, self._planner.levels(matrix, config.warm_start.level)
         matrix = without_first(config.sampling.make_matrix(horizon), self._committed)
         return matrix, self._planner.levels(matrix)
-
-    def _stop(self, query: Query) -> Callable[[Array, Array], Array]:
-        """Return a function of tokens and the number of complete ones: whether to end sampling."""
-        ranker = self._planner.ranker
-
-        def stop(tokens: Array, complete: Array) -> Array:
-            complete = query.committed + complete
-            candidates = query.candidates(tokens, complete)
-            ranking = ranker.rank(candidates, query.goal, query.weights)
-            return ranker.is_decided(ranking, complete)
-
-        return stop
 
     def _denoiser(self) -> Denoiser:
         """Return the denoiser of the tokens, with history guidance if it is on."""
@@ -228,6 +217,18 @@ class CallSampling:
         return gradient_guidance(
             denoise, cost, self._model.schedule.alpha_sigma, scale=config.scale, futures=futures
         )
+
+
+def _make_stop(ranker: EarlyRanker, query: Query) -> Callable[[Array, Array], Array]:
+    """Return a function of tokens and the number of complete ones: whether to end sampling."""
+
+    def stop(tokens: Array, complete: Array) -> Array:
+        complete = query.committed + complete
+        candidates = query.candidates(tokens, complete)
+        ranking = ranker.rank(candidates, query.goal, query.weights)
+        return ranker.is_decided(ranking, complete)
+
+    return stop
 
 
 def _split(keys: Key[Array, "B"], count: int) -> Key[Array, "K B"]:

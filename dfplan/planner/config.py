@@ -13,6 +13,7 @@ from dfplan.planner.sampling_config import (
 )
 from dfplan.representation.config import MAX_TOKENS
 from dfplan.types import UserError
+from dfplan.util.registry import parse_spec
 from dfplan.util.validate import check_integers, check_numbers, naming
 
 
@@ -81,3 +82,13 @@ class PlannerConfig:
                 f"planner.goal.conditioning {self.goal.conditioning!r} has none; valid here: "
                 "1, or the conditioning guidance or both"
             )
+
+    @property
+    def uses_policy(self) -> bool:
+        """Whether a low-level policy, which is learned first, follows the plans."""
+        return parse_spec(self.low_level_controller)[0] == "policy"
+
+    @property
+    def uses_action_critic(self) -> bool:
+        """Whether candidates are compared by an action critic, which is learned first."""
+        return parse_spec(self.ranker)[0] == "action_value"

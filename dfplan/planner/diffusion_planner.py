@@ -15,9 +15,10 @@ from dfplan.diffusion.sampler import Sample
 from dfplan.model import Model
 from dfplan.planner.call import CallSampling, Draft, PlanCall
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix, check_delay
-from dfplan.planner.protocol import Planner, Ranker, check_ranker
+from dfplan.planner.protocol import EarlyRanker, Planner, Ranker, check_ranker
 from dfplan.planner.query import Query
 from dfplan.planner.registry import RANKERS
 from dfplan.planner.warm_start import InitialPlan
@@ -159,8 +160,11 @@ class DiffusionPlanner:
             past: State at each history token.
         """
         candidates = query.candidates(result.tokens, query.committed + result.complete)
-        if self.can_end_early(query.goal, query.extra_cost):
-            candidates, ranking = self.ranker.hold_at_arrival(candidates, query.goal, query.weights)
+        early_ranker = self.early_ranker(query.goal, query.extra_cost)
+        if early_ranker is not None:
+            candidates, ranking = early_ranker.hold_at_arrival(
+                candidates, query.goal, query.weights
+            )
         else:
             ranking = self.ranker.rank(candidates, query.goal, query.weights)
         cost = ranking.cost
@@ -219,12 +223,14 @@ class DiffusionPlanner:
         has_goal = goal is not None or self.model.layout.reward_conditioned
         return has_goal and self.config.goal.as_guidance
 
-    def can_end_early(self, goal: Array | None, extra_cost: Cost | None) -> bool:
-        """Return whether tokens after the arrival of the best candidate are not needed."""
+    def early_ranker(self, goal: Array | None, extra_cost: Cost | None) -> EarlyRanker | None:
+        """Return the ranker if it may end the sampling early; None if all tokens are needed."""
+        ranker = self.ranker
         needs_all_tokens = self.model.layout.actions or self.is_guided(goal, extra_cost)
-        return self.ranker.can_end_early(goal) and not needs_all_tokens
+        if needs_all_tokens or not isinstance(ranker, EarlyRanker):
+            return None
+        return ranker if ranker.can_end_early(goal) else None
 
-    @functools.partial(jax.jit, static_argnames=("self",))
     def inverse_action(
         self,
         weights: Weights,
@@ -232,17 +238,8 @@ class DiffusionPlanner:
         later: Float[Array, "B S"],
         gap: Float[Array, "B"],
     ) -> Float[Array, "B A"]:
-        """Return the action that leads from `state` towards `later`, by the inverse dynamics.
-
-        Args:
-            weights: Trained weights.
-            state: Present states in SI units.
-            later: States to reach, in SI units.
-            gap: Control steps from `state` to `later`.
-        """
-        net = self.model.inverse(weights.params)
-        present = weights.states.encode_input(state)
-        return weights.actions.decode(net(present, weights.states.encode_input(later), gap))
+        """See `dfplan.planner.inverse.inverse_action`."""
+        return inverse_action(self.model, weights, state, later=later, gap=gap)
 
 
 def as_diffusion_planner(planner: Planner) -> DiffusionPlanner:

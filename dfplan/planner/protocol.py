@@ -1,6 +1,6 @@
 """Planner and Ranker: the interfaces of planners and of the rankers that they use."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Key
 
@@ -14,10 +14,9 @@ from dfplan.util.signature import check_call
 
 PLAN_ARGUMENTS = ("weights", "keys", "history")
 PLAN_OPTIONS = ("goal", "initial_plan", "prefix", "extra_cost", "denoising")
-INVERSE_ARGUMENTS = ("weights", "state", "later", "gap")
-RANKER_ARGUMENTS = {
+RANKER_ARGUMENTS = {"rank": ("candidates", "goal", "weights")}
+EARLY_RANKER_ARGUMENTS = {
     "can_end_early": ("goal",),
-    "rank": ("candidates", "goal", "weights"),
     "is_decided": ("ranking", "complete"),
     "hold_at_arrival": ("candidates", "goal", "weights"),
 }
@@ -73,38 +72,12 @@ class Planner(Protocol):
         """
         ...
 
-    def inverse_action(
-        self,
-        weights: Weights,
-        state: Float[Array, "B S"],
-        later: Float[Array, "B S"],
-        gap: Float[Array, "B"],
-    ) -> Float[Array, "B A"]:
-        """Return the action that leads from `state` towards `later`.
-
-        Called only where `config.low_level_controller` is "inverse".
-
-        Args:
-            weights: Trained weights.
-            state: Present states in SI units.
-            later: States to reach, in SI units.
-            gap: Control steps from `state` to `later`.
-        """
-        ...
-
 
 class Ranker(Protocol):
     """Compares candidate plans `[B, N, P+1, S]`, in SI units, the present first.
 
     Implementations are frozen dataclasses registered in `dfplan.planner.registry.RANKERS`.
     """
-
-    def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
-        """Return whether a winner can be certain before all tokens are sampled.
-
-        If not, `is_decided` and `hold_at_arrival` are never called.
-        """
-        ...
 
     def rank(
         self,
@@ -119,6 +92,15 @@ class Ranker(Protocol):
             goal: Goals in SI units, or None.
             weights: Trained weights, with the data support and the critic.
         """
+        ...
+
+
+@runtime_checkable
+class EarlyRanker(Ranker, Protocol):
+    """A ranker that may know the winner before all tokens are sampled, which ends the sampling."""
+
+    def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
+        """Return whether it can; if not, the other two methods are never called."""
         ...
 
     def is_decided(self, ranking: Ranking, complete: Array) -> Bool[Array, ""]:
@@ -156,8 +138,6 @@ def check_planner(planner: Any) -> Planner:
         if not hasattr(planner, name):
             raise UserError(f"planner {_name(planner)} has no attribute {name!r}; see Planner")
     _check_method("planner", planner, "plan", PLAN_ARGUMENTS, PLAN_OPTIONS)
-    if planner.config.low_level_controller == "inverse":
-        _check_method("planner", planner, "inverse_action", INVERSE_ARGUMENTS)
     if planner.config.timing.near_tokens:
         _check_method("planner", planner, "begin", ("call",))
         _check_method("planner", planner, "finish", ("call", "draft"))
@@ -165,12 +145,15 @@ def check_planner(planner: Any) -> Planner:
 
 
 def check_ranker(ranker: Any) -> Ranker:
-    """Check that an object implements `Ranker`, and return it.
+    """Check that an object implements `Ranker` or `EarlyRanker`, and return it.
 
     Raises:
         UserError: If it lacks a method, or a method does not take the documented arguments.
     """
-    for name, arguments in RANKER_ARGUMENTS.items():
+    methods = dict(RANKER_ARGUMENTS)
+    if hasattr(ranker, "can_end_early"):
+        methods.update(EARLY_RANKER_ARGUMENTS)
+    for name, arguments in methods.items():
         _check_method("ranker", ranker, name, arguments)
     return ranker
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.agent import Agent
-from dfplan.plots.mujoco_frames import follow_robot, mujoco_viewer, rgba
+from dfplan.plots.mujoco_frames import Marker, rgba
 from dfplan.plots.style import PLAN
 
 PLANE = 0
@@ -60,7 +59,7 @@ class BodyPoses:
         along = origin + np.concatenate([np.zeros_like(velocity[:1]), np.cumsum(moves, axis=0)])
         return np.concatenate([along, states[:, : self._positions]], axis=1)
 
-    def markers(self, position: np.ndarray, color: np.ndarray) -> Iterator[dict[str, Any]]:
+    def markers(self, position: np.ndarray, color: np.ndarray) -> Iterator[Marker]:
         """Yield the robot's geoms at positions `[nq]`, as markers of a viewer."""
         env = self._copy
         env.set_state(position, np.zeros(env.model.nv))
@@ -75,38 +74,30 @@ class BodyPoses:
                 }
 
 
-class BodyRenderer:
-    """Renders an environment with MuJoCo, with the planned bodies as translucent ghosts.
+class BodyGhosts:
+    """Draws planned bodies as translucent ghosts: a function of a plan's states to markers.
+
+    A plan's ghosts stay where they were when it was first drawn, as its states leave out the
+    positions along the ground.
 
     Args:
-        agent: Agent that holds the plan.
-        env: Environment that has rendered a frame and for which `has_body_states` holds.
-        poses: Poses of the environment's robot.
+        env: Environment for which `has_body_states` holds.
+        stride: Control steps from one planned state to the next.
     """
 
-    def __init__(self, agent: Agent, env: Any, poses: BodyPoses):
-        self._agent = agent
+    def __init__(self, env: Any, stride: int):
         self._env = env
-        self._poses = poses
-        self._plan: Any = None
-        self._origin = np.zeros(poses.skipped)
-        follow_robot(env)
+        self._stride = stride
+        self._poses = BodyPoses(env)
+        self._states = np.empty((0, 0))
+        self._origin = np.zeros(self._poses.skipped)
 
-    def __call__(self, state: np.ndarray) -> np.ndarray:
-        """Return the current frame, uint8 `[H, W, 3]`."""
-        for marker in self._markers():
-            mujoco_viewer(self._env).add_marker(**marker)
-        return self._env.render()
-
-    def _markers(self) -> Iterator[dict[str, Any]]:
-        plan = self._agent.plan
-        assert plan is not None
-        if plan is not self._plan:
-            self._plan = plan
+    def __call__(self, states: np.ndarray) -> Iterator[Marker]:
+        """Yield the markers of planned states `[T, S]`, the present first."""
+        if not np.array_equal(states, self._states, equal_nan=True):
+            self._states = states.copy()
             self._origin = self._env.unwrapped.data.qpos[: self._poses.skipped].copy()
-        states = np.asarray(plan.candidates[0, int(plan.best[0])], float)
-        stride = self._agent.planner.model.layout.stride
-        positions = self._poses.positions(states, self._origin, stride)[1:]
+        positions = self._poses.positions(states, self._origin, self._stride)[1:]
         positions = positions[np.isfinite(positions).all(axis=1)]
         alphas = np.linspace(NEAREST, FARTHEST, len(positions))
         for position, alpha in zip(positions, alphas, strict=True):

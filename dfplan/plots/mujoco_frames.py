@@ -5,7 +5,7 @@ MuJoCo is reached through the environment's own renderer and never imported.
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -54,12 +54,20 @@ class MujocoRenderer:
         agent: Agent that holds the plan.
         env: Environment that has rendered a frame; see `mujoco_viewer`.
         positions: State dimensions of x, y and optionally z in the world, in meters; without z the
-            plan is drawn just above z = 0.
+            plan is drawn just above z = 0. Empty draws no lines.
+        markers: Function that draws a plan's states; see `dfplan.tasks.registry.Task.markers`.
     """
 
-    def __init__(self, agent: Agent, env: Any, positions: tuple[int, ...]):
+    def __init__(
+        self,
+        agent: Agent,
+        env: Any,
+        positions: tuple[int, ...],
+        markers: Callable[[np.ndarray], Iterable[Marker]] | None = None,
+    ):
         self._agent = agent
         self._env = env
+        self._task_markers = markers
         self._positions = list(positions)
         self._radius = THICKNESS * float(mujoco_viewer(env).model.stat.extent)
         self._path: list[np.ndarray] = []
@@ -79,6 +87,10 @@ class MujocoRenderer:
         plan = self._agent.plan
         assert plan is not None
         best = int(plan.best[0])
+        if self._task_markers is not None:
+            yield from self._task_markers(np.asarray(plan.candidates[0, best], float))
+        if not self._positions:
+            return
         radius = self._radius
         chosen = self._world_points(plan.candidates[0, best])
         yield from lines(chosen, radius, rgba(PLAN))

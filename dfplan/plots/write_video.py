@@ -1,8 +1,6 @@
 """Videos: frames written as an animated GIF or an MP4 file."""
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +9,11 @@ from dfplan.plots.write_gif import write_gif
 from dfplan.types import UserError
 from dfplan.util import files
 from dfplan.util.optional import import_optional
+from dfplan.util.variables import environment_variables
 
 FORMATS = (".gif", ".mp4")
+NO_FORK = {"IMAGEIO_FFMPEG_NO_PREVENT_SIGINT": "1"}
+"""Lets ffmpeg start without a fork, which may deadlock with JAX's threads, as JAX warns."""
 MAX_GIF_FPS = 50.0
 """Browsers slow down a GIF that asks for a higher frame rate."""
 
@@ -67,7 +68,7 @@ def _write_mp4(path: Path, frames: Sequence[np.ndarray], fps: float, size: int) 
     height, width = even[0].shape[:2]
     with files.atomic_file(path) as new:
         writer = ffmpeg.write_frames(str(new), (width, height), fps=fps, macro_block_size=2)
-        with _no_fork():
+        with environment_variables(NO_FORK):
             writer.send(None)
         for frame in even:
             writer.send(frame)
@@ -94,18 +95,3 @@ def _scale_down(frame: np.ndarray, size: int) -> np.ndarray:
 def _crop_to_even(frame: np.ndarray) -> np.ndarray:
     height, width = (side - side % 2 for side in frame.shape[:2])
     return np.ascontiguousarray(frame[:height, :width])
-
-
-@contextlib.contextmanager
-def _no_fork() -> Iterator[None]:
-    """Start ffmpeg without a fork, which may deadlock with JAX's threads, as JAX warns."""
-    name = "IMAGEIO_FFMPEG_NO_PREVENT_SIGINT"
-    previous = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if previous is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = previous

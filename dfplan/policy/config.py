@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from dfplan.nets.mlp_fit import check_fit_settings
 from dfplan.types import UserError
 from dfplan.util.validate import check_integers, check_numbers, set_tuple
 
@@ -23,7 +24,7 @@ class PolicyConfig:
         relative_dims: State dimensions that the policy sees only as the offset of the target, such
             as x and y of a robot whose dynamics are the same everywhere.
         timed: Whether the control steps left until a target is due are an input, so that the policy
-            keeps the plan's clock; otherwise it reaches each target as soon as it can.
+            keeps the plan's timing; otherwise it reaches each target as soon as it can.
         sharpness: Exponent of an action's weight per standard deviation of its advantage; 0 clones
             the data's behavior. Large values suit robots whose value is easy to learn. The
             advantage is in reward where the goal is reward, and otherwise the time saved.
@@ -53,10 +54,7 @@ class PolicyConfig:
         check_integers(self, "policy.", minimum=0, names=["horizon"], maximum=MAX_HORIZON)
         check_numbers(self, "policy.", ["sharpness"], high=100.0)
         check_numbers(self, "policy.", ["expectile"], low=0.5, high=1.0, open_high=True)
-        check_integers(self, "policy.", minimum=1, names=["width"], maximum=16_384)
-        check_integers(self, "policy.", minimum=1, names=["steps"])
-        check_integers(self, "policy.", minimum=1, names=["batch_size"], maximum=1_000_000)
-        check_numbers(self, "policy.", ["learning_rate"], high=1000.0, open_low=True)
+        check_fit_settings(self, "policy.")
         for name in ("target_dims", "relative_dims"):
             set_tuple(self, name)
         if len(set(self.target_dims)) < len(self.target_dims):

@@ -10,7 +10,6 @@ actions that led quickly to the target, where inverse dynamics average all of th
 """
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -21,6 +20,7 @@ from jaxtyping import Float
 
 from dfplan.data.windows import TrainingArrays
 from dfplan.nets.mlp import apply_mlp
+from dfplan.nets.mlp_fit import Progress, advance_to_end, cosine_adam
 from dfplan.policy.config import PolicyConfig
 from dfplan.policy.policy import Network, Policy, PolicyInputs, init_network
 from dfplan.policy.transitions import Transitions, sample_transitions
@@ -34,11 +34,6 @@ MIN_QUANTILE = 1e-3
 """Least distance of a quantile from 0 and 1, whose normal scores are infinite."""
 MIN_SPREAD = 1e-6
 """Control steps added to the standard deviation of advantages, against division by zero."""
-REPORTS = 20
-"""Calls of the compiled program, after each of which progress is reported."""
-
-Progress = Callable[[int], None]
-"""Function that is called with the number of optimizer steps taken so far."""
 
 
 class FitState(NamedTuple):
@@ -74,7 +69,7 @@ def fit_policy(
         target_dims: State dimensions that a target fixes.
         stride: Control steps per token.
         seed: PRNG seed for initialization and batches.
-        progress: See `Progress`.
+        progress: See `dfplan.nets.mlp_fit.Progress`.
 
     Raises:
         UserError: If a relative dimension is not in the state, or the data never move in the
@@ -84,13 +79,11 @@ def fit_policy(
     key = jax.random.key(seed)
     actions = training_arrays.action.shape[1]
     state = _init_state(jax.random.fold_in(key, 0), config, inputs, actions=actions)
-    chunk = -(-config.steps // REPORTS)
-    for first in range(0, config.steps, chunk):
-        stop = min(first + chunk, config.steps)
-        state = _fit_until(training_arrays, config, inputs, state, key=key, stop=jnp.int32(stop))
-        if progress is not None:
-            jax.block_until_ready(state.step)
-            progress(stop)
+
+    def advance(state: FitState, stop: Array) -> FitState:
+        return _fit_until(training_arrays, config, inputs, state, key=key, stop=stop)
+
+    state = advance_to_end(advance, state, config.steps, progress)
     return Policy(state.averaged["policy"], inputs)
 
 
@@ -121,7 +114,7 @@ def _offset_scale(
     training_arrays: TrainingArrays, target_dims: tuple[int, ...], horizon: int
 ) -> Array:
     """Return the root mean square offset over half the horizon, `[G]`."""
-    last = np.asarray(training_arrays.last)
+    last = np.asarray(training_arrays.row_index.last)
     rows = np.arange(len(last))
     later = np.minimum(rows + max(horizon // 2, 1), last)
     points = np.asarray(training_arrays.state)[:, list(target_dims)]
@@ -144,14 +137,8 @@ def _init_state(key: Array, config: PolicyConfig, inputs: PolicyInputs, actions:
         step=jnp.int32(0),
         networks=networks,
         averaged=networks,
-        opt_state=_optimizer(config).init(networks),
+        opt_state=cosine_adam(config.learning_rate, config.steps).init(networks),
     )
-
-
-def _optimizer(config: PolicyConfig) -> optax.GradientTransformation:
-    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
-    # A float count, as JAX in 64-bit mode divides integers in double precision.
-    return optax.adam(lambda count: rate(jnp.asarray(count, jnp.float32)))
 
 
 def duration(network: Network, inputs: PolicyInputs, state: Array, target: Array) -> Array:
@@ -211,7 +198,7 @@ def _fit_until(
     stop: Array,
 ) -> FitState:
     """Fit up to step `stop`."""
-    optimizer = _optimizer(config)
+    optimizer = cosine_adam(config.learning_rate, config.steps)
 
     def advance(state: FitState) -> FitState:
         batch_key = jax.random.fold_in(jax.random.fold_in(key, 1), state.step)

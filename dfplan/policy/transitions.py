@@ -47,8 +47,8 @@ def sample_transitions(
     k_row, k_steps = jax.random.split(key)
     states = training_arrays.state
     row = jax.random.randint(k_row, (batch,), 0, states.shape[0], dtype=jnp.int32)
-    last = training_arrays.last[row]
-    row = jnp.maximum(jnp.minimum(row, last - 1), training_arrays.first[row])
+    last = training_arrays.row_index.last[row]
+    row = jnp.maximum(jnp.minimum(row, last - 1), training_arrays.row_index.first[row])
     available = jnp.clip(last - row, 1, inputs.horizon)
     steps = jax.random.randint(k_steps, (batch,), 1, available + 1, dtype=jnp.int32)
     quantile = training_arrays.return_quantile

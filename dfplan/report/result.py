@@ -141,7 +141,7 @@ def _task_note(task: str, scores: Mapping[str, Any]) -> str:
 def headlines(result: Mapping[str, Any]) -> dict[str, str]:
     """Return the main numbers of a result as text, by name."""
     metrics = result["metrics"]
-    names = [name for name in HEADLINES if metrics.get(name)] or ["raw_return"]
+    names = headline_names([name for name, value in metrics.items() if value])
     values = {_label(name): _format_headline(name, metrics[name]["mean"]) for name in names}
     if latency := metrics.get("latency_ms"):
         values["median planning latency"] = f"{latency['p50']:.0f} ms"

@@ -25,15 +25,15 @@ class DataConfig:
         actions: Whether tokens also hold the `stride` actions before their step (for diffused
             actions).
         tokens: State tokens per training window, without the goal token; 0 derives the number from
-            the goal intervals of the data (`dfplan.data.goal_intervals`).
+            how long goals last in the data (`dfplan.data.goal_intervals`).
         goal_horizon: Maximum distance of hindsight goals, in tokens; 0 means `tokens`.
         goal_decay: Decay rate of hindsight distances, which have a density proportional to
             exp(-goal_decay * distance / goal_horizon).
         start_fraction: Share of windows that begin at an episode's first step, like a plan after a
             reset; the others begin anywhere.
-        before_start: Maximum number of tokens by which those windows begin before their episode.
-            These tokens are missing, as in a planner's history early in an episode, for
-            which one less than `planner.history.tokens` is enough.
+        before_start: Maximum number of tokens by which windows of `start_fraction` begin before
+            their episode. These tokens are missing, as in a planner's history early in an episode,
+            for which one less than `planner.history.tokens` is enough.
         plan_dims: State dimensions that are planned, including those of goals; empty for all. For a
             robot with many joints, a plan of its position can be enough, as low-level controllers
             see the whole present state. All other dimensions of planned states are NaN.
@@ -50,9 +50,10 @@ class DataConfig:
             for the planner "subgoals". A move is a part of an episode in which objects change until
             all are at rest again; see `dfplan.data.moves`. Needs a task that declares its objects.
             The goal is the end of the move, so `goal_decay` has no effect.
-        move_lead: Tokens by which windows may begin before the previous move is over.
-        move_tail: Tokens by which windows may end after the move, so that plans also let go of the
-            object.
+        move_lead: Maximum number of tokens by which windows of `single_moves` begin before the
+            previous move is over.
+        move_tail: Maximum number of tokens by which they end after the move, so that plans also
+            let go of the object.
         goal: Purpose of plans: "state" to reach a state (or to imitate, without goal dimensions),
             or "reward" to maximize reward. With "reward", the first token holds the quantile of
             the window's return; see `TokenLayout.return_quantile_token`.

@@ -5,20 +5,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dfplan.config import Config
-from dfplan.data.chance import split_at_chance
 from dfplan.data.minari_io import Trajectories
-from dfplan.data.shards.chance import split_shards_at_chance
 from dfplan.data.shards.layout import Choices, is_shards
+from dfplan.data.shards.open import choices_of
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.windows import TrainingArrays
 from dfplan.representation.layout import Layout
 from dfplan.runs.check import check_env
+from dfplan.runs.data import prepare_source, split_episodes
 from dfplan.runs.fit import (
     FitProgress,
     fit_run,
     learn_before_training,
-    learns_action_critic,
-    learns_policy,
 )
 from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.runs.run import Run, checkpoints
@@ -37,14 +35,6 @@ from dfplan.util.optional import import_optional
 from dfplan.util.places import resolve as resolve_path
 
 
-class GoalChoice(NamedTuple):
-    """Description of the goal; see `dfplan.runs.train.train`."""
-
-    dims: tuple[int, ...] | None
-    source: tuple[int, ...]
-    value: tuple[float, ...]
-
-
 class Begun(NamedTuple):
     """A run on disk, and its dataset in memory or on disk."""
 
@@ -57,7 +47,7 @@ def begin_run(
     config: Config,
     out: Path,
     *,
-    goal: GoalChoice,
+    choices: Choices,
     init_from: Path | str | None,
     fit_progress: FitProgress | None,
     announce: Announce,
@@ -69,7 +59,7 @@ def begin_run(
         task: See `dfplan.runs.train.train`, as for all arguments.
         config: Settings.
         out: Directory of the run.
-        goal: Description of the goal.
+        choices: Description of the goal.
         init_from: Run that initializes the weights, or None.
         fit_progress: See `dfplan.runs.fit.FitProgress`; None for no reports.
         announce: Function that is called with lines for the user.
@@ -84,16 +74,16 @@ def begin_run(
         if is_shards(task.dataset):  # so that the run can be resumed from anywhere
             task = dataclasses.replace(task, dataset=str(resolve_path(task.dataset)))
         config = choose_source(config, task.dataset, announce)
-        data = _load_data(task, config, goal=goal, pretrained=pretrained, announce=announce)
+        data = _load_data(task, config, choices=choices, pretrained=pretrained, announce=announce)
         task = _check_env(task, data.layout)
         run = _new_run(task, config, data, command=command, pretrained=pretrained)
-        source = run.training_source(data)
+        source = prepare_source(run, data)
         if config.training.wandb:
             import_optional("wandb", "wandb", "training.wandb")
         spec = train_spec(run)
         run.make_planner()
         check_trainable(spec, source)
-        if learns_action_critic(config) or learns_policy(config):
+        if config.planner.uses_action_critic or config.planner.uses_policy:
             assert isinstance(source, TrainingArrays)  # `choose_source` has refused others
             announce(f"first, {_describe_learned(config)}")
             run, source = learn_before_training(run, data, source, fit_progress)
@@ -106,9 +96,9 @@ def begin_run(
 def _describe_learned(config: Config) -> str:
     """Name what is learned before the first training step, with its optimizer steps."""
     learned = []
-    if learns_action_critic(config):
+    if config.planner.uses_action_critic:
         learned.append(f"the action values: {config.action_value.steps:,} steps")
-    if learns_policy(config):
+    if config.planner.uses_policy:
         learned.append(f"the low-level policy: {config.policy.steps:,} steps")
     return "; ".join(learned)
 
@@ -121,7 +111,7 @@ def _check_new(out: Path) -> None:
 def _load_data(
     task: Task,
     config: Config,
-    goal: GoalChoice,
+    choices: Choices,
     pretrained: ResolvedRun | None,
     announce: Announce,
 ) -> Trajectories | ShardedTrajectories:
@@ -130,39 +120,26 @@ def _load_data(
             "training.objective.loss 'consistency' distills a run that was trained by denoising; "
             "name that run with --init-from"
         )
-    if config.data.goal == "reward":
-        _check_no_goal(goal)
-        goal = goal._replace(dims=())
+    rewards = config.data.goal == "reward"
+    if rewards:
+        _check_no_goal(choices)
+        origin = None if pretrained is None else pretrained.run.layout.origin
+        choices = Choices(goal_dims=(), origin=origin)
     elif pretrained is not None:
         pretrained.run.check_sizes(task.dataset)
-        layout = pretrained.run.layout
-        goal = GoalChoice(pretrained.run.goal_dims, layout.goal_from, layout.goal_value)
-    elif goal.dims is None and task.goal_dims:
-        goal = goal._replace(dims=task.goal_dims)
-    choices = Choices(
-        goal_dims=goal.dims,
-        goal_from=goal.source,
-        goal_value=goal.value,
-        origin=None if pretrained is None else pretrained.run.layout.origin,
-    )
-    data = load_source(
-        config.data,
-        task.dataset,
-        choices,
-        rewards=config.data.goal == "reward",
-        notice=announce,
-    )
-    if not config.data.split_at_chance:
-        return data
-    return split_at_chance(data) if isinstance(data, Trajectories) else split_shards_at_chance(data)
+        choices = choices_of(pretrained.run.layout)
+    elif choices.goal_dims is None and task.goal_dims:
+        choices = dataclasses.replace(choices, goal_dims=task.goal_dims)
+    data = load_source(config.data, task.dataset, choices, rewards=rewards, notice=announce)
+    return split_episodes(data, config.data)
 
 
-def _check_no_goal(goal: GoalChoice) -> None:
-    options = {"goal-dims": goal.dims, "goal-from": goal.source, "goal-value": goal.value}
-    for name, value in options.items():
+def _check_no_goal(choices: Choices) -> None:
+    for name, value in dataclasses.asdict(choices).items():
         if value:
             raise UserError(
-                f"data.goal 'reward' plans without a goal state; leave out {name}, "
+                "data.goal 'reward' plans without a goal state; leave out "
+                f"{name.replace('_', '-')}, "
                 "or set data.goal 'state'"
             )
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from dfplan.config import Config, flatten
 from dfplan.data.training_data import TrainingData
-from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.layout import Layout
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.types import UserError
 
 
@@ -36,7 +37,8 @@ def check_env(layout: Layout, env: Any) -> None:
     """
     subject = f"environment {env.spec.id if env.spec else env}"
     check_sizes(layout, env.observation_space, env.action_space, subject=subject)
-    actual = layout_from_spaces(env.observation_space, env.action_space, spaces_goal_dims(layout))
+    goal_dims = None if layout.append_achieved else layout.goal_dims
+    actual = layout_from_spaces(env.observation_space, env.action_space, goal_dims)
     if _describe_sizes(actual) != _describe_sizes(layout):
         raise _mismatch(subject, actual=actual, trained=layout)
 
@@ -63,11 +65,6 @@ def check_sizes(layout: Layout, observation_space: Any, action_space: Any, *, su
     )
     if sizes != trained:
         raise UserError(f"{subject} has {sizes}; this run was trained with {trained}")
-
-
-def spaces_goal_dims(layout: Layout) -> tuple[int, ...] | None:
-    """Return a run's goal dimensions for reading other spaces; None detects them."""
-    return None if layout.append_achieved else layout.goal_dims
 
 
 def check_same_networks(trained: Config, config: Config) -> None:

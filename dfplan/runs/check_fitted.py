@@ -1,6 +1,5 @@
 """Check of the arrays in a run's `config.json`, which anyone can edit."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -15,7 +14,7 @@ from dfplan.policy.policy import Policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
-from dfplan.util.validate import is_integer
+from dfplan.util.validate import is_integer, naming
 from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
 
@@ -53,23 +52,14 @@ def check_fitted(run: Any) -> None:
             raise UserError(f"normalizer.{name}.std has a value of 0 or below; needed: above 0")
     states = run.layout.state_dim
     if run.critic is not None:
-        with _naming("value.npz"):
+        with naming("value.npz"):
             run.critic.check_fits(states)
     if run.action_critic is not None:
-        with _naming("action_value.npz"):
+        with naming("action_value.npz"):
             run.action_critic.check_fits(states, run.layout.action_dim)
     if run.moves is not None:
-        with _naming("moves.npz"):
+        with naming("moves.npz"):
             run.moves.check_fits(states, run.layout.goal_dims)
-
-
-@contextlib.contextmanager
-def _naming(file: str) -> Iterator[None]:
-    """Name the file in any `UserError` that is raised inside the context."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from error
 
 
 def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
@@ -90,8 +80,25 @@ def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
         yield "dynamics.covariance", run.dynamics.covariance, (states, states)
         yield "dynamics.low", run.dynamics.low, (states,)
         yield "dynamics.high", run.dynamics.high, (states,)
+        for number, own in enumerate(run.dynamics.objects):
+            name = f"dynamics.objects.{number}"
+            size = len(own.dims)
+            _check_dims(name, own.dims, states)
+            yield f"{name}.weights", own.weights, (size, states + actions + 1)
+            yield f"{name}.covariance", own.covariance, (size, size)
     if run.policy is not None:
         yield from _expected_of_policy(run.policy, states, actions)
+
+
+def _check_dims(name: str, dims: tuple[int, ...], states: int) -> None:
+    """Check that something is about dimensions of the state.
+
+    Raises:
+        UserError: If a dimension is not one of the state.
+    """
+    for dim in dims:
+        if not is_integer(dim) or not 0 <= dim < states:
+            raise UserError(f"{name} sees state dimension {dim}; valid: 0 to {states - 1}")
 
 
 def _expected_of_policy(
@@ -103,9 +110,7 @@ def _expected_of_policy(
         UserError: If its inputs cannot be those of a policy.
     """
     inputs = policy.inputs
-    for dim in (*inputs.state_dims, *inputs.target_dims):
-        if not is_integer(dim) or not 0 <= dim < states:
-            raise UserError(f"policy sees state dimension {dim}; valid: 0 to {states - 1}")
+    _check_dims("policy", (*inputs.state_dims, *inputs.target_dims), states)
     if not 1 <= inputs.horizon <= MAX_HORIZON:
         raise UserError(f"policy.horizon is {inputs.horizon}; valid: 1 to {MAX_HORIZON}")
     if not (np.asarray(inputs.scale) > 0).all():

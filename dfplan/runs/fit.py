@@ -1,6 +1,7 @@
 """What a run fits to its dataset before training: statistics, critics, low-level policy."""
 
 import dataclasses
+import itertools
 import warnings
 from collections.abc import Callable
 
@@ -12,17 +13,18 @@ from dfplan.data.goal_intervals import window_tokens
 from dfplan.data.minari_io import Trajectories
 from dfplan.data.training_data import TrainingData
 from dfplan.data.windows import TrainingArrays, fit_normalizers
+from dfplan.nets.mlp_fit import Progress
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport
-from dfplan.policy.fit import Progress, fit_policy
+from dfplan.policy.fit import fit_policy
 from dfplan.representation.layout import Layout
 from dfplan.representation.narrow import describe_narrow, is_narrow
 from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.check import check_same_networks
+from dfplan.runs.data import load_data, moves_of, prepare_arrays
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
-from dfplan.util.registry import parse_spec
 from dfplan.util.versions import installed_versions
 from dfplan.value.action_fit import fit_action_critic
 from dfplan.value.dataset import learn_critic
@@ -78,11 +80,11 @@ def fit_run(
         fingerprint=data.fingerprint,
         command=command,
         versions=installed_versions(),
-        dynamics=_fit_dynamics(data, states, actions),
+        dynamics=_fit_dynamics(task, data, states, actions),
     )
     if config.data.single_moves:
         assert isinstance(data, Trajectories)  # moves are only found in data in memory
-        moves = run.find_moves(data)
+        moves = moves_of(run, data)
         observed = ObservedMoves.of(data, moves, run.objects, task.goal_scale)
         observed.check_fits(data.layout.state_dim, data.layout.goal_dims)
         run = dataclasses.replace(run, moves=observed)
@@ -118,18 +120,13 @@ def learn_before_training(
     def report(what: str, steps: int) -> Progress:
         return lambda step: progress(what, step, steps) if progress is not None else None
 
-    if learns_action_critic(run.config):
+    if run.config.planner.uses_action_critic:
         steps = run.config.action_value.steps
         assert isinstance(data, Trajectories)  # rewards are only learned from data in memory
         run = _learn_action_critic(run, data, report("action values", steps))
-        training_arrays = run.training_arrays(data)
+        training_arrays = prepare_arrays(run, data)
     run = learn_policy(run, training_arrays, report("low-level policy", run.config.policy.steps))
     return run, training_arrays
-
-
-def learns_action_critic(config: Config) -> bool:
-    """Return whether training learns an action critic, for the ranker "action_value"."""
-    return parse_spec(config.planner.ranker)[0] == "action_value"
 
 
 def _learn_action_critic(run: Run, data: Trajectories, progress: Progress | None) -> Run:
@@ -145,11 +142,6 @@ def _learn_action_critic(run: Run, data: Trajectories, progress: Progress | None
     return dataclasses.replace(run, action_critic=critic)
 
 
-def learns_policy(config: Config) -> bool:
-    """Return whether training learns a low-level policy, for the controller "policy"."""
-    return parse_spec(config.planner.low_level_controller)[0] == "policy"
-
-
 def learn_policy(
     run: Run, training_arrays: TrainingArrays, progress: Progress | None = None
 ) -> Run:
@@ -163,7 +155,7 @@ def learn_policy(
     Raises:
         UserError: If the policy's settings do not fit the dataset.
     """
-    if not learns_policy(run.config):
+    if not run.config.planner.uses_policy:
         return run
     policy = fit_policy(
         training_arrays,
@@ -195,7 +187,7 @@ def get_dynamics(run: Run) -> LinearDynamics:
     """
     if run.dynamics is not None:
         return run.dynamics
-    return _fit_dynamics(run.load_data(), run.states, run.actions)
+    return _fit_dynamics(run.task, load_data(run), run.states, run.actions)
 
 
 def _warn_of_narrow(layout: Layout, states: Normalizer, actions: Normalizer) -> None:
@@ -235,7 +227,14 @@ def _fit_support(data: TrainingData, states: Normalizer) -> DataSupport | None:
     return DataSupport.from_grid(data.goal_grid())
 
 
-def _fit_dynamics(data: TrainingData, states: Normalizer, actions: Normalizer) -> LinearDynamics:
+def _fit_dynamics(
+    task: Task, data: TrainingData, states: Normalizer, actions: Normalizer
+) -> LinearDynamics:
+    objects = list(itertools.chain.from_iterable(task.objects))
+    size = data.layout.state_dim
+    for dim in itertools.chain.from_iterable(objects):
+        if not 0 <= dim < size:
+            raise UserError(f"Task.objects has state dimension {dim}; valid: 0 to {size - 1}")
     rows = fitted_rows(data.start, data.length)
     current, action = data.take(rows)
     following, _ = data.take(rows + 1)
@@ -250,4 +249,5 @@ def _fit_dynamics(data: TrainingData, states: Normalizer, actions: Normalizer) -
         following=encoded[count : 2 * count],
         low=encoded[-2],
         high=encoded[-1],
+        objects=objects,
     )

@@ -15,21 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS
-from dfplan.data.chance import split_at_chance
-from dfplan.data.minari_io import Trajectories, open_dataset
-from dfplan.data.moves import Moves, find_moves, isolate_moves
-from dfplan.data.shards.chance import split_shards_at_chance
+from dfplan.data.minari_io import open_dataset
 from dfplan.data.shards.layout import is_shards
-from dfplan.data.shards.open import choices_of
-from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.data.stream import Scale, WindowStream
 from dfplan.data.training_data import TrainingData
-from dfplan.data.windows import TrainingArrays, make_training_arrays
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Weights
@@ -43,18 +35,17 @@ from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.objects import Objects
 from dfplan.representation.tokens import TokenLayout
 from dfplan.runs import learned_files
-from dfplan.runs.check import check_dataset, check_env, check_sizes, spaces_goal_dims
+from dfplan.runs.check import check_dataset, check_env, check_sizes
 from dfplan.runs.check_fitted import check_fitted
 from dfplan.runs.check_scale import check_scale
 from dfplan.runs.record import encode_record, open_record, write_record
-from dfplan.runs.source import load_memory, load_source
 from dfplan.tasks.registry import Task
 from dfplan.tasks.trust import distrust
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.types import UserError
+from dfplan.util.validate import naming
 from dfplan.value.action_critic import ActionCritic
 from dfplan.value.critic import Critic
-from dfplan.value.dataset import advantage_quantiles, return_quantiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,11 +98,6 @@ class Run:
         return self.config.data.goal == "reward"
 
     @property
-    def goal_dims(self) -> tuple[int, ...] | None:
-        """Goal dimensions for reading the spaces of a dataset or environment; None detects them."""
-        return spaces_goal_dims(self.layout)
-
-    @property
     def model(self) -> Model:
         """Networks, without their weights."""
         tokens = TokenLayout.create(self.layout, self.config.data)
@@ -138,61 +124,11 @@ class Run:
                 "and pure noise, which training.objective.paradigm 'regression' never trains; "
                 "valid here: 1"
             )
-        try:
+        with naming("planner.low_level_controller"):
             LOW_LEVEL_CONTROLLERS.check(config.low_level_controller, filled=4)
-        except UserError as error:
-            raise UserError(f"planner.low_level_controller: {error}") from error
         horizon = config.horizon or tokens - config.history.tokens
         planner = PLANNERS.make(config.kind, model=self.model, config=config, horizon=horizon)
         return check_planner(planner)
-
-    def training_source(
-        self, data: Trajectories | ShardedTrajectories
-    ) -> TrainingArrays | WindowStream:
-        """Return a dataset, in memory or on disk, in the form that training takes."""
-        if isinstance(data, Trajectories):
-            return self.training_arrays(data)
-        return WindowStream(
-            data,
-            self.model.layout,
-            config=self.config.data,
-            scale=Scale(states=self.states, actions=self.actions),
-            batch=self.config.training.batch_size,
-            seed=self.config.training.seed,
-        )
-
-    def training_arrays(self, data: Trajectories) -> TrainingArrays:
-        """Return a dataset in the form that training takes."""
-        return_quantile = None
-        if self.action_critic is not None:
-            return_quantile = advantage_quantiles(
-                data, self.states, self.actions, critic=self.action_critic
-            )
-        elif self.critic is not None:
-            return_quantile = return_quantiles(
-                data,
-                self.states,
-                self.critic,
-                config=self.config.value,
-                stride=self.config.data.stride,
-            )
-        if self.config.data.single_moves:
-            data = isolate_moves(
-                data,
-                self.find_moves(data),
-                self.objects,
-                hidden=np.asarray(self.states.mean),
-                stride=self.config.data.stride,
-                lead=self.config.data.move_lead,
-                tail=self.config.data.move_tail,
-            )
-        return make_training_arrays(
-            data,
-            self.config.data,
-            states=self.states,
-            actions=self.actions,
-            return_quantile=return_quantile,
-        )
 
     @property
     def objects(self) -> Objects:
@@ -202,48 +138,6 @@ class Run:
             UserError: If the task declares none, or they do not fit the layout.
         """
         return Objects(self.task.objects, self.layout.goal_dims)
-
-    def find_moves(self, data: Trajectories) -> Moves:
-        """Return the moves of a dataset.
-
-        Raises:
-            UserError: As `dfplan.data.moves.find_moves`.
-        """
-        return find_moves(
-            data,
-            self.objects,
-            tolerance=self.config.planner.goal.tolerance,
-            stride=self.config.data.stride,
-        )
-
-    def load_data(self, dataset_id: str = "") -> Trajectories:
-        """Load a dataset with the run's layout, split into episodes as for training.
-
-        Args:
-            dataset_id: Minari id; the training dataset if empty.
-
-        Raises:
-            UserError: If it is not on this machine, or has other states, goals or actions.
-        """
-        dataset_id = dataset_id or self.task.dataset
-        self.check_sizes(dataset_id)
-        choices = choices_of(self.layout)
-        data = load_memory(dataset_id, choices, rewards=self.reward_conditioned)
-        self.check_dataset(data)
-        return split_at_chance(data) if self.config.data.split_at_chance else data
-
-    def load_training_data(self) -> Trajectories | ShardedTrajectories:
-        """Return the training dataset, in memory or on disk as `data.source` says.
-
-        Raises:
-            UserError: As `load_data`.
-        """
-        if self.config.data.source != "stream":
-            return self.load_data()
-        data = load_source(self.config.data, self.task.dataset, choices_of(self.layout))
-        assert isinstance(data, ShardedTrajectories)
-        self.check_dataset(data)
-        return split_shards_at_chance(data) if self.config.data.split_at_chance else data
 
     def check_sizes(self, dataset_id: str) -> None:
         """Check the number of states and actions of a dataset, before it is read.

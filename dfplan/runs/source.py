@@ -12,9 +12,8 @@ from dfplan.data.shards.layout import Choices, is_shards
 from dfplan.data.shards.open import open_shards
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.representation.config import DataConfig
-from dfplan.representation.layout import layout_from_spaces
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.types import UserError
-from dfplan.util.registry import parse_spec
 
 COPIES = 4
 """Copies of the data that loading and normalizing them may hold at once."""
@@ -66,9 +65,9 @@ def choose_source(config: Config, dataset_id: str, notice: Notice) -> Config:
 
 def needs_memory(config: Config) -> list[str]:
     """Return the settings that need the whole dataset in memory."""
-    controller = config.planner.low_level_controller
-    learned = parse_spec(controller)[0] == "policy"
-    names = [f"planner.low_level_controller {controller}"] if learned else []
+    planner = config.planner
+    name = f"planner.low_level_controller {planner.low_level_controller}"
+    names = [name] if planner.uses_policy else []
     return names + list(config.data.needs_memory)
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from dfplan.config import Config
 from dfplan.data.minari_io import Trajectories
+from dfplan.data.shards.layout import Choices
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.runs.begin import Begun, GoalChoice, begin_run, train_spec
+from dfplan.runs.begin import Begun, begin_run, train_spec
+from dfplan.runs.data import load_training_data, prepare_source
 from dfplan.runs.fit import FitProgress
 from dfplan.runs.run import Run, checkpoints
 from dfplan.tasks.registry import Task
@@ -79,7 +81,7 @@ def train(
             task,
             config,
             out,
-            goal=GoalChoice(goal_dims, goal_from, goal_value),
+            choices=Choices(goal_dims, goal_from, goal_value),
             init_from=init_from,
             fit_progress=fit_progress,
             announce=announce or (lambda line: None),
@@ -132,7 +134,7 @@ def resume(
     with _locked(out):
         lead(lambda: _check_resumable(run, out))
         spec = train_spec(run, fsdp_devices)
-        source = run.training_source(_load_same_data(run, out))
+        source = prepare_source(run, _load_same_data(run, out))
         fit(
             spec,
             source,
@@ -155,11 +157,11 @@ def _locked(out: Path) -> Iterator[None]:
 def _join(out: Path) -> Begun:
     """Return the run that process 0 has written, with this process's copy of the dataset."""
     run = Run.load(out)
-    return Begun(run, run.training_source(_load_same_data(run, out)))
+    return Begun(run, prepare_source(run, _load_same_data(run, out)))
 
 
 def _load_same_data(run: Run, out: Path) -> Trajectories | ShardedTrajectories:
-    data = run.load_training_data()
+    data = load_training_data(run)
     if data.fingerprint != run.fingerprint:
         raise UserError(
             f"dataset {run.task.dataset!r} is not the one that {out} was trained on: its "

@@ -8,7 +8,7 @@ import numpy as np
 from dfplan.representation.flatten import is_dict_shape
 from dfplan.representation.layout import GOAL_KEYS, Layout
 from dfplan.serve.dialects import Dialect, OpenPi
-from dfplan.types import UserError, check_choice, listed
+from dfplan.types import UserError, check_choice, listed, short_repr
 from dfplan.util.flags import as_flag
 from dfplan.wire import keys
 
@@ -103,7 +103,7 @@ def _entry(message: dict[Any, Any], key: str, field: _Field) -> Any:
         value = value.item()
     if value is None or (isinstance(value, field.types) and not isinstance(value, bool)):
         return value
-    raise UserError(f"{key} is {_short(value)}; needed: {field.needed}")
+    raise UserError(f"{key} is {short_repr(value)}; needed: {field.needed}")
 
 
 def _observation(message: dict[Any, Any], layout: Layout) -> Any:
@@ -118,8 +118,3 @@ def _observation(message: dict[Any, Any], layout: Layout) -> Any:
             return message[key]
     names = listed([str(key) for key in message])
     raise UserError(f"the request has {names} and no observation; valid: {', '.join(VECTOR_KEYS)}")
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:60]}..."

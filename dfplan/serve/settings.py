@@ -14,8 +14,8 @@ class RobotSettings:
 
     Attributes:
         action_horizon: Actions per reply; 0 for the planner's `replan_every`.
-        execution_horizon: Actions of a chunk that robots execute before the next request, if that
-            does not say so itself (`executed`).
+        execution_horizon: Actions of a chunk that robots execute before the next request, if the
+            request does not tell (`executed`).
         seed: Seed of the first connection's plans; each new connection gets the next one.
         control_hz: Control steps per second, which the metadata tell robots; 0 if unknown.
 

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dfplan.control.batch import BatchPlanner, cores, runs_apart
+from dfplan.control.batch import BatchPlanner, runs_apart
 from dfplan.control.loop_state import PlanInputs
 from dfplan.control.plan_maker import PlanMaker
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.types import Cost, UserError
+from dfplan.util.threads import cores
 
 ACCELERATOR_BATCH = 64
 

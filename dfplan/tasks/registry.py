@@ -44,6 +44,8 @@ class Task:
             alike, for `data.single_moves`; see `dfplan.representation.objects.Objects`.
         positions: State dimensions of the world coordinates x, y and optionally z, in meters, for
             videos; empty if the state has none.
+        markers: "module:function" that draws plans into MuJoCo's videos: `markers(states [T, S])`
+            yields geoms with `type`, `size`, `pos`, `rgba` and rotation `mat`; empty without one.
         score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.
         preset: Dotted settings that belong to the task.
         protocol: Evaluation protocol, a name in `dfplan.tasks.protocols.PROTOCOLS`.
@@ -63,6 +65,7 @@ class Task:
     goal_scale: tuple[float, ...] = ()
     objects: tuple[tuple[tuple[int, ...], ...], ...] = ()
     positions: tuple[int, ...] = ()
+    markers: str = ""
     score: Mapping[str, float] | None = None
     preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     protocol: str = "seeds"

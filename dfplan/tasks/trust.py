@@ -16,7 +16,7 @@ from pathlib import Path
 from dfplan.tasks.registry import Task, all_tasks
 from dfplan.types import UserError
 
-IMPORTED = ("collector", "policy", "tracker", "checkpoint")
+IMPORTED = ("collector", "policy", "tracker", "checkpoint", "markers")
 """Attributes of a task that name objects or folders to import from a module."""
 TRACKERS = "dfplan.trackers"
 """Entry-point group of trackers that belong to no task of their package."""

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,9 @@ from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.metrics import MetricLog
 from dfplan.training.sharding import describe, replicate
 from dfplan.training.step import TrainSpec, TrainState, abstract_state, init_state, train_until
-from dfplan.training.streamed import StreamedTraining, check_streamed
+from dfplan.training.streamed import Advance, check_streamed, streamed
 from dfplan.training.wandb_log import WandbLog
-from dfplan.types import PyTree, UserError
+from dfplan.types import UserError
 from dfplan.util.interrupts import Interrupted, deferred_interrupts
 from dfplan.util.processes import is_leader, largest, others_needed
 
@@ -26,8 +26,6 @@ Announce = Callable[[str], None]
 Log = MetricLog | WandbLog
 TrainingSource = TrainingArrays | WindowStream
 """Training data in memory or on disk; both give the same batches."""
-Advance = Callable[[TrainState, int], tuple[TrainState, PyTree]]
-"""Function that trains a state up to a step, and returns it and the metrics' means."""
 
 
 def fit(
@@ -72,8 +70,8 @@ def fit(
         else:
             state = store.load_state(abstract_state(spec))
         if spec.mesh is not None and announce is not None:
-            streamed = isinstance(source, WindowStream)
-            announce(describe(spec.mesh, state, spec.training.batch_size, streamed=streamed))
+            on_disk = isinstance(source, WindowStream)
+            announce(describe(spec.mesh, state, spec.training.batch_size, streamed=on_disk))
         return _train(
             spec=spec,
             advance=stack.enter_context(_advancing(spec, source, int(state.step), end)),
@@ -100,15 +98,16 @@ def _open_logs(
     return [metric_log, wandb_log]
 
 
-@contextlib.contextmanager
-def _advancing(spec: TrainSpec, source: TrainingSource, first: int, end: int) -> Iterator[Advance]:
-    """Yield the function that trains on a source, from step `first` to at most `end`."""
+def _advancing(
+    spec: TrainSpec, source: TrainingSource, first: int, end: int
+) -> contextlib.AbstractContextManager[Advance]:
+    """Return a context of the function that trains from step `first` to at most `end`."""
     if isinstance(source, WindowStream):
-        with StreamedTraining(spec, source, first, end) as training:
-            yield training.advance
-        return
+        return streamed(spec, source, first, end)
     arrays = replicate(spec.mesh, source)
-    yield lambda state, stop: train_until(spec, arrays, state, np.int32(stop))
+    return contextlib.nullcontext(
+        lambda state, stop: train_until(spec, arrays, state, np.int32(stop))
+    )
 
 
 def check_trainable(spec: TrainSpec, source: TrainingSource) -> None:

@@ -1,8 +1,8 @@
 """Training on batches that are read from disk ahead of the training."""
 
+import contextlib
 import functools
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,8 @@ from dfplan.training.sharding import place_rows, process_rows, replicate, shard_
 from dfplan.training.step import TrainSpec, TrainState, learn, zero_metrics
 from dfplan.types import Array, PyTree
 
+Advance = Callable[[TrainState, int], tuple[TrainState, PyTree]]
+"""Function that trains a state up to a step, and returns it and the metrics' means."""
 STEPS_PER_CALL = 16
 """Steps of one call of the compiled program.
 
@@ -21,8 +23,9 @@ Each call allocates the program's memory again, which on a CPU takes a third of 
 """
 
 
-class StreamedTraining:
-    """Trains on batches from disk, up to a last step; a context manager.
+@contextlib.contextmanager
+def streamed(spec: TrainSpec, stream: WindowStream, first: int, end: int) -> Iterator[Advance]:
+    """Yield the function that trains on batches from disk.
 
     Args:
         spec: What to train.
@@ -30,37 +33,21 @@ class StreamedTraining:
         first: First step.
         end: Step to stop reading at.
     """
+    scale = replicate(spec.mesh, stream.scale)
+    rows = process_rows(spec.mesh, spec.training.batch_size)
 
-    def __init__(self, spec: TrainSpec, stream: WindowStream, first: int, end: int):
-        self._spec = spec
-        self._scale = replicate(spec.mesh, stream.scale)
-        rows = process_rows(spec.mesh, spec.training.batch_size)
-        self._batches = stream.batches(first, end, rows)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._batches.close()
-
-    def advance(self, state: TrainState, stop: int) -> tuple[TrainState, PyTree]:
-        """Train up to step `stop`; return the state, and the metrics' means over the steps."""
-        first = int(state.step)
-        total = replicate(self._spec.mesh, zero_metrics())
-        for step in range(first, stop, STEPS_PER_CALL):
+    def advance(state: TrainState, stop: int) -> tuple[TrainState, PyTree]:
+        start = int(state.step)
+        total = replicate(spec.mesh, zero_metrics())
+        for step in range(start, stop, STEPS_PER_CALL):
             count = min(STEPS_PER_CALL, stop - step)
-            raws = stack([next(self._batches) for _ in range(count)])
-            raws = place_rows(self._spec.mesh, raws)
-            state, total = learn_streamed(
-                self._spec, self._scale, state, total, raws, np.int32(count)
-            )
-        count = jnp.float32(max(stop - first, 1))
+            raws = place_rows(spec.mesh, stack([next(batches) for _ in range(count)]))
+            state, total = learn_streamed(spec, scale, state, total, raws, np.int32(count))
+        count = jnp.float32(max(stop - start, 1))
         return state, jax.tree.map(lambda t: t / count, total)
+
+    with contextlib.closing(stream.batches(first, end, rows)) as batches:
+        yield advance
 
 
 def stack(raws: list[RawBatch]) -> RawBatch:

@@ -172,11 +172,6 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def is_hidden(path: Path | str) -> bool:
-    """Return whether a file is hidden by this module, so that listings can leave it out."""
-    return Path(path).name.endswith((STAGING, LOCK))
-
-
 @contextlib.contextmanager
 def _staging(target: Path) -> Iterator[Path]:
     """Yield a new locked directory next to the target; it is removed at the end."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.types import UserError
+from dfplan.types import UserError, short_repr
 
 WORDS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 NEEDED = "needed: a boolean, 0 or 1"
@@ -27,7 +27,7 @@ def as_flag(value: Any, what: str) -> bool:
     if array.size == 1 and array.dtype.kind == "O":
         array = np.asarray(array.item())
     if array.size != 1 or array.dtype.kind not in "biuf" or array.item() not in (0, 1):
-        raise UserError(f"{what} is {_short(value)}; {NEEDED}")
+        raise UserError(f"{what} is {short_repr(value)}; {NEEDED}")
     return bool(array.item())
 
 
@@ -50,7 +50,7 @@ def as_flags(values: np.ndarray, what: str) -> np.ndarray:
         flags = np.array([WORDS.get(word, False) for word in words], bool)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        value = _short(values[row].item() if hasattr(values[row], "item") else values[row])
+        value = short_repr(values[row].item() if hasattr(values[row], "item") else values[row])
         raise UserError(f"{what}, row {row}, is {value}; {NEEDED} ({int(bad.sum())} are neither)")
     return flags
 
@@ -58,8 +58,3 @@ def as_flags(values: np.ndarray, what: str) -> np.ndarray:
 def _word(value: Any) -> str:
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     return text.strip().lower()
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."

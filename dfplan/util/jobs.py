@@ -7,7 +7,6 @@ without receiving any code. `dfplan.util.ray_jobs` runs jobs on a cluster.
 import functools
 import hashlib
 import json
-import math
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -16,8 +15,6 @@ from dfplan.types import UserError
 from dfplan.util.files import write_bytes
 from dfplan.util.locks import exclusive
 
-THREADS = ("PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Environment variables that limit a process's threads: XLA's, and those of NumPy's libraries."""
 Report = Callable[[int], None]
 """Function that is called with how much of a job is done, in units of `Job.size`."""
 JobFunction = Callable[[dict[str, Any], Report], bytes]
@@ -106,14 +103,6 @@ def attempt(function: JobFunction, text: str, report: Report) -> bytes | UserErr
         return function(json.loads(text), report)
     except UserError as error:
         return error
-
-
-def thread_limits(cpus: float) -> dict[str, str]:
-    """Return the environment variables by which a process has a thread per core, at least one.
-
-    The last digits of a training depend on the number of XLA's threads.
-    """
-    return dict.fromkeys(THREADS, str(max(1, math.floor(cpus))))
 
 
 def run_jobs(

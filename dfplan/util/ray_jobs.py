@@ -17,8 +17,9 @@ from typing import Any, NamedTuple, Self
 
 from dfplan.types import UserError, one_line
 from dfplan.util.interrupts import heeded_ctrl_c, kept_handlers
-from dfplan.util.jobs import Job, Outcome, attempt, thread_limits
+from dfplan.util.jobs import Job, Outcome, attempt
 from dfplan.util.optional import import_optional
+from dfplan.util.threads import cores, thread_limits
 
 LOCAL = "local"
 """Address of a new cluster on this machine, which ends with this process."""
@@ -104,7 +105,7 @@ class RayExecutor:
         options: dict[str, Any] = {}
         if self._address == LOCAL:
             options = {
-                "num_cpus": _cores(),
+                "num_cpus": cores(),
                 "include_dashboard": False,
                 "_node_ip_address": LOOPBACK,
             }
@@ -252,9 +253,3 @@ def _package_root(module: str) -> str:
     place = next(iter(getattr(top, "__path__", ())), None) or top.__file__
     assert place is not None
     return str(Path(place).resolve().parent)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from dfplan.nets.mlp_fit import check_fit_settings
 from dfplan.util.validate import check_integers, check_numbers
 
 
@@ -35,7 +36,4 @@ class ActionValueConfig:
         prefix = "action_value."
         check_integers(self, prefix, minimum=2, names=["members"], maximum=100)
         check_numbers(self, prefix, ["expectile"], low=0.5, high=1.0, open_high=True)
-        check_integers(self, prefix, minimum=1, names=["width"], maximum=16_384)
-        check_integers(self, prefix, minimum=1, names=["steps"])
-        check_integers(self, prefix, minimum=1, names=["batch_size"], maximum=1_000_000)
-        check_numbers(self, prefix, ["learning_rate"], high=1000.0, open_low=True)
+        check_fit_settings(self, prefix)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from dfplan.nets.mlp import apply_mlp, mlp_shapes
 from dfplan.types import Array
 from dfplan.value import arrays
+from dfplan.value.critic import pessimistic
 
 ACTION = "action/"
 STATE = "state/"
@@ -115,10 +116,3 @@ def scaled_values(
 def scaled_state_value(nets: dict[str, Array], state: Float[Array, "*b S"]) -> Float[Array, "*b"]:
     """Return the value of states, in units of the returns' standard deviation."""
     return apply_mlp(nets, state, prefix=STATE)[..., 0]
-
-
-def pessimistic(values: Float[Array, "K *b"], pessimism: float) -> Float[Array, "*b"]:
-    """Return the mean of an ensemble minus a number of its standard deviations."""
-    if not pessimism:
-        return values.mean(axis=0)
-    return values.mean(axis=0) - pessimism * values.std(axis=0)

@@ -6,7 +6,6 @@ lack is ever evaluated, so that errors about such actions cannot spread.
 """
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -16,16 +15,17 @@ import optax
 from jaxtyping import Float
 
 from dfplan.data.minari_io import Trajectories
+from dfplan.nets.mlp_fit import Progress, advance_to_end, cosine_adam
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array
 from dfplan.value.action_config import ActionValueConfig
 from dfplan.value.action_critic import (
     ActionCritic,
     net_shapes,
-    pessimistic,
     scaled_state_value,
     scaled_values,
 )
+from dfplan.value.critic import pessimistic
 from dfplan.value.returns import compute_returns
 
 AVERAGING = 0.995
@@ -34,8 +34,6 @@ PESSIMISM = 1.0
 """Standard deviations over the networks that are subtracted in the targets of the state value."""
 MIN_SCALE = 1e-6
 """Least standard deviation of returns."""
-REPORTS = 20
-"""Calls of the compiled program, after each of which progress is reported."""
 
 Nets = dict[str, Array]
 
@@ -83,7 +81,7 @@ def fit_action_critic(
     actions: Normalizer,
     discount: float,
     seed: int,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ActionCritic:
     """Fit the action critic of a dataset that was loaded with rewards.
 
@@ -94,20 +92,18 @@ def fit_action_critic(
         actions: Normalizer of its actions.
         discount: Discount per control step.
         seed: PRNG seed for initialization and batches.
-        progress: Function that is called with the number of optimizer steps taken so far.
+        progress: See `dfplan.nets.mlp_fit.Progress`.
     """
     base, scale = _return_units(data, discount)
     steps = _make_steps(data, states, actions, discount=discount, base=base, scale=scale)
     key = jax.random.key(seed)
     sizes = (steps.state.shape[1], steps.action.shape[1])
     state = _init_state(jax.random.fold_in(key, 0), config, sizes)
-    chunk = -(-config.steps // REPORTS)
-    for first in range(0, config.steps, chunk):
-        stop = min(first + chunk, config.steps)
-        state = _fit_until(steps, config, state, key=key, stop=jnp.int32(stop))
-        if progress is not None:
-            jax.block_until_ready(state.step)
-            progress(stop)
+
+    def advance(state: FitState, stop: Array) -> FitState:
+        return _fit_until(steps, config, state, key=key, stop=stop)
+
+    state = advance_to_end(advance, state, config.steps, progress)
     return ActionCritic(state.averaged, jnp.float32(base), jnp.float32(scale))
 
 
@@ -172,13 +168,8 @@ def _init_state(key: Array, config: ActionValueConfig, sizes: tuple[int, int]) -
         # Kernels keep the scale of their inputs.
         gain = 0.0 if name.endswith("bias") else shape[-2] ** -0.5
         nets[name] = gain * jax.random.normal(k, shape, jnp.float32)
-    return FitState(jnp.int32(0), nets, nets, _optimizer(config).init(nets))
-
-
-def _optimizer(config: ActionValueConfig) -> optax.GradientTransformation:
-    rate = optax.cosine_decay_schedule(config.learning_rate, config.steps)
-    # A float count, as JAX in 64-bit mode divides integers in double precision.
-    return optax.adam(lambda count: rate(jnp.asarray(count, jnp.float32)))
+    optimizer = cosine_adam(config.learning_rate, config.steps)
+    return FitState(jnp.int32(0), nets, nets, optimizer.init(nets))
 
 
 def _loss(nets: Nets, averaged: Nets, batch: Steps, *, expectile: float) -> Float[Array, ""]:
@@ -198,7 +189,7 @@ def _fit_until(
     steps: Steps, config: ActionValueConfig, state: FitState, *, key: Array, stop: Array
 ) -> FitState:
     """Fit up to step `stop`."""
-    optimizer = _optimizer(config)
+    optimizer = cosine_adam(config.learning_rate, config.steps)
     loss = functools.partial(_loss, expectile=config.expectile)
 
     def advance(state: FitState) -> FitState:

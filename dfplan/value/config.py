@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from dfplan.nets.mlp_fit import check_fit_settings
 from dfplan.util.validate import check_integers, check_numbers
 
 
@@ -35,7 +36,4 @@ class ValueConfig:
         open_ends = {"open_low": True, "open_high": True}
         check_numbers(self, "value.", ["discount"], high=1.0, **open_ends)
         check_integers(self, "value.", minimum=2, names=["members"], maximum=100)
-        check_integers(self, "value.", minimum=1, names=["width"], maximum=16_384)
-        check_integers(self, "value.", minimum=1, names=["steps"])
-        check_integers(self, "value.", minimum=1, names=["batch_size"], maximum=1_000_000)
-        check_numbers(self, "value.", ["learning_rate"], high=1000.0, open_low=True)
+        check_fit_settings(self, "value.")

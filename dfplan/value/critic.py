@@ -68,9 +68,7 @@ class Critic:
         total = self.value(states[..., -1, :])
         for j in reversed(range(steps.shape[-2])):
             total = reward[..., j] + continuation[..., j] * total
-        if not pessimism:
-            return total.mean(axis=0)
-        return total.mean(axis=0) - pessimism * total.std(axis=0)
+        return pessimistic(total, pessimism)
 
     def _evaluate_members(self, name: str, x: Array) -> Array:
         return jax.vmap(lambda nets: apply_mlp(nets, x, prefix=f"{name}/"))(self.nets)
@@ -100,6 +98,13 @@ class Critic:
             UserError: If the file is missing or damaged.
         """
         return arrays.load(cls, path)
+
+
+def pessimistic(values: Float[Array, "K *b"], pessimism: float) -> Float[Array, "*b"]:
+    """Return the mean of an ensemble minus a number of its standard deviations."""
+    if not pessimism:
+        return values.mean(axis=0)
+    return values.mean(axis=0) - pessimism * values.std(axis=0)
 
 
 def init_member(key: Array, state_dim: int, width: int) -> dict[str, Array]:

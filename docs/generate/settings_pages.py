@@ -17,7 +17,7 @@ The settings of a run are `dfplan.config.Config`, a frozen dataclass of dataclas
 run's `config.json`. On the command line, `data.goal_decay` is `--data.goal-decay`. Commands that
 plan with a run, such as `eval`, take only the settings of `planner`, since the others belong to
 the weights. The defaults below are those of the dataclasses; a [preset](presets.md) and a task
-override some. An unknown setting, or a value out of range, is refused with one line that names the
+override some. An unknown setting, or a value out of range, is refused with an error that names the
 valid choices.
 """
 

@@ -11,8 +11,9 @@ from dfplan.cli.progress_bar import step_bar
 from dfplan.evaluation.episodes import Episodes
 from dfplan.evaluation.latency import plan_latency
 from dfplan.evaluation.metrics import measure, score_tasks
-from dfplan.evaluation.play import NUM_ENVS, run_episodes
+from dfplan.evaluation.play import NUM_ENVS, BatchAgent, run_episodes
 from dfplan.evaluation.time_limit import time_limit
+from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
 from dfplan.tasks.protocols import PROTOCOLS, begin_episode, wrap_env
 from dfplan.tasks.registry import Task
@@ -44,26 +45,46 @@ def evaluate(study: TaskStudy, evaluate_run: Callable[..., dict[str, Any]]) -> N
         )
 
 
-def play(agent: Agent, task: Task, seeds: range, num_envs: int = NUM_ENVS) -> Episodes:
+def play(
+    agent: Agent, task: Task, seeds: range, num_envs: int = NUM_ENVS, batch: int | None = None
+) -> Episodes:
+    """Play one episode per seed by the task's protocol; see `play_episodes`."""
+    return play_episodes(agent, agent.layout, task, seeds, num_envs=num_envs, batch=batch)
+
+
+def play_episodes(
+    agent: BatchAgent,
+    layout: Layout,
+    task: Task,
+    seeds: range,
+    *,
+    num_envs: int = NUM_ENVS,
+    batch: int | None = None,
+    wrap: Callable[[Any], Any] = lambda env: env,
+) -> Episodes:
     """Play one episode per seed by the task's protocol.
 
     Args:
         agent: Agent that acts in all episodes.
+        layout: Observation layout.
         task: The task.
         seeds: Episode seeds.
         num_envs: Largest number of environments at once.
+        batch: Number of the batch of episodes to play; None for all. See `run_episodes`.
+        wrap: Function that wraps each environment, such as in perturbations.
     """
     max_steps = time_limit(make_env(task.env, task.env_kwargs))
     with step_bar(f"{task.name}, {len(seeds)} episodes", len(seeds) * max_steps) as advance:
         return run_episodes(
             agent,
-            lambda: make_env(task.env, task.env_kwargs),
+            lambda: wrap(make_env(task.env, task.env_kwargs)),
             np.asarray(seeds),
-            state=agent.layout.state,
-            goal=agent.layout.goal,
-            goal_dims=agent.layout.goal_dims,
+            state=layout.state,
+            goal=layout.goal,
+            goal_dims=layout.goal_dims,
             protocol=PROTOCOLS.make(task.protocol),
             num_envs=num_envs,
+            batch=batch,
             progress=lambda over, steps: advance(over * max_steps + steps),
         )
 

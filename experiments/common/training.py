@@ -1,6 +1,5 @@
 """Training with the public command line: finished runs are skipped, interrupted ones resumed."""
 
-import os
 import time
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import jax
 
 from dfplan.cli import main
 from dfplan.cli.common import console
+from dfplan.util.threads import cores
 from experiments.common import records
 from experiments.common.trained import is_trained
 
@@ -48,10 +48,4 @@ def _add_cpu_time(directory: Path, resumed: bool, seconds: float) -> None:
     if resumed and previous is None:
         return
     total = seconds + (previous["cpu_seconds"] if previous else 0.0)
-    records.write(directory / CPU_FILE, {"cpu_seconds": total, "cores": _cores()})
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    records.write(directory / CPU_FILE, {"cpu_seconds": total, "cores": cores()})

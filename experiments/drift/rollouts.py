@@ -7,6 +7,7 @@ import numpy as np
 
 from dfplan.data.minari_io import Trajectories
 from dfplan.forecast.windows import ForecastWindows, held_out
+from dfplan.runs.data import load_data
 from experiments.common.continuations import continue_histories
 from experiments.common.records import measure_once
 from experiments.common.trained import Trained
@@ -63,7 +64,7 @@ def _load_truth(study: Study, robot: str) -> Truth:
     """Draw histories uniformly from all moments that the data continue for a whole rollout."""
     run = Trained.load(study.run(robot, study.paradigms[0], study.seeds[0])).run
     settings = {name: BY_TOKEN[name] for name in ("history.tokens", "horizon")}
-    data = run.load_data(study.held_out(robot))
+    data = load_data(run, study.held_out(robot))
     windows = held_out(
         data,
         run.with_planner(settings).make_planner(),

@@ -9,7 +9,8 @@ import numpy as np
 
 from dfplan.control.batch import BatchPlanner
 from dfplan.diffusion.config import DiffusionConfig
-from dfplan.evaluation.bench import bench_training, plan_flops, random_history, timed
+from dfplan.evaluation.bench import bench_training, random_history, timed
+from dfplan.evaluation.flops import plan_flops
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.conditioning_config import GoalConfig

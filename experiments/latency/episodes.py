@@ -1,7 +1,7 @@
 """Episodes of the pretrained maze planners under other planner settings."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from dfplan.tasks.make_env import make_env
 SEED = 35_000
 TIMED = 20
 """Episodes in which each `act` is timed, one environment at a time."""
+COLUMNS = ("reach rate", "first reach", "change, %", "replanning, CPU ms, p50", "p99")
+"""What `measure_agents` measures."""
 
 
 def make_agent(
@@ -50,6 +52,19 @@ def play(agent: Agent, maze: str, seeds: np.ndarray) -> tuple[np.ndarray, np.nda
     metrics = measure(episodes)
     assert metrics["reach_rate"] is not None and metrics["first_reach"] is not None
     return metrics["reach_rate"], metrics["first_reach"]
+
+
+def measure_agents(
+    agents: Iterable[Agent], maze: str, seeds: np.ndarray
+) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of `COLUMNS` of each agent; changes are relative to the first one."""
+    baseline = None
+    for agent in agents:
+        rate, reach = play(agent, maze, seeds)
+        p50, p99 = replan_times(agent, maze, seeds)
+        change = "" if baseline is None else percent_change(reach, baseline)
+        yield f"{rate.mean():.2f}", f"{reach.mean():.1f}", change, f"{p50:.1f}", f"{p99:.1f}"
+        baseline = reach if baseline is None else baseline
 
 
 def percent_change(reach: np.ndarray, baseline: np.ndarray) -> str:

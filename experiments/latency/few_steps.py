@@ -15,7 +15,7 @@ from experiments.common.markdown import table
 from experiments.common.open_loop import plan_validity
 from experiments.common.protocol import MAZES
 from experiments.common.trained import Trained
-from experiments.latency.episodes import make_agent, percent_change, play, replan_times
+from experiments.latency.episodes import COLUMNS, make_agent, measure_agents
 
 SEED = 36_100
 DISTILLED = "distilled, "
@@ -43,16 +43,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
 }
 """Planner settings of each row; labels that begin with `DISTILLED` use the distilled run."""
-COLUMNS = (
-    "sampling",
-    "valid plans",
-    "valid chosen plans",
-    "reach rate",
-    "first reach",
-    "change, %",
-    "replanning, CPU ms, p50",
-    "p99",
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     enable_compilation_cache()
     rows = compare(args.maze, args.distilled, seed=args.seed, episodes=args.episodes)
-    console.print(table(COLUMNS, rows))
+    header = ("sampling", "valid plans", "valid chosen plans", *COLUMNS)
+    console.print(table(header, rows))
     return 0
 
 
@@ -82,27 +73,17 @@ def compare(maze: str, distilled: Path, seed: int, episodes: int) -> list[tuple[
     """
     seeds = seed + np.arange(episodes)
     task = get_task(f"pointmaze-{maze}")
-    rows = []
-    baseline = None
+    variants = []
     for name, changed in VARIANTS.items():
-        settings = {"warm_start.level": 0.0, **changed}
         run = resolve_run(distilled if name.startswith(DISTILLED) else task.name).directory
+        variants.append((name, run, {"warm_start.level": 0.0, **changed}))
+    agents = (make_agent(maze, settings, run=run) for _, run, settings in variants)
+    rows = []
+    for (name, run, settings), cells in zip(
+        variants, measure_agents(agents, maze, seeds), strict=True
+    ):
         validity = plan_validity(Trained.load(run, settings), task, range(seed, seed + episodes))
-        agent = make_agent(maze, settings, run=run)
-        rate, reach = play(agent, maze, seeds)
-        p50, p99 = replan_times(agent, maze, seeds)
-        row = (
-            name,
-            f"{validity['single']:.2f}",
-            f"{validity['chosen']:.2f}",
-            f"{rate.mean():.2f}",
-            f"{reach.mean():.1f}",
-            "" if baseline is None else percent_change(reach, baseline),
-            f"{p50:.1f}",
-            f"{p99:.1f}",
-        )
-        rows.append(row)
-        baseline = reach if baseline is None else baseline
+        rows.append((name, f"{validity['single']:.2f}", f"{validity['chosen']:.2f}", *cells))
     return rows
 
 

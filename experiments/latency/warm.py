@@ -9,17 +9,7 @@ from dfplan.cli.common import console
 from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.markdown import table
 from experiments.common.protocol import MAZES
-from experiments.latency.episodes import SEED, make_agent, percent_change, play, replan_times
-
-COLUMNS = (
-    "maze",
-    "planning",
-    "reach rate",
-    "first reach",
-    "change, %",
-    "replanning, CPU ms, p50",
-    "p99",
-)
+from experiments.latency.episodes import COLUMNS, SEED, make_agent, measure_agents
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,30 +23,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     enable_compilation_cache()
     seeds = args.seed + np.arange(args.episodes)
     rows = [row for maze in args.mazes for row in compare(maze, seeds, args.warm)]
-    console.print(table(COLUMNS, rows))
+    console.print(table(("maze", "planning", *COLUMNS), rows))
     return 0
 
 
 def compare(maze: str, seeds: np.ndarray, warm: float) -> list[tuple[str, ...]]:
     """Return one row for planning from scratch and one for warm starts."""
-    rows = []
-    baseline = None
-    for name, level in (("from scratch", 0.0), ("warm", warm)):
-        agent = make_agent(maze, {"warm_start.level": level})
-        rate, reach = play(agent, maze, seeds)
-        p50, p99 = replan_times(agent, maze, seeds)
-        row = (
-            maze,
-            name,
-            f"{rate.mean():.2f}",
-            f"{reach.mean():.1f}",
-            "" if baseline is None else percent_change(reach, baseline),
-            f"{p50:.1f}",
-            f"{p99:.1f}",
-        )
-        rows.append(row)
-        baseline = reach if baseline is None else baseline
-    return rows
+    agents = (make_agent(maze, {"warm_start.level": level}) for level in (0.0, warm))
+    cells = measure_agents(agents, maze, seeds)
+    return [(maze, name, *row) for name, row in zip(("from scratch", "warm"), cells, strict=True)]
 
 
 if __name__ == "__main__":

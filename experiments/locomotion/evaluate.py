@@ -74,12 +74,13 @@ def make_clone(task: Task, seed: int) -> tuple[Cloning, Layout]:
     return Cloning(data, steps=CLONING_STEPS, batch=CLONING_BATCH, seed=seed), data.layout
 
 
-def run_peers(study: TaskStudy, steps: int = PEER_STEPS) -> None:
+def run_peers(study: TaskStudy, steps: int = PEER_STEPS, peers: Sequence[str] = PEERS) -> None:
     """Train and evaluate the peers with the Python that `PEERS_PYTHON` names.
 
     Args:
         study: The study.
         steps: Optimizer steps of each peer.
+        peers: Names of the peers.
 
     Raises:
         UserError: If the variable is not set.
@@ -88,7 +89,7 @@ def run_peers(study: TaskStudy, steps: int = PEER_STEPS) -> None:
     python = os.environ.get(PEERS_PYTHON)
     if not python:
         raise UserError(f"set {PEERS_PYTHON} to the Python of the peers' virtual environment")
-    for (name, seed), peer in itertools.product(study.cases(), PEERS):
+    for (name, seed), peer in itertools.product(study.cases(), peers):
         _run_peer(study, python, peer, name, seed=seed, steps=steps)
 
 

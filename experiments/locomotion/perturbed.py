@@ -11,6 +11,7 @@ from dfplan.evaluation.bootstrap import interval
 from dfplan.evaluation.play import BatchAgent
 from dfplan.tasks.perturb import parse_perturbation
 from dfplan.tasks.registry import Task
+from experiments.common.hold_last import HoldLast
 from experiments.common.markdown import EMPTY, cell, table
 from experiments.common.records import measure_once, read
 from experiments.common.task_study import TaskStudy
@@ -66,36 +67,6 @@ class Method(NamedTuple):
     name: str
     request: dict[str, Any]
     make: Callable[[], BatchAgent]
-
-
-class HoldLast:
-    """An agent that replaces missing numbers by those observed last.
-
-    Args:
-        agent: Agent that acts.
-    """
-
-    def __init__(self, agent: BatchAgent):
-        self._agent = agent
-        self._last: np.ndarray | None = None
-
-    def reset(self, mask: np.ndarray | None = None, *, seed: Any = None) -> None:
-        """Begin new episodes in all environments, whose first observations are complete."""
-        self._last = None
-        self._agent.reset(mask, seed=seed)
-
-    def act(
-        self,
-        observation: np.ndarray,
-        goal: np.ndarray | None = None,
-        *,
-        episode_over: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Return the agent's actions; there is no goal."""
-        if self._last is not None:
-            observation = np.where(np.isnan(observation), self._last, observation)
-        self._last = observation
-        return self._agent.act(observation, episode_over=episode_over)
 
 
 def perturb(study: TaskStudy) -> None:

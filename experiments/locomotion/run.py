@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
 from experiments.locomotion.calibration import calibrate, draw
-from experiments.locomotion.evaluate import clone, evaluate, run_peers
+from experiments.locomotion.evaluate import PEERS, clone, evaluate, run_peers
 from experiments.locomotion.latency import time_plans
 from experiments.locomotion.perturbed import perturb
 from experiments.locomotion.study import PEER_STEPS, STUDY
@@ -35,8 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--peer-steps", type=int, default=PEER_STEPS, help="optimizer steps of the peers"
     )
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, help="peers to train")
     args = parser.parse_args(argv)
-    stages = {**STAGES, "peers": functools.partial(run_peers, steps=args.peer_steps)}
+    peers = functools.partial(run_peers, steps=args.peer_steps, peers=args.peers)
+    stages = {**STAGES, "peers": peers}
     return run_task_stages("locomotion", STUDY, stages, args, default)
 
 

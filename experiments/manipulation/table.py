@@ -8,10 +8,12 @@ from dfplan.cli.common import console
 from dfplan.evaluation.bootstrap import interval
 from dfplan.tasks.ogbench import OGBenchProtocol
 from experiments.common import records
-from experiments.common.markdown import number, table
+from experiments.common.markdown import EMPTY, number, table
 from experiments.common.pages import fill_readme
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.common.task_study import TaskStudy
+from experiments.manipulation import perturbed, tracking
+from experiments.manipulation.peers import MEASURED
 from experiments.manipulation.published import BASELINES, SOURCE
 from experiments.manipulation.study import DATA_STEPS, HERE, STUDY
 
@@ -25,18 +27,27 @@ LINKS = (
     ("success of these, %", "grasps", "success_of_lifted", 100.0),
 )
 """Title, link, measure and factor of each column."""
+CONTACTS = (
+    ("off the mean of the data: data, cm", "data_median_m", 100.0),
+    ("plans, cm", "plan_median_m", 100.0),
+    ("plans more than 4 cm off, %", "plan_beyond_4_cm", 100.0),
+)
+"""Title, measure and factor of each column."""
 
 
 def write_table(study: TaskStudy) -> None:
     """Write the tables of what is measured so far, and print them."""
-    text = render(study)
-    fill_readme(study.pages, HERE / "README.md", {"table": text})
-    console.print(text)
+    sections = {"table": render(study), "perturbed": perturbed.render(study)}
+    sections["tracking"] = tracking.render(study)
+    fill_readme(study.pages, HERE / "README.md", sections)
+    for text in sections.values():
+        console.print(text)
 
 
 def render(study: TaskStudy) -> str:
     """Return the tables as Markdown."""
-    return "\n\n".join([_success_table(study), _chain_table(study), f"Published: {SOURCE}."])
+    tables = [_success_table(study), _chain_table(study), _contacts_table(study)]
+    return "\n\n".join([*tables, f"Published: {SOURCE}."])
 
 
 def _read(study: TaskStudy, name: str, kind: str = "") -> list[dict[str, Any]]:
@@ -62,12 +73,24 @@ def _success_table(study: TaskStudy) -> str:
                 *(number(100 * rate, 0) for rate in by_task),
                 str(len(runs)),
                 f"{DATA_STEPS[name]:,}",
+                *(_peer(study, name, peer) for peer in MEASURED),
                 *(number(results.get(name), 0) for results in BASELINES.values()),
             ]
         )
     tasks = [f"task {k + 1}" for k in range(TASKS)]
-    header = ["success, %", "dfplan", *tasks, "training seeds", "steps of data", *BASELINES]
+    peers = [f"{peer.upper()} here" for peer in MEASURED]
+    header = ["success, %", "dfplan", *tasks, "training seeds", "steps of data", *peers, *BASELINES]
     return table(header, rows)
+
+
+def _peer(study: TaskStudy, name: str, peer: str) -> str:
+    """Return the success of an algorithm that was trained here, and its optimizer steps."""
+    runs = _read(study, name, peer)
+    if not runs:
+        return EMPTY
+    steps = runs[0]["request"]["algorithm"]["settings"]["steps"]
+    mean = np.mean([run["per_episode"]["success_rate"] for run in runs])
+    return f"{100 * mean:.0f} ({steps:,} steps)"
 
 
 def _success(runs: list[dict[str, Any]]) -> str:
@@ -89,3 +112,13 @@ def _chain_table(study: TaskStudy) -> str:
             cells = [number(float(m) * f, 1) for m, f in zip(means, factors, strict=True)]
             rows.append([name, *cells])
     return table(["links", *(title for title, *_ in LINKS)], rows)
+
+
+def _contacts_table(study: TaskStudy) -> str:
+    rows = []
+    for name in STUDY.names:
+        for record in _read(study, name, "contacts"):
+            for move, contacts in record["contacts"].items():
+                values = [contacts[measure] * factor for _, measure, factor in CONTACTS]
+                rows.append([move, *(number(value, 1) for value in values)])
+    return table(["handles of the scene", *(title for title, *_ in CONTACTS)], rows)

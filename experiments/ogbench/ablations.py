@@ -27,6 +27,7 @@ from experiments.ogbench.study import HERE
 
 TASK = "pointmaze-giant-stitch"
 NAVIGATE = "pointmaze-giant-navigate"
+TELEPORT = "pointmaze-teleport-navigate"
 SEEDS = range(1000, 1050)
 """Episode seeds, ten per task of the maze."""
 TRAINING_SEED = 0
@@ -127,12 +128,22 @@ VARIANTS = (
     ),
     Variant("stride and tokens", "12, 64", training={"data.stride": 12, "data.tokens": 64}),
     Variant("stride and tokens", "48, 16", training={"data.stride": 48, "data.tokens": 16}),
+    Variant("preset", "on teleport", task=TELEPORT),
+    Variant(
+        "episodes split at teleports",
+        "no, on teleport",
+        training={"data.split_at_chance": False},
+        task=TELEPORT,
+    ),
 )
 
 
 def run_ablations(study: TaskStudy) -> None:
-    """Train and evaluate all variants, and write the table; finished work is skipped."""
-    for variant in VARIANTS:
+    """Train and evaluate the variants on the study's tasks, and write the table.
+
+    Finished work is skipped.
+    """
+    for variant in (v for v in VARIANTS if v.task in study.names):
         task = study.task(variant.task)
         trained = _trained(study, variant)
         measure_once(

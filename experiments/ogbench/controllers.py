@@ -16,6 +16,7 @@ from dfplan.model import Model
 from dfplan.planner.plan import Weights
 from dfplan.policy.config import PolicyConfig
 from dfplan.representation.config import DataConfig
+from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run, learn_policy
 from dfplan.runs.presets import make_config
 from dfplan.runs.run import Run
@@ -78,7 +79,7 @@ class Learner:
 
     @functools.cached_property
     def _arrays(self) -> TrainingArrays:
-        return self.run.training_arrays(self.data)
+        return prepare_arrays(self.run, self.data)
 
     @functools.cached_property
     def _inverse(self) -> PyTree:

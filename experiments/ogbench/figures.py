@@ -14,6 +14,7 @@ from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
 from dfplan.evaluation.episodes import Episodes
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.style import INK, PLAN, mark_ends, name_axes
+from dfplan.runs.data import load_data
 from dfplan.runs.run import Run
 from dfplan.tasks.make_env import make_env
 from dfplan_envs.ogbench.cells import UNIT
@@ -71,7 +72,7 @@ def _case(agent: Agent, episodes: Episodes, index: int) -> PlanCase:
 def draw_windows(study: TaskStudy, name: str) -> None:
     """Draw training windows, each in a panel, over some of the episodes that they are made from."""
     run = Run.load(study.run(name, SEED))
-    data = run.load_data()
+    data = load_data(run)
     arrays = make_training_arrays(data, run.config.data, run.states, actions=run.actions)
     layout = run.model.layout
     batch = sample_batch(batch_key(SEED, 0), arrays, layout, run.config.data, WINDOWS)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.forecast.windows import ForecastWindows, held_out
+from dfplan.runs.data import load_data
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import get_task
 from dfplan_envs.pointmaze.maps import Maze
@@ -55,7 +56,7 @@ def _measure_rollouts(study: Study, name: str, seed: int, trained: Trained) -> d
 
 def _measure_data(study: Study, run: Run) -> dict[str, Any]:
     """Measure the held-out data like the rollouts, over the length of its shortest episode."""
-    data = run.load_data(study.held_out)
+    data = load_data(run, study.held_out)
     stride = run.config.data.stride
     tokens = int(data.length.min() - 1) // stride // WINDOW * WINDOW
     rows = data.start[:, None] + stride * np.arange(tokens + 1)
@@ -83,14 +84,14 @@ def observed_windows(study: Study, run: Run) -> ForecastWindows:
     """Return the windows that all rollouts continue, with the longest history any of them uses."""
     settings = {name: BY_TOKEN[name] for name in ("history.tokens", "horizon")}
     planner = run.with_planner(settings).make_planner()
-    data = run.load_data(study.held_out)
+    data = load_data(run, study.held_out)
     seed = study.evaluation.start
     return held_out(data, planner, count=study.rollouts, seed=seed, tokens=1)
 
 
 def dynamics(study: Study, run: Run) -> Dynamics:
     """Return the limits of valid moves, from the held-out data."""
-    return fit(run.load_data(study.held_out), run.config.data.stride)
+    return fit(load_data(run, study.held_out), run.config.data.stride)
 
 
 def source_maze() -> Maze:

@@ -25,7 +25,7 @@ from dfplan.data.windows import fit_normalizers, make_training_arrays
 from dfplan.model import Model
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.step import TrainSpec, TrainState, init_state, train_until
-from dfplan.training.streamed import StreamedTraining
+from dfplan.training.streamed import streamed
 from dfplan.types import UserError, shorten
 from dfplan.util.files import write_json
 from dfplan.util.versions import installed_versions
@@ -146,10 +146,10 @@ def throughput(directory: Path, *, steps: int, rounds: int) -> dict[str, Any]:
     def from_memory(state: TrainState, stop: int) -> TrainState:
         return train_until(spec, arrays, state, np.int32(stop))[0]
 
-    with StreamedTraining(spec, stream, 0, (rounds + 1) * steps) as training:
+    with streamed(spec, stream, 0, (rounds + 1) * steps) as from_disk:
         ways: dict[str, Callable[[TrainState, int], TrainState]] = {
             "memory": from_memory,
-            "stream": lambda state, stop: training.advance(state, stop)[0],
+            "stream": lambda state, stop: from_disk(state, stop)[0],
         }
         states = {name: init_state(spec) for name in ways}
         wall: dict[str, list[float]] = {name: [] for name in ways}

@@ -20,7 +20,6 @@ from dfplan.data.shards.layout import (
     STATE,
     Choices,
     Manifest,
-    checksum,
     read_record,
     shard_path,
 )
@@ -28,7 +27,7 @@ from dfplan.data.shards.one_shard import Piece, write_pieces
 from dfplan.data.shards.plan import Plan
 from dfplan.representation.grid import Grid
 from dfplan.representation.layout import Layout
-from dfplan.util.files import atomic_directory, write_json
+from dfplan.util.files import atomic_directory, checksum, write_json
 
 STATES = 29
 ACTIONS = 8

@@ -1,11 +1,12 @@
 """The study: what is measured, and the files of its results and its page."""
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
 import jax
+
+from dfplan.util.threads import cores
 
 HERE = Path(__file__).parent
 RUN = "pointmaze-large"
@@ -51,6 +52,4 @@ class Study:
 
 def machine() -> dict[str, Any]:
     """Describe this machine."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
-    return {"device": jax.devices()[0].device_kind, "cores": cores, "jax": jax.__version__}
+    return {"device": jax.devices()[0].device_kind, "cores": cores(), "jax": jax.__version__}

@@ -1,6 +1,8 @@
 """One small job with every command: what it prints and writes, and what it leaves alone."""
 
+import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -201,6 +203,18 @@ def test_plan_writes_json_and_a_figure(dfplan, run, place):
     assert read(place / "q.json") == plan
     assert dfplan("plan", run, *ends, "--seed", 1, "--json", "r.json").code == 0
     assert read(place / "r.json")["states"] != plan["states"]
+
+
+def test_a_plan_of_a_run_without_an_environment_is_drawn(dfplan, run, place):
+    shutil.copytree(run, place / "copy")
+    copy = Run.load(place / "copy")
+    dataclasses.replace(copy, task=dataclasses.replace(copy.task, name="", env="")).save(
+        place / "copy"
+    )
+    done = dfplan("plan", "copy", "--start", 1, 1, "--goal", -1, 1, "--png", "p.png")
+    assert (done.code, done.err) == (0, "")
+    with Image.open(place / "p.png") as image:
+        assert image.format == "PNG"
 
 
 def test_plan_without_a_goal(dfplan, run, place):

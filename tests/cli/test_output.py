@@ -9,8 +9,8 @@ import gymnasium
 import pytest
 
 from dfplan.cli.common import check_outputs, console, write_result
-from dfplan.cli.figures import print_warnings
 from dfplan.cli.progress_bar import detail_bar
+from dfplan.cli.rendering import print_warnings
 from dfplan.types import UserError
 
 

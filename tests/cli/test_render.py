@@ -8,7 +8,7 @@ import gymnasium as gym
 import pytest
 from PIL import Image
 
-from dfplan.cli.figures import off_screen
+from dfplan.cli.rendering import off_screen
 from dfplan_envs.pointmaze.env import PointMazeEnv
 from dfplan_envs.pointmaze.render import has_opengl
 

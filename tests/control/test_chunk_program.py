@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dfplan.control import low_level
 from dfplan.control.chunk import ChunkStart, continue_plans
 from dfplan.control.chunk_program import ChunkProgram
 from dfplan.control.linear_dynamics import LinearDynamics
@@ -45,14 +46,18 @@ def follow(states, stride, elapsed, state, goal, *, xp=np):
     return xp.nan_to_num(target - state) + away
 
 
-def inverse_action(weights, state, later, gap):
+@pytest.fixture(autouse=True)
+def inverse_dynamics(monkeypatch):
+    monkeypatch.setattr(low_level, "inverse_action", inverse_action)
+
+
+def inverse_action(model, weights, state, later, gap):
     return jnp.tanh(jnp.asarray(later) - state) / gap[:, None]
 
 
 def make(controller, tracker=None, motion=None):
     """Return the constants of a loop, and a program."""
     planner = FakePlanner(LAYOUT, low_level_controller=controller)
-    planner.inverse_action = inverse_action  # pyright: ignore
     parts = {"tracker": tracker, "dynamics": motion}
     spec = LoopSpec.create(planner, WEIGHTS, LAYOUT, **parts)  # pyright: ignore
     return spec, ChunkProgram(planner, WEIGHTS, LAYOUT, capacity=CAPACITY, **parts)  # pyright: ignore

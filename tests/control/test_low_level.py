@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dfplan.control import low_level
 from dfplan.control.low_level import LOW_LEVEL_CONTROLLERS, make_low_level_controller
 from dfplan.types import UserError
 
@@ -18,14 +19,13 @@ GOAL = np.ones((2, 2), np.float32)
 LIBRARIES = pytest.mark.parametrize("xp", [np, jnp], ids=["NumPy", "JAX"])
 
 
-def make(name, tracker=None, inverse_action=None, xp=np, plan_dims=()):
+def make(name, tracker=None, xp=np, plan_dims=()):
     layout = SimpleNamespace(
         stride=STRIDE, action_dim=2, state_dim=4, goal_dims=(0, 1), plan_dims=plan_dims
     )
     planner = SimpleNamespace(
         config=SimpleNamespace(low_level_controller=name),
         model=SimpleNamespace(layout=layout),
-        inverse_action=inverse_action,
     )
     return make_low_level_controller(planner, "weights", tracker, xp)  # pyright: ignore
 
@@ -65,15 +65,16 @@ def test_a_missing_tracker_and_one_of_another_task():
 
 
 @LIBRARIES
-def test_inverse_dynamics_aim_at_the_next_token(xp):
+def test_inverse_dynamics_aim_at_the_next_token(xp, monkeypatch):
     calls = []
 
-    def inverse_action(weights, state, later, gap):
+    def inverse_action(model, weights, state, later, gap):
         calls.append((later, gap))
         assert weights == "weights" and state is STATE
         return later[:, :2]
 
-    controller = make("inverse", inverse_action=inverse_action, xp=xp)
+    monkeypatch.setattr(low_level, "inverse_action", inverse_action)
+    controller = make("inverse", xp=xp)
     #            elapsed: (next token, steps until there); the last token repeats past the end
     expected = {0: (1, 3), 1: (1, 2), 2: (1, 1), 3: (2, 3), 5: (2, 1), 6: (3, 3), 9: (4, 3)}
     expected |= {10: (4, 2), 11: (4, 1), 12: (4, 3), 13: (4, 2), 40: (4, 2)}

@@ -23,7 +23,7 @@ MIN_SCORE = {
     "halfcheetah-medium-expert": 46.2,
 }
 """Normalized scores of behavior cloning's best training (experiments/locomotion)."""
-MIN_SUCCESS = {"ogbench-cube-double-play": 0.8}
+MIN_SUCCESS = {"ogbench-cube-double-play": 0.8, "ogbench-scene-play": 0.6}
 """Share of five episodes that succeed, where it is not all of them (experiments/manipulation)."""
 
 

@@ -132,6 +132,21 @@ def test_bursts_have_the_given_length_and_period():
     assert missing[edges[0] + 1 : edges[0] + 11].sum() == 4
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("obs_dropout", 0.5), ("sensor_dropout", 0.5), ("obs_burst", 4)]
+)
+def test_a_part_of_an_observation_can_be_missing(name, value):
+    """Numbers of equal probability or burst length are missing together, unlike single sensors."""
+    missing = np.isnan(play(make_env(MAZE, (name, (0, value, 0, value))), steps=100)[0])
+    assert not missing[:, [0, 2]].any() and 0 < missing[:, [1, 3]].sum() < 200
+    assert (missing[:, 1] == missing[:, 3]).all() == (name != "sensor_dropout")
+
+
+def test_bursts_may_have_a_length_for_each_sensor():
+    missing = np.isnan(play(make_env(MAZE, ("obs_burst", (0, 2, 4, 4), {"period": 10})))[0])
+    assert missing[:60].sum(axis=0).tolist() in ([0, 10, 20, 20], [0, 12, 24, 24])
+
+
 def test_delays():
     plain, _ = play(make_env(MAZE))
     delayed, _ = play(make_env(MAZE, ("obs_delay", 3)))
@@ -230,6 +245,9 @@ INVALID = [
     ("obs_bias", float("nan"), r"obs_bias deviation .*>= 0.*nan"),
     ("obs_dropout", 1.5, r"obs_dropout probability .*\[0, 1\].*1\.5"),
     ("sensor_dropout", -0.5, r"sensor_dropout probability .*\[0, 1\].*-0\.5"),
+    ("obs_dropout", (0.5, 2, 0, 0), r"obs_dropout probability .*\[0, 1\].*2"),
+    ("obs_burst", (4, 2.5, 0, 0), r"obs_burst length .*integers.*2\.5"),
+    ("obs_burst", (4, 0), r"obs_burst length has 2 numbers.*1 or"),
     ("obs_burst", 0, r"obs_burst length .*>= 1.*0"),
     ("obs_burst", 60, r"obs_burst period .*>= 60.*50"),
     ("obs_delay", 1.5, r"obs_delay steps .*>= 0.*1\.5"),

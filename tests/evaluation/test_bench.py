@@ -8,6 +8,7 @@ import pytest
 
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.evaluation import bench
+from dfplan.evaluation.flops import plan_flops
 from dfplan.model import Model
 from dfplan.nets.config import NetConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner
@@ -40,16 +41,16 @@ def dense_flops(rows):
 
 
 def test_flops_are_those_of_the_windows_that_are_computed():
-    one = bench.plan_flops(planner(**{"sampling.steps": 1}), 1)
-    two = bench.plan_flops(planner(**{"sampling.steps": 2}), 1)
+    one = plan_flops(planner(**{"sampling.steps": 1}), 1)
+    two = plan_flops(planner(**{"sampling.steps": 2}), 1)
     step = (two - one) / 6  # 6 tokens, one more step each
     # Each step evaluates a window of two tokens for 4 candidates.
     assert dense_flops(2 * 4) < step < 1.5 * dense_flops(2 * 4)
     prefix = one - 6 * step  # goal and present of one robot, once
     assert dense_flops(2) < prefix < 1.5 * dense_flops(2)
-    assert bench.plan_flops(planner(**{"sampling.steps": 1}), 3) == pytest.approx(3 * one, rel=0.05)
+    assert plan_flops(planner(**{"sampling.steps": 1}), 3) == pytest.approx(3 * one, rel=0.05)
     # A gradient needs all 6 tokens at each step, forward and backward.
-    guided = bench.plan_flops(planner(**{"sampling.steps": 1}), 1, guided=True) - prefix
+    guided = plan_flops(planner(**{"sampling.steps": 1}), 1, guided=True) - prefix
     assert 2 * dense_flops(6 * 4) < guided / 6 < 3 * dense_flops(6 * 4)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from dfplan.tasks.registry import get_task
+from experiments.common.hold_last import HoldLast
 from experiments.locomotion import perturbed
-from experiments.locomotion.perturbed import CONDITIONS, HoldLast
+from experiments.locomotion.perturbed import CONDITIONS
 from experiments.locomotion.study import STUDY
 
 NAN = np.nan
@@ -26,28 +27,6 @@ class Recorder:
     def act(self, observation, goal=None, *, episode_over=None):
         self.observations.append(observation)
         return observation[:, :1]
-
-
-def test_missing_numbers_keep_the_last_observed_value():
-    recorder = Recorder()
-    agent = HoldLast(recorder)
-    agent.reset(seed=[0, 1])
-    for observation in ([[1, 2], [3, 4]], [[NAN, 5], [NAN, NAN]], [[NAN, NAN], [6, NAN]]):
-        agent.act(np.array(observation, float))
-    assert np.stack(recorder.observations).tolist() == [
-        [[1, 2], [3, 4]],
-        [[1, 5], [3, 4]],
-        [[1, 5], [6, 4]],
-    ]
-
-
-def test_new_episodes_do_not_see_the_values_of_earlier_ones():
-    recorder = Recorder()
-    agent = HoldLast(recorder)
-    agent.act(np.array([[1.0]]))
-    agent.reset(seed=[1])
-    agent.act(np.array([[NAN]]))
-    assert np.isnan(recorder.observations[-1]).all()
 
 
 class Run:

@@ -10,6 +10,7 @@ pytest.importorskip("ogbench")
 
 from dfplan.evaluation.episodes import Episodes
 from experiments.manipulation import chain
+from experiments.manipulation.contacts import HANDLES
 from experiments.manipulation.study import STUDY
 from experiments.manipulation.table import render
 
@@ -52,13 +53,33 @@ def test_the_tables_show_what_is_measured(tmp_path):
         "low_level": {"arrive": 0.7, "effector_error_m": 0.004},
         "grasps": {"lifted": 0.6, "success_of_lifted": 0.5},
     }
-    for kind, record in (("", success), ("chain", links)):
+    contacts = {"data_median_m": 0.011, "plan_median_m": 0.03, "plan_beyond_4_cm": 0.38}
+    contacts = {"contacts": {"open drawer": contacts}}
+    for kind, record in (("", success), ("chain", links), ("contacts", contacts)):
         path = study.result(STUDY.names[0], 0, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record))
     text = render(study)
     assert f"| {STUDY.names[0]} | **50.0 (" in text and "| 68 |" in text
     assert f"| {STUDY.names[0]} | 90.0 | 80.0 | 70.0 | 4.0 | 60.0 | 50.0 |" in text
+    assert "| open drawer | 1.1 | 3.0 | 38.0 |" in text
+
+
+def test_the_effector_is_compared_with_a_handle_that_has_not_moved_yet():
+    drawer = HANDLES["drawer"]
+    states = np.zeros((4, 40))
+    states[:, 13] = [0.0, -2.0, -1.0, 0.0]  # tenths of a meter
+    states[:, drawer.dim] = [-0.36, -0.36, -1.8, -2.7]
+    # The handle is 2 cm open, and the effector 20 cm from the origin.
+    np.testing.assert_allclose(drawer.offset(states), [0.0, -0.2 - 0.02, 0.0])
+    states[:, drawer.dim] = -0.36
+    assert drawer.offset(states) is None
+
+
+def test_handles_are_those_of_the_scene():
+    task = STUDY.task("scene-play")
+    for handle in HANDLES.values():
+        assert task.objects[handle.number][0][0] == handle.dim in task.goal_dims
 
 
 def test_dimensions_are_those_of_the_task():

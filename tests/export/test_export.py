@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
+from dfplan.control.low_level import make_low_level_controller
 from dfplan.export import load
 from dfplan.export.write import export
+from dfplan.nets.mlp import mlp_shapes
 from dfplan.planner.config import TimingConfig
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Weights
+from dfplan.policy.policy import Policy, PolicyInputs
 from dfplan.runs.fit import fit_run
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
@@ -106,9 +110,31 @@ def test_a_smaller_batch_uses_the_larger_program(planner):
 def test_inverse_dynamics(job, planner):
     run, weights, _ = job
     gap = np.array([1.0, 2.0], np.float32)
-    expected = run.make_planner().inverse_action(weights, STATE, STATE + 0.1, gap)
-    action = planner.inverse_action(STATE, STATE + 0.1, gap)
+    expected = inverse_action(run.model, weights, STATE, STATE + 0.1, gap)
+    action = planner.action(STATE, STATE + 0.1, gap)
     np.testing.assert_allclose(action, run.layout.clip_action(np.asarray(expected)), atol=1e-5)
+
+
+def test_a_low_level_policy(job, tmp_path):
+    run, weights, _ = job
+    inputs = PolicyInputs(
+        jnp.ones(2, jnp.float32), target_dims=(2, 0), state_dims=(1,), horizon=4, timed=True
+    )
+    key = jax.random.key(5)
+    shapes = mlp_shapes(inputs.feature_count + 1, 8, run.layout.action_dim)
+    network = {name: jax.random.normal(key, shape) for name, shape in shapes.items()}
+    weights = weights._replace(policy=Policy(network, inputs))
+    run = run.with_planner({"low_level_controller": "policy:lookahead=2"})
+    export(run, weights, tmp_path / "out", batches=(2,), platforms=("cpu",))
+    gap = np.array([1.0, 2.0], np.float32)
+    later = STATE + 0.1
+    controller = make_low_level_controller(run.make_planner(), weights, tracker=None)
+    plans = np.stack([STATE, later], axis=1)
+    elapsed = run.config.data.stride - gap.astype(int)  # so that `later` is due after `gap` steps
+    expected = controller(plans, None, elapsed, STATE, None)
+    action = load(tmp_path / "out").action(STATE, later, gap)
+    np.testing.assert_allclose(action, run.layout.clip_action(np.asarray(expected)), atol=1e-5)
+    assert np.ptp(action) > 0.01
 
 
 def test_inverse_dynamics_act_in_the_environment_s_space(planner):
@@ -120,8 +146,8 @@ def test_inverse_dynamics_act_in_the_environment_s_space(planner):
         action_dtype="int8",
     )
     gap = np.ones(2, np.float32)
-    far = planner.inverse_action(STATE, STATE + 100, gap)
-    whole = dataclasses.replace(planner, layout=layout).inverse_action(STATE, STATE + 100, gap)
+    far = planner.action(STATE, STATE + 100, gap)
+    whole = dataclasses.replace(planner, layout=layout).action(STATE, STATE + 100, gap)
     assert whole.dtype == np.int8 and whole.shape == (2, 2, 1)
     np.testing.assert_array_equal(whole[..., 0], np.rint(far).clip(-3, 3))
 
@@ -153,7 +179,7 @@ def test_metadata(job, planner):
         (lambda p: p.plan(["a", "b", "c"], GOAL[0]), "not an array of numbers"),
         (lambda p: p.plan(np.zeros(3), [np.inf, 0.0]), "goal 0 has inf in dimension 0"),
         (lambda p: p.plan(np.zeros(3), GOAL[0], seed=1.5), "seed 1.5"),
-        (lambda p: p.inverse_action(STATE, np.nan * STATE, np.ones(2)), "returned nan"),
+        (lambda p: p.action(STATE, np.nan * STATE, np.ones(2)), "returned nan"),
     ],
     ids=[
         "batch",

@@ -7,7 +7,17 @@ import pytest
 
 from dfplan.nets.cache import KVCache, repeat, write
 
-from .conftest import FEATURES
+from .conftest import FEATURES, make_net
+
+
+@pytest.fixture(scope="session", params=["transformer", "gru"])
+def net(request):
+    return make_net(kind=request.param)
+
+
+@pytest.fixture(scope="session")
+def full(net):
+    return jax.jit(net)
 
 
 def fresh(seed, rows, width):
@@ -29,9 +39,9 @@ WALKS = {
 
 @pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
 def test_cached_equals_full(net, full, extend, walk):
-    """Later tokens that are still in the cache from before must not be seen."""
+    """What an earlier, longer sequence left in the cache must not be seen."""
     x, level = fresh(99, 2, 8)
-    cache = net.init_cache(2, 8)
+    cache = jax.tree.map(lambda a: a + 5.0, net.init_cache(2, 8))
     for i, (start, width) in enumerate(walk):
         window, window_level = fresh(i, 2, width)
         out, cache = extend(cache, window, window_level, jnp.int32(start))
@@ -39,13 +49,6 @@ def test_cached_equals_full(net, full, extend, walk):
         level = level.at[:, start : start + width].set(window_level)
         expected = full(x, level)[:, start : start + width]
         np.testing.assert_allclose(out, expected, atol=1e-5)
-
-
-def test_cached_tokens_after_the_window_are_not_seen(net, full, extend, tokens):
-    x, level = tokens
-    garbage = jax.tree.map(lambda a: a + 5.0, net.init_cache(2, 8))
-    out, _ = extend(garbage, x[:, :3], level[:, :3], jnp.int32(0))
-    np.testing.assert_allclose(out, full(x, level)[:, :3], atol=1e-5)
 
 
 def test_start_is_traced(net, tokens):
@@ -75,7 +78,7 @@ def test_precomputed_modulation_is_precomputed(net, extend, tokens):
         return net.extend(cache, x, level, start, net.precompute_modulation(levels))[0]
 
     plain, _ = extend(cache, x, level, start)
-    np.testing.assert_allclose(looked_up(levels), plain, atol=1e-6)
+    np.testing.assert_allclose(looked_up(levels), plain, atol=1e-5)
     assert np.abs(looked_up(1.0 - levels) - plain).max() > 1e-3
 
 

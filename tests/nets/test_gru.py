@@ -1,4 +1,4 @@
-"""The recurrent denoiser: cached against full pass, causality, and two streams."""
+"""The recurrent denoiser: causality and two streams; `test_cache` has its cached pass."""
 
 import jax
 import jax.numpy as jnp
@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from dfplan.nets.cache import repeat
-
 from .conftest import FEATURES, make_net
-from .test_cache import WALKS, fresh
+from .test_cache import fresh
 
 TOKENS = 8
 
@@ -27,46 +25,6 @@ def full(gru):
 @pytest.fixture(scope="module")
 def extend(gru):
     return jax.jit(gru.extend)
-
-
-@pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
-def test_cached_equals_full(gru, full, extend, walk):
-    x, level = fresh(99, 2, TOKENS)
-    # Latents left by an earlier, longer sequence must not be seen.
-    cache = jax.tree.map(lambda a: a + 5.0, gru.init_cache(2, TOKENS))
-    for i, (start, width) in enumerate(walk):
-        window, window_level = fresh(i, 2, width)
-        out, cache = extend(cache, window, window_level, jnp.int32(start))
-        x = x.at[:, start : start + width].set(window)
-        level = level.at[:, start : start + width].set(window_level)
-        expected = full(x, level)[:, start : start + width]
-        np.testing.assert_allclose(out, expected, atol=1e-5)
-
-
-def test_repeat_shares_each_row_with_its_candidates(gru, full, extend, tokens):
-    x, level = tokens
-    _, cache = extend(gru.init_cache(2, 8), x[:, :3], level[:, :3], jnp.int32(0))
-    window, window_level = fresh(0, 6, 5)
-    out, _ = extend(repeat(cache, 3), window, window_level, jnp.int32(3))
-    history, history_level = (jnp.repeat(a[:, :3], 3, axis=0) for a in tokens)
-    whole = (jnp.concatenate(p, 1) for p in ((history, window), (history_level, window_level)))
-    np.testing.assert_allclose(out, full(*whole)[:, 3:], atol=1e-5)
-
-
-def test_precomputed_modulation_is_looked_up(gru, extend, tokens):
-    levels = jnp.array([0.0, 0.25, 0.7, 1.0])
-    x = tokens[0]
-    level = levels[jnp.arange(16).reshape(2, 8) % 4]
-    cache = gru.init_cache(2, 8)
-    start = jnp.int32(0)
-
-    @jax.jit
-    def looked_up(levels):
-        return gru.extend(cache, x, level, start, gru.precompute_modulation(levels))[0]
-
-    plain, _ = extend(cache, x, level, start)
-    np.testing.assert_allclose(looked_up(levels), plain, atol=1e-5)
-    assert np.abs(looked_up(1.0 - levels) - plain).max() > 1e-3
 
 
 @pytest.mark.parametrize("what", ["value", "level"])

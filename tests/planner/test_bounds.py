@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dfplan.planner.context import ContextEncoder
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History
 from dfplan.planner.select import arrival
 from dfplan.representation.normalizer import MAX_INPUT
@@ -74,8 +75,8 @@ def test_inverse_dynamics_do_not_grow_with_their_inputs():
     state = STATES.decode(jnp.array([[0.1, -0.2, 0.3, 0.0]]))
     gap = jnp.ones(1)
     with jax.disable_jit():
-        far = PLANNER.inverse_action(weights, state.at[0, 3].set(1e20), state, gap)
-        edge = PLANNER.inverse_action(weights, state.at[0, 3].set(3.0 * MAX_INPUT), state, gap)
+        far = inverse_action(MODEL, weights, state.at[0, 3].set(1e20), state, gap)
+        edge = inverse_action(MODEL, weights, state.at[0, 3].set(3.0 * MAX_INPUT), state, gap)
     np.testing.assert_allclose(far, edge, rtol=1e-5)
     assert np.abs(np.asarray(ACTIONS.encode(far))).max() < 10 * MAX_INPUT
 

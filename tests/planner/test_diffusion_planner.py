@@ -16,6 +16,7 @@ from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.guide import gradient_guidance
 from dfplan.model import Model
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.inverse import inverse_action
 from dfplan.planner.select import arrival, tokens_off_support
 from dfplan.planner.support import DataSupport
 from dfplan.representation.config import DataConfig
@@ -463,12 +464,11 @@ def test_a_task_without_a_goal():
 
 
 def test_inverse_actions_are_in_si_units():
-    planner = make_planner(MODEL)
     weights = make_weights(MODEL)
     rng = np.random.default_rng(0)
     state, later = rng.normal(size=(2, 3, 4)).astype(np.float32)
     gap = np.array([1.0, 2.0, 1.0], np.float32)
-    action = planner.inverse_action(weights, state, later, gap)
+    action = inverse_action(MODEL, weights, state, later, gap)
     encoded = [(a - STATE_MEAN) / STATE_STD for a in (state, later)]
     output = np.asarray(MODEL.inverse(weights.params)(*encoded, gap))
     expected = output * ACTION_STD + ACTION_MEAN

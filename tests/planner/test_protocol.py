@@ -31,9 +31,6 @@ class Planner:
     def plan(self, weights, keys, history, goal, initial_plan, prefix, extra_cost, denoising):
         pass
 
-    def inverse_action(self, weights, state, later, gap):
-        pass
-
 
 def test_planners():
     planner = Planner()
@@ -47,8 +44,6 @@ def test_planners():
         ({"plan": None}, "no method 'plan'"),
         ({"plan": lambda self, weights, keys: None}, "plan takes"),
         ({"plan": lambda self, weights, keys, history, goal: None}, "initial_plan"),
-        ({"inverse_action": None}, "no method 'inverse_action'"),
-        ({"inverse_action": lambda self, state: None}, "inverse_action takes (state)"),
     ],
 )
 def test_planners_that_do_not_fit(attributes, words):
@@ -74,16 +69,7 @@ class Ranker:
     def __init__(self, layout, config):
         pass
 
-    def can_end_early(self, goal):
-        return False
-
     def rank(self, candidates, goal, weights):
-        pass
-
-    def is_decided(self, ranking, complete):
-        pass
-
-    def hold_at_arrival(self, candidates, goal, weights):
         pass
 
 
@@ -93,6 +79,7 @@ class Ranker:
         ({"rank": None}, "no method 'rank'"),
         ({"rank": lambda self, candidates: None}, "rank takes (candidates)"),
         ({"__init__": lambda self, layout: None}, "unexpected keyword argument 'config'"),
+        ({"can_end_early": lambda self, goal: True}, "no method 'is_decided'"),
     ],
 )
 def test_rankers_that_do_not_fit(registered, attributes, words):

@@ -152,6 +152,20 @@ def test_mujoco_draws_plan_path_and_candidates():
     np.testing.assert_allclose(scene.frames[2][6]["pos"][:2], [0, -0.5])
 
 
+@pytest.mark.parametrize("positions", [(), (0, 1)])
+def test_mujoco_draws_what_the_task_draws(positions):
+    scene = Scene(room=40)
+
+    def markers(states):
+        assert states.shape == CANDIDATES[0, 0].shape
+        yield {"pos": states[-1]}
+
+    MujocoRenderer(Agent(), scene, positions, markers)(np.zeros(3))
+    first, *others = scene.frames[1]
+    np.testing.assert_array_equal(first["pos"], CANDIDATES[0, 0][-1])
+    assert len(others) == (9 if positions else 0)
+
+
 def test_mujoco_draws_no_more_markers_than_fit():
     scene = Scene(room=4)
     MujocoRenderer(Agent(), scene, (0, 1, 2))(np.zeros(3))

@@ -151,7 +151,7 @@ def test_targets_are_later_states_of_the_same_episode(arrays, policy):
     states = np.asarray(arrays.state)
     row = np.array([np.flatnonzero((states == state).all(axis=1))[0] for state in batch.state])
     later = row + np.asarray(batch.steps)
-    assert (later <= np.asarray(arrays.last)[row]).all()
+    assert (later <= np.asarray(arrays.row_index.last)[row]).all()
     assert set(np.asarray(batch.steps)) == set(range(1, policy.inputs.horizon + 1))
     np.testing.assert_array_equal(batch.target, states[later][:, GOAL])
     np.testing.assert_array_equal(batch.next_state, states[row + 1])

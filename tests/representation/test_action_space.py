@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfplan.representation.action_space import ActionBounds
-from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.layout import Layout
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.types import UserError
 
 OBSERVATIONS = spaces.Box(-1, 1, (3,))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.layout import Layout
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.types import UserError
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from dfplan.data.minari_io import from_episodes
 from dfplan.representation.layout import Layout
+from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run, learn_before_training
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
@@ -48,7 +49,7 @@ def learned(tiny_config, data):
     """Return the run, its training's arrays and the reports of progress."""
     run = fit_run(Task("", "some-v0"), tiny_config.override(SETTINGS), data)
     reports = []
-    arrays = run.training_arrays(data)
+    arrays = prepare_arrays(run, data)
     run, arrays = learn_before_training(run, data, arrays, lambda *call: reports.append(call))
     return run, arrays, reports
 
@@ -64,13 +65,13 @@ def test_training_sees_the_quantiles_of_advantages(learned, data):
     run, arrays, _ = learned
     expected = advantage_quantiles(data, run.states, run.actions, critic=run.action_critic)
     np.testing.assert_allclose(arrays.return_quantile, expected, atol=1e-6)
-    np.testing.assert_allclose(run.training_arrays(data).return_quantile, expected, atol=1e-6)
+    np.testing.assert_allclose(prepare_arrays(run, data).return_quantile, expected, atol=1e-6)
 
 
 def test_other_rankers_need_no_action_values(tiny_config, data):
     config = tiny_config.override({**SETTINGS, "planner.ranker": "value"})
     run = fit_run(Task("", "some-v0"), config, data)
-    arrays = run.training_arrays(data)
+    arrays = prepare_arrays(run, data)
     run, unchanged = learn_before_training(run, data, arrays)
     assert run.action_critic is None and unchanged is arrays
 

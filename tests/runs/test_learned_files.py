@@ -8,6 +8,7 @@ import pytest
 
 from dfplan.control.low_level import make_low_level_controller
 from dfplan.planner.plan import Weights
+from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run, learn_policy
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
@@ -26,7 +27,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def run(tiny_data, tiny_config):
     run = fit_run(TASK, tiny_config.override(SETTINGS), tiny_data)
-    return learn_policy(run, run.training_arrays(tiny_data))
+    return learn_policy(run, prepare_arrays(run, tiny_data))
 
 
 @pytest.fixture
@@ -52,13 +53,13 @@ def test_without_goals_targets_are_what_is_planned(tiny_data, tiny_config, plan_
     )
     config = tiny_config.override({**SETTINGS, "data.plan_dims": plan_dims})
     run = fit_run(TASK, config, data)
-    policy = learn_policy(run, run.training_arrays(data)).policy
+    policy = learn_policy(run, prepare_arrays(run, data)).policy
     assert policy is not None and policy.inputs.target_dims == targets
 
 
 def test_other_controllers_need_no_policy(tiny_data, tiny_config, tmp_path):
     run = fit_run(TASK, tiny_config, tiny_data)
-    assert learn_policy(run, run.training_arrays(tiny_data)).policy is None
+    assert learn_policy(run, prepare_arrays(run, tiny_data)).policy is None
     run.save(tmp_path / "run")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.json"]
     with pytest.raises(UserError, match=r"'policy'.*valid here: inverse"):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run, learn_policy
 from dfplan.tasks.registry import Task
 from dfplan.types import UserError
@@ -13,7 +14,7 @@ POLICY = {"planner.low_level_controller": "policy", "policy.steps": 1}
 def learn(data, config, **policy):
     changes = {**POLICY, **{f"policy.{name}": value for name, value in policy.items()}}
     run = fit_run(TASK, config.override(changes), data)
-    return learn_policy(run, run.training_arrays(data)).policy
+    return learn_policy(run, prepare_arrays(run, data)).policy
 
 
 def test_targets_fix_the_goal_or_what_is_set(tiny_data, tiny_config):

@@ -290,7 +290,7 @@ def test_a_run_without_dynamics_fits_them_to_its_dataset(run, tiny_data, tmp_pat
     def load(data):
         spaces = env(data.layout.state_dim)
         monkeypatch.setattr("dfplan.runs.run.open_dataset", lambda _: spaces)
-        monkeypatch.setattr("dfplan.runs.run.load_memory", lambda *_, **__: data)
+        monkeypatch.setattr("dfplan.runs.data.load_memory", lambda *_, **__: data)
 
     load(tiny_data)
     assert_same(vars(get_dynamics(old)), vars(run.dynamics))

@@ -8,6 +8,7 @@ from dfplan.data.shards.layout import Choices
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.shards.write import write_shards
 from dfplan.runs import source as source_module
+from dfplan.runs.data import load_data
 from dfplan.runs.run import Run
 from dfplan.runs.source import choose_source, load_memory
 from dfplan.runs.train import resume, train
@@ -92,5 +93,5 @@ def test_a_run_from_shards_equals_one_from_the_dataset(name, tmp_path, tiny_conf
     manifest.write_text(manifest.read_text().replace(damaged, "0" * len(damaged)))
     with pytest.raises(UserError, match="is not the one"):
         resume(tmp_path / "from shards", stop_step=0)
-    loaded = Run.load(tmp_path / "loaded").load_data(name)
+    loaded = load_data(Run.load(tmp_path / "loaded"), name)
     np.testing.assert_array_equal(loaded.state, ShardedTrajectories(shards).load().state)

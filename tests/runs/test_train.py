@@ -11,6 +11,7 @@ import pytest
 
 from dfplan.runs import begin as begin_module
 from dfplan.runs import train as train_module
+from dfplan.runs.data import load_data
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.runs.train import resume, train
 from dfplan.tasks.make_env import UnknownEnvError
@@ -120,7 +121,7 @@ def test_episodes_are_split_at_chance_in_training_and_afterwards(
     resume(tmp_path / "run")
     for last in (np.asarray(array.last) for array in arrays):
         assert last[:22].tolist() == [10] * 11 + [20] * 10 + [41]
-    assert run.load_data().length[:3].tolist() == [11, 10, 21] and len(arrays) == 2
+    assert load_data(run).length[:3].tolist() == [11, 10, 21] and len(arrays) == 2
 
 
 def test_a_policy_is_learned_before_the_first_step(dataset, tiny_config, tmp_path, monkeypatch):
@@ -192,7 +193,7 @@ def test_a_dataset_that_lacks_a_goal_dimension_of_the_run(dataset, tiny_config, 
     dataset.observation_space = box(2)
     message = r"'tiny-v0' has 2 states.*trained with 3 states"
     with pytest.raises(UserError, match=message):
-        run.load_data("tiny-v0")
+        load_data(run, "tiny-v0")
     with pytest.raises(UserError, match=message):
         train(TASK, tiny_config, tmp_path / "b", init_from=tmp_path / "a")
 
@@ -200,7 +201,7 @@ def test_a_dataset_that_lacks_a_goal_dimension_of_the_run(dataset, tiny_config, 
 def test_the_source_of_the_goal_is_kept(dataset, tiny_config, tmp_path):
     run = train(TASK, tiny_config, tmp_path / "a", stop_step=0, goal_dims=(0,), goal_from=(2,))
     assert run.layout.goal(np.arange(3.0)).tolist() == [2]
-    assert not run.load_data("tiny-v0").state[:, 2].any()  # hidden, as in training
+    assert not load_data(run, "tiny-v0").state[:, 2].any()  # hidden, as in training
     assert (
         resume(tmp_path / "a", stop_step=1).layout == run.layout == Run.load(tmp_path / "a").layout
     )

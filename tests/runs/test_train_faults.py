@@ -10,8 +10,8 @@ from dfplan.runs import train as train_module
 from dfplan.runs.run import Run, checkpoints, load_weights
 from dfplan.runs.train import resume, train
 from dfplan.types import UserError
-from dfplan.util import files
 from dfplan.util.locks import LockedError, exclusive
+from dfplan.util.places import HIDDEN
 
 from . import test_train
 from .test_train import GOAL, TASK, untrained
@@ -74,7 +74,7 @@ def test_two_trainings_into_one_directory(dataset, tiny_config, tmp_path, monkey
     train(TASK, tiny_config, out, stop_step=0, goal_dims=GOAL)
     with exclusive(checkpoints(out)), pytest.raises(LockedError, match=str(out)):
         resume(out, stop_step=0)
-    assert not [path for path in out.iterdir() if files.is_hidden(path)]
+    assert not [path for path in out.iterdir() if HIDDEN in path.name]
 
 
 def test_settings_that_fail_in_training_do_not_take_the_name(

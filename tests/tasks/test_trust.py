@@ -51,7 +51,7 @@ def refusal(function, *args) -> str:
     return message
 
 
-@pytest.mark.parametrize("field", ["tracker", "policy", "collector"])
+@pytest.mark.parametrize("field", ["tracker", "policy", "collector", "markers"])
 def test_functions_that_only_a_file_names(planted, field):
     task = read(**{field: "planted:track"})
     message = refusal(load_function, getattr(task, field))

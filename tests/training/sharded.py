@@ -16,7 +16,7 @@ from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.sharding import MIN_SHARDED_BYTES, describe, make_mesh, replicate
 from dfplan.training.step import TrainSpec, init_state, train_until
-from dfplan.training.streamed import StreamedTraining
+from dfplan.training.streamed import streamed
 from experiments.scale.collectives import collectives
 from tests.on_disk import on_disk
 
@@ -97,9 +97,9 @@ def train_streamed(spec: TrainSpec) -> dict:
     )
     state = init_state(spec)
     losses = []
-    with StreamedTraining(spec, stream, 0, STEPS) as training:
+    with streamed(spec, stream, 0, STEPS) as advance:
         for stop in range(1, STEPS + 1):
-            state, metrics = training.advance(state, stop)
+            state, metrics = advance(state, stop)
             losses.append([float(metrics[name]) for name in ("loss", "inverse_loss", "grad_norm")])
     return {"losses": losses}
 

@@ -75,7 +75,7 @@ def test_a_cluster_that_loses_a_worker(tmp_path, monkeypatch):
         for n in range(3)
     ]
     handler = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(ray_jobs, "_cores", lambda: 2)
+    monkeypatch.setattr(ray_jobs, "cores", lambda: 2)
     ctrl_c = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
     with RayExecutor() as executor:
         assert signal.getsignal(signal.SIGTERM) is handler

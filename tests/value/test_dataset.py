@@ -18,6 +18,7 @@ from dfplan.export import load
 from dfplan.export.write import export
 from dfplan.planner.plan import Weights
 from dfplan.representation.layout import Layout
+from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run
 from dfplan.runs.run import Run
 from dfplan.runs.train import train
@@ -69,7 +70,7 @@ def job(tiny_config, data):
     run = fit_run(Task("Drift-v0", "drift-v0"), tiny_config.override(SETTINGS), data)
     spec = TrainSpec(run.model, run.config.data, run.config.training)
     steps = jnp.int32(run.config.training.steps)
-    state, _ = train_until(spec, run.training_arrays(data), init_state(spec), steps)
+    state, _ = train_until(spec, prepare_arrays(run, data), init_state(spec), steps)
     weights = Weights(
         params=state.ema,
         states=run.states,
@@ -110,7 +111,7 @@ def test_the_candidate_with_the_highest_return_is_chosen(job):
 
 def test_the_goal_token_of_a_window_holds_its_return_quantile(job, data):
     run, _ = job
-    training_arrays = run.training_arrays(data)
+    training_arrays = prepare_arrays(run, data)
     batch = sample_batch(jax.random.key(0), training_arrays, run.model.layout, run.config.data, 256)
     goal = batch.tokens[:, 0, 0]
     start = batch.state[:, 0]
@@ -140,7 +141,7 @@ def test_a_run_saves_its_critic(job, data, tmp_path):
     assert loaded.critic is not None and run.critic is not None
     assert loaded.critic.expected_return(plan) == run.critic.expected_return(plan)
     np.testing.assert_array_equal(
-        loaded.training_arrays(data).return_quantile, run.training_arrays(data).return_quantile
+        prepare_arrays(loaded, data).return_quantile, prepare_arrays(run, data).return_quantile
     )
     (tmp_path / "run" / "value.npz").unlink()
     with pytest.raises(UserError, match=r"value\.npz.*No such file"):

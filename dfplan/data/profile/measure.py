@@ -10,7 +10,8 @@ from dfplan.data.minari_io import open_dataset
 from dfplan.data.profile.outlier_steps import typical_change
 from dfplan.data.profile.profile import Profile
 from dfplan.data.profile.running_statistics import Episode, RunningStatistics
-from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.layout import Layout
+from dfplan.representation.spaces import layout_from_spaces
 from dfplan.types import UserError, one_line
 
 SAMPLED = 64

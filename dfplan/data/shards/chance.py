@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dfplan.data.chance import FAR, USUAL, have_random_outcome, judged_dims
-from dfplan.data.shards.mapped import MappedRows
+from dfplan.data.shards.mapped import MappedRows, contains
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.representation.columns import ColumnSums
 
@@ -70,7 +70,7 @@ def _steps(data: ShardedTrajectories, dims: list[int]) -> Iterator[Steps]:
         points = np.concatenate([previous, block[:, dims]])
         begin = first - len(previous)
         row = begin + np.arange(len(points) - 1)
-        is_step = ~_contains(last, row)
+        is_step = ~contains(last, row)
         yield Steps(row[is_step], points[:-1][is_step], points[1:][is_step])
         previous = points[-1:]
         first += len(block)
@@ -107,22 +107,14 @@ def _measure(rows: MappedRows, start: np.ndarray, left_out: np.ndarray) -> Colum
     previous = np.zeros((0, rows.columns), np.float32)
     for block in rows.blocks():
         number = first + np.arange(len(block))
-        counts = ~_contains(left_out, number)
+        counts = ~contains(left_out, number)
         if counts.any():
             content = np.concatenate([previous, block[counts]])
             is_first = np.zeros(len(content), bool)
-            is_first[len(previous) :] = _contains(start, number)[counts]
+            is_first[len(previous) :] = contains(start, number)[counts]
             part = ColumnSums.measure(content, is_first, before=len(previous))
             total = part if total is None else total.merge(part)
             previous = content[-1:]
         first += len(block)
     assert total is not None
     return total
-
-
-def _contains(ordered: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Return which numbers are in a sorted array."""
-    if not len(ordered):
-        return np.zeros(len(numbers), bool)
-    place = np.searchsorted(ordered, numbers).clip(max=len(ordered) - 1)
-    return ordered[place] == numbers

@@ -23,7 +23,7 @@ from dfplan.data.shards.plan import Plan, Progress
 from dfplan.representation.columns import ColumnSums
 from dfplan.representation.grid import Grid
 from dfplan.representation.layout import Layout
-from dfplan.util.files import atomic_file, write_json
+from dfplan.util.files import atomic_file, checksum, write_json
 
 
 def finish(plan: Plan, length: np.ndarray, directory: Path, progress: Progress) -> None:
@@ -54,7 +54,7 @@ def finish(plan: Plan, length: np.ndarray, directory: Path, progress: Progress) 
         **fields,
         fingerprint=fingerprint,
         rows=tuple(record.rows for record in records),
-        files={name: names.checksum(directory / name) for name in arrays},
+        files={name: checksum(directory / name) for name in arrays},
         states=states.to_dict(),
         actions=actions.to_dict(),
     )

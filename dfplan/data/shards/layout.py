@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from dfplan.representation.columns import ColumnSums
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError, one_line
+from dfplan.util.files import checksum
 from dfplan.util.from_json import from_json
 
 FORMAT = 1
@@ -21,7 +21,6 @@ ACTION = "action.npy"
 LENGTH = "length.npy"
 GOAL_INTERVALS = "goal_intervals.npy"
 GRID = "grid.npy"
-BLOCK_BYTES = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,15 +130,6 @@ def shard_path(directory: Path, number: int) -> Path:
 def first_rows(rows: int, shards: int) -> np.ndarray:
     """Return the first row of each shard and the number of all rows, `[shards + 1]` int64."""
     return np.arange(shards + 1, dtype=np.int64) * rows // shards
-
-
-def checksum(path: Path) -> int:
-    """Return the CRC-32 of a file."""
-    crc = 0
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            crc = zlib.crc32(block, crc)
-    return crc
 
 
 def is_intact(folder: Path, files: dict[str, int]) -> bool:

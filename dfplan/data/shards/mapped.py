@@ -55,9 +55,7 @@ class MappedRows:
         for i in np.unique(file).tolist():
             chosen = np.flatnonzero(file == i)
             out[chosen] = self._arrays[i][numbers[chosen] - self._first[i]]
-        if len(self._zero_rows):
-            place = np.searchsorted(self._zero_rows, numbers).clip(max=len(self._zero_rows) - 1)
-            out[self._zero_rows[place] == numbers] = 0.0
+        out[contains(self._zero_rows, numbers)] = 0.0
         return out.reshape(*rows.shape, self.columns)
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -74,6 +72,14 @@ class MappedRows:
         """Give the pages that have been read back to the system, which may still cache them."""
         for mapping in self._maps:
             _advise(mapping, DROP)
+
+
+def contains(ordered: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return which numbers are in a sorted array."""
+    if not len(ordered):
+        return np.zeros(len(numbers), bool)
+    place = np.searchsorted(ordered, numbers).clip(max=len(ordered) - 1)
+    return ordered[place] == numbers
 
 
 def _map(path: Path) -> tuple[mmap.mmap, np.ndarray]:

@@ -17,10 +17,10 @@ from dfplan.data.shards.layout import (
     RECORD,
     STATE,
     ShardRecord,
-    checksum,
 )
 from dfplan.representation.columns import ColumnSums
 from dfplan.representation.layout import Layout
+from dfplan.util.files import checksum
 
 BLOCK_ROWS = 2**16
 """Rows that are measured and written at a time, unless an episode has more."""

@@ -15,8 +15,9 @@ from dfplan.data.minari_io import open_dataset
 from dfplan.data.shards.layout import Choices
 from dfplan.representation.columns import ColumnSums
 from dfplan.representation.goal_dims import goal_tolerance, largest_difference, match_goal_dims
-from dfplan.representation.layout import Layout, layout_from_spaces
+from dfplan.representation.layout import Layout
 from dfplan.representation.origin import origin_of_range
+from dfplan.representation.spaces import layout_from_spaces
 
 
 class Survey(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.types import UserError, check_choice, one_line
+from dfplan.types import UserError, check_choice, one_line, short_repr
 
 METADATA_FILE = "metadata.json"
 DEFAULT_FORMAT = "hdf5"
@@ -86,7 +86,8 @@ def _entry(record: dict, name: str, kind: type, default: Any = _REQUIRED) -> Any
         raise UserError(f"{METADATA_FILE} has no {name!r}")
     if value is not default and type(value) is not kind:  # JSON has no subclasses
         raise UserError(
-            f"{METADATA_FILE}: {name!r} is {_short(value)}; needed: a value of type {kind.__name__}"
+            f"{METADATA_FILE}: {name!r} is {short_repr(value)}; needed: a value of type "
+            f"{kind.__name__}"
         )
     return value
 
@@ -94,7 +95,7 @@ def _entry(record: dict, name: str, kind: type, default: Any = _REQUIRED) -> Any
 def _count(record: dict, name: str) -> int:
     count = _entry(record, name, int)
     if count < 0:
-        raise UserError(f"{METADATA_FILE}: {name!r} is {_short(count)}; needed: at least 0")
+        raise UserError(f"{METADATA_FILE}: {name!r} is {short_repr(count)}; needed: at least 0")
     return count
 
 
@@ -102,16 +103,8 @@ def _names(record: dict, name: str) -> tuple[str, ...]:
     names = _entry(record, name, list, [])
     for value in names:
         if not isinstance(value, str):
-            raise UserError(f"{METADATA_FILE}: {name!r} holds {_short(value)}; needed: names")
+            raise UserError(f"{METADATA_FILE}: {name!r} holds {short_repr(value)}; needed: names")
     return tuple(names)
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # Python does not print integers of thousands of digits
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _data_format(record: dict) -> str:
@@ -163,4 +156,6 @@ def _check_space(node: Any) -> None:
     for name in ("low", "high"):
         bounds = np.array(node[name], dtype)
         if bounds.shape != shape:
-            raise UserError(f"a Box of shape {_short(shape)} with {name} of shape {bounds.shape}")
+            raise UserError(
+                f"a Box of shape {short_repr(shape)} with {name} of shape {bounds.shape}"
+            )

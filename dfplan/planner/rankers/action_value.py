@@ -3,7 +3,7 @@
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Ranking, Weights
@@ -46,10 +46,6 @@ class ActionValueRanker:
                 f"planner.low_level_controller is {controller!r}; valid with it: policy"
             )
 
-    def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
-        """Return False, as there is no goal to arrive at."""
-        return False
-
     def rank(
         self,
         candidates: Float[Array, "B N T S"],
@@ -79,16 +75,3 @@ class ActionValueRanker:
         return Ranking(
             arrival=never_arrives(candidates, self.layout.stride), cost=-value.reshape(count)
         )
-
-    def is_decided(self, ranking: Ranking, complete: Array) -> Bool[Array, ""]:
-        """Return False; see `can_end_early`."""
-        return jnp.bool_(False)
-
-    def hold_at_arrival(
-        self,
-        candidates: Float[Array, "B N T S"],
-        goal: Float[Array, "B G"] | None,
-        weights: Weights,
-    ) -> tuple[Float[Array, "B N T S"], Ranking]:
-        """Return the candidates unchanged, as they do not arrive anywhere, and their costs."""
-        return candidates, self.rank(candidates, goal, weights)

@@ -2,8 +2,7 @@
 
 import dataclasses
 
-import jax.numpy as jnp
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Ranking, Weights
@@ -35,10 +34,6 @@ class ValueRanker:
                 "valid here: auto, arrival"
             )
 
-    def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
-        """Return False: every token of a candidate adds to its return."""
-        return False
-
     def rank(
         self,
         candidates: Float[Array, "B N T S"],
@@ -55,16 +50,3 @@ class ValueRanker:
                 pessimism=self.config.goal.pessimism,
             ),
         )
-
-    def is_decided(self, ranking: Ranking, complete: Array) -> Bool[Array, ""]:
-        """Return False; see `can_end_early`."""
-        return jnp.bool_(False)
-
-    def hold_at_arrival(
-        self,
-        candidates: Float[Array, "B N T S"],
-        goal: Float[Array, "B G"] | None,
-        weights: Weights,
-    ) -> tuple[Float[Array, "B N T S"], Ranking]:
-        """Return the candidates unchanged, as they do not arrive anywhere, and their costs."""
-        return candidates, self.rank(candidates, goal, weights)

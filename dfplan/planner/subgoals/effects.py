@@ -222,11 +222,27 @@ class Effects:
         return not len(rest) or _is_near(value[levels], rest, self.radius)
 
     def has_switched(self, number: int, value: Float[np.ndarray, "D"]) -> bool:
-        """Return whether an object, such as a light, takes only few values and now has one of them.
+        """Return whether an object that jumps between values, such as a light, has one of them.
 
-        Such an object is at rest, even if it changed a moment ago.
+        Such an object is at rest, even if it changed a moment ago. A drawer is not, as it slides.
         """
-        return len(self.levels[number]) == len(value) and self.is_settled(number, value)
+        return self.jumps[number] and self.is_settled(number, value)
+
+    @functools.cached_property
+    def jumps(self) -> list[bool]:
+        """Whether moves of each object show it where it was or where it ends, and nowhere between.
+
+        As drawers stop anywhere now and then, their resting values do not tell them from lights.
+        """
+        during = self.split(np.asarray(self.moves.during))
+        after = self.split(np.asarray(self.moves.after))
+        changes = np.asarray(self.moves.changes).T
+        jumps = []
+        for values, last, is_changed in zip(during, after, changes, strict=True):
+            ends = np.stack([values[is_changed, 0], last[is_changed]], axis=1)
+            offset = np.linalg.norm(values[is_changed, :, None] - ends[:, None], axis=-1).min(-1)
+            jumps.append(len(offset) > 0 and bool((offset <= self.radius).mean() > 1 - RARE))
+        return jumps
 
     def outcomes(
         self, change: Change, values: Values, goal: Values

@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 from minari.data_collector import EpisodeBuffer
 
+from dfplan_envs.buffers import make_buffer
 from dfplan_envs.locomotion.actor import Actor
 
 STREAMS = 20
@@ -128,14 +129,10 @@ class _Stream:
         self._rewards: list[float] = []
 
     def _episode(self, terminated: bool) -> EpisodeBuffer:
-        ends = np.zeros(len(self._actions), bool)
-        ends[-1] = True
-        # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
-        arrays: dict[str, Any] = {
-            "observations": np.stack(self._observations),
-            "actions": np.stack(self._actions),
-            "rewards": np.array(self._rewards),
-            "terminations": ends & terminated,
-            "truncations": ends & (not terminated),
-        }
-        return EpisodeBuffer(seed=self._seed, **arrays)
+        return make_buffer(
+            np.stack(self._observations),
+            np.stack(self._actions),
+            np.array(self._rewards),
+            terminated=terminated,
+            seed=self._seed,
+        )

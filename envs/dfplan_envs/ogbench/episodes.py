@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from minari.data_collector import EpisodeBuffer
 
+from dfplan_envs.buffers import make_buffer
+
 ORIGINALS = Path("~/.ogbench/data")
 """Directory to which the `ogbench` package downloads datasets."""
 STATES = ("qpos", "qvel", "button_states")
@@ -74,19 +76,14 @@ def as_buffers(
         if not length:
             break
         left -= length
-        truncations = np.zeros(length, bool)
-        truncations[-1] = True
-        # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
-        arrays: dict[str, Any] = {
-            "observations": episode.observations[: length + 1].astype(np.float64),
-            "actions": episode.actions[:length].astype(np.float32),
-            "rewards": np.zeros(length),
-            "terminations": np.zeros(length, bool),
-            "truncations": truncations,
-        }
-        if episode.states:
-            arrays["infos"] = {name: a[: length + 1] for name, a in episode.states.items()}
-        yield EpisodeBuffer(id=k, **arrays)
+        infos = {name: a[: length + 1] for name, a in episode.states.items()}
+        yield make_buffer(
+            episode.observations[: length + 1].astype(np.float64),
+            episode.actions[:length].astype(np.float32),
+            np.zeros(length),
+            id=k,
+            infos=infos or None,
+        )
     if progress is not None:
         progress(steps)
 

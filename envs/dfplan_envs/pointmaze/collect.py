@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 from minari.data_collector import EpisodeBuffer
 
+from dfplan_envs.buffers import make_buffer
 from dfplan_envs.pointmaze.env import PointMazeEnv
 from dfplan_envs.pointmaze.maps import MAPS, Maze
 from dfplan_envs.pointmaze.rules import RULES
@@ -105,18 +106,10 @@ def _make_episodes(recording: Recording, lengths: list[int]) -> Iterator[Episode
         states = recording.states[i, : length + 1]
         goals = recording.goals[i, : length + 1]
         distance = np.linalg.norm(states[1:, :2] - goals[:-1], axis=-1)
-        truncations = np.zeros(length, bool)
-        truncations[-1:] = True
-        # Minari's type hints ask for lists, but its storage accepts arrays and is faster with them.
-        arrays: dict[str, Any] = {
-            "observations": {
-                "observation": states,
-                "achieved_goal": states[:, :2],
-                "desired_goal": goals,
-            },
-            "actions": recording.actions[i, :length],
-            "rewards": (distance <= radius).astype(np.float64),
-            "terminations": np.zeros(length, bool),
-            "truncations": truncations,
+        observations = {
+            "observation": states,
+            "achieved_goal": states[:, :2],
+            "desired_goal": goals,
         }
-        yield EpisodeBuffer(id=i, **arrays)
+        rewards = (distance <= radius).astype(np.float64)
+        yield make_buffer(observations, recording.actions[i, :length], rewards, id=i)

@@ -1,4 +1,4 @@
-"""A full-force tracker for PointMaze: it follows a plan's path, not its clock."""
+"""A full-force tracker for PointMaze: it follows a plan's path, not its timing."""
 
 import math
 from types import ModuleType

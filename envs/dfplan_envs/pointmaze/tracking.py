@@ -1,4 +1,4 @@
-"""A PD tracker for PointMaze that follows a plan by its clock, with lookahead."""
+"""A PD tracker for PointMaze that follows a plan with its timing, with lookahead."""
 
 from types import ModuleType
 from typing import Any

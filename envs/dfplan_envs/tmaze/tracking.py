@@ -20,7 +20,7 @@ def track(
     xp: ModuleType = np,
     **settings: float,
 ) -> np.ndarray:
-    """Compute the action that steers the ball along a plan, by the plan's clock.
+    """Compute the action that steers the ball along a plan, with the plan's timing.
 
     Arguments, result and errors are those of `dfplan_envs.pointmaze.tracking.track`, except that
     `states` is [B, T, 5] and `state` is [B, 5]; the last dimension is the cue, which is ignored.

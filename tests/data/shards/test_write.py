@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dfplan.data.minari_io import load_trajectories
-from dfplan.data.shards import layout
+from dfplan.data.shards import finish
 from dfplan.data.shards import write as write_module
 from dfplan.data.shards.layout import MANIFEST, Choices
 from dfplan.data.shards.plan import PLAN
@@ -90,7 +90,7 @@ def test_an_interrupted_call_continues_to_the_same_bytes(home, monkeypatch, stag
     name = make_dataset("my/walks-v0", "offset")
     write_shards(name, home / "whole", shards=4)
     calls = []
-    holder = layout if stage == "checksum" else write_module
+    holder = finish if stage == "checksum" else write_module
     original = getattr(holder, stage)
 
     def interrupted(*args):

@@ -36,15 +36,17 @@ def test_a_change_that_is_rare_is_an_accident():
     assert sorted(Effects(observed, RADIUS).kinds) == [(0,), (1,)]
 
 
-def test_lights_have_switched_but_blocks_and_moving_doors_have_not():
+def test_lights_have_switched_but_blocks_and_doors_that_slide_have_not():
     row = effects_of(lights_data(), LIGHTS)
     world = effects_of(blocks_data(), BLOCKS)
     assert row.has_switched(0, np.array([1.0], np.float32))
     assert not row.has_switched(0, np.array([0.5], np.float32))
     assert not world.has_switched(0, np.array([2.0, 0.0], np.float32))
+    assert row.jumps == [True, True, True]
+    assert world.jumps == [False, False, True, False]
     door = 3
-    assert world.has_switched(door, np.array([3.0], np.float32))
-    assert not world.has_switched(door, np.array([1.5], np.float32))
+    assert world.is_settled(door, np.array([3.0], np.float32))
+    assert not world.has_switched(door, np.array([3.0], np.float32))
 
 
 def test_landmarks_of_many_moves_take_little_memory():

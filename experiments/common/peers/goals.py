@@ -1,4 +1,4 @@
-"""Batches of transitions with goals in hindsight, as OGBench draws them for HIQL."""
+"""Batches of transitions with goals in hindsight, as OGBench draws them."""
 
 from typing import NamedTuple
 
@@ -35,9 +35,9 @@ class Batch(NamedTuple):
         next_state: `[B, S]`.
         value_goal: `[B, S]` goals of the value's loss.
         is_reached: `[B]` whether the state is its value goal.
-        low_goal: `[B, S]` subgoals: the states some steps later.
-        high_goal: `[B, S]` goals of the high-level policy.
-        high_target: `[B, S]` subgoals on the way to them.
+        policy_goal: `[B, S]` goals of the policy; with two policies, of the high-level one.
+        low_goal: `[B, S]` goals of the low-level policy: the states some steps later.
+        subgoal: `[B, S]` subgoals on the way to the high-level policy's goals.
     """
 
     state: Array
@@ -45,9 +45,9 @@ class Batch(NamedTuple):
     next_state: Array
     value_goal: Array
     is_reached: Array
+    policy_goal: Array
     low_goal: Array
-    high_goal: Array
-    high_target: Array
+    subgoal: Array
 
 
 class GoalShares(NamedTuple):
@@ -56,8 +56,8 @@ class GoalShares(NamedTuple):
     Attributes:
         value_current: Share of value goals that are the present state.
         value_future: Share that are a later state of the episode, at a geometric distance.
-        policy_future: Share of the high-level policy's goals that are a later state of the
-            episode; the others are any state of the data.
+        policy_future: Share of the policy's goals that are a later state of the episode, all
+            equally likely; the others are any state of the data.
     """
 
     value_current: float = 0.2
@@ -86,7 +86,7 @@ def draw_batch(
         data: Dataset.
         shares: How goals are drawn.
         size: Number of transitions, B.
-        subgoal_steps: Control steps to a subgoal.
+        subgoal_steps: Control steps to a subgoal, for methods that have some.
         discount: Discount per control step; sets the geometric distances.
     """
     keys = jax.random.split(key, 6)
@@ -102,19 +102,19 @@ def draw_batch(
         anywhere[0],
     )
     value_row = jnp.where(kind < shares.value_current, row, value_row)
-    subgoal = jnp.minimum(row + subgoal_steps, last)
+    low_row = jnp.minimum(row + subgoal_steps, last)
     fraction = jax.random.uniform(keys[4], (size,))
     future = jnp.round(row + 1 + fraction * (last - row - 1)).astype(jnp.int32)
     is_future = jax.random.uniform(keys[5], (size,)) < shares.policy_future
-    high_row = jnp.where(is_future, future, anywhere[1])
-    target_row = jnp.where(is_future, jnp.minimum(subgoal, future), subgoal)
+    policy_row = jnp.where(is_future, future, anywhere[1])
+    subgoal_row = jnp.where(is_future, jnp.minimum(low_row, future), low_row)
     return Batch(
         state=data.state[row],
         action=data.action[row],
         next_state=data.state[row + 1],
         value_goal=data.state[value_row],
         is_reached=value_row == row,
-        low_goal=data.state[subgoal],
-        high_goal=data.state[high_row],
-        high_target=data.state[target_row],
+        policy_goal=data.state[policy_row],
+        low_goal=data.state[low_row],
+        subgoal=data.state[subgoal_row],
     )
