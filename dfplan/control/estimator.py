@@ -197,13 +197,17 @@ class StateEstimator:
         z: Float[np.ndarray, "B S"],
         variance: Float[np.ndarray, "B S"],
     ) -> tuple[Belief, Float[np.ndarray, "B S"], tuple[ObjectFilterState, ...]]:
-        """Return the belief with the objects' own means, all variances, and the filters' states.
+        """Replace the estimates of objects by those of their own filters.
 
         Args:
             belief: Belief after the readings.
-            objects: States of their filters before them.
+            objects: States of the objects' filters before the readings.
             z: Normalized readings.
-            variance: Their noise variances.
+            variance: Noise variances of the readings.
+
+        Returns:
+            The belief with the objects' means, the variances of all dimensions, and the states of
+            the objects' filters after the readings.
         """
         mean = belief.mean.copy()
         posterior = belief.variance

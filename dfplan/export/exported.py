@@ -193,9 +193,9 @@ class ExportedPlanner:
         )
 
     def action(self, state: np.ndarray, later: np.ndarray, gap: np.ndarray) -> np.ndarray:
-        """Return the environment's actions `[B, ...]` that lead from states to later states.
+        """Return the actions `[B, ...]` from states toward later states, in the environment's form.
 
-        They are those of the run's low-level policy or inverse dynamics.
+        The run's low-level policy or inverse dynamics computes them.
 
         Args:
             state: `[B, S]` states.
@@ -208,8 +208,8 @@ class ExportedPlanner:
         if not self.actions:
             controller = self.metadata["planner"]["low_level_controller"]
             raise UserError(
-                f"this planner's low-level controller is {controller!r}; only those with "
-                "'policy' or 'inverse' return actions"
+                f"the low-level controller {controller!r} of this planner is not exported; "
+                "valid: 'policy' and 'inverse'"
             )
         arguments = [self.layout.to_local(array) for array in (state, later)]
         arguments.append(np.asarray(gap, np.float32))
