@@ -47,7 +47,7 @@ class ObjectFilterState(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ObjectFilter:
-    """Estimates one object; pure functions of a `ObjectFilterState`.
+    """Estimates one object; pure functions of an `ObjectFilterState`.
 
     Attributes:
         dynamics: How the object moves while it moves.
@@ -95,8 +95,8 @@ class ObjectFilter:
         limit = _limits(len(self.dims))[is_read.sum(axis=1)]
         is_lost = surprise.min(axis=1) > limit
         if is_lost.any():
-            found, _ = _update(self.init(len(reading)), reading, variance)
-            state_after = _choose(is_lost, found, state_after)
+            restarted, _ = _update(self.init(len(reading)), reading, variance)
+            state_after = _choose(is_lost, restarted, state_after)
         return state_after
 
     def estimate(
@@ -123,8 +123,8 @@ class ObjectFilter:
             robot: Means of all dimensions of the state.
             variance: Their variances.
             action: Normalized actions.
-            is_read: Whether the object was read in this step. Nothing tells the modes apart where
-                it was not, so that a hidden object is not assumed to change its mode.
+            is_read: Whether the object was read in this step. Without a reading, nothing tells the
+                modes apart, so a hidden object keeps its mode.
         """
         state = _choose(is_read, _exchange(state), state)
         mean = state.mean.copy()

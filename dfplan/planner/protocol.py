@@ -97,10 +97,10 @@ class Ranker(Protocol):
 
 @runtime_checkable
 class EarlyRanker(Ranker, Protocol):
-    """A ranker that may know the winner before all tokens are sampled, which ends the sampling."""
+    """A ranker that can end the sampling as soon as the winner is certain."""
 
     def can_end_early(self, goal: Float[Array, "B G"] | None) -> bool:
-        """Return whether it can; if not, the other two methods are never called."""
+        """Return whether sampling may end early; otherwise, the other methods are not called."""
         ...
 
     def is_decided(self, ranking: Ranking, complete: Array) -> Bool[Array, ""]:

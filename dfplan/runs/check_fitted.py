@@ -91,10 +91,10 @@ def _expected(run: Fitted) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
 
 
 def _check_dims(name: str, dims: tuple[int, ...], states: int) -> None:
-    """Check that something is about dimensions of the state.
+    """Check that the state has these dimensions.
 
     Raises:
-        UserError: If a dimension is not one of the state.
+        UserError: If it does not; the message names the dimension.
     """
     for dim in dims:
         if not is_integer(dim) or not 0 <= dim < states:

@@ -37,7 +37,7 @@ def load_training_data(run: Run) -> Trajectories | ShardedTrajectories:
     """Return a run's training dataset, in memory or on disk as `data.source` says.
 
     Raises:
-        UserError: As `load_data`.
+        UserError: See `load_data`.
     """
     if run.config.data.source != "stream":
         return load_data(run)
@@ -96,7 +96,7 @@ def moves_of(run: Run, data: Trajectories) -> Moves:
     """Return the moves of the objects of a run's task.
 
     Raises:
-        UserError: As `dfplan.data.moves.find_moves`.
+        UserError: See `dfplan.data.moves.find_moves`.
     """
     return find_moves(
         data,

@@ -15,7 +15,7 @@ def cores() -> int:
 
 
 def thread_limits(cpus: float) -> dict[str, str]:
-    """Return the environment variables by which a process has a thread per core, at least one.
+    """Return environment variables that limit a process to one thread per core, at least one.
 
     The last digits of a training depend on the number of XLA's threads.
     """

@@ -20,7 +20,7 @@ from experiments.drift.study import (
 
 
 def prepare(study: Study) -> None:
-    """Collect training data and held-out data, whose episodes are others."""
+    """Collect training data, and held-out data with another seed."""
     for robot in study.robots:
         _collect(dataset(robot, 0), robot, 0, STEPS)
         _collect(study.held_out(robot), robot, study.held_out_seed, HELD_OUT_STEPS)

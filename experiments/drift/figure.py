@@ -12,7 +12,7 @@ from experiments.drift.study import LEVEL, ROBOTS, ROLLOUTS, Study
 from experiments.drift.table import TABLE
 
 STEPS = (5, 2)
-"""Denoising steps of the rows of panels; regression, which has one, is in all of them."""
+"""Denoising steps of each row of panels; regression, which has one step, is drawn in every row."""
 STYLES = {
     f"forcing-{LEVEL}": {"color": PLAN},
     "forcing-0": {"color": "#56B4E9"},

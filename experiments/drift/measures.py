@@ -28,7 +28,7 @@ STRANGE = 20.0
 LARGEST_ERROR = 1.0
 """Errors of a step are counted as at most this many standard deviations."""
 EVERY = 4
-"""One of so many states of a window counts for the energy distance."""
+"""Stride between the states of a window that count for the energy distance."""
 MEASURES = ("plausible", "error", "distance", "fallen")
 
 

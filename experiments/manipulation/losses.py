@@ -1,4 +1,4 @@
-"""What lost episodes end like: they are played again, and described cube by cube."""
+"""How lost episodes end: each one is played again and described cube by cube."""
 
 import functools
 import itertools

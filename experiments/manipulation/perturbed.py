@@ -64,7 +64,8 @@ class Condition:
         of: Function of a task, the length of its state and the value that returns the value for
             each dimension of the state.
         options: Further options of the perturbation.
-        declare: Function of these values that returns the planner settings that declare them.
+        declare: Function of the values for each dimension that returns the planner settings that
+            declare them; None if there are no such settings.
         moves_cube: Whether a cube is moved by hand.
     """
 

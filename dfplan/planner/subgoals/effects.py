@@ -222,17 +222,19 @@ class Effects:
         return not len(rest) or _is_near(value[levels], rest, self.radius)
 
     def has_switched(self, number: int, value: Float[np.ndarray, "D"]) -> bool:
-        """Return whether an object that jumps between values, such as a light, has one of them.
+        """Return whether an object jumps between values, such as a light, and has one of them.
 
-        Such an object is at rest, even if it changed a moment ago. A drawer is not, as it slides.
+        It is then at rest, even if it changed a moment ago. A drawer that changed a moment ago may
+        still be sliding.
         """
         return self.jumps[number] and self.is_settled(number, value)
 
     @functools.cached_property
     def jumps(self) -> list[bool]:
-        """Whether moves of each object show it where it was or where it ends, and nowhere between.
+        """Whether each object jumps: its moves show it only where it was or where it ends.
 
-        As drawers stop anywhere now and then, their resting values do not tell them from lights.
+        The values at which objects rest do not tell lights from drawers, which stop anywhere now
+        and then.
         """
         during = self.split(np.asarray(self.moves.during))
         after = self.split(np.asarray(self.moves.after))

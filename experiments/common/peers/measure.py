@@ -77,9 +77,9 @@ def _moments(data: Trajectories) -> tuple[np.ndarray, np.ndarray]:
 def _learn_once(
     file: Path, request: dict[str, Any], algorithm: Algorithm, data: Trajectories, seed: int
 ) -> tuple[Networks, float]:
-    """Return the trained networks and the CPU seconds of their training, from a file if there is.
+    """Return trained networks and the CPU seconds of their training, from a file if it exists.
 
-    The file is written otherwise, so that another evaluation needs no training.
+    Otherwise, train them and write the file, so that another evaluation needs no training.
     """
     key = jax.random.key(seed)
     dims = data.state.shape[1], data.action.shape[1]
