@@ -37,5 +37,5 @@ def expectile_weight(error: Array, expectile: float) -> Array:
 
 
 def negative_log_likelihood(mean: Array, action: Array) -> Array:
-    """Return each row's, up to a constant, for Gaussian actions of standard deviation 1."""
+    """Return the values of each row, up to a constant, for Gaussian actions of deviation 1."""
     return 0.5 * jnp.sum((mean - action) ** 2, axis=-1)
