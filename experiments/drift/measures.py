@@ -1,6 +1,6 @@
 """Measures of a rollout: whether it obeys the simulator, resembles the data, and stays upright.
 
-They were defined before any rollout was looked at:
+They were fixed before the published rollouts, and not changed after those on tuning data:
 
 - A move from one token to the next is plausible if the simulator's own step from the first state,
   with the planned action, ends near the second state. Distances between states are root mean

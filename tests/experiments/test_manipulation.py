@@ -71,7 +71,9 @@ def test_the_effector_is_compared_with_a_handle_that_has_not_moved_yet():
     states[:, 13] = [0.0, -2.0, -1.0, 0.0]  # tenths of a meter
     states[:, drawer.dim] = [-0.36, -0.36, -1.8, -2.7]
     # The handle is 2 cm open, and the effector 20 cm from the origin.
-    np.testing.assert_allclose(drawer.offset(states), [0.0, -0.2 - 0.02, 0.0])
+    offset = drawer.offset(states)
+    assert offset is not None
+    np.testing.assert_allclose(offset, [0.0, -0.2 - 0.02, 0.0])
     states[:, drawer.dim] = -0.36
     assert drawer.offset(states) is None
 
