@@ -47,7 +47,7 @@ class Args:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`). Several
             runs are compared in a table. They must precede the options.
         episodes: Number of episodes.
-        num_envs: Largest number of episodes played at once; no result depends on it.
+        num_envs: Largest number of episodes played at once; results depend on it by rounding alone.
         seed: Seed of the first episode.
         task: Another task to evaluate on, with the same states and actions.
         env: Another Gymnasium id to evaluate on, with the same states and actions.

@@ -45,7 +45,7 @@ def evaluate(
         max_steps: Maximum episode length; needed if the environment has no time limit.
         score: Returns "min" and "max" that correspond to normalized scores of 0 and 100.
         protocol: Evaluation protocol, a name in `dfplan.tasks.protocols.PROTOCOLS`.
-        num_envs: Largest number of environments at once; no result depends on it.
+        num_envs: Largest number of environments at once; results depend on it by rounding alone.
 
     Returns:
         `{"mean", "ci_low", "ci_high"}` of each metric, see `measure` and `interval`. A protocol
