@@ -15,6 +15,10 @@ from jaxtyping import Bool, Float
 MOVES = 0.01
 """Change of a dimension in a control step, in standard deviations of the data, above which the
 object moves."""
+CUTOFF = 1e-3
+"""Combinations of inputs that vary by less than this share of the largest one count as constant.
+
+While an object moves, others rest, and what hardly varies has no effect that could be learned."""
 STEPS_PER_WEIGHT = 2
 """Control steps with movement, per weight of a dimension, that a fit needs."""
 
@@ -57,7 +61,7 @@ class ObjectDynamics:
         inputs = np.concatenate([current, action, np.ones((len(current), 1))], axis=1)[rows]
         if len(inputs) < STEPS_PER_WEIGHT * inputs.shape[1]:
             return None
-        weights = np.linalg.lstsq(inputs.astype(np.float64), change[rows], rcond=None)[0]
+        weights = np.linalg.lstsq(inputs.astype(np.float64), change[rows], rcond=CUTOFF)[0]
         residual = change[rows] - inputs @ weights
         return cls(tuple(dims), weights.T, residual.T @ residual / len(residual))
 

@@ -82,6 +82,17 @@ def test_the_dynamics_are_those_of_the_steps_with_movement():
     assert 0.4 < DYNAMICS.weights[OBJECT, 2] / SPEED < 0.6  # which is true at no step
 
 
+def test_what_hardly_varies_while_an_object_moves_has_no_effect():
+    rng = np.random.default_rng(3)
+    current = np.stack([rng.uniform(-1, 1, 200), 1.0 + 1e-7 * rng.standard_normal(200)], axis=1)
+    action = rng.choice([-1.0, 1.0], (200, 1))
+    following = current + [[SPEED, 0.0]] * action + 0.01 * rng.standard_normal((200, 2)) * [1, 0]
+    own = ObjectDynamics.fit([0], current, action, following)
+    assert own is not None
+    np.testing.assert_allclose(own.weights[0, 2], SPEED, atol=0.01)
+    assert np.abs(own.weights).max() < 2 * SPEED
+
+
 def test_an_object_that_never_moves_has_no_dynamics():
     assert fit(carried=[False] * 100).objects == ()
 
