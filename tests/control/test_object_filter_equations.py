@@ -4,12 +4,15 @@ Blom & Bar-Shalom 1988, for the state `robot, x, y` and an action of one number.
 """
 
 import numpy as np
+import pytest
 import scipy.stats
 
+from dfplan.control.estimator import StateEstimator
+from dfplan.control.linear_dynamics import LinearDynamics
 from dfplan.control.object_dynamics import ObjectDynamics
 from dfplan.control.object_filter import DRIFT, EXACT, SWITCH, ObjectFilter, ObjectFilterState
+from dfplan.representation.normalizer import Normalizer
 
-OWN = [1, 2]
 WEIGHTS = np.array([[0.3, -0.2, 0.1, 0.5, 0.05], [-0.4, 0.15, -0.1, 0.2, -0.02]])
 COVARIANCE = np.array([[0.04, 0.01], [0.01, 0.02]])
 BATCH = 3
@@ -100,3 +103,28 @@ def mix(mean, covariance, probability):
             offset = mean[before] - means[mode]
             covariances[mode] += share[before] * (covariance[before] + np.outer(offset, offset))
     return means, covariances, after
+
+
+def make_estimator():
+    high = np.array([1.0, 2.0, 3.0])
+    dynamics = LinearDynamics(np.zeros((3, 5)), np.eye(3), -high, high, (FILTER.dynamics,))
+    states = Normalizer(np.zeros(3, np.float32), np.ones(3, np.float32))
+    actions = Normalizer(np.zeros(1, np.float32), np.ones(1, np.float32))
+    return StateEstimator.create(dynamics, states, actions, observation_noise=(0.1,))
+
+
+def test_an_object_stays_within_its_own_range_of_the_data():
+    (own,) = make_estimator().object_filters
+    assert own.low.tolist() == [-2.0, -3.0] and own.high.tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize(("reading", "is_read"), [([0.5, np.nan], True), ([np.nan] * 2, False)])
+def test_an_object_of_which_one_number_is_read_may_change_its_mode(reading, is_read):
+    estimator = make_estimator()
+    state = estimator.init(1)
+    state = state._replace(objects=(state.objects[0]._replace(probability=np.array([[0.9, 0.1]])),))
+    _, _, state = estimator.observe(state, np.array([[0.0, *reading]]))
+    before = state.objects[0].probability
+    after = estimator.predict(state, np.zeros((1, 1))).objects[0].probability
+    expected = SWITCH + (1 - 2 * SWITCH) * before if is_read else before
+    np.testing.assert_allclose(after, expected)
