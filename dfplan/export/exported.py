@@ -21,6 +21,7 @@ import numpy as np
 
 from dfplan.control.inputs import as_goals, as_seeds, check_actions, check_goals, screen_states
 from dfplan.control.plausible_range import PlausibleRange
+from dfplan.representation.flatten import as_numbers
 from dfplan.representation.layout import Layout
 from dfplan.types import Array, UserError, one_line
 
@@ -93,6 +94,12 @@ class ExportedPlan(NamedTuple):
     candidates: np.ndarray
     cost: np.ndarray
     best: np.ndarray
+
+
+RESULTS = {"plan": ExportedPlan._fields, "action": ("action",)}
+"""Names of the arrays that a program returns, by kind."""
+OPTIONAL = frozenset({"actions"})
+"""Those that a program may leave out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,10 +185,11 @@ class ExportedPlanner:
         Raises:
             UserError: See `plan`.
         """
+        frames = _as_rows("frames", frames, dtype=None)
         batch = len(frames)
-        arguments = [_make_keys(as_seeds(seed, batch), np.full(batch, count))]
+        arguments = [np.asarray(_make_keys(as_seeds(seed, batch), np.full(batch, count)))]
         arguments.append(self.layout.to_local(frames))
-        arguments += [np.asarray(array, np.float32) for array in (actions, level)]
+        arguments += [_as_rows("actions", actions), _as_rows("level", level)]
         if self.layout.goal_dim:
             arguments.append(self._broadcast_goal(goal, batch))
         elif goal is not None:
@@ -203,7 +211,7 @@ class ExportedPlanner:
             gap: `[B]` control steps between the two.
 
         Raises:
-            UserError: If the planner has neither, or the batch is too large.
+            UserError: If the planner has neither, the batch is too large, or shapes do not fit.
         """
         if not self.actions:
             controller = self.metadata["planner"]["low_level_controller"]
@@ -211,8 +219,10 @@ class ExportedPlanner:
                 f"the low-level controller {controller!r} of this planner is not exported; "
                 "valid: 'policy' and 'inverse'"
             )
+        state = _as_rows("state", state, dtype=None)
+        later = _as_rows("later", later, dtype=None)
         arguments = [self.layout.to_local(array) for array in (state, later)]
-        arguments.append(np.asarray(gap, np.float32))
+        arguments.append(_as_rows("gap", gap))
         action = self._call(self.actions, arguments)["action"]
         needed = (len(action), self.layout.action_dim)
         check_actions("the exported low-level controller", action, needed=needed)
@@ -239,15 +249,26 @@ class ExportedPlanner:
     ) -> dict[str, np.ndarray]:
         """Run the smallest program that is large enough; rows do not depend on each other."""
         batch = len(arguments[0])
+        for array in arguments:
+            if array.shape[:1] != (batch,):
+                raise UserError(
+                    f"arguments of {batch} robots hold an array of shape {array.shape}; needed: "
+                    f"{batch} rows"
+                )
         size = min((n for n in programs if n >= batch), default=None)
         if size is None or not batch:
             raise UserError(f"a batch of {batch}; valid: 1 to {max(programs)}, as exported")
         rows = np.minimum(np.arange(size), batch - 1)
         try:
-            result = programs[size](self.weights, *(np.asarray(a)[rows] for a in arguments))
+            result = programs[size](self.weights, *(array[rows] for array in arguments))
         except (TypeError, ValueError, jax.errors.JaxRuntimeError) as error:
             raise UserError(f"arguments do not fit the program: {one_line(error)}") from error
         return {name: np.asarray(array)[:batch] for name, array in result.items()}
+
+
+def _as_rows(name: str, value: Any, dtype: Any = np.float32) -> np.ndarray:
+    """Return an argument as an array with a row per robot; None keeps float64."""
+    return np.atleast_1d(as_numbers(value, name, dtype))
 
 
 @jax.jit

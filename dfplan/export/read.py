@@ -20,6 +20,8 @@ import numpy as np
 from dfplan.export.exported import (
     FORMAT,
     METADATA,
+    OPTIONAL,
+    RESULTS,
     WEIGHTS,
     ExportedPlanner,
     Program,
@@ -46,7 +48,6 @@ TYPES = {
 }
 COUNTS = ("horizon", "stride", "frames", "history")
 MAX_COUNT = 10**6
-KINDS = {"plan", "action"}
 CUSTOM_CALLS = re.compile(
     r"(mhlo|chlo|stablehlo)\.\w+"
     r"|(cu|hip)_threefry2x32_ffi"
@@ -86,7 +87,10 @@ def load(directory: Path | str) -> ExportedPlanner:
             return {}
         paths = {n: folder / program_name(kind, n) for n in metadata["batch_sizes"]}
         shapes = {n: argument_shapes(kind, n, metadata, layout=layout) for n in paths}
-        return {n: _load_program(path, (weights, *shapes[n])) for n, path in paths.items()}
+        return {
+            n: _load_program(path, (weights, *shapes[n]), RESULTS[kind], batch=n)
+            for n, path in paths.items()
+        }
 
     return ExportedPlanner(
         layout,
@@ -112,8 +116,15 @@ def _check_metadata(metadata: dict[str, Any]) -> Layout:
     for name, size in sizes.items():
         if not 1 <= size <= MAX_COUNT:
             raise UserError(f"{name} is {size}; valid: 1 to {MAX_COUNT}")
-    if not batches or "plan" not in entries["programs"] or not set(entries["programs"]) <= KINDS:
-        raise UserError(f"programs {entries['programs']} for batches {batches}; needed: plan")
+    if (
+        not batches
+        or "plan" not in entries["programs"]
+        or not RESULTS.keys() >= set(entries["programs"])
+    ):
+        raise UserError(
+            f"programs {listed(entries['programs'])} for batches {batches}; valid: plan, or plan "
+            "and action"
+        )
     as_type("planner.history.level", entries["planner"]["history"]["level"], float)
     as_type("planner.low_level_controller", entries["planner"]["low_level_controller"], str)
     return layout
@@ -138,12 +149,20 @@ def _check_files(folder: Path, metadata: Mapping[str, Any]) -> None:
             raise UserError(f"{path} is damaged: it has changed since it was exported")
 
 
-def _load_program(path: Path, arguments: tuple[Any, ...]) -> Program:
-    """Return a program, checked against the arguments that it will be called with.
+def _load_program(
+    path: Path, arguments: tuple[Any, ...], results: tuple[str, ...], batch: int
+) -> Program:
+    """Return a program, checked against its use.
+
+    Args:
+        path: File of the program.
+        arguments: Arguments that it will be called with, or their shapes.
+        results: Names of the arrays that it returns; it may leave out `OPTIONAL` ones.
+        batch: Rows of these arrays.
 
     Raises:
-        UserError: If the file is damaged, or the program takes other arguments, returns more than
-            such a file can, or calls anything that `CUSTOM_CALLS` does not list.
+        UserError: If the file is damaged, or the program takes other arguments, returns anything
+            else or more than such a file can, or calls anything that `CUSTOM_CALLS` does not list.
     """
     with reading(path):
         exported = jax.export.deserialize(bytearray(path.read_bytes()))
@@ -158,7 +177,21 @@ def _load_program(path: Path, arguments: tuple[Any, ...]) -> Program:
     if foreign:
         valid = "StableHLO, linear algebra and random numbers"
         raise UserError(f"{path} calls {listed(foreign)}; valid: {valid}")
+    with reading(path):
+        _check_results(path, exported, results, batch)
     return jax.jit(exported.call)
+
+
+def _check_results(
+    path: Path, exported: jax.export.Exported, results: tuple[str, ...], batch: int
+) -> None:
+    """Check the names of the arrays that a program returns, and their numbers of rows."""
+    returned = jax.tree.unflatten(exported.out_tree, exported.out_avals)
+    names = set(returned) if isinstance(returned, dict) else set()
+    rows = {array.shape[:1] for array in exported.out_avals}
+    if names | OPTIONAL != {*results, *OPTIONAL} or rows != {(batch,)}:
+        needed = f"{listed(results)}, each with {batch} rows"
+        raise UserError(f"{path} does not return what a program of its kind does: {needed}")
 
 
 def _shapes(arrays: Sequence[Any]) -> list[tuple[tuple[int, ...], np.dtype]]:

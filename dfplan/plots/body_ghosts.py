@@ -21,7 +21,12 @@ FARTHEST = 0.12
 
 
 def has_body_states(env: Any) -> bool:
-    """Return whether states of the environment hold positions and velocities of all joints."""
+    """Return whether states of the environment hold positions and velocities of all joints.
+
+    The environment must also have a Gymnasium id, by which a copy of it is made.
+    """
+    if env.unwrapped.spec is None:
+        return False
     structure = getattr(env.unwrapped, "observation_structure", None)
     if not isinstance(structure, dict) or not {"qpos", "qvel"} <= structure.keys():
         return False
@@ -38,7 +43,8 @@ class BodyPoses:
     """
 
     def __init__(self, env: Any):
-        self._copy = env.spec.make(render_mode=None).unwrapped
+        # Wrappers, such as perturbations, neither move bodies nor can all be made again.
+        self._copy = env.unwrapped.spec.make(render_mode=None).unwrapped
         structure = self._copy.observation_structure
         self.skipped: int = structure.get("skipped_qpos", 0)
         self._positions: int = structure["qpos"]

@@ -180,6 +180,10 @@ def test_metadata(job, planner):
         (lambda p: p.plan(np.zeros(3), [np.inf, 0.0]), "goal 0 has inf in dimension 0"),
         (lambda p: p.plan(np.zeros(3), GOAL[0], seed=1.5), "seed 1.5"),
         (lambda p: p.action(STATE, np.nan * STATE, np.ones(2)), "returned nan"),
+        (lambda p: p.action(STATE, STATE, np.ones(3)), r"\(3,\); needed: 2 rows"),
+        (lambda p: p.action(STATE, STATE, 1.0), r"\(1,\); needed: 2 rows"),
+        (lambda p: p.action(STATE, STATE[:1], np.ones(2)), r"\(1, 3\); needed: 2 rows"),
+        (lambda p: p.action(STATE, STATE, ["x", "y"]), "gap is not an array of numbers"),
     ],
     ids=[
         "batch",
@@ -193,6 +197,10 @@ def test_metadata(job, planner):
         "infinite goal",
         "seed",
         "NaN action",
+        "gaps",
+        "one gap",
+        "later states",
+        "gaps of text",
     ],
 )
 def test_arguments_that_do_not_fit(planner, call, says):
@@ -247,6 +255,7 @@ def test_damaged(job, tmp_path, name):
         ({"batch_sizes": []}, "batches"),
         ({"batch_sizes": [1]}, "plan-1.bin"),
         ({"programs": ["../plan"]}, "programs"),
+        ({"programs": ["plan", "inverse"]}, "plan, inverse .*valid: plan"),
         ({"platforms": None}, "platforms"),
         ({"files": {}}, "weights.npz"),
         ({"planner": {}}, "history"),
@@ -294,6 +303,27 @@ def test_programs_that_are_more_than_stablehlo(job, tmp_path, function, says):
     copy = edited_copy(job[2], tmp_path / "copy")
     replace_file(copy, "plan-2.bin", program(job, function))
     with pytest.raises(UserError, match=says):
+        load(copy)
+
+
+RESULTS = ("states", "arrival", "candidates", "cost", "best")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda frames: {"states": frames},
+        lambda frames: (frames,),
+        lambda frames: dict.fromkeys((*RESULTS, "more"), frames),
+        lambda frames: dict.fromkeys(RESULTS, frames.sum()),
+        lambda frames: dict.fromkeys(RESULTS, frames[:1]),
+    ],
+    ids=["names", "no names", "another name", "no rows", "too few rows"],
+)
+def test_programs_that_return_something_else(job, tmp_path, result):
+    copy = edited_copy(job[2], tmp_path / "copy")
+    replace_file(copy, "plan-2.bin", program(job, lambda *a: result(a[2])))
+    with pytest.raises(UserError, match=r"plan-2\.bin does not return .*arrival.* 2 rows"):
         load(copy)
 
 

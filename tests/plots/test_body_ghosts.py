@@ -1,15 +1,21 @@
 """The planned body in MuJoCo's frames."""
 
+import contextlib
 import warnings
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
 
 from dfplan.plots.body_ghosts import BodyGhosts, BodyPoses, has_body_states
 
 STEPS = 6
+
+
+class Plain(gym.Wrapper):
+    """A wrapper that Gymnasium cannot make again, as it does not record its arguments."""
 
 
 @pytest.fixture(params=["Hopper-v5", "Walker2d-v5", "Ant-v5"])
@@ -54,6 +60,19 @@ def test_a_ghost_covers_the_robot_in_the_same_pose_and_leaves_it_alone(env):
 @pytest.mark.parametrize("env_id", ["Reacher-v5", "CartPole-v1"])
 def test_states_that_hold_something_else_have_no_body(env_id):
     with gym.make(env_id) as env:
+        assert not has_body_states(env)
+
+
+def test_wrappers_are_not_made_again_for_the_copy():
+    with gym.make("Hopper-v5") as env:
+        wrapped: Any = Plain(env)
+        wrapped.reset(seed=0)
+        assert has_body_states(wrapped)
+        assert list(BodyPoses(wrapped).markers(wrapped.unwrapped.data.qpos.copy(), np.ones(4)))
+
+
+def test_an_environment_that_gymnasium_did_not_make_has_no_copy():
+    with contextlib.closing(HopperEnv()) as env:
         assert not has_body_states(env)
 
 

@@ -49,6 +49,22 @@ def test_lights_have_switched_but_blocks_and_doors_that_slide_have_not():
     assert not world.has_switched(door, np.array([3.0], np.float32))
 
 
+def test_an_object_that_is_seen_between_two_values_now_and_then_slides():
+    during = np.zeros((20, 4, 1), np.float32)
+    during[:, 2:] = 1.0
+    during[:4, 2] = 0.5  # one sample in 20
+    observed = ObservedMoves(
+        during=during,
+        after=np.ones((20, 1), np.float32),
+        changes=np.ones((20, 1), bool),
+        scale=np.ones(1, np.float32),
+        groups=(((0,),),),
+        goal_dims=(0,),
+    )
+    assert Effects(observed, radius=0.6).jumps == [True]
+    assert Effects(observed, radius=0.25).jumps == [False]
+
+
 def test_landmarks_of_many_moves_take_little_memory():
     points = np.random.default_rng(0).uniform(-1, 1, (MAX_MOVES, 3)).astype(np.float32)
     tracemalloc.start()
