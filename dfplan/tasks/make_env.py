@@ -45,6 +45,8 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
         with warnings.catch_warnings():
             # Callers that ask for a render mode check it themselves, and report a missing one.
             warnings.filterwarnings("ignore", message=".*initialised with render_mode")
+            # The environment's author chose float32; users cannot change it.
+            warnings.filterwarnings("ignore", message=".*precision lowered by casting")
             return gymnasium.make(env_id, **{**(env_kwargs or {}), **overrides})
     except gymnasium.error.UnregisteredEnv as error:
         raise UnknownEnvError(_unknown(env_id, gymnasium.registry)) from error

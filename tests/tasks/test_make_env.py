@@ -4,6 +4,7 @@ import contextlib
 import types
 
 import gymnasium
+import numpy as np
 import pytest
 
 from dfplan.tasks.make_env import UnknownEnvError, make_env
@@ -38,6 +39,19 @@ def test_a_missing_render_mode_is_left_to_the_caller(recwarn):
         make_env("Plain-v0", render_mode="rgb_array").close()
     del gymnasium.registry["Plain-v0"]
     assert not [warning for warning in recwarn if "render_mode" in str(warning.message)]
+
+
+def test_rounded_bounds_of_an_action_space_are_not_reported(recwarn):
+    class Narrow(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+        def __init__(self):
+            self.action_space = gymnasium.spaces.Box(np.array([-0.1]), np.array([0.1]))
+
+    gymnasium.register("Narrow-v0", entry_point=Narrow)
+    make_env("Narrow-v0").close()
+    del gymnasium.registry["Narrow-v0"]
+    assert not [warning for warning in recwarn if "precision" in str(warning.message)]
 
 
 @pytest.mark.parametrize(
