@@ -134,12 +134,12 @@ def prepare(argv: tuple[str, ...]) -> Evaluation:
     if any(perturbation.drops for perturbation in perturbations):
         run = run.with_planner({"sensing.missing": True})
     task = _choose_task(run.task, args)
+    protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
+    assign_tasks(protocol, args.episodes)  # checked before the environment, which can be slow
     make = functools.partial(_make_perturbed, task, perturbations)
     env = make()
     max_steps = time_limit(env, "--max-steps")
     run.check_env(env)
-    protocol: EvaluationProtocol = PROTOCOLS.make(task.protocol)
-    assign_tasks(protocol, args.episodes)
     return Evaluation(
         argv=argv,
         args=args,

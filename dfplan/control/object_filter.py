@@ -10,7 +10,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special
 from jaxtyping import Bool, Float
 
 from dfplan.control.kalman import bounded
@@ -193,4 +193,7 @@ def _exchange(state: ObjectFilterState) -> ObjectFilterState:
 @functools.cache
 def _limits(dims: int) -> Float[np.ndarray, "L"]:
     """Return the largest plausible squared error by the number of readings."""
-    return np.concatenate([[np.inf], scipy.stats.chi2.ppf(PLAUSIBLE, np.arange(1, dims + 1))])
+    readings = np.arange(1, dims + 1)
+    # The quantiles of chi-squared distributions. `scipy.stats` has them, but is slow to import.
+    quantiles = 2 * scipy.special.gammaincinv(readings / 2, PLAUSIBLE)
+    return np.concatenate([[np.inf], quantiles])

@@ -1,12 +1,14 @@
 """Figure coordinates of states and goals, and environments that draw themselves."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfplan.agent import Agent
 from dfplan.types import ArrayLike
+
+if TYPE_CHECKING:  # Figures of datasets need no agent.
+    from dfplan.agent import Agent
 
 
 def plot_dims(
@@ -30,7 +32,7 @@ def plot_dims(
     return dims
 
 
-def agent_plot_dims(agent: Agent) -> tuple[int, ...]:
+def agent_plot_dims(agent: "Agent") -> tuple[int, ...]:
     """Return `plot_dims` of an agent's plans."""
     plan_dims = agent.planner.model.layout.plan_dims
     return plot_dims(agent.layout.goal_dims, agent.layout.state_dim, plan_dims)

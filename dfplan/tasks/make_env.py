@@ -3,10 +3,13 @@
 import contextlib
 import difflib
 import json
+import re
 import warnings
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from typing import Any
 
+from dfplan.tasks.registry import GROUP
 from dfplan.tasks.trust import registered_id
 from dfplan.types import Environment, UserError, one_line
 
@@ -42,11 +45,15 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
         with warnings.catch_warnings():
             # Callers that ask for a render mode check it themselves, and report a missing one.
             warnings.filterwarnings("ignore", message=".*initialised with render_mode")
+            # The environment's author chose float32; users cannot change it.
+            warnings.filterwarnings("ignore", message=".*precision lowered by casting")
             return gymnasium.make(env_id, **{**(env_kwargs or {}), **overrides})
     except gymnasium.error.UnregisteredEnv as error:
         raise UnknownEnvError(_unknown(env_id, gymnasium.registry)) from error
     except ImportError as error:
-        raise UnknownEnvError(f"cannot make environment {env_id!r}: {one_line(error)}") from error
+        raise UnknownEnvError(
+            f"cannot make environment {env_id!r}: {_install_command(error) or one_line(error)}"
+        ) from error
     except AssertionError as error:
         raise UserError(
             f"cannot make environment {env_id!r}: {one_line(error)} in its package, which may not "
@@ -126,3 +133,19 @@ def _unknown(env_id: str, registered) -> str:
     return (
         f"unknown environment {env_id!r}{hint}; if a package registers it, use 'package:{env_id}'"
     )
+
+
+def _install_command(error: ImportError) -> str:
+    """Name the extra that installs a missing package; empty if no package of tasks has one."""
+    # Gymnasium raises an error of its own, without the module's name.
+    missing = error.__cause__ if isinstance(error.__cause__, ImportError) else error
+    package = (missing.name or "").partition(".")[0]
+    if not isinstance(missing, ModuleNotFoundError) or not package:
+        return ""
+    extra = re.compile(rf"{re.escape(package)}\b(?!-).*extra == ['\"]([\w.-]+)['\"]")
+    for distribution in (entry.dist for entry in entry_points(group=GROUP) if entry.dist):
+        for requirement in distribution.requires or ():
+            if match := extra.match(requirement):
+                command = f'pip install "{distribution.name}[{match[1]}]"'
+                return f"{package} is not installed: {command}"
+    return ""

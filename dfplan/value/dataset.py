@@ -2,7 +2,6 @@
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
 from jaxtyping import Float
 
 from dfplan.data.minari_io import Trajectories
@@ -61,6 +60,8 @@ def advantage_quantiles(
         actions: Normalizer of its actions.
         critic: Action critic of the dataset.
     """
+    import scipy.stats  # slow to import, and only training needs it
+
     advantage = critic.advantage(
         jnp.asarray(states.encode(data.state)), jnp.asarray(actions.encode(data.action))
     )

@@ -138,3 +138,10 @@ def test_options_of_a_command_within_a_command(capsys):
     assert "--stride" in error(capsys, "dataset", "show", "x-v0", "--strid", "3")
     text = error(capsys, "dataset", "show", "x-v0", "--stride", "many")
     assert "'many'" in text and "unknown option" not in text
+
+
+def test_the_number_of_episodes_is_checked_before_the_environment_is_made(capsys):
+    argv = ["eval", "pointmaze-umaze", "--env", "NoSuchEnv-v0", "--protocol", "ogbench"]
+    assert main([*argv, "--episodes", "7"]) == 2
+    error = capsys.readouterr().err
+    assert "7 episodes" in error and "multiple of 5" in error

@@ -1,11 +1,13 @@
 """Environments that cannot be made are reported in one line."""
 
 import contextlib
+import types
 
 import gymnasium
+import numpy as np
 import pytest
 
-from dfplan.tasks.make_env import make_env
+from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.types import UserError
 
 
@@ -37,3 +39,36 @@ def test_a_missing_render_mode_is_left_to_the_caller(recwarn):
         make_env("Plain-v0", render_mode="rgb_array").close()
     del gymnasium.registry["Plain-v0"]
     assert not [warning for warning in recwarn if "render_mode" in str(warning.message)]
+
+
+def test_rounded_bounds_of_an_action_space_are_not_reported(recwarn):
+    class Narrow(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+        def __init__(self):
+            self.action_space = gymnasium.spaces.Box(np.array([-0.1]), np.array([0.1]))
+
+    gymnasium.register("Narrow-v0", entry_point=Narrow)
+    make_env("Narrow-v0").close()
+    del gymnasium.registry["Narrow-v0"]
+    assert not [warning for warning in recwarn if "precision" in str(warning.message)]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "hint"),
+    [
+        (
+            'no-such-simulator>=2; extra == "robots"',
+            'no-such-simulator is not installed: pip install "toys[robots]"',
+        ),
+        ("no-such-simulator-2; extra == 'robots'", "No module named 'no-such-simulator'"),
+        ("no-such-simulator>=2", "No module named 'no-such-simulator'"),
+    ],
+)
+def test_a_missing_package_names_the_extra_that_installs_it(requirement, hint, monkeypatch):
+    package = types.SimpleNamespace(name="toys", requires=["numpy", requirement])
+    entry = types.SimpleNamespace(dist=package)
+    monkeypatch.setattr("dfplan.tasks.make_env.entry_points", lambda group: [entry])
+    with pytest.raises(UnknownEnvError) as e:
+        make_env("no-such-simulator:Arm-v0")
+    assert str(e.value).startswith(f"cannot make environment 'no-such-simulator:Arm-v0': {hint}")
