@@ -203,13 +203,20 @@ class ExportedPlanner:
             gap: `[B]` control steps between the two.
 
         Raises:
-            UserError: If the planner has neither, or the batch is too large.
+            UserError: If the planner has neither, shapes differ, or the batch is too large.
         """
         if not self.actions:
             controller = self.metadata["planner"]["low_level_controller"]
             raise UserError(
                 f"this planner's low-level controller is {controller!r}; only those with "
                 "'policy' or 'inverse' return actions"
+            )
+        shapes = np.shape(state), np.shape(later), np.shape(gap)
+        batch, size = shapes[0][:1], self.layout.state_dim
+        if not batch or shapes != ((*batch, size), (*batch, size), batch):
+            raise UserError(
+                f"state, later and gap have shapes {shapes[0]}, {shapes[1]} and {shapes[2]}; "
+                f"valid: [B, {size}], [B, {size}] and [B]"
             )
         arguments = [self.layout.to_local(array) for array in (state, later)]
         arguments.append(np.asarray(gap, np.float32))

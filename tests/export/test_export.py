@@ -115,6 +115,20 @@ def test_inverse_dynamics(job, planner):
     np.testing.assert_allclose(action, run.layout.clip_action(np.asarray(expected)), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("state", "later", "gap"),
+    [
+        (STATE[0], STATE[0], 1.0),  # one robot, without an axis for the batch
+        (STATE, STATE[:1], [1.0, 2.0]),
+        (STATE, STATE, 1.0),
+        (STATE[:, :2], STATE[:, :2], [1.0, 2.0]),
+    ],
+)
+def test_actions_of_other_shapes_are_refused(planner, state, later, gap):
+    with pytest.raises(UserError, match=r"have shapes .*valid: \[B, 3\], \[B, 3\] and \[B\]$"):
+        planner.action(state, later, gap)
+
+
 def test_a_low_level_policy(job, tmp_path):
     run, weights, _ = job
     inputs = PolicyInputs(
