@@ -212,7 +212,8 @@ class ExportedPlanner:
                 "'policy' or 'inverse' return actions"
             )
         shapes = np.shape(state), np.shape(later), np.shape(gap)
-        batch, size = shapes[0][:1], self.layout.state_dim
+        batch = shapes[0][:1]
+        size = self.layout.state_dim
         if not batch or shapes != ((*batch, size), (*batch, size), batch):
             raise UserError(
                 f"state, later and gap have shapes {shapes[0]}, {shapes[1]} and {shapes[2]}; "
