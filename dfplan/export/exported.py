@@ -221,8 +221,17 @@ class ExportedPlanner:
             )
         state = _as_rows("state", state, dtype=None)
         later = _as_rows("later", later, dtype=None)
+        gap = _as_rows("gap", gap)
+        shapes = np.shape(state), np.shape(later), np.shape(gap)
+        batch = shapes[0][:1]
+        size = self.layout.state_dim
+        if not batch or shapes != ((*batch, size), (*batch, size), batch):
+            raise UserError(
+                f"state, later and gap have shapes {shapes[0]}, {shapes[1]} and {shapes[2]}; "
+                f"valid: [B, {size}], [B, {size}] and [B]"
+            )
         arguments = [self.layout.to_local(array) for array in (state, later)]
-        arguments.append(_as_rows("gap", gap))
+        arguments.append(gap)
         action = self._call(self.actions, arguments)["action"]
         needed = (len(action), self.layout.action_dim)
         check_actions("the exported low-level controller", action, needed=needed)

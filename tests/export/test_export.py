@@ -115,6 +115,20 @@ def test_inverse_dynamics(job, planner):
     np.testing.assert_allclose(action, run.layout.clip_action(np.asarray(expected)), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("state", "later", "gap"),
+    [
+        (STATE[0], STATE[0], 1.0),  # one robot, without an axis for the batch
+        (STATE, STATE[:1], [1.0, 2.0]),
+        (STATE, STATE, 1.0),
+        (STATE[:, :2], STATE[:, :2], [1.0, 2.0]),
+    ],
+)
+def test_actions_of_other_shapes_are_refused(planner, state, later, gap):
+    with pytest.raises(UserError, match=r"have shapes .*valid: \[B, 3\], \[B, 3\] and \[B\]$"):
+        planner.action(state, later, gap)
+
+
 def test_a_low_level_policy(job, tmp_path):
     run, weights, _ = job
     inputs = PolicyInputs(
@@ -180,9 +194,9 @@ def test_metadata(job, planner):
         (lambda p: p.plan(np.zeros(3), [np.inf, 0.0]), "goal 0 has inf in dimension 0"),
         (lambda p: p.plan(np.zeros(3), GOAL[0], seed=1.5), "seed 1.5"),
         (lambda p: p.action(STATE, np.nan * STATE, np.ones(2)), "returned nan"),
-        (lambda p: p.action(STATE, STATE, np.ones(3)), r"\(3,\); needed: 2 rows"),
-        (lambda p: p.action(STATE, STATE, 1.0), r"\(1,\); needed: 2 rows"),
-        (lambda p: p.action(STATE, STATE[:1], np.ones(2)), r"\(1, 3\); needed: 2 rows"),
+        (lambda p: p.action(STATE, STATE, np.ones(3)), r"and \(3,\); valid: \[B, 3\]"),
+        (lambda p: p.action(STATE, STATE, 1.0), r"and \(1,\); valid: \[B, 3\]"),
+        (lambda p: p.action(STATE, STATE[:1], np.ones(2)), r"\(1, 3\) and \(2,\); valid: \[B, 3\]"),
         (lambda p: p.action(STATE, STATE, ["x", "y"]), "gap is not an array of numbers"),
     ],
     ids=[
