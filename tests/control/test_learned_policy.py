@@ -54,7 +54,7 @@ def aims(monkeypatch):
         calls.append((np.asarray(target), np.asarray(steps)))
         return np.zeros((len(state), 2), np.float32)
 
-    monkeypatch.setattr(learned_policy, "_action", record)
+    monkeypatch.setattr(learned_policy, "steer", record)
     return calls
 
 

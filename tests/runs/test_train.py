@@ -119,7 +119,7 @@ def test_episodes_are_split_at_chance_in_training_and_afterwards(
     monkeypatch.setattr(train_module, "fit", lambda spec, array, *_, **__: arrays.append(array))
     run = train(TASK, config, tmp_path / "run", goal_dims=GOAL)
     resume(tmp_path / "run")
-    for last in (np.asarray(array.last) for array in arrays):
+    for last in (np.asarray(array.row_index.last) for array in arrays):
         assert last[:22].tolist() == [10] * 11 + [20] * 10 + [41]
     assert load_data(run).length[:3].tolist() == [11, 10, 21] and len(arrays) == 2
 
