@@ -1,5 +1,6 @@
 """Training paradigms, which differ in the noise levels that training draws, and their rollouts."""
 
+import argparse
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -35,3 +36,15 @@ class Rollout:
     label: str
     paradigm: str
     planner: Mapping[str, Any]
+
+
+def add_choice(parser: argparse.ArgumentParser, paradigms: Mapping[str, Paradigm]) -> None:
+    """Add the option `--only`, which chooses among the paradigms of a study."""
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=paradigms,
+        default=tuple(paradigms),
+        metavar="PARADIGM",
+        help="paradigms to train and roll out; default: all",
+    )

@@ -5,6 +5,7 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 
+from experiments.common.paradigms import add_choice
 from experiments.common.stages import run_stages, stage_parser
 from experiments.drift.data import prepare
 from experiments.drift.figure import draw_figure
@@ -39,14 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         "Open-loop rollouts of Hopper and Walker2d over many training windows.",
     )
     parser.add_argument("--robots", nargs="+", choices=ROBOTS, default=ROBOTS, help="robots")
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=PARADIGMS,
-        default=tuple(PARADIGMS),
-        metavar="PARADIGM",
-        help="paradigms to train and roll out; default: all",
-    )
+    add_choice(parser, PARADIGMS)
     return parser
 
 

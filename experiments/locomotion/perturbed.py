@@ -29,7 +29,7 @@ class Condition:
     Attributes:
         label: Row label.
         perturb: Perturbation, as on the command line; empty for none.
-        declared: Planner settings that declare the perturbation; empty if there are none.
+        declared: Planner settings that declare the perturbation; may be empty.
     """
 
     label: str

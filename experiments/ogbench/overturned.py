@@ -86,7 +86,7 @@ def count(
     Args:
         name: Short name of the task.
         training_seed: Training seed of the run.
-        controllers: Low-level controllers; the run's own if there are none.
+        controllers: Low-level controllers; if empty, the run's own.
         seeds: Episode seeds.
 
     Raises:

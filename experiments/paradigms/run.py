@@ -5,6 +5,7 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 
+from experiments.common.paradigms import add_choice
 from experiments.common.stages import run_stages, stage_parser
 from experiments.paradigms.data import prepare
 from experiments.paradigms.figures import draw_figures
@@ -43,14 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         "Training paradigms rolled out far beyond their training windows, and one network "
         "sampled with three scheduling matrices.",
     )
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=PARADIGMS,
-        default=tuple(PARADIGMS),
-        metavar="PARADIGM",
-        help="paradigms to train and roll out; default: all",
-    )
+    add_choice(parser, PARADIGMS)
     return parser
 
 

@@ -126,7 +126,7 @@ def test_an_object_that_is_carried_is_not_left_behind():
 
 @pytest.mark.parametrize("is_carried", [True, False])
 def test_a_hidden_object_does_what_it_did(is_carried):
-    """A carried object goes on with the robot, and one at rest stays."""
+    """A carried object moves with the robot, and one at rest stays."""
     state, action = simulate([is_carried] * 40)
     action[:] = 1.0
     state[:, :, ROBOT] = state[0, :, ROBOT] + SPEED * np.arange(40)[:, None]
