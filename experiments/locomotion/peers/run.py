@@ -10,6 +10,7 @@ have them: https://github.com/takuseno/d3rlpy/tree/master/reproductions/offline
 # pyright: reportMissingImports=false
 
 import argparse
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -21,6 +22,10 @@ import numpy as np
 
 STEPS = 500_000
 """Optimizer steps of the papers."""
+CURVE_POINTS = 6
+"""Evaluations during training, at equal distances; the last one is at the end."""
+CURVE_EPISODES = 5
+"""Episodes of each evaluation during training."""
 
 
 def make_bc() -> Any:
@@ -78,6 +83,36 @@ def load(path: Path) -> Any:
         )
 
 
+class BatchedSampling:
+    """A dataset of d3rlpy that draws a batch at once, from the same transitions.
+
+    d3rlpy draws a batch one transition after the other in Python, which takes as long as an
+    optimizer step on one core. The algorithms here do not use returns to go, which batches of this
+    class lack.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        from d3rlpy.dataset import TransitionMiniBatch
+
+        picker, buffer = dataset.transition_picker, dataset.buffer
+        everything = [picker(*buffer[i]) for i in range(dataset.transition_count)]
+        batch = TransitionMiniBatch.from_transitions(everything)
+        names = [field.name for field in dataclasses.fields(batch) if field.name != "transitions"]
+        self._columns = {name: getattr(batch, name) for name in names}
+        self._dataset = dataset
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dataset, name)
+
+    def sample_transition_batch(self, batch_size: int) -> Any:
+        """Return transitions drawn uniformly with replacement, as d3rlpy does."""
+        from d3rlpy.dataset import TransitionMiniBatch
+
+        index = np.random.randint(self._dataset.transition_count, size=batch_size)
+        columns = {name: values[index] for name, values in self._columns.items()}
+        return TransitionMiniBatch(**columns, transitions=[])
+
+
 def play(algorithm: Any, env_id: str, episodes: int, seed: int) -> list[float]:
     """Return the return of each episode; episode i has `seed` + i, as in `dfplan eval`."""
     env = gym.make(env_id)
@@ -96,6 +131,38 @@ def play(algorithm: Any, env_id: str, episodes: int, seed: int) -> list[float]:
     return returns
 
 
+def train(algorithm: Any, args: argparse.Namespace) -> tuple[list[dict[str, float]], float]:
+    """Train an algorithm.
+
+    Returns:
+        Its mean return during training, and the seconds of training without these evaluations.
+    """
+    import d3rlpy
+
+    curve: list[dict[str, float]] = []
+    begin = time.perf_counter()
+    evaluating = 0.0
+
+    def evaluate(algorithm: Any, epoch: int, step: int) -> None:
+        del epoch
+        nonlocal evaluating
+        started = time.perf_counter()
+        returns = play(algorithm, args.env, CURVE_EPISODES, args.episode_seed)
+        seconds = started - begin - evaluating
+        curve.append({"step": step, "seconds": seconds, "mean_return": float(np.mean(returns))})
+        evaluating += time.perf_counter() - started
+
+    algorithm.fit(
+        BatchedSampling(load(args.data)),
+        n_steps=args.steps,
+        n_steps_per_epoch=args.steps // CURVE_POINTS,
+        logger_adapter=d3rlpy.logging.NoopAdapterFactory(),
+        show_progress=False,
+        epoch_callback=evaluate,
+    )
+    return curve, time.perf_counter() - begin - evaluating
+
+
 def main() -> None:
     """Train and play; write the returns."""
     import d3rlpy
@@ -112,15 +179,7 @@ def main() -> None:
     args = parser.parse_args()
     d3rlpy.seed(args.seed)
     algorithm = PEERS[args.peer]().create(device="cpu:0")
-    begin = time.perf_counter()
-    algorithm.fit(
-        load(args.data),
-        n_steps=args.steps,
-        n_steps_per_epoch=args.steps,
-        logger_adapter=d3rlpy.logging.NoopAdapterFactory(),
-        show_progress=False,
-    )
-    seconds = time.perf_counter() - begin
+    curve, seconds = train(algorithm, args)
     returns = play(algorithm, args.env, args.episodes, args.episode_seed)
     record = {
         "peer": args.peer,
@@ -129,6 +188,7 @@ def main() -> None:
         "seed": args.seed,
         "episode_seed": args.episode_seed,
         "train_seconds": seconds,
+        "curve": curve,
         "returns": returns,
         "mean_return": float(np.mean(returns)),
     }
