@@ -91,7 +91,7 @@ class BatchedSampling:
     class lack.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, seed: int) -> None:
         from d3rlpy.dataset import TransitionMiniBatch
 
         picker, buffer = dataset.transition_picker, dataset.buffer
@@ -100,6 +100,7 @@ class BatchedSampling:
         names = [field.name for field in dataclasses.fields(batch) if field.name != "transitions"]
         self._columns = {name: getattr(batch, name) for name in names}
         self._dataset = dataset
+        self._rng = np.random.default_rng(seed)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._dataset, name)
@@ -108,7 +109,7 @@ class BatchedSampling:
         """Return transitions drawn uniformly with replacement, as d3rlpy does."""
         from d3rlpy.dataset import TransitionMiniBatch
 
-        index = np.random.randint(self._dataset.transition_count, size=batch_size)
+        index = self._rng.integers(self._dataset.transition_count, size=batch_size)
         columns = {name: values[index] for name, values in self._columns.items()}
         return TransitionMiniBatch(**columns, transitions=[])
 
@@ -153,7 +154,7 @@ def train(algorithm: Any, args: argparse.Namespace) -> tuple[list[dict[str, floa
         evaluating += time.perf_counter() - started
 
     algorithm.fit(
-        BatchedSampling(load(args.data)),
+        BatchedSampling(load(args.data), args.seed),
         n_steps=args.steps,
         n_steps_per_epoch=args.steps // CURVE_POINTS,
         logger_adapter=d3rlpy.logging.NoopAdapterFactory(),
