@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dfplan.tasks.registry import Task, get_task
 from experiments.common.protocol import TRAINING_SEEDS
@@ -77,8 +78,12 @@ class TaskStudy:
         Raises:
             UserError: If it was trained with settings other than those of the preset.
         """
-        preset = self.task(name).preset
-        planner = {k.removeprefix(PLANNER): v for k, v in preset.items() if k.startswith(PLANNER)}
-        trained = Trained.load(self.run(name, seed), planner)
-        check_settings(trained, preset)
+        task = self.task(name)
+        trained = Trained.load(self.run(name, seed), planner_settings(task))
+        check_settings(trained, task.preset)
         return trained
+
+
+def planner_settings(task: Task) -> dict[str, Any]:
+    """Return the planner settings of a task's preset."""
+    return {k.removeprefix(PLANNER): v for k, v in task.preset.items() if k.startswith(PLANNER)}

@@ -5,13 +5,22 @@ import sys
 from collections.abc import Sequence
 
 from experiments.common.task_stages import Stage, collect, run_task_stages, task_parser, train
+from experiments.common.task_study import TaskStudy
 from experiments.locomotion.calibration import calibrate, draw
+from experiments.locomotion.curves import draw_curves, measure_curves
 from experiments.locomotion.evaluate import PEERS, clone, evaluate, run_peers
 from experiments.locomotion.latency import time_plans
 from experiments.locomotion.perturbed import perturb
 from experiments.locomotion.study import PEER_STEPS, STUDY
 from experiments.locomotion.table import write_table
 from experiments.locomotion.weighted import clone_weighted
+
+
+def draw_figures(study: TaskStudy) -> None:
+    """Draw all figures of the measurements so far."""
+    draw(study)
+    draw_curves(study)
+
 
 DEFAULT_STAGES: dict[str, Stage] = {
     "collect": collect,
@@ -22,10 +31,10 @@ DEFAULT_STAGES: dict[str, Stage] = {
     "latency": time_plans,
     "perturb": perturb,
     "calibrate": calibrate,
-    "figure": draw,
+    "figure": draw_figures,
     "table": write_table,
 }
-STAGES: dict[str, Stage] = {**DEFAULT_STAGES, "peers": run_peers}
+STAGES: dict[str, Stage] = {**DEFAULT_STAGES, "curves": measure_curves, "peers": run_peers}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

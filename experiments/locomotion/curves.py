@@ -1,0 +1,107 @@
+"""Scores of shorter trainings, beside those of the peers during theirs.
+
+A planner learns three things one after the other: action values, a low-level policy and the
+denoiser. So a training cannot be evaluated on its way; instead, shorter trainings divide the number
+of steps of all three.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dfplan.plots.style import CANDIDATE, DRIVEN, PLAN
+from dfplan.tasks.registry import Task, get_task
+from experiments.common import records
+from experiments.common.figures import new_figure, save_figure
+from experiments.common.task_study import TaskStudy, planner_settings
+from experiments.common.trained import Trained
+from experiments.common.training import CPU_FILE, train_to_end
+from experiments.locomotion.evaluate import evaluate_planner, score
+
+DIVISORS = (16, 8, 4, 2, 1)
+"""Divisors of the preset's numbers of steps."""
+STEPS = ("action_value.steps", "policy.steps", "training.steps")
+COLORS = {"dfplan": PLAN, "iql": DRIVEN, "td3+bc": CANDIDATE}
+
+
+class Curve(NamedTuple):
+    """A method's scores, `[N]`, after `minutes` of training on one core."""
+
+    minutes: list[float]
+    scores: list[float]
+
+
+def measure_curves(study: TaskStudy) -> None:
+    """Train with fewer steps and evaluate; skips finished work."""
+    for name, seed in study.cases():
+        for divisor in DIVISORS:
+            _measure_shorter(study, name, seed, divisor)
+
+
+def _measure_shorter(study: TaskStudy, name: str, seed: int, divisor: int) -> None:
+    task = study.task(name)
+    directory = study.run(name, seed)
+    if divisor > 1:
+        directory = study.runs / "shorter" / f"{name}-{divisor}-{seed}"
+        options = [f"--{key.replace('_', '-')}={task.preset[key] // divisor}" for key in STEPS]
+        seeded = ["train", name, "--training.seed", str(seed), *options]
+        train_to_end(directory, [*seeded, "--out", str(directory)])
+    trained = Trained.load(directory, planner_settings(task))
+    records.measure_once(
+        study.result(f"{name}-{divisor}", seed, "curves"),
+        trained.request(task, study.evaluation),
+        functools.partial(_evaluate, trained, task, study.evaluation),
+    )
+
+
+def _evaluate(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
+    cpu = records.read(trained.directory / CPU_FILE)
+    minutes = None if cpu is None else cpu["cpu_seconds"] / 60
+    return {"train_minutes": minutes, **evaluate_planner(trained.agent(), task, seeds)}
+
+
+def draw_curves(study: TaskStudy) -> None:
+    """Draw the scores over the minutes of training of every task with measurements."""
+    seed = study.seeds[0]
+    tasks = [name for name in study.names if _planner_curve(study, name, seed).minutes]
+    if not tasks:
+        return
+    figure = new_figure(3.2 * len(tasks), 3.0)
+    panels = figure.subplots(1, len(tasks), squeeze=False)[0]
+    for panel, name in zip(panels, tasks, strict=True):
+        _draw_task(panel, study, name, seed)
+    save_figure(figure, study.pages / "figures" / "curves.png")
+
+
+def _draw_task(panel: Any, study: TaskStudy, name: str, seed: int) -> None:
+    peers = {peer: _peer_curve(study, name, seed, peer) for peer in COLORS if peer != "dfplan"}
+    for label, curve in {"dfplan": _planner_curve(study, name, seed), **peers}.items():
+        if curve.minutes:
+            panel.plot(*curve, "o-", color=COLORS[label], markersize=4, label=label)
+    panel.set_title(name, fontsize=9)
+    panel.set_xlabel("minutes of training on one core")
+    panel.set_ylabel("normalized score")
+    panel.set_ylim(bottom=0)
+    panel.legend(fontsize=8)
+
+
+def _planner_curve(study: TaskStudy, name: str, seed: int) -> Curve:
+    """Return the planner's measured scores, shortest training first."""
+    read = [records.read(study.result(f"{name}-{k}", seed, "curves")) for k in DIVISORS]
+    measured = [record for record in read if record and record["train_minutes"] is not None]
+    return Curve(
+        [record["train_minutes"] for record in measured],
+        [record["mean_score"] for record in measured],
+    )
+
+
+def _peer_curve(study: TaskStudy, name: str, seed: int, peer: str) -> Curve:
+    """Return a peer's scores during its training."""
+    record = records.read(study.result(name, seed, peer)) or {}
+    points = record.get("curve", [])
+    returns = np.array([point["mean_return"] for point in points])
+    return Curve(
+        [point["seconds"] / 60 for point in points],
+        score(get_task(name), returns)["scores"] if points else [],
+    )

@@ -1,0 +1,45 @@
+"""Scores over training time: which measurements the curves hold."""
+
+import dataclasses
+import json
+
+import pytest
+
+from dfplan_envs.locomotion.tasks import SCORES
+from experiments.locomotion import curves
+from experiments.locomotion.study import STUDY
+
+NAME = "hopper-medium-replay"
+
+
+@pytest.fixture
+def study(tmp_path):
+    return dataclasses.replace(STUDY, names=(NAME,), seeds=(0,), results=tmp_path, pages=tmp_path)
+
+
+def write(path, record):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record))
+
+
+def test_shorter_trainings_come_first_and_those_of_unknown_length_are_left_out(study):
+    for divisor, minutes in ((1, None), (2, 3.0), (8, 1.0)):
+        record = {"train_minutes": minutes, "mean_score": 10.0 / divisor}
+        write(study.result(f"{NAME}-{divisor}", 0, "curves"), record)
+    assert curves._planner_curve(study, NAME, 0) == ([1.0, 3.0], [1.25, 5.0])
+
+
+def test_peers_are_scored_like_the_planner(study):
+    best = SCORES["hopper"]["max"]
+    write(study.result(NAME, 0, "iql"), {"curve": [{"seconds": 90.0, "mean_return": best}]})
+    assert curves._peer_curve(study, NAME, 0, "iql") == ([1.5], [100.0])
+    assert curves._peer_curve(study, NAME, 0, "td3+bc") == ([], [])
+
+
+def test_the_figure_needs_the_planner(study):
+    curves.draw_curves(study)
+    assert not (study.pages / "figures").exists()
+    record = {"train_minutes": 1.0, "mean_score": 5.0}
+    write(study.result(f"{NAME}-1", 0, "curves"), record)
+    curves.draw_curves(study)
+    assert (study.pages / "figures" / "curves.png").stat().st_size > 0
