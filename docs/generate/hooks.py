@@ -12,15 +12,22 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
-FIGURES = ROOT / "experiments" / "maze2d" / "figures"
+EXPERIMENTS = ROOT / "experiments"
+FIGURES = (
+    *sorted((EXPERIMENTS / "maze2d" / "figures").glob("*.png")),
+    EXPERIMENTS / "ogbench" / "figures" / "antmaze-large-navigate.gif",
+    EXPERIMENTS / "manipulation" / "figures" / "scene-play.gif",
+    EXPERIMENTS / "locomotion" / "figures" / "walker2d-medium-expert.gif",
+)
+"""Figures of `results.md` and films of the first page."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the reference, and the figures of the comparison that `results.md` includes."""
+    """Add the reference and the experiments' figures."""
     pages = api_pages.pages() | command_pages.pages() | settings_pages.pages()
     for path, text in pages.items():
         files.append(File.generated(config, f"reference/{path}", content=text))
-    for figure in sorted(FIGURES.glob("*.png")):
+    for figure in FIGURES:
         files.append(File.generated(config, f"figures/{figure.name}", abs_src_path=str(figure)))
     return files
 
