@@ -15,7 +15,6 @@ from dfplan.diffusion.sampler import Sample
 from dfplan.model import Model
 from dfplan.planner.call import CallSampling, Draft, PlanCall
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix, check_delay
 from dfplan.planner.protocol import EarlyRanker, Planner, Ranker, check_ranker
@@ -230,16 +229,6 @@ class DiffusionPlanner:
         if needs_all_tokens or not isinstance(ranker, EarlyRanker):
             return None
         return ranker if ranker.can_end_early(goal) else None
-
-    def inverse_action(
-        self,
-        weights: Weights,
-        state: Float[Array, "B S"],
-        later: Float[Array, "B S"],
-        gap: Float[Array, "B"],
-    ) -> Float[Array, "B A"]:
-        """See `dfplan.planner.inverse.inverse_action`."""
-        return inverse_action(self.model, weights, state, later=later, gap=gap)
 
 
 def as_diffusion_planner(planner: Planner) -> DiffusionPlanner:

@@ -141,16 +141,6 @@ class SubgoalPlanner:
             return plan
         return self._refuse_others(plan, np.asarray(shown.states)[:, -1], show(target))
 
-    def inverse_action(
-        self,
-        weights: Weights,
-        state: Float[Array, "B S"],
-        later: Float[Array, "B S"],
-        gap: Float[Array, "B"],
-    ) -> Float[Array, "B A"]:
-        """Return the action that leads from `state` toward `later`; see `Planner`."""
-        return self._planner.inverse_action(weights, state, later, gap)
-
     def _subgoals(
         self,
         effects: Effects,
