@@ -100,7 +100,7 @@ class SubgoalPlanner:
         frames = np.asarray(call.history.frames, np.float32)
         effects = effects_of(moves, RADIUS * self.config.goal.tolerance)
         subgoals = self._subgoals(effects, frames, goals, call.initial_plan)
-        return self._plan_moves(call, subgoals, effects.objects, denoising=denoising)
+        return self._plan_moves(call, subgoals, effects.values.objects, denoising=denoising)
 
     def _plan_moves(
         self, call: PlanCall, subgoals: list[Subgoal], objects: Objects, *, denoising: bool
@@ -162,7 +162,7 @@ class SubgoalPlanner:
         subgoals = _find(effects, present, goal, moving, pursued) if self.search else None
         if subgoals is not None:
             return subgoals[0] if subgoals else Subgoal((), goal)
-        pairs = zip(effects.split(present), effects.split(goal), strict=True)
+        pairs = zip(effects.values.split(present), effects.values.split(goal), strict=True)
         distance = [float(np.linalg.norm(there - value)) for value, there in pairs]
         away = moving + [k for k, d in enumerate(distance) if d > effects.radius]
         return Subgoal(tuple(away[:1]), goal)
@@ -174,14 +174,14 @@ class SubgoalPlanner:
 
         Objects that switch between a few values, such as lights, do not count once they have.
         """
-        places = effects.objects.places
+        places = effects.values.objects.places
         moved = [float(np.linalg.norm((present - before)[list(p)])) for p in places]
-        values = effects.split(present)
+        values = effects.values.split(present)
         return [
             k
             for k, distance in enumerate(moved)
             if distance > AT_REST * self.config.goal.tolerance
-            and not effects.has_switched(k, values[k])
+            and not effects.rest.has_switched(k, values[k])
         ]
 
     def _refuse_others(
@@ -209,7 +209,7 @@ def _find(
     if (np.abs(present - pursued) <= effects.radius).all():  # The previous move has succeeded.
         return subgoals
     offset = np.abs(subgoals[0].goal - pursued)
-    places = [p for k in subgoals[0].change for p in effects.objects.places[k]]
+    places = [p for k in subgoals[0].change for p in effects.values.objects.places[k]]
     if (offset[places] <= effects.radius).all():
         return subgoals
     return find_subgoals(effects, present, goal, moving, pursued)
