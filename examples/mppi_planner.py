@@ -12,8 +12,8 @@ from dfplan.guidance.costs import smoothness
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.measures import candidate_costs
 from dfplan.planner.registry import PLANNERS
-from dfplan.planner.select import candidate_costs
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,7 +43,7 @@ class DiffusionPlanner:
     horizon: int
 
     def __post_init__(self):
-        if self.config.low_level_controller == "diffused" and not self.model.layout.actions:
+        if self.config.replays_actions and not self.model.layout.actions:
             raise UserError(
                 "planner.low_level_controller 'diffused' needs a model trained with data.actions "
                 "true; valid here: tracker, inverse"

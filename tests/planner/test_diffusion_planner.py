@@ -18,7 +18,7 @@ from dfplan.model import Model
 from dfplan.planner.call import PlanCall
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.inverse import inverse_action
-from dfplan.planner.select import arrival, tokens_off_support
+from dfplan.planner.measures import arrival, tokens_off_support
 from dfplan.planner.support import DataSupport
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
