@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 
 from dfplan.config import Config
-from dfplan.data.minari_io import Trajectories, from_episodes
+from dfplan.data.trajectories import Trajectories, from_episodes
 from dfplan.nets.backbone import Backbone
 from dfplan.nets.layers import rms_norm
 from dfplan.nets.network import NETWORKS

@@ -13,7 +13,7 @@ import numpy as np
 from dfplan.control.batch import BatchPlanner, runs_apart
 from dfplan.control.loop_state import PlanInputs
 from dfplan.data.draw import RowIndex
-from dfplan.data.windows import Rest, TrainingArrays
+from dfplan.data.training_arrays import Rest, TrainingArrays
 from dfplan.evaluation.flops import count_flops, plan_flops
 from dfplan.model import Model
 from dfplan.planner.call import PlanCall

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves
+from dfplan.data.trajectories import Trajectories
 from dfplan.planner.call import PlanCall
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History

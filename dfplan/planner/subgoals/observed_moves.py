@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.objects import Groups, Objects
 from dfplan.types import UserError
 from dfplan.util.readers import read_npz, reading
