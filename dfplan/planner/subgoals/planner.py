@@ -119,19 +119,23 @@ class SubgoalPlanner:
         target = present.copy()
         target[:, dims] = np.stack([subgoal.goal for subgoal in subgoals])
         target = show(target)
-        shown = call._replace(
-            history=call.history._replace(frames=show(frames)), goal=target[:, dims]
-        )
-        if call.extra_cost is not None:
+        initial_plan = call.initial_plan
+        if initial_plan is not None:
+            initial_plan = initial_plan._replace(states=show(initial_plan.states))
+        extra_cost = call.extra_cost
+        if extra_cost is not None:
             goals = np.asarray(call.goal, np.float32)
-            cost = ShownCost.of(call.extra_cost, views, present, goals)
-            shown = shown._replace(extra_cost=cost)
-        if call.initial_plan is None:
-            return _restore(self._planner.plan(shown, denoising=denoising), views, frames)
-        initial = show(call.initial_plan.states)
-        shown = shown._replace(initial_plan=call.initial_plan._replace(states=initial))
+            extra_cost = ShownCost.of(extra_cost, views, present, goals)
+        shown = call._replace(
+            history=call.history._replace(frames=show(frames)),
+            goal=target[:, dims],
+            initial_plan=initial_plan,
+            extra_cost=extra_cost,
+        )
         plan = _restore(self._planner.plan(shown, denoising=denoising), views, frames)
-        return self._refuse_others(plan, initial[:, -1], target)
+        if initial_plan is None:
+            return plan
+        return self._refuse_others(plan, np.asarray(initial_plan.states)[:, -1], target)
 
     def _subgoals(
         self,
