@@ -91,12 +91,12 @@ NEAR = jnp.array([[-3.5, -2.5], [-2.0, -2.5]])
 DIFFUSED = make_model(layers=2, frames="stack", actions=True)
 
 
-def plan(planner, keys=None, history=None, goal=GOAL, **options):
+def plan(planner, keys=None, history=None, goal=GOAL, denoising=False, **options):
     weights = make_weights(planner.model)
     history = make_history(planner.model) if history is None else history
-    return planner.plan(
-        PlanCall(weights, make_keys() if keys is None else keys, history, goal, **options)
-    )
+    keys = make_keys() if keys is None else keys
+    call = PlanCall(weights, keys, history, goal, **options)
+    return planner.plan(call, denoising=denoising)
 
 
 def test_one_compiled_program_per_shape():
