@@ -15,7 +15,6 @@ from dfplan.control.inputs import (
     as_mask,
     as_seed,
     as_seeds,
-    check_goals,
     check_states,
     screen_states,
 )
@@ -102,7 +101,6 @@ class Agent:
         self.layout = layout
         spec = LoopSpec.create(planner, weights, layout, tracker=tracker, dynamics=dynamics)
         self._state_range = PlausibleRange.of(weights.states, layout.origin)
-        self._goal_range = self._state_range.take(layout.goal_dims)
         plan_maker = plan_maker or BatchPlanner(planner, weights)
         self._runner = LoopRunner(spec, plan_maker, chunk_maker, executor)
         self._extra_cost: Cost | None = None
@@ -377,8 +375,7 @@ class Agent:
         """
         reading = as_numbers(state, "the state", self.layout.dtype)[None]
         check_states(self.layout, reading, batch=1)
-        goals = as_goals(self.layout, goal, 1)
-        check_goals(self._goal_range, goals)
+        goals = as_goals(self.layout, self._state_range, goal, batch=1)
         self.reset()
         self._runner.observe(self._screen(self.layout.to_local(reading)), goals)
         self._runner.request_plans(
@@ -447,11 +444,8 @@ class Agent:
 
     def _goals(self, observation: Any, goal: Any, batch: int) -> np.ndarray | None:
         """Return checked goals `[B, G]`: those given, or the observation's."""
-        goals = as_goals(
-            self.layout, self.layout.goal(observation) if goal is None else goal, batch
-        )
-        check_goals(self._goal_range, goals)
-        return goals
+        goal = self.layout.goal(observation) if goal is None else goal
+        return as_goals(self.layout, self._state_range, goal, batch)
 
     def _screen(self, reading: np.ndarray) -> np.ndarray:
         """Return readings `[B, S]` without outliers, after checking them."""

@@ -6,10 +6,11 @@ import numpy as np
 from flax import nnx
 
 from dfplan.config import Config
-from dfplan.data.minari_io import Trajectories, from_episodes
+from dfplan.data.trajectories import Trajectories, from_episodes
 from dfplan.nets.backbone import Backbone
 from dfplan.nets.layers import rms_norm
 from dfplan.nets.network import NETWORKS
+from dfplan.planner.call import PlanCall
 from dfplan.planner.plan import History, Weights
 from dfplan.representation.layout import Layout
 from dfplan.runs.data import prepare_arrays
@@ -101,7 +102,8 @@ def main(steps: int = 300):
     )
     weights = Weights(params=state.ema, states=run.states, actions=run.actions, support=run.support)
     keys = jax.random.split(jax.random.key(0), 1)
-    plan = run.make_planner().plan(weights, keys, history=history, goal=jnp.ones((1, 2)))
+    call = PlanCall(weights, keys, history=history, goal=jnp.ones((1, 2)))
+    plan = run.make_planner().plan(call)
     print(f"loss {metrics['loss']:.3f}; the plan ends at {plan.states[0, -1]}")
     return run.model.denoiser(state.params), float(metrics["loss"]), np.asarray(plan.states[0])
 

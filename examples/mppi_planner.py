@@ -12,8 +12,8 @@ from dfplan.guidance.costs import smoothness
 from dfplan.model import Model
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner
+from dfplan.planner.measures import candidate_costs
 from dfplan.planner.registry import PLANNERS
-from dfplan.planner.select import candidate_costs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,13 +59,10 @@ class MppiPlanner:
         return scale * jnp.einsum("bpw,bkws->bkps", waves, draws)
 
     @functools.partial(jax.jit, static_argnames=("self", "denoising"))
-    def plan(
-        self, weights, keys, history, goal, initial_plan=None, prefix=None, extra_cost=None, **rest
-    ):
+    def plan(self, call, *, denoising=False):
         """Return the diffusion planner's plan with its states refined, if that lowers the cost."""
-        plan = self.diffusion.plan(
-            weights, keys, history, goal, initial_plan, prefix, extra_cost, **rest
-        )
+        plan = self.diffusion.plan(call, denoising=denoising)
+        weights, keys, _, goal, *_, extra_cost = call
         copies = plan.states[:, None] + self.perturbations(weights, keys, plan.arrival)
         cost = self.cost(copies, goal, weights, extra_cost=extra_cost)
         share = jax.nn.softmax(-cost / self.temperature)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from dfplan.config import Config
-from dfplan.data.minari_io import Trajectories, from_episodes
+from dfplan.data.trajectories import Trajectories, from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.util.compilation_cache import OPT_OUT
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 
 
 class Rows:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves, find_moves
+from dfplan.data.trajectories import Trajectories
 from dfplan.planner.subgoals.effects import Effects
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.representation.layout import Layout

@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode
 from dfplan.agent import Agent
 from dfplan.data.minari_io import load_trajectories
 from dfplan.nets.network import NETWORKS
+from dfplan.planner.call import PlanCall
 from dfplan.planner.plan import History
 from dfplan.runs.train import train
 from dfplan.tasks.registry import get_task
@@ -80,7 +81,7 @@ def test_a_planner_from_outside_the_package_refines_plans_and_drives():
     )
     arguments = weights, jax.random.split(jax.random.key(0), 4), history, goal
     plain, refined = (
-        planner.cost(p.plan(*arguments).states[:, None], goal, weights, None)[:, 0]
+        planner.cost(p.plan(PlanCall(*arguments)).states[:, None], goal, weights, None)[:, 0]
         for p in (planner.diffusion, planner)
     )
     assert (refined <= plain).all()

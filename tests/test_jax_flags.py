@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
+from dfplan.planner.call import PlanCall
 from dfplan.planner.plan import History, Weights
 from dfplan.planner.prefix import Prefix
 from dfplan.planner.warm_start import InitialPlan
@@ -95,7 +96,9 @@ def test_plans_are_traced(make_run, name):
         weights, keys, history, goal = plan_arguments(run)
         planner = run.make_planner()
         program = jax.make_jaxpr(
-            lambda weights, keys, history, goal: planner.plan(weights, keys, history, goal)
+            lambda weights, keys, history, goal: planner.plan(
+                PlanCall(weights, keys, history, goal)
+            )
         )(weights, keys, history, goal)
     assert not re.search(r"f64\[\d", str(program))
 
@@ -116,7 +119,8 @@ def test_plans_that_begin_with_others_and_have_a_cost_are_traced(make_run, name)
         initial_plan = InitialPlan(*steps(planner.horizon * layout.stride))
         prefix = Prefix(*steps(layout.stride + bool(layout.actions)))  # whole tokens of states
         plan = jax.eval_shape(
-            planner.plan, weights, keys, history, goal, initial_plan, prefix, Partial(far)
+            planner.plan,
+            PlanCall(weights, keys, history, goal, initial_plan, prefix, Partial(far)),
         )
     assert plan.states.dtype == jnp.float32
 
@@ -164,7 +168,9 @@ def test_training_and_plans_have_the_same_results(make_run, tiny_data):
         weights = Weights(run.model.init(0), run.states, run.actions, support=run.support)
         keys = jax.random.split(jax.random.key(0), 2)
         goal = jnp.ones((2, 2), jnp.float32)
-        plan = jax.jit(planner.plan)(weights, keys, jax.tree.map(jnp.asarray, history), goal)
+        plan = jax.jit(planner.plan)(
+            PlanCall(weights, keys, jax.tree.map(jnp.asarray, history), goal)
+        )
         return state.params, metrics, plan.states
 
     params, metrics, states = result()

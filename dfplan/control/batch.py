@@ -13,15 +13,14 @@ from dfplan.control.loop_state import PlanInputs
 from dfplan.control.replanning import begin_plans, make_plans
 from dfplan.control.rows import choose
 from dfplan.model import plain_params
-from dfplan.planner.call import Draft, PlanCall
+from dfplan.planner.call import PlanCall
+from dfplan.planner.call_sampling import Draft
 from dfplan.planner.plan import History, Plan, Weights
 from dfplan.planner.prefix import Prefix, committed_steps
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost
 from dfplan.util.threads import cores
-
-CALL_OPTIONS = ("goal", "initial_plan", "prefix", "extra_cost")
 
 
 class _Request(NamedTuple):
@@ -66,7 +65,7 @@ class BatchPlanner:
         Args:
             inputs: Inputs of the plans.
             limit: Largest size that a batch is padded to.
-            extra_cost: Cost on top of the planner's own, see `Planner.plan`.
+            extra_cost: Cost on top of the planner's own, see `PlanCall`.
             denoising: Whether to return every sampling step; for inputs without an initial plan.
         """
 
@@ -87,7 +86,7 @@ class BatchPlanner:
         Args:
             inputs: Inputs of the plans.
             limit: Largest size that a batch is padded to.
-            extra_cost: Cost on top of the planner's own, see `Planner.plan`.
+            extra_cost: Cost on top of the planner's own, see `PlanCall`.
 
         Returns:
             The beginnings, and a function that finishes the plans: it returns what `make_plans`
@@ -143,7 +142,7 @@ class BatchPlanner:
             limit: Largest size that a batch is padded to.
             initial_plan: Plans to refine; None plans from scratch.
             prefix: Control steps that the plans begin with, or None.
-            extra_cost: Cost on top of the planner's own, see `Planner.plan`.
+            extra_cost: Cost on top of the planner's own, see `PlanCall`.
             denoising: Whether to return every sampling step.
         """
         request = _Request(seeds, counts, history, goal, initial_plan, prefix)
@@ -206,10 +205,7 @@ class BatchPlanner:
         """Make whole plans."""
 
         def plan(call: PlanCall) -> Plan:
-            weights, keys, history, *_ = call
-            options = {name: getattr(call, name) for name in CALL_OPTIONS}
-            plan = self._planner.plan(weights, keys, history, **options, denoising=denoising)
-            return jax.tree.map(np.asarray, plan)
+            return jax.tree.map(np.asarray, self._planner.plan(call, denoising=denoising))
 
         calls = self._calls(request, limit, extra_cost=extra_cost)
         name = "plan with denoising" if denoising else "plan"

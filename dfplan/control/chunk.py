@@ -118,7 +118,7 @@ def planned_states(spec: LoopSpec, start: ChunkStart, steps: int) -> Float[XpArr
     xp = spec.xp
     path = spec.progress.interpolate(start.states)
     at = xp.maximum(start.elapsed - 1, 0)
-    if not _replays_actions(spec):
+    if not spec.planner.config.replays_actions:
         at, _ = spec.progress.locate(path, at, start.state)
     last = path.shape[1] - 1
     return path[np.arange(len(path))[:, None], xp.minimum(at[:, None] + 1 + np.arange(steps), last)]
@@ -138,7 +138,7 @@ def expected_states(
         state: States now.
         action: Actions now.
     """
-    if spec.motion is None or _replays_actions(spec):
+    if spec.motion is None or spec.planner.config.replays_actions:
         return planned
     return spec.motion.step(state, action, spec.xp)
 
@@ -182,8 +182,3 @@ def skip_steps(
         elapsed=np.where(state.elapsed == NO_PLAN, NO_PLAN, state.elapsed + steps),
         clock=state.clock + np.int32(steps),
     )
-
-
-def _replays_actions(spec: LoopSpec) -> bool:
-    """Return whether planned actions are replayed by the clock, in whatever state robots are."""
-    return spec.planner.config.low_level_controller == "diffused"

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from dfplan.control import loop, replanning
 from dfplan.control.batch import plan_keys, runs_apart
 from dfplan.control.loop_state import LoopSpec, LoopState, PlanInputs
+from dfplan.planner.call import PlanCall
 from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.protocol import Planner
 from dfplan.planner.warm_start import InitialPlan
@@ -147,15 +148,8 @@ class ClosedLoop:
         keys = plan_keys(inputs.seeds, inputs.counts)
 
         def sample(mask: Bool[XpArray, "B"], initial_plan: InitialPlan | None) -> Plan:
-            plan = functools.partial(
-                self.planner.plan,
-                weights,
-                keys,
-                inputs.history,
-                goal=inputs.goal,
-                initial_plan=initial_plan,
-                prefix=inputs.prefix,
-            )
+            call = PlanCall(weights, keys, inputs.history, inputs.goal, initial_plan, inputs.prefix)
+            plan = functools.partial(self.planner.plan, call)
             return jax.lax.cond(mask.any(), plan, lambda: inputs.active_plan)
 
         return replanning.make_plans(self.planner, inputs, sample, xp=jnp)

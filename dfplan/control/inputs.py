@@ -14,17 +14,20 @@ MAX_SEED = 2**32 - 1
 MISSING_HINT = "; if values may be missing, set planner.sensing.missing true"
 
 
-def as_goals(layout: Layout, goal: Any, batch: int) -> np.ndarray | None:
+def as_goals(
+    layout: Layout, data_range: PlausibleRange, goal: Any, batch: int
+) -> np.ndarray | None:
     """Return local goals `[B, G]` from one goal `[G]` or one per robot; None stays None.
 
     Args:
         layout: Observation layout.
+        data_range: Plausible range of each state dimension.
         goal: Numbers of any type in the dataset's coordinates, or None.
         batch: Number of robots, B.
 
     Raises:
-        UserError: If the shape is wrong, the goal is not an array of numbers, or the planner has no
-            goals.
+        UserError: If the shape is wrong, the goal is not an array of numbers, the planner has no
+            goals, or an entry is an outlier or NaN; the message names the first such entry.
     """
     if goal is None:
         return None
@@ -34,7 +37,12 @@ def as_goals(layout: Layout, goal: Any, batch: int) -> np.ndarray | None:
     goal = as_numbers(goal, "the goal", layout.dtype)
     if goal.shape not in ((dim,), (batch, dim)):
         raise UserError(f"goal has shape {goal.shape}; needed: {(dim,)} or {(batch, dim)}")
-    return np.broadcast_to(layout.goal_to_local(goal), (batch, dim))
+    goals = np.broadcast_to(layout.goal_to_local(goal), (batch, dim))
+    data_range = data_range.take(layout.goal_dims)
+    is_bad = data_range.is_outlier(goals) | np.isnan(goals)
+    if is_bad.any():
+        raise _bad_entry("goal", goals, is_bad, data_range, hint="")
+    return goals
 
 
 def as_mask(mask: Any, batch: int) -> np.ndarray:
@@ -137,23 +145,6 @@ def screen_states(
     if is_outlier.any() or is_missing.any():
         raise _bad_entry("observation", state, is_outlier | is_missing, data_range, hint=hint)
     return state
-
-
-def check_goals(data_range: PlausibleRange, goal: np.ndarray | None) -> None:
-    """Check that goals are numbers that the data could hold.
-
-    Args:
-        data_range: Plausible range of each goal dimension.
-        goal: Goals `[B, G]`, or None.
-
-    Raises:
-        UserError: If an entry is an outlier or NaN; the message names the first such entry.
-    """
-    if goal is None:
-        return
-    is_bad = data_range.is_outlier(goal) | np.isnan(goal)
-    if is_bad.any():
-        raise _bad_entry("goal", goal, is_bad, data_range, hint="")
 
 
 def check_actions(source: str, action: np.ndarray, needed: tuple[int, int]) -> None:

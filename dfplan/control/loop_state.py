@@ -81,7 +81,7 @@ class LoopSpec:
             if dynamics is None:
                 raise UserError(
                     "planner.sensing.observation_noise and planner.sensing.missing need dynamics "
-                    "fitted to the data"
+                    "fitted to the data, got None; valid without them: () and false"
                 )
             estimator = StateEstimator.create(
                 dynamics,

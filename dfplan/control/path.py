@@ -5,7 +5,7 @@ from types import ModuleType
 
 from jaxtyping import Float
 
-from dfplan.planner.select import interpolate
+from dfplan.planner.interpolation import interpolate
 from dfplan.types import XpArray
 
 PathMaker = Callable[[Float[XpArray, "B T G"], int, ModuleType], Float[XpArray, "B L G"]]

@@ -84,25 +84,13 @@ def plan_inputs(
     config = spec.planner.config
     layout = spec.planner.model.layout
     active_plan = take(state.plan._replace(denoising=None), rows)
-    elapsed = xp.maximum(state.elapsed[rows], 0)
-    present = state.state[rows]
     prefix = None
     if delay:
-        prefix = _committed_prefix(spec, active_plan, elapsed, present=present, delay=delay)
-    initial_plan = None
-    is_warm = xp.zeros(len(elapsed), bool)
-    # A compiled program plans both ways in any case.
-    may_be_warm = xp is not np or _follows_plan(state)[rows].any()
-    if warm_start and config.warm_start.level and may_be_warm:
-        initial_plan, is_warm = make_initial_plan(
-            spec.progress,
-            spec.planner.model.schedule,
-            config,
-            plan=active_plan,
-            elapsed=elapsed,
-            present=present,
+        elapsed = xp.maximum(state.elapsed[rows], 0)
+        prefix = _committed_prefix(
+            spec, active_plan, elapsed, present=state.state[rows], delay=delay
         )
-        is_warm = is_warm & _follows_plan(state)[rows]
+    initial_plan, is_warm = _warm_start(spec, state, rows, active_plan, allowed=warm_start)
     inputs = PlanInputs(
         rows=rows,
         version=state.version[rows],
@@ -203,6 +191,31 @@ def withdraw_requests(state: LoopState) -> LoopState:
     return state._replace(is_requested=np.zeros(len(state.is_requested), bool))
 
 
+def _warm_start(
+    spec: LoopSpec, state: LoopState, rows: Rows, plan: Plan, *, allowed: bool
+) -> tuple[InitialPlan | None, Bool[XpArray, "K"]]:
+    """Return what is left of the active plans, and which robots' is worth refining.
+
+    Return None if nobody's can be.
+    """
+    xp = spec.xp
+    config = spec.planner.config
+    follows_plan = ((state.elapsed != NO_PLAN) & ~state.goal_moved)[rows]
+    # A compiled program plans both ways in any case.
+    may_be_warm = xp is not np or follows_plan.any()
+    if not (allowed and config.warm_start.level and may_be_warm):
+        return None, xp.zeros(len(follows_plan), bool)
+    initial_plan, is_warm = make_initial_plan(
+        spec.progress,
+        spec.planner.model.schedule,
+        config,
+        plan=plan,
+        elapsed=xp.maximum(state.elapsed[rows], 0),
+        present=state.state[rows],
+    )
+    return initial_plan, is_warm & follows_plan
+
+
 def _committed_prefix(
     spec: LoopSpec,
     plan: Plan,
@@ -219,15 +232,10 @@ def _committed_prefix(
     """
     path = spec.progress.interpolate(plan.states)
     steps = committed_steps(spec.planner.model.layout, delay)
-    if spec.planner.config.low_level_controller != "diffused":
+    if not spec.planner.config.replays_actions:
         at, _ = spec.progress.locate(path, elapsed, present)
         return Prefix(*remaining_steps(spec.progress, plan, at, steps))
     states, actions = remaining_steps(spec.progress, plan, elapsed, steps)
     now = spec.xp.minimum(elapsed, path.shape[1] - 1)
     deviation = present - path[np.arange(len(elapsed)), now]
     return Prefix(states + deviation[:, None], spec.layout.clip_action(actions, spec.xp))
-
-
-def _follows_plan(state: LoopState) -> Bool[XpArray, "B"]:
-    """Return which robots follow a plan to their present goal."""
-    return (state.elapsed != NO_PLAN) & ~state.goal_moved

@@ -100,7 +100,7 @@ class LoopRunner:
             goals: Goals, or None.
             is_over: Robots whose episode is over: no plan is made for them, and their actions are
                 arbitrary.
-            extra_cost: Cost of plans, see `dfplan.planner.protocol.Planner.plan`.
+            extra_cost: Cost of plans, see `dfplan.planner.call.PlanCall`.
             time_called: Value of `time.perf_counter()` from which the deadline counts.
         """
         state = self.observe(reading, goals)
@@ -145,7 +145,7 @@ class LoopRunner:
 
         Args:
             mask: Robots to plan for.
-            extra_cost: Cost of plans, see `dfplan.planner.protocol.Planner.plan`.
+            extra_cost: Cost of plans, see `dfplan.planner.call.PlanCall`.
             denoising: Whether plans are made from scratch and keep every sampling step.
         """
         assert self.state is not None

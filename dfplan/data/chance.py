@@ -16,7 +16,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
 

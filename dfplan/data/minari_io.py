@@ -1,11 +1,7 @@
-"""Read Minari datasets into flat arrays of states and actions, checked before any training."""
+"""Read Minari datasets into `Trajectories`, checked before any training."""
 
 import dataclasses
-import functools
-import hashlib
 import importlib.util
-from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,85 +11,16 @@ from dfplan.data.episode_rows import (
     read_rewards,
     read_rows,
 )
-from dfplan.data.goal_intervals import NO_INTERVALS, goal_intervals
+from dfplan.data.goal_intervals import goal_intervals
 from dfplan.data.store.dataset import Dataset
 from dfplan.data.store.listing import local_ids
 from dfplan.data.store.root import datasets_root, is_dataset_id
-from dfplan.representation.columns import Columns
+from dfplan.data.trajectories import Trajectories, from_rows
 from dfplan.representation.goal_dims import find_goal_dims
-from dfplan.representation.grid import Grid
-from dfplan.representation.layout import Layout
 from dfplan.representation.origin import choose_origin
 from dfplan.representation.spaces import layout_from_spaces
 from dfplan.tasks.registry import all_tasks
 from dfplan.types import UserError, one_line
-
-
-@dataclasses.dataclass(frozen=True)
-class Trajectories:
-    """A dataset as flat arrays; episode e spans the rows `start[e]` to `start[e] + length[e]`.
-
-    Attributes:
-        state: `[N, S]` float32, SI units, in the local coordinates of `layout`; an episode of n
-            actions has n + 1 states.
-        action: `[N, A]` float32; zero on the last row of each episode, where no step begins.
-        start: `[E]` int64, first row of each episode.
-        length: `[E]` int64, number of rows of each episode.
-        goal_intervals: `[K]` int64, control steps between consecutive changes of `desired_goal`
-            within an episode; may be empty.
-        layout: Layout by which observations became states.
-        dataset_id: Minari id.
-        fingerprint: SHA-256 of the arrays, hexadecimal.
-        reward: `[N]`, reward of the step that begins at each row, zero on the last row of each
-            episode; None if rewards were not requested.
-        terminated: `[E]` bool, whether each episode terminated; None if rewards were not requested.
-    """
-
-    state: np.ndarray
-    action: np.ndarray
-    start: np.ndarray
-    length: np.ndarray
-    goal_intervals: np.ndarray
-    layout: Layout
-    dataset_id: str
-    fingerprint: str
-    reward: np.ndarray | None = None
-    terminated: np.ndarray | None = None
-
-    @property
-    def state_columns(self) -> Columns:
-        """Statistics of the states."""
-        return self._columns[0]
-
-    @property
-    def action_columns(self) -> Columns:
-        """Statistics of the actions of all steps."""
-        return self._columns[1]
-
-    @functools.cached_property
-    def _columns(self) -> tuple[Columns, Columns]:
-        is_first = np.zeros(len(self.state), bool)
-        is_first[self.start] = True
-        has_action = np.ones(len(self.action), bool)
-        has_action[self.start + self.length - 1] = False
-        states = Columns.measure(self.state, is_first)
-        return states, Columns.measure(self.action[has_action], is_first[has_action])
-
-    def goal_grid(self) -> Grid | None:
-        """Return the grid of the states in the goal's dimensions; None if `Grid.fit` has none."""
-        dims = list(self.layout.goal_dims)
-        columns = self.state_columns
-        points = self.state[:, dims]
-        return Grid.fit([points], low=columns.low[dims], high=columns.high[dims], count=len(points))
-
-    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the states and actions of these rows."""
-        return self.state[rows], self.action[rows]
-
-    @property
-    def last_row(self) -> np.ndarray:
-        """`[N]` int64, last row of each row's episode."""
-        return np.repeat(self.start + self.length - 1, self.length)
 
 
 def open_dataset(dataset_id: str) -> Dataset:
@@ -180,7 +107,7 @@ def load_trajectories(
             state = state[:, :dim]
     origin = choose_origin(state, rows.start) if origin is None else origin
     layout = dataclasses.replace(layout, origin=origin)
-    return _from_rows(
+    return from_rows(
         layout.to_local(state),
         rows.action,
         rows.length,
@@ -190,80 +117,3 @@ def load_trajectories(
         reward=read_rewards(episodes, dataset_id) if rewards else None,
         terminated=have_terminated(episodes) if rewards else None,
     )
-
-
-def from_episodes(
-    states: Sequence,
-    actions: Sequence,
-    layout: Layout,
-    dataset_id: str,
-    rewards: Sequence | None = None,
-    terminated: np.ndarray | None = None,
-) -> Trajectories:
-    """Join episodes into flat arrays and compute their fingerprint.
-
-    Args:
-        states: States `[n+1, S]` of each episode, in the local coordinates of `layout`.
-        actions: Actions `[n+1, A]` of each episode; the last row is unused.
-        layout: Layout by which observations became states.
-        dataset_id: Minari id.
-        rewards: Rewards `[n+1]` of each episode, the last one unused; or None.
-        terminated: `[E]` bool, whether each episode terminated; needed with rewards.
-    """
-    return _from_rows(
-        np.concatenate(states),
-        np.concatenate(actions),
-        np.array([len(state) for state in states], np.int64),
-        layout,
-        dataset_id=dataset_id,
-        reward=None if rewards is None else np.concatenate(rewards),
-        terminated=terminated,
-    )
-
-
-def _from_rows(
-    state: np.ndarray,
-    action: np.ndarray,
-    length: np.ndarray,
-    layout: Layout,
-    *,
-    dataset_id: str,
-    goal_intervals: np.ndarray = NO_INTERVALS,
-    reward: np.ndarray | None = None,
-    terminated: np.ndarray | None = None,
-) -> Trajectories:
-    """Return trajectories with their fingerprint; see `Trajectories`."""
-    arrays = [state, action, length]
-    if reward is not None:
-        arrays += [reward, np.asarray(terminated)]
-    if layout.origin:
-        arrays.append(np.array(layout.origin))
-    digest = hashlib.sha256()
-    for array in arrays:
-        hash_parts(digest, [array], array.shape)
-    return Trajectories(
-        state=state,
-        action=action,
-        start=np.cumsum(length) - length,
-        length=length,
-        goal_intervals=goal_intervals,
-        layout=layout,
-        dataset_id=dataset_id,
-        fingerprint=digest.hexdigest(),
-        reward=reward,
-        terminated=terminated,
-    )
-
-
-def hash_parts(digest: Any, parts: Iterable[np.ndarray], shape: tuple[int, ...]) -> None:
-    """Add an array that comes in parts to a hash.
-
-    Args:
-        digest: Hash of `hashlib`.
-        parts: Parts of the array along its first axis, of one type; at least one.
-        shape: Shape of the whole array.
-    """
-    for number, part in enumerate(parts):
-        if not number:
-            digest.update(f"{part.dtype.str}{shape}".encode())
-        digest.update(np.ascontiguousarray(part).data.cast("B") if part.size else b"")

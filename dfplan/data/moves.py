@@ -14,7 +14,7 @@ import itertools
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.objects import Objects
 from dfplan.types import UserError
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from dfplan.data.draw import EpisodeIndex, WindowDraw, draw_batch, locate_rows
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.data.windows import Batch, Rest, WindowValues, assemble, check_stride, step_keys
+from dfplan.data.training_arrays import Rest, WindowValues, check_stride
+from dfplan.data.windows import Batch, assemble, step_keys
 from dfplan.representation.config import DataConfig
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout

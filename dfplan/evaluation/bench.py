@@ -13,9 +13,10 @@ import numpy as np
 from dfplan.control.batch import BatchPlanner, runs_apart
 from dfplan.control.loop_state import PlanInputs
 from dfplan.data.draw import RowIndex
-from dfplan.data.windows import Rest, TrainingArrays
+from dfplan.data.training_arrays import Rest, TrainingArrays
 from dfplan.evaluation.flops import count_flops, plan_flops
 from dfplan.model import Model
+from dfplan.planner.call import PlanCall
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Weights
 from dfplan.training.step import TrainSpec, init_state, train_step, train_until
@@ -235,7 +236,9 @@ def _memory_mb(planner: DiffusionPlanner, weights: Weights, history: History) ->
     if runs_apart():  # each robot is planned for by a program of its own
         history = jax.tree.map(lambda array: array[:1], history)
     keys = jax.random.split(jax.random.key(0), len(history.level))
-    compiled = DiffusionPlanner.plan.lower(planner, weights, keys, history, None).compile()
+    compiled = DiffusionPlanner.plan.lower(
+        planner, PlanCall(weights, keys, history, goal=None)
+    ).compile()
     analysis = compiled.memory_analysis()
     if analysis is None:
         return None

@@ -19,10 +19,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.control.inputs import as_goals, as_seeds, check_actions, check_goals, screen_states
+from dfplan.control.inputs import as_goals, as_seeds, check_actions, screen_states
 from dfplan.control.plausible_range import PlausibleRange
 from dfplan.representation.flatten import as_numbers
 from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array, UserError, one_line
 
 FORMAT = 1
@@ -242,16 +243,14 @@ class ExportedPlanner:
             raise UserError(
                 f"this planner needs a goal of {self.layout.goal_dim} numbers, got None"
             )
-        goals = as_goals(self.layout, goal, batch)
+        goals = as_goals(self.layout, self._state_range, goal, batch)
         assert goals is not None
-        check_goals(self._state_range.take(self.layout.goal_dims), goals)
         return goals
 
     @functools.cached_property
     def _state_range(self) -> PlausibleRange:
-        mean = np.asarray(self.weights["states/mean"], np.float64)
-        std = np.asarray(self.weights["states/std"], np.float64)
-        return PlausibleRange(mean, std, np.array(self.layout.origin or np.zeros(len(mean))))
+        states = Normalizer(self.weights["states/mean"], self.weights["states/std"])
+        return PlausibleRange.of(states, self.layout.origin)
 
     def _call(
         self, programs: Mapping[int, Program], arguments: list[np.ndarray]

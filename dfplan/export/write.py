@@ -25,6 +25,7 @@ from dfplan.export.exported import (
     program_name,
 )
 from dfplan.model import Model
+from dfplan.planner.call import PlanCall
 from dfplan.planner.config import TimingConfig
 from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Weights
@@ -134,7 +135,8 @@ def _plan_program(planner: Planner, weights: Weights) -> Program:
 
     def program(arrays, key_data, frames, actions, level, goal=None):
         keys = jax.random.wrap_key_data(key_data)
-        plan = planner.plan(build_weights(arrays), keys, History(frames, actions, level), goal)
+        history = History(frames, actions, level)
+        plan = planner.plan(PlanCall(build_weights(arrays), keys, history, goal))
         fields = {name: getattr(plan, name) for name in ExportedPlan._fields}
         return {name: array for name, array in fields.items() if array is not None}
 

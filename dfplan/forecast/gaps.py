@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.forecast.fill import Incomplete
 from dfplan.forecast.smoother import ConstantVelocity
 from dfplan.types import UserError

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Key
 
 from dfplan.forecast.blocks import sample_blocks
+from dfplan.planner.call import PlanCall
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History, Weights
 from dfplan.types import Array, UserError
@@ -91,7 +92,7 @@ def _sample(
     history: History,
     tokens: int,
 ) -> np.ndarray:
-    plan = planner.plan(weights, keys, history, None)
+    plan = planner.plan(PlanCall(weights, keys, history, goal=None))
     first_window = np.asarray(plan.candidates[:, :, 1:])
     windows, count, _, features = first_window.shape
     observed = np.asarray(history.frames)[:, :, -1]
@@ -109,7 +110,8 @@ def _sample(
     while states.shape[1] - past < tokens:
         fold_in = functools.partial(jax.random.fold_in, data=states.shape[1])
         window_keys = jax.vmap(fold_in)(sample_keys)
-        plan = single.plan(weights, window_keys, _as_history(planner, states[:, -past:]), None)
+        recent = _as_history(planner, states[:, -past:])
+        plan = single.plan(PlanCall(weights, window_keys, recent, goal=None))
         states = np.concatenate([states, np.asarray(plan.candidates[:, 0, 1:])], axis=1)
     return states[:, past : past + tokens].reshape(windows, count, tokens, features)
 

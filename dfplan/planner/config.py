@@ -89,6 +89,11 @@ class PlannerConfig:
         return parse_spec(self.low_level_controller)[0] == "policy"
 
     @property
+    def replays_actions(self) -> bool:
+        """Whether planned actions are replayed by the clock, in whatever state the robot is."""
+        return parse_spec(self.low_level_controller)[0] == "diffused"
+
+    @property
     def uses_action_critic(self) -> bool:
         """Whether candidates are compared by an action critic, which is learned first."""
         return parse_spec(self.ranker)[0] == "action_value"

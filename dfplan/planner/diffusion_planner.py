@@ -6,22 +6,21 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Key
+from jaxtyping import Float
 
 from dfplan.diffusion.active_windows import ActiveWindows, all_tokens, windows, windows_to_end
 from dfplan.diffusion.discrete_levels import snap_to_levels
 from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.sampler import Sample
 from dfplan.model import Model
-from dfplan.planner.call import CallSampling, Draft, PlanCall
+from dfplan.planner.call import PlanCall
+from dfplan.planner.call_sampling import CallSampling, Draft
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.inverse import inverse_action
-from dfplan.planner.plan import History, Plan, Weights
-from dfplan.planner.prefix import Prefix, check_delay
+from dfplan.planner.plan import Plan
+from dfplan.planner.prefix import check_delay
 from dfplan.planner.protocol import EarlyRanker, Planner, Ranker, check_ranker
 from dfplan.planner.query import Query
 from dfplan.planner.registry import RANKERS
-from dfplan.planner.warm_start import InitialPlan
 from dfplan.types import Array, Cost, UserError
 from dfplan.util.registry import parse_spec
 
@@ -44,7 +43,7 @@ class DiffusionPlanner:
     horizon: int
 
     def __post_init__(self):
-        if self.config.low_level_controller == "diffused" and not self.model.layout.actions:
+        if self.config.replays_actions and not self.model.layout.actions:
             raise UserError(
                 "planner.low_level_controller 'diffused' needs a model trained with data.actions "
                 "true; valid here: tracker, inverse"
@@ -73,18 +72,12 @@ class DiffusionPlanner:
         return check_ranker(ranker)
 
     @functools.partial(jax.jit, static_argnames=("self", "denoising"))
-    def plan(
-        self,
-        weights: Weights,
-        keys: Key[Array, "B"],
-        history: History,
-        goal: Float[Array, "B G"] | None,
-        initial_plan: InitialPlan | None = None,
-        prefix: Prefix | None = None,
-        extra_cost: Cost | None = None,
-        denoising: bool = False,
-    ) -> Plan:
+    def plan(self, call: PlanCall, *, denoising: bool = False) -> Plan:
         """Plan for a batch of robots; compiled per batch size, initial plan or none, and prefix.
+
+        Sampling starts from an initial plan at `warm_start.level`, and with several candidates the
+        initial plan is itself the last one. Every candidate begins with the prefix, exactly. The
+        gradient of the extra cost guides the sampling, times `guidance.scale`.
 
         Sampling ends once the best candidate of every robot has arrived: the others can no longer
         win, and no token depends on a later one. So a plan is as long as it needs to be, up to the
@@ -92,19 +85,9 @@ class DiffusionPlanner:
         `denoising`, sampling runs to the end.
 
         Args:
-            weights: Trained weights.
-            keys: PRNG keys, one per robot; a robot's plan does not depend on its batch.
-            history: Observed tokens.
-            goal: Goals in SI units; None for a task without goals, or to plan without one.
-            initial_plan: Plan to refine: sampling starts from it at `warm_start.level`, and with
-                several candidates it is itself the last one. None plans from scratch.
-            prefix: First control steps of the plan, which are committed: every candidate begins
-                with them, and they are in the plan exactly.
-            extra_cost: Cost of a plan's states at every control step, in control steps. Its
-                gradient guides the sampling, times `guidance.scale`, and it adds to the ranker's.
+            call: What to plan from.
             denoising: Whether to return every sampling step.
         """
-        call = PlanCall(weights, keys, history, goal, initial_plan, prefix, extra_cost)
         sampling = CallSampling(self, call)
         carry, past = sampling.encode_context()
         query = sampling.query(past)
@@ -118,7 +101,7 @@ class DiffusionPlanner:
         """Begin plans: sample until the first `timing.near_tokens` sampled tokens are clean.
 
         Args:
-            call: Arguments of `plan`.
+            call: What to plan from.
 
         Returns:
             Plans that end with these tokens and then stay at the last state and action; and the
@@ -142,7 +125,7 @@ class DiffusionPlanner:
         """Finish plans that were begun: they equal those of `plan`, bit for bit.
 
         Args:
-            call: Arguments of `begin`.
+            call: That of `begin`.
             draft: What `begin` returned.
         """
         sampling = CallSampling(self, call)
@@ -230,16 +213,6 @@ class DiffusionPlanner:
         if needs_all_tokens or not isinstance(ranker, EarlyRanker):
             return None
         return ranker if ranker.can_end_early(goal) else None
-
-    def inverse_action(
-        self,
-        weights: Weights,
-        state: Float[Array, "B S"],
-        later: Float[Array, "B S"],
-        gap: Float[Array, "B"],
-    ) -> Float[Array, "B A"]:
-        """See `dfplan.planner.inverse.inverse_action`."""
-        return inverse_action(self.model, weights, state, later=later, gap=gap)
 
 
 def as_diffusion_planner(planner: Planner) -> DiffusionPlanner:

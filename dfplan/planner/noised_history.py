@@ -1,5 +1,7 @@
 """Noised histories: observations with more noise added, for history guidance."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,22 +36,11 @@ def noised_histories(
     for level in config.history.guidance_levels:
         level = float(snap_to_levels(level, grid, lowest=1, xp=np))
         level_to = raise_level(history.level, level, config.history.guidance_keep)
-        frames = add_noise(
-            model.schedule,
-            state_keys,
-            level_from=history.level,
-            level_to=level_to,
-            values=history.frames,
-            normalizer=weights.states,
+        noise = functools.partial(
+            add_noise, model.schedule, level_from=history.level, level_to=level_to
         )
-        actions = add_noise(
-            model.schedule,
-            action_keys,
-            level_from=history.level,
-            level_to=level_to,
-            values=history.actions,
-            normalizer=weights.actions,
-        )
+        frames = noise(state_keys, values=history.frames, normalizer=weights.states)
+        actions = noise(action_keys, values=history.actions, normalizer=weights.actions)
         histories.append(History(frames=frames, actions=actions, level=level_to))
     return histories
 

@@ -5,7 +5,7 @@ from types import ModuleType
 import numpy as np
 from jaxtyping import Float, Int
 
-from dfplan.planner.select import interpolate
+from dfplan.planner.interpolation import interpolate
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, ArrayLike
@@ -32,7 +32,7 @@ class PlanProgress:
         self._positions = np.array([d for d in layout.planned_dims if d not in layout.rest_dims])
 
     def interpolate(self, states: Float[ArrayLike, "B T S"]) -> Float[Array, "B L S"]:
-        """Return plans at every control step, see `dfplan.planner.select.interpolate`."""
+        """Return plans at every control step, see `dfplan.planner.interpolation.interpolate`."""
         return interpolate(states, self.stride, self._xp)
 
     def locate(

@@ -2,18 +2,15 @@
 
 from typing import Any, Protocol, runtime_checkable
 
-from jaxtyping import Bool, Float, Key
+from jaxtyping import Bool, Float
 
 from dfplan.model import Model
+from dfplan.planner.call import PlanCall
 from dfplan.planner.config import PlannerConfig
-from dfplan.planner.plan import History, Plan, Ranking, Weights
-from dfplan.planner.prefix import Prefix
-from dfplan.planner.warm_start import InitialPlan
-from dfplan.types import Array, Cost, UserError
+from dfplan.planner.plan import Plan, Ranking, Weights
+from dfplan.types import Array, UserError
 from dfplan.util.signature import check_call
 
-PLAN_ARGUMENTS = ("weights", "keys", "history")
-PLAN_OPTIONS = ("goal", "initial_plan", "prefix", "extra_cost", "denoising")
 RANKER_ARGUMENTS = {"rank": ("candidates", "goal", "weights")}
 EARLY_RANKER_ARGUMENTS = {
     "can_end_early": ("goal",),
@@ -46,28 +43,11 @@ class Planner(Protocol):
         """Future tokens per plan, P."""
         ...
 
-    def plan(
-        self,
-        weights: Weights,
-        keys: Key[Array, "B"],
-        history: History,
-        goal: Float[Array, "B G"] | None,
-        initial_plan: InitialPlan | None = None,
-        prefix: Prefix | None = None,
-        extra_cost: Cost | None = None,
-        denoising: bool = False,
-    ) -> Plan:
+    def plan(self, call: PlanCall, *, denoising: bool = False) -> Plan:
         """Plan for a batch of robots.
 
         Args:
-            weights: Trained weights.
-            keys: PRNG keys, one per robot; a robot's plan does not depend on its batch.
-            history: Observed tokens.
-            goal: Goals in SI units; None for a task without goals, or to plan without one.
-            initial_plan: Plan to refine; None plans from scratch.
-            prefix: First control steps of the plan, which are committed; None if none are.
-            extra_cost: Cost of a plan's states at every control step, in control steps, on top of
-                the ranker's.
+            call: What to plan from.
             denoising: Whether to return every sampling step.
         """
         ...
@@ -137,7 +117,7 @@ def check_planner(planner: Any) -> Planner:
     for name in ("config", "model", "horizon"):
         if not hasattr(planner, name):
             raise UserError(f"planner {_name(planner)} has no attribute {name!r}; see Planner")
-    _check_method("planner", planner, "plan", PLAN_ARGUMENTS, PLAN_OPTIONS)
+    _check_method("planner", planner, "plan", ("call",), ("denoising",))
     if planner.config.timing.near_tokens:
         _check_method("planner", planner, "begin", ("call",))
         _check_method("planner", planner, "finish", ("call", "draft"))

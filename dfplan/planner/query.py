@@ -5,9 +5,10 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from dfplan.planner.interpolation import hold_after
+from dfplan.planner.measures import candidate_costs
 from dfplan.planner.plan import Weights
 from dfplan.planner.prefix import Prefix
-from dfplan.planner.select import candidate_costs, hold
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, Cost
 from dfplan.value.dataset import expected_return
@@ -51,7 +52,7 @@ class Query:
             tokens: Sampled tokens, R = P - q.
             complete: Number of leading tokens of the plan that are clean.
         """
-        sampled = hold(self.with_present(tokens), complete)
+        sampled = hold_after(self.with_present(tokens), complete)
         if self.extra_candidate is None:
             return sampled
         extra = self.with_present(self.extra_candidate)

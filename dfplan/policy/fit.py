@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
-from dfplan.data.windows import TrainingArrays
+from dfplan.data.training_arrays import TrainingArrays
 from dfplan.nets.mlp import apply_mlp
 from dfplan.nets.mlp_fit import Progress, advance_to_end, cosine_adam
 from dfplan.policy.config import PolicyConfig

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from dfplan.data.windows import TrainingArrays
+from dfplan.data.training_arrays import TrainingArrays
 from dfplan.policy.policy import PolicyInputs
 from dfplan.types import Array
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dfplan.config import Config
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.shards.layout import Choices, is_shards
 from dfplan.data.shards.open import choices_of
 from dfplan.data.shards.read import ShardedTrajectories
-from dfplan.data.windows import TrainingArrays
+from dfplan.data.training_arrays import TrainingArrays
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.layout import Layout
 from dfplan.runs.check import check_env
 from dfplan.runs.data import prepare_source, split_episodes

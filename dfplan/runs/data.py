@@ -3,13 +3,13 @@
 import numpy as np
 
 from dfplan.data.chance import split_at_chance
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves, find_moves, isolate_moves
 from dfplan.data.shards.chance import split_shards_at_chance
 from dfplan.data.shards.open import choices_of
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.stream import Scale, WindowStream
-from dfplan.data.windows import TrainingArrays, make_training_arrays
+from dfplan.data.training_arrays import TrainingArrays, make_training_arrays
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.config import DataConfig
 from dfplan.runs.run import Run
 from dfplan.runs.source import load_memory, load_source

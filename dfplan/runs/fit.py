@@ -10,9 +10,9 @@ import numpy as np
 from dfplan.config import Config
 from dfplan.control.linear_dynamics import LinearDynamics, fitted_rows
 from dfplan.data.goal_intervals import window_tokens
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.training_arrays import TrainingArrays, fit_normalizers
 from dfplan.data.training_data import TrainingData
-from dfplan.data.windows import TrainingArrays, fit_normalizers
+from dfplan.data.trajectories import Trajectories
 from dfplan.nets.mlp_fit import Progress
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.support import DataSupport

@@ -7,10 +7,11 @@ from pathlib import Path
 import jax
 
 from dfplan.config import Config
-from dfplan.data.minari_io import Trajectories, load_trajectories, open_dataset
+from dfplan.data.minari_io import load_trajectories, open_dataset
 from dfplan.data.shards.layout import Choices, is_shards
 from dfplan.data.shards.open import open_shards
 from dfplan.data.shards.read import ShardedTrajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.config import DataConfig
 from dfplan.representation.spaces import layout_from_spaces
 from dfplan.types import UserError

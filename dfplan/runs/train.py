@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dfplan.config import Config
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.shards.layout import Choices
 from dfplan.data.shards.read import ShardedTrajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.runs.begin import Begun, begin_run, train_spec
 from dfplan.runs.data import load_training_data, prepare_source
 from dfplan.runs.fit import FitProgress

@@ -11,7 +11,7 @@ from dfplan import __version__
 from dfplan.agent import Agent
 from dfplan.control.chunk import ChunkMaker, continue_plans
 from dfplan.control.chunk_program import ChunkProgram
-from dfplan.control.inputs import MAX_SEED, as_goals, check_goals
+from dfplan.control.inputs import MAX_SEED, as_goals
 from dfplan.control.low_level import takes_library
 from dfplan.control.plausible_range import PlausibleRange
 from dfplan.planner.plan import Weights
@@ -66,9 +66,7 @@ class Fleet:
         self._goal: np.ndarray | None = None
         if goal:
             self._goal = np.array(goal, run.layout.dtype)
-            goals = as_goals(run.layout, goal, 1)
-            states = PlausibleRange.of(run.states, run.layout.origin)
-            check_goals(states.take(run.layout.goal_dims), goals)
+            as_goals(run.layout, PlausibleRange.of(run.states, run.layout.origin), goal, batch=1)
         planner = run.make_planner()
         self._planner = SharedPlanner(
             planner, weights, size=batches.size, wait_ms=batches.wait_ms, on_batch=on_batch

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dfplan.data.stream import WindowStream
-from dfplan.data.windows import TrainingArrays
+from dfplan.data.training_arrays import TrainingArrays
 from dfplan.training.checkpoint import CheckpointStore
 from dfplan.training.metrics import MetricLog
 from dfplan.training.sharding import describe, replicate

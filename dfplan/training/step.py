@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from dfplan.data.windows import Batch, TrainingArrays, sample_batch, step_keys
+from dfplan.data.training_arrays import TrainingArrays
+from dfplan.data.windows import Batch, sample_batch, step_keys
 from dfplan.model import Model
 from dfplan.representation.config import DataConfig
 from dfplan.training.config import TrainingConfig

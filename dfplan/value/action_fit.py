@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.nets.mlp_fit import Progress, advance_to_end, cosine_adam
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array

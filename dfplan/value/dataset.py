@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import Array
 from dfplan.value.action_critic import ActionCritic

@@ -10,8 +10,8 @@ import numpy as np
 import optax
 from flax import nnx
 
-from dfplan.data.minari_io import Trajectories
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.training_arrays import fit_normalizers
+from dfplan.data.trajectories import Trajectories
 
 WIDTH = 256
 LEARNING_RATE = 1e-3

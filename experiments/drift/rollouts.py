@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.forecast.windows import ForecastWindows, held_out
 from dfplan.runs.data import load_data
 from experiments.common.continuations import continue_histories

@@ -11,6 +11,7 @@ import numpy as np
 
 from dfplan.cli.common import console
 from dfplan.evaluation.bench import random_history, random_training_arrays
+from dfplan.planner.call import PlanCall
 from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_planner
 from dfplan.runs.resolve import resolve_run
 from dfplan.runs.run import load_weights
@@ -51,7 +52,7 @@ def lower_plan() -> tuple[Any, Callable[[], tuple]]:
     history = random_history(planner, weights, 1)
 
     def arguments() -> tuple:
-        return weights, keys, history, None
+        return (PlanCall(weights, keys, history, goal=None),)
 
     return DiffusionPlanner.plan.lower(planner, *arguments()), arguments
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.minari_io import Trajectories, load_trajectories
+from dfplan.data.minari_io import load_trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.tasks.registry import get_task
 
 

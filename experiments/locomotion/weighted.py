@@ -11,7 +11,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.data.minari_io import Trajectories, load_trajectories
+from dfplan.data.minari_io import load_trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
 from experiments.common.cloning import Cloning, control_steps

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves
+from dfplan.data.trajectories import Trajectories
+from dfplan.planner.call import PlanCall
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.plan import History
 from dfplan.runs.data import load_data, moves_of
@@ -175,7 +176,7 @@ def _plan(
     goal = jnp.asarray(view.show(data.state[end], hidden), jnp.float32)
     goal = goal[:, jnp.asarray(run.layout.goal_dims, jnp.int32)]
     keys = jax.random.split(jax.random.key(0), count)
-    return np.asarray(planner.plan(weights, keys, history, goal).states)
+    return np.asarray(planner.plan(PlanCall(weights, keys, history, goal)).states)
 
 
 def _offsets(paths: list[np.ndarray], handle: Handle) -> Float[np.ndarray, "N 3"]:

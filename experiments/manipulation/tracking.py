@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.control.estimator import StateEstimator
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.runs.data import load_data
 from dfplan.runs.fit import get_dynamics
 from dfplan.runs.run import load_weights

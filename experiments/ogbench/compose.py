@@ -20,13 +20,12 @@ from jaxtyping import Float
 
 from dfplan.diffusion.sampler import sample
 from dfplan.nets.network import Network
+from dfplan.planner.call import PlanCall
 from dfplan.planner.diffusion_planner import DiffusionPlanner
-from dfplan.planner.plan import History, Plan, Weights
-from dfplan.planner.prefix import Prefix
+from dfplan.planner.plan import Plan, Weights
 from dfplan.planner.query import Query
 from dfplan.planner.registry import PLANNERS
-from dfplan.planner.warm_start import InitialPlan
-from dfplan.types import Array, Cost, PyTree, UserError
+from dfplan.types import Array, PyTree, UserError
 
 SHORTEST = 4
 """Tokens of the shortest candidate."""
@@ -64,18 +63,9 @@ class ComposedPlanner(DiffusionPlanner):
         return starts[:, None] + np.arange(self.segment)
 
     @functools.partial(jax.jit, static_argnames=("self", "denoising"))
-    def plan(
-        self,
-        weights: Weights,
-        keys: Array,
-        history: History,
-        goal: Array | None,
-        initial_plan: InitialPlan | None = None,
-        prefix: Prefix | None = None,
-        extra_cost: Cost | None = None,
-        denoising: bool = False,
-    ) -> Plan:
+    def plan(self, call: PlanCall, *, denoising: bool = False) -> Plan:
         """See `Planner`; always plans from scratch, toward a goal."""
+        weights, keys, history, goal, *_ = call
         assert goal is not None
         layout = self.model.layout
         count = self.config.candidates

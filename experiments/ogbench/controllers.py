@@ -10,8 +10,9 @@ import numpy as np
 import optax
 
 from dfplan.control.low_level import LowLevelController, make_low_level_controller
-from dfplan.data.minari_io import Trajectories
-from dfplan.data.windows import TrainingArrays, sample_batch
+from dfplan.data.training_arrays import TrainingArrays
+from dfplan.data.trajectories import Trajectories
+from dfplan.data.windows import sample_batch
 from dfplan.model import Model
 from dfplan.planner.plan import Weights
 from dfplan.policy.config import PolicyConfig

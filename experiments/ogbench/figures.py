@@ -10,7 +10,8 @@ from matplotlib.colors import ListedColormap
 
 from dfplan.agent import Agent
 from dfplan.cli.common import console
-from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
+from dfplan.data.training_arrays import make_training_arrays
+from dfplan.data.windows import batch_key, sample_batch
 from dfplan.evaluation.episodes import Episodes
 from dfplan.plots.plans import PlanCase, draw_plans
 from dfplan.plots.style import INK, PLAN, mark_ends, name_axes

@@ -15,7 +15,8 @@ import numpy as np
 
 from dfplan.cli.common import console
 from dfplan.control.low_level import LowLevelController
-from dfplan.data.minari_io import Trajectories, load_trajectories
+from dfplan.data.minari_io import load_trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.tasks.registry import get_task
 from dfplan.util.compilation_cache import enable_compilation_cache
 from experiments.common.markdown import number, table

@@ -8,7 +8,7 @@ from dfplan.cli.common import console
 from dfplan.evaluation.bootstrap import interval
 from dfplan.tasks.ogbench import OGBenchProtocol
 from experiments.common import records
-from experiments.common.markdown import EMPTY, number, table
+from experiments.common.markdown import EMPTY, cell, number, table
 from experiments.common.pages import fill_readme
 from experiments.common.protocol import TRAINING_SEEDS
 from experiments.common.task_study import TaskStudy
@@ -51,10 +51,7 @@ def _success_table(results: dict[str, list[dict[str, Any]]]) -> str:
 def _success(measured: list[dict[str, Any]]) -> str:
     """Return the mean over all episodes of all runs, with its interval."""
     values = np.concatenate([run["per_episode"]["success_rate"] for run in measured])
-    bounds = interval(100 * values)
-    assert bounds is not None
-    mean, low, high = (f"{bounds[key]:.1f}" for key in ("mean", "ci_low", "ci_high"))
-    return mean if low == high else f"{mean} ({low} to {high})"
+    return cell(interval(100 * values))
 
 
 def _detail_table(results: dict[str, list[dict[str, Any]]]) -> str:

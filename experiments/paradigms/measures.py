@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan_envs.pointmaze.ball import DT
 from dfplan_envs.pointmaze.maps import Maze
 from dfplan_envs.pointmaze.pursuit import TOP_SPEED

@@ -21,7 +21,7 @@ from dfplan.cli.common import console
 from dfplan.config import Config
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.stream import Scale, WindowStream
-from dfplan.data.windows import fit_normalizers, make_training_arrays
+from dfplan.data.training_arrays import fit_normalizers, make_training_arrays
 from dfplan.model import Model
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.step import TrainSpec, TrainState, init_state, train_until

@@ -69,15 +69,13 @@ class Slow:
         self.calls = 0
         self.barrier = threading.Barrier(3, timeout=20)
 
-    def plan(
-        self, weights, keys, history, goal, initial_plan=None, *, prefix=None, extra_cost, denoising
-    ):
-        assert len(keys) == 1
+    def plan(self, call, *, denoising):
+        assert len(call.keys) == 1
         self.threads.append(threading.get_ident())
         self.calls += 1
         if self.calls > 1:
             self.barrier.wait()
-        return history
+        return call.history
 
 
 def test_cores_share_the_programs_once_the_first_has_compiled(monkeypatch):
@@ -95,20 +93,9 @@ def test_cores_share_the_programs_once_the_first_has_compiled(monkeypatch):
 @pytest.mark.parametrize(("count", "limit", "size"), [(1, 9, 1), (3, 9, 4), (5, 9, 8), (5, 6, 6)])
 def test_a_batch_is_padded(monkeypatch, count, limit, size):
     class Sizes:
-        def plan(
-            self,
-            weights,
-            keys,
-            history,
-            goal,
-            initial_plan=None,
-            *,
-            prefix=None,
-            extra_cost,
-            denoising,
-        ):
-            assert len(keys) == len(goal) == size
-            return history
+        def plan(self, call, *, denoising):
+            assert len(call.keys) == len(call.goal) == size
+            return call.history
 
     monkeypatch.setattr(batch, "runs_apart", lambda: False)
     history = History(*(leaf[:count] for leaf in HISTORY))

@@ -28,9 +28,10 @@ class PrefixPlanner(LinePlanner):
         self.prefixes = []
         self.drafts = []
 
-    def plan(self, *args, prefix=None, **options):
+    def plan(self, call, *, denoising=False):
+        prefix = call.prefix
         self.prefixes.append(prefix)
-        plan = super().plan(*args, **options)
+        plan = super().plan(call, denoising=denoising)
         actions = plan.actions * (1 + len(self.prefixes))
         if prefix is not None:
             actions[:, : prefix.steps] = prefix.actions
@@ -40,7 +41,7 @@ class PrefixPlanner(LinePlanner):
         return plan._replace(actions=actions, states=states)
 
     def begin(self, call):
-        plan = self.plan(call.weights, call.keys, call.history, call.goal, prefix=call.prefix)
+        plan = self.plan(call)
         self.drafts.append(plan)
         return plan._replace(actions=plan.actions - 0.05), plan
 

@@ -6,7 +6,7 @@ import pytest
 
 from dfplan.agent import Agent
 from dfplan.guidance.costs import discs, scaled, total
-from dfplan.planner.select import interpolate
+from dfplan.planner.interpolation import interpolate
 from dfplan.types import UserError
 
 START = [1.0, 1.0, 0.0, 0.0]

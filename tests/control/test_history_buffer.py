@@ -12,8 +12,9 @@ from dfplan.control.history_buffer import (
     record_state,
     reset_history,
 )
-from dfplan.data.minari_io import from_episodes
-from dfplan.data.windows import batch_key, make_training_arrays, sample_batch
+from dfplan.data.training_arrays import make_training_arrays
+from dfplan.data.trajectories import from_episodes
+from dfplan.data.windows import batch_key, sample_batch
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from dfplan.control.inputs import MAX_SEED, as_goals, as_mask, as_seeds, check_actions
+from dfplan.control.plausible_range import PlausibleRange
 from dfplan.representation.layout import Layout
+from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 
 LAYOUT = Layout(4, 2, goal_dims=(0, 1))
+RANGE = PlausibleRange.of(Normalizer(np.zeros(4), np.ones(4)))
 
 
 @pytest.mark.parametrize("mask", [[True, False], np.array([1, 0]), (np.True_, np.False_)])
@@ -43,13 +46,13 @@ def test_other_seeds_are_refused(seed):
 )
 def test_goals_that_are_no_numbers(goal):
     with pytest.raises(UserError, match="goal is not an array of numbers"):
-        as_goals(LAYOUT, goal, 1)
+        as_goals(LAYOUT, RANGE, goal, batch=1)
 
 
 @pytest.mark.parametrize("goal", [1.0, [1.0, 2.0, 3.0], np.zeros((2, 2)), np.zeros((1, 1, 2))])
 def test_goals_of_another_shape(goal):
     with pytest.raises(UserError, match=r"shape \(.*needed: \(2,\)"):
-        as_goals(LAYOUT, goal, 1)
+        as_goals(LAYOUT, RANGE, goal, batch=1)
 
 
 def test_actions():

@@ -25,11 +25,11 @@ class HeldPlanner(FakePlanner):
         self.is_busy = threading.Event()
         self.go = threading.Event()
 
-    def plan(self, *args, **options):
+    def plan(self, call, *, denoising=False):
         self.begun += 1
         self.is_busy.set()
         assert self.go.wait(60)
-        return super().plan(*args, **options)
+        return super().plan(call, denoising=denoising)
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from dfplan.control.inputs import check_goals, screen_states
+from dfplan.control.inputs import as_goals, screen_states
 from dfplan.control.plausible_range import PlausibleRange
+from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.types import UserError
 
@@ -13,6 +14,7 @@ DATA = Normalizer(
     mean=np.float32([0.5, 0.0, 3.9e6, 0.7, 0.0]), std=np.float32([0.7, 1.0, 120.0, 1e-5, 3e-7])
 )
 RANGE = PlausibleRange.of(DATA)
+LAYOUT = Layout(5, 1, goal_dims=(0, 1, 2, 3, 4))
 CLEAN = np.float32([[0.1, 0.0, 3.9e6, 0.7, 1e-7], [2.0, 0.0, 3.9e6, 0.7, -1e-7]])
 
 
@@ -31,7 +33,7 @@ def test_outliers(dim, value):
         screen_states(RANGE, reading, missing=False)
     assert f"{np.float32(value):g}" in str(e.value) and "planner.sensing.missing" in str(e.value)
     with pytest.raises(UserError, match=rf"goal 1 has .* in dimension {dim}; the data has mean"):
-        check_goals(RANGE, reading)
+        as_goals(LAYOUT, RANGE, reading, batch=2)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_far_readings_that_a_sensor_might_have(dim, value):
     for missing in (False, True):
         screened = screen_states(RANGE, reading, missing=missing)
         assert screened.tobytes() == reading.tobytes()
-    check_goals(RANGE, reading)
+    as_goals(LAYOUT, RANGE, reading, batch=2)
 
 
 def test_missing_values_are_no_outliers():
@@ -53,8 +55,7 @@ def test_missing_values_are_no_outliers():
     with pytest.raises(UserError, match=r"observation 0 has nan in dimension 2; .*missing true$"):
         screen_states(RANGE, reading, missing=False)
     with pytest.raises(UserError, match=r"goal 0 has nan in dimension 2$"):
-        check_goals(RANGE, reading)
-    check_goals(RANGE, None)
+        as_goals(LAYOUT, RANGE, reading, batch=2)
 
 
 def test_errors_are_in_the_dataset_s_coordinates():

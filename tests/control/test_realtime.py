@@ -45,32 +45,22 @@ class LinePlanner:
         self.starts = []
         self.initial_plans = []
 
-    def plan(
-        self,
-        weights,
-        keys,
-        history,
-        goal,
-        initial_plan=None,
-        *,
-        prefix=None,
-        extra_cost=None,
-        denoising=False,
-    ):
-        present = np.asarray(history.frames)[:, -1, -1]
+    def plan(self, call, *, denoising=False):
+        batch = len(call.keys)
+        present = np.asarray(call.history.frames)[:, -1, -1]
         self.starts.append(present.copy())
-        self.initial_plans.append(initial_plan)
+        self.initial_plans.append(call.initial_plan)
         path = np.arange(HORIZON + 1)[:, None] * np.array([0.1 * STRIDE, 0.0])
         states = (present[:, None] + path).astype(np.float32)
-        actions = np.tile(np.float32([0.1, 0.0]), (len(keys), HORIZON * STRIDE, 1))
-        arrival = np.full(len(keys), 10.0 if self.arrives else 99.0, np.float32)
+        actions = np.tile(np.float32([0.1, 0.0]), (batch, HORIZON * STRIDE, 1))
+        arrival = np.full(batch, 10.0 if self.arrives else 99.0, np.float32)
         return Plan(
             states=states,
             actions=actions,
             arrival=arrival,
             candidates=np.stack([states, states], 1),
             cost=np.stack([arrival, arrival], 1) + self.penalty,
-            best=np.zeros(len(keys), np.int32),
+            best=np.zeros(batch, np.int32),
             denoising=None,
             history=present[:, None],
         )
@@ -175,9 +165,9 @@ class HeldPlanner(LinePlanner):
         super().__init__(**config)
         self.go = threading.Event()
 
-    def plan(self, *args, **options):
+    def plan(self, call, *, denoising=False):
         assert self.go.wait(60)
-        return super().plan(*args, **options)
+        return super().plan(call, denoising=denoising)
 
 
 def test_act_returns_by_its_deadline_and_uses_the_late_plan():

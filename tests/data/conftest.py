@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import Trajectories, from_episodes
+from dfplan.data.trajectories import Trajectories, from_episodes
 from dfplan.representation.layout import Layout
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dfplan.data.chance import find_chance, split_at_chance
-from dfplan.data.minari_io import from_episodes
 from dfplan.data.stitch import UNREACHABLE, fit_stitch_graph
+from dfplan.data.trajectories import from_episodes
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError

@@ -9,7 +9,8 @@ import pytest
 from gymnasium import spaces
 from minari.data_collector import EpisodeBuffer
 
-from dfplan.data.minari_io import from_episodes, load_trajectories, open_dataset
+from dfplan.data.minari_io import load_trajectories, open_dataset
+from dfplan.data.trajectories import from_episodes
 from dfplan.types import UserError
 
 from .conftest import coded_episodes

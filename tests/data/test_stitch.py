@@ -8,9 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
 from dfplan.data.stitch import UNREACHABLE, draw_windows, fit_stitch_graph
-from dfplan.data.windows import batch_key, fit_normalizers, make_training_arrays, sample_batch
+from dfplan.data.training_arrays import fit_normalizers, make_training_arrays
+from dfplan.data.trajectories import from_episodes
+from dfplan.data.windows import batch_key, sample_batch
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout

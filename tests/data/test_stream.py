@@ -6,7 +6,8 @@ import pytest
 
 from dfplan.data.draw import EpisodeIndex, RowIndex
 from dfplan.data.stream import DRAWN_STEPS, Scale, WindowStream, make_batch
-from dfplan.data.windows import make_training_arrays, sample_batch, step_keys
+from dfplan.data.training_arrays import make_training_arrays
+from dfplan.data.windows import sample_batch, step_keys
 from dfplan.representation.config import DataConfig
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout

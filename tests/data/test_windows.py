@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from dfplan.data.windows import batch_key, fit_normalizers, make_training_arrays, sample_batch
+from dfplan.data.training_arrays import fit_normalizers, make_training_arrays
+from dfplan.data.windows import batch_key, sample_batch
 from dfplan.representation.config import DataConfig
 from dfplan.representation.normalizer import Normalizer
 from dfplan.representation.tokens import TokenLayout

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
+from dfplan.data.trajectories import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan_envs.locomotion.actor import Actor, Snapshot
 from experiments.locomotion import latency

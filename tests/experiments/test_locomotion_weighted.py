@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.training_arrays import fit_normalizers
+from dfplan.data.trajectories import from_episodes
 from dfplan.representation.layout import Layout
 from experiments.common.cloning import Cloning
 from experiments.locomotion import weighted

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.data.minari_io import from_episodes
+from dfplan.data.trajectories import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.tasks.make_env import make_env
 from experiments.common.cloning import Cloning

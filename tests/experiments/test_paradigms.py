@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dfplan.config import Config
-from dfplan.data.minari_io import from_episodes
+from dfplan.data.trajectories import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan_envs.pointmaze.maps import parse_map
 from dfplan_envs.pointmaze.model import build_model

@@ -17,6 +17,7 @@ from dfplan.control.low_level import make_low_level_controller
 from dfplan.export import load
 from dfplan.export.write import export
 from dfplan.nets.mlp import mlp_shapes
+from dfplan.planner.call import PlanCall
 from dfplan.planner.config import TimingConfig
 from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import History, Weights
@@ -96,7 +97,7 @@ def test_history_seed_and_count(job, planner):
     level = np.array([[0.1, 0.1], [1.0, 0.1]], np.float32)
     keys = jnp.stack([jax.random.fold_in(jax.random.key(7 + i), 4) for i in range(2)])
     history = History(*map(jnp.asarray, (frames, actions, level)))
-    expected = run.make_planner().plan(weights, keys, history, jnp.asarray(GOAL), denoising=False)
+    expected = run.make_planner().plan(PlanCall(weights, keys, history, jnp.asarray(GOAL)))
     assert_same(planner.plan_history(frames, actions, level, GOAL, seed=7, count=4), expected)
     other = planner.plan_history(frames, actions, level, GOAL, seed=7, count=5)
     assert np.abs(other.states - np.asarray(expected.states)).max() > 1e-3

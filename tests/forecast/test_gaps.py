@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
+from dfplan.data.trajectories import from_episodes
 from dfplan.forecast.fill import Incomplete
 from dfplan.forecast.gaps import hold_out, interpolate, smooth
 from dfplan.forecast.smoother import ConstantVelocity

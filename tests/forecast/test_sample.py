@@ -37,7 +37,8 @@ class Counting:
     def model(self):
         return SimpleNamespace(layout=TokenLayout.create(LAYOUT, self.data))
 
-    def plan(self, weights, keys, history, goal):
+    def plan(self, call):
+        _, keys, history, goal, *_ = call
         assert goal is None and len(keys) == len(history.level)
         self.calls.append((jax.random.key_data(keys), jax.tree.map(np.asarray, history)))
         steps = np.arange(self.horizon + 1)[:, None] * np.arange(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
+from dfplan.data.trajectories import from_episodes
 from dfplan.forecast.windows import calibrate, errors, held_out, inside, interval, latest
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout

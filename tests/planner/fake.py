@@ -37,18 +37,8 @@ class FakePlanner:
         self.action_scale = action_scale
         self.calls = []
 
-    def plan(
-        self,
-        weights,
-        keys,
-        history,
-        goal,
-        initial_plan=None,
-        *,
-        prefix=None,
-        extra_cost=None,
-        denoising,
-    ):
+    def plan(self, call, *, denoising=False):
+        _, keys, history, goal, *_ = call
         layout = self.model.layout
         horizon = self.horizon
         self.calls.append(SimpleNamespace(rows=len(keys), history=history))

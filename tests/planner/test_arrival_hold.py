@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dfplan.planner.call import PlanCall
+
 from .tiny import GOAL, make_history, make_keys, make_planner, make_weights
 
 
@@ -10,7 +12,9 @@ def test_plans_may_go_on_after_their_arrival():
     for hold in ("true", "false"):
         planner = make_planner(**{"goal.tolerance": 100.0, "ranker": f"arrival:hold={hold}"})
         weights = make_weights(planner.model)
-        plans[hold] = planner.plan(weights, make_keys(), make_history(planner.model), GOAL)
+        plans[hold] = planner.plan(
+            PlanCall(weights, make_keys(), make_history(planner.model), GOAL)
+        )
     position = np.asarray(plans["true"].states)[:, 2:, :2]
     np.testing.assert_array_equal(position, np.broadcast_to(GOAL[:, None], position.shape))
     assert (np.ptp(np.asarray(plans["false"].states)[:, 1:, :2], axis=1) > 0).all()

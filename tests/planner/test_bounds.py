@@ -9,8 +9,8 @@ import pytest
 
 from dfplan.planner.context import ContextEncoder
 from dfplan.planner.inverse import inverse_action
+from dfplan.planner.measures import arrival
 from dfplan.planner.plan import History
-from dfplan.planner.select import arrival
 from dfplan.representation.normalizer import MAX_INPUT
 
 from .tiny import (

@@ -15,9 +15,10 @@ from dfplan.diffusion.resample_noise import resample_noise
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.guidance.guide import gradient_guidance
 from dfplan.model import Model
+from dfplan.planner.call import PlanCall
 from dfplan.planner.diffusion_planner import DiffusionPlanner
 from dfplan.planner.inverse import inverse_action
-from dfplan.planner.select import arrival, tokens_off_support
+from dfplan.planner.measures import arrival, tokens_off_support
 from dfplan.planner.support import DataSupport
 from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
@@ -90,10 +91,12 @@ NEAR = jnp.array([[-3.5, -2.5], [-2.0, -2.5]])
 DIFFUSED = make_model(layers=2, frames="stack", actions=True)
 
 
-def plan(planner, keys=None, history=None, goal=GOAL, **options):
+def plan(planner, keys=None, history=None, goal=GOAL, denoising=False, **options):
     weights = make_weights(planner.model)
     history = make_history(planner.model) if history is None else history
-    return planner.plan(weights, make_keys() if keys is None else keys, history, goal, **options)
+    keys = make_keys() if keys is None else keys
+    call = PlanCall(weights, keys, history, goal, **options)
+    return planner.plan(call, denoising=denoising)
 
 
 def test_one_compiled_program_per_shape():
@@ -102,7 +105,8 @@ def test_one_compiled_program_per_shape():
     before = DiffusionPlanner.plan._cache_size()
     for seed in range(3):
         plan(planner, make_keys(seed), make_history(MODEL, seed), GOAL + seed)
-    planner.plan(make_weights(MODEL, 1), make_keys(), history, GOAL)
+    call = PlanCall(make_weights(MODEL, 1), make_keys(), history, GOAL)
+    planner.plan(call, denoising=False)
     assert DiffusionPlanner.plan._cache_size() == before + 1
     for _ in range(2):
         plan(planner, make_keys(0, 1), row(history, 0), GOAL[:1])
@@ -336,16 +340,16 @@ def test_candidates_off_the_data_support_are_penalized():
     support = DataSupport(jnp.full(2, -20.0), jnp.full(2, 0.5), jnp.asarray(visited))
     supported = weights._replace(support=support)
     inputs = make_keys(), make_history(MODEL), goal
-    without = planner.plan(weights, *inputs)
-    penalized = planner.plan(supported, *inputs)
+    without = planner.plan(PlanCall(weights, *inputs))
+    penalized = planner.plan(PlanCall(supported, *inputs))
     off_support = tokens_off_support(jnp.asarray(candidates), without.cost / STRIDE, support)
     assert off_support[0, 0] > 0
     penalty = planner.config.ood_penalty * STRIDE * off_support
     np.testing.assert_allclose(penalized.cost, without.cost + penalty, rtol=1e-3)
     np.testing.assert_array_equal(penalized.best, np.argmin(penalized.cost, axis=1))
-    prohibitive = changed(planner, ood_penalty=1e4).plan(supported, *inputs)
+    prohibitive = changed(planner, ood_penalty=1e4).plan(PlanCall(supported, *inputs))
     assert without.best[0] == 0 and prohibitive.best[0] == 1
-    off = changed(planner, ood_penalty=0.0).plan(supported, *inputs)
+    off = changed(planner, ood_penalty=0.0).plan(PlanCall(supported, *inputs))
     np.testing.assert_array_equal(off.cost, without.cost)
 
 

@@ -37,7 +37,7 @@ def assert_one_plan(planner, call):
     """Check that both stages equal one whole plan, bit for bit; return the beginning and it."""
     beginning, draft = planner.begin(call)
     finished = planner.finish(call, draft)
-    whole = planner.plan(*call)
+    whole = planner.plan(call)
     assert jax.tree.structure(finished) == jax.tree.structure(whole)
     jax.tree.map(np.testing.assert_array_equal, finished, whole)
     return beginning, whole

@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import pytest
 
+from dfplan.planner.call import PlanCall
+
 from .tiny import (
     BATCH,
     GOAL,
@@ -26,7 +28,7 @@ AVERAGED = changed(GUIDED, **{"guidance.samples": 3})
 @functools.cache
 def candidates(planner, seed=0):
     history = make_history(MODEL)
-    plan = planner.plan(make_weights(MODEL), make_keys(seed), history, GOAL)
+    plan = planner.plan(PlanCall(make_weights(MODEL), make_keys(seed), history, GOAL))
     return np.asarray(plan.candidates)
 
 
@@ -48,7 +50,7 @@ def test_a_plan_does_not_depend_on_its_batch():
     history = make_history(MODEL)
     for b in range(BATCH):
         alone = AVERAGED.plan(
-            make_weights(MODEL), keys[b : b + 1], row(history, b), GOAL[b : b + 1]
+            PlanCall(make_weights(MODEL), keys[b : b + 1], row(history, b), GOAL[b : b + 1])
         )
         np.testing.assert_allclose(
             alone.candidates[0], candidates(AVERAGED)[b], atol=1e-4, rtol=1e-4
@@ -77,5 +79,5 @@ def test_they_work_with_every_matrix(settings):
 
 
 def test_without_a_goal_there_is_nothing_to_average():
-    arguments = make_weights(MODEL), make_keys(), make_history(MODEL), None
-    jax.tree.map(np.testing.assert_array_equal, GUIDED.plan(*arguments), AVERAGED.plan(*arguments))
+    call = PlanCall(make_weights(MODEL), make_keys(), make_history(MODEL), None)
+    jax.tree.map(np.testing.assert_array_equal, GUIDED.plan(call), AVERAGED.plan(call))

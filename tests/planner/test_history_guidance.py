@@ -11,6 +11,7 @@ import pytest
 from dfplan.diffusion.matrix import levels
 from dfplan.diffusion.sampler import sample, token_noise
 from dfplan.diffusion.schedules import Cosine
+from dfplan.planner.call import PlanCall
 from dfplan.planner.noised_history import add_noise, raise_level
 from dfplan.types import UserError
 
@@ -41,7 +42,9 @@ GUIDED = changed(PLAIN, **{"history.guidance_weights": (WEIGHT,), "history.guida
 
 @functools.cache
 def plan(planner):
-    return planner.plan(make_weights(planner.model), make_keys(), make_history(MODEL), GOAL)
+    return planner.plan(
+        PlanCall(make_weights(planner.model), make_keys(), make_history(MODEL), GOAL)
+    )
 
 
 @pytest.mark.slow
@@ -100,7 +103,9 @@ def test_a_plan_does_not_depend_on_its_batch():
     keys = make_keys()
     history = make_history(MODEL)
     for b in range(BATCH):
-        alone = planner.plan(make_weights(MODEL), keys[b : b + 1], row(history, b), GOAL[b : b + 1])
+        alone = planner.plan(
+            PlanCall(make_weights(MODEL), keys[b : b + 1], row(history, b), GOAL[b : b + 1])
+        )
         np.testing.assert_allclose(
             alone.candidates[0], plan(planner).candidates[b], atol=1e-4, rtol=1e-4
         )

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from dfplan.model import Model
+from dfplan.planner.call import PlanCall
 from dfplan.planner.inverse import inverse_action
 from dfplan.planner.plan import Weights
 from dfplan.planner.warm_start import InitialPlan
@@ -41,7 +42,9 @@ def test_plans_equal_those_of_a_state_without_the_other_dimensions():
 
     def plan(model, weights, history, initial):
         planner = make_planner(model, **{"warm_start.level": 0.8})
-        return planner.plan(weights, make_keys(), history, GOAL, InitialPlan(initial, None))
+        return planner.plan(
+            PlanCall(weights, make_keys(), history, GOAL, InitialPlan(initial, None))
+        )
 
     with jax.numpy_rank_promotion("raise"):
         result = plan(model, weights, history, initial)

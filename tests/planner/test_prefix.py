@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dfplan.planner.call import PlanCall
 from dfplan.planner.prefix import Prefix, committed_steps, keep_known
 from dfplan.types import UserError
 from tests.planner.tiny import (
@@ -44,7 +45,9 @@ def make_prefix(layout, delay, seed=5):
 def plan(planner, prefix, goal=GOAL, **options):
     model = planner.model
     history = make_history(model)
-    return planner.plan(make_weights(model), make_keys(), history, goal, prefix=prefix, **options)
+    return planner.plan(
+        PlanCall(make_weights(model), make_keys(), history, goal, prefix=prefix, **options)
+    )
 
 
 @pytest.mark.parametrize("delay", [1, STRIDE, 2 * STRIDE + 1])
@@ -114,8 +117,8 @@ def test_a_clean_prefix_is_what_its_tokens_would_be_as_history():
         level=np.zeros((BATCH, 3), np.float32),
     )
     shorter = dataclasses.replace(changed(planner, **{"history.tokens": 3}), horizon=HORIZON - 1)
-    result = planner.plan(weights, make_keys(), recent, None, prefix=prefix)
-    expected = shorter.plan(weights, make_keys(), longer, None)
+    result = planner.plan(PlanCall(weights, make_keys(), recent, None, prefix=prefix))
+    expected = shorter.plan(PlanCall(weights, make_keys(), longer, None))
     np.testing.assert_allclose(result.states[:, 2:], expected.states[:, 1:], atol=1e-4)
     np.testing.assert_allclose(result.actions[:, STRIDE:], expected.actions, atol=1e-4)
 
@@ -143,11 +146,13 @@ def test_a_robots_plan_does_not_depend_on_its_batch():
     prefix = make_prefix(model.layout, 3)
     both = plan(planner, prefix)
     one = planner.plan(
-        make_weights(model),
-        make_keys()[1:],
-        row(make_history(model), 1),
-        GOAL[1:],
-        prefix=row(prefix, 1),
+        PlanCall(
+            make_weights(model),
+            make_keys()[1:],
+            row(make_history(model), 1),
+            GOAL[1:],
+            prefix=row(prefix, 1),
+        )
     )
     np.testing.assert_allclose(both.actions[1:], one.actions, atol=1e-4)
 

@@ -28,7 +28,7 @@ class Planner:
     def __init__(self, model=None, config=None, horizon=None):
         pass
 
-    def plan(self, weights, keys, history, goal, initial_plan, prefix, extra_cost, denoising):
+    def plan(self, call, denoising):
         pass
 
 
@@ -43,7 +43,7 @@ def test_planners():
     [
         ({"plan": None}, "no method 'plan'"),
         ({"plan": lambda self, weights, keys: None}, "plan takes"),
-        ({"plan": lambda self, weights, keys, history, goal: None}, "initial_plan"),
+        ({"plan": lambda self, call: None}, "denoising"),
     ],
 )
 def test_planners_that_do_not_fit(attributes, words):

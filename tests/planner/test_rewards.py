@@ -10,6 +10,7 @@ import pytest
 
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.model import Model
+from dfplan.planner.call import PlanCall
 from dfplan.representation.config import DataConfig
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
@@ -52,7 +53,7 @@ def plan(model):
         }
         weights = make_weights(model)._replace(critic=dataclasses.replace(critic, **signed))
         history = make_history(model)
-        result = changed(planner, **settings).plan(weights, make_keys(), history, None)
+        result = changed(planner, **settings).plan(PlanCall(weights, make_keys(), history, None))
         return result, critic.expected_return(STATES.encode(result.candidates))
 
     return functools.cache(make)

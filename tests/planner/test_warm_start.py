@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
+from dfplan.planner.call import PlanCall
 from dfplan.planner.warm_start import InitialPlan
 
 from .tiny import (
@@ -35,7 +36,9 @@ def make_initial_plan(actions: bool = False, seed: int = 1) -> InitialPlan:
 
 def plan(planner, initial_plan, goal=None):
     model = planner.model
-    return planner.plan(make_weights(model), make_keys(), make_history(model), goal, initial_plan)
+    return planner.plan(
+        PlanCall(make_weights(model), make_keys(), make_history(model), goal, initial_plan)
+    )
 
 
 def test_an_initial_plan_at_pure_noise_equals_planning_from_scratch():

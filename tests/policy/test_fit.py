@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import Trajectories, from_episodes
-from dfplan.data.windows import TrainingArrays, fit_normalizers, make_training_arrays
+from dfplan.data.training_arrays import TrainingArrays, fit_normalizers, make_training_arrays
+from dfplan.data.trajectories import Trajectories, from_episodes
 from dfplan.policy.config import PolicyConfig
 from dfplan.policy.fit import fit_policy
 from dfplan.policy.policy import Policy

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
+from dfplan.data.trajectories import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.runs.data import prepare_arrays
 from dfplan.runs.fit import fit_run, learn_before_training

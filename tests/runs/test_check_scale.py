@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.training_arrays import fit_normalizers
 from dfplan.runs.check_scale import check_scale
 from dfplan.types import UserError
 

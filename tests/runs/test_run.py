@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
+from dfplan.data.trajectories import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
 from dfplan.runs.fit import fit_run, get_dynamics

@@ -163,9 +163,9 @@ def gated():
             super().__init__(LAYOUT)
             self.gate = threading.Event()
 
-        def plan(self, *args, **kwargs):
+        def plan(self, call, *, denoising=False):
             assert self.gate.wait(10)
-            return super().plan(*args, **kwargs)
+            return super().plan(call, denoising=denoising)
 
     planner = GatedPlanner()
     yield planner

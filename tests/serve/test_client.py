@@ -140,8 +140,9 @@ def test_the_robot_of_the_page_drives_an_episode(serve):
 class CommittingPlanner(FakePlanner):
     """Plans that begin with the committed actions, as those of the diffusion planner do."""
 
-    def plan(self, *args, prefix=None, **kwargs):
-        plan = super().plan(*args, **kwargs)
+    def plan(self, call, *, denoising=False):
+        prefix = call.prefix
+        plan = super().plan(call, denoising=denoising)
         if prefix is None or prefix.actions is None:
             return plan
         actions = plan.actions.copy()

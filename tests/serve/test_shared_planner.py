@@ -73,10 +73,10 @@ def test_a_batch_is_no_larger_than_its_bound_and_waits_no_longer():
 @pytest.mark.usefixtures("together")
 def test_a_plan_that_fails_costs_the_others_of_its_batch_nothing():
     class Picky(FakePlanner):
-        def plan(self, weights, keys, history, goal, *args, **kwargs):
-            if (goal == 2).any():
+        def plan(self, call, *, denoising=False):
+            if (call.goal == 2).any():
                 raise ValueError("no plan to 2")
-            return super().plan(weights, keys, history, goal, *args, **kwargs)
+            return super().plan(call, denoising=denoising)
 
     planner = Picky(LAYOUT)
     _, agents, _ = make_agents(planner, 4, size=4, wait_ms=500.0)
@@ -139,14 +139,14 @@ class StreamingPlanner(FakePlanner):
         self.finished = []
 
     def begin(self, call):
-        plan = self.plan(**call._asdict(), denoising=False)
+        plan = self.plan(call)
         states = plan.states.copy()
         states[:, 2:] = 0
         return plan._replace(states=states), plan.states
 
     def finish(self, call, draft):
         self.finished.append(len(draft))
-        plan = self.plan(**call._asdict(), denoising=False)
+        plan = self.plan(call)
         return plan._replace(states=draft)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dfplan.data.windows import fit_normalizers, make_training_arrays
+from dfplan.data.training_arrays import fit_normalizers, make_training_arrays
 from dfplan.model import Model
 from dfplan.representation.tokens import TokenLayout
 from dfplan.training.loop import fit

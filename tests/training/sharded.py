@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from dfplan.config import Config
-from dfplan.data.minari_io import from_episodes
 from dfplan.data.stream import Scale, WindowStream
-from dfplan.data.windows import fit_normalizers, make_training_arrays
+from dfplan.data.training_arrays import fit_normalizers, make_training_arrays
+from dfplan.data.trajectories import from_episodes
 from dfplan.model import Model
 from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout

@@ -148,8 +148,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from dfplan.data.minari_io import from_episodes
-from dfplan.data.windows import make_training_arrays
+from dfplan.data.trajectories import from_episodes
+from dfplan.data.training_arrays import make_training_arrays
 from dfplan.runs.run import Run
 from dfplan.training.loop import fit
 from dfplan.training.step import TrainSpec

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
-from dfplan.data.windows import batch_key, make_training_arrays
+from dfplan.data.training_arrays import make_training_arrays
+from dfplan.data.trajectories import from_episodes
+from dfplan.data.windows import batch_key
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.diffusion.loss import diffuse
 from dfplan.model import Model

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dfplan.data.stream import Scale, WindowStream
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.training_arrays import fit_normalizers
 from dfplan.training.loop import check_trainable, fit
 from tests.on_disk import on_disk
 

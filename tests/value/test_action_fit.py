@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.data.minari_io import from_episodes
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.training_arrays import fit_normalizers
+from dfplan.data.trajectories import from_episodes
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
 from dfplan.value.action_config import ActionValueConfig

@@ -12,7 +12,7 @@ import pytest
 from dfplan.agent import Agent
 from dfplan.cli.predict import forecast_settings
 from dfplan.data import minari_io
-from dfplan.data.minari_io import from_episodes
+from dfplan.data.trajectories import from_episodes
 from dfplan.data.windows import sample_batch
 from dfplan.export import load
 from dfplan.export.write import export

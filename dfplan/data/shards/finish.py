@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.minari_io import hash_parts
 from dfplan.data.shards import layout as names
 from dfplan.data.shards.layout import (
     MANIFEST,
@@ -20,6 +19,7 @@ from dfplan.data.shards.layout import (
 )
 from dfplan.data.shards.mapped import MappedRows
 from dfplan.data.shards.plan import Plan, Progress
+from dfplan.data.trajectories import hash_parts
 from dfplan.representation.columns import ColumnSums
 from dfplan.representation.grid import Grid
 from dfplan.representation.layout import Layout

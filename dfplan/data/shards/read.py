@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.shards.layout import (
     ACTION,
     GOAL_INTERVALS,
@@ -21,6 +20,7 @@ from dfplan.data.shards.layout import (
     shard_path,
 )
 from dfplan.data.shards.mapped import MappedRows
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.columns import Columns, ColumnSums
 from dfplan.representation.grid import Grid
 from dfplan.types import UserError, one_line

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.interpolation import hold_after
+from dfplan.planner.measures import arrival, never_arrives, tokens_off_support
 from dfplan.planner.plan import Ranking, Weights
-from dfplan.planner.select import arrival, hold, never_arrives, tokens_off_support
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, UserError
 
@@ -82,7 +83,7 @@ class ArrivalRanker:
         assert goal is not None
         layout = self.layout
         best_cost = self.rank(candidates, goal, weights).cost.min(axis=1, keepdims=True)
-        candidates = hold(candidates, best_cost / layout.stride)
+        candidates = hold_after(candidates, best_cost / layout.stride)
         ranking = self.rank(candidates, goal, weights)
         token = jnp.arange(candidates.shape[2], dtype=jnp.int32)[None, None]
         after = token > jnp.ceil(ranking.arrival / layout.stride)[..., None]

@@ -5,8 +5,8 @@ import dataclasses
 from jaxtyping import Float
 
 from dfplan.planner.config import PlannerConfig
+from dfplan.planner.measures import never_arrives
 from dfplan.planner.plan import Ranking, Weights
-from dfplan.planner.select import never_arrives
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, UserError
 from dfplan.value.dataset import expected_return

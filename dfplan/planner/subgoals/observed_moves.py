@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from dfplan.data.minari_io import Trajectories
 from dfplan.data.moves import Moves
+from dfplan.data.trajectories import Trajectories
 from dfplan.representation.objects import Groups, Objects
 from dfplan.types import UserError
 from dfplan.util.readers import read_npz, reading
@@ -22,6 +22,8 @@ SAMPLES = 4
 """States stored of each move, evenly spaced from its first row, besides the state after it."""
 MAX_MOVES = 10_000
 """Largest number of moves that are stored, evenly spaced over the data."""
+RARE = 0.02
+"""Share of the moves below which what they show counts as an accident."""
 
 
 @jax.tree_util.register_dataclass

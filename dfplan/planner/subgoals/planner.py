@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Float, Key
+from jaxtyping import Float
 
 from dfplan.data.moves import AT_REST
 from dfplan.model import Model
+from dfplan.planner.call import PlanCall
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.diffusion_planner import DiffusionPlanner
-from dfplan.planner.plan import History, Plan, Weights
-from dfplan.planner.prefix import Prefix
+from dfplan.planner.plan import Plan
 from dfplan.planner.subgoals.effects import RADIUS, Effects
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
 from dfplan.planner.subgoals.search import Subgoal, find_subgoals
 from dfplan.planner.subgoals.shown_cost import ShownCost
 from dfplan.planner.warm_start import InitialPlan
-from dfplan.representation.objects import View
-from dfplan.types import Array, Cost, UserError
+from dfplan.representation.objects import Objects, View
+from dfplan.types import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,17 +72,7 @@ class SubgoalPlanner:
     def _planner(self) -> DiffusionPlanner:
         return DiffusionPlanner(self.model, self.config, self.horizon)
 
-    def plan(
-        self,
-        weights: Weights,
-        keys: Key[Array, "B"],
-        history: History,
-        goal: Float[Array, "B G"] | None,
-        initial_plan: InitialPlan | None = None,
-        prefix: Prefix | None = None,
-        extra_cost: Cost | None = None,
-        denoising: bool = False,
-    ) -> Plan:
+    def plan(self, call: PlanCall, *, denoising: bool = False) -> Plan:
         """Plan for a batch of robots; see `Planner.plan`.
 
         The arrival is the time at which the plan reaches the subgoal. If the initial plan leads to
@@ -93,63 +83,59 @@ class SubgoalPlanner:
             UserError: If the weights hold no moves, or the call is part of a larger compiled
                 program.
         """
-        if isinstance(history.frames, Tracer):
+        if isinstance(call.history.frames, Tracer):
             raise UserError(
                 "planner.kind 'subgoals' searches in NumPy, outside of compiled programs; valid "
                 "there: diffusion"
             )
-        moves = weights.moves
+        moves = call.weights.moves
         if moves is None:
             raise UserError(
                 "planner.kind 'subgoals' needs a run that was trained with data.single_moves true"
             )
-        weights = weights._replace(moves=None)
-        rest: dict[str, Any] = {"extra_cost": extra_cost, "denoising": denoising}
-        if goal is None:
-            return self._planner.plan(weights, keys, history, None, initial_plan, prefix, **rest)
-        goals = np.asarray(goal, np.float32)
-        frames = np.asarray(history.frames, np.float32)
+        call = call._replace(weights=call.weights._replace(moves=None))
+        if call.goal is None:
+            return self._planner.plan(call, denoising=denoising)
+        goals = np.asarray(call.goal, np.float32)
+        frames = np.asarray(call.history.frames, np.float32)
+        effects = effects_of(moves, RADIUS * self.config.goal.tolerance)
+        subgoals = self._subgoals(effects, frames, goals, call.initial_plan)
+        return self._plan_moves(call, subgoals, effects.values.objects, denoising=denoising)
+
+    def _plan_moves(
+        self, call: PlanCall, subgoals: list[Subgoal], objects: Objects, *, denoising: bool
+    ) -> Plan:
+        """Return plans to subgoals, by a network that sees the objects of each alone."""
+        frames = np.asarray(call.history.frames, np.float32)
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)
-        effects = effects_of(moves, RADIUS * self.config.goal.tolerance)
-        subgoals = self._subgoals(effects, frames, goals, initial_plan)
-        views = [effects.objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
-        hidden = np.asarray(weights.states.mean)
+        views = [objects.view(subgoal.change, present.shape[1]) for subgoal in subgoals]
+        hidden = np.asarray(call.weights.states.mean)
 
         def show(states: Any) -> np.ndarray:
             pairs = zip(views, np.asarray(states), strict=True)
             return np.stack([view.show(robot, hidden) for view, robot in pairs])
 
-        if extra_cost is not None:
-            rest["extra_cost"] = ShownCost.of(extra_cost, views, present, goals)
         target = present.copy()
         target[:, dims] = np.stack([subgoal.goal for subgoal in subgoals])
-        shown = None
+        target = show(target)
+        initial_plan = call.initial_plan
         if initial_plan is not None:
-            shown = initial_plan._replace(states=show(initial_plan.states))
-        plan = self._planner.plan(
-            weights,
-            keys,
-            history._replace(frames=show(frames)),
-            show(target)[:, dims],
-            shown,
-            prefix,
-            **rest,
+            initial_plan = initial_plan._replace(states=show(initial_plan.states))
+        extra_cost = call.extra_cost
+        if extra_cost is not None:
+            goals = np.asarray(call.goal, np.float32)
+            extra_cost = ShownCost.of(extra_cost, views, present, goals)
+        shown = call._replace(
+            history=call.history._replace(frames=show(frames)),
+            goal=target[:, dims],
+            initial_plan=initial_plan,
+            extra_cost=extra_cost,
         )
-        plan = _restore(plan, views, frames)
-        if shown is None:
+        plan = _restore(self._planner.plan(shown, denoising=denoising), views, frames)
+        if initial_plan is None:
             return plan
-        return self._refuse_others(plan, np.asarray(shown.states)[:, -1], show(target))
-
-    def inverse_action(
-        self,
-        weights: Weights,
-        state: Float[Array, "B S"],
-        later: Float[Array, "B S"],
-        gap: Float[Array, "B"],
-    ) -> Float[Array, "B A"]:
-        """Return the action that leads from `state` toward `later`; see `Planner`."""
-        return self._planner.inverse_action(weights, state, later, gap)
+        return self._refuse_others(plan, np.asarray(initial_plan.states)[:, -1], target)
 
     def _subgoals(
         self,
@@ -180,7 +166,7 @@ class SubgoalPlanner:
         subgoals = _find(effects, present, goal, moving, pursued) if self.search else None
         if subgoals is not None:
             return subgoals[0] if subgoals else Subgoal((), goal)
-        pairs = zip(effects.split(present), effects.split(goal), strict=True)
+        pairs = zip(effects.values.split(present), effects.values.split(goal), strict=True)
         distance = [float(np.linalg.norm(there - value)) for value, there in pairs]
         away = moving + [k for k, d in enumerate(distance) if d > effects.radius]
         return Subgoal(tuple(away[:1]), goal)
@@ -192,14 +178,14 @@ class SubgoalPlanner:
 
         Objects that switch between a few values, such as lights, do not count once they have.
         """
-        places = effects.objects.places
+        places = effects.values.objects.places
         moved = [float(np.linalg.norm((present - before)[list(p)])) for p in places]
-        values = effects.split(present)
+        values = effects.values.split(present)
         return [
             k
             for k, distance in enumerate(moved)
             if distance > AT_REST * self.config.goal.tolerance
-            and not effects.has_switched(k, values[k])
+            and not effects.rest.has_switched(k, values[k])
         ]
 
     def _refuse_others(
@@ -227,7 +213,7 @@ def _find(
     if (np.abs(present - pursued) <= effects.radius).all():  # The previous move has succeeded.
         return subgoals
     offset = np.abs(subgoals[0].goal - pursued)
-    places = [p for k in subgoals[0].change for p in effects.objects.places[k]]
+    places = [p for k in subgoals[0].change for p in effects.values.objects.places[k]]
     if (offset[places] <= effects.radius).all():
         return subgoals
     return find_subgoals(effects, present, goal, moving, pursued)

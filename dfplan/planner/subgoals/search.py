@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from dfplan.planner.subgoals.effects import Change, Effects, Values
+from dfplan.planner.subgoals.effects import Effects
+from dfplan.planner.subgoals.object_values import Change, Values
 
 DISTANCE = 1e-3
 """Cost of moving an object by one `Effects.radius`; a move costs 1."""
@@ -56,8 +57,8 @@ def find_subgoals(
         pursued: Subgoal of the previous plan, or None; the search prefers it to other subgoals that
             are equally good, so that plans do not alternate between them.
     """
-    search = _Search(effects, effects.split(goal), pursued)
-    start = search.start(effects.split(present), moving)
+    search = _Search(effects, effects.values.split(goal), pursued)
+    start = search.start(effects.values.split(present), moving)
     order = itertools.count()
     open_states = [(search.moves_left(start), next(order), start)]
     cost = {start: 0.0}
@@ -94,7 +95,7 @@ class _Search:
     def __init__(self, effects: Effects, goal: Values, pursued: Float[np.ndarray, "G"] | None):
         self._effects = effects
         self._goal = goal
-        self._pursued = None if pursued is None else effects.split(pursued)
+        self._pursued = None if pursued is None else effects.values.split(pursued)
         self._moving: dict[int, int] = {}
         self._values = [[value] for value in goal]
         self._most = max(map(len, effects.kinds), default=1)
@@ -107,7 +108,7 @@ class _Search:
         """Return the present state; an object that still moves never counts as at its goal."""
         numbers = []
         for k, value in enumerate(present):
-            if k in moving or not self._effects.is_settled(k, value):
+            if k in moving or not self._effects.rest.is_settled(k, value):
                 self._moving[k] = len(self._values[k])
                 self._values[k].append(value)
                 numbers.append(self._moving[k])
@@ -209,7 +210,7 @@ class _Search:
         """Return the aspects of a move whose changed objects have these numbers."""
         questions = self._known.get((change, side, own))
         if questions is None:
-            aspects = self._effects.aspects(change).items()
+            aspects = self._effects.aspects.of(change).items()
             questions = [(aspect, objects[len(change) :], {}) for aspect, objects in aspects]
             self._known[change, side, own] = questions
         return questions
@@ -219,7 +220,7 @@ class _Search:
         subgoals = []
         while state in came_from:
             before, change = came_from[state]
-            subgoals.append(Subgoal(change, self._effects.join(self._of(state))))
+            subgoals.append(Subgoal(change, self._effects.values.join(self._of(state))))
             state = before
         return subgoals[::-1]
 

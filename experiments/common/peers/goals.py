@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.data.minari_io import Trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.types import Array
 
 

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dfplan.cli.progress_bar import step_bar
-from dfplan.data.minari_io import Trajectories, load_trajectories
+from dfplan.data.minari_io import load_trajectories
+from dfplan.data.trajectories import Trajectories
 from dfplan.tasks.registry import Task
 from experiments.common.peers.goals import load_data
 from experiments.common.peers.learner import Algorithm, act, init_state, train_until

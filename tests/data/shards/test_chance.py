@@ -11,7 +11,7 @@ from dfplan.data.shards.layout import Choices
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.shards.write import write_shards
 from dfplan.data.store.write import new_dataset, write_dataset
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.training_arrays import fit_normalizers
 from dfplan.types import UserError
 from tests.data.shards.conftest import ACTIONS, box, buffer
 from tests.data.test_chance import EXITS, PORTAL, walk

@@ -15,7 +15,7 @@ from dfplan.data.shards.layout import MANIFEST, Choices
 from dfplan.data.shards.plan import PLAN
 from dfplan.data.shards.read import ShardedTrajectories
 from dfplan.data.shards.write import write_shards
-from dfplan.data.windows import fit_normalizers
+from dfplan.data.training_arrays import fit_normalizers
 from dfplan.types import UserError
 from dfplan.util.files import write_json
 from dfplan.util.locks import LockedError, exclusive

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dfplan.planner.call import PlanCall
 from dfplan.planner.plan import History
 from dfplan.planner.protocol import check_planner
 from dfplan.planner.subgoals.observed_moves import ObservedMoves
@@ -65,17 +66,19 @@ def expected(change, value, present=PRESENT):
     frames = shown(change, np.asarray(history(present).frames))
     goal = HIDDEN[None, :2].copy()
     goal[0, change] = value
-    plan = ONE.plan(ALONE, KEYS, history(present)._replace(frames=jnp.asarray(frames)), goal)
+    plan = ONE.plan(
+        PlanCall(ALONE, KEYS, history(present)._replace(frames=jnp.asarray(frames)), goal)
+    )
     states = np.array(plan.states)
     states[..., 1 - change] = present[1 - change]
     return states
 
 
 def test_the_first_move_is_planned_without_the_other_objects():
-    plan = check_planner(PLANNER).plan(WEIGHTS, KEYS, history(PRESENT), GOAL)
+    plan = check_planner(PLANNER).plan(PlanCall(WEIGHTS, KEYS, history(PRESENT), GOAL))
     np.testing.assert_allclose(plan.states, expected(0, 1.0), atol=1e-5)
     unlocked = np.array([1.0, 1.0, 0.5, 0.0], np.float32)
-    plan = PLANNER.plan(WEIGHTS, KEYS, history(unlocked), GOAL)
+    plan = PLANNER.plan(PlanCall(WEIGHTS, KEYS, history(unlocked), GOAL))
     np.testing.assert_allclose(plan.states, expected(1, 2.0, unlocked), atol=1e-5)
     assert plan.candidates.shape[1:] == (ONE.config.candidates, HORIZON + 1, 4)
     np.testing.assert_array_equal(plan.history[0], np.asarray(history(unlocked).frames)[0, :, 0])
@@ -83,7 +86,7 @@ def test_the_first_move_is_planned_without_the_other_objects():
 
 def test_a_switch_that_has_just_been_pressed_is_not_moved_again():
     unlocked = np.array([1.0, 1.0, 0.5, 0.0], np.float32)
-    plan = PLANNER.plan(WEIGHTS, KEYS, history(PRESENT, unlocked), GOAL)
+    plan = PLANNER.plan(PlanCall(WEIGHTS, KEYS, history(PRESENT, unlocked), GOAL))
     states = np.asarray(plan.states)
     # The switch keeps its value throughout the plan, which moves the other object.
     assert (states[..., 0] == 1.0).all()
@@ -93,23 +96,25 @@ def test_a_switch_that_has_just_been_pressed_is_not_moved_again():
 def test_double_precision_states_are_planned_alike():
     single = history(PRESENT)
     double = single._replace(frames=np.asarray(single.frames, np.float64))
-    plan = PLANNER.plan(WEIGHTS, KEYS, double, GOAL.astype(np.float64))
-    expected = PLANNER.plan(WEIGHTS, KEYS, single, GOAL)
+    plan = PLANNER.plan(PlanCall(WEIGHTS, KEYS, double, GOAL.astype(np.float64)))
+    expected = PLANNER.plan(PlanCall(WEIGHTS, KEYS, single, GOAL))
     np.testing.assert_array_equal(plan.states, expected.states)
 
 
 def test_without_a_search_the_first_object_goes_straight_to_its_goal():
     straight = dataclasses.replace(PLANNER, search=False)
-    plan = straight.plan(WEIGHTS, KEYS, history(PRESENT), GOAL)
+    plan = straight.plan(PlanCall(WEIGHTS, KEYS, history(PRESENT), GOAL))
     np.testing.assert_allclose(plan.states, expected(1, 2.0), atol=1e-5)
 
 
 def test_an_initial_plan_to_another_subgoal_never_arrives():
     initial = np.tile(PRESENT, (1, HORIZON * STRIDE, 1))
     initial[:, -1, 0] = 1.0
-    same = PLANNER.plan(WEIGHTS, KEYS, history(PRESENT), GOAL, InitialPlan(initial, None))
+    same = PLANNER.plan(PlanCall(WEIGHTS, KEYS, history(PRESENT), GOAL, InitialPlan(initial, None)))
     unlocked = np.array([1.0, 1.0, 0.5, 0.0], np.float32)
-    other = PLANNER.plan(WEIGHTS, KEYS, history(unlocked), GOAL, InitialPlan(initial, None))
+    other = PLANNER.plan(
+        PlanCall(WEIGHTS, KEYS, history(unlocked), GOAL, InitialPlan(initial, None))
+    )
     assert float(np.asarray(same.arrival)[0]) < NEVER
     assert float(np.asarray(other.arrival)[0]) == NEVER
 
@@ -130,9 +135,9 @@ def test_settings_are_checked(settings, names):
 
 def test_weights_need_moves():
     with pytest.raises(UserError, match=r"single_moves"):
-        PLANNER.plan(ALONE, KEYS, history(PRESENT), GOAL)
+        PLANNER.plan(PlanCall(ALONE, KEYS, history(PRESENT), GOAL))
 
 
 def test_a_compiled_program_cannot_hold_the_search():
     with pytest.raises(UserError, match=r"'subgoals'.*valid there: diffusion"):
-        jax.jit(lambda past: PLANNER.plan(WEIGHTS, KEYS, past, GOAL))(history(PRESENT))
+        jax.jit(lambda past: PLANNER.plan(PlanCall(WEIGHTS, KEYS, past, GOAL)))(history(PRESENT))

@@ -24,7 +24,7 @@ def search(present, goal, world=WORLD, **options):
 
 
 def test_heights_are_levels_and_places_are_not():
-    assert [levels.tolist() for levels in WORLD.levels] == [[1], [1], [0], [0]]
+    assert [levels.tolist() for levels in WORLD.rest.levels] == [[1], [1], [0], [0]]
 
 
 def test_a_door_is_unlocked_first_and_locked_again():

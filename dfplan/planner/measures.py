@@ -1,12 +1,11 @@
-"""Measures of candidate plans: when they arrive, and how long they are off the data support."""
-
-from types import ModuleType
+"""Measures of candidate plans: when they arrive, what they cost, and time off the data support."""
 
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from dfplan.planner.interpolation import interpolate
 from dfplan.planner.support import DataSupport
-from dfplan.types import Array, ArrayLike, Cost
+from dfplan.types import Array, Cost
 from dfplan.util.rank import to_rank
 
 POINTS_PER_TOKEN = 4
@@ -50,43 +49,6 @@ def never_arrives(candidates: Float[Array, "B N T S"], stride: int) -> Float[Arr
     return jnp.full(candidates.shape[:2], float(candidates.shape[2] * stride), jnp.float32)
 
 
-def interpolate(
-    plan: Float[ArrayLike, "*b T S"], stride: int, xp: ModuleType = jnp
-) -> Float[Array, "*b L S"]:
-    """Return the plan at every control step, linear between tokens: L = (T-1) stride + 1.
-
-    Args:
-        plan: States, one per token.
-        stride: Control steps per token.
-        xp: Array library, `jax.numpy` or `numpy`.
-    """
-    fraction = xp.arange(1, stride + 1, dtype=plan.dtype) / stride
-    fraction = fraction.reshape(*(1,) * (plan.ndim - 1), stride, 1)
-    start = plan[..., :-1, None, :]
-    end = plan[..., 1:, None, :]
-    steps = (start + fraction * (end - start)).reshape(*plan.shape[:-2], -1, plan.shape[-1])
-    return xp.concatenate([plan[..., :1, :], steps], axis=-2)
-
-
-def candidate_costs(
-    cost: Cost,
-    candidates: Float[Array, "B N T S"],
-    goal: Float[Array, "B G"] | None,
-    stride: int,
-) -> Float[Array, "B N"]:
-    """Evaluate a cost on candidates at every control step.
-
-    Args:
-        cost: Cost of a plan's states.
-        candidates: Candidate plans in SI units, the present first.
-        goal: Goals in SI units, or None.
-        stride: Control steps per token.
-    """
-    paths = interpolate(candidates, stride)
-    goals = None if goal is None else jnp.repeat(goal, paths.shape[1], axis=0)
-    return cost(paths.reshape(-1, *paths.shape[2:]), goals).reshape(paths.shape[:2])
-
-
 def tokens_off_support(
     position: Float[Array, "*b T G"], arrival: Float[Array, "*b"], support: DataSupport
 ) -> Float[Array, "*b"]:
@@ -108,11 +70,20 @@ def tokens_off_support(
     return jnp.where(before_arrival, off_support, 0.0).sum(axis=-1)
 
 
-def hold(plan: Float[Array, "*b T S"], count: Float[Array, "#*b"]) -> Float[Array, "*b T S"]:
-    """Return the plan up to token `count` (rounded up), which repeats from there on."""
-    tokens = plan.shape[-2]
-    count = jnp.broadcast_to(count, plan.shape[:-2])
-    last = jnp.clip(jnp.ceil(count), 0, tokens - 1).astype(jnp.int32)
-    token = to_rank(jnp.arange(tokens, dtype=jnp.int32), plan.ndim - 1)
-    index = jnp.minimum(token, last[..., None])
-    return jnp.take_along_axis(plan, index[..., None], axis=-2)
+def candidate_costs(
+    cost: Cost,
+    candidates: Float[Array, "B N T S"],
+    goal: Float[Array, "B G"] | None,
+    stride: int,
+) -> Float[Array, "B N"]:
+    """Evaluate a cost on candidates at every control step.
+
+    Args:
+        cost: Cost of a plan's states.
+        candidates: Candidate plans in SI units, the present first.
+        goal: Goals in SI units, or None.
+        stride: Control steps per token.
+    """
+    paths = interpolate(candidates, stride)
+    goals = None if goal is None else jnp.repeat(goal, paths.shape[1], axis=0)
+    return cost(paths.reshape(-1, *paths.shape[2:]), goals).reshape(paths.shape[:2])

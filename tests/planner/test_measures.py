@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfplan.planner.select import arrival
+from dfplan.planner.measures import arrival
 
 
 def arrival_at(*xs, tolerance=1.0, goal=0.0):
