@@ -18,6 +18,7 @@ from experiments.common.task_study import TaskStudy, planner_settings
 from experiments.common.trained import Trained
 from experiments.common.training import CPU_FILE, train_to_end
 from experiments.locomotion.evaluate import evaluate_planner, score
+from experiments.locomotion.study import STUDY
 
 DIVISORS = (16, 8, 4, 2, 1)
 """Divisors of the preset's numbers of steps."""
@@ -75,7 +76,7 @@ def draw_curves(study: TaskStudy) -> None:
 
 
 def _draw_task(panel: Any, study: TaskStudy, name: str, seed: int) -> None:
-    peers = {peer: _peer_curve(study, name, seed, peer) for peer in COLORS if peer != "dfplan"}
+    peers = {peer: _peer_curve(study, name, peer) for peer in COLORS if peer != "dfplan"}
     for label, curve in {"dfplan": _planner_curve(study, name, seed), **peers}.items():
         if curve.minutes:
             panel.plot(*curve, "o-", color=COLORS[label], markersize=4, label=label)
@@ -96,10 +97,10 @@ def _planner_curve(study: TaskStudy, name: str, seed: int) -> Curve:
     )
 
 
-def _peer_curve(study: TaskStudy, name: str, seed: int, peer: str) -> Curve:
-    """Return a peer's scores during its training."""
-    record = records.read(study.result(name, seed, peer)) or {}
-    points = record.get("curve", [])
+def _peer_curve(study: TaskStudy, name: str, peer: str) -> Curve:
+    """Return a peer's scores during its training with the first training seed measured."""
+    read = [records.read(study.result(name, seed, peer)) for seed in STUDY.seeds]
+    points = next((record["curve"] for record in read if record and "curve" in record), [])
     returns = np.array([point["mean_return"] for point in points])
     return Curve(
         [point["seconds"] / 60 for point in points],

@@ -32,8 +32,8 @@ def test_shorter_trainings_come_first_and_those_of_unknown_length_are_left_out(s
 def test_peers_are_scored_like_the_planner(study):
     best = SCORES["hopper"]["max"]
     write(study.result(NAME, 0, "iql"), {"curve": [{"seconds": 90.0, "mean_return": best}]})
-    assert curves._peer_curve(study, NAME, 0, "iql") == ([1.5], [100.0])
-    assert curves._peer_curve(study, NAME, 0, "td3+bc") == ([], [])
+    assert curves._peer_curve(study, NAME, "iql") == ([1.5], [100.0])
+    assert curves._peer_curve(study, NAME, "td3+bc") == ([], [])
 
 
 def test_the_figure_needs_the_planner(study):
