@@ -1,8 +1,8 @@
-"""Scores of shorter trainings, beside those of the peers during theirs.
+"""Scores after shorter trainings, next to the scores of the peers during their trainings.
 
 A planner learns three things one after the other: action values, a low-level policy and the
-denoiser. So a training cannot be evaluated on its way; instead, shorter trainings divide the number
-of steps of all three.
+denoiser. A training can therefore not be evaluated before its end; instead, shorter trainings
+divide the numbers of steps of all three.
 """
 
 import functools
@@ -63,7 +63,7 @@ def _evaluate(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
 
 
 def draw_curves(study: TaskStudy) -> None:
-    """Draw the scores over the minutes of training of every task with measurements."""
+    """Draw scores against minutes of training, for every task with measurements."""
     seed = study.seeds[0]
     tasks = [name for name in study.names if _planner_curve(study, name, seed).minutes]
     if not tasks:
