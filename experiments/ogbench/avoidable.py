@@ -62,15 +62,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", help="run (default: the pretrained one of the task)")
     parser.add_argument("--falls", type=int, default=1000, help="maximum number of falls")
     args = parser.parse_args(argv)
+    if args.falls < 1:
+        parser.error(f"--falls is {args.falls}; needed: at least 1")
     enable_compilation_cache()
-    task = PREFIX + args.task
     try:
-        run = resolve_run(args.run or task).run
+        run = resolve_run(args.run or PREFIX + args.task).run
+        if run.policy is None:
+            raise UserError("the run has no low-level policy; needed: a run with one")
         data = load_trajectories(run.task.dataset)
+        rows = fall_rows(data)[: args.falls]
+        if not len(rows):
+            raise UserError(f"no ant turns over in {run.task.dataset!r} after it has walked")
     except UserError as error:
         print(f"avoidable: error: {error}", file=sys.stderr)
         return USAGE
-    rows = fall_rows(data)[: args.falls]
     env = make_env(run.task.env, run.task.env_kwargs).unwrapped
     cells = [(name, *shares(run, env, data, rows, name)) for name in CHOICES]
     console.print(f"{len(rows)} falls")
@@ -86,7 +91,7 @@ def fall_rows(data: Trajectories) -> np.ndarray:
         steps = np.flatnonzero(over[start : start + length])
         if len(steps) and steps[0] >= max(LEADS) + HEADING_STEPS:
             rows.append(start + steps[0])
-    return np.array(rows)
+    return np.array(rows, int)
 
 
 def shares(run: Run, env: Any, data: Trajectories, rows: np.ndarray, choice: str) -> list[str]:
