@@ -62,13 +62,14 @@ class MppiPlanner:
     def plan(self, call, *, denoising=False):
         """Return the diffusion planner's plan with its states refined, if that lowers the cost."""
         plan = self.diffusion.plan(call, denoising=denoising)
-        weights, keys, _, goal, *_, extra_cost = call
-        copies = plan.states[:, None] + self.perturbations(weights, keys, plan.arrival)
-        cost = self.cost(copies, goal, weights, extra_cost=extra_cost)
-        share = jax.nn.softmax(-cost / self.temperature)
+        cost = functools.partial(
+            self.cost, goal=call.goal, weights=call.weights, extra_cost=call.extra_cost
+        )
+        copies = plan.states[:, None] + self.perturbations(call.weights, call.keys, plan.arrival)
+        share = jax.nn.softmax(-cost(copies) / self.temperature)
         refined = jnp.einsum("bk,bkps->bps", share, copies)
         options = jnp.stack([plan.states, refined], axis=1)
-        best = self.cost(options, goal, weights, extra_cost=extra_cost).argmin(axis=1)
+        best = cost(options).argmin(axis=1)
         return plan._replace(states=options[jnp.arange(len(best)), best])
 
 

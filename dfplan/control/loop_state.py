@@ -81,7 +81,7 @@ class LoopSpec:
             if dynamics is None:
                 raise UserError(
                     "planner.sensing.observation_noise and planner.sensing.missing need dynamics "
-                    "fitted to the data, got None; valid without them: () and false"
+                    "fitted to the data, got None; valid without dynamics: () and false"
                 )
             estimator = StateEstimator.create(
                 dynamics,

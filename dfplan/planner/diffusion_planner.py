@@ -125,7 +125,7 @@ class DiffusionPlanner:
         """Finish plans that were begun: they equal those of `plan`, bit for bit.
 
         Args:
-            call: That of `begin`.
+            call: The call that was given to `begin`.
             draft: What `begin` returned.
         """
         sampling = CallSampling(self, call)

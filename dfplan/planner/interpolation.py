@@ -1,4 +1,4 @@
-"""Plans between their tokens, and plans that are held at one of them."""
+"""Interpolate plans between tokens, and hold plans from a token on."""
 
 from types import ModuleType
 
@@ -28,7 +28,7 @@ def interpolate(
 
 
 def hold_after(plan: Float[Array, "*b T S"], count: Float[Array, "#*b"]) -> Float[Array, "*b T S"]:
-    """Return the plan up to token `count` (rounded up), which repeats from there on."""
+    """Return the plan with all tokens after token `count` (rounded up) equal to that token."""
     tokens = plan.shape[-2]
     count = jnp.broadcast_to(count, plan.shape[:-2])
     last = jnp.clip(jnp.ceil(count), 0, tokens - 1).astype(jnp.int32)

@@ -1,4 +1,4 @@
-"""Measures of candidate plans: when they arrive, what they cost, and time off the data support."""
+"""Measures of candidate plans: arrival, cost, and the time spent off the data support."""
 
 import jax.numpy as jnp
 from jaxtyping import Float

@@ -61,6 +61,6 @@ class ProtocolLog(logging.Handler):
 
 def protocol_logger(events: EventLog) -> logging.Logger:
     """Return a logger for the websockets library that writes to a log of events."""
-    logger = logging.Logger("dfplan.serve.protocol", logging.WARNING)
+    logger = logging.Logger(__name__, logging.WARNING)
     logger.addHandler(ProtocolLog(events))
     return logger

@@ -18,6 +18,7 @@ PAGES = sorted(
     ]
 )
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # such as https: and mailto:
+HTML_IMAGE = re.compile(r'<img\b[^>]*?\ssrc="([^"]*)"')
 
 
 def broken_links(page: Path, generated: Collection[Path] = ()) -> list[str]:
@@ -32,18 +33,24 @@ def broken_links(page: Path, generated: Collection[Path] = ()) -> list[str]:
 
 def relative_links(page: Path) -> Iterator[str]:
     """Yield the targets of all links and images of a page that are not URLs."""
-    tokens = MarkdownIt().enable("table").parse(page.read_text())
-    for token in _inline_tokens(tokens):
-        target = token.attrGet("href") if token.type == "link_open" else token.attrGet("src")
-        if isinstance(target, str) and not ELSEWHERE.match(target):
-            yield target
+    for token in _tokens(MarkdownIt().enable("table").parse(page.read_text())):
+        for target in _targets(token):
+            if not ELSEWHERE.match(target):
+                yield target
 
 
-def _inline_tokens(tokens: list[Token]) -> Iterator[Token]:
-    for token in tokens:
-        for child in token.children or ():
-            if child.type in ("link_open", "image"):
-                yield child
+def _tokens(blocks: list[Token]) -> Iterator[Token]:
+    for block in blocks:
+        yield block
+        yield from block.children or ()
+
+
+def _targets(token: Token) -> list[str]:
+    """Return the target of a link or an image; of HTML, those of its images."""
+    if token.type in ("html_block", "html_inline"):
+        return HTML_IMAGE.findall(token.content)
+    target = {"link_open": token.attrGet("href"), "image": token.attrGet("src")}.get(token.type)
+    return [target] if isinstance(target, str) else []
 
 
 def _exists(page: Path, link: str, generated: Collection[Path]) -> bool:

@@ -1,8 +1,8 @@
-"""Scores of shorter trainings, beside those of the peers during theirs.
+"""Scores after shorter trainings, next to the scores of the peers during their trainings.
 
 A planner learns three things one after the other: action values, a low-level policy and the
-denoiser. So a training cannot be evaluated on its way; instead, shorter trainings divide the number
-of steps of all three.
+denoiser. A training can therefore not be evaluated before its end; instead, shorter trainings
+divide the numbers of steps of all three.
 """
 
 import functools
@@ -15,7 +15,7 @@ from dfplan.tasks.registry import Task, get_task
 from experiments.common import records
 from experiments.common.figures import new_figure, save_figure
 from experiments.common.task_study import TaskStudy, planner_settings
-from experiments.common.trained import Trained
+from experiments.common.trained import Trained, check_settings
 from experiments.common.training import CPU_FILE, train_to_end
 from experiments.locomotion.evaluate import evaluate_planner, score
 from experiments.locomotion.study import STUDY
@@ -43,12 +43,14 @@ def measure_curves(study: TaskStudy) -> None:
 def _measure_shorter(study: TaskStudy, name: str, seed: int, divisor: int) -> None:
     task = study.task(name)
     directory = study.run(name, seed)
+    steps = {key: task.preset[key] // divisor for key in STEPS}
     if divisor > 1:
         directory = study.runs / "shorter" / f"{name}-{divisor}-{seed}"
-        options = [f"--{key.replace('_', '-')}={task.preset[key] // divisor}" for key in STEPS]
-        seeded = ["train", name, "--training.seed", str(seed), *options]
+        options = [f"--{key.replace('_', '-')}={count}" for key, count in steps.items()]
+        seeded = ["train", task.name, "--training.seed", str(seed), *options]
         train_to_end(directory, [*seeded, "--out", str(directory)])
     trained = Trained.load(directory, planner_settings(task))
+    check_settings(trained, {**task.preset, **steps})
     records.measure_once(
         study.result(f"{name}-{divisor}", seed, "curves"),
         trained.request(task, study.evaluation),
@@ -63,7 +65,7 @@ def _evaluate(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
 
 
 def draw_curves(study: TaskStudy) -> None:
-    """Draw the scores over the minutes of training of every task with measurements."""
+    """Draw scores against minutes of training, for every task with measurements."""
     seed = study.seeds[0]
     tasks = [name for name in study.names if _planner_curve(study, name, seed).minutes]
     if not tasks:

@@ -25,7 +25,7 @@ def write_table(study: TaskStudy) -> None:
 
 
 def render(study: TaskStudy) -> str:
-    """Return the table of normalized scores as Markdown.
+    """Return the table of normalized scores as Markdown; methods without any are left out.
 
     The last row holds each method's mean over all tasks, if it was measured on all of them.
     """
@@ -34,14 +34,15 @@ def render(study: TaskStudy) -> str:
         for name in study.names
         for method in METHODS
     }
+    methods = [m for m in METHODS if any(scores[name, m] for name in study.names)]
     rows = []
     for name in study.names:
-        cells = [_cell(scores[name, method]) for method in METHODS]
+        cells = [_cell(scores[name, method]) for method in methods]
         if any(text != EMPTY for text in cells):
             rows.append([name, *cells])
-    means = [_mean([scores[name, method] for name in study.names]) for method in METHODS]
+    means = [_mean([scores[name, method] for name in study.names]) for method in methods]
     rows.append([f"mean of {len(study.names)}", *map(number, means)])
-    return table(["normalized score", *METHODS], rows)
+    return table(["normalized score", *methods], rows)
 
 
 def _cell(scores: list[list[float]]) -> str:

@@ -1,8 +1,8 @@
 """Which falls of the ant can still be avoided: python -m experiments.ogbench.avoidable TASK.
 
-States some steps before falls of the data are restored in the simulator, and the run's low-level
-policy continues from them with other targets or noisy actions. The table has the share of
-continuations that overturn.
+States some steps before the falls in the data are restored in the simulator, and the run's
+low-level policy continues from them with other targets or noisy actions. The table has the share of
+continuations in which the ant turns over.
 """
 
 import argparse
@@ -31,17 +31,17 @@ from experiments.ogbench.study import PREFIX
 LEADS = (4, 8, 12, 16, 24, 32)
 """Control steps before the ant turns over at which it continues in another way."""
 AFTER = 40
-"""Control steps that a continuation lasts longer than the data took to turn over."""
+"""Control steps by which a continuation is longer than the data took to turn over."""
 HEADING_STEPS = 10
-"""Control steps whose displacement is the heading of an ant."""
+"""Control steps over which the displacement of an ant gives its heading."""
 FAR = 2.9
 NEAR = 1.0
-"""Distance of a target, in meters; the planner's are far."""
+"""Distances of targets, in meters; those of the planner are far."""
 NOISE = 0.2
 """Standard deviation of the noise on actions, as in the data."""
 REPEATS = 2
 PERTURBATION = 1e-3
-"""Standard deviation of the noise on restored states, as contacts amplify the smallest one."""
+"""Standard deviation of the noise on restored states; contacts amplify even the smallest noise."""
 CHOICES: dict[str, tuple[float, tuple[float, ...], float]] = {
     "straight on": (FAR, (0.0,), 0.0),
     "straight on, nearer target": (NEAR, (0.0,), 0.0),
@@ -60,17 +60,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.ogbench.avoidable")
     parser.add_argument("task", metavar="TASK", choices=NAMES, help=", ".join(NAMES))
     parser.add_argument("--run", help="run (default: the pretrained one of the task)")
-    parser.add_argument("--falls", type=int, default=1000, help="largest number of falls")
+    parser.add_argument("--falls", type=int, default=1000, help="maximum number of falls")
     args = parser.parse_args(argv)
+    if args.falls < 1:
+        parser.error(f"--falls is {args.falls}; needed: at least 1")
     enable_compilation_cache()
-    task = PREFIX + args.task
     try:
-        run = resolve_run(args.run or task).run
+        run = resolve_run(args.run or PREFIX + args.task).run
+        if run.policy is None:
+            raise UserError("the run has no low-level policy; needed: a run with one")
         data = load_trajectories(run.task.dataset)
+        rows = fall_rows(data)[: args.falls]
+        if not len(rows):
+            raise UserError(f"no ant turns over in {run.task.dataset!r} after it has walked")
     except UserError as error:
         print(f"avoidable: error: {error}", file=sys.stderr)
         return USAGE
-    rows = fall_rows(data)[: args.falls]
     env = make_env(run.task.env, run.task.env_kwargs).unwrapped
     cells = [(name, *shares(run, env, data, rows, name)) for name in CHOICES]
     console.print(f"{len(rows)} falls")
@@ -79,18 +84,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def fall_rows(data: Trajectories) -> np.ndarray:
-    """Return the first overturned row of each episode, if its ant has walked before."""
+    """Return the first overturned row of each episode whose ant has walked long enough before."""
     over = overturned(data.state)
     rows = []
     for start, length in zip(data.start, data.length, strict=True):
         steps = np.flatnonzero(over[start : start + length])
         if len(steps) and steps[0] >= max(LEADS) + HEADING_STEPS:
             rows.append(start + steps[0])
-    return np.array(rows)
+    return np.array(rows, int)
 
 
 def shares(run: Run, env: Any, data: Trajectories, rows: np.ndarray, choice: str) -> list[str]:
-    """Return the share of continuations that overturn, for each lead."""
+    """Return the share of continuations in which the ant turns over, for each lead."""
     distance, angles, noise = CHOICES[choice]
     cells = []
     for lead in LEADS:

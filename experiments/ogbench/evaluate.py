@@ -8,7 +8,7 @@ from dfplan.tasks.registry import Task
 from experiments.common.protocol_episodes import evaluate, play, score
 from experiments.common.task_study import TaskStudy
 from experiments.common.trained import Trained
-from experiments.ogbench.ant_pose import upward
+from experiments.ogbench.ant_pose import overturned
 
 POINT_DIM = 2
 """Length of the point's state."""
@@ -28,5 +28,5 @@ def evaluate_run(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
     scores = score(episodes, task)
     if episodes.states.shape[2] > POINT_DIM:
         last_state = episodes.states[np.arange(len(seeds)), episodes.length]
-        scores["per_episode"]["overturned"] = (upward(last_state) < 0).tolist()
+        scores["per_episode"]["overturned"] = overturned(last_state).tolist()
     return scores

@@ -21,7 +21,7 @@ from experiments.common.markdown import table
 from experiments.common.protocol_episodes import play, score
 from experiments.common.stages import USAGE
 from experiments.common.trained import Trained
-from experiments.ogbench.ant_pose import upward
+from experiments.ogbench.ant_pose import overturned
 from experiments.ogbench.study import STUDY
 
 COLUMNS = ("driven by", "success, %", "episodes", "overturned", "upright steps per overturned ant")
@@ -44,7 +44,7 @@ class Tally(NamedTuple):
     @classmethod
     def of(cls, episodes: Iterable[Float[np.ndarray, "L S"]]) -> "Tally":
         """Count over the states of each episode."""
-        is_over = [upward(states) < 0 for states in episodes]
+        is_over = [overturned(states) for states in episodes]
         upright = [int(over.argmax()) if over.any() else len(over) - 1 for over in is_over]
         return cls(len(is_over), sum(int(over.any()) for over in is_over), sum(upright))
 

@@ -13,7 +13,7 @@ def generated():
 
     reference = links.ROOT / "docs" / "reference"
     pages = {reference / name for name in (*GENERATED, *api_pages.pages())}
-    figures = {links.ROOT / "docs" / "figures" / path.name for path in hooks.FIGURES.glob("*.png")}
+    figures = {links.ROOT / "docs" / "figures" / path.name for path in hooks.FIGURES}
     return pages | figures
 
 
@@ -32,10 +32,12 @@ def test_images_and_links_are_found(tmp_path):
     page.write_text(
         "# Page\n\n![a](a.png) [b](b.md#c), [d](#e)\n\n"
         "| table |\n|---|\n| [f](../f) |\n\n"
-        "[url](https://example.org/g) [mail](mailto:h@example.org) `[code](i.md)`\n\n"
-        "```text\n[block](j.md)\n```\n"
+        '<img src="g.gif" height="2"> <img alt="h" src="h.gif">\n\n<img src="i.gif">\n\n'
+        "[url](https://example.org/g) [mail](mailto:h@example.org) `[code](j.md)`\n\n"
+        "```text\n[block](k.md)\n```\n"
     )
-    assert list(links.relative_links(page)) == ["a.png", "b.md#c", "#e", "../f"]
+    images = ["g.gif", "h.gif", "i.gif"]
+    assert list(links.relative_links(page)) == ["a.png", "b.md#c", "#e", "../f", *images]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,19 @@ def test_the_first_step_on_its_back_counts_if_the_ant_has_walked_before():
     assert fall_rows(data).tolist() == [60 + BEFORE + 5]
 
 
+def test_data_without_falls_have_no_rows():
+    walk = episode(60)
+    data = from_episodes([walk], [np.zeros((60, 8), np.float32)], Layout(29, 8, (0, 1)), "walk-v0")
+    assert len(data.state[fall_rows(data)]) == 0
+
+
 def test_an_unknown_task_is_refused(capsys):
     with pytest.raises(SystemExit):
         avoidable.main(["pointmaze-giant-stitch"])
     assert "antmaze-giant-stitch" in capsys.readouterr().err
+
+
+def test_no_falls_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        avoidable.main(["antmaze-giant-stitch", "--falls", "0"])
+    assert "--falls is 0; needed: at least 1" in capsys.readouterr().err

@@ -1,7 +1,8 @@
-"""Aspects: by what the states before and after a move are compared with those of the data.
+"""Aspects: the features by which states before and after a move are compared with the data.
 
 Objects that are alike are compared by the offset to the nearest one instead of by their values,
-since they may be anywhere. So no cube is put where another one is, or into the air.
+since they may be anywhere. This keeps the search from putting a cube where another one is, or into
+the air.
 """
 
 import dataclasses

@@ -54,7 +54,7 @@ class Effects:
 
     @functools.cached_property
     def kinds(self) -> dict[Change, Kind]:
-        """The kinds of moves, by what they change."""
+        """The kinds of moves, by the objects that they change."""
         return find_kinds(self.moves, self.values, self.aspects)
 
     def outcomes(

@@ -21,7 +21,7 @@ class Kind:
         after: Features of the states after each move, by aspect.
         first: `[N, D]` values of the objects before each move.
         last: `[N, D]` values of the objects after each move.
-        landmarks: `[L, D]` frequent ones of these, far from each other.
+        landmarks: `[L, D]` frequent values among `last`, far from each other.
     """
 
     before: Mapping[str, Float[np.ndarray, "_ F"]]
@@ -32,7 +32,7 @@ class Kind:
 
 
 def find_kinds(moves: ObservedMoves, values: ObjectValues, aspects: Aspects) -> dict[Change, Kind]:
-    """Return the kinds of moves, by what they change; rare changes are left out.
+    """Return the kinds of moves, by the objects that they change; rare changes are left out.
 
     Args:
         moves: Moves of the dataset.

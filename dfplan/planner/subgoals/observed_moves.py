@@ -23,7 +23,7 @@ SAMPLES = 4
 MAX_MOVES = 10_000
 """Largest number of moves that are stored, evenly spaced over the data."""
 RARE = 0.02
-"""Share of the moves below which what they show counts as an accident."""
+"""What a smaller share of the moves than this shows counts as an accident."""
 
 
 @jax.tree_util.register_dataclass

@@ -105,7 +105,7 @@ class SubgoalPlanner:
     def _plan_moves(
         self, call: PlanCall, subgoals: list[Subgoal], objects: Objects, *, denoising: bool
     ) -> Plan:
-        """Return plans to subgoals, by a network that sees the objects of each alone."""
+        """Return plans to subgoals; the network sees only the objects of each subgoal."""
         frames = np.asarray(call.history.frames, np.float32)
         present = frames[:, -1, -1]
         dims = list(self.model.layout.goal_dims)

@@ -23,7 +23,7 @@ import numpy as np
 STEPS = 500_000
 """Optimizer steps of the papers."""
 CURVE_POINTS = 6
-"""Evaluations during training, at equal distances; the last one is at the end."""
+"""Largest number of evaluations during training, at equal distances; the last is at the end."""
 CURVE_EPISODES = 5
 """Episodes of each evaluation during training."""
 
@@ -153,10 +153,12 @@ def train(algorithm: Any, args: argparse.Namespace) -> tuple[list[dict[str, floa
         curve.append({"step": step, "seconds": seconds, "mean_return": float(np.mean(returns))})
         evaluating += time.perf_counter() - started
 
+    # d3rlpy trains whole epochs only and leaves out the steps of a fraction.
+    epochs = next(n for n in range(CURVE_POINTS, 0, -1) if args.steps % n == 0)
     algorithm.fit(
         BatchedSampling(load(args.data), args.seed),
         n_steps=args.steps,
-        n_steps_per_epoch=args.steps // CURVE_POINTS,
+        n_steps_per_epoch=args.steps // epochs,
         logger_adapter=d3rlpy.logging.NoopAdapterFactory(),
         show_progress=False,
         epoch_callback=evaluate,
