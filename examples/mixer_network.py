@@ -97,13 +97,10 @@ def main(steps: int = 300):
     arrays = prepare_arrays(run, data)
     state, _ = train_until(spec, arrays, init_state(spec), jnp.int32(steps - 50))
     state, metrics = train_until(spec, arrays, state, jnp.int32(steps))
-    history = History(
-        frames=jnp.zeros((1, 1, 1, 2)), actions=jnp.zeros((1, 1, 5, 2)), level=jnp.zeros((1, 1))
-    )
+    history = History(jnp.zeros((1, 1, 1, 2)), jnp.zeros((1, 1, 5, 2)), level=jnp.zeros((1, 1)))
     weights = Weights(params=state.ema, states=run.states, actions=run.actions, support=run.support)
     keys = jax.random.split(jax.random.key(0), 1)
-    call = PlanCall(weights, keys, history=history, goal=jnp.ones((1, 2)))
-    plan = run.make_planner().plan(call)
+    plan = run.make_planner().plan(PlanCall(weights, keys, history, goal=jnp.ones((1, 2))))
     print(f"loss {metrics['loss']:.3f}; the plan ends at {plan.states[0, -1]}")
     return run.model.denoiser(state.params), float(metrics["loss"]), np.asarray(plan.states[0])
 

@@ -94,8 +94,8 @@ class BatchedSampling:
     def __init__(self, dataset: Any, seed: int) -> None:
         from d3rlpy.dataset import TransitionMiniBatch
 
-        picker, buffer = dataset.transition_picker, dataset.buffer
-        everything = [picker(*buffer[i]) for i in range(dataset.transition_count)]
+        pick = dataset.transition_picker
+        everything = [pick(*dataset.buffer[i]) for i in range(dataset.transition_count)]
         batch = TransitionMiniBatch.from_transitions(everything)
         names = [field.name for field in dataclasses.fields(batch) if field.name != "transitions"]
         self._columns = {name: getattr(batch, name) for name in names}
