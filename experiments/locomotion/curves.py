@@ -14,10 +14,11 @@ from dfplan.plots.style import CANDIDATE, DRIVEN, PLAN
 from dfplan.tasks.registry import Task, get_task
 from experiments.common import records
 from experiments.common.figures import new_figure, save_figure
+from experiments.common.markdown import number, table
 from experiments.common.task_study import TaskStudy, planner_settings
 from experiments.common.trained import Trained, check_settings
 from experiments.common.training import CPU_FILE, train_to_end
-from experiments.locomotion.evaluate import evaluate_planner, score
+from experiments.locomotion.evaluate import evaluate_planner, read_scores, score
 from experiments.locomotion.study import STUDY
 
 DIVISORS = (16, 8, 4, 2, 1)
@@ -87,6 +88,25 @@ def _draw_task(panel: Any, study: TaskStudy, name: str, seed: int) -> None:
     panel.set_ylabel("normalized score")
     panel.set_ylim(bottom=0)
     panel.legend(fontsize=8)
+
+
+def render(study: TaskStudy, peer: str = "iql") -> str:
+    """Return a peer's final score and its best one during training as Markdown.
+
+    Args:
+        study: The study.
+        peer: Name of the peer.
+    """
+    rows: list[tuple[str, float, float]] = []
+    for name in study.names:
+        if final := read_scores(study, peer, name):
+            last = float(np.concatenate(final).mean())
+            rows.append((name, last, max([last, *_peer_curve(study, name, peer).scores])))
+    if rows:
+        last, best = np.mean([row[1:] for row in rows], axis=0)
+        rows.append((f"mean of {len(rows)}", float(last), float(best)))
+    cells = [[name, number(last), number(best)] for name, last, best in rows]
+    return table([f"{peer}, normalized score", "at the end", "best during training"], cells)
 
 
 def _planner_curve(study: TaskStudy, name: str, seed: int) -> Curve:

@@ -7,7 +7,7 @@ from dfplan.evaluation.bootstrap import interval
 from experiments.common.markdown import EMPTY, cell, number, table
 from experiments.common.pages import fill_readme
 from experiments.common.task_study import TaskStudy
-from experiments.locomotion import latency, perturbed
+from experiments.locomotion import curves, latency, perturbed
 from experiments.locomotion.evaluate import read_scores
 from experiments.locomotion.study import HERE, METHODS
 
@@ -16,6 +16,7 @@ def write_table(study: TaskStudy) -> None:
     """Write the tables of all measurements so far, and print them."""
     sections = {
         "table": render(study),
+        "training": curves.render(study),
         "latency": latency.render(study),
         "perturbed": perturbed.render(study),
     }
