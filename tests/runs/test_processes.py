@@ -97,12 +97,7 @@ def kill_after_a_checkpoint(out, processes):
     time.sleep(1)
     with contextlib.suppress(ProcessLookupError):
         processes[0].send_signal(signal.SIGKILL)
-    return [_own_lines(process.communicate()[0]) for process in processes]
-
-
-def _own_lines(text):
-    """Leave out the lines of the library that connects the processes."""
-    return [line for line in text.splitlines() if not line.startswith("[Gloo]")]
+    return [process.communicate()[0] for process in processes]
 
 
 def losses(out):
@@ -138,7 +133,9 @@ def test_a_killed_process_and_resuming_on_one_two_and_four_devices(folder, child
     first = start_two(*args, *options, devices=2)
     children += first
     printed = kill_after_a_checkpoint(out, first)
-    assert "data 2, fsdp 2 (4 devices, 2 processes)" in printed[0][0] and not printed[1]
+    # Process 1 prints only what the library that connects them does, from several threads at once.
+    assert "mesh: data 2, fsdp 2 (4 devices, 2 processes)" in printed[0]
+    assert "mesh:" not in printed[1] and "dataset:" not in printed[1]
     step = latest(out)
     assert step is not None and step % SETTINGS["training.save-every"] == 0
     resumed = {devices: folder / f"on-{devices}" for devices in (1, 2, 4)}
