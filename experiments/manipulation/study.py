@@ -7,6 +7,7 @@ from experiments.common.task_study import TaskStudy
 HERE = Path(__file__).parent
 DATA_STEPS = {
     "cube-single-play": 100_000,
+    "cube-single-noisy": 100_000,
     "cube-double-play": 150_000,
     "cube-triple-play": 200_000,
     "scene-play": 150_000,
