@@ -93,6 +93,11 @@ def run_peers(study: TaskStudy, steps: int = PEER_STEPS, peers: Sequence[str] = 
         _run_peer(study, python, peer, name, seed=seed, steps=steps)
 
 
+def peer_actor(study: TaskStudy, peer: str, name: str, seed: int) -> Path:
+    """Return the file of a peer's trained policy."""
+    return study.runs / "peers" / f"{peer}-{name}-{seed}.npz"
+
+
 def _run_peer(
     study: TaskStudy, python: str, peer: str, name: str, *, seed: int, steps: int
 ) -> None:
@@ -110,7 +115,7 @@ def _run_peer(
     data = study.runs / "exported" / f"{name}.npz"
     if not data.exists():
         export(name, data)
-    out = study.runs / "peers" / f"{peer}-{name}-{seed}.json"
+    out = peer_actor(study, peer, name, seed).with_suffix(".json")
     command = [python, str(HERE / "peers" / "run.py"), peer, str(data), str(task.env)]
     options = {
         "--steps": steps,

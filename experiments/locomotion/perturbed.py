@@ -1,4 +1,4 @@
-"""Scores under perturbations, of behavior cloning and of planners that are told of them or not."""
+"""Scores under perturbations, of peers and of planners that are told of them or not."""
 
 import dataclasses
 import functools
@@ -16,7 +16,15 @@ from experiments.common.markdown import EMPTY, cell, table
 from experiments.common.records import measure_once, read
 from experiments.common.task_study import TaskStudy
 from experiments.common.trained import Trained
-from experiments.locomotion.evaluate import clone_request, make_clone, play, score
+from experiments.locomotion.evaluate import (
+    PEERS,
+    clone_request,
+    make_clone,
+    peer_actor,
+    play,
+    score,
+)
+from experiments.locomotion.peer_actor import PeerActor
 
 NOISE = 0.05
 """Standard deviation of the noise on every number of an observation: m, rad, m/s or rad/s."""
@@ -51,7 +59,12 @@ CONDITIONS = {
         "pushes: half the actuators' force, 10 of every 50 steps", "push=0.5,duration=10,period=50"
     ),
 }
-METHODS = {"dfplan": "dfplan", "declared": "dfplan, declared", "cloning": "cloning"}
+METHODS = {
+    "dfplan": "dfplan",
+    "declared": "dfplan, declared",
+    "cloning": "cloning",
+    **{peer: peer for peer in PEERS},
+}
 """Methods, and their column titles."""
 
 
@@ -70,13 +83,18 @@ class Method(NamedTuple):
 
 
 def perturb(study: TaskStudy) -> None:
-    """Evaluate every planner and behavior cloning under each condition; skips finished work."""
+    """Evaluate planners, behavior cloning and trained peers under each condition.
+
+    Finished work is skipped. Peers take part if their trained policies are on this machine.
+    """
     for name, seed in study.cases():
         task = study.task(name)
         trained = study.load(name, seed)
         clone = functools.cache(functools.partial(_make_clone, task, seed))
+        peers = list(_peers(study, name, seed))
         for key, condition in CONDITIONS.items():
-            for method in _methods(trained, task, study.evaluation, condition, clone=clone):
+            own = _methods(trained, task, study.evaluation, condition, clone=clone)
+            for method in (*own, *peers):
                 measure_once(
                     study.result(f"{name}-{key}-{method.name}", seed, "perturbed"),
                     {**method.request, "perturb": condition.perturb},
@@ -105,6 +123,15 @@ def _methods(
     yield Method("cloning", clone_request(task, seeds), lambda: HoldLast(clone()))
 
 
+def _peers(study: TaskStudy, name: str, seed: int) -> Iterator[Method]:
+    """Yield the peers whose trained policy is on this machine."""
+    for peer in PEERS:
+        actor = peer_actor(study, peer, name, seed)
+        evaluated = read(study.result(name, seed, peer))
+        if actor.exists() and evaluated is not None:
+            yield Method(peer, evaluated["request"], lambda path=actor: HoldLast(PeerActor(path)))
+
+
 def _measure(
     study: TaskStudy, trained: Trained, task: Task, condition: Condition, method: Method
 ) -> dict[str, Any]:
@@ -117,16 +144,24 @@ def _measure(
 def render(study: TaskStudy) -> str:
     """Return the table of scores, and of their ratios to the method's own clean score."""
     rows = []
+    shown = [method for method in METHODS if _is_measured(study, method)]
     for name in study.names:
-        clean = {method: _scores(study, name, "clean", method) for method in METHODS}
+        clean = {method: _scores(study, name, "clean", method) for method in shown}
         # Without a perturbation there is nothing to declare.
         clean["declared"] = clean["dfplan"]
         for key, condition in CONDITIONS.items():
-            scores = {method: _scores(study, name, key, method) for method in METHODS}
+            scores = {method: _scores(study, name, key, method) for method in shown}
             if any(len(values) for values in scores.values()):
-                cells = [_cell(scores[method], clean[method]) for method in METHODS]
+                cells = [_cell(scores[method], clean[method]) for method in shown]
                 rows.append([name, condition.label, *cells])
-    return table(["task", "perturbation", *METHODS.values()], rows, text=(0, 1))
+    titles = [METHODS[method] for method in shown]
+    return table(["task", "perturbation", *titles], rows, text=(0, 1))
+
+
+def _is_measured(study: TaskStudy, method: str) -> bool:
+    """Return whether a method has scores on any task; the planner's columns are always shown."""
+    scores = [_scores(study, name, "clean", method) for name in study.names]
+    return method in ("dfplan", "declared") or any(len(values) for values in scores)
 
 
 def _scores(study: TaskStudy, name: str, key: str, method: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from dfplan.tasks.registry import get_task
 from experiments.common.hold_last import HoldLast
 from experiments.locomotion import perturbed
+from experiments.locomotion.evaluate import peer_actor
 from experiments.locomotion.perturbed import CONDITIONS
 from experiments.locomotion.study import STUDY
 
@@ -56,6 +57,35 @@ def test_only_a_planner_that_is_told_of_missing_numbers_sees_them():
     methods = perturbed._methods(planner, task, range(2), condition, clone=Recorder)
     holds = {method.name: isinstance(method.make(), HoldLast) for method in methods}
     assert holds == {"dfplan": True, "declared": False, "cloning": True}
+
+
+def test_a_peer_takes_part_once_its_policy_is_trained(tmp_path):
+    name = "hopper-medium-replay"
+    study = dataclasses.replace(
+        STUDY, names=(name,), seeds=(0,), results=tmp_path, runs=tmp_path / "runs"
+    )
+    assert not list(perturbed._peers(study, name, 0))
+    evaluated = study.result(name, 0, "iql")
+    evaluated.parent.mkdir()
+    evaluated.write_text(json.dumps({"request": {"steps": 7}}))
+    assert not list(perturbed._peers(study, name, 0))
+    actor = peer_actor(study, "iql", name, 0)
+    actor.parent.mkdir(parents=True)
+    layers = {
+        "0/kernel": np.eye(2),
+        "0/bias": np.zeros(2),
+        "1/kernel": np.eye(2),
+        "1/bias": np.ones(2),
+        "2/kernel": np.array([[1.0], [-1.0]]),
+        "2/bias": np.zeros(1),
+    }
+    np.savez(actor, mean=np.array([1.0, 0.0]), std=np.array([2.0, 1.0]), **layers)
+    (method,) = perturbed._peers(study, name, 0)
+    assert (method.name, method.request) == ("iql", {"steps": 7})
+    agent = method.make()
+    agent.reset()
+    np.testing.assert_allclose(agent.act(np.array([[3.0, 2.0]])), [[np.tanh(-1.0)]])
+    np.testing.assert_allclose(agent.act(np.array([[5.0, np.nan]])), [[np.tanh(0.0)]])
 
 
 def write_scores(study, name, scores):

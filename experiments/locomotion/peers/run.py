@@ -166,8 +166,47 @@ def train(algorithm: Any, args: argparse.Namespace) -> tuple[list[dict[str, floa
     return curve, time.perf_counter() - begin - evaluating
 
 
+def actor_arrays(algorithm: Any, observations: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the weights of an algorithm's policy, a network with two hidden layers.
+
+    The action is the tangent hyperbolic of its output. Observations have "mean" subtracted and are
+    divided by "std" first.
+
+    Args:
+        algorithm: Trained algorithm.
+        observations: `[N, S]` observations on which the weights are checked.
+
+    Raises:
+        ValueError: If the weights do not give the algorithm's actions.
+    """
+    modules = algorithm.impl.modules
+    policy = getattr(modules, "policy", None) or modules.imitator
+    parameters = {name: value.numpy() for name, value in policy.state_dict().items()}
+    scaler = algorithm.observation_scaler
+    size = observations.shape[1]
+    arrays = {
+        "mean": np.zeros(size) if scaler is None else np.asarray(scaler.mean),
+        "std": np.ones(size) if scaler is None else np.asarray(scaler.std) + scaler.eps,
+    }
+    head = "_mu" if "_mu.weight" in parameters else "_fc"
+    for i, layer in enumerate(("_encoder._layers.0", "_encoder._layers.2", head)):
+        arrays[f"{i}/kernel"] = parameters[f"{layer}.weight"].T
+        arrays[f"{i}/bias"] = parameters[f"{layer}.bias"]
+    if not np.allclose(act(arrays, observations), algorithm.predict(observations), atol=1e-4):
+        raise ValueError("the weights do not give the algorithm's actions")
+    return arrays
+
+
+def act(arrays: dict[str, np.ndarray], observations: np.ndarray) -> np.ndarray:
+    """Return the actions of the policy with the weights of `actor_arrays`, `[N, A]`."""
+    hidden = (observations - arrays["mean"]) / arrays["std"]
+    for i in range(2):
+        hidden = np.maximum(hidden @ arrays[f"{i}/kernel"] + arrays[f"{i}/bias"], 0)
+    return np.tanh(hidden @ arrays["2/kernel"] + arrays["2/bias"])
+
+
 def main() -> None:
-    """Train and play; write the returns."""
+    """Train and play; write the returns, and the policy's weights next to them."""
     import d3rlpy
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -197,6 +236,9 @@ def main() -> None:
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(record, indent=1) + "\n")
+    with np.load(args.data) as file:
+        observations = file["observations"][:100].astype(np.float32)
+    np.savez(args.out.with_suffix(".npz"), **actor_arrays(algorithm, observations))
     print(json.dumps({k: v for k, v in record.items() if k != "returns"}))
 
 
