@@ -238,7 +238,8 @@ def main() -> None:
     args.out.write_text(json.dumps(record, indent=1) + "\n")
     with np.load(args.data) as file:
         observations = file["observations"][:100].astype(np.float32)
-    np.savez(args.out.with_suffix(".npz"), **actor_arrays(algorithm, observations))
+    weights: dict[str, Any] = {**actor_arrays(algorithm, observations)}
+    np.savez(args.out.with_suffix(".npz"), **weights)
     print(json.dumps({k: v for k, v in record.items() if k != "returns"}))
 
 
