@@ -95,3 +95,9 @@ class MazeCells:
         """Return the number of the cell of each position `[..., 2]`, -1 inside walls."""
         ij = ((xy[..., ::-1] + UNIT + 0.5 * UNIT) / UNIT).astype(int)
         return self.index[ij[..., 0], ij[..., 1]]
+
+    def wall_distance(self, xy: np.ndarray) -> np.ndarray:
+        """Return the distance from each position `[..., 2]` to the nearest wall, in meters."""
+        centers = np.argwhere(self.walls == 1)[:, ::-1] * UNIT - UNIT
+        offset = np.abs(xy[..., None, :] - centers) - UNIT / 2
+        return np.linalg.norm(np.maximum(offset, 0.0), axis=-1).min(axis=-1)

@@ -65,7 +65,7 @@ ANT = MazeFamily(
         "data.plan_dims": [0, 1],
         "planner.goal.tolerance": 0.5,  # OGBench's for the ant, in meters
         # An ant that touches a wall with its legs may turn over.
-        "planner.low_level_controller": "policy:lookahead=18,path=spline,clearance=1.2",
+        "planner.low_level_controller": "policy:lookahead=12,path=spline,clearance=2.4",
         # Behavior cloning, as the advantage of one step of a gait is smaller than its error.
         "policy.sharpness": 0.0,
     },
