@@ -82,25 +82,18 @@ class Objects:
     @property
     def preset(self) -> dict[str, Any]:
         """Settings that depend on the objects."""
-        preset: dict[str, Any] = {"data.plan_dims": self.plan_dims}
-        if len(self.groups) > 1 or self.cubes > 1:  # Goals take several moves.
-            preset["data.single_moves"] = True
-            # Grasps and presses take 4 control steps or more. With longer tokens, plans go from
-            # above a button to above it and miss that it is pressed.
-            preset["data.stride"] = 4
+        groups = itertools.chain.from_iterable(self.groups)
+        return {
+            "data.plan_dims": self.plan_dims,
             # A window holds a press, or a pick and place with the way to it.
-            preset["data.tokens"] = 26 if self.cubes else 16
-            preset["data.move_lead"] = 6 if self.cubes else 0
+            "data.tokens": 26 if self.cubes else 16,
+            "data.move_lead": 6 if self.cubes else 0,
             # Each object of the scene is moved in another way. Too few steps give plans that reach
             # for the drawer's handle several centimeters beside it.
-            preset["training.steps"] = 6_000 if self.has_drawer else 1_500 if self.cubes else 2_000
-            preset["planner.kind"] = "subgoals"
-            preset["planner.history.tokens"] = 2
-            preset["planner.ranker"] = "arrival:hold=false"
+            "training.steps": 6_000 if self.has_drawer else 1_500 if self.cubes else 2_000,
             # The arm moves in the same way, wherever the objects are.
-            groups = itertools.chain.from_iterable(self.groups)
-            preset["policy.relative_dims"] = list(itertools.chain.from_iterable(groups))
-        return preset
+            "policy.relative_dims": list(itertools.chain.from_iterable(groups)),
+        }
 
 
 SCENES = {
@@ -114,12 +107,15 @@ SCENES = {
     "puzzle-4x4": Objects(0, 16, False, "Lights Out with 4 by 4 buttons"),
 }
 PRESET: dict[str, Any] = {
-    # The scripted policies move from pose to pose in 8 steps or more. A window holds a pick and
-    # place, and a part of the next.
-    "data.stride": 8,
-    "data.tokens": 16,
+    # A plan moves one object; goals may take several moves.
+    "planner.kind": "subgoals",
+    "planner.ranker": "arrival:hold=false",
+    "planner.history.tokens": 2,
+    "data.single_moves": True,
+    # Grasps and presses take 4 control steps or more. With longer tokens, plans go from above a
+    # button to above it and miss that it is pressed.
+    "data.stride": 4,
     "data.goal_decay": 0.0,
-    "training.steps": 3_000,
     "planner.goal.tolerance": 0.02 * POSITION_SCALE,  # meters; half of OGBench's
     "planner.low_level_controller": "policy",
     "planner.candidates": 8,
