@@ -93,9 +93,9 @@ def run_peers(study: TaskStudy, steps: int = PEER_STEPS, peers: Sequence[str] = 
         _run_peer(study, python, peer, name, seed=seed, steps=steps)
 
 
-def peer_actor(study: TaskStudy, peer: str, name: str, seed: int) -> Path:
-    """Return the file of a peer's trained policy."""
-    return study.runs / "peers" / f"{peer}-{name}-{seed}.npz"
+def peer_actor(study: TaskStudy, peer: str, name: str, *, seed: int, steps: int) -> Path:
+    """Return the file of a peer's policy after a number of optimizer steps."""
+    return study.runs / "peers" / f"{peer}-{name}-{seed}-{steps}.npz"
 
 
 def _run_peer(
@@ -115,7 +115,7 @@ def _run_peer(
     data = study.runs / "exported" / f"{name}.npz"
     if not data.exists():
         export(name, data)
-    out = peer_actor(study, peer, name, seed).with_suffix(".json")
+    out = peer_actor(study, peer, name, seed=seed, steps=steps).with_suffix(".json")
     command = [python, str(HERE / "peers" / "run.py"), peer, str(data), str(task.env)]
     options = {
         "--steps": steps,

@@ -1,4 +1,4 @@
-"""Scores under perturbations, of peers and of planners that are told of them or not."""
+"""Scores under perturbations: of planners, told of them or not, of cloning and of peers."""
 
 import dataclasses
 import functools
@@ -85,7 +85,8 @@ class Method(NamedTuple):
 def perturb(study: TaskStudy) -> None:
     """Evaluate planners, behavior cloning and trained peers under each condition.
 
-    Finished work is skipped. Peers take part if their trained policies are on this machine.
+    Finished work is skipped. Peers take part if their trained policies are on this machine; delete
+    a peer's result to have it trained again.
     """
     for name, seed in study.cases():
         task = study.task(name)
@@ -126,10 +127,13 @@ def _methods(
 def _peers(study: TaskStudy, name: str, seed: int) -> Iterator[Method]:
     """Yield the peers whose trained policy is on this machine."""
     for peer in PEERS:
-        actor = peer_actor(study, peer, name, seed)
         evaluated = read(study.result(name, seed, peer))
-        if actor.exists() and evaluated is not None:
-            yield Method(peer, evaluated["request"], lambda path=actor: HoldLast(PeerActor(path)))
+        if evaluated is None:
+            continue
+        request = evaluated["request"]
+        actor = peer_actor(study, peer, name, seed=seed, steps=request["steps"])
+        if actor.exists():
+            yield Method(peer, request, lambda path=actor: HoldLast(PeerActor(path)))
 
 
 def _measure(

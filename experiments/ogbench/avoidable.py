@@ -36,7 +36,7 @@ HEADING_STEPS = 10
 """Control steps over which the displacement of an ant gives its heading."""
 FAR = 2.9
 NEAR = 1.0
-"""Distances of targets, in meters; those of the planner are far."""
+"""Distances of targets, in meters; those of the planner lie between them."""
 NOISE = 0.2
 """Standard deviation of the noise on actions, as in the data."""
 REPEATS = 2

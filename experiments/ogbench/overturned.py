@@ -1,8 +1,8 @@
 """Count how often the ant turns over: python -m experiments.ogbench.overturned TASK.
 
 An ant on its back stays there. The number of steps before that, compared between the data and
-low-level controllers, shows whether a controller is to blame; the distance to walls, whether
-contact with them is.
+low-level controllers, shows whether a controller is to blame. The distance to walls shows whether
+ants turn over mostly near them.
 """
 
 import argparse
@@ -51,7 +51,7 @@ class Tally(NamedTuple):
         episodes: Number of episodes.
         overturned: Number of episodes in which the ant turns over.
         upright: Control steps of all episodes before the ant turns over.
-        near: Those of them near a wall.
+        near: Those of `upright` that are near a wall.
         overturned_near: Episodes in which the ant turns over, and was near a wall just before.
     """
 

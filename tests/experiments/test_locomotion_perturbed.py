@@ -69,7 +69,7 @@ def test_a_peer_takes_part_once_its_policy_is_trained(tmp_path):
     evaluated.parent.mkdir()
     evaluated.write_text(json.dumps({"request": {"steps": 7}}))
     assert not list(perturbed._peers(study, name, 0))
-    actor = peer_actor(study, "iql", name, 0)
+    actor = peer_actor(study, "iql", name, seed=0, steps=7)
     actor.parent.mkdir(parents=True)
     layers = {
         "0/kernel": np.eye(2),
@@ -80,6 +80,7 @@ def test_a_peer_takes_part_once_its_policy_is_trained(tmp_path):
         "2/bias": np.zeros(1),
     }
     np.savez(actor, mean=np.array([1.0, 0.0]), std=np.array([2.0, 1.0]), **layers)
+    np.savez(peer_actor(study, "iql", name, seed=0, steps=8))  # another training
     (method,) = perturbed._peers(study, name, 0)
     assert (method.name, method.request) == ("iql", {"steps": 7})
     agent = method.make()

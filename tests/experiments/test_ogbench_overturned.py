@@ -41,6 +41,13 @@ def test_steps_near_a_wall_are_counted():
     assert tally == Tally(episodes=2, overturned=1, upright=6, near=1 + 3, overturned_near=1)
 
 
+def test_distances_to_walls():
+    maze = MazeCells(np.array([[1, 1, 1, 1], [1, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 1]]))
+    free, near, corner, inside = [2.0, 0.0], [5.5, 4.0], [2.3, 1.6], [0.0, 4.0]
+    expected = [2.0, 0.5, 0.5, 0.0]
+    np.testing.assert_allclose(maze.wall_distance(np.array([free, near, corner, inside])), expected)
+
+
 def test_a_run_that_is_not_trained_is_named_in_one_line(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(overturned, "enable_compilation_cache", lambda: None)

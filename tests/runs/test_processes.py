@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -133,9 +134,9 @@ def test_a_killed_process_and_resuming_on_one_two_and_four_devices(folder, child
     first = start_two(*args, *options, devices=2)
     children += first
     printed = kill_after_a_checkpoint(out, first)
-    # Process 1 prints only what the library that connects them does, from several threads at once.
     assert "mesh: data 2, fsdp 2 (4 devices, 2 processes)" in printed[0]
-    assert "mesh:" not in printed[1] and "dataset:" not in printed[1]
+    # The library that connects the processes prints to both, from several threads at once.
+    assert not re.search("mesh|dataset|training|loss|run:", printed[1])
     step = latest(out)
     assert step is not None and step % SETTINGS["training.save-every"] == 0
     resumed = {devices: folder / f"on-{devices}" for devices in (1, 2, 4)}

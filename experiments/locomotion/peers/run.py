@@ -169,7 +169,7 @@ def train(algorithm: Any, args: argparse.Namespace) -> tuple[list[dict[str, floa
 def actor_arrays(algorithm: Any, observations: np.ndarray) -> dict[str, np.ndarray]:
     """Return the weights of an algorithm's policy, a network with two hidden layers.
 
-    The action is the tangent hyperbolic of its output. Observations have "mean" subtracted and are
+    The action is the hyperbolic tangent of its output. Observations have "mean" subtracted and are
     divided by "std" first.
 
     Args:
