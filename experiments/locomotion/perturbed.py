@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,6 +109,10 @@ def _make_clone(task: Task, seed: int) -> BatchAgent:
     return agent
 
 
+def _make_peer(actor: Path) -> BatchAgent:
+    return HoldLast(PeerActor(actor))
+
+
 def _methods(
     trained: Trained,
     task: Task,
@@ -133,7 +138,7 @@ def _peers(study: TaskStudy, name: str, seed: int) -> Iterator[Method]:
         request = evaluated["request"]
         actor = peer_actor(study, peer, name, seed=seed, steps=request["steps"])
         if actor.exists():
-            yield Method(peer, request, lambda path=actor: HoldLast(PeerActor(path)))
+            yield Method(peer, request, functools.partial(_make_peer, actor))
 
 
 def _measure(

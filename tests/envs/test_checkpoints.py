@@ -23,8 +23,19 @@ MIN_SCORE = {
     "halfcheetah-medium-expert": 46.2,
 }
 """Normalized scores of behavior cloning's best training (experiments/locomotion)."""
-MIN_SUCCESS = {"ogbench-cube-double-play": 0.8, "ogbench-scene-play": 0.6}
-"""Share of five episodes that succeed, where it is not all of them (experiments/manipulation)."""
+MIN_SUCCESS = {
+    "ogbench-antmaze-giant-stitch": 0.4,
+    "ogbench-antmaze-large-navigate": 0.6,
+    "ogbench-cube-single-play": 0.8,
+    "ogbench-cube-double-play": 0.8,
+    "ogbench-scene-play": 0.6,
+}
+"""Share of five episodes that succeed at least, where it need not be all of them.
+
+Which episodes are lost depends on a machine's rounding. With the success rates of
+experiments/ogbench and experiments/manipulation, the ants' and the cubes' bounds are missed by
+chance once in several hundred runs.
+"""
 
 
 def test_every_named_maze_of_d4rl_has_a_pretrained_planner():
