@@ -30,7 +30,7 @@ from experiments.locomotion.study import HERE, PEER_STEPS
 
 CLONING_STEPS = 50_000
 CLONING_BATCH = 256
-PEERS = ("bc", "td3+bc", "iql")
+PEERS = ("bc", "td3+bc", "iql", "dt")
 PEERS_PYTHON = "PEERS_PYTHON"
 """Environment variable that names the Python of the peers' virtual environment."""
 
@@ -122,6 +122,7 @@ def _run_peer(
         "--seed": seed,
         "--episodes": len(episodes),
         "--episode-seed": episodes.start,
+        "--target-return": _expert_return(task),
         "--out": out,
     }
     for option, value in options.items():
@@ -129,6 +130,12 @@ def _run_peer(
     subprocess.run(command, check=True)
     played = json.loads(out.read_text())
     write(path, {"request": request, **score(task, np.array(played["returns"])), **played})
+
+
+def _expert_return(task: Task) -> float:
+    """Return the expert's mean return, which a normalized score of 100 stands for."""
+    assert task.score is not None
+    return task.score["max"]
 
 
 def _evaluate_trained(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from experiments.common.task_study import TaskStudy
 
 HERE = Path(__file__).parent
 KINDS = ("medium-replay", "medium", "medium-expert")
-METHODS = ("dfplan", "weighted", "cloning", "bc", "td3+bc", "iql")
+METHODS = ("dfplan", "weighted", "cloning", "bc", "td3+bc", "iql", "dt")
 """The planner, two policies of dfplan's experiments without a planner, and d3rlpy's peers."""
 PEER_STEPS = 500_000
 """Optimizer steps of the peers."""

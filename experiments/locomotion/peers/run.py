@@ -27,6 +27,9 @@ CURVE_POINTS = 6
 CURVE_EPISODES = 5
 """Episodes of each evaluation during training."""
 
+Policy = Callable[[np.ndarray, float], np.ndarray]
+"""From an observation and the reward of the last control step to an action."""
+
 
 def make_bc() -> Any:
     """Return behavior cloning with d3rlpy's defaults and IQL's network."""
@@ -66,7 +69,28 @@ def make_iql() -> Any:
     )
 
 
-PEERS: dict[str, Callable[[], Any]] = {"bc": make_bc, "td3+bc": make_td3_bc, "iql": make_iql}
+def make_decision_transformer() -> Any:
+    """Return Decision Transformer (Chen et al. 2021, arXiv 2106.01345)."""
+    import d3rlpy
+
+    return d3rlpy.algos.DecisionTransformerConfig(
+        batch_size=64,
+        learning_rate=1e-4,
+        optim_factory=d3rlpy.optimizers.AdamWFactory(weight_decay=1e-4, clip_grad_norm=0.25),
+        encoder_factory=d3rlpy.models.VectorEncoderFactory([128], exclude_last_activation=True),
+        observation_scaler=d3rlpy.preprocessing.StandardObservationScaler(),
+        reward_scaler=d3rlpy.preprocessing.MultiplyRewardScaler(0.001),
+        position_encoding_type=d3rlpy.PositionEncodingType.GLOBAL,
+        context_size=20,
+    )
+
+
+PEERS: dict[str, Callable[[], Any]] = {
+    "bc": make_bc,
+    "td3+bc": make_td3_bc,
+    "iql": make_iql,
+    "dt": make_decision_transformer,
+}
 
 
 def load(path: Path) -> Any:
@@ -114,18 +138,38 @@ class BatchedSampling:
         return TransitionMiniBatch(**columns, transitions=[])
 
 
-def play(algorithm: Any, env_id: str, episodes: int, seed: int) -> list[float]:
-    """Return the return of each episode; episode i has `seed` + i, as in `dfplan eval`."""
-    env = gym.make(env_id)
+def make_policy(algorithm: Any, target_return: float) -> Policy:
+    """Return the policy of an algorithm for one episode.
+
+    Args:
+        algorithm: Trained algorithm.
+        target_return: Return that Decision Transformer is asked for; others ignore it.
+    """
+    if is_sequence_model(algorithm):
+        return algorithm.as_stateful_wrapper(target_return).predict
+    return lambda observation, reward: algorithm.predict(observation[None])[0]
+
+
+def is_sequence_model(algorithm: Any) -> bool:
+    """Return whether an algorithm acts on the whole episode so far, as Decision Transformer."""
+    return hasattr(algorithm, "as_stateful_wrapper")
+
+
+def play(algorithm: Any, args: argparse.Namespace, episodes: int) -> list[float]:
+    """Return the return of each episode; episode i has the first one's seed + i."""
+    env = gym.make(args.env)
     returns = []
     for i in range(episodes):
-        observation, _ = env.reset(seed=seed + i)
+        policy = make_policy(algorithm, args.target_return)
+        observation, _ = env.reset(seed=args.episode_seed + i)
+        reward = 0.0
         total = 0.0
         ended = False
         while not ended:
-            action = algorithm.predict(observation[None].astype(np.float32))[0]
-            observation, reward, terminated, truncated, _ = env.step(np.clip(action, -1, 1))
-            total += float(reward)
+            action = policy(observation.astype(np.float32), reward)
+            observation, step_reward, terminated, truncated, _ = env.step(np.clip(action, -1, 1))
+            reward = float(step_reward)
+            total += reward
             ended = terminated or truncated
         returns.append(total)
     env.close()
@@ -143,25 +187,29 @@ def train(algorithm: Any, args: argparse.Namespace) -> tuple[list[dict[str, floa
     curve: list[dict[str, float]] = []
     begin = time.perf_counter()
     evaluating = 0.0
+    # d3rlpy trains whole epochs only and leaves out the steps of a fraction.
+    epochs = next(n for n in range(CURVE_POINTS, 0, -1) if args.steps % n == 0)
+    epoch_steps = args.steps // epochs
 
     def evaluate(algorithm: Any, epoch: int, step: int) -> None:
         del epoch
         nonlocal evaluating
+        if step % epoch_steps:
+            return
         started = time.perf_counter()
-        returns = play(algorithm, args.env, CURVE_EPISODES, args.episode_seed)
+        returns = play(algorithm, args, CURVE_EPISODES)
         seconds = started - begin - evaluating
         curve.append({"step": step, "seconds": seconds, "mean_return": float(np.mean(returns))})
         evaluating += time.perf_counter() - started
 
-    # d3rlpy trains whole epochs only and leaves out the steps of a fraction.
-    epochs = next(n for n in range(CURVE_POINTS, 0, -1) if args.steps % n == 0)
+    data = load(args.data)
     algorithm.fit(
-        BatchedSampling(load(args.data), args.seed),
+        data if is_sequence_model(algorithm) else BatchedSampling(data, args.seed),
         n_steps=args.steps,
-        n_steps_per_epoch=args.steps // epochs,
+        n_steps_per_epoch=epoch_steps,
         logger_adapter=d3rlpy.logging.NoopAdapterFactory(),
         show_progress=False,
-        epoch_callback=evaluate,
+        callback=evaluate,
     )
     return curve, time.perf_counter() - begin - evaluating
 
@@ -206,7 +254,7 @@ def act(arrays: dict[str, np.ndarray], observations: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Train and play; write the returns, and the policy's weights next to them."""
+    """Train and play; write the returns, and the policy's weights next to them if it is a network."""
     import d3rlpy
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -217,12 +265,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="training seed")
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--episode-seed", type=int, default=1000)
+    parser.add_argument(
+        "--target-return", type=float, default=0.0, help="return that Decision Transformer seeks"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     d3rlpy.seed(args.seed)
     algorithm = PEERS[args.peer]().create(device="cpu:0")
     curve, seconds = train(algorithm, args)
-    returns = play(algorithm, args.env, args.episodes, args.episode_seed)
+    returns = play(algorithm, args, args.episodes)
     record = {
         "peer": args.peer,
         "data": args.data.name,
@@ -236,11 +287,17 @@ def main() -> None:
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(record, indent=1) + "\n")
+    if not is_sequence_model(algorithm):
+        write_actor(algorithm, args)
+    print(json.dumps({k: v for k, v in record.items() if k != "returns"}))
+
+
+def write_actor(algorithm: Any, args: argparse.Namespace) -> None:
+    """Write the weights of an algorithm's policy next to its returns."""
     with np.load(args.data) as file:
         observations = file["observations"][:100].astype(np.float32)
     weights: dict[str, Any] = {**actor_arrays(algorithm, observations)}
     np.savez(args.out.with_suffix(".npz"), **weights)
-    print(json.dumps({k: v for k, v in record.items() if k != "returns"}))
 
 
 if __name__ == "__main__":
