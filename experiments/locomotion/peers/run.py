@@ -254,7 +254,7 @@ def act(arrays: dict[str, np.ndarray], observations: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Train and play; write the returns, and the policy's weights next to them if it is a network."""
+    """Train and play; write the returns, and the weights of a policy that is one network."""
     import d3rlpy
 
     parser = argparse.ArgumentParser(description=__doc__)
