@@ -23,15 +23,24 @@ from dfplan.types import Array, Cost
 from dfplan.util.threads import cores
 
 
-class _Request(NamedTuple):
-    """Inputs of the plans of `B` robots that one program can make, see `BatchPlanner.plan`."""
+class PlanRequest(NamedTuple):
+    """What `B` robots plan from.
+
+    Attributes:
+        seeds: `[B]` PRNG seeds.
+        counts: `[B]` plans made with these seeds before.
+        history: Observed tokens.
+        goal: `[B, G]` goals in SI units, or None.
+        initial_plan: Plans to refine; None plans from scratch.
+        prefix: Control steps that the plans begin with, or None.
+    """
 
     seeds: np.ndarray
     counts: np.ndarray
     history: History
-    goal: np.ndarray | None
-    initial_plan: InitialPlan | None
-    prefix: Prefix | None
+    goal: np.ndarray | None = None
+    initial_plan: InitialPlan | None = None
+    prefix: Prefix | None = None
 
 
 class BatchPlanner:
@@ -73,7 +82,7 @@ class BatchPlanner:
             if not mask.any():
                 return inputs.active_plan
             chosen = _take(inputs, mask, initial_plan)
-            plan = self._plan(chosen, limit, extra_cost=extra_cost, denoising=denoising)
+            plan = self.plan(chosen, limit, extra_cost=extra_cost, denoising=denoising)
             return _spread(plan, mask)
 
         return make_plans(self._planner, inputs, sample, xp=np)
@@ -113,7 +122,7 @@ class BatchPlanner:
             if not others.any():
                 return plan
             chosen = _take(inputs, others, initial_plan)
-            rest = _spread(self._plan(chosen, limit, extra_cost=extra_cost), others)
+            rest = _spread(self.plan(chosen, limit, extra_cost=extra_cost), others)
             return jax.tree.map(functools.partial(choose, others, xp=np), rest, plan)
 
         beginnings = begin_plans(inputs, begin, xp=np)
@@ -121,32 +130,27 @@ class BatchPlanner:
 
     def plan(
         self,
-        seeds: np.ndarray,
-        counts: np.ndarray,
-        history: History,
-        goal: np.ndarray | None,
+        request: PlanRequest,
         limit: int,
         *,
-        initial_plan: InitialPlan | None = None,
-        prefix: Prefix | None = None,
         extra_cost: Cost | None = None,
         denoising: bool = False,
     ) -> Plan:
         """Plan for `B` robots; the plans are NumPy arrays that belong to the caller.
 
         Args:
-            seeds: `[B]` PRNG seeds.
-            counts: `[B]` plans made with these seeds before.
-            history: Observed tokens.
-            goal: `[B, G]` goals in SI units, or None.
+            request: What to plan from.
             limit: Largest size that a batch is padded to.
-            initial_plan: Plans to refine; None plans from scratch.
-            prefix: Control steps that the plans begin with, or None.
             extra_cost: Cost on top of the planner's own, see `PlanCall`.
             denoising: Whether to return every sampling step.
         """
-        request = _Request(seeds, counts, history, goal, initial_plan, prefix)
-        return self._plan(request, limit, extra_cost=extra_cost, denoising=denoising)
+
+        def plan(call: PlanCall) -> Plan:
+            return jax.tree.map(np.asarray, self._planner.plan(call, denoising=denoising))
+
+        calls = self._calls(request, limit, extra_cost=extra_cost)
+        name = "plan with denoising" if denoising else "plan"
+        return _join(self._run(name, plan, calls), batch=len(request.seeds))
 
     def compile(self, batch: int) -> Plan:
         """Run every program once, for `batch` robots that rest at the data's mean.
@@ -177,7 +181,7 @@ class BatchPlanner:
         if timing.inference_delay:
             prefix = Prefix(*at_rest(committed_steps(layout, timing.inference_delay)))
         zeros = np.zeros(batch, int)
-        fresh = _Request(zeros, zeros, history, goal, initial_plan=None, prefix=None)
+        fresh = PlanRequest(zeros, zeros, history, goal)
         requests = [fresh._replace(prefix=prefix)] if prefix is not None else []
         if planner.config.warm_start.level:
             initial_plan = InitialPlan(*at_rest(planner.horizon * layout.stride))
@@ -186,30 +190,13 @@ class BatchPlanner:
             self._compile(request)
         return self._compile(fresh)
 
-    def _compile(self, request: _Request) -> Plan:
+    def _compile(self, request: PlanRequest) -> Plan:
         """Run the programs that make the plans of a request; return these."""
         batch = len(request.seeds)
         if self._planner.config.timing.near_tokens:
             _, drafts = self._begin_calls(self._calls(request, batch), batch)
             self._run("finish", self._finish, drafts)
-        return self._plan(request, batch)
-
-    def _plan(
-        self,
-        request: _Request,
-        limit: int,
-        *,
-        extra_cost: Cost | None = None,
-        denoising: bool = False,
-    ) -> Plan:
-        """Make whole plans."""
-
-        def plan(call: PlanCall) -> Plan:
-            return jax.tree.map(np.asarray, self._planner.plan(call, denoising=denoising))
-
-        calls = self._calls(request, limit, extra_cost=extra_cost)
-        name = "plan with denoising" if denoising else "plan"
-        return _join(self._run(name, plan, calls), batch=len(request.seeds))
+        return self.plan(request, batch)
 
     def _begin_calls(
         self, calls: list[tuple[PlanCall]], batch: int
@@ -227,7 +214,7 @@ class BatchPlanner:
         return jax.tree.map(np.asarray, self._planner.finish(call, draft))  # pyright: ignore
 
     def _calls(
-        self, request: _Request, limit: int, extra_cost: Cost | None = None
+        self, request: PlanRequest, limit: int, extra_cost: Cost | None = None
     ) -> list[tuple[PlanCall]]:
         """Return the arguments of each program."""
         request = request._replace(history=jax.tree.map(np.asarray, request.history))
@@ -282,9 +269,9 @@ def _join(plans: Sequence[Plan], batch: int) -> Plan:
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:batch], *plans)
 
 
-def _take(inputs: PlanInputs, mask: np.ndarray, initial_plan: InitialPlan | None) -> _Request:
+def _take(inputs: PlanInputs, mask: np.ndarray, initial_plan: InitialPlan | None) -> PlanRequest:
     """Return what the plans of the robots in a mask need."""
-    request = _Request(
+    request = PlanRequest(
         seeds=inputs.seeds,
         counts=inputs.counts,
         history=inputs.history,
@@ -295,7 +282,7 @@ def _take(inputs: PlanInputs, mask: np.ndarray, initial_plan: InitialPlan | None
     return _rows(request, mask)
 
 
-def _rows(request: _Request, rows: np.ndarray | slice) -> Any:
+def _rows(request: PlanRequest, rows: np.ndarray | slice) -> Any:
     return jax.tree.map(lambda a: a[rows], request)
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.control.batch import BatchPlanner, runs_apart
+from dfplan.control.batch import BatchPlanner, PlanRequest, runs_apart
 from dfplan.control.loop_state import PlanInputs
 from dfplan.data.draw import RowIndex
 from dfplan.data.training_arrays import Rest, TrainingArrays
@@ -81,14 +81,8 @@ def bench_plan(
     """
     history = random_history(planner, weights, batch)
     batch_planner = BatchPlanner(planner, weights)
-    call = functools.partial(
-        batch_planner.plan,
-        seeds=np.arange(batch),
-        counts=np.zeros(batch, int),
-        history=history,
-        goal=None,
-        limit=batch,
-    )
+    request = PlanRequest(np.arange(batch), np.zeros(batch, int), history)
+    call = functools.partial(batch_planner.plan, request, limit=batch)
     p50, p99 = np.percentile(1000 * timed(call, seconds), [50, 99])
     first = {}
     if planner.config.timing.near_tokens:

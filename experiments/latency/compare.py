@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dfplan.control.batch import BatchPlanner
+from dfplan.control.batch import BatchPlanner, PlanRequest
 from dfplan.diffusion.config import DiffusionConfig
 from dfplan.evaluation.bench import bench_training, random_history, timed
 from dfplan.evaluation.flops import plan_flops
@@ -114,9 +114,8 @@ def _guided_plan_ms(planner: DiffusionPlanner, seconds: float) -> float:
     plans = BatchPlanner(planner, weights)
     history = random_history(planner, weights, 1)
     goal = np.ones((1, 2), np.float32)
-    seeds = np.zeros(1, int)
-    counts = np.zeros(1, int)
-    return _median_ms(lambda: plans.plan(seeds, counts, history, goal=goal, limit=1), seconds)
+    request = PlanRequest(np.zeros(1, int), np.zeros(1, int), history, goal)
+    return _median_ms(lambda: plans.plan(request, limit=1), seconds)
 
 
 def _median_ms(call: Callable[[], Any], seconds: float) -> float:

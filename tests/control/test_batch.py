@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dfplan.control import batch, loop, replanning
-from dfplan.control.batch import BatchPlanner
+from dfplan.control.batch import BatchPlanner, PlanRequest
 from dfplan.control.loop_state import LoopSpec
 from dfplan.planner.plan import History, Weights
 from tests.planner.tiny import (
@@ -29,12 +29,16 @@ HISTORY = History(*(np.asarray(leaf)[ROWS] for leaf in make_history(MODEL)))
 GOALS = np.asarray(GOAL)[ROWS]
 
 
+def request(rows):
+    history = History(*(leaf[rows] for leaf in HISTORY))
+    return PlanRequest(SEEDS[rows], COUNTS[rows], history, GOALS[rows])
+
+
 def plan(monkeypatch, apart, cores=1, rows=slice(None), **settings):
     monkeypatch.setattr(batch, "runs_apart", lambda: apart)
     monkeypatch.setattr(batch, "cores", lambda: cores)
     planner = BatchPlanner(make_planner(MODEL), make_weights(MODEL))
-    history = History(*(leaf[rows] for leaf in HISTORY))
-    return planner.plan(SEEDS[rows], COUNTS[rows], history, GOALS[rows], limit=5, **settings)
+    return planner.plan(request(rows), limit=5, **settings)
 
 
 def test_one_program_per_robot_or_one_for_all(monkeypatch):
@@ -83,10 +87,10 @@ def test_cores_share_the_programs_once_the_first_has_compiled(monkeypatch):
     monkeypatch.setattr(batch, "cores", lambda: 3)
     slow = Slow()
     planner = BatchPlanner(slow, NO_WEIGHTS)
-    for rows in (4, 3):  # the first of the four alone, as it compiles
-        history = History(*(leaf[:rows] for leaf in HISTORY))
-        plans = planner.plan(SEEDS[:rows], COUNTS[:rows], history, GOALS[:rows], limit=rows)
-        np.testing.assert_array_equal(plans.frames, history.frames)
+    for count in (4, 3):  # the first of the four alone, as it compiles
+        asked = request(slice(count))
+        plans = planner.plan(asked, limit=count)
+        np.testing.assert_array_equal(plans.frames, asked.history.frames)
     assert slow.calls == 7 and slow.threads[0] == threading.get_ident()
 
 
@@ -98,11 +102,9 @@ def test_a_batch_is_padded(monkeypatch, count, limit, size):
             return call.history
 
     monkeypatch.setattr(batch, "runs_apart", lambda: False)
-    history = History(*(leaf[:count] for leaf in HISTORY))
-    plans = BatchPlanner(Sizes(), NO_WEIGHTS).plan(
-        SEEDS[:count], COUNTS[:count], history, GOALS[:count], limit=limit
-    )
-    jax.tree.map(np.testing.assert_array_equal, plans, history)
+    asked = request(slice(count))
+    plans = BatchPlanner(Sizes(), NO_WEIGHTS).plan(asked, limit=limit)
+    jax.tree.map(np.testing.assert_array_equal, plans, asked.history)
 
 
 @pytest.mark.parametrize("apart", [True, False])
