@@ -1,6 +1,7 @@
 """Progress of long-running work: a bar on a terminal, occasional lines elsewhere."""
 
 import contextlib
+import datetime
 import time
 from collections.abc import Callable, Iterator
 
@@ -46,19 +47,25 @@ def detail_bar(title: str, total: int, start: int = 0) -> Iterator[Callable[[int
 
 
 def _line_printer(title: str, total: int, start: int) -> Callable[[int, str], None]:
-    start_time = time.perf_counter()
     printed = start * LINES // total
-    last_time = start_time
+    last_time = time.perf_counter()
+    begin = last_time, start  # from where the time left is extrapolated
+    is_compiled = False
 
     def advance(done: int, detail: str) -> None:
-        nonlocal printed, last_time
-        if done <= start and detail and time.perf_counter() - last_time > QUIET_S:
-            last_time = time.perf_counter()
+        nonlocal printed, last_time, begin, is_compiled
+        now = time.perf_counter()
+        if done <= start and detail and now - last_time > QUIET_S:
+            last_time = now
             console.print(f"{title}: {detail}")
         if done * LINES // total > printed:
             printed = done * LINES // total
-            left = (time.perf_counter() - start_time) / (done - start) * (total - done)
+            left = (now - begin[0]) / (done - begin[1]) * (total - done)
             suffix = f", {detail}" if detail else ""
-            console.print(f"{title}: {done:,} of {total:,}{suffix}, {left:.0f} s left")
+            duration = datetime.timedelta(seconds=round(left))
+            console.print(f"{title}: {done:,} of {total:,}{suffix}, {duration} left")
+        if done > start and not is_compiled:  # Compilation is over.
+            begin = now, done
+            is_compiled = True
 
     return advance

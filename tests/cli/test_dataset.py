@@ -17,7 +17,7 @@ def test_show(dfplan, run, place):
     done = dfplan("dataset", "show", NAME, "--stride", 8, *outputs)
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert "reading: 6,000 of 6,000, 0 s left" in lines
+    assert "reading: 6,000 of 6,000, 0:00:00 left" in lines
     assert "episodes      6: 6 truncated" in lines
     assert "steps         6,000; 1,000 to 1,000, median 1,000 per episode" in lines
     (state,) = (line for line in lines if line.startswith("state "))

@@ -60,7 +60,7 @@ def test_results_name_the_versions_that_they_depend_on(tmp_path):
 
 
 def test_long_preparations_print_lines_without_a_terminal(capsys, monkeypatch):
-    times = iter([0.0, 5.0, 25.0, 25.0, 30.0])
+    times = iter([0.0, 5.0, 25.0, 30.0])
     monkeypatch.setattr("dfplan.cli.progress_bar.time.perf_counter", lambda: next(times))
     with detail_bar("training", 1000) as advance:
         for step in (1, 2, 3):
@@ -69,13 +69,14 @@ def test_long_preparations_print_lines_without_a_terminal(capsys, monkeypatch):
 
 
 def test_progress_lines_without_a_terminal(capsys, monkeypatch):
-    times = iter([0.0, 10.0, 20.0, 30.0])
+    times = iter([0.0, 40.0, 50.0, 70.0, 130.0])
     monkeypatch.setattr("dfplan.cli.progress_bar.time.perf_counter", lambda: next(times))
     with detail_bar("training", 1000, start=500) as advance:
-        for done in (550, 600, 700, 1000):  # The first one is less than a tenth further.
+        # The first one is less than a tenth further, and takes longer, as programs are compiled.
+        for done in (550, 600, 700, 1000):
             advance(done, "loss 1")
     assert capsys.readouterr().out.splitlines() == [
-        "training: 600 of 1,000, loss 1, 40 s left",
-        "training: 700 of 1,000, loss 1, 30 s left",
-        "training: 1,000 of 1,000, loss 1, 0 s left",
+        "training: 600 of 1,000, loss 1, 0:01:20 left",
+        "training: 700 of 1,000, loss 1, 0:01:00 left",
+        "training: 1,000 of 1,000, loss 1, 0:00:00 left",
     ]
