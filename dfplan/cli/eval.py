@@ -16,6 +16,7 @@ from dfplan.cli.table import PlainTable
 from dfplan.evaluation.metrics import METRICS
 from dfplan.report.result import format_interval, format_latency, headline_names
 from dfplan.types import UserError
+from dfplan.util.printable import counted
 
 UNFINISHED = "unfinished"
 """Folder in --out that keeps finished work of an unfinished evaluation."""
@@ -125,7 +126,7 @@ def _table(result: dict[str, Any]) -> str:
             rows.append((name, *cells))
     return "\n".join(
         [
-            f"{result['task']}, {result['episodes']} episodes: mean (95% CI)",
+            f"{result['task']}, {counted(result['episodes'], 'episode')}: mean (95% CI)",
             *_aligned(rows),
             *_aligned(_task_rows(result.get("tasks", {}))),
             format_latency(result["metrics"]["latency_ms"]),

@@ -27,6 +27,7 @@ from dfplan.data.importers.recognize import recognize
 from dfplan.data.importers.write import ImportOptions, write_episodes
 from dfplan.data.store.write import check_new_dataset_id
 from dfplan.types import UserError
+from dfplan.util.printable import counted
 
 Files = Annotated[
     tuple[str, ...],
@@ -106,7 +107,7 @@ def main(argv: Sequence[str]) -> int:
     for note in summary.notes:
         console.print(f"note: {note}")
     console.print(
-        f"{args.dataset}: {summary.episodes:,} episodes, {summary.steps:,} steps in "
+        f"{args.dataset}: {counted(summary.episodes, 'episode')}, {summary.steps:,} steps in "
         f"{seconds:.1f} s; next: {quoted('dataset', 'show', args.dataset)}"
     )
     record = {

@@ -36,6 +36,7 @@ from dfplan.runs.resolve import ResolvedRun, resolve_run
 from dfplan.training.metrics import read_metrics
 from dfplan.types import UserError
 from dfplan.util import files
+from dfplan.util.printable import counted
 
 MAX_VIDEO_BYTES = 1_000_000
 VIDEO_SIZES = (400, 280, 200, 140)
@@ -113,7 +114,7 @@ def _find_results(directory: Path) -> list[Path]:
 
 def _evaluate(args: Args, out: Path) -> Path:
     """Play some episodes, and return the file of the result, with figures next to it."""
-    console.print(f"no results in {args.run}: playing {args.episodes} episodes")
+    console.print(f"no results in {args.run}: playing {counted(args.episodes, 'episode')}")
     options = ["--episodes", args.episodes, "--seed", args.seed, "--out", out]
     if args.max_steps:
         options += ["--max-steps", args.max_steps]

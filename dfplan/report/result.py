@@ -10,6 +10,7 @@ from dfplan.evaluation.metrics import METRICS
 from dfplan.report.html import Table
 from dfplan.types import UserError, listed
 from dfplan.util.from_json import as_type
+from dfplan.util.printable import counted
 from dfplan.util.readers import read_json
 
 INTERVAL = ("mean", "ci_low", "ci_high")
@@ -107,7 +108,7 @@ def result_table(result: Mapping[str, Any], source: str, planner: Mapping[str, A
         if any(cells):
             rows.append((name, cells))
     return Table(
-        title=f"{result.get('task') or 'evaluation'}, {result['episodes']} episodes",
+        title=f"{result.get('task') or 'evaluation'}, {counted(result['episodes'], 'episode')}",
         columns=list(columns),
         rows=rows,
         notes=[*_notes(result, planner), source],

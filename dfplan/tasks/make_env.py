@@ -4,11 +4,11 @@ import contextlib
 import difflib
 import json
 import re
-import warnings
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
+from dfplan.tasks.author_warnings import hide_author_warnings
 from dfplan.tasks.registry import GROUP
 from dfplan.tasks.trust import registered_id
 from dfplan.types import Environment, UserError, one_line
@@ -42,11 +42,7 @@ def make_env(env_id: str, env_kwargs: dict[str, Any] | None = None, **overrides:
         raise UserError("there is no environment id; name one: --env ID")
     env_id = registered_id(env_id)
     try:
-        with warnings.catch_warnings():
-            # Callers that ask for a render mode check it themselves, and report a missing one.
-            warnings.filterwarnings("ignore", message=".*initialised with render_mode")
-            # The environment's author chose float32; users cannot change it.
-            warnings.filterwarnings("ignore", message=".*precision lowered by casting")
+        with hide_author_warnings():
             return gymnasium.make(env_id, **{**(env_kwargs or {}), **overrides})
     except gymnasium.error.UnregisteredEnv as error:
         raise UnknownEnvError(_unknown(env_id, gymnasium.registry)) from error

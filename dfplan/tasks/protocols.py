@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from dfplan.tasks.author_warnings import hide_author_warnings
 from dfplan.types import UserError, one_line
 from dfplan.util.registry import Registry
 
@@ -107,6 +108,13 @@ def begin_episode(
     Raises:
         UserError: If the environment does not have the protocol's tasks.
     """
+    with hide_author_warnings():
+        return _reset(protocol, env, seed, task)
+
+
+def _reset(
+    protocol: EvaluationProtocol, env: Any, seed: int, task: int | None
+) -> tuple[Any, dict[str, Any]]:
     if task is None:
         return protocol.reset(env, seed, task)
     try:

@@ -1,4 +1,4 @@
-"""Text that is safe to print: text from files may contain characters that control a terminal."""
+"""Text to print: without characters that control a terminal, and with nouns in the right number."""
 
 import unicodedata
 
@@ -21,6 +21,11 @@ def printable(text: str, keep: str = "\n\t") -> str:
     return "".join(
         c if c in keep or unicodedata.category(c) not in CONTROL else _escaped(c) for c in text
     )
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number and its noun, such as "1 episode" or "1,000 episodes"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _escaped(character: str) -> str:

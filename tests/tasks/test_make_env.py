@@ -4,10 +4,12 @@ import contextlib
 import types
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 
 from dfplan.tasks.make_env import UnknownEnvError, make_env
+from dfplan.tasks.protocols import SeedProtocol, begin_episode
 from dfplan.types import UserError
 
 
@@ -41,17 +43,41 @@ def test_a_missing_render_mode_is_left_to_the_caller(recwarn):
     assert not [warning for warning in recwarn if "render_mode" in str(warning.message)]
 
 
-def test_rounded_bounds_of_an_action_space_are_not_reported(recwarn):
-    class Narrow(gymnasium.Env):
-        observation_space = gymnasium.spaces.Box(-1, 1, (1,))
+def narrow_space():
+    return gymnasium.spaces.Box(np.array([-0.1]), np.array([0.1]))
 
-        def __init__(self):
-            self.action_space = gymnasium.spaces.Box(np.array([-0.1]), np.array([0.1]))
 
+class Narrow(gymnasium.Env):
+    """Makes spaces again at every reset, as OGBench's arm does."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+    def __init__(self):
+        self.action_space = narrow_space()
+
+    def reset(self, *, seed=None, options=None):
+        narrow_space()
+        return np.zeros(1, np.float32), {}
+
+
+def test_rounded_bounds_of_spaces_are_not_reported(recwarn):
     gymnasium.register("Narrow-v0", entry_point=Narrow)
-    make_env("Narrow-v0").close()
+    begin_episode(SeedProtocol(), make_env("Narrow-v0"), 0, None)
     del gymnasium.registry["Narrow-v0"]
     assert not [warning for warning in recwarn if "precision" in str(warning.message)]
+
+
+def test_mujoco_does_not_report_an_outdated_model_once_it_is_imported():
+    messages = []
+    handler = messages.append
+    mujoco.set_mju_user_warning(handler)
+    try:
+        make_env("HalfCheetah-v5").close()
+        assert messages == [] and mujoco.get_mju_user_warning() is handler
+        gymnasium.make("HalfCheetah-v5").close()
+        assert messages  # MuJoCo reports it; delete the test once it no longer does.
+    finally:
+        mujoco.set_mju_user_warning(None)
 
 
 @pytest.mark.parametrize(

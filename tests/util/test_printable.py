@@ -2,7 +2,7 @@
 
 import pytest
 
-from dfplan.util.printable import printable
+from dfplan.util.printable import counted, printable
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_control_characters_are_escaped(text, printed):
 
 def test_line_breaks_are_escaped_where_one_line_is_needed():
     assert printable("two\nlines", keep="") == "two\\nlines"
+
+
+def test_nouns_are_singular_for_one():
+    assert counted(1, "episode") == "1 episode"
+    assert counted(1000, "episode") == "1,000 episodes" and counted(0, "step") == "0 steps"

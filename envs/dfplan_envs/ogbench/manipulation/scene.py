@@ -9,6 +9,8 @@ import gymnasium as gym
 import mujoco
 import numpy as np
 
+from dfplan.tasks.author_warnings import hide_author_warnings
+
 
 class Scene:
     """Steps an environment for data collection with the arithmetic of its own `step`.
@@ -43,7 +45,8 @@ class Scene:
         # of the solver's warm start. After a second reset, only the seed matters.
         for _ in range(2):
             self._info = None
-            self.env.reset(seed=seed)
+            with hide_author_warnings():
+                self.env.reset(seed=seed)
         self._info = None
         return self._observe()
 
