@@ -27,6 +27,9 @@ class PlannerConfig:
             `data.single_moves`), or one that another package registers.
         horizon: Future tokens per plan, P; 0 for the same number as in training.
         candidates: Candidate plans per call, N; the best one is followed.
+        elites: Number of the best candidates whose mean is followed, as in the cross-entropy
+            method; 1 for the best one alone. For candidates that differ by noise rather than by
+            route.
         ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD
             penalty; with "arrival:hold=false", plans go on after their arrival), "value" (highest
             expected return of the plan), "action_value" (highest expected return after the first
@@ -55,6 +58,7 @@ class PlannerConfig:
     kind: str = "diffusion"
     horizon: int = 0
     candidates: int = 4
+    elites: int = 1
     ranker: str = "auto"
     replan_every: int = 10
     ood_penalty: float = 5.0
@@ -74,8 +78,14 @@ class PlannerConfig:
             RANKERS.check(self.ranker, named=("layout", "config"))
         check_integers(self, "planner.", minimum=0, names=["horizon"], maximum=MAX_TOKENS)
         check_integers(self, "planner.", minimum=1, names=["candidates"], maximum=MAX_CANDIDATES)
+        check_integers(self, "planner.", minimum=1, names=["elites"], maximum=MAX_CANDIDATES)
         check_integers(self, "planner.", minimum=1, names=["replan_every"], maximum=MAX_STEPS)
         check_numbers(self, "planner.", ["ood_penalty"])
+        if self.elites > self.candidates:
+            raise UserError(
+                f"planner.elites {self.elites} is more than planner.candidates {self.candidates}; "
+                f"valid here: 1 to {self.candidates}"
+            )
         if self.guidance.samples > 1 and not self.goal.as_guidance:
             raise UserError(
                 f"planner.guidance.samples {self.guidance.samples} averages a gradient, and "

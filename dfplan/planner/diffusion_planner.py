@@ -6,7 +6,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from dfplan.diffusion.active_windows import ActiveWindows, all_tokens, windows, windows_to_end
 from dfplan.diffusion.discrete_levels import snap_to_levels
@@ -135,7 +135,7 @@ class DiffusionPlanner:
         return self._choose(query, sampler.result(state), draft.past)
 
     def _choose(self, query: Query, result: Sample, past: Float[Array, "B H S"]) -> Plan:
-        """Rank the sampled candidates and return the one with the lowest cost.
+        """Rank the sampled candidates and return the one with the lowest cost, or the elites' mean.
 
         Args:
             query: Query of the call.
@@ -154,14 +154,17 @@ class DiffusionPlanner:
         if query.extra_cost is not None:
             cost = cost + query.extra_costs(candidates)
         best = jnp.argmin(cost, axis=1)
+        elites = best[:, None]
+        if self.config.elites > 1:
+            elites = jax.lax.top_k(-cost, self.config.elites)[1]
         actions = query.actions(result.tokens)
         steps = None
         if result.trajectory is not None:
             steps = jax.vmap(query.with_present, out_axes=1)(result.trajectory)
         return Plan(
-            states=_pick(candidates, best),
-            actions=None if actions is None else _pick(actions, best),
-            arrival=_pick(ranking.arrival, best),
+            states=_mean(candidates, elites),
+            actions=None if actions is None else _mean(actions, elites),
+            arrival=_mean(ranking.arrival, best[:, None]),
             candidates=candidates,
             cost=cost,
             best=best,
@@ -229,6 +232,6 @@ def as_diffusion_planner(planner: Planner) -> DiffusionPlanner:
     return planner
 
 
-def _pick(per_candidate: Float[Array, "B N *s"], best: Array) -> Float[Array, "B *s"]:
-    """Return the entry of each robot's best candidate."""
-    return jax.vmap(lambda rows, i: rows[i])(per_candidate, best)
+def _mean(per_candidate: Float[Array, "B N *s"], chosen: Int[Array, "B E"]) -> Float[Array, "B *s"]:
+    """Return the mean over each robot's chosen candidates."""
+    return jax.vmap(lambda rows, i: rows[i].mean(axis=0))(per_candidate, chosen)

@@ -73,7 +73,8 @@ class Plan(NamedTuple):
     Future states are NaN in dimensions that are not planned; see `data.plan_dims`.
 
     Attributes:
-        states: `[B, P+1, S]`, one every `stride` control steps, the present first.
+        states: `[B, P+1, S]`, one every `stride` control steps, the present first: the best
+            candidate, or the mean of the best ones (`planner.elites`).
         actions: `[B, P*stride, A]`, or None if tokens hold no actions.
         arrival: `[B]` control steps to the goal; more than the plan lasts if it never arrives or
             has no goal.
@@ -81,7 +82,7 @@ class Plan(NamedTuple):
             each one is held from there on, at rest and at the goal if it has arrived itself.
         cost: `[B, N]` control steps to the goal plus the OOD penalty; where the goal is reward, the
             negative expected return. Either includes the extra cost.
-        best: `[B]` index of the chosen candidate.
+        best: `[B]` index of the candidate with the lowest cost.
         denoising: `[B, M+1, N, P+1, S]` candidates before and after each sampling step, or None.
         history: `[B, H, S]` state at each history token given the observations up to it: as
             observed where the token was declared clean, imputed where it was missing.

@@ -6,6 +6,8 @@ divide the numbers of steps of all three.
 """
 
 import functools
+import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,23 +92,40 @@ def _draw_task(panel: Any, study: TaskStudy, name: str, seed: int) -> None:
     panel.legend(fontsize=8)
 
 
-def render(study: TaskStudy, peer: str = "iql") -> str:
-    """Return a peer's final score and its best one during training as Markdown.
+def render(study: TaskStudy, peers: Sequence[str] = ("td3+bc", "iql")) -> str:
+    """Return the peers' final scores and their best ones during training as Markdown.
 
     Args:
         study: The study.
-        peer: Name of the peer.
+        peers: Names of the peers.
     """
-    rows: list[tuple[str, float, float]] = []
+    columns = [_last_and_best(study, peer) for peer in peers]
+    rows = [[name, *(column[name] for column in columns)] for name in study.names]
+    means = [_mean(list(column.values())) for column in columns]
+    cells = [[name, *map(number, itertools.chain.from_iterable(pairs))] for name, *pairs in rows]
+    cells.append([f"mean of {len(rows)}", *map(number, itertools.chain.from_iterable(means))])
+    titles = [f"{peer}, {kind}" for peer in peers for kind in ("at the end", "best")]
+    return table(["normalized score", *titles], cells)
+
+
+def _last_and_best(study: TaskStudy, peer: str) -> dict[str, tuple[float | None, float | None]]:
+    """Return a peer's final score and its best one during training for each task."""
+    scores: dict[str, tuple[float | None, float | None]] = {}
     for name in study.names:
+        scores[name] = None, None
         if final := read_scores(study, peer, name):
             last = float(np.concatenate(final).mean())
-            rows.append((name, last, max([last, *_peer_curve(study, name, peer).scores])))
-    if rows:
-        last, best = np.mean([row[1:] for row in rows], axis=0)
-        rows.append((f"mean of {len(rows)}", float(last), float(best)))
-    cells = [[name, number(last), number(best)] for name, last, best in rows]
-    return table([f"{peer}, normalized score", "at the end", "best during training"], cells)
+            scores[name] = last, max([last, *_peer_curve(study, name, peer).scores])
+    return scores
+
+
+def _mean(pairs: list[tuple[float | None, float | None]]) -> tuple[float | None, float | None]:
+    """Return the means over tasks; None if a task is not measured."""
+    measured = [pair for pair in pairs if None not in pair]
+    if len(measured) < len(pairs):
+        return None, None
+    last, best = np.mean(np.array(measured, float), axis=0)
+    return float(last), float(best)
 
 
 def _planner_curve(study: TaskStudy, name: str, seed: int) -> Curve:

@@ -329,6 +329,26 @@ def test_a_plan_that_arrives_does_not_depend_on_its_batch():
     check_independence_of_batch(arriving(), NEAR)
 
 
+@pytest.mark.parametrize("actions", [False, True])
+def test_the_mean_of_the_elites_is_followed(actions):
+    planner = changed(unguided(make_model(actions=actions)), **{"goal.conditioning": "none"})
+    one = plan(planner)
+    two = plan(changed(planner, elites=2))
+    everything = plan(changed(planner, elites=CANDIDATES))
+    np.testing.assert_array_equal(two.candidates, one.candidates)
+    np.testing.assert_array_equal(two.best, one.best)
+    np.testing.assert_array_equal(two.arrival, one.arrival)
+    order = np.argsort(one.cost, axis=1, kind="stable")
+    for b in range(BATCH):
+        best = one.candidates[b, order[b, 0]]
+        np.testing.assert_array_equal(one.states[b], best)
+        second = one.candidates[b, order[b, 1]]
+        np.testing.assert_allclose(two.states[b], (best + second) / 2, rtol=1e-5)
+    np.testing.assert_allclose(everything.states, np.mean(one.candidates, axis=1), atol=1e-5)
+    if actions:
+        assert np.abs(two.actions - one.actions).max() > 1e-3
+
+
 def test_candidates_off_the_data_support_are_penalized():
     planner = unguided(DEEP)
     weights = make_weights(DEEP)
