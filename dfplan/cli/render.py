@@ -34,6 +34,7 @@ from dfplan.plots.mujoco_frames import MujocoRenderer, follow_robot, mujoco_view
 from dfplan.plots.scene import agent_plot_dims, draw_function
 from dfplan.plots.video_frames import Renderer, video_frames
 from dfplan.plots.write_video import check_video, write_video
+from dfplan.tasks.author_warnings import hide_author_warnings
 from dfplan.tasks.load import load_function
 from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.tasks.protocols import PROTOCOLS, EvaluationProtocol
@@ -167,7 +168,8 @@ def _open_env(task: Task) -> tuple[Any, bool]:
     env = None
     try:
         env = make_env(task.env, task.env_kwargs, render_mode="rgb_array")
-        env.reset(seed=0)
+        with hide_author_warnings():
+            env.reset(seed=0)
         if isinstance(env.render(), np.ndarray):
             return env, True
         reason = "it returns no frames"

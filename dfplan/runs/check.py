@@ -7,6 +7,7 @@ from dfplan.config import Config, flatten
 from dfplan.data.training_data import TrainingData
 from dfplan.representation.layout import Layout
 from dfplan.representation.spaces import layout_from_spaces
+from dfplan.tasks.author_warnings import hide_author_warnings
 from dfplan.types import UserError
 
 
@@ -36,9 +37,11 @@ def check_env(layout: Layout, env: Any) -> None:
         UserError: If they differ; the message names both.
     """
     subject = f"environment {env.spec.id if env.spec else env}"
-    check_sizes(layout, env.observation_space, env.action_space, subject=subject)
+    with hide_author_warnings():
+        spaces = env.observation_space, env.action_space
+    check_sizes(layout, *spaces, subject=subject)
     goal_dims = None if layout.append_achieved else layout.goal_dims
-    actual = layout_from_spaces(env.observation_space, env.action_space, goal_dims)
+    actual = layout_from_spaces(*spaces, goal_dims)
     if _describe_sizes(actual) != _describe_sizes(layout):
         raise _mismatch(subject, actual=actual, trained=layout)
 

@@ -16,7 +16,7 @@ HIDDEN = (
 
 @contextlib.contextmanager
 def hide_author_warnings() -> Iterator[None]:
-    """Hide the warnings, and those of MuJoCo about the model's file, while environments are made.
+    """Hide these warnings, and MuJoCo's about the model's file, while an environment is set up.
 
     MuJoCo's are shown the first time, as it is not imported before.
     """

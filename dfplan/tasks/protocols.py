@@ -95,7 +95,10 @@ PROTOCOLS = Registry(
 
 def wrap_env(protocol: EvaluationProtocol, env: Any) -> Any:
     """Return the environment in the form that a protocol needs; see `WrappingProtocol`."""
-    return protocol.wrap(env) if isinstance(protocol, WrappingProtocol) else env
+    if not isinstance(protocol, WrappingProtocol):
+        return env
+    with hide_author_warnings():
+        return protocol.wrap(env)
 
 
 def begin_episode(

@@ -3,13 +3,14 @@
 # MuJoCo's bindings have no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
 import mujoco
 import numpy as np
-
-from dfplan.tasks.author_warnings import hide_author_warnings
 
 
 class Scene:
@@ -27,12 +28,13 @@ class Scene:
     """
 
     def __init__(self, env_id: str, env_kwargs: dict[str, Any]):
-        self.env: Any = gym.make(
-            env_id,
-            **{**env_kwargs, "mode": "data_collection", "terminate_at_goal": False},
-            visualize_info=False,
-            disable_env_checker=True,
-        ).unwrapped
+        with _without_rounding_warnings():
+            self.env: Any = gym.make(
+                env_id,
+                **{**env_kwargs, "mode": "data_collection", "terminate_at_goal": False},
+                visualize_info=False,
+                disable_env_checker=True,
+            ).unwrapped
         if not hasattr(self.env, "set_new_target"):
             raise ValueError(f"{env_id} is not part of OGBench's manipulation suite")
         self._info: dict[str, Any] | None = None
@@ -45,7 +47,7 @@ class Scene:
         # of the solver's warm start. After a second reset, only the seed matters.
         for _ in range(2):
             self._info = None
-            with hide_author_warnings():
+            with _without_rounding_warnings():
                 self.env.reset(seed=seed)
         self._info = None
         return self._observe()
@@ -84,3 +86,11 @@ class Scene:
             info = self._compute_info()
             self._info = info
         return info
+
+
+@contextlib.contextmanager
+def _without_rounding_warnings() -> Iterator[None]:
+    """Hide the warnings of an action space that the environment makes anew at every access."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*precision lowered by casting")
+        yield
