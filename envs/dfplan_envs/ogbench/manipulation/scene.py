@@ -90,7 +90,7 @@ class Scene:
 
 @contextlib.contextmanager
 def _without_rounding_warnings() -> Iterator[None]:
-    """Hide the warnings of an action space that the environment makes anew at every access."""
+    """Hide the warnings of an action space that the environment makes again at every access."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*precision lowered by casting")
         yield
