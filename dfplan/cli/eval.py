@@ -44,8 +44,10 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
         evaluated = _evaluate(args, evaluations)
         _print(evaluations, evaluated)
         _write_json(args.json, evaluated)
-        for folder, evaluation, one in zip(folders, evaluations, evaluated, strict=False):
+        for folder, one in zip(folders, evaluated, strict=False):
             write_result(folder / "result.json", one.result)
+        # Drawing may fail or be interrupted, so it comes last.
+        for folder, evaluation, one in zip(folders, evaluations, evaluated, strict=False):
             for path in _draw(folder, evaluation, one):
                 if list_figures:
                     console.print(f"wrote {path}")

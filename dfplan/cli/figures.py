@@ -12,7 +12,7 @@ from dfplan.agent import Agent
 from dfplan.cli.common import console
 from dfplan.cli.rendering import off_screen, print_warnings
 from dfplan.evaluation.episodes import Episodes
-from dfplan.planner.diffusion_planner import as_diffusion_planner
+from dfplan.planner.diffusion_planner import DiffusionPlanner, as_diffusion_planner
 from dfplan.plots.denoising import animate_denoising
 from dfplan.plots.mujoco_frames import follow_robot
 from dfplan.plots.plans import PlanCase, draw_plans
@@ -44,16 +44,25 @@ def draw_evaluation(
         episodes: Episodes of the evaluation.
 
     Returns:
-        The files, in this order; without episode.gif if the environment does not render.
+        The files, in this order; without denoising.gif if the planner does not expose its
+        sampling, and without episode.gif if the environment does not render.
     """
     slowest = [int(e) for e in _slowest_first(episodes)[:PANELS]]
     plans, denoising, video = (out / name for name in FILES)
     cases = [_plan_case(agent, episodes, e) for e in slowest]
     _draw_cases(plans, agent, task, cases=cases)
-    _draw_denoising(denoising, agent, task, episodes=episodes, e=slowest[0])
+    drawn = [plans]
+    if isinstance(agent.planner, DiffusionPlanner):
+        _draw_denoising(denoising, agent, task, episodes=episodes, e=slowest[0])
+        drawn.append(denoising)
+    else:
+        kind = agent.planner.config.kind
+        console.print(
+            f"note: no {denoising.name}, as planner.kind {kind!r} does not expose its sampling"
+        )
     if _record_video(video, agent, task, make=make, episodes=episodes, e=slowest[0]):
-        return [plans, denoising, video]
-    return [plans, denoising]
+        drawn.append(video)
+    return drawn
 
 
 def draw_plan(

@@ -67,7 +67,8 @@ class Args:
     Attributes:
         run: Run directory, or a task name for its pretrained planner (see `dfplan tasks`); must
             precede the options.
-        dataset: Minari id of the trajectories, preferably held out from training. (required)
+        dataset: Minari id of the trajectories, preferably held out from training.
+            (required, except with --fill alone)
         windows: Number of windows to draw.
         calibration: Minari id of the calibration set: intervals are rescaled on it to nominal
             coverage (conformal prediction).

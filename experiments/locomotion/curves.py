@@ -21,7 +21,6 @@ from experiments.common.task_study import TaskStudy, planner_settings
 from experiments.common.trained import Trained, check_settings
 from experiments.common.training import CPU_FILE, train_to_end
 from experiments.locomotion.evaluate import evaluate_planner, read_scores, score
-from experiments.locomotion.study import STUDY
 
 DIVISORS = (16, 8, 4, 2, 1)
 """Divisors of the preset's numbers of steps."""
@@ -140,7 +139,7 @@ def _planner_curve(study: TaskStudy, name: str, seed: int) -> Curve:
 
 def _peer_curve(study: TaskStudy, name: str, peer: str) -> Curve:
     """Return a peer's scores during its training with the first training seed measured."""
-    read = [records.read(study.result(name, seed, peer)) for seed in STUDY.seeds]
+    read = [records.read(study.result(name, seed, peer)) for seed in study.seeds]
     points = next((record["curve"] for record in read if record and "curve" in record), [])
     returns = np.array([point["mean_return"] for point in points])
     return Curve(

@@ -47,3 +47,30 @@ def test_a_video_is_rendered_off_screen(headless, tmp_path):
     task = Task("Walk-v0", "walk-v0")
     assert not figures._record_video(path, None, task, make=make, episodes=episodes, e=0)
     assert backends == ["egl"] and "MUJOCO_GL" not in os.environ
+
+
+def test_planners_of_another_kind_have_no_figure_of_their_sampling(dfplan, run, place, monkeypatch):
+    class Other:
+        """A kind of planner that the run's is not."""
+
+    monkeypatch.setattr(figures, "DiffusionPlanner", Other)
+    monkeypatch.setattr(figures, "_record_video", lambda *args, **options: False)
+    done = dfplan("eval", run, "--episodes", 1, "--max-steps", 3, "--out", "figures")
+    assert done.code == 0, done.err
+    assert "no denoising.gif, as planner.kind 'diffusion' does not expose" in " ".join(
+        done.out.split()
+    )
+    assert sorted(path.name for path in (place / "figures").iterdir()) == [
+        "plans.png",
+        "result.json",
+    ]
+
+
+def test_a_failed_figure_loses_no_result(dfplan, run, place, monkeypatch):
+    def fail(*args, **options):
+        raise UserError("no figure")
+
+    monkeypatch.setattr(eval_command, "_draw", fail)
+    done = dfplan("eval", run, "pointmaze-umaze", "--episodes", 1, "--max-steps", 3, "--out", "two")
+    assert done.code == 2 and "no figure" in done.err
+    assert len(list((place / "two").rglob("result.json"))) == 2
