@@ -48,24 +48,24 @@ def detail_bar(title: str, total: int, start: int = 0) -> Iterator[Callable[[int
 
 def _line_printer(title: str, total: int, start: int) -> Callable[[int, str], None]:
     printed = start * LINES // total
-    last_time = time.perf_counter()
-    begin = last_time, start  # from where the time left is extrapolated
-    is_compiled = False
+    begin = last_time = time.perf_counter()
+    # The time left is extrapolated from what follows the first call, which includes compilation.
+    first = None
 
     def advance(done: int, detail: str) -> None:
-        nonlocal printed, last_time, begin, is_compiled
+        nonlocal printed, last_time, first
         now = time.perf_counter()
         if done <= start and detail and now - last_time > QUIET_S:
             last_time = now
             console.print(f"{title}: {detail}")
         if done * LINES // total > printed:
             printed = done * LINES // total
-            left = (now - begin[0]) / (done - begin[1]) * (total - done)
+            since, before = first or (begin, start)
+            left = (now - since) / (done - before) * (total - done)
             suffix = f", {detail}" if detail else ""
             duration = datetime.timedelta(seconds=round(left))
             console.print(f"{title}: {done:,} of {total:,}{suffix}, {duration} left")
-        if done > start and not is_compiled:  # Compilation is over.
-            begin = now, done
-            is_compiled = True
+        if done > start and first is None:
+            first = now, done
 
     return advance

@@ -27,9 +27,8 @@ class PlannerConfig:
             `data.single_moves`), or one that another package registers.
         horizon: Future tokens per plan, P; 0 for the same number as in training.
         candidates: Candidate plans per call, N; the best one is followed.
-        elites: Number of the best candidates whose mean is followed, as in the cross-entropy
-            method; 1 for the best one alone. For candidates that differ by noise rather than by
-            route.
+        elites: Number of the best candidates whose mean takes the place of the best one, as in the
+            cross-entropy method. It suits candidates that differ by noise, not by route.
         ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD
             penalty; with "arrival:hold=false", plans go on after their arrival), "value" (highest
             expected return of the plan), "action_value" (highest expected return after the first

@@ -135,7 +135,7 @@ class DiffusionPlanner:
         return self._choose(query, sampler.result(state), draft.past)
 
     def _choose(self, query: Query, result: Sample, past: Float[Array, "B H S"]) -> Plan:
-        """Rank the sampled candidates and return the one with the lowest cost, or the elites' mean.
+        """Rank the sampled candidates and return the one with the lowest cost.
 
         Args:
             query: Query of the call.
@@ -154,17 +154,18 @@ class DiffusionPlanner:
         if query.extra_cost is not None:
             cost = cost + query.extra_costs(candidates)
         best = jnp.argmin(cost, axis=1)
-        elites = best[:, None]
+        actions = query.actions(result.tokens)
         if self.config.elites > 1:
             elites = jax.lax.top_k(-cost, self.config.elites)[1]
-        actions = query.actions(result.tokens)
+            candidates = _with_mean(candidates, best, elites)
+            actions = None if actions is None else _with_mean(actions, best, elites)
         steps = None
         if result.trajectory is not None:
             steps = jax.vmap(query.with_present, out_axes=1)(result.trajectory)
         return Plan(
-            states=_mean(candidates, elites),
-            actions=None if actions is None else _mean(actions, elites),
-            arrival=_mean(ranking.arrival, best[:, None]),
+            states=_pick(candidates, best),
+            actions=None if actions is None else _pick(actions, best),
+            arrival=_pick(ranking.arrival, best),
             candidates=candidates,
             cost=cost,
             best=best,
@@ -232,6 +233,15 @@ def as_diffusion_planner(planner: Planner) -> DiffusionPlanner:
     return planner
 
 
-def _mean(per_candidate: Float[Array, "B N *s"], chosen: Int[Array, "B E"]) -> Float[Array, "B *s"]:
-    """Return the mean over each robot's chosen candidates."""
-    return jax.vmap(lambda rows, i: rows[i].mean(axis=0))(per_candidate, chosen)
+def _pick(per_candidate: Float[Array, "B N *s"], best: Int[Array, "B"]) -> Float[Array, "B *s"]:
+    """Return the entry of each robot's best candidate."""
+    return jax.vmap(lambda rows, i: rows[i])(per_candidate, best)
+
+
+def _with_mean(
+    per_candidate: Float[Array, "B N *s"], best: Int[Array, "B"], elites: Int[Array, "B E"]
+) -> Float[Array, "B N *s"]:
+    """Return the entries with the mean of each robot's elites in place of its best candidate."""
+    return jax.vmap(lambda rows, i, chosen: rows.at[i].set(rows[chosen].mean(axis=0)))(
+        per_candidate, best, elites
+    )

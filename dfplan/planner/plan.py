@@ -73,16 +73,16 @@ class Plan(NamedTuple):
     Future states are NaN in dimensions that are not planned; see `data.plan_dims`.
 
     Attributes:
-        states: `[B, P+1, S]`, one every `stride` control steps, the present first: the best
-            candidate, or the mean of the best ones (`planner.elites`).
+        states: `[B, P+1, S]`, one every `stride` control steps, the present first.
         actions: `[B, P*stride, A]`, or None if tokens hold no actions.
         arrival: `[B]` control steps to the goal; more than the plan lasts if it never arrives or
             has no goal.
         candidates: `[B, N, P+1, S]`. Where sampling ended with the arrival of the best candidate,
-            each one is held from there on, at rest and at the goal if it has arrived itself.
+            each one is held from there on, at rest and at the goal if it has arrived itself. With
+            `planner.elites` above 1, the chosen one is the mean of the best.
         cost: `[B, N]` control steps to the goal plus the OOD penalty; where the goal is reward, the
             negative expected return. Either includes the extra cost.
-        best: `[B]` index of the candidate with the lowest cost.
+        best: `[B]` index of the chosen candidate.
         denoising: `[B, M+1, N, P+1, S]` candidates before and after each sampling step, or None.
         history: `[B, H, S]` state at each history token given the observations up to it: as
             observed where the token was declared clean, imputed where it was missing.

@@ -1,4 +1,4 @@
-"""Warnings that only the author of an environment can act on, and that its users need not see."""
+"""Warnings about environments that their users can do nothing about."""
 
 import contextlib
 import sys
@@ -11,30 +11,38 @@ HIDDEN = (
     # Bounds of spaces in another type; some environments make their spaces at every access.
     ".*precision lowered by casting",
 )
-"""Regular expressions of the beginnings of hidden warnings."""
+"""Regular expressions that hidden warnings match."""
+_shown: set[str] = set()
+"""Warnings of MuJoCo that this process has shown."""
 
 
 @contextlib.contextmanager
 def hide_author_warnings() -> Iterator[None]:
-    """Hide these warnings, and MuJoCo's about the model's file, while an environment is set up.
+    """Hide such warnings while an environment is set up, and show each of MuJoCo's only once.
 
-    MuJoCo's are shown the first time, as it is not imported before.
+    MuJoCo warns about a model whenever it is compiled, which is once per environment.
     """
-    with warnings.catch_warnings(), _mujoco_is_quiet():
+    with warnings.catch_warnings(), _mujoco_warns_once():
         for message in HIDDEN:
             warnings.filterwarnings("ignore", message=message)
         yield
 
 
 @contextlib.contextmanager
-def _mujoco_is_quiet() -> Iterator[None]:
+def _mujoco_warns_once() -> Iterator[None]:
     mujoco = sys.modules.get("mujoco")
-    if mujoco is None:
+    if mujoco is None:  # No environment uses it, or the first one is about to import it.
         yield
         return
     previous = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(lambda message: None)
+    mujoco.set_mju_user_warning(_show_once)
     try:
         yield
     finally:
         mujoco.set_mju_user_warning(previous)
+
+
+def _show_once(message: str) -> None:
+    if message not in _shown:
+        _shown.add(message)
+        print(f"warning of MuJoCo: {message}", file=sys.stderr)

@@ -6,7 +6,6 @@ divide the numbers of steps of all three.
 """
 
 import functools
-import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -98,33 +97,26 @@ def render(study: TaskStudy, peers: Sequence[str] = ("td3+bc", "iql")) -> str:
         study: The study.
         peers: Names of the peers.
     """
-    columns = [_last_and_best(study, peer) for peer in peers]
-    rows = [[name, *(column[name] for column in columns)] for name in study.names]
-    means = [_mean(list(column.values())) for column in columns]
-    cells = [[name, *map(number, itertools.chain.from_iterable(pairs))] for name, *pairs in rows]
-    cells.append([f"mean of {len(rows)}", *map(number, itertools.chain.from_iterable(means))])
     titles = [f"{peer}, {kind}" for peer in peers for kind in ("at the end", "best")]
+    rows = [
+        [score for peer in peers for score in _last_and_best(study, peer, name)]
+        for name in study.names
+    ]
+    # NumPy turns a missing score into NaN, and the mean with it.
+    means = np.mean(np.array(rows, float), axis=0)
+    rows.append([None if np.isnan(mean) else float(mean) for mean in means])
+    names = [*study.names, f"mean of {len(study.names)}"]
+    cells = [[name, *map(number, row)] for name, row in zip(names, rows, strict=True)]
     return table(["normalized score", *titles], cells)
 
 
-def _last_and_best(study: TaskStudy, peer: str) -> dict[str, tuple[float | None, float | None]]:
-    """Return a peer's final score and its best one during training for each task."""
-    scores: dict[str, tuple[float | None, float | None]] = {}
-    for name in study.names:
-        scores[name] = None, None
-        if final := read_scores(study, peer, name):
-            last = float(np.concatenate(final).mean())
-            scores[name] = last, max([last, *_peer_curve(study, name, peer).scores])
-    return scores
-
-
-def _mean(pairs: list[tuple[float | None, float | None]]) -> tuple[float | None, float | None]:
-    """Return the means over tasks; None if a task is not measured."""
-    measured = [pair for pair in pairs if None not in pair]
-    if len(measured) < len(pairs):
+def _last_and_best(study: TaskStudy, peer: str, name: str) -> tuple[float | None, float | None]:
+    """Return a peer's final score and its best one during training; None if not measured."""
+    final = read_scores(study, peer, name)
+    if not final:
         return None, None
-    last, best = np.mean(np.array(measured, float), axis=0)
-    return float(last), float(best)
+    last = float(np.concatenate(final).mean())
+    return last, max([last, *_peer_curve(study, name, peer).scores])
 
 
 def _planner_curve(study: TaskStudy, name: str, seed: int) -> Curve:

@@ -31,6 +31,8 @@ from experiments.locomotion.study import HERE, PEER_STEPS
 CLONING_STEPS = 50_000
 CLONING_BATCH = 256
 PEERS = ("bc", "td3+bc", "iql", "dt")
+DEFAULT_PEERS = ("bc", "td3+bc", "iql")
+"""Peers that train in hours; the Decision Transformer, "dt", takes days."""
 PEERS_PYTHON = "PEERS_PYTHON"
 """Environment variable that names the Python of the peers' virtual environment."""
 
@@ -74,7 +76,9 @@ def make_clone(task: Task, seed: int) -> tuple[Cloning, Layout]:
     return Cloning(data, steps=CLONING_STEPS, batch=CLONING_BATCH, seed=seed), data.layout
 
 
-def run_peers(study: TaskStudy, steps: int = PEER_STEPS, peers: Sequence[str] = PEERS) -> None:
+def run_peers(
+    study: TaskStudy, steps: int = PEER_STEPS, peers: Sequence[str] = DEFAULT_PEERS
+) -> None:
     """Train and evaluate the peers with the Python that `PEERS_PYTHON` names.
 
     Args:

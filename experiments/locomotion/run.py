@@ -8,7 +8,7 @@ from experiments.common.task_stages import Stage, collect, run_task_stages, task
 from experiments.common.task_study import TaskStudy
 from experiments.locomotion.calibration import calibrate, draw
 from experiments.locomotion.curves import draw_curves, measure_curves
-from experiments.locomotion.evaluate import PEERS, clone, evaluate, run_peers
+from experiments.locomotion.evaluate import DEFAULT_PEERS, PEERS, clone, evaluate, run_peers
 from experiments.locomotion.latency import time_plans
 from experiments.locomotion.perturbed import perturb
 from experiments.locomotion.study import PEER_STEPS, STUDY
@@ -44,7 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--peer-steps", type=int, default=PEER_STEPS, help="optimizer steps of the peers"
     )
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, help="peers to train")
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        choices=PEERS,
+        default=DEFAULT_PEERS,
+        help="peers to train; default: all but dt, the Decision Transformer",
+    )
     args = parser.parse_args(argv)
     peers = functools.partial(run_peers, steps=args.peer_steps, peers=args.peers)
     stages = {**STAGES, "peers": peers}

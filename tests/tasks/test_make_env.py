@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from dfplan.tasks import author_warnings
 from dfplan.tasks.make_env import UnknownEnvError, make_env
 from dfplan.tasks.protocols import SeedProtocol, begin_episode
 from dfplan.types import UserError
@@ -67,17 +68,25 @@ def test_rounded_bounds_of_spaces_are_not_reported(recwarn):
     assert not [warning for warning in recwarn if "precision" in str(warning.message)]
 
 
-def test_mujoco_does_not_report_an_outdated_model_once_it_is_imported():
-    messages = []
-    handler = messages.append
-    mujoco.set_mju_user_warning(handler)
-    try:
-        make_env("HalfCheetah-v5").close()
-        assert messages == [] and mujoco.get_mju_user_warning() is handler
-        gymnasium.make("HalfCheetah-v5").close()
-        assert messages  # MuJoCo reports it; delete the test once it no longer does.
-    finally:
-        mujoco.set_mju_user_warning(None)
+def test_a_warning_of_mujoco_is_shown_once(monkeypatch, capsys):
+    class Outdated(gymnasium.Env):
+        observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+        def __init__(self, text):
+            mujoco.get_mju_user_warning()(text)
+
+    monkeypatch.setattr(author_warnings, "_shown", set())
+    monkeypatch.setitem(
+        gymnasium.registry,
+        "Outdated-v0",
+        gymnasium.envs.registration.EnvSpec("Outdated-v0", Outdated),
+    )
+    before = mujoco.get_mju_user_warning()
+    for text in ("deprecated", "deprecated", "small mesh"):
+        make_env("Outdated-v0", text=text)
+        assert mujoco.get_mju_user_warning() is before
+    shown = ["warning of MuJoCo: deprecated", "warning of MuJoCo: small mesh"]
+    assert capsys.readouterr().err.splitlines() == shown
 
 
 @pytest.mark.parametrize(
