@@ -120,8 +120,10 @@ def _run(args: list[str]) -> int:
         return command.main(args[1:])
     except UserError as error:
         return _fail(f"error: {error}", USAGE)
-    except SystemExit as stop:  # Raised by tyro after --help.
-        return int(stop.code or OK)
+    except SystemExit as stop:  # Raised by tyro after --help, or by the user's code.
+        if isinstance(stop.code, str):
+            return _fail(f"error: {stop.code}", FAILED)
+        return stop.code or OK
     except OSError:  # `main` reports these.
         raise
     except Exception as error:

@@ -60,5 +60,8 @@ def _episodes(
     if not collection.args.ray.is_used:
         yield None
         return
-    with collection.args.ray.executor() as executor:
-        yield collected_elsewhere(collection, argv, executor=executor, progress=progress)
+    with (
+        collection.args.ray.executor() as executor,
+        collected_elsewhere(collection, argv, executor=executor, progress=progress) as episodes,
+    ):
+        yield episodes

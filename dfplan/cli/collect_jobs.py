@@ -1,5 +1,6 @@
 """The jobs of a collection: parts of its episodes."""
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,16 +25,17 @@ PARTS = ".dfplan-parts"
 """Ending of the hidden folder next to a dataset that keeps its finished parts."""
 
 
+@contextlib.contextmanager
 def collected_elsewhere(
     collection: Collection,
     argv: Sequence[str],
     *,
     executor: Executor,
     progress: Callable[[int], None],
-) -> Iterator[Any] | None:
-    """Return the episodes of a collection, recorded in parts by an executor.
+) -> Iterator[Iterator[Any] | None]:
+    """Yield the episodes of a collection, recorded in parts by an executor.
 
-    Finished parts are kept until the collection is complete.
+    Finished parts are kept until the context ends without an error, when the dataset is complete.
 
     Args:
         collection: Collection.
@@ -41,19 +43,21 @@ def collected_elsewhere(
         executor: Executor of the jobs.
         progress: Function that is called with the number of steps collected.
 
-    Returns:
+    Yields:
         The episodes; None if they cannot be recorded in parts.
     """
     target = dataset_path(collection.task.dataset)
     folder = target.with_name(hidden_name(target, PARTS))
     if collection.collector is not None and is_divisible(collection.collector):
-        return _of_collector(collection, argv, executor, folder=folder, progress=progress)
-    if collection.collector is None and collection.policy is not None:
-        return _of_policy(collection, argv, executor, folder=folder, progress=progress)
-    console.print(
-        "note: these episodes depend on each other, so they are collected in this process"
-    )
-    return None
+        yield _of_collector(collection, argv, executor, folder=folder, progress=progress)
+    elif collection.collector is None and collection.policy is not None:
+        yield _of_policy(collection, argv, executor, folder=folder, progress=progress)
+    else:
+        console.print(
+            "note: these episodes depend on each other, so they are collected in this process"
+        )
+        yield None
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _of_collector(
@@ -72,7 +76,6 @@ def _of_collector(
     ]
     for file in run_jobs(jobs, folder, executor=executor, progress=progress):
         yield from decode(file.read_bytes())
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _of_policy(
@@ -103,7 +106,6 @@ def _of_policy(
     limit = env.spec.max_episode_steps if env.spec else None
     env.close()
     yield from policy_episodes(play, steps=collection.steps, time_limit=limit)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def collector_part(arguments: dict[str, Any], report: Report) -> bytes:

@@ -1,7 +1,6 @@
 """`dfplan dataset`."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +38,7 @@ from dfplan.representation.config import DataConfig
 from dfplan.representation.layout import Layout
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError, check_choice
+from dfplan.util.threads import cores
 
 COMMANDS = ("show", "list", "shard")
 COLUMNS = ("dimension", "min", "mean", "std", "max", "at limits", "NaN", "outliers")
@@ -156,7 +156,7 @@ def _shard(args: Shard) -> int:
             args.out,
             shards=args.shards,
             choices=choices,
-            workers=args.workers or os.cpu_count() or 1,
+            workers=args.workers or cores(),
             progress=lambda what, rows: advance(rows, what),
         )
     console.print(

@@ -1,6 +1,7 @@
 """`dfplan eval`."""
 
 import contextlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,13 @@ def main(argv: Sequence[str], *, list_figures: bool = True) -> int:
         for evaluation in evaluations:
             note_missing_goal(evaluation)
         evaluated = _evaluate(args, evaluations)
-        _print(evaluations, evaluated)
-        _write_json(args.json, evaluated)
+        # All else may fail or be interrupted, so the results are written first.
         for folder, one in zip(folders, evaluated, strict=False):
             write_result(folder / "result.json", one.result)
-        # Drawing may fail or be interrupted, so it comes last.
+        _write_json(args.json, evaluated)
+        if args.out:
+            shutil.rmtree(args.out / UNFINISHED, ignore_errors=True)
+        _print(evaluations, evaluated)
         for folder, evaluation, one in zip(folders, evaluations, evaluated, strict=False):
             for path in _draw(folder, evaluation, one):
                 if list_figures:
@@ -69,11 +72,20 @@ def _split(argv: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _folders(out: Path | None, evaluations: Sequence[Evaluation]) -> list[Path]:
-    """Return the folder of each run's files; none without --out."""
+    """Return the folder of each run's files; none without --out.
+
+    Raises:
+        UserError: If two runs would share a folder.
+    """
     if out is None or len(evaluations) == 1:
         return [out] if out else []
-    runs = [evaluation.args.run for evaluation in evaluations]
-    return [out / "-".join(part for part in run.parts if part != run.root) for run in runs]
+    folders: dict[Path, Path] = {}
+    for run in (evaluation.args.run for evaluation in evaluations):
+        folder = out / "-".join(part for part in run.parts if part != run.root)
+        if folder in folders:
+            raise UserError(f"the results of {folders[folder]} and {run} would share {folder}")
+        folders[folder] = run
+    return list(folders)
 
 
 def _evaluate(args: Args, evaluations: Sequence[Evaluation]) -> list[Evaluated]:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -97,7 +96,7 @@ def evaluate(
     Args:
         evaluations: Evaluations, of `prepared`.
         executor: Executor of the jobs.
-        folder: Folder that keeps finished work until all of it is done; None for a temporary one.
+        folder: Folder that keeps finished work, for the caller to remove; None for a temporary one.
         progress: Function that is called with the number of control steps played.
 
     Raises:
@@ -147,7 +146,7 @@ def _players(evaluation: Evaluation) -> list[str]:
 
 @contextlib.contextmanager
 def _results(folder: Path | None) -> Iterator[Path]:
-    """Yield the folder of results, which are removed once they are not needed any more."""
+    """Yield the folder of results; one that was given stays, unless it is empty after an error."""
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(temporary)
@@ -159,7 +158,6 @@ def _results(folder: Path | None) -> Iterator[Path]:
             with contextlib.suppress(OSError):
                 empty.rmdir()
         raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def play(arguments: dict[str, Any], report: Report) -> bytes:

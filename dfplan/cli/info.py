@@ -45,6 +45,7 @@ def run_facts(resolved: ResolvedRun) -> dict[str, Any]:
     run = resolved.run
     layout = run.layout
     step = latest_step(resolved.directory)
+    steps = run.config.training.steps
     facts = {
         "directory": str(resolved.directory),
         "task": run.task.name or "(own)",
@@ -53,10 +54,10 @@ def run_facts(resolved: ResolvedRun) -> dict[str, Any]:
         "dataset": run.task.dataset,
         "fingerprint": run.fingerprint[:16],
         "states, goals, actions": f"{layout.state_dim}, {layout.goal_dim}, {layout.action_dim}",
-        "checkpoint": f"step {step} of {run.config.training.steps}" if step else "none yet",
+        "checkpoint": "none yet" if step is None else f"step {step} of {steps}",
         "parameters": None,
     }
-    if step:
+    if step is not None:
         facts["parameters"] = parameter_count(resolved.load_weights().params)
     if run.critic:
         facts["returns explained"] = round(float(run.critic.explained), 3)

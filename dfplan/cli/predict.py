@@ -109,6 +109,10 @@ def main(argv: Sequence[str]) -> int:
     check_at_least(1, windows=args.windows)
     check_at_least(0, tokens=args.tokens, gap=args.gap)
     check_outputs(args.json, args.png, args.csv)
+    if bool(args.fill) != bool(args.csv):
+        raise UserError("--fill PATH ... (input) and --csv FILE (output) must be given together")
+    if args.columns and not args.fill:
+        raise UserError("--columns names columns of the files of --fill; omit it, or give --fill")
     fills_gaps = args.gap or args.fill
     if args.dataset is None and not args.fill:
         raise UserError("--dataset is missing: the Minari id of the trajectories to predict")
@@ -121,8 +125,6 @@ def main(argv: Sequence[str]) -> int:
 
 def _fill(args: Args, resolved: ResolvedRun) -> dict[str, Any]:
     """Fill held-out gaps, those in files, or both; return the record."""
-    if bool(args.fill) != bool(args.csv):
-        raise UserError("--fill PATH ... (input) and --csv FILE (output) must be given together")
     if args.from_end or args.tokens or args.png:
         raise UserError("--gap and --fill do not take --from-end, --tokens and --png; omit them")
     if args.gap and args.dataset is None:

@@ -92,7 +92,7 @@ def main(argv: Sequence[str]) -> int:
     check_seed(args.seed)
     check_outputs(args.out, args.json)
     with files.scratch_directory(args.out) as work:
-        paths = args.results or _find_results(resolved.directory)
+        paths = list(dict.fromkeys(args.results)) or _find_results(resolved.directory)
         if paths:
             sources = [f"Read from {path}." for path in paths]
         else:

@@ -40,7 +40,7 @@ def fill_files(
     texts = []
     records = []
     for tracks in _read_tracks(paths, names):
-        text, gaps = _fill_tracks(filler, tracks, names, stretch)
+        text, gaps = _fill_tracks(filler, tracks, stretch)
         texts.append(text)
         records += gaps
     files.write_text(out, csv_header(names) + "".join(texts))
@@ -70,7 +70,7 @@ def _read_tracks(paths: Sequence[Path], names: tuple[str, ...]) -> list[Tracks]:
 
 
 def _fill_tracks(
-    filler: Filler, tracks: Tracks, names: Sequence[str], stretch: Stretch
+    filler: Filler, tracks: Tracks, stretch: Stretch
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return the completed tracks of one file as lines of CSV, and its gaps."""
     track_gaps = find_gaps(tracks, filler.run.config.data.tokens)

@@ -152,7 +152,7 @@ def make_policy_controller(
     Raises:
         UserError: If the run has no policy, the lookahead is negative or beyond the policy's
             horizon, the path is unknown, or the clearance is negative or the run lacks a data
-            support for it.
+            support for the policy's targets.
     """
     policy = policy_of(weights)
     layout = planner.model.layout
@@ -178,15 +178,24 @@ def make_policy_controller(
         progress=PlanProgress(targets, weights.states.take(dims), xp),
         lookahead=lookahead,
         make_path=PATHS[path],
-        clearance=_make_clearance(weights.support, clearance, xp),
+        clearance=_make_clearance(
+            weights.support, clearance, xp, covers_targets=dims == layout.goal_dims
+        ),
         xp=xp,
     )
 
 
 def _make_clearance(
-    support: DataSupport | None, distance: float, xp: ModuleType
+    support: DataSupport | None, distance: float, xp: ModuleType, *, covers_targets: bool
 ) -> Clearance | None:
-    """Return the clearance of a distance; None for 0."""
+    """Return the clearance of a distance; None for 0.
+
+    Args:
+        support: Data support, in the goal's dimensions.
+        distance: Clearance, in the goal's units.
+        xp: Array library of the paths.
+        covers_targets: Whether the policy's targets have the dimensions of the data support.
+    """
     if not 0 <= distance < float("inf"):
         raise UserError(
             f"planner.low_level_controller 'policy' has clearance {distance}; valid: 0 for "
@@ -199,5 +208,10 @@ def _make_clearance(
             f"planner.low_level_controller 'policy' has clearance {distance}, and this run has no "
             "data support, as its goals have no dimensions, more than three or constant ones; "
             "valid here: 0"
+        )
+    if not covers_targets:
+        raise UserError(
+            f"planner.low_level_controller 'policy' has clearance {distance}, and the data support "
+            "is for the goal's dimensions, which are not those of policy.target_dims; valid here: 0"
         )
     return Clearance.fit(support, distance, xp)

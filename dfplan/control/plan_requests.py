@@ -34,18 +34,13 @@ class PlanRequests:
         Raises:
             Exception: If planning fails; the exception that it raised.
         """
-        requests = self._waiting
-        self._waiting = []
-        for request in requests:
+        for request in list(self._waiting):
             inputs, plans = request
-            try:
-                plan = plans.result(_seconds_until(deadline))
-            except TimeoutError:
-                if not plans.done():
-                    self._waiting.append(request)
-                    continue
-                plan = plans.result()  # it became ready just now, or planning itself raised this
-            yield inputs, plan
+            if not _is_ready(plans, deadline):
+                continue
+            # Before the result, which may be an exception: the others have to be left to `cancel`.
+            self._waiting = [other for other in self._waiting if other is not request]
+            yield inputs, plans.result()
 
     def cancel_stale(self, state: LoopState) -> None:
         """Drop requests whose plans would not be followed, so that later ones need not wait."""
@@ -63,6 +58,17 @@ class PlanRequests:
 def _cancel(requests: list[tuple[PlanInputs, Future]]) -> None:
     for _, plans in requests:
         plans.cancel()
+
+
+def _is_ready(plans: Future, deadline: float | None) -> bool:
+    """Wait for a result up to a deadline; return whether it, or an exception, is there."""
+    try:
+        plans.result(_seconds_until(deadline))
+    except TimeoutError:
+        return plans.done()  # It became ready just now, or planning itself raised this.
+    except Exception:
+        return True
+    return True
 
 
 def _seconds_until(deadline: float | None) -> float | None:

@@ -1,5 +1,6 @@
 """The log of a server: one line per event, as text or JSON."""
 
+import contextlib
 import datetime
 import json
 import logging
@@ -23,7 +24,7 @@ class EventLog:
         self._format = format
 
     def write(self, event: str, **fields: Any) -> None:
-        """Write one line.
+        """Write one line; it is lost if the stream cannot be written.
 
         Args:
             event: What happened, such as "connected".
@@ -37,7 +38,8 @@ class EventLog:
         else:
             details = "".join(f" {name}={value}" for name, value in fields.items())
             line = printable(f"{time} {event}{details}", keep="")
-        print(line, file=self._stream, flush=True)
+        with contextlib.suppress(OSError, ValueError):  # A full disk must not stop the robots.
+            print(line, file=self._stream, flush=True)
 
 
 class ProtocolLog(logging.Handler):

@@ -111,8 +111,10 @@ def _observation(message: dict[Any, Any], layout: Layout) -> Any:
     if layout.dict_observation:
         return {key: message[key] for key in GOAL_KEYS if key in message}
     if is_dict_shape(layout.observation_shape):
-        rest = {key: value for key, value in message.items() if key not in CONTROL_KEYS}
-        return message.get("observation", rest)
+        wrapped = message.get("observation")  # or an entry of that name
+        if isinstance(wrapped, dict):
+            return wrapped
+        return {key: value for key, value in message.items() if key not in CONTROL_KEYS}
     for key in VECTOR_KEYS:
         if key in message:
             return message[key]

@@ -10,6 +10,7 @@ import numpy as np
 from dfplan.data.minari_io import load_trajectories
 from dfplan.data.trajectories import Trajectories
 from dfplan.tasks.registry import get_task
+from dfplan.util.files import atomic_file
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,7 +29,8 @@ def export(task: str, file: Path) -> None:
     data = load_trajectories(get_task(task).dataset, rewards=True)
     arrays: dict[str, Any] = transitions(data)
     file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(file, **arrays)
+    with atomic_file(file) as staged, staged.open("wb") as stream:
+        np.savez(stream, **arrays)
 
 
 def transitions(data: Trajectories) -> dict[str, np.ndarray]:

@@ -135,7 +135,8 @@ def _peers(study: TaskStudy, name: str, seed: int) -> Iterator[Method]:
         evaluated = read(study.result(name, seed, peer))
         if evaluated is None:
             continue
-        request = evaluated["request"]
+        episodes = [study.evaluation.start, study.evaluation.stop]
+        request = {**evaluated["request"], "seeds": episodes}
         actor = peer_actor(study, peer, name, seed=seed, steps=request["steps"])
         if actor.exists():
             yield Method(peer, request, functools.partial(_make_peer, actor))

@@ -66,11 +66,20 @@ def test_planners_of_another_kind_have_no_figure_of_their_sampling(dfplan, run, 
     ]
 
 
-def test_a_failed_figure_loses_no_result(dfplan, run, place, monkeypatch):
+@pytest.mark.parametrize("step", ["_print", "_draw", "_write_json"])
+def test_what_fails_after_the_episodes_loses_no_result(dfplan, run, place, monkeypatch, step):
     def fail(*args, **options):
-        raise UserError("no figure")
+        raise UserError("failed here")
 
-    monkeypatch.setattr(eval_command, "_draw", fail)
+    monkeypatch.setattr(eval_command, step, fail)
     done = dfplan("eval", run, "pointmaze-umaze", "--episodes", 1, "--max-steps", 3, "--out", "two")
-    assert done.code == 2 and "no figure" in done.err
+    assert done.code == 2 and "failed here" in done.err
     assert len(list((place / "two").rglob("result.json"))) == 2
+
+
+def test_results_of_several_runs_have_folders_of_their_own(dfplan, run, place):
+    (place / "a").mkdir()
+    for name in ("a/run", "a-run"):
+        (place / name).symlink_to(run)
+    done = dfplan("eval", "a/run", "a-run", "--episodes", 1, "--out", "two")
+    assert done.code == 2 and "a/run and a-run would share two/a-run" in done.err

@@ -41,6 +41,12 @@ def test_version(dfplan):
     assert (done.code, done.out) == (0, f"dfplan {package.__version__}\n")
 
 
+def test_code_of_the_user_that_exits_with_a_message(dfplan, place):
+    (place / "leaves.py").write_text("import sys\nsys.exit('no licence')\n")
+    done = dfplan("collect", "--env", "Pendulum-v1", "--dataset", "a/b-v0", "--policy", "leaves:P")
+    assert (done.code, done.err) == (1, "dfplan: error: no licence\n")
+
+
 def test_no_command_shows_the_overview(dfplan):
     done = dfplan()
     assert done.code == 2

@@ -30,14 +30,14 @@ PLANS[:, 3, 2] = 4.0
 PLANS[:, :, 1] = 100.0  # no target dimension
 
 
-def make(name="policy", timed=False, horizon=6, xp=np, head=0.0, support=None):
+def make(name="policy", timed=False, horizon=6, xp=np, head=0.0, support=None, goal_dims=(0, 2)):
     inputs = PolicyInputs(
         scale=jnp.ones(2), target_dims=(0, 2), state_dims=(1,), horizon=horizon, timed=timed
     )
     network = init_network(jax.random.key(0), 3 + timed, 4, 2)
     network["2/kernel"] += head
     policy = Policy(network, inputs)
-    layout = TokenLayout.create(Layout(3, 2, (0, 2)), DataConfig(stride=STRIDE))
+    layout = TokenLayout.create(Layout(3, 2, goal_dims), DataConfig(stride=STRIDE))
     planner = SimpleNamespace(
         config=SimpleNamespace(low_level_controller=name), model=SimpleNamespace(layout=layout)
     )
@@ -119,6 +119,12 @@ def test_a_clearance_that_is_no_distance(clearance):
 def test_a_clearance_without_a_data_support():
     with pytest.raises(UserError, match=r"clearance 1.*no data support.*valid here: 0"):
         make("policy:clearance=1")
+
+
+def test_a_clearance_of_targets_that_are_not_the_goals_dimensions():
+    support = DataSupport(jnp.zeros(2), jnp.ones(2), jnp.ones((3, 3), bool))
+    with pytest.raises(UserError, match=r"clearance 1.*not those of policy\.target_dims.*here: 0"):
+        make("policy:clearance=1", support=support, goal_dims=(2, 0))
 
 
 def test_an_unknown_path():

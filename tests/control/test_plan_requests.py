@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dfplan.agent import Agent
+from dfplan.control.plan_requests import PlanRequests
 from dfplan.planner.plan import Weights
 from dfplan.representation.layout import Layout
 from dfplan.representation.normalizer import Normalizer
@@ -124,3 +125,22 @@ def test_plans_of_the_other_robots_stay(held):
     executor.submit(int).result(60)
     agent.act(np.ones((2, 2)), goal=[1.0, 1.0])
     assert agent.elapsed.tolist() == [1, 2]
+
+
+def test_a_plan_that_fails_leaves_the_others_to_be_cancelled():
+    failed = Future()
+    failed.set_exception(ValueError("no plan"))
+    waiting = Future()
+    futures = iter([failed, waiting])
+
+    class Queue(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            return next(futures)
+
+    requests = PlanRequests(Queue())
+    for _ in range(2):
+        requests.submit(FakePlanner, None)  # pyright: ignore
+    with pytest.raises(ValueError, match="no plan"):
+        list(requests.pop_ready(None))
+    requests.cancel()
+    assert waiting.cancelled()

@@ -100,7 +100,7 @@ def test_collected_actions_lead_to_the_collected_states_in_the_environment(colle
 @pytest.mark.usefixtures("untrained")
 def test_data_depend_neither_on_the_number_of_cores_nor_of_episodes(monkeypatch):
     def observations(cores, episodes):
-        monkeypatch.setattr(ant.os, "cpu_count", lambda: cores)
+        monkeypatch.setattr(ant, "available_cores", lambda: cores)
         buffer = collect_stitch(env_id("teleport"), steps=200 * episodes, seed=3)["buffer"]
         return np.stack([episode.observations for episode in buffer])
 

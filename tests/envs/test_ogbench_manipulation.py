@@ -101,7 +101,7 @@ def test_an_interrupted_collection_continues_with_the_same_data(scene, tmp_path,
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "data"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(collect, "EPISODE_STEPS", 8)
-    monkeypatch.setattr(collect, "_available_cores", lambda: 1)
+    monkeypatch.setattr(collect, "available_cores", lambda: 1)
     monkeypatch.setattr(parts, "Scene", lambda *args: scene)
     simulated = []
 

@@ -67,7 +67,8 @@ def test_a_peer_takes_part_once_its_policy_is_trained(tmp_path):
     assert not list(perturbed._peers(study, name, 0))
     evaluated = study.result(name, 0, "iql")
     evaluated.parent.mkdir()
-    evaluated.write_text(json.dumps({"request": {"steps": 7}}))
+    # The episodes of its own evaluation may be others.
+    evaluated.write_text(json.dumps({"request": {"steps": 7, "seeds": [0, 1]}}))
     assert not list(perturbed._peers(study, name, 0))
     actor = peer_actor(study, "iql", name, seed=0, steps=7)
     actor.parent.mkdir(parents=True)
@@ -82,7 +83,8 @@ def test_a_peer_takes_part_once_its_policy_is_trained(tmp_path):
     np.savez(actor, mean=np.array([1.0, 0.0]), std=np.array([2.0, 1.0]), **layers)
     np.savez(peer_actor(study, "iql", name, seed=0, steps=8))  # another training
     (method,) = perturbed._peers(study, name, 0)
-    assert (method.name, method.request) == ("iql", {"steps": 7})
+    seeds = [study.evaluation.start, study.evaluation.stop]
+    assert (method.name, method.request) == ("iql", {"steps": 7, "seeds": seeds})
     agent = method.make()
     agent.reset()
     np.testing.assert_allclose(agent.act(np.array([[3.0, 2.0]])), [[np.tanh(-1.0)]])

@@ -41,6 +41,15 @@ def test_a_dict_observation_is_nested_or_flat(is_nested):
     np.testing.assert_array_equal(planner.calls[0].history.frames[0, -1, 0], [0, 1])
 
 
+def test_an_entry_may_itself_be_named_observation():
+    shape = (("achieved_goal", (1,)), ("observation", (1,)))
+    layout = Layout(2, 2, goal_dims=(0, 1), observation_shape=shape, **BOUNDS)
+    entries = {"observation": np.ones(1), "achieved_goal": np.zeros(1)}
+    for request in (entries, {"observation": entries}):
+        _, planner = ask(layout, {**request, "goal": GOAL})
+        np.testing.assert_array_equal(planner.calls[0].history.frames[0, -1, 0], [0, 1])
+
+
 def test_entries_that_no_layout_reads_are_ignored():
     image = np.zeros((32, 32, 3), np.uint8)
     (reply,), _ = ask(LAYOUT, see([0.0, 0.0], prompt="go", image=image))

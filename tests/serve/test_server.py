@@ -231,6 +231,21 @@ def test_a_full_queue_refuses_and_the_robot_asks_again(serve, gated):
     assert server.count("dfplan_requests_total", outcome="refused") == 1
 
 
+@pytest.mark.parametrize("error", [OSError("no space left"), ValueError("the stream is closed")])
+def test_robots_are_served_though_the_log_cannot_be_written(serve, monkeypatch, error):
+    server = serve(limits=Limits(connections=1))
+
+    def fail(text):
+        raise error
+
+    monkeypatch.setattr(server.log, "write", fail)
+    for _ in range(2):
+        robot = server.robot()
+        assert robot.ask(see([0.0, 0.0]))["actions"].shape[1] == 2
+        robot.connection.close()
+        server.wait_for(lambda: not server.server._sessions)
+
+
 def test_more_connections_than_allowed_are_refused(serve):
     server = serve(limits=Limits(connections=1))
     robot = server.robot()

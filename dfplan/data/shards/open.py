@@ -1,7 +1,6 @@
 """Open the shards of a dataset, or write them first."""
 
 import dataclasses
-import os
 from pathlib import Path
 
 from dfplan.data.shards.layout import MANIFEST, Choices, Manifest, is_shards, read_record
@@ -12,6 +11,7 @@ from dfplan.data.store.root import dataset_path
 from dfplan.representation.layout import Layout
 from dfplan.types import UserError
 from dfplan.util.from_json import from_json
+from dfplan.util.threads import cores
 
 
 def open_shards(
@@ -43,7 +43,7 @@ def open_shards(
         dataset_id,
         directory,
         choices=choices,
-        workers=os.cpu_count() or 1,
+        workers=cores(),
         progress=progress,
     )
     return ShardedTrajectories(directory, dataset_id)

@@ -3,13 +3,13 @@
 # MuJoCo's bindings have no type stubs.
 # pyright: reportAttributeAccessIssue=false
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import mujoco
 import numpy as np
 
 from dfplan_envs.ogbench.cells import MazeCells
+from dfplan_envs.ogbench.cores import available_cores
 from dfplan_envs.ogbench.walker import load_walker, walk
 
 FRAME_SKIP = 5
@@ -37,7 +37,7 @@ class AntBatch:
         self._model = model
         self._data = [mujoco.MjData(model) for _ in range(size)]
         self._state = np.zeros((size, model.nq + model.nv))
-        cores = os.cpu_count() or 1
+        cores = available_cores()
         self._threads = ThreadPoolExecutor(cores)
         self._parts = np.array_split(np.arange(size), min(size, PARTS_PER_CORE * cores))
 

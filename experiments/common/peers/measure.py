@@ -15,6 +15,7 @@ from dfplan.cli.progress_bar import step_bar
 from dfplan.data.minari_io import load_trajectories
 from dfplan.data.trajectories import Trajectories
 from dfplan.tasks.registry import Task
+from dfplan.util.files import atomic_file
 from experiments.common.peers.goals import load_data
 from experiments.common.peers.learner import Algorithm, act, init_state, train_until
 from experiments.common.peers.networks import Networks
@@ -97,7 +98,9 @@ def _learn_once(
     arrays: dict[str, Any] = {
         str(k): np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(networks))
     }
-    np.savez(file, request=np.array(json.dumps(request)), seconds=np.array(seconds), **arrays)
+    arrays |= {"request": np.array(json.dumps(request)), "seconds": np.array(seconds)}
+    with atomic_file(file) as staged, staged.open("wb") as stream:
+        np.savez(stream, **arrays)
     return networks, seconds
 
 

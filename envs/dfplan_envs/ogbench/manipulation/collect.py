@@ -1,12 +1,12 @@
 """Collection of OGBench's manipulation data, or the original files where a user has them."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
+from dfplan_envs.ogbench.cores import available_cores
 from dfplan_envs.ogbench.episodes import (
     STATES,
     Episode,
@@ -88,11 +88,4 @@ def _lengths(steps: int) -> tuple[int, ...]:
 
 
 def _simulate(request: Request, folder: Path, progress: Callable[[int], None]) -> Iterator[Episode]:
-    return simulate_all(request, folder, workers=_available_cores(), progress=progress)
-
-
-def _available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return simulate_all(request, folder, workers=available_cores(), progress=progress)
