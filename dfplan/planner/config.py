@@ -27,12 +27,11 @@ class PlannerConfig:
             `data.single_moves`), or one that another package registers.
         horizon: Future tokens per plan, P; 0 for the same number as in training.
         candidates: Candidate plans per call, N; the best one is followed.
-        elites: Number of the best candidates whose mean takes the place of the best one, as in the
-            cross-entropy method. It suits candidates that differ by noise, not by route.
         ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD
             penalty; with "arrival:hold=false", plans go on after their arrival), "value" (highest
             expected return of the plan), "action_value" (highest expected return after the first
-            action toward the plan; settings: `action_value`), "auto" ("value" where the goal is
+            action toward the plan; settings: `action_value`; with "action_value:temperature=0.3",
+            a mean of candidates with about equal returns), "auto" ("value" where the goal is
             reward, else "arrival"), or one that another package registers.
         replan_every: Control steps between plans (the execution horizon).
         ood_penalty: Out-of-distribution penalty, in control steps per step that a candidate spends
@@ -57,7 +56,6 @@ class PlannerConfig:
     kind: str = "diffusion"
     horizon: int = 0
     candidates: int = 4
-    elites: int = 1
     ranker: str = "auto"
     replan_every: int = 10
     ood_penalty: float = 5.0
@@ -77,14 +75,8 @@ class PlannerConfig:
             RANKERS.check(self.ranker, named=("layout", "config"))
         check_integers(self, "planner.", minimum=0, names=["horizon"], maximum=MAX_TOKENS)
         check_integers(self, "planner.", minimum=1, names=["candidates"], maximum=MAX_CANDIDATES)
-        check_integers(self, "planner.", minimum=1, names=["elites"], maximum=MAX_CANDIDATES)
         check_integers(self, "planner.", minimum=1, names=["replan_every"], maximum=MAX_STEPS)
         check_numbers(self, "planner.", ["ood_penalty"])
-        if self.elites > self.candidates:
-            raise UserError(
-                f"planner.elites {self.elites} is more than planner.candidates {self.candidates}; "
-                f"valid here: 1 to {self.candidates}"
-            )
         if self.guidance.samples > 1 and not self.goal.as_guidance:
             raise UserError(
                 f"planner.guidance.samples {self.guidance.samples} averages a gradient, and "

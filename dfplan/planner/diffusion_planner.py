@@ -24,6 +24,9 @@ from dfplan.planner.registry import RANKERS
 from dfplan.types import Array, Cost, UserError
 from dfplan.util.registry import parse_spec
 
+MIN_TEMPERATURE = 1e-6
+"""Smallest temperature, so that no weight is NaN."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DiffusionPlanner:
@@ -155,10 +158,10 @@ class DiffusionPlanner:
             cost = cost + query.extra_costs(candidates)
         best = jnp.argmin(cost, axis=1)
         actions = query.actions(result.tokens)
-        if self.config.elites > 1:
-            elites = jax.lax.top_k(-cost, self.config.elites)[1]
-            candidates = _with_mean(candidates, best, elites)
-            actions = None if actions is None else _with_mean(actions, best, elites)
+        if ranking.temperature is not None:
+            weight = _boltzmann(cost, ranking.temperature)
+            candidates = _with_mean(candidates, best, weight)
+            actions = None if actions is None else _with_mean(actions, best, weight)
         steps = None
         if result.trajectory is not None:
             steps = jax.vmap(query.with_present, out_axes=1)(result.trajectory)
@@ -238,10 +241,15 @@ def _pick(per_candidate: Float[Array, "B N *s"], best: Int[Array, "B"]) -> Float
     return jax.vmap(lambda rows, i: rows[i])(per_candidate, best)
 
 
+def _boltzmann(cost: Float[Array, "B N"], temperature: Float[Array, "B"]) -> Float[Array, "B N"]:
+    """Return weights softmax(-cost / temperature), which sum to 1 for each robot."""
+    excess = cost - cost.min(axis=1, keepdims=True)
+    return jax.nn.softmax(-excess / jnp.maximum(temperature, MIN_TEMPERATURE)[:, None], axis=1)
+
+
 def _with_mean(
-    per_candidate: Float[Array, "B N *s"], best: Int[Array, "B"], elites: Int[Array, "B E"]
+    per_candidate: Float[Array, "B N *s"], best: Int[Array, "B"], weight: Float[Array, "B N"]
 ) -> Float[Array, "B N *s"]:
-    """Return the entries with the mean of each robot's elites in place of its best candidate."""
-    return jax.vmap(lambda rows, i, chosen: rows.at[i].set(rows[chosen].mean(axis=0)))(
-        per_candidate, best, elites
-    )
+    """Return the entries with each robot's weighted mean in place of its best candidate."""
+    mean = jnp.einsum("bn,bn...->b...", weight, per_candidate)
+    return jax.vmap(lambda rows, i, row: rows.at[i].set(row))(per_candidate, best, mean)

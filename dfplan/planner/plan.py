@@ -61,10 +61,13 @@ class Ranking(NamedTuple):
         arrival: `[B, N]` control steps until each candidate reaches the goal; more than the plan
             lasts if it never does.
         cost: `[B, N]` cost; the lowest wins.
+        temperature: `[B]` difference of costs that hardly matters, or None. The best candidate is
+            replaced by a mean of all, with weights softmax(-cost / temperature).
     """
 
     arrival: Float[Array, "B N"]
     cost: Float[Array, "B N"]
+    temperature: Float[Array, "B"] | None = None
 
 
 class Plan(NamedTuple):
@@ -78,8 +81,8 @@ class Plan(NamedTuple):
         arrival: `[B]` control steps to the goal; more than the plan lasts if it never arrives or
             has no goal.
         candidates: `[B, N, P+1, S]`. Where sampling ended with the arrival of the best candidate,
-            each one is held from there on, at rest and at the goal if it has arrived itself. With
-            `planner.elites` above 1, the chosen one is the mean of the best.
+            each one is held from there on, at rest and at the goal if it has arrived itself. The
+            chosen one is the weighted mean of all if the ranker returns a temperature.
         cost: `[B, N]` control steps to the goal plus the OOD penalty; where the goal is reward, the
             negative expected return. Either includes the extra cost.
         best: `[B]` index of the chosen candidate.

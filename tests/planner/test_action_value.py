@@ -40,8 +40,8 @@ def weights():
     return make_weights(make_model())._replace(policy=policy, action_critic=critic)
 
 
-def make_ranker(**settings):
-    return ActionValueRanker(REWARDED, planner_config(**{**CONTROLLER, **settings}))
+def make_ranker(temperature=0.0, **settings):
+    return ActionValueRanker(REWARDED, planner_config(**{**CONTROLLER, **settings}), temperature)
 
 
 CANDIDATES = jax.random.normal(jax.random.key(0), (2, 3, 4, LAYOUT.state_dim))
@@ -67,6 +67,30 @@ def test_later_tokens_do_not_matter(weights):
     cost = rank(CANDIDATES, None, weights).cost
     np.testing.assert_array_equal(rank(later, None, weights).cost, cost)
     assert (rank(CANDIDATES.at[:, :, 1].add(0.5), None, weights).cost != cost).any()
+
+
+def test_the_temperature_is_in_units_of_the_networks_disagreement(weights):
+    assert make_ranker().rank(CANDIDATES, None, weights).temperature is None
+    ranking = make_ranker(0.3, **{"goal.pessimism": 1.0}).rank(CANDIDATES, None, weights)
+    for robot in range(2):
+        states = STATES.encode(CANDIDATES[robot, :, :2])
+        targets = states[:, 1, jnp.asarray(TARGETS)]
+        action = weights.policy.action(states[:, 0], targets, jnp.full(3, float(STRIDE)))
+        one, other = np.asarray(weights.action_critic.values(states[:, 0], action))
+        best = np.argmax((one + other - np.abs(one - other)) / 2)
+        # The standard deviation of two numbers is half of their distance.
+        disagreement = np.abs((one - one[best]) - (other - other[best])) / 2
+        expected = 0.3 * disagreement.mean()
+        np.testing.assert_allclose(ranking.temperature[robot], expected, rtol=1e-3)
+    same = CANDIDATES.at[:, 1:].set(CANDIDATES[:, :1])
+    equal = make_ranker(0.3).rank(same, None, weights).temperature
+    np.testing.assert_array_equal(equal, 0.0)
+
+
+@pytest.mark.parametrize("temperature", [-0.1, float("nan"), True])
+def test_a_bad_temperature_is_refused(temperature):
+    with pytest.raises(UserError, match=r"action_value:temperature must be a number in \[0, "):
+        make_ranker(temperature=temperature)
 
 
 def test_a_ranker_of_actions_needs_rewards_and_a_policy():

@@ -13,7 +13,6 @@ from .tiny import planner_config
 NOT_NUMBERS = (math.nan, math.inf, "1")
 COUNTS = (
     "candidates",
-    "elites",
     "replan_every",
     "sampling.steps",
     "history.tokens",
@@ -36,7 +35,6 @@ BAD = [
     ("horizon", -1, "integer from 0"),
     ("horizon", 2.5, "integer"),
     *((name, count, "integer from 1") for name in COUNTS for count in (0, True, 2.5)),
-    ("elites", 5, "more than planner.candidates 4; valid here: 1 to 4"),
     ("guidance.samples", 4, "'token' .*valid here: 1, or .*guidance or both"),
     *((name, -0.1, r"number in \[0, ") for name in ("sampling.clip", "guidance.scale")),
     *((name, 0.0, r"number in \(0, ") for name in ("sampling.rho", "goal.tolerance")),

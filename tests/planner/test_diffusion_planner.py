@@ -329,27 +329,6 @@ def test_a_plan_that_arrives_does_not_depend_on_its_batch():
     check_independence_of_batch(arriving(), NEAR)
 
 
-@pytest.mark.parametrize("actions", [False, True])
-def test_the_mean_of_the_elites_takes_the_place_of_the_best_candidate(actions):
-    planner = changed(unguided(make_model(actions=actions)), **{"goal.conditioning": "none"})
-    one = plan(planner)
-    two = plan(changed(planner, elites=2))
-    every = plan(changed(planner, elites=CANDIDATES))
-    for name in ("cost", "best", "arrival"):
-        np.testing.assert_array_equal(getattr(two, name), getattr(one, name))
-    order = np.argsort(one.cost, axis=1, kind="stable")
-    for b, (first, second, *others) in enumerate(order):
-        np.testing.assert_array_equal(one.states[b], one.candidates[b, first])
-        mean = (one.candidates[b, first] + one.candidates[b, second]) / 2
-        np.testing.assert_allclose(two.states[b], mean, rtol=1e-5)
-        np.testing.assert_array_equal(two.candidates[b, first], two.states[b])
-        others.append(second)
-        np.testing.assert_array_equal(two.candidates[b, others], one.candidates[b, others])
-    np.testing.assert_allclose(every.states, np.mean(one.candidates, axis=1), atol=1e-5)
-    if actions:
-        assert np.abs(two.actions - one.actions).max() > 1e-3
-
-
 def test_candidates_off_the_data_support_are_penalized():
     planner = unguided(DEEP)
     weights = make_weights(DEEP)

@@ -10,16 +10,6 @@ from dfplan.types import UserError
 from tests.planner.tiny import make_planner
 
 
-@pytest.fixture
-def registered(monkeypatch):
-    """Return a function that registers a choice for one test."""
-
-    def register(registry, choice):
-        monkeypatch.setattr(registry, "_objects", {**registry._objects, "mine": choice})
-
-    return register
-
-
 class Planner:
     horizon = 3
     model = None

@@ -11,6 +11,8 @@ from dfplan.planner.plan import Ranking, Weights
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, UserError
 from dfplan.util.registry import parse_spec
+from dfplan.util.validate import check_numbers
+from dfplan.value.critic import pessimistic
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,18 +24,28 @@ class ActionValueRanker:
     sample actions as in the data and choose one by its value is the policy of IDQL
     (Hansen-Estruch et al. 2023, arXiv 2304.10573).
 
+    The best of many candidates may owe its rank to errors of the critic. With a temperature above
+    0, a mean of the candidates is followed instead, with weights that fall with the distance in
+    value from the best. The unit of that distance is how much the critic's networks disagree on it:
+    the standard deviation over the networks, averaged over the candidates.
+
     Attributes:
         layout: Token layout.
         config: Planner settings.
+        temperature: Temperature of the softmax over the candidates' values, in units of that
+            disagreement; 0 to follow the best candidate alone.
 
     Raises:
-        UserError: If the goal is not reward, or actions do not come from a low-level policy.
+        UserError: If the goal is not reward, actions do not come from a low-level policy, or the
+            temperature is negative.
     """
 
     layout: TokenLayout
     config: PlannerConfig
+    temperature: float = 0.0
 
     def __post_init__(self):
+        check_numbers(self, "planner.ranker action_value:", ["temperature"])
         if not self.layout.reward_conditioned:
             raise UserError(
                 "planner.ranker 'action_value' needs a run trained with data.goal 'reward'; "
@@ -71,7 +83,18 @@ class ActionValueRanker:
         target = states[:, 1, jnp.asarray(policy.inputs.target_dims, jnp.int32)]
         steps = jnp.full(len(flat), float(self.layout.stride), jnp.float32)
         action = policy.action(present, target, steps)
-        value = critic.value(present, action, self.config.goal.pessimism)
+        values = critic.values(present, action).reshape(-1, *count)
+        cost = -pessimistic(values, self.config.goal.pessimism)
         return Ranking(
-            arrival=never_arrives(candidates, self.layout.stride), cost=-value.reshape(count)
+            arrival=never_arrives(candidates, self.layout.stride),
+            cost=cost,
+            temperature=self._in_units_of_value(values, cost) if self.temperature else None,
         )
+
+    def _in_units_of_value(
+        self, values: Float[Array, "K B N"], cost: Float[Array, "B N"]
+    ) -> Float[Array, "B"]:
+        """Return the temperature times the networks' disagreement."""
+        best = jnp.argmin(cost, axis=1)
+        difference = values - jnp.take_along_axis(values, best[None, :, None], axis=2)
+        return self.temperature * difference.std(axis=0).mean(axis=1)

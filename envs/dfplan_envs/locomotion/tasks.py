@@ -45,7 +45,9 @@ PRESET: dict[str, Any] = {
     "planner.horizon": 1,
     "planner.candidates": 64,
     "planner.goal.pessimism": 1.0,
-    "planner.ranker": "action_value",
+    # The best of many candidates may owe its rank to errors of the critic, so a mean of those
+    # with about equal values is followed.
+    "planner.ranker": "action_value:temperature=0.3",
     "planner.replan_every": 1,
     # The policy prefers better actions toward each state, and knows when the state is due.
     "planner.low_level_controller": "policy",
