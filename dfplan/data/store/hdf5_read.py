@@ -16,14 +16,11 @@ from h5py import h5d, h5g, h5l, h5s  # pyright: ignore[reportAttributeAccessIssu
 from dfplan.data.store.episode import STEP_ARRAYS, Episode
 from dfplan.data.store.short_read import ShortEpisodes
 from dfplan.types import UserError
+from dfplan.util.readers.errors import FREE_BYTES, MAX_EXPANSION
 
 DATA_FILE = "main_data.hdf5"
-MAX_EXPANSION = 100
-"""Largest ratio of data to their compressed file; recorded episodes compress by less than 20."""
 MANY = 16
 """Episodes from which on their addresses are worth looking up."""
-FREE_BYTES = 2**28
-"""Size up to which compressed data, or one chunk, may expand from any file."""
 
 
 def count_episodes(data: Path) -> int:
