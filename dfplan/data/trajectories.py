@@ -59,10 +59,9 @@ class Trajectories:
     def _columns(self) -> tuple[Columns, Columns]:
         is_first = np.zeros(len(self.state), bool)
         is_first[self.start] = True
-        has_action = np.ones(len(self.action), bool)
-        has_action[self.start + self.length - 1] = False
+        rows = self.action_rows
         states = Columns.measure(self.state, is_first)
-        return states, Columns.measure(self.action[has_action], is_first[has_action])
+        return states, Columns.measure(self.action[rows], is_first[rows])
 
     def goal_grid(self) -> Grid | None:
         """Return the grid of the states in the goal's dimensions; None if `Grid.fit` has none."""
@@ -76,9 +75,19 @@ class Trajectories:
         return self.state[rows], self.action[rows]
 
     @property
+    def end(self) -> np.ndarray:
+        """`[E]` int64, last row of each episode, which has no action."""
+        return self.start + self.length - 1
+
+    @property
     def last_row(self) -> np.ndarray:
         """`[N]` int64, last row of each row's episode."""
-        return np.repeat(self.start + self.length - 1, self.length)
+        return np.repeat(self.end, self.length)
+
+    @property
+    def action_rows(self) -> np.ndarray:
+        """`[M]` int64, rows with an action: all but the last of each episode."""
+        return np.delete(np.arange(len(self.state)), self.end)
 
 
 def from_episodes(

@@ -137,10 +137,9 @@ def _make_steps(
 ) -> Steps:
     """Return the control steps of a dataset: all rows but the last of each episode."""
     assert data.reward is not None and data.terminated is not None
-    last = data.start + data.length - 1
     ends = np.zeros(len(data.state), bool)
-    ends[np.maximum(last - 1, data.start)[data.terminated]] = True
-    rows = np.delete(np.arange(len(data.state)), last)
+    ends[np.maximum(data.end - 1, data.start)[data.terminated]] = True
+    rows = data.action_rows
     weight = np.where(ends, 0.0, discount)[rows]
     target = (data.reward[rows] + weight * base - base) / scale
     encoded = jnp.asarray(states.encode(data.state))

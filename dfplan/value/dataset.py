@@ -65,8 +65,7 @@ def advantage_quantiles(
     advantage = critic.advantage(
         jnp.asarray(states.encode(data.state)), jnp.asarray(actions.encode(data.action))
     )
-    last = data.start + data.length - 1
-    rows = np.delete(np.arange(len(data.state)), last)
+    rows = data.action_rows
     quantile = np.full(len(data.state), 0.5)
     if len(rows) > 1:
         rank = scipy.stats.rankdata(np.asarray(advantage)[rows])  # from 1 on

@@ -54,7 +54,7 @@ class Cloning:
     ):
         self._layout = data.layout
         self._states, self._actions = fit_normalizers(data)
-        rows = control_steps(data)
+        rows = data.action_rows
         states = self._states.encode(data.state[rows])
         actions = self._actions.encode(data.action[rows])
         weights = np.ones(len(rows)) if weights is None else weights
@@ -74,11 +74,6 @@ class Cloning:
         """Return actions `[B, A]` for a batch of observations; other arguments are ignored."""
         state = self._states.encode(self._layout.state(observation))
         return self._layout.clip_action(np.asarray(self._actions.decode(self._net(state))))
-
-
-def control_steps(data: Trajectories) -> np.ndarray:
-    """Return the rows with an action: all but the last of each episode."""
-    return np.delete(np.arange(len(data.state)), data.start + data.length - 1)
 
 
 def _fit(

@@ -41,10 +41,9 @@ def transitions(data: Trajectories) -> dict[str, np.ndarray]:
     datasets do not hold it.
     """
     assert data.reward is not None and data.terminated is not None
-    last = data.start + data.length - 1
-    steps = np.delete(np.arange(len(data.state)), last)
+    steps = data.action_rows
     ends = np.zeros(len(data.state), bool)
-    ends[last - 1] = True
+    ends[data.end - 1] = True
     terminated = np.repeat(data.terminated, data.length)
     return {
         "observations": data.layout.to_global(data.state)[steps].astype(np.float32),

@@ -15,7 +15,7 @@ from dfplan.data.minari_io import load_trajectories
 from dfplan.data.trajectories import Trajectories
 from dfplan.runs.run import Run
 from dfplan.tasks.registry import Task
-from experiments.common.cloning import Cloning, control_steps
+from experiments.common.cloning import Cloning
 from experiments.common.records import measure_once
 from experiments.common.task_study import TaskStudy
 from experiments.common.trained import Trained
@@ -52,7 +52,7 @@ def _evaluate(trained: Trained, task: Task, seed: int, seeds: range) -> dict[str
 def advantage_weights(run: Run, data: Trajectories) -> np.ndarray:
     """Return the weights of the data's control steps, which increase with their advantage."""
     assert run.action_critic is not None and data.reward is not None
-    rows = control_steps(data)
+    rows = data.action_rows
     advantage = np.concatenate(
         [
             run.action_critic.advantage(
