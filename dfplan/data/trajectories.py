@@ -75,19 +75,19 @@ class Trajectories:
         return self.state[rows], self.action[rows]
 
     @property
-    def end(self) -> np.ndarray:
+    def last(self) -> np.ndarray:
         """`[E]` int64, last row of each episode, which has no action."""
         return self.start + self.length - 1
 
     @property
     def last_row(self) -> np.ndarray:
         """`[N]` int64, last row of each row's episode."""
-        return np.repeat(self.end, self.length)
+        return np.repeat(self.last, self.length)
 
     @property
     def action_rows(self) -> np.ndarray:
         """`[M]` int64, rows with an action: all but the last of each episode."""
-        return np.delete(np.arange(len(self.state)), self.end)
+        return np.delete(np.arange(len(self.state)), self.last)
 
 
 def from_episodes(

@@ -26,7 +26,7 @@ class PlannerConfig:
             which searches for a sequence of single moves to a goal for several objects (needs
             `data.single_moves`), or one that another package registers.
         horizon: Future tokens per plan, P; 0 for the same number as in training.
-        candidates: Candidate plans per call, N; the best one is followed.
+        candidates: Candidate plans per call, N; the ranker chooses the best one, or a mean of them.
         ranker: How candidates are compared: "arrival" (earliest arrival at the goal, plus the OOD
             penalty; with "arrival:hold=false", plans go on after their arrival), "value" (highest
             expected return of the plan), "action_value" (highest expected return after the first

@@ -1,4 +1,4 @@
-"""DiffusionPlanner: samples candidate futures with the diffusion model and picks the best one."""
+"""DiffusionPlanner: samples candidate futures with the diffusion model and follows the best."""
 
 import dataclasses
 import functools
@@ -21,16 +21,16 @@ from dfplan.planner.prefix import check_delay
 from dfplan.planner.protocol import EarlyRanker, Planner, Ranker, check_ranker
 from dfplan.planner.query import Query
 from dfplan.planner.registry import RANKERS
+from dfplan.planner.weighted_mean import replace_best, softmin
 from dfplan.types import Array, Cost, UserError
 from dfplan.util.registry import parse_spec
-
-MIN_TEMPERATURE = 1e-6
-"""Smallest temperature, so that no weight is NaN."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DiffusionPlanner:
     """Samples N candidate futures along a scheduling matrix; the ranker picks one. A `Planner`.
+
+    If the ranking has a temperature, a mean of the candidates takes the place of the best one.
 
     Attributes:
         model: Networks, token layout and noise schedule.
@@ -138,7 +138,7 @@ class DiffusionPlanner:
         return self._choose(query, sampler.result(state), draft.past)
 
     def _choose(self, query: Query, result: Sample, past: Float[Array, "B H S"]) -> Plan:
-        """Rank the sampled candidates and return the one with the lowest cost.
+        """Rank the sampled candidates; return the one with the lowest cost, or their weighted mean.
 
         Args:
             query: Query of the call.
@@ -158,10 +158,10 @@ class DiffusionPlanner:
             cost = cost + query.extra_costs(candidates)
         best = jnp.argmin(cost, axis=1)
         actions = query.actions(result.tokens)
-        if ranking.temperature is not None:
-            weight = _boltzmann(cost, ranking.temperature)
-            candidates = _with_mean(candidates, best, weight)
-            actions = None if actions is None else _with_mean(actions, best, weight)
+        if ranking.temperature is not None and early_ranker is None:
+            weight = softmin(cost, ranking.temperature)
+            candidates = replace_best(candidates, best, weight)
+            actions = None if actions is None else replace_best(actions, best, weight)
         steps = None
         if result.trajectory is not None:
             steps = jax.vmap(query.with_present, out_axes=1)(result.trajectory)
@@ -239,17 +239,3 @@ def as_diffusion_planner(planner: Planner) -> DiffusionPlanner:
 def _pick(per_candidate: Float[Array, "B N *s"], best: Int[Array, "B"]) -> Float[Array, "B *s"]:
     """Return the entry of each robot's best candidate."""
     return jax.vmap(lambda rows, i: rows[i])(per_candidate, best)
-
-
-def _boltzmann(cost: Float[Array, "B N"], temperature: Float[Array, "B"]) -> Float[Array, "B N"]:
-    """Return weights softmax(-cost / temperature), which sum to 1 for each robot."""
-    excess = cost - cost.min(axis=1, keepdims=True)
-    return jax.nn.softmax(-excess / jnp.maximum(temperature, MIN_TEMPERATURE)[:, None], axis=1)
-
-
-def _with_mean(
-    per_candidate: Float[Array, "B N *s"], best: Int[Array, "B"], weight: Float[Array, "B N"]
-) -> Float[Array, "B N *s"]:
-    """Return the entries with each robot's weighted mean in place of its best candidate."""
-    mean = jnp.einsum("bn,bn...->b...", weight, per_candidate)
-    return jax.vmap(lambda rows, i, row: rows.at[i].set(row))(per_candidate, best, mean)

@@ -61,8 +61,9 @@ class Ranking(NamedTuple):
         arrival: `[B, N]` control steps until each candidate reaches the goal; more than the plan
             lasts if it never does.
         cost: `[B, N]` cost; the lowest wins.
-        temperature: `[B]` difference of costs that hardly matters, or None. The best candidate is
-            replaced by a mean of all, with weights softmax(-cost / temperature).
+        temperature: `[B]`, in units of the cost, or None. With it, a mean of all candidates, with
+            weights softmax(-cost / temperature), takes the place of the best one, unless the ranker
+            ended the sampling early.
     """
 
     arrival: Float[Array, "B N"]
@@ -81,8 +82,9 @@ class Plan(NamedTuple):
         arrival: `[B]` control steps to the goal; more than the plan lasts if it never arrives or
             has no goal.
         candidates: `[B, N, P+1, S]`. Where sampling ended with the arrival of the best candidate,
-            each one is held from there on, at rest and at the goal if it has arrived itself. The
-            chosen one is the weighted mean of all if the ranker returns a temperature.
+            each one is held from there on, at rest and at the goal if it has arrived itself. If
+            the ranking has a temperature, the chosen one is replaced by the weighted mean of all;
+            arrival and cost remain those of the best one.
         cost: `[B, N]` control steps to the goal plus the OOD penalty; where the goal is reward, the
             negative expected return. Either includes the extra cost.
         best: `[B]` index of the chosen candidate.

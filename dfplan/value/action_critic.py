@@ -45,13 +45,8 @@ class ActionCritic:
             action: Normalized actions.
             pessimism: Standard deviations over the networks that are subtracted from their mean.
         """
-        return pessimistic(self.values(state, action), pessimism)
-
-    def values(
-        self, state: Float[Array, "*b S"], action: Float[Array, "*b A"]
-    ) -> Float[Array, "K *b"]:
-        """Return what each network expects, in the data's units; see `value`."""
-        return self.base + self.scale * scaled_values(self.nets, state, action)
+        values = scaled_values(self.nets, state, action)
+        return self.base + self.scale * pessimistic(values, pessimism)
 
     def advantage(
         self, state: Float[Array, "*b S"], action: Float[Array, "*b A"], pessimism: float = 1.0

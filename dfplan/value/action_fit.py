@@ -138,7 +138,7 @@ def _make_steps(
     """Return the control steps of a dataset: all rows but the last of each episode."""
     assert data.reward is not None and data.terminated is not None
     ends = np.zeros(len(data.state), bool)
-    ends[np.maximum(data.end - 1, data.start)[data.terminated]] = True
+    ends[np.maximum(data.last - 1, data.start)[data.terminated]] = True
     rows = data.action_rows
     weight = np.where(ends, 0.0, discount)[rows]
     target = (data.reward[rows] + weight * base - base) / scale

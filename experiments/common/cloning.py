@@ -39,8 +39,8 @@ class Cloning:
         steps: Optimizer steps.
         batch: Transitions per step.
         seed: PRNG seed for initialization and batches.
-        weights: `[N]` weights of the data's control steps (see `control_steps`); None for equal
-            weights.
+        weights: `[M]` weights of the data's control steps, `Trajectories.action_rows`; None for
+            equal weights.
     """
 
     def __init__(

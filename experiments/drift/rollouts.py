@@ -74,14 +74,14 @@ def _load_truth(study: Study, robot: str) -> Truth:
     )
     physics = Physics(env_id(robot))
     is_last = np.zeros(len(data.state), bool)
-    is_last[data.end] = True
+    is_last[data.last] = True
     reference = make_reference(data.state, is_last, physics)
     return Truth(windows, reference, physics, _falls(data, reference, physics, study.windows))
 
 
 def _falls(data: Trajectories, reference: Reference, physics: Physics, windows: int) -> list[float]:
     """Return the share of moments after which the robot falls within each number of windows."""
-    last = data.state[data.end]
+    last = data.state[data.last]
     fell = have_fallen(np.stack([last, last], axis=1), reference, physics)[:, 0]
     moves = data.length - 1
     steps = WINDOW * np.arange(1, windows + 1)

@@ -43,7 +43,7 @@ def transitions(data: Trajectories) -> dict[str, np.ndarray]:
     assert data.reward is not None and data.terminated is not None
     steps = data.action_rows
     ends = np.zeros(len(data.state), bool)
-    ends[data.end - 1] = True
+    ends[data.last - 1] = True
     terminated = np.repeat(data.terminated, data.length)
     return {
         "observations": data.layout.to_global(data.state)[steps].astype(np.float32),

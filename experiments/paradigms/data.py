@@ -36,14 +36,12 @@ def _strip_goals(source: str, target: str) -> None:
         console.print(f"{target}: already written")
         return
     data = load_trajectories(source)
-    has_action = np.ones(len(data.action), bool)
-    has_action[data.start + data.length - 1] = False
     with TemporaryDirectory() as folder:
         path = Path(folder) / "states.npz"
         np.savez(
             path,
             observations=data.state,
-            actions=data.action[has_action],
+            actions=data.action[data.action_rows],
             episode_lengths=data.length - 1,
         )
         run_command(["import", "numpy", str(path), "--dataset", target])

@@ -13,7 +13,7 @@ from dfplan.policy.policy import Policy, PolicyInputs
 from dfplan.representation.config import DataConfig
 from dfplan.representation.tokens import TokenLayout
 from dfplan.types import UserError
-from dfplan.value.action_critic import ActionCritic, net_shapes
+from dfplan.value.action_critic import ActionCritic, net_shapes, scaled_values
 
 from .tiny import LAYOUT, STATES, STRIDE, make_model, make_planner, make_weights, planner_config
 
@@ -76,7 +76,7 @@ def test_the_temperature_is_in_units_of_the_networks_disagreement(weights):
         states = STATES.encode(CANDIDATES[robot, :, :2])
         targets = states[:, 1, jnp.asarray(TARGETS)]
         action = weights.policy.action(states[:, 0], targets, jnp.full(3, float(STRIDE)))
-        one, other = np.asarray(weights.action_critic.values(states[:, 0], action))
+        one, other = 2 * np.asarray(scaled_values(weights.action_critic.nets, states[:, 0], action))
         best = np.argmax((one + other - np.abs(one - other)) / 2)
         # The standard deviation of two numbers is half of their distance.
         disagreement = np.abs((one - one[best]) - (other - other[best])) / 2

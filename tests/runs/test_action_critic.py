@@ -22,7 +22,7 @@ SETTINGS = {
     "action_value.width": 4,
     "action_value.steps": 2,
     "action_value.batch_size": 8,
-    "planner.ranker": "action_value",
+    "planner.ranker": "action_value:temperature=0.3",
     "planner.low_level_controller": "policy",
     "policy.width": 4,
     "policy.steps": 2,

@@ -3,7 +3,7 @@
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.measures import never_arrives
@@ -12,6 +12,7 @@ from dfplan.representation.tokens import TokenLayout
 from dfplan.types import Array, UserError
 from dfplan.util.registry import parse_spec
 from dfplan.util.validate import check_numbers
+from dfplan.value.action_critic import scaled_values
 from dfplan.value.critic import pessimistic
 
 
@@ -25,15 +26,14 @@ class ActionValueRanker:
     (Hansen-Estruch et al. 2023, arXiv 2304.10573).
 
     The best of many candidates may owe its rank to errors of the critic. With a temperature above
-    0, a mean of the candidates is followed instead, with weights that fall with the distance in
-    value from the best. The unit of that distance is how much the critic's networks disagree on it:
-    the standard deviation over the networks, averaged over the candidates.
+    0, a mean of the candidates is followed instead, with weights exp(-d / T), where d is a
+    candidate's difference in value from the best. T is the temperature times how much the critic's
+    networks disagree on d: its standard deviation over the networks, averaged over the candidates.
 
     Attributes:
         layout: Token layout.
         config: Planner settings.
-        temperature: Temperature of the softmax over the candidates' values, in units of that
-            disagreement; 0 to follow the best candidate alone.
+        temperature: Multiple of that disagreement, T; 0 to follow the best candidate alone.
 
     Raises:
         UserError: If the goal is not reward, actions do not come from a low-level policy, or the
@@ -83,18 +83,20 @@ class ActionValueRanker:
         target = states[:, 1, jnp.asarray(policy.inputs.target_dims, jnp.int32)]
         steps = jnp.full(len(flat), float(self.layout.stride), jnp.float32)
         action = policy.action(present, target, steps)
-        values = critic.values(present, action).reshape(-1, *count)
-        cost = -pessimistic(values, self.config.goal.pessimism)
+        values = scaled_values(critic.nets, present, action).reshape(-1, *count)
+        value = pessimistic(values, self.config.goal.pessimism)
+        temperature = None
+        if self.temperature:
+            best = jnp.argmax(value, axis=1)
+            temperature = critic.scale * self.temperature * _disagreement(values, best)
         return Ranking(
             arrival=never_arrives(candidates, self.layout.stride),
-            cost=cost,
-            temperature=self._in_units_of_value(values, cost) if self.temperature else None,
+            cost=-(critic.base + critic.scale * value),
+            temperature=temperature,
         )
 
-    def _in_units_of_value(
-        self, values: Float[Array, "K B N"], cost: Float[Array, "B N"]
-    ) -> Float[Array, "B"]:
-        """Return the temperature times the networks' disagreement."""
-        best = jnp.argmin(cost, axis=1)
-        difference = values - jnp.take_along_axis(values, best[None, :, None], axis=2)
-        return self.temperature * difference.std(axis=0).mean(axis=1)
+
+def _disagreement(values: Float[Array, "K B N"], best: Int[Array, "B"]) -> Float[Array, "B"]:
+    """Return how much the networks disagree on the candidates' differences from the best one."""
+    difference = values - jnp.take_along_axis(values, best[None, :, None], axis=2)
+    return difference.std(axis=0).mean(axis=1)
