@@ -5,6 +5,7 @@ denoiser. A training can therefore not be evaluated before its end; instead, sho
 divide the numbers of steps of all three.
 """
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from dfplan.tasks.registry import Task, get_task
 from experiments.common import records
 from experiments.common.figures import new_figure, save_figure
 from experiments.common.markdown import number, table
+from experiments.common.protocol import TRAINING_SEEDS
 from experiments.common.task_study import TaskStudy, planner_settings
 from experiments.common.trained import Trained, check_settings
 from experiments.common.training import CPU_FILE, train_to_end
@@ -66,21 +68,24 @@ def _evaluate(trained: Trained, task: Task, seeds: range) -> dict[str, Any]:
 
 
 def draw_curves(study: TaskStudy) -> None:
-    """Draw scores against minutes of training, for every task with measurements."""
-    seed = study.seeds[0]
-    tasks = [name for name in study.names if _planner_curve(study, name, seed).minutes]
+    """Draw scores against minutes of training, for every task with measurements.
+
+    Each curve is that of the first training seed measured, among all seeds of the experiments.
+    """
+    study = dataclasses.replace(study, seeds=TRAINING_SEEDS)
+    tasks = [name for name in study.names if _planner_curve(study, name).minutes]
     if not tasks:
         return
     figure = new_figure(3.2 * len(tasks), 3.0)
     panels = figure.subplots(1, len(tasks), squeeze=False)[0]
     for panel, name in zip(panels, tasks, strict=True):
-        _draw_task(panel, study, name, seed)
+        _draw_task(panel, study, name)
     save_figure(figure, study.pages / "figures" / "curves.png")
 
 
-def _draw_task(panel: Any, study: TaskStudy, name: str, seed: int) -> None:
+def _draw_task(panel: Any, study: TaskStudy, name: str) -> None:
     peers = {peer: _peer_curve(study, name, peer) for peer in COLORS if peer != "dfplan"}
-    for label, curve in {"dfplan": _planner_curve(study, name, seed), **peers}.items():
+    for label, curve in {"dfplan": _planner_curve(study, name), **peers}.items():
         if curve.minutes:
             panel.plot(*curve, "o-", color=COLORS[label], markersize=4, label=label)
     panel.set_title(name, fontsize=9)
@@ -119,14 +124,17 @@ def _last_and_best(study: TaskStudy, peer: str, name: str) -> tuple[float | None
     return last, max([last, *_peer_curve(study, name, peer).scores])
 
 
-def _planner_curve(study: TaskStudy, name: str, seed: int) -> Curve:
-    """Return the planner's measured scores, shortest training first."""
-    read = [records.read(study.result(f"{name}-{k}", seed, "curves")) for k in DIVISORS]
-    measured = [record for record in read if record and record["train_minutes"] is not None]
-    return Curve(
-        [record["train_minutes"] for record in measured],
-        [record["mean_score"] for record in measured],
-    )
+def _planner_curve(study: TaskStudy, name: str) -> Curve:
+    """Return the measured scores of the first training seed, shortest training first."""
+    for seed in study.seeds:
+        read = [records.read(study.result(f"{name}-{k}", seed, "curves")) for k in DIVISORS]
+        measured = [record for record in read if record and record["train_minutes"] is not None]
+        if measured:
+            return Curve(
+                [record["train_minutes"] for record in measured],
+                [record["mean_score"] for record in measured],
+            )
+    return Curve([], [])
 
 
 def _peer_curve(study: TaskStudy, name: str, peer: str) -> Curve:
