@@ -42,28 +42,6 @@ class LinearDynamics:
 
     @classmethod
     def fit(
-        cls, state: np.ndarray, action: np.ndarray, start: np.ndarray, length: np.ndarray
-    ) -> "LinearDynamics":
-        """Fit least squares to the data's control steps.
-
-        Args:
-            state: `[N, S]` normalized states, episode after episode.
-            action: `[N, A]` normalized actions; each leads to the next row.
-            start: `[E]` first row of each episode.
-            length: `[E]` rows of each episode.
-        """
-        rows = fitted_rows(start, length)
-        state = np.asarray(state, np.float64)
-        return cls.fit_steps(
-            current=state[rows],
-            action=action[rows],
-            following=state[rows + 1],
-            low=state.min(axis=0),
-            high=state.max(axis=0),
-        )
-
-    @classmethod
-    def fit_steps(
         cls,
         *,
         current: np.ndarray,
@@ -73,7 +51,7 @@ class LinearDynamics:
         high: np.ndarray,
         objects: Sequence[Sequence[int]] = (),
     ) -> "LinearDynamics":
-        """Fit least squares to single control steps.
+        """Fit least squares to control steps, such as those of `fitted_rows`.
 
         Args:
             current: `[N, S]` normalized states.

@@ -31,16 +31,6 @@ class DataSupport:
     visited: Bool[Array, "..."]
 
     @classmethod
-    def fit(cls, points: np.ndarray) -> "DataSupport | None":
-        """Fit a grid to the data's positions `[N, G]`.
-
-        Returns None if there are no dimensions, too many for a grid, or no extent in one of them.
-        """
-        low = points.min(axis=0)
-        high = points.max(axis=0)
-        return cls.from_grid(Grid.fit([points], low=low, high=high, count=len(points)))
-
-    @classmethod
     def from_grid(cls, grid: Grid | None) -> "DataSupport | None":
         """Return the support of a dataset's grid; None without one."""
         if grid is None:

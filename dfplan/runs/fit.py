@@ -243,7 +243,7 @@ def _fit_dynamics(
     joined = np.concatenate([current, following, np.stack([columns.low, columns.high])])
     encoded = np.asarray(states.encode(joined.astype(np.float32)))
     count = len(rows)
-    return LinearDynamics.fit_steps(
+    return LinearDynamics.fit(
         current=encoded[:count],
         action=np.asarray(actions.encode(np.concatenate([action, action])))[:count],
         following=encoded[count : 2 * count],

@@ -60,7 +60,7 @@ class Run:
         layout: Conversion of observations to states.
         states: Normalizer of states, fitted to the dataset.
         actions: Normalizer of actions, fitted to the dataset.
-        support: Data support in the goal's dimensions; None if `DataSupport.fit` returns None.
+        support: Data support in the goal's dimensions; None if the data have no `Grid`.
         fingerprint: Fingerprint of the dataset.
         init_from: Name of the run whose weights initialized this one; empty if none did.
         command: Command line that trained the run.

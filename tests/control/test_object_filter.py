@@ -36,7 +36,7 @@ def fit(carried=(True, False) * 200):
     carried = np.repeat(carried, 5)
     state, action = simulate(carried, seed=1)
     current, following = state[:-1].reshape(-1, 2), state[1:].reshape(-1, 2)
-    return LinearDynamics.fit_steps(
+    return LinearDynamics.fit(
         current=current,
         action=action[:-1].reshape(-1, 1),
         following=following,
