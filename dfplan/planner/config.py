@@ -31,7 +31,7 @@ class PlannerConfig:
             penalty; with "arrival:hold=false", plans go on after their arrival), "value" (highest
             expected return of the plan), "action_value" (highest expected return after the first
             action toward the plan; settings: `action_value`; with "action_value:temperature=0.3",
-            a mean of candidates with about equal returns), "auto" ("value" where the goal is
+            a mean of the candidates, weighted by their returns), "auto" ("value" where the goal is
             reward, else "arrival"), or one that another package registers.
         replan_every: Control steps between plans (the execution horizon).
         ood_penalty: Out-of-distribution penalty, in control steps per step that a candidate spends

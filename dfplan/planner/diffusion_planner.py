@@ -1,4 +1,4 @@
-"""DiffusionPlanner: samples candidate futures with the diffusion model and follows the best."""
+"""DiffusionPlanner: samples candidate futures and returns the best one, or a mean of them."""
 
 import dataclasses
 import functools

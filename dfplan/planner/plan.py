@@ -63,7 +63,7 @@ class Ranking(NamedTuple):
         cost: `[B, N]` cost; the lowest wins.
         temperature: `[B]`, in units of the cost, or None. With it, a mean of all candidates, with
             weights softmax(-cost / temperature), takes the place of the best one, unless the ranker
-            ended the sampling early.
+            may end the sampling early.
     """
 
     arrival: Float[Array, "B N"]

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from dfplan.types import Array
 
 MIN_TEMPERATURE = float(np.finfo(np.float32).tiny)
-"""Smallest temperature, so that no weight is NaN."""
+"""Lower bound on the temperature, which keeps weights from becoming NaN."""
 
 
 def softmin(cost: Float[Array, "B N"], temperature: Float[Array, "B"]) -> Float[Array, "B N"]:
@@ -23,8 +23,9 @@ def replace_best(
 ) -> Float[Array, "B N *s"]:
     """Return the entries with each robot's weighted mean in place of its best candidate.
 
-    What all candidates share, such as a prefix, stays exactly as it is, as the mean is computed
-    from the differences from the best one. Candidates with a weight of 0 may be infinite or NaN.
+    Values that all candidates share, such as a prefix, stay exactly the same, because the weighted
+    differences from the best candidate are added to it. Candidates with a weight of 0 may be
+    infinite or NaN.
     """
 
     def mean_instead(rows: Array, i: Array, weights: Array) -> Array:

@@ -26,18 +26,18 @@ class ActionValueRanker:
     (Hansen-Estruch et al. 2023, arXiv 2304.10573).
 
     The best of many candidates may owe its rank to errors of the critic. With a temperature above
-    0, a mean of the candidates is followed instead, with weights exp(-d / T), where d is a
-    candidate's difference in value from the best. T is the temperature times how much the critic's
-    networks disagree on d: its standard deviation over the networks, averaged over the candidates.
+    0, a mean of the candidates is followed instead, with weights exp(-d / T), where d is how far a
+    candidate's value lies below the best one. T is the temperature times the disagreement of the
+    critic's networks: the standard deviation of d over the networks, averaged over the candidates.
 
     Attributes:
         layout: Token layout.
         config: Planner settings.
-        temperature: Multiple of that disagreement, T; 0 to follow the best candidate alone.
+        temperature: T divided by that disagreement; with 0, the best candidate alone is followed.
 
     Raises:
         UserError: If the goal is not reward, actions do not come from a low-level policy, or the
-            temperature is negative.
+            temperature is not a finite number of at least 0.
     """
 
     layout: TokenLayout

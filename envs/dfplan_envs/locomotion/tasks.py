@@ -45,8 +45,8 @@ PRESET: dict[str, Any] = {
     "planner.horizon": 1,
     "planner.candidates": 64,
     "planner.goal.pessimism": 1.0,
-    # The best of many candidates may owe its rank to errors of the critic, so a mean of those
-    # with about equal values is followed.
+    # The best of many candidates may owe its rank to errors of the critic, so a mean of the
+    # candidates, weighted by their values, is followed.
     "planner.ranker": "action_value:temperature=0.3",
     "planner.replan_every": 1,
     # The policy prefers better actions toward each state, and knows when the state is due.
