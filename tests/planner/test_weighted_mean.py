@@ -11,6 +11,7 @@ from dfplan.planner.call import PlanCall
 from dfplan.planner.config import PlannerConfig
 from dfplan.planner.plan import Ranking
 from dfplan.planner.prefix import Prefix
+from dfplan.planner.rankers.arrival import ArrivalRanker
 from dfplan.planner.registry import RANKERS
 from dfplan.planner.weighted_mean import replace_best, softmin
 from dfplan.representation.tokens import TokenLayout
@@ -150,3 +151,19 @@ def test_a_mean_does_not_depend_on_the_batch():
         keys, history = make_keys(), make_history(model)
         call = PlanCall(make_weights(model), keys[b : b + 1], row(history, b), GOAL[b : b + 1])
         np.testing.assert_allclose(plan(model, call=call).states[0], whole.states[b], atol=1e-4)
+
+
+class WarmArrival(ArrivalRanker):
+    """A ranker that may end the sampling early, and has a temperature."""
+
+    def hold_at_arrival(self, candidates, goal, weights):
+        held, ranking = super().hold_at_arrival(candidates, goal, weights)
+        return held, ranking._replace(temperature=jnp.ones(len(candidates)))
+
+
+def test_a_ranker_that_may_end_the_sampling_early_gets_no_mean(registered):
+    registered(RANKERS, WarmArrival)
+    model = make_model()
+    call = PlanCall(make_weights(model), make_keys(), make_history(model), GOAL)
+    one = make_planner(model, ranker="arrival").plan(call)
+    np.testing.assert_array_equal(make_planner(model, ranker="mine").plan(call).states, one.states)
